@@ -1335,13 +1335,13 @@ def inline_output(wire: "Mapping[str, Any]") -> OutputRef:
 
 def archived_output(wire: "Mapping[str, Any]") -> OutputRef:
     """An output that went to the object store."""
-    bucket, key, sha256 = (wire.get(name) for name in ("bucket", "key", "sha256"))
-    for name, value in (("bucket", bucket), ("key", key)):
-        if not isinstance(value, str) or not value:
+    for name in ("bucket", "key"):
+        if not isinstance(wire.get(name), str) or not wire[name]:
             return OutputRef("unreadable", fault="%s: expected a string that is not empty" % name)
+    sha256 = wire.get("sha256")
     if not isinstance(sha256, (str, type(None))):
         return OutputRef("unreadable", fault="sha256: expected a string")
-    return OutputRef("object_store", bucket=bucket, key=key, sha256=sha256 or None)
+    return OutputRef("object_store", bucket=wire["bucket"], key=wire["key"], sha256=sha256 or None)
 
 
 def output_of(wire: "Any") -> OutputRef:
@@ -1392,18 +1392,16 @@ def count_targets(targets: "Any") -> TargetCount:
     return count
 
 
-EXECUTION_TEXTS = ("id", "project_id", "domain_id", "action", "type", "status", "created_at", "updated_at")
-
-
-class Execution(namedtuple("Execution", EXECUTION_TEXTS + ("succeeded", "total"))):
+class Execution(namedtuple("Execution", "id project_id domain_id action type status created_at updated_at "
+                                        "succeeded total")):
     """One run of an action: its texts, None where the server left one out, and the count of its targets."""
     __slots__ = ()
+    TEXTS = ("id", "project_id", "domain_id", "action", "type", "status", "created_at", "updated_at")
 
     @classmethod
     def from_wire(cls, wire: "Mapping[str, Any]", count: TargetCount) -> "Execution":
         """From the scalar members of the wire object and the count. MalformedBody for a wrong type."""
-        texts = [optional_text(wire, name, "") for name in EXECUTION_TEXTS]
-        return cls(*texts, succeeded=count.succeeded, total=count.total)
+        return cls(*[optional_text(wire, name, "") for name in cls.TEXTS] + [count.succeeded, count.total])
 
 
 # ----------------------------------------------------------------------------------------------- Operations
@@ -1881,7 +1879,7 @@ class TargetForm(Form):
         self._count = TargetCount()
 
     def member(self, name: str, value: "Any") -> None:
-        if name in EXECUTION_TEXTS:
+        if name in Execution.TEXTS:
             self._wire[name] = value
             optional_text(self._wire, name, "")
 
