@@ -648,6 +648,14 @@ class Deadlines:
         return self.silence()
 
 
+def is_ragged_end(error: Exception) -> bool:
+    """Whether a TLS connection ended without close_notify, as http.client's bodies may.
+
+    ssl takes that for an end, but for OpenSSL 3 with Python 3.6 and 3.7, and on PyPy, where it is a RuntimeError.
+    """
+    return "unexpected eof" in str(error) or isinstance(error, RuntimeError)
+
+
 class Channel:
     """A connected socket as http.client wants it, whose reads are bounded by Deadlines and gather what is there.
 
@@ -696,9 +704,9 @@ class Channel:
                     break
                 self._wait(self._waits[type(error)])
                 continue
-            except OSError:
-                if count:
-                    break       # what came before the fault counts; the next call meets it again, or the end
+            except (OSError, RuntimeError) as error:
+                if count or is_ragged_end(error):
+                    break       # what came before a fault counts; the next call meets it again, or the end
                 raise
             if not some:
                 break
@@ -836,6 +844,12 @@ class Transport:
 
     def __repr__(self) -> str:
         return "Transport(%r)" % self.server.url
+
+    def __enter__(self) -> "Transport":
+        return self
+
+    def __exit__(self, *_: "Any") -> None:
+        self.close()
 
     def close(self) -> None:
         """Close the kept connection, if any."""
@@ -1032,7 +1046,7 @@ class Transport:
                 if not piece:
                     break
                 body += piece
-        except (OSError, HTTPException, Silence):
+        except (OSError, HTTPException, ValueError, Silence):       # ValueError: see _slice
             pass
         return body
 
@@ -1057,7 +1071,7 @@ class Transport:
         from http.client import HTTPException
         try:
             return bytes(response.read1(SLICE))
-        except (OSError, HTTPException) as error:
+        except (OSError, HTTPException, ValueError) as error:       # ValueError: a negative chunk size on 3.6
             raise BodyCut("the connection was lost within the body: %s" % error_text(error))
 
 
@@ -1428,7 +1442,10 @@ def execution_events(transport: Transport, project: str, execution_id: str) -> "
     found = False
     for event in document(transport.get("%s/%s" % (executions_path(project), execution_id)), "targets"):
         kind, name, value = event
-        found = found or kind == "member" and name == "id" and isinstance(value, str)
+        if kind == "member" and name == "id":
+            found = isinstance(value, str)
+            if not found:
+                break
         yield event
     if not found:
         raise MalformedBody("the answer has no id", hint=API_HINT)
@@ -2213,8 +2230,8 @@ def flag_parser(command: str) -> "Any":
 
     def converter(row: Flag) -> "Callable[[str], Any]":
         def convert(guarded: str) -> "Any":
-            try:
-                return row.convert(guarded[1:])
+            try:    # without the guard it is a negative number, which argparse took for the flag's value
+                return row.convert(guarded[1:] if guarded.startswith("=") else guarded)
             except ValueError as error:
                 raise argparse.ArgumentTypeError(str(error))
         return convert
@@ -2552,7 +2569,8 @@ def run_list(args: "Any", sink: Sink, console: Console) -> int:
         events = every_page(command.transport, args.project, filters)
         if console.terminal and not sink.terminal:
             events = with_progress(events, console)
-    show_list(form, events, args.cursor)
+    with command.transport:
+        show_list(form, events, args.cursor)
     return form.exit_code
 
 
@@ -2610,10 +2628,11 @@ def run_get(args: "Any", sink: Sink, console: Console) -> int:
     """The command `get`."""
     command = Command(args, sink, console)
     form = get_form(command)
-    if args.wait:
-        Waiter(command.transport, StatusProgress(console), console.say, args.wait_timeout).wait(args.project, args.id)
-        console.live("")
-    status, found = show_execution(form, execution_events(command.transport, args.project, args.id), args.node)
+    with command.transport as transport:
+        if args.wait:
+            Waiter(transport, StatusProgress(console), console.say, args.wait_timeout).wait(args.project, args.id)
+            console.live("")
+        status, found = show_execution(form, execution_events(transport, args.project, args.id), args.node)
     if args.node and not found:
         raise ExecLogError("node %s is not a target of execution %s" % (args.node, args.id))
     return form.exit_code or (EXIT_NOT_SUCCEEDED if args.exit_status and status != "succeeded" else 0)

@@ -138,11 +138,12 @@ class Server:
     """The server's process, and the environment of whoever reads from it."""
 
     def __enter__(self):
-        self.process = subprocess.Popen([sys.executable, os.path.abspath(__file__), "--serve"], stdin=subprocess.PIPE,
-                                        stdout=subprocess.PIPE, universal_newlines=True)
+        self.process = subprocess.Popen([sys.executable, "-B", os.path.abspath(__file__), "--serve"],
+                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE, universal_newlines=True)
         url, token = self.process.stdout.readline().split()
-        surroundings = {name: value for name, value in os.environ.items()
-                        if not name.lower().endswith("_proxy") and not name.startswith(("PLEXSPHERE_", "SSL_"))}
+        # PYTHONUNBUFFERED, for one, would slow the floor down by a system call a line.
+        surroundings = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")
+                        and not name.startswith(("PLEXSPHERE_", "PYTHON", "SSL_"))}
         return dict(surroundings, PLEXSPHERE_URL=url, PLEXSPHERE_TOKEN=token)
 
     def __exit__(self, *exception):
@@ -384,9 +385,9 @@ def judged(goal, runs):
     if figure is None:
         print("    not told  %s" % goal.label)
         return False
-    missed = figure > goal.most
-    print("    %s  %s: %.2f, goal %g" % ("MISSED  " if missed else "met     ", goal.label, figure, goal.most), flush=True)
-    return missed
+    verdict = "MISSED" if figure > goal.most else "met"
+    print("    %-8s  %s: %.2f, goal %g" % (verdict, goal.label, figure, goal.most), flush=True)
+    return figure > goal.most
 
 
 def measure(title, work, rounds, environ):
