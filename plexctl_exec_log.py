@@ -470,6 +470,17 @@ def foreign_token_warning(name: str, server: Server, profiles: Profiles) -> str:
 
 # ---- proxies
 
+def basic_authorization(user_info: "Optional[str]") -> str:
+    """The Proxy-Authorization for a URL's user info (RFC 7617), empty without one."""
+    if user_info is None:
+        return ""
+    from binascii import b2a_base64
+    from urllib.parse import unquote_to_bytes
+    user, _, password = user_info.partition(":")
+    pair = unquote_to_bytes(user) + b":" + unquote_to_bytes(password)
+    return "Basic " + b2a_base64(pair, newline=False).decode("ascii")
+
+
 class Proxy(namedtuple("Proxy", "host port authorization")):
     """An HTTP proxy; authorization is the value of Proxy-Authorization, or empty."""
     __slots__ = ()
@@ -488,17 +499,6 @@ class Proxy(namedtuple("Proxy", "host port authorization")):
         except ValueError as error:
             raise UsageError("%s: %s" % (variable, error))
         return cls(match.group(3).strip("[]"), port, basic_authorization(match.group(2)))
-
-
-def basic_authorization(user_info: "Optional[str]") -> str:
-    """The Proxy-Authorization for a URL's user info (RFC 7617), empty without one."""
-    if user_info is None:
-        return ""
-    from binascii import b2a_base64
-    from urllib.parse import unquote_to_bytes
-    user, _, password = user_info.partition(":")
-    pair = unquote_to_bytes(user) + b":" + unquote_to_bytes(password)
-    return "Basic " + b2a_base64(pair, newline=False).decode("ascii")
 
 
 def ip_address(host: str) -> "Any":
@@ -2240,8 +2240,9 @@ def flag_parser(command: str) -> "Any":
     for row in flags_of(command):
         names = [row.name, "-v"] if row.name == "--verbose" else [row.name]
         if row.value:
+            default = "=" + DEFAULTS[row.name] if row.name in DEFAULTS else None
             parser.add_argument(*names, type=converter(row), choices=choices_of(row, command) or None,
-                                required=row.required, default="=" + DEFAULTS[row.name] if row.name in DEFAULTS else None)
+                                required=row.required, default=default)
         else:
             parser.add_argument(*names, action="store_true")
     return parser
