@@ -24,6 +24,11 @@ ExecutionTarget and OutputRef, and ExecLogError with its subclasses. All other n
         ...                                     # every ExecutionTarget, and the Execution itself last
 """
 
+import signal
+
+if __name__ == "__main__" and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)        # until main() answers it, Ctrl-C ends this in silence
+
 import io
 import os
 import re
@@ -72,17 +77,29 @@ SECRET_HEADERS = ("authorization", "proxy-authorization", "cookie", "set-cookie"
 SHORTEST_MASKED_SECRET = 8          # characters; anything shorter would mask innocent text
 
 API_HINT = "is this the API? check --server, PLEXSPHERE_URL or the profile"
+PROXY_HINT = "check HTTPS_PROXY, HTTP_PROXY and NO_PROXY"
 HINTS = {                           # the next step after an HTTP status
-    400: "the server refused a parameter: check --cursor, --limit and --status",
+    400: "the server refused the value of a flag",
     401: "log in again: the token is missing, expired or not this server's",
     403: "ask an owner of the project for the relation that reads its executions",
     404: "check --project, --id and --server: no such thing there, or it is hidden from this token",
-    407: "put the proxy's user and password into HTTPS_PROXY (http://user:password@proxy:port)",
+    407: "put user:password@ before the proxy's host in HTTPS_PROXY or HTTP_PROXY",
     429: "wait, then run the command again",
 }
 
 EXIT_FAILURE, EXIT_USAGE, EXIT_CREDENTIALS, EXIT_FORBIDDEN, EXIT_NOT_SUCCEEDED = 1, 2, 3, 4, 5
 EXIT_REBAC_DENIED, EXIT_INTERRUPTED, EXIT_READER_GONE = 77, 130, 141
+EXIT_CODES = (                      # contract section 6; for --help and the README
+    (0, "everything asked for was written to standard output"),
+    (EXIT_FAILURE, "transport or API failure, malformed answer, unreadable output, standard output unwritable"),
+    (EXIT_USAGE, "usage: the command line, or a setting that stands for a flag"),
+    (EXIT_CREDENTIALS, "credentials missing or insecure, or refused by the server (401)"),
+    (EXIT_FORBIDDEN, "forbidden (403)"),
+    (EXIT_NOT_SUCCEEDED, "with --exit-status: printed, but the Execution's status is not succeeded"),
+    (EXIT_REBAC_DENIED, "forbidden for want of a relation (403 with the code rebac_denied)"),
+    (EXIT_INTERRUPTED, "interrupted (Ctrl-C)"),
+    (EXIT_READER_GONE, "the reader of standard output went away"),
+)
 
 
 # ------------------------------------------------------------------------------------------------ Safe text
@@ -102,12 +119,19 @@ def visible(text: str) -> str:
 
 def framed(text: "Optional[str]") -> str:
     """Text for a place whose end a blank marks: visible, no blank in it, `-` for nothing."""
-    return visible(text).replace(" ", "\\x20") if text else "-"
+    if not text:
+        return "-"
+    return text if text.isprintable() and " " not in text else visible(text).replace(" ", "\\x20")
+
+
+def error_text(error: Exception) -> str:
+    """What an exception of the standard library says, on its own or by its name."""
+    return str(getattr(error, "strerror", None) or error or type(error).__name__)
 
 
 # What needs a second look on a terminal: CR LF and SGR colour as wholes, else one character.
-DOUBTFUL = re.compile("\r\n|\x1b\\[[0-9;:]{0,64}m|[^\t\n\x20-\x7e]")
-CONCEALING = re.compile("[\\[;:]0*8[;:m]")
+DOUBTFUL = "\r\n|\x1b\\[[0-9;:]{0,64}m|[^\t\n\x20-\x7e]"
+CONCEALING = "[\\[;:]0*8[;:m]"
 COLOUR_RESET = b"\x1b[0m"
 
 
@@ -117,7 +141,7 @@ def passed_or_escaped(match: "Any") -> str:
     if found == "\r\n" or found.isprintable():
         return str(found)
     if len(found) > 1:
-        return "\\x1b" + found[1:] if CONCEALING.search(found) else str(found)
+        return "\\x1b" + found[1:] if re.search(CONCEALING, found) else str(found)
     return escaped(chr(ord(found) & 0xFF) if "\udc80" <= found <= "\udcff" else found)   # surrogateescape
 
 
@@ -126,7 +150,7 @@ def terminal_safe(data: bytes) -> bytes:
 
     Ends with a colour reset where colour passed.
     """
-    safe = DOUBTFUL.sub(passed_or_escaped, data.decode("utf-8", "surrogateescape")).encode("utf-8")
+    safe = re.sub(DOUBTFUL, passed_or_escaped, data.decode("utf-8", "surrogateescape")).encode("utf-8")
     return safe + COLOUR_RESET if b"\x1b" in safe else safe
 
 
@@ -259,10 +283,10 @@ class APIError(RemoteError):
 
 # ------------------------------------------------------------------------------------------------- Settings
 
-SERVER_URL = re.compile(r"(https?)://(\[[0-9a-f:.]+\]|[^/?#@:\[\]\\]+)(?::([0-9]{1,5}))?(/[^?#]*)?", re.IGNORECASE)
-PROXY_URL = re.compile(r"(?:([a-z][a-z0-9+.-]*)://)?(?:([^/?#]*)@)?(\[[0-9a-f:.]+\]|[^/?#@:\[\]\\]+)"
-                       r"(?::([0-9]{1,5}))?/?", re.IGNORECASE)
-VISIBLE_ASCII = re.compile("[!-~]+")
+# Patterns that a run may not need are strings: re compiles them when it does.
+SERVER_URL = r"([hH][tT][tT][pP][sS]?)://(\[[0-9a-fA-F:.]+\]|[^/?#@:\[\]\\]+)(?::([0-9]{1,5}))?(/[^?#]*)?"
+PROXY_URL = r"(?:([a-zA-Z0-9+.-]*)://)?(?:([^/?#]*)@)?(\[[0-9a-fA-F:.]+\]|[^/?#@:\[\]\\]+)(?::([0-9]{1,5}))?/?"
+VISIBLE_ASCII = "[!-~]+"
 
 
 def port_number(digits: "Optional[str]", default: int) -> int:
@@ -281,8 +305,8 @@ class Server(namedtuple("Server", "scheme host port prefix")):
     def parse(cls, url: str) -> "Server":
         """From `http(s)://host[:port][/prefix]` in visible ASCII. Any other raises UsageError, unquoted:
         what is wrong with it may be a password."""
-        match = SERVER_URL.fullmatch(url)
-        if not (match and VISIBLE_ASCII.fullmatch(url)):
+        match = re.fullmatch(SERVER_URL, url)
+        if not (match and re.fullmatch(VISIBLE_ASCII, url)):
             raise UsageError("the server is no http(s)://host[:port][/prefix]")
         scheme, host, port, prefix = match.groups()
         try:
@@ -320,8 +344,9 @@ class Settings:
 def insecure_file(path: str, mode: int) -> CredentialsError:
     """The error for a secret that others can read, with the command that mends it."""
     import shlex
+    name = "./" + path if path.startswith("-") else path
     return CredentialsError("%s is insecure: its mode is %04o, others than its owner have access" % (path, mode),
-                            hint="chmod 600 %s" % shlex.quote(path))
+                            hint="chmod 600 %s" % shlex.quote(name))
 
 
 def read_private_file(path: str, limit: int) -> bytes:
@@ -338,7 +363,7 @@ def read_private_file(path: str, limit: int) -> bytes:
                 raise insecure_file(path, stat.S_IMODE(mode))
             data = file.read(limit + 1)
     except (OSError, ValueError) as error:      # ValueError: a NUL in the name
-        raise CredentialsError("cannot read %s: %s" % (path, getattr(error, "strerror", None) or error))
+        raise CredentialsError("cannot read %s: %s" % (path, error_text(error)))
     if len(data) > limit:
         raise CredentialsError("%s is larger than %d KiB" % (path, limit >> 10))
     return data
@@ -349,7 +374,7 @@ def clean_token(token: str, source: str) -> str:
     token = token.strip()
     if not token:
         raise CredentialsError("the token from %s is empty" % source)
-    if not VISIBLE_ASCII.fullmatch(token):
+    if not re.fullmatch(VISIBLE_ASCII, token):
         raise CredentialsError("the token from %s holds something else than visible ASCII" % source)
     return token
 
@@ -488,12 +513,19 @@ class Proxy(namedtuple("Proxy", "host port authorization")):
     def __repr__(self) -> str:
         return "Proxy(%r, %r, ***)" % (self.host, self.port)
 
+    @property
+    def secrets(self) -> "List[str]":
+        """What must not be shown: the base64 of user and password, and the password."""
+        from binascii import a2b_base64
+        encoded = self.authorization[len("Basic "):]
+        return [encoded, a2b_base64(encoded).partition(b":")[2].decode("utf-8", "replace")]
+
     @classmethod
     def parse(cls, url: str, variable: str) -> "Proxy":
         """From `[http://][user:password@]host[:port]`. UsageError names the variable, never its value."""
-        match = PROXY_URL.fullmatch(url)
-        if not match or (match.group(1) or "http").lower() != "http" or not VISIBLE_ASCII.fullmatch(url):
-            raise UsageError("%s is no http://[user:password@]host[:port]" % variable)
+        match = re.fullmatch(PROXY_URL, url)
+        if not match or (match.group(1) or "http").lower() != "http" or not re.fullmatch(VISIBLE_ASCII, url):
+            raise UsageError("%s is no http://host:port, with user and password before the host or without" % variable)
         try:
             port = port_number(match.group(4), 80)
         except ValueError as error:
@@ -597,7 +629,7 @@ class ArrivingBytes(io.RawIOBase):
 class Deadlines:
     """How long the far side may still be silent.
 
-    Within a phase (connecting, handshake, headers) the whole phase is bounded, else each single wait.
+    A phase (connecting, handshake, headers, the next piece of a body) must be complete within the timeout.
     `limit` bounds everything that is done until it is taken back, whatever arrives (--wait-timeout).
     """
 
@@ -605,16 +637,16 @@ class Deadlines:
         self.timeout = timeout
         self.limit = None       # type: Optional[float]
         self._clock = clock
-        self._phase = ""
-        self._phase_end = None  # type: Optional[float]
+        self.begin("anything")
 
-    def begin(self, phase: str) -> None:
-        """A phase begins that must be complete within the timeout."""
-        self._phase, self._phase_end = phase, self._clock() + self.timeout
+    def begin(self, phase: str, extends: bool = False) -> None:
+        """A phase begins; if it extends, progress() restarts it."""
+        self._phase, self._extends, self._phase_end = phase, extends, self._clock() + self.timeout
 
-    def end_phase(self) -> None:
-        """From here on only the gap between two pieces counts."""
-        self._phase, self._phase_end = "the next piece of the body", None
+    def progress(self) -> None:
+        """A part of a TLS record came, which nobody can read yet: slow progress is no silence."""
+        if self._extends:
+            self._phase_end = self._clock() + self.timeout
 
     def allowed(self, seconds: float) -> float:
         """The seconds, cut to what the limit leaves. WaitExpired where it leaves none."""
@@ -627,11 +659,9 @@ class Deadlines:
 
     def left(self) -> float:
         """Seconds that the next wait may take. Silence or WaitExpired where none are left."""
-        seconds = self.timeout
-        if self._phase_end is not None:
-            seconds = self._phase_end - self._clock()
-            if seconds <= 0:
-                raise self.silence()
+        seconds = self._phase_end - self._clock()
+        if seconds <= 0:
+            raise self.silence()
         return self.allowed(seconds)
 
     def silence(self) -> Silence:
@@ -668,6 +698,7 @@ class Channel:
         import ssl
         self.received = self.ended = False
         self._sock = sock
+        self._records = isinstance(sock, ssl.SSLSocket)
         self._deadlines = deadlines
         self._idle = idle
         self._waits = {ssl.SSLWantReadError: selectors.EVENT_READ, ssl.SSLWantWriteError: selectors.EVENT_WRITE,
@@ -720,6 +751,8 @@ class Channel:
         self._selector.modify(self._sock, event)
         if not self._selector.select(self._deadlines.left()):
             raise self._deadlines.expired()
+        if self._records:
+            self._deadlines.progress()
 
     def close(self) -> None:
         """Nothing: http.client closes what it has handed to a response, and the response still reads from here."""
@@ -739,8 +772,8 @@ def tls_context(ca_file: "Optional[str]") -> "Any":
     import ssl
     try:
         context = ssl.create_default_context(cafile=ca_file)
-    except OSError as error:        # ssl.SSLError is one
-        reason = error.strerror if not isinstance(error, ssl.SSLError) else "no PEM certificates in it"
+    except (OSError, ValueError, TypeError) as error:       # a NUL in the name is one of the last two
+        reason = "no PEM certificates in it" if isinstance(error, ssl.SSLError) else error_text(error)
         raise UsageError("--ca-file %s: %s" % (ca_file, reason))
     if hasattr(context, "minimum_version"):
         context.minimum_version = ssl.TLSVersion.TLSv1_2
@@ -749,22 +782,22 @@ def tls_context(ca_file: "Optional[str]") -> "Any":
     return context
 
 
+TLS_HINTS = (       # what the cause says, the next step
+    ("expired", "the server's operator must renew its certificate; --ca-file does not help"),
+    ("match", "the certificate is for another name: check the host of --server; --ca-file does not help"),
+    ("certificate", "is it signed by a CA of your own? then name that with --ca-file"),
+    ("version_number", "the port speaks no TLS: check it, or use http:// if the server is on this host"),
+    ("http_request", "the port speaks no TLS: check it, or use http:// if the server is on this host"),
+    ("record_layer", "the port speaks no TLS: check it, or use http:// if the server is on this host"),
+)
+
+
 def tls_failure(host: str, error: Exception) -> TransportError:
     """A failed handshake, its cause and the flag that helps."""
-    cause = getattr(error, "verify_message", "") or getattr(error, "reason", "") or str(error)
-    text = ("%s %s" % (cause, error)).lower()
-    if "certificate" in text or "hostname" in text or "match" in text:
-        hint = "is it signed by a CA of your own? then name that with --ca-file"
-    elif "version_number" in text or "http_request" in text or "record_layer" in text:
-        hint = "the port speaks no TLS: check it, or use http:// if the server is on this host"
-    else:
-        hint = ""
-    return TransportError("no TLS with %s: %s" % (host, cause), hint=hint)
-
-
-def error_text(error: Exception) -> str:
-    """What an exception of the standard library says, on its own or by its name."""
-    return str(getattr(error, "strerror", None) or error or type(error).__name__)
+    cause = getattr(error, "verify_message", "") or getattr(error, "reason", "") or error_text(error)
+    text = ("%s %s" % (cause, error)).lower().replace(" ", "_")
+    hint = [hint for sign, hint in TLS_HINTS if sign in text][:1]
+    return TransportError("no TLS with %s: %s" % (host, cause), hint="".join(hint))
 
 
 def lost_connection(host: str, error: OSError) -> TransportError:
@@ -775,24 +808,26 @@ def lost_connection(host: str, error: OSError) -> TransportError:
     return ConnectionLost("the connection was lost before the response headers were complete: %s" % error_text(error))
 
 
-def connect_failure(where: str, error: Exception) -> TransportError:
+def connect_failure(where: str, error: Exception, hint: str) -> TransportError:
     """A connection that could not be made."""
     import socket
     if isinstance(error, ConnectionRefusedError):
-        return Refused("nothing listens at %s: connection refused" % where, hint=API_HINT)
+        return Refused("nothing listens at %s: connection refused" % where, hint=hint)
     if isinstance(error, (socket.gaierror, UnicodeError)):
-        return TransportError("the name of %s does not resolve" % where, hint=API_HINT)
+        return TransportError("the name of %s does not resolve" % where, hint=hint)
     return TransportError("cannot connect to %s: %s" % (where, error_text(error)))
 
 
 def retry_after(header: "Optional[str]", now: float) -> "Optional[float]":
     """Seconds that a Retry-After asks for (RFC 9110, 10.2.3), at most 30; None where it says nothing usable."""
     text = (header or "").strip()
-    if re.fullmatch("[0-9]{1,1000}", text):
+    if re.fullmatch("[0-9]+", text):
         return min(float(text), RETRY_AFTER_LIMIT)
+    from datetime import timezone
     from email.utils import parsedate_to_datetime
     try:
-        seconds = parsedate_to_datetime(text).timestamp() - now
+        date = parsedate_to_datetime(text)
+        seconds = (date if date.tzinfo else date.replace(tzinfo=timezone.utc)).timestamp() - now    # HTTP's are UTC
     except (TypeError, ValueError, IndexError, OverflowError, AttributeError):  # differs by version and by text
         return None
     return min(seconds, RETRY_AFTER_LIMIT) if seconds >= 0 else None
@@ -862,10 +897,10 @@ class Transport:
         self.sleep(self.deadlines.allowed(seconds))
         self.deadlines.allowed(0)
 
-    def get(self, path: str, parameters: "Sequence[Tuple[str, str]]" = ()) -> "Iterator[bytes]":
+    def get(self, path: str, parameters: "Sequence[Tuple[str, Any]]" = ()) -> "Iterator[bytes]":
         """The body of a 200 as it arrives, in slices. Headers are in when this returns.
 
-        Parameters are percent-encoded as the bytes the shell gave; those with an empty value are left out.
+        Parameters are percent-encoded: bytes as they are, text as the bytes the shell gave. Empty ones are left out.
         Raises TransportError, APIError, MalformedBody; the iterator also BodyCut and Silence.
         """
         from urllib.parse import quote, urlencode
@@ -921,9 +956,7 @@ class Transport:
             target = "http://" + self.server.authority + target
             headers.update(self._proxy_headers())
         self.deadlines.begin("the response")
-        response = self._request(self._connection, self._channel, "GET", target, headers)
-        self.deadlines.end_phase()
-        return response
+        return self._request(self._connection, self._channel, "GET", target, headers)
 
     def _request(self, connection: "Any", channel: Channel, method: str, target: str,
                  headers: "Dict[str, str]") -> "Any":
@@ -936,7 +969,8 @@ class Transport:
         except OSError as error:
             raise lost_connection(self.server.authority, error)
         except HTTPException as error:
-            raise TransportError("what answers speaks no proper HTTP: %s" % error_text(error), hint=API_HINT)
+            if not channel.ended:
+                raise TransportError("what answers speaks no proper HTTP: %s" % error_text(error), hint=API_HINT)
         if channel.ended:       # http.client takes the end of the connection for the end of the headers
             raise ConnectionLost("the connection was lost before the response headers were complete")
         self._trace_lines("<", "HTTP/1.1 %d %s" % (response.status, response.reason), response.getheaders())
@@ -975,14 +1009,14 @@ class Transport:
     def _dial(self, host: str, port: int) -> "Any":
         """A TCP connection; the timeout holds for each address of the host."""
         import socket
-        where = ("proxy %s:%d" if self._proxy else "%s:%d") % (host, port)
+        where = ("proxy %s:%d" if self._proxy else "%s:%d") % ("[%s]" % host if ":" in host else host, port)
         self.deadlines.begin("a connection to " + where)
         try:
             return socket.create_connection((host, port), self.deadlines.left())
         except socket.timeout:
             raise self.deadlines.expired()
         except (OSError, UnicodeError) as error:    # UnicodeError: no host name to the idna codec
-            raise connect_failure(where, error)
+            raise connect_failure(where, error, PROXY_HINT if self._proxy else API_HINT)
 
     def _tunnel(self, sock: "Any") -> None:
         """Have the proxy connect the socket to the server (RFC 9110, 9.3.6)."""
@@ -997,8 +1031,10 @@ class Transport:
         headers = dict(self._proxy_headers(), Host=authority)
         try:
             response = self._request(proxy, channel, "CONNECT", authority, headers)
-        except ConnectionLost as error:
-            raise TransportError("the proxy gave no answer: %s" % error.message)
+        except TransportError as error:
+            if isinstance(error, Silence):
+                raise
+            raise TransportError("the proxy gave no proper answer: %s" % error.message, hint=PROXY_HINT)
         channel.release()
         if response.status != 200:
             raise TransportError("the proxy refused to connect: HTTP %d %s" % (response.status, response.reason),
@@ -1018,11 +1054,17 @@ class Transport:
             raise tls_failure(self.server.authority, error)
 
     def _judge(self, response: "Any") -> None:
-        """Raise for any answer but a 200 in no content coding."""
+        """Raise for any answer but a 200 whose body is framed as HTTP/1.1 has it, in no content coding."""
         if response.status != 200:
             raise self._refusal(response)
-        coding = response.getheader("Content-Encoding", "identity").strip().lower()
-        if coding not in ("", "identity"):
+        lengths = response.headers.get_all("Content-Length", [])
+        if len(set(lengths)) > 1 or not re.fullmatch("[0-9]{1,18}", "".join(lengths[:1]) or "0"):
+            raise MalformedBody("the length of the body is announced as %s" % ", ".join(lengths))
+        transfer = response.getheader("Transfer-Encoding", "chunked")
+        if transfer.lower() != "chunked":
+            raise MalformedBody("the body is framed as %s, which is not known here" % transfer)
+        coding = response.getheader("Content-Encoding", "identity").strip()
+        if coding.lower() not in ("", "identity"):
             raise MalformedBody("the body is encoded as %s, which was not asked for" % coding)
 
     def _refusal(self, response: "Any") -> RemoteError:
@@ -1060,7 +1102,7 @@ class Transport:
                     break
                 yield piece
             if response.length:
-                raise BodyCut("the body ended %d bytes short of what was announced" % response.length)
+                raise BodyCut("the body ended short of what was announced; bytes missing: %d" % response.length)
             whole = not response.will_close
             response.close()    # before 3.13 a response stays open after its last byte, and the next one is refused
         finally:
@@ -1069,10 +1111,12 @@ class Transport:
 
     def _slice(self, response: "Any") -> bytes:
         from http.client import HTTPException
+        self.deadlines.begin("the next piece of the body", extends=True)
         try:
             return bytes(response.read1(SLICE))
         except (OSError, HTTPException, ValueError) as error:       # ValueError: a negative chunk size on 3.6
-            raise BodyCut("the connection was lost within the body: %s" % error_text(error))
+            raise BodyCut("the connection was lost within the body" +
+                          (": " + error_text(error) if isinstance(error, OSError) else ""))
 
 
 # ----------------------------------------------------------------------------------------------- Wire model
@@ -1081,13 +1125,19 @@ BLANKS = re.compile("[ \t\n\r]*")
 NUMBER = re.compile("[-+.eE0-9]*")
 
 
-def number_reader(convert: "Callable[[str], Any]") -> "Callable[[str], Any]":
-    """A reader of JSON number literals that refuses what no double can hold, before a slow conversion begins."""
-    def read(literal: str) -> "Any":
-        if len(literal) > NUMBER_LIMIT or abs(float(literal)) == float("inf"):
-            raise MalformedBody("the body holds a number that is too large: %.20s..." % literal)
-        return convert(literal)
-    return read
+def read_float(literal: str) -> float:
+    """A JSON number with a fraction or an exponent. MalformedBody for one that no double can hold."""
+    value = float(literal)
+    if len(literal) > NUMBER_LIMIT or value in (float("inf"), float("-inf")):
+        raise MalformedBody("the body holds a number that is too large: %.20s..." % literal)
+    return value
+
+
+def read_integer(literal: str) -> int:
+    """A JSON integer, judged as a double before the slow conversion of a long one begins."""
+    if len(literal) > 300:
+        read_float(literal)
+    return int(literal)
 
 
 def refuse_constant(literal: str) -> None:
@@ -1107,7 +1157,7 @@ class JSONText:
         import json
         self._slices = iter(slices)
         self._decode = codecs.getincrementaldecoder("utf-8")().decode
-        self._scan = json.JSONDecoder(parse_float=number_reader(float), parse_int=number_reader(int),
+        self._scan = json.JSONDecoder(parse_float=read_float, parse_int=read_integer,
                                       parse_constant=refuse_constant).raw_decode
         self._text = ""         # what is held of the document; everything before _at has been taken
         self._at = 0
@@ -1147,6 +1197,9 @@ class JSONText:
     def peek(self) -> str:
         """The next character that is no blank, without taking it; empty at the end."""
         while True:
+            found = self._text[self._at:self._at + 1]
+            if found > " ":
+                return found        # as nearly always
             self._at = BLANKS.match(self._text, self._at).end()  # type: ignore[union-attr]
             if self._at < len(self._text) or self._ended:
                 return self._text[self._at:self._at + 1]
@@ -1171,14 +1224,15 @@ class JSONText:
             except ValueError as error:
                 self._judge_shortage(error)
             else:
-                if self._ended or not self._may_go_on():
+                if self._ended or not self._may_go_on(end):
                     self._at = end
                     return value
             self._await_more()
 
-    def _may_go_on(self) -> bool:
-        """Whether the value is a number that touches the end of what is held: more digits may come."""
-        return NUMBER.match(self._text, self._at).end() == len(self._text)  # type: ignore[union-attr]
+    def _may_go_on(self, end: int) -> bool:
+        """Whether the value is a number that touches the end of what is held: more of it may come."""
+        return self._text[end - 1].isdigit() and \
+            NUMBER.match(self._text, end).end() == len(self._text)  # type: ignore[union-attr]
 
     def _judge_shortage(self, error: ValueError) -> None:
         """Raise unless more text can mend the value.
@@ -1271,20 +1325,24 @@ def document(slices: "Iterable[bytes]", array: str) -> "Iterator[Event]":
         raise text.malformed("nothing after the value")
 
 
-UUID = re.compile("[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
-BARE_UUID = re.compile("([0-9a-f]{8})([0-9a-f]{4})([0-9a-f]{4})([0-9a-f]{4})([0-9a-f]{12})", re.IGNORECASE)
+UUID = re.compile("[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
 def canonical_uuid(text: str) -> str:
     """The canonical lower-case spelling of a UUID in one of the four that Go's uuid.Parse takes. ValueError."""
-    bare = BARE_UUID.fullmatch(text)
-    if bare:
-        return "-".join(bare.groups()).lower()
-    inner = text[9:] if text[:9].lower() == "urn:uuid:" else text
-    inner = inner[1:-1] if inner == text and text[:1] + text[-1:] == "{}" else inner
+    inner = text
+    if len(text) == 32:
+        inner = "-".join([text[:8], text[8:12], text[12:16], text[16:20], text[20:]])
+    elif text[:9].lower() == "urn:uuid:":
+        inner = text[9:]
+    elif text[:1] + text[-1:] == "{}":
+        inner = text[1:-1]
     if not UUID.fullmatch(inner):
         raise ValueError("expected a UUID, as in 6f1d7c1e-0b5a-4c1e-9a53-2b8f0c9e7a10")
     return inner.lower()
+
+
+TEXT_TYPES = {str, type(None)}
 
 
 def optional_text(wire: "Mapping[str, Any]", name: str, where: str) -> "Optional[str]":
@@ -1368,7 +1426,9 @@ def output_of(wire: "Any") -> OutputRef:
         return inline_output(wire)
     if wire.get("kind") == "object_store":
         return archived_output(wire)
-    return OutputRef("unreadable", fault="output_ref: unknown kind %s" % wire.get("kind"))
+    kind = wire.get("kind")
+    return OutputRef("unreadable", fault="kind: %s" % (
+        'unknown: "%s"' % visible(kind) if isinstance(kind, str) else "expected a string"))
 
 
 class ExecutionTarget(namedtuple("ExecutionTarget", "node_id status created_at updated_at output_ref")):
@@ -1378,8 +1438,9 @@ class ExecutionTarget(namedtuple("ExecutionTarget", "node_id status created_at u
     @classmethod
     def from_wire(cls, wire: "Mapping[str, Any]") -> "ExecutionTarget":
         """From the wire object. MalformedBody for a wrong type outside of output_ref."""
-        return cls(optional_text(wire, "node_id", "targets: "), optional_text(wire, "status", "targets: "),
-                   wire.get("created_at"), wire.get("updated_at"), output_of(wire.get("output_ref")))
+        node_id = optional_text(wire, "node_id", "a target's ")
+        status = optional_text(wire, "status", "target %s: " % framed(node_id))
+        return cls(node_id, status, wire.get("created_at"), wire.get("updated_at"), output_of(wire.get("output_ref")))
 
 
 class TargetCount:
@@ -1390,8 +1451,11 @@ class TargetCount:
 
     def add(self, wire: "Mapping[str, Any]") -> None:
         """Count one target. MalformedBody for a status that is no string."""
+        if wire.get("status") == "succeeded":
+            self.succeeded += 1
+        else:
+            optional_text(wire, "status", "targets[%d]: " % self.total)
         self.total += 1
-        self.succeeded += optional_text(wire, "status", "targets: ") == "succeeded"
 
 
 def count_targets(targets: "Any") -> TargetCount:
@@ -1408,14 +1472,20 @@ def count_targets(targets: "Any") -> TargetCount:
 
 class Execution(namedtuple("Execution", "id project_id domain_id action type status created_at updated_at "
                                         "succeeded total")):
-    """One run of an action: its texts, None where the server left one out, and the count of its targets."""
+    """One run of an action: its texts, None where the server left one out, and the count of its targets.
+
+    project_id and domain_id are as they came, whatever their type.
+    """
     __slots__ = ()
-    TEXTS = ("id", "project_id", "domain_id", "action", "type", "status", "created_at", "updated_at")
+    TEXTS = ("id", "action", "type", "status", "created_at", "updated_at")      # those that are shown, and so judged
 
     @classmethod
     def from_wire(cls, wire: "Mapping[str, Any]", count: TargetCount) -> "Execution":
         """From the scalar members of the wire object and the count. MalformedBody for a wrong type."""
-        return cls(*[optional_text(wire, name, "") for name in cls.TEXTS] + [count.succeeded, count.total])
+        if not TEXT_TYPES.issuperset([type(wire.get(name)) for name in cls.TEXTS]):
+            for name in cls.TEXTS:
+                optional_text(wire, name, "execution %s: " % visible(str(wire.get("id"))))
+        return cls(*[wire.get(name) for name in cls._fields[:8]] + [count.succeeded, count.total])
 
 
 # ----------------------------------------------------------------------------------------------- Operations
@@ -1426,7 +1496,7 @@ def executions_path(project: str) -> str:
 
 
 def page_events(transport: Transport, project: str, filters: "Sequence[Tuple[str, str]]",
-                cursor: "Optional[str]") -> "Iterator[Event]":
+                cursor: "Any") -> "Iterator[Event]":
     """The events of one page of Executions; one without `items` is malformed."""
     parameters = list(filters) + [("cursor", cursor or "")]
     found = False
@@ -1451,6 +1521,14 @@ def execution_events(transport: Transport, project: str, execution_id: str) -> "
         raise MalformedBody("the answer has no id", hint=API_HINT)
 
 
+def sendable(cursor: str) -> bytes:
+    """The bytes of a cursor that the server named. MalformedBody for one that has none."""
+    try:
+        return cursor.encode("utf-8")
+    except UnicodeEncodeError:
+        raise MalformedBody("next_cursor holds half a surrogate pair, which cannot be sent back")
+
+
 class CycleCheck:
     """Sees that a cursor comes again, whatever the length of the cycle, holding one of them (Brent 1980)."""
 
@@ -1468,7 +1546,7 @@ class CycleCheck:
 
 
 def every_page(transport: Transport, project: str, filters: "Sequence[Tuple[str, str]]",
-               cursor: str = "") -> "Iterator[Event]":
+               cursor: "Any" = "") -> "Iterator[Event]":
     """The events of all pages from the cursor on, as of one document that has `items` alone.
 
     `("page", "items", cursor)` stands between two pages, with the cursor of the second.
@@ -1488,9 +1566,9 @@ def every_page(transport: Transport, project: str, filters: "Sequence[Tuple[str,
                 yield "begin", "items", None
         if not following:
             break
-        cursor = following
-        yield "page", "items", cursor
-        cycle.add(cursor)
+        cursor = sendable(following)
+        yield "page", "items", following
+        cycle.add(following)
     yield "end", "items", None
 
 
@@ -1556,7 +1634,8 @@ class Waiter:
         try:
             return self._poll(project, execution_id)
         except WaitExpired:
-            raise WaitExpired("--wait-timeout passed; the last status was %s" % (self.status or "-"))
+            last = "the last status was %s" % framed(self.status) if self._answered else "no status was answered"
+            raise WaitExpired("--wait-timeout passed; " + last)
         finally:
             transport.deadlines.limit, transport.retry_pauses = None, pauses
 
@@ -1718,16 +1797,19 @@ class JSONLinesForm(Form):
             self.say("next_cursor", cursor)
 
 
-YAML_ESCAPED = re.compile('[^ !#-\\[\\]-~]')
+YAML_ESCAPED = '[^ !#-\\[\\]-~]'
 YAML_SHORT_ESCAPES = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\t": "\\t", "\r": "\\r"}
-YAML_PLAIN_KEY = re.compile("[a-z][a-z_]{0,63}")
+YAML_PLAIN_KEY = "[a-z][a-z_]{0,63}"
 YAML_WORDS = ("y", "n", "yes", "no", "on", "off", "true", "false", "null")
 LONGEST_YAML_KEY = 1000     # characters; YAML 1.2.2, 7.4.2 ends implicit keys at 1,024
 
 
 def yaml_string(text: str) -> str:
     """A double-quoted scalar in ASCII: the one style that no loader of YAML 1.1 or 1.2 takes for another type."""
-    return '"%s"' % YAML_ESCAPED.sub(lambda match: YAML_SHORT_ESCAPES.get(match.group(), escaped(match.group())), text)
+    def escape(match: "Any") -> str:
+        return YAML_SHORT_ESCAPES.get(match.group(), escaped(match.group()))
+
+    return '"%s"' % re.sub(YAML_ESCAPED, escape, text)
 
 
 def yaml_scalar(value: "Any") -> str:
@@ -1744,7 +1826,7 @@ def yaml_scalar(value: "Any") -> str:
 
 def yaml_key(name: str, pad: str) -> str:
     """A key and its colon; `? KEY` on a line of its own where it is too long for an implicit one."""
-    plain = YAML_PLAIN_KEY.fullmatch(name) and name not in YAML_WORDS
+    plain = re.fullmatch(YAML_PLAIN_KEY, name) and name not in YAML_WORDS
     key = name if plain else yaml_string(name)
     return key + ":" if len(key) <= LONGEST_YAML_KEY else "? %s\n%s:" % (key, pad)
 
@@ -1816,7 +1898,7 @@ class YAMLForm(Form):
 COLUMNS = ("ID", "STATUS", "TYPE", "TARGETS", "CREATED_AT", "UPDATED_AT", "ACTION")
 BOLD = "1"
 STATUS_COLOURS = {"succeeded": "32", "failed": "31", "timeout": "31", "cancelled": "33", "started": "36", "ack": "36"}
-SECOND_FRACTION = re.compile(r"\.[0-9]+")
+SECOND_FRACTION = re.compile(r"(?<=:[0-9][0-9])\.[0-9]+")
 
 
 def painted(text: str, colour: str) -> str:
@@ -1826,10 +1908,10 @@ def painted(text: str, colour: str) -> str:
 
 def cells(execution: Execution) -> "List[str]":
     """The cells of an Execution's row. ACTION is last because it alone has no bound, and may hold blanks."""
-    times = [SECOND_FRACTION.sub("", time or "", 1) for time in (execution.created_at, execution.updated_at)]
-    return [framed(execution.id), framed(execution.status), framed(execution.type),
-            "%d/%d" % (execution.succeeded, execution.total), framed(times[0]), framed(times[1]),
-            visible(execution.action or "-")]
+    created, updated = (SECOND_FRACTION.sub("", at or "", 1) for at in (execution.created_at, execution.updated_at))
+    bounded = [execution.id, execution.status, execution.type, "%d/%d" % (execution.succeeded, execution.total),
+               created, updated]
+    return [framed(cell) for cell in bounded] + [visible(execution.action or "-")]
 
 
 class Table:
@@ -1975,6 +2057,8 @@ class OutputFolder:
 
     def __init__(self, path: str) -> None:
         self.path = path.rstrip("/") or path
+        if os.path.islink(self.path):
+            raise OutputError("--output-dir %s is a symbolic link" % path, hint="name the folder itself")
         try:
             self._make()
             entries = os.listdir(self.path if self._descriptor is None else self._descriptor)
@@ -2056,8 +2140,8 @@ class FolderForm(TargetForm):
     def _list_archived(self, node: str, output: OutputRef) -> None:
         reason = unsafe_name(output.location)
         if reason:
-            self._refuse("the archived output of target %s is left out of ARCHIVED.sha256: %s: %s"
-                         % (node, visible(output.location), reason))
+            self.say("warning", "the archived output of target %s is left out of ARCHIVED.sha256: %s: %s"
+                     % (node, visible(output.location), reason))
         elif output.digest:
             self._archived.append(checksum_line(output.digest, output.location))
         else:
@@ -2080,13 +2164,13 @@ GET_FORMS = {"text": TextGetForm, "json": JSONForm, "yaml": YAMLForm, "jsonl": J
 
 EVERY_COMMAND = ("list", "get", "completion")
 SHELLS = ("bash", "zsh", "fish")
-USAGE = {
-    "list": PROGRAM + " [flags] [exec-log] list --project UUID [--status S] [--action-name N] [--cursor C | --all]"
-            " [--limit N]",
-    "get": PROGRAM + " [flags] [exec-log] get --project UUID --id UUID [--node UUID]"
-           " [--wait [--wait-timeout SECONDS]] [--exit-status] [--output-dir DIR]",
-    "completion": PROGRAM + " completion bash|zsh|fish",
-    "": PROGRAM + " --version | --help",
+USAGE = {       # the lines of each
+    "list": (PROGRAM + " [flags] [exec-log] list --project UUID [--status S] [--action-name N]",
+             "    [--cursor C | --all] [--limit N]"),
+    "get": (PROGRAM + " [flags] [exec-log] get --project UUID --id UUID [--node UUID]",
+            "    [--wait [--wait-timeout SECONDS]] [--exit-status] [--output-dir DIR]"),
+    "completion": (PROGRAM + " completion bash|zsh|fish",),
+    "": (PROGRAM + " --version | --help",),
 }
 SUMMARIES = {
     "list": "Show the Executions of a Project, newest first as the server has them.",
@@ -2139,7 +2223,7 @@ def flag(name: str, value: str, text: str, commands: "Sequence[str]" = EVERY_COM
     return Flag(name, value, commands, convert, choices, required, text)
 
 
-OUTPUTS = {"list": tuple(LIST_FORMS), "get": tuple(GET_FORMS), "completion": tuple(GET_FORMS)}
+OUTPUTS = {"list": tuple(LIST_FORMS), "get": tuple(GET_FORMS), "completion": tuple(GET_FORMS), "": tuple(GET_FORMS)}
 FLAGS = (
     flag("--project", "UUID", "the Project", ("list", "get"), canonical_uuid, required=True),
     flag("--id", "UUID", "the Execution", ("get",), canonical_uuid, required=True),
@@ -2216,7 +2300,7 @@ def command_of(words: "Sequence[str]") -> "Tuple[str, List[str]]":
     """The command, empty where none is named, and the words after it. UsageError for an unknown one."""
     words = list(words[1:] if words[:1] == ["exec-log"] and words[1:2] != ["completion"] else words)
     if words and words[0] not in EVERY_COMMAND:
-        raise UsageError("unknown command %s" % words[0], hint="the commands are list, get and completion")
+        raise UsageError("unknown command", hint="the commands are list, get and completion")     # unquoted: a token?
     return "".join(words[:1]), words[1:]
 
 
@@ -2230,13 +2314,14 @@ def flag_parser(command: str) -> "Any":
 
     def converter(row: Flag) -> "Callable[[str], Any]":
         def convert(guarded: str) -> "Any":
-            try:    # without the guard it is a negative number, which argparse took for the flag's value
-                return row.convert(guarded[1:] if guarded.startswith("=") else guarded)
+            try:
+                return row.convert(guarded[1:])
             except ValueError as error:
                 raise argparse.ArgumentTypeError(str(error))
         return convert
 
-    parser = Parser(prog=PROGRAM, usage=USAGE[command], add_help=False, allow_abbrev=False)
+    parser = Parser(prog=PROGRAM, add_help=False, allow_abbrev=False, usage="",     # without a width it imports shutil
+                    formatter_class=lambda prog: argparse.HelpFormatter(prog, width=100))
     for row in flags_of(command):
         names = [row.name, "-v"] if row.name == "--verbose" else [row.name]
         if row.value:
@@ -2248,8 +2333,24 @@ def flag_parser(command: str) -> "Any":
     return parser
 
 
+def judge_flags(command: str, flags: "Sequence[str]") -> None:
+    """UsageError for a flag that the command does not have, or one without its value.
+
+    Flags are named without their values, which may be secrets.
+    """
+    known = {row.name for row in (flags_of(command) if command else FLAGS)} | {"-v"}
+    for argument in flags:
+        name, equals, _ = argument.partition("=")
+        if name not in known:
+            raise UsageError("unknown flag %s" % name)
+        if name in VALUE_FLAGS and not equals:
+            raise UsageError("%s needs a value" % name, hint="one that begins with - goes as %s=VALUE" % name)
+
+
 def parse_flags(command: str, flags: "Sequence[str]") -> "Any":
     """The namespace of a command's flags. UsageError."""
+    if not command:
+        raise UsageError("a command is missing: list, get or completion")
     args = flag_parser(command).parse_args(flags)
     if command == "list" and args.all and args.cursor:      # no argparse group: an empty --cursor is none
         raise UsageError("--all starts at the first page, so it does not go with --cursor")
@@ -2264,32 +2365,28 @@ def parse_flags(command: str, flags: "Sequence[str]") -> "Any":
 
 def usage_lines(command: str) -> "List[str]":
     """The short usage of a command, of all where none is known."""
-    lines = [USAGE[command]] if command else list(USAGE.values())
-    return ["%s %s" % (lead, line) for lead, line in zip(["usage:"] + ["      "] * len(lines), lines)]
+    lines = USAGE[command] if command else [line for lines in USAGE.values() for line in lines]
+    return [("usage: " if number == 0 else " " * 7) + line for number, line in enumerate(lines)]
 
 
 def flag_lines(row: Flag, command: str) -> "List[str]":
     """The help of one flag: its text beside it, wrapped."""
     import textwrap
-    choices = "" if not row.choices or not choices_of(row, command or "get") else \
-        ": " + ", ".join(choices_of(row, command or "get")) + " (default %s)" % DEFAULTS[row.name]
-    wrapped = textwrap.wrap(row.text + choices + (" (required)" if row.required else ""), 70)
+    choices = ": %s (default %s)" % (", ".join(choices_of(row, command)), DEFAULTS[row.name]) if row.choices else ""
+    wrapped = textwrap.wrap(row.text + choices + (" (required)" if row.required else ""), 70, break_on_hyphens=False)
     left = ["  %-24s" % (row.name + " " + row.value).rstrip()] + [" " * 26] * (len(wrapped) - 1)
     return [a + b for a, b in zip(left, wrapped)]
 
 
 def help_text(command: str) -> str:
     """The whole help, the same on every Python."""
-    import textwrap
     lines = usage_lines(command) + ["", SUMMARIES[command]]
     own = [row for row in flags_of(command) if row.commands != EVERY_COMMAND]
     for title, rows in (("flags", own), ("flags of every command", flags_of(""))):
         if rows:
             lines += ["", title + ":"] + [line for row in rows for line in flag_lines(row, command)]
-    exits = "0 printed, 1 failure, 2 usage, 3 credentials, 4 or 77 forbidden, 5 not succeeded (--exit-status), " \
-            "130 interrupted, 141 the reader left"
-    return "\n".join(lines + ["", "exit codes:"] + textwrap.wrap(exits, 94, initial_indent="  ",
-                                                                  subsequent_indent="  ")) + "\n"
+    lines += ["", "exit codes:"] + ["  %-4d%s" % row for row in EXIT_CODES]
+    return "\n".join(lines) + "\n"
 
 
 FILE_FLAGS = ("--token-file", "--ca-file", "--output-dir")
@@ -2303,8 +2400,8 @@ def completed_values(command: str) -> "Dict[str, Sequence[str]]":
 
 def value_cases(offer: str, files: str) -> str:
     """The branches of a shell's case over COMMAND:FLAG, for the flags with a value."""
-    cases = ["%s:%s) %s ;;" % (command, name, offer % " ".join(values))
-             for command in ("list", "get") for name, values in completed_values(command).items()]
+    cases = ["%s:%s) %s ;;" % (command or "*", name, offer % " ".join(values))
+             for command in ("list", "get", "") for name, values in completed_values(command).items()]
     silent = [name for name in VALUE_FLAGS if name not in FILE_FLAGS + ("--status", "--output", "--color")]
     return "\n        ".join(cases + ["*:%s) %s ;;" % ("|*:".join(FILE_FLAGS), files),
                                       "*:%s) ;;" % "|*:".join(silent)])
@@ -2314,6 +2411,7 @@ def word_cases(offer: str) -> str:
     """The branches for where a flag or a word may stand."""
     flags = {command: " ".join([row.name for row in flags_of(command)] + ["--help"]) for command in ("list", "get")}
     rows = [("list:*", flags["list"]), ("get:*", flags["get"]), ("completion:*", " ".join(SHELLS)),
+            ("exec-log:*", "list get " + " ".join(row.name for row in flags_of(""))),
             ("*", "exec-log list get completion --version --help " + " ".join(row.name for row in flags_of("")))]
     return "\n        ".join("%s) %s ;;" % (pattern, offer % words) for pattern, words in rows)
 
@@ -2324,7 +2422,7 @@ _plexctl_exec_log() {{
     if [ "$cur" = = ]; then cur=
     elif [ "$prev" = = ]; then prev=${{COMP_WORDS[COMP_CWORD-2]}}; fi
     for word in "${{COMP_WORDS[@]:1:COMP_CWORD-1}}"; do
-        case $word in list|get|completion) command=$word; break ;; esac
+        case $word in exec-log) command=$word ;; list|get|completion) command=$word; break ;; esac
     done
     case $command:$prev in
         {values}
@@ -2337,7 +2435,7 @@ ZSH_COMPLETION = """#compdef {script} {program}
 _plexctl_exec_log() {{
     local command= prev=${{words[CURRENT-1]}} word
     for word in ${{words[2,CURRENT-1]}}; do
-        case $word in list|get|completion) command=$word; break ;; esac
+        case $word in exec-log) command=$word ;; list|get|completion) command=$word; break ;; esac
     done
     if [[ $PREFIX == --*=* ]]; then
         prev=${{PREFIX%%=*}}
@@ -2358,7 +2456,8 @@ fi
 
 def fish_flag(script: str, command: str, row: Flag) -> str:
     """The line for one flag, for one command or for all."""
-    where = " -n '__fish_seen_subcommand_from %s'" % command if command else ""
+    where = " -n '__fish_seen_subcommand_from %s'" % command if command else \
+        " -n 'not __fish_seen_subcommand_from list'" if row.name == "--output" else ""
     values = STATUSES if row.name == "--status" else choices_of(row, command)
     if row.name in FILE_FLAGS:
         value = " -r -F"
@@ -2372,13 +2471,14 @@ def fish_completion() -> str:
     lines = ["# fish completion for " + CONSOLE_SCRIPT]
     for name in (CONSOLE_SCRIPT, PROGRAM):
         lines.append("complete -c %s -f" % name)
-        lines.append("complete -c %s -n __fish_use_subcommand -a 'exec-log list get completion'" % name)
+        lines.append("complete -c %s -n 'not __fish_seen_subcommand_from exec-log list get completion' "
+                     "-a 'exec-log list get completion'" % name)
         lines.append("complete -c %s -n '__fish_seen_subcommand_from exec-log; and not __fish_seen_subcommand_from "
                      "list get' -a 'list get'" % name)
         lines.append("complete -c %s -n '__fish_seen_subcommand_from completion' -a '%s'" % (name, " ".join(SHELLS)))
         lines += [fish_flag(name, command, row) for command in ("list", "get") for row in flags_of(command)
-                  if row.commands != EVERY_COMMAND or row.name == "--output"]
-        lines += [fish_flag(name, "", row) for row in flags_of("") if row.name != "--output"]
+                  if row.commands != EVERY_COMMAND or (command, row.name) == ("list", "--output")]
+        lines += [fish_flag(name, "", row) for row in flags_of("")]
         lines += ["complete -c %s -l %s" % (name, word) for word in ("help", "version")]
     return "\n".join(lines) + "\n"
 
@@ -2447,26 +2547,39 @@ class Sink:
         return count or 0
 
 
+def binary_stream(stream: "Any") -> "Any":
+    """The raw stream below a text stream of the process, or a binary stream itself; None for other text streams."""
+    if isinstance(stream, (io.RawIOBase, io.BufferedIOBase)):
+        return stream
+    buffer = getattr(stream, "buffer", None)
+    return getattr(buffer, "raw", buffer)
+
+
 def binary_stdout() -> "BinaryIO":
     """The raw stream below sys.stdout. OutputError where there is none."""
     if sys.stdout is None:
         raise OutputError("standard output is closed")
-    buffer = getattr(sys.stdout, "buffer", None)
-    if buffer is None:
+    stream = binary_stream(sys.stdout)      # type: Optional[BinaryIO]
+    if stream is None:
         raise OutputError("standard output takes no bytes")
     sys.stdout.flush()
-    raw = getattr(buffer, "raw", buffer)    # type: BinaryIO
-    return raw
+    return stream
 
 
-USER_INFO = re.compile("(?<=://)[^/?#\\s]*@")
+USER_INFO = r"(?i)(?:(?<=//)|(?<=http:)|(?<=https:))[^/?#\s]*@"
+LIVE_LINE_LENGTH = 72       # characters; a longer line would wrap, and then could not be overwritten
+LINE_LENGTH = 4000          # characters; what is longer is no message
 
 
 class Console:
-    """Standard error: one visible line at a time, no secret in it. What cannot be written there is dropped."""
+    """Standard error: one visible line at a time, no secret in it. What cannot be written there is dropped.
+
+    It writes past Python's own buffer, as Sink does, and for the same reason.
+    """
 
     def __init__(self, stream: "Any", secrets: "Iterable[str]") -> None:
         self._stream = stream
+        self._binary = binary_stream(stream)
         self._secrets = set()       # type: set[str]
         self._live = False
         self.terminal = is_terminal(stream)
@@ -2479,15 +2592,17 @@ class Console:
             self._secrets.add(secret)
 
     def _safe(self, text: str) -> str:
-        text = USER_INFO.sub("***@", visible(text))
-        for secret in sorted(self._secrets, key=len, reverse=True):
-            text = text.replace(secret, "***")
-        return text
+        text = re.sub(USER_INFO, "***@", visible(text))
+        secrets = "|".join(re.escape(secret) for secret in sorted(self._secrets, key=len, reverse=True))
+        text = re.sub("(?i)" + secrets, "***", text) if secrets else text
+        return text if len(text) <= LINE_LENGTH else text[:LINE_LENGTH] + "..."
 
     def _write(self, text: str) -> None:
         try:
-            buffer = getattr(self._stream, "buffer", None)
-            self._stream.write(text) if buffer is None else buffer.write(text.encode("utf-8"))
+            if self._binary is None:
+                self._stream.write(text)
+            else:
+                self._binary.write(text.encode("utf-8"))
             self._stream.flush()
         except (OSError, ValueError, AttributeError):   # AttributeError: standard error is closed, so it is None
             pass
@@ -2504,7 +2619,7 @@ class Console:
     def live(self, text: str) -> None:
         """The line that the next one overwrites; an empty text removes it. For terminals."""
         if text or self._live:
-            self._write("\r\x1b[K" + self._safe(text))
+            self._write("\r\x1b[K" + self._safe(text)[:LIVE_LINE_LENGTH])
         self._live = bool(text)
 
 
@@ -2515,8 +2630,8 @@ class Command:
 
     def __init__(self, args: "Any", sink: Sink, console: Console) -> None:
         settings = find_settings(args, os.environ)
-        console.hide(settings.token)
-        console.hide(settings.proxy.authorization if settings.proxy else "")
+        for secret in [settings.token] + (settings.proxy.secrets if settings.proxy else []):
+            console.hide(secret)
         for warning in settings.warnings:
             console.say("warning", warning)
         self.args, self.sink, self.console = args, sink, console
@@ -2524,7 +2639,12 @@ class Command:
             settings.server, settings.token, args.ca_file, args.timeout, settings.allow_http, settings.proxy,
             say=console.say, trace=console.line if args.verbose else ignore, idle=sink.flush)
         wanted = args.color == "always" or args.color == "auto" and sink.terminal and settings.colour
-        self.form_arguments = sink.write, console.say, sink.terminal, args.output == "text" and wanted
+        self.form_arguments = sink.write, self._say, sink.terminal, args.output == "text" and wanted
+
+    def _say(self, label: str, text: str) -> None:
+        """Tell what a form has to tell, after what it wrote before."""
+        self.sink.flush()
+        self.console.say(label, text)
 
 
 def with_progress(events: "Iterable[Event]", console: Console) -> "Iterator[Event]":
@@ -2667,12 +2787,11 @@ def run(argv: "Sequence[str]", sink: Sink, console: Console) -> int:
         text = help_text(command)
     elif "--version" in flags:
         text = version_text()
-    elif not command:
-        raise UsageError("a command is missing: list, get or completion")
     else:
+        judge_flags(command, flags)
         args = parse_flags(command, flags)
         if command in COMMANDS and operands:
-            raise UsageError("unexpected argument %s" % operands[0])
+            raise UsageError("unexpected argument after %s" % command)
         if command in COMMANDS:
             return COMMANDS[command](args, sink, console)
         text = completion_script(operands)
@@ -2735,4 +2854,6 @@ def main(argv: "Optional[Sequence[str]]" = None, stdout: "Optional[BinaryIO]" = 
 
 
 if __name__ == "__main__":
+    if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     sys.exit(main())

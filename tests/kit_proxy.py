@@ -1,8 +1,8 @@
 """The verbs of the transport tests: a proxy, servers below HTTP, and a Transport whose sleeps are faked.
 
     with Proxy(plane) as proxy: ...             proxy.url, proxy.requests, proxy.connections, proxy.script(...)
-    with Raw(talk) as server: ...               server.url, server.connections; talk(sock) is each connection's whole life
-    dripping(first, piece, pause)               an answer that never ends: first at once, then the piece, over and over
+    with Raw(talk) as server: ...               server.url, server.connections; talk(sock) for each connection
+    dripping(first, piece, pause)               an answer without end: first at once, then the piece, over and over
     stalling(first)                             an answer that falls silent after its beginning
     raw_head(sock)                              the bytes of a request head, as they came
     with bare_socket(listen) as sock: ...       a socket at a port of its own, which accepts nobody
@@ -156,20 +156,23 @@ def bare_socket(listen=None):
 
 
 class Reading:
-    """What reading() gives: get() asks, slept and said tell what came of it."""
+    """What reading() gives: get() asks; slept, said and took (seconds) tell what came of it."""
 
     def __init__(self, url, **options):
-        self.slept, self.said = [], []
+        self.slept, self.said, self.took = [], [], 0.0
         self.transport = program.Transport(
             program.Server.parse(url), TOKEN, sleep=self.slept.append,
             say=lambda label, text: self.said.append("%s: %s" % (label, text)), **options)
 
     def get(self, path="/x"):
         """The whole body, or the ExecLogError."""
+        began = time.monotonic()
         try:
             return b"".join(self.transport.get(path))
         except program.ExecLogError as error:
             return error
+        finally:
+            self.took = time.monotonic() - began
 
 
 @contextlib.contextmanager

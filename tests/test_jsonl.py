@@ -124,8 +124,8 @@ def test_line_is_out_before_the_next_has_come(plane, argv):
     def halting(sock):
         name = b"items" if argv is LIST_LINES else b"targets"
         sock.sendall(b'HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n{"id":"x","' + name + b'":[{"n":1},{"n":')
-        seen.wait(30)
-        sock.sendall(b"2}]}")
+        if seen.wait(15):
+            sock.sendall(b"2}]}")
 
     plane.script(halting)
     process = start_cli(*argv, plane=plane)
@@ -137,21 +137,20 @@ def test_line_is_out_before_the_next_has_come(plane, argv):
 # ---- failures midway
 
 @pytest.mark.parametrize("argv, name", [(LIST_LINES, b"items"), (GET_LINES, b"targets")], ids=["list", "get"])
-@pytest.mark.parametrize("rest", [b'{"n":3', b'{"n":3,}]}', b"3]}", b"null]}", b'{"n":1e999}]}', b"nonsense", b'{"n":"\xff"}]}'],
+@pytest.mark.parametrize("rest", [b'{"n":3', b'{"n":3,}]}', b"3]}", b"null]}", b'{"n":1e999}]}', b"nonsense"],
                          ids=ascii)
 def test_what_came_whole_is_printed(plane, argv, name, rest):
     result = answered(plane, Reply(b'{"id":"x","' + name + b'":[{"n":1},{"n":2},' + rest), *argv)
-    assert result.code == 1 and b'{"n":1}\n{"n":2}\n'.startswith(result.out) and result.out.endswith((b"\n", b""))
-    assert b"\xff" in rest or result.out == b'{"n":1}\n{"n":2}\n'
-    assert cursors(result) == [] and "\nerror: " in "\n" + result.err
+    assert (result.code, result.out) == (1, b'{"n":1}\n{"n":2}\n')
+    assert cursors(result) == [] and result.err.startswith("error: ")
 
 
 @pytest.mark.parametrize("cut", range(3, 200, 41))
 def test_body_cut_anywhere_leaves_whole_lines(plane, cut):
     items = [{"n": number, "text": "x" * 30} for number in range(4)]
     result = answered(plane, Reply(page(*items), cut=cut), *LIST_LINES)
-    assert result.code == 1 and lines_of(result) == items[:cut // (len(encoded(items[0])) + 1)][:len(lines_of(result))]
-    assert len(lines_of(result)) >= (cut - 10) // (len(encoded(items[0])) + 1)
+    whole = [item for number, item in enumerate(items) if len(encoded(page(*items[:number + 1]))) - 2 <= cut]
+    assert result.code == 1 and lines_of(result) == whole
 
 
 def test_page_that_broke_is_told_by_its_cursor(plane):
@@ -177,11 +176,12 @@ def test_all_is_every_page_without_a_cursor(plane):
 
 
 def test_all_drops_other_members_of_a_page(plane):
-    plane.script(Reply(page({"n": 1}, next_cursor="c", more=1)), Reply(page(more=2)), Reply(page()))
+    plane.script(Reply(page({"n": 1}, next_cursor="c", more=1)), Reply(page(more=2)))
     assert run_cli(*LIST_LINES + ("--all",), plane=plane).out == b'{"n":1}\n'
 
 
-@pytest.mark.parametrize("fault", [Reply(page(*runs(3, 4)), cut=500), Reply(page(*runs(3) + [4]))], ids=["cut", "no object"])
+@pytest.mark.parametrize("fault", [Reply(page(*runs(3, 4)), cut=500), Reply(page(*runs(3) + [4]))],
+                         ids=["cut", "no object"])
 def test_all_that_breaks_tells_the_cursor_of_that_page(plane, fault):
     plane.script(Reply(page(*runs(1), next_cursor="c-2")), Reply(page(*runs(2), next_cursor="c-3")), fault)
     result = run_cli(*LIST_LINES + ("--all",), plane=plane)

@@ -147,8 +147,8 @@ def test_showcase_is_saved_whole(plane, folder):
     assert contents(folder)[SHOWCASE_NODES["binary"] + ".out"] == bytes(range(256))
 
 
-ODD_NAMES = ["a b", " a ", "*a", "a\\b", "a\\nb", "\\", "a\nb", "\n", "\n\n  x\\\n", "a\tb", "\u00e9\u20ac\U0001f600", "a..b",
-             "..a/b..", "...", "-", "--help", "#", "a\x1bb", "a\u2028b", "a\x85b", "a\x0bb"]
+ODD_NAMES = ["a b", " a ", "*a", "a\\b", "a\\nb", "\\", "a\nb", "\n", "\n\n  x\\\n", "a\tb", "\u00e9\u20ac\U0001f600",
+             "a..b", "..a/b..", "...", "-", "--help", "#", "a\x1bb", "a\u2028b", "a\x85b", "a\x0bb"]
 
 
 def node_number(number):
@@ -189,7 +189,7 @@ def test_names_that_lead_out_are_left_out_and_named(plane, folder):
     wire = [target(archive(bucket, key, sha256=DIGEST), node_number(number))
             for number, (bucket, key) in enumerate(LEADING_OUT)]
     result = saved_targets(plane, folder, target(archive("b", "kept", sha256=DIGEST), NODES[1]), *wire)
-    assert result.code == 1 and checksums(contents(folder)["ARCHIVED.sha256"]) == [(DIGEST, "b/kept")]
+    assert checksums(contents(folder)["ARCHIVED.sha256"]) == [(DIGEST, "b/kept")]
     assert contents(folder)["nodes.succeeded"].count(b"\n") == len(wire) + 1
     for number, names in enumerate(LEADING_OUT):
         assert any("%s/%s" % names in line and node_number(number) in line for line in result.err.splitlines())
@@ -241,7 +241,8 @@ def test_node_that_comes_twice_is_named_and_written_once(plane, folder):
 
 
 def test_node_that_comes_twice_in_two_spellings_is_named(plane, folder):
-    assert saved_targets(plane, folder, target(inline(b"1"), NODES[0]), target(inline(b"2"), NODES[0].upper())).code == 1
+    result = saved_targets(plane, folder, target(inline(b"1"), NODES[0]), target(inline(b"2"), NODES[0].upper()))
+    assert result.code == 1 and NODES[0] in result.err.lower()
 
 
 def test_wrong_type_is_malformed(plane, folder):

@@ -120,7 +120,8 @@ def test_other_proxy_scheme_is_usage(proxy, scheme):
 
 @pytest.mark.parametrize("value", [
     "http://", "http://ann:hunter22@", "http://proxy:0", "http://proxy:65536", "http://proxy:p", "http://proxy/path",
-    "http://proxy?x", "socks5h://proxy", "ftp://proxy", "http:proxy", "http://pro xy", "http://pr\u00f6xy:3128", "//proxy"])
+    "http://proxy?x", "socks5h://proxy", "ftp://proxy", "http:proxy", "http://pro xy", "//proxy",
+    "http://pr\u00f6xy:3128"])
 def test_malformed_proxy_is_usage_and_is_not_shown(value):
     with pytest.raises(program.UsageError) as caught:
         program.find_proxy(program.Server.parse(HTTPS), {"HTTPS_PROXY": value})
@@ -226,7 +227,7 @@ def test_proxy_credentials_are_not_shown_even_where_the_proxy_echoes_them(proxy,
 def test_407_is_1_at_once_with_a_hint(proxy, url):
     proxy.script(Reply(b"", 407, [("Proxy-Authenticate", "Basic")]))
     result = run(url, HTTP_PROXY=proxy.url, HTTPS_PROXY=proxy.url)
-    assert result.code == 1 and "HTTP 407" in result.err and "\nhint: put the proxy's user" in result.err
+    assert result.code == 1 and "HTTP 407" in result.err and "HTTPS_PROXY" in result.err.split("\nhint: ")[1]
     assert len(proxy.requests) == 1 and proxy.plane.connections == 0
 
 
@@ -265,9 +266,9 @@ def test_plain_http_rule_holds_through_a_proxy(proxy):
 
 def test_tls_record_that_drips_is_no_silence(tls_proxy):
     def answer(sock):
-        tls_proxy.pace = 100, 0.1       # headers and body are two records; the second takes longer than --timeout
-        body = b'{"items": []%s}' % (b" " * 1500)
+        tls_proxy.pace = 100, 0.1       # headers and body are two records; the second takes more than twice --timeout
+        body = b'{"items": []%s}' % (b" " * 2000)
         sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body))
         sock.sendall(body)
     tls_proxy.plane.script(answer)
-    assert run(HTTPS, "--timeout", "1", HTTPS_PROXY=tls_proxy.url).code == 0
+    assert run(HTTPS, "--timeout", "0.8", HTTPS_PROXY=tls_proxy.url).code == 0

@@ -228,7 +228,6 @@ def test_redirect_is_1_and_its_target_is_shown(plane):
 
 @pytest.mark.parametrize("location", ["https://ann:hunter22@sso.test/", "//ann:hunter22@sso.test/"])
 def test_user_info_of_a_redirect_is_not_shown(plane, location):
-    # FINDING: user info after // without a scheme is shown
     result = answered(plane, Reply(b"", 302, [("Location", location)]), *LIST + ("-v",))
     assert result.code == 1 and "sso.test" in result.err and "hunter22" not in result.err
 
@@ -245,7 +244,7 @@ def test_tls_handshake_that_is_never_answered_is_silence():
 def test_tls_handshake_that_drips_is_silence():
     with Raw(dripping(b"\x16\x03\x03\x3f\xff\x02\x00\x3f\xf0\x03\x03", b"\0")) as server:
         with reading("https://127.0.0.1:%d" % server.address[1], timeout=0.3) as read:
-            assert "the TLS handshake" in read.get().message
+            assert "the TLS handshake" in read.get().message and read.took < 6
         assert server.connections == 1 and read.slept == []
 
 
@@ -263,7 +262,8 @@ def test_connection_that_is_never_accepted_is_silence():
         finally:
             for sock in waiting:
                 sock.close()
-    assert isinstance(error, program.Silence) and "a connection to 127.0.0.1" in error.message and read.slept == []
+    assert isinstance(error, program.Silence) and "a connection to 127.0.0.1" in error.message
+    assert read.slept == [] and read.took < 6
 
 
 @pytest.mark.parametrize("answer", [
@@ -275,7 +275,7 @@ def test_headers_that_do_not_end_are_1_within_one_timeout(plane, answer):
     with reading(plane.url, timeout=0.2) as read:
         error = read.get()
     assert isinstance(error, program.TransportError) and (seen(plane), read.slept) == ((1, 1), [])
-    assert not isinstance(error, program.ConnectionLost)
+    assert not isinstance(error, program.ConnectionLost) and read.took < 6
 
 
 def test_headers_that_drip_are_1_with_a_hint(plane):
@@ -480,6 +480,7 @@ def dated(seconds):
     ("1e3", .5, .5), ("0x10", .5, .5), ("\xb3", .5, .5), ("Infinity", .5, .5), ("nan", .5, .5), ("3, 4", .5, .5),
     (20, 10, 20), (3600, 30, 30), (-3600, .5, .5), ("Sun, 06 Nov 1994 08:49:37 GMT", .5, .5),
     ("Fri, 31 Dec 9999 23:59:59 GMT", 30, 30), ("Fri, 31 Dec 99999 23:59:59 GMT", .5, .5),
+    ("Fri, 31 Dec %d 23:59:59 GMT" % 10 ** 30, .5, .5),
     ("Sat, 99 Nov 2094 08:49:37 GMT", .5, .5), ("Mon, 01 Jan", .5, .5), ("GMT", .5, .5)])
 @pytest.mark.parametrize("status", [429, 503])
 def test_retry_after_is_kept_within_30_seconds(plane, header, least, most, status):

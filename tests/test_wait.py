@@ -1,6 +1,5 @@
-"""Section 9: get --wait and --wait-timeout. The pauses are slept on a fake clock, the answers come from real sockets."""
+"""Section 9: get --wait and --wait-timeout. Pauses are slept on a fake clock, answers come from real sockets."""
 
-import itertools
 import os
 import select
 import signal
@@ -10,7 +9,7 @@ import time
 import pytest
 
 from control_plane import DROP, HANG, PROJECT, RESET, Reply
-from kit import EXECUTION, GET, LIST, NODES, encoded, execution, inline, run_cli, start_cli, finish_cli, target
+from kit import EXECUTION, GET, LIST, NODES, execution, finish_cli, inline, run_cli, start_cli, target
 from kit_wait import HASTY, Clock, OneAnswer, program, run_on_terminal, status_lines, transport_to, waited
 
 WAIT = GET + ("--wait",)
@@ -120,9 +119,10 @@ def test_retry_after_is_heeded_up_to_30_s(plane, value, pause):
     (Reply({}, 401), 3), (Reply({}, 403), 4), (Reply({"code": "rebac_denied"}, 403), 77), (Reply({}, 404), 1),
     (Reply({}, 400), 1), (Reply({}, 500), 1), (Reply(b"", 302, [("Location", "/elsewhere")]), 1),
     (Reply(b"<html>"), 1), (Reply({"items": []}), 1), (Reply({"id": EXECUTION, "status": 5}), 1),
+    (Reply({"status": "succeeded"}), 1), (Reply({"id": 5, "status": "succeeded"}), 1),
     (Reply(b'{"id": nonsense and more of it, so that no cut can explain it}'), 1), (b"SSH-2.0-OpenSSH\r\n\r\n", 1)],
-    ids=["401", "403", "denied", "404", "400", "500", "redirect", "html", "no id", "status no string", "no JSON",
-         "no HTTP"])
+    ids=["401", "403", "denied", "404", "400", "500", "redirect", "html", "no id", "status no string",
+         "status without id", "id no string", "no JSON", "no HTTP"])
 def test_anything_else_ends_it(plane, answer, code):
     clock = Clock()
     plane.script(running(), answer, final())
@@ -185,20 +185,22 @@ def test_wait_timeout_bounds_a_retry_after(plane):
 
 
 def drip(start):
-    """An answer that begins so, and then comes byte by byte without an end."""
+    """An answer that begins so, and then comes byte by byte for far too long."""
     def send(sock):
         sock.sendall(start)
-        while not select.select([sock], [], [], 0.02)[0]:
+        end = time.monotonic() + 10
+        while time.monotonic() < end and not select.select([sock], [], [], 0.02)[0]:
             sock.sendall(b" ")
     return send
 
 
 def flood(start, more):
-    """An answer that begins so, and then comes as fast as it can without an end."""
+    """An answer that begins so, and then comes as fast as it can for far too long."""
     def send(sock):
         sock.sendall(start)
-        for piece in itertools.repeat(more * 1000):
-            sock.sendall(piece)
+        end = time.monotonic() + 10
+        while time.monotonic() < end:
+            sock.sendall(more * 1000)
     return send
 
 
@@ -219,7 +221,13 @@ def test_wait_timeout_ends_it_whatever_the_server_sends(plane, how):
     begin = time.monotonic()
     error = waited(plane, Clock(running=True), seconds=2.3)      # two of them pass in the pause
     assert isinstance(error, program.WaitExpired) and "started" in error.message
-    assert time.monotonic() - begin < 15
+    assert time.monotonic() - begin < 9
+
+
+def test_wait_timeout_ends_a_flood_that_is_always_ahead(plane):
+    plane.script(ENDLESS["flood of targets"])
+    result = run_cli(*WAIT + ("--wait-timeout", "0.3"), plane=plane)
+    assert (result.code, result.out) == (1, b"") and "error: --wait-timeout" in result.err
 
 
 def test_wait_timeout_does_not_bound_the_output(plane):
