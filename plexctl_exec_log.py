@@ -24,11 +24,7 @@ ExecutionTarget and OutputRef, and ExecLogError with its subclasses. All other n
         ...                                     # every ExecutionTarget, and the Execution itself last
 """
 
-import signal
-
-if __name__ == "__main__" and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-    signal.signal(signal.SIGINT, signal.SIG_DFL)        # until main() answers it, Ctrl-C ends this in silence
-
+import gc
 import io
 import os
 import re
@@ -117,11 +113,16 @@ def visible(text: str) -> str:
     return "".join(c if c.isprintable() else escaped(c) for c in text)
 
 
+def is_plain(text: str) -> bool:
+    """Whether a text needs no escape, not even where a blank marks its end."""
+    return text.isprintable() and " " not in text
+
+
 def framed(text: "Optional[str]") -> str:
     """Text for a place whose end a blank marks: visible, no blank in it, `-` for nothing."""
     if not text:
         return "-"
-    return text if text.isprintable() and " " not in text else visible(text).replace(" ", "\\x20")
+    return text if is_plain(text) else visible(text).replace(" ", "\\x20")
 
 
 def error_text(error: Exception) -> str:
@@ -813,7 +814,7 @@ def connect_failure(where: str, error: Exception, hint: str) -> TransportError:
     import socket
     if isinstance(error, ConnectionRefusedError):
         return Refused("nothing listens at %s: connection refused" % where, hint=hint)
-    if isinstance(error, (socket.gaierror, UnicodeError)):
+    if isinstance(error, socket.gaierror):
         return TransportError("the name of %s does not resolve" % where, hint=hint)
     return TransportError("cannot connect to %s: %s" % (where, error_text(error)))
 
@@ -1012,10 +1013,11 @@ class Transport:
         where = ("proxy %s:%d" if self._proxy else "%s:%d") % ("[%s]" % host if ":" in host else host, port)
         self.deadlines.begin("a connection to " + where)
         try:
-            return socket.create_connection((host, port), self.deadlines.left())
+            name = host.encode("ascii")     # type: Any  # as bytes: for text, the idna codec is loaded, 2 ms
+            return socket.create_connection((name, port), self.deadlines.left())
         except socket.timeout:
             raise self.deadlines.expired()
-        except (OSError, UnicodeError) as error:    # UnicodeError: no host name to the idna codec
+        except OSError as error:
             raise connect_failure(where, error, PROXY_HINT if self._proxy else API_HINT)
 
     def _tunnel(self, sock: "Any") -> None:
@@ -1047,7 +1049,9 @@ class Transport:
         self.deadlines.begin("the TLS handshake")
         sock.settimeout(self.deadlines.left())      # holds for the handshake as a whole
         try:
-            return self._context.wrap_socket(sock, server_hostname=self.server.host)
+            host = self.server.host
+            name = host if sys.version_info < (3, 7) else host.encode("ascii")      # as bytes, see _dial
+            return self._context.wrap_socket(sock, server_hostname=name)
         except socket.timeout:
             raise self.deadlines.expired()
         except (OSError, ssl.CertificateError, ValueError) as error:    # CertificateError is no OSError on 3.6
@@ -1179,11 +1183,17 @@ class JSONText:
             self._ended = not piece
             try:
                 text = self._decode(piece, self._ended)
-            except UnicodeDecodeError:
-                raise MalformedBody("the body is no UTF-8 after character %d" % (self._before + len(self._text)))
+            except UnicodeDecodeError as error:
+                text = error.object[:error.start].decode("utf-8")       # what came before counts
+                self._slices, self._ended = self._no_utf8(), False
             if text:
                 return text
         return ""
+
+    def _no_utf8(self) -> "Iterator[bytes]":
+        """What follows upon bytes that are no text."""
+        raise MalformedBody("the body is no UTF-8 after character %d" % (self._before + len(self._text)))
+        yield b""
 
     def _grow(self, least: int) -> None:
         """Hold at least so many characters more, unless the document ends before."""
@@ -1470,22 +1480,24 @@ def count_targets(targets: "Any") -> TargetCount:
     return count
 
 
-class Execution(namedtuple("Execution", "id project_id domain_id action type status created_at updated_at "
+class Execution(namedtuple("Execution", "id action type status created_at updated_at project_id domain_id "
                                         "succeeded total")):
     """One run of an action: its texts, None where the server left one out, and the count of its targets.
 
-    project_id and domain_id are as they came, whatever their type.
+    project_id and domain_id are not shown, so they are as they came, whatever their type.
     """
     __slots__ = ()
-    TEXTS = ("id", "action", "type", "status", "created_at", "updated_at")      # those that are shown, and so judged
+    SHOWN = ("id", "action", "type", "status", "created_at", "updated_at")
+    MEMBERS = SHOWN + ("project_id", "domain_id")
 
     @classmethod
     def from_wire(cls, wire: "Mapping[str, Any]", count: TargetCount) -> "Execution":
         """From the scalar members of the wire object and the count. MalformedBody for a wrong type."""
-        if not TEXT_TYPES.issuperset([type(wire.get(name)) for name in cls.TEXTS]):
-            for name in cls.TEXTS:
+        values = [wire.get(name) for name in cls.MEMBERS]
+        if not TEXT_TYPES.issuperset(map(type, values[:len(cls.SHOWN)])):
+            for name in cls.SHOWN:
                 optional_text(wire, name, "execution %s: " % visible(str(wire.get("id"))))
-        return cls(*[wire.get(name) for name in cls._fields[:8]] + [count.succeeded, count.total])
+        return cls._make(values + [count.succeeded, count.total])
 
 
 # ----------------------------------------------------------------------------------------------- Operations
@@ -1898,20 +1910,24 @@ class YAMLForm(Form):
 COLUMNS = ("ID", "STATUS", "TYPE", "TARGETS", "CREATED_AT", "UPDATED_AT", "ACTION")
 BOLD = "1"
 STATUS_COLOURS = {"succeeded": "32", "failed": "31", "timeout": "31", "cancelled": "33", "started": "36", "ack": "36"}
-SECOND_FRACTION = re.compile(r"(?<=:[0-9][0-9])\.[0-9]+")
-
-
 def painted(text: str, colour: str) -> str:
     """Text in an SGR colour (ECMA-48, 8.3.117), as it is for none."""
     return "\x1b[%sm%s\x1b[0m" % (colour, text) if colour else text
 
 
+def whole_seconds(at: "Optional[str]") -> str:
+    """A timestamp as it came, less the fraction of its second."""
+    before, dot, after = (at or "").partition(".")
+    return before + after.lstrip("0123456789") if dot and before[-3:-2] == ":" else at or ""
+
+
 def cells(execution: Execution) -> "List[str]":
     """The cells of an Execution's row. ACTION is last because it alone has no bound, and may hold blanks."""
-    created, updated = (SECOND_FRACTION.sub("", at or "", 1) for at in (execution.created_at, execution.updated_at))
-    bounded = [execution.id, execution.status, execution.type, "%d/%d" % (execution.succeeded, execution.total),
-               created, updated]
-    return [framed(cell) for cell in bounded] + [visible(execution.action or "-")]
+    row = [execution.id, execution.status, execution.type, "%d/%d" % (execution.succeeded, execution.total),
+           whole_seconds(execution.created_at), whole_seconds(execution.updated_at)]
+    if not (all(row) and is_plain("".join(row))):       # one look at the row, for there may be a hundred thousand
+        row = [framed(cell) for cell in row]
+    return row + [visible(execution.action or "-")]
 
 
 class Table:
@@ -1978,9 +1994,10 @@ class TargetForm(Form):
         self._count = TargetCount()
 
     def member(self, name: str, value: "Any") -> None:
-        if name in Execution.TEXTS:
+        if name in Execution.MEMBERS:
             self._wire[name] = value
-            optional_text(self._wire, name, "")
+            if name in Execution.SHOWN:
+                optional_text(self._wire, name, "")
 
     def skip(self, value: "Dict[str, Any]") -> None:
         self._count.add(value)
@@ -2431,6 +2448,7 @@ _plexctl_exec_log() {{
 }}
 complete -F _plexctl_exec_log {script} {program}
 """
+BASH_FILES = "compopt -o filenames 2>/dev/null; local IFS=$'\\n'; COMPREPLY=($(compgen -f -- \"$cur\"))"
 ZSH_COMPLETION = """#compdef {script} {program}
 _plexctl_exec_log() {{
     local command= prev=${{words[CURRENT-1]}} word
@@ -2486,7 +2504,7 @@ def fish_completion() -> str:
 COMPLETIONS = {
     "bash": lambda: BASH_COMPLETION.format(
         script=CONSOLE_SCRIPT, program=PROGRAM,
-        values=value_cases('COMPREPLY=($(compgen -W "%s" -- "$cur"))', 'COMPREPLY=($(compgen -f -- "$cur"))'),
+        values=value_cases('COMPREPLY=($(compgen -W "%s" -- "$cur"))', BASH_FILES),
         words=word_cases('COMPREPLY=($(compgen -W "%s" -- "$cur"))')),
     "zsh": lambda: ZSH_COMPLETION.format(script=CONSOLE_SCRIPT, program=PROGRAM,
                                          values=value_cases("compadd -- %s", "_files"),
@@ -2854,6 +2872,7 @@ def main(argv: "Optional[Sequence[str]]" = None, stdout: "Optional[BinaryIO]" = 
 
 
 if __name__ == "__main__":
-    if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-    sys.exit(main())
+    exit_code = main()
+    if hasattr(gc, "freeze"):       # 3.7; the last collections would go through all that was loaded, for milliseconds
+        gc.freeze()
+    sys.exit(exit_code)

@@ -49,7 +49,7 @@ def checksums(data):
 
 
 def holds(folder, sums):
-    """Whether every line of a checksum file holds in a folder, by the real sha256sum where there is one."""
+    """Whether every line of the folder's file `sums` (or a path) holds there, by the real sha256sum if there is one."""
     if shutil.which("sha256sum"):
         return not subprocess.call(["sha256sum", "-c", "--strict", "--quiet", str(sums)], cwd=str(folder))
     return holds_by_hand(folder, sums)
@@ -57,4 +57,4 @@ def holds(folder, sums):
 
 def holds_by_hand(folder, sums):
     return all(digest == hashlib.sha256(read(os.path.join(str(folder), name))).hexdigest()
-               for digest, name in checksums(read(str(sums))))
+               for digest, name in checksums(read(os.path.join(str(folder), str(sums)))))
