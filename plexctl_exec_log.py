@@ -54,7 +54,7 @@ USER_AGENT = "plexctl-exec-log/" + __version__
 STATUSES = ("pending", "ack", "started", "succeeded", "failed", "cancelled", "timeout")
 FINAL_STATUSES = ("succeeded", "failed", "cancelled", "timeout")
 
-SLICE = 1 << 17                     # bytes taken from the network, or given to standard output, at once
+SLICE = 1 << 16                     # bytes taken from the network, or given to standard output, at once
 VALUE_LIMIT = 256 << 20             # characters of one JSON value
 NUMBER_LIMIT = 1000                 # characters of one JSON number
 ERROR_BODY_LIMIT = 64 << 10         # bytes
@@ -1225,8 +1225,11 @@ class JSONText:
 
     def value(self) -> "Any":
         """Take one whole value."""
-        self.peek()
+        is_object = self.peek() == "{"
         while True:
+            if is_object and not self._ended and self._text.find("}", self._at) < 0:
+                self._await_more()      # surely cut: json need not scan it to find that out
+                continue
             try:
                 value, end = self._scan(self._text, self._at)
             except RecursionError:
