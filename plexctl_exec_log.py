@@ -2134,16 +2134,13 @@ class FolderForm(TargetForm):
         self._nodes = {"succeeded": [], "failed": [], "unfinished": []}  # type: Dict[str, List[str]]
         self._seen = set()                                              # type: set[str]
 
-    def _refuse(self, what: str) -> None:
-        self.exit_code = EXIT_FAILURE
-        self.say("error", what)
-
     def target(self, target: ExecutionTarget, output: OutputRef) -> None:
         node = (target.node_id or "").lower()
-        if not UUID.fullmatch(node):
-            return self._refuse("target %s is left out: its node id is no UUID" % framed(target.node_id))
-        if node in self._seen:
-            return self._refuse("target %s is left out: its node id came before" % node)
+        if node in self._seen or not UUID.fullmatch(node):
+            self.exit_code = EXIT_FAILURE
+            why = "came before" if node in self._seen else "is no UUID"
+            self.say("error", "target %s is left out: its node id %s" % (framed(target.node_id), why))
+            return
         self._seen.add(node)
         ended = "failed" if target.status in FINAL_STATUSES else "unfinished"
         self._nodes["succeeded" if target.status == "succeeded" else ended].append(node + "\n")

@@ -54,7 +54,7 @@ def opened_terminal():
 
 def drained(descriptors):
     """All that comes out of each of the descriptors, which are closed in the end."""
-    got = {descriptor: b"" for descriptor in descriptors}
+    got = dict.fromkeys(descriptors, b"")
     left = list(descriptors)
     while left:
         ready = select.select(left, [], [], PATIENCE)[0]

@@ -56,7 +56,7 @@ def consume(form, chance, body, array):
 
 def test_decoder_and_forms_bear_any_body():
     chance, outcomes = random.Random(6), {}
-    for number in range(3000 * ROUNDS):
+    for _ in range(3000 * ROUNDS):
         array = chance.choice(["targets", "items"])
         form = chance.choice(FORMS if array == "targets" else FORMS[:4])
         outcome = consume(form, chance, mutated(chance, SEEDS[array == "items"]), array)
