@@ -81,7 +81,7 @@ def test_main_bears_any_body(plane, monkeypatch):
 
 def test_process_bears_any_body_and_any_framing(plane):
     chance = random.Random(8)
-    for number in range(30 * ROUNDS):
+    for number in range(20 * ROUNDS):
         body = mutated(chance, SEEDS[0])
         raw = mutated(chance, b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body)) + body
         plane.script(*[raw if number % 3 else Reply(body)] * 3)
