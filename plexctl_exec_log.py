@@ -1062,7 +1062,7 @@ class Transport:
         if response.status != 200:
             raise self._refusal(response)
         lengths = response.headers.get_all("Content-Length", [])
-        if len(set(lengths)) > 1 or not re.fullmatch("[0-9]{1,18}", "".join(lengths[:1]) or "0"):
+        if lengths and not (len(set(lengths)) == 1 and re.fullmatch("[0-9]{1,18}", lengths[0])):
             raise MalformedBody("the length of the body is announced as %s" % ", ".join(lengths))
         transfer = response.getheader("Transfer-Encoding", "chunked")
         if transfer.lower() != "chunked":

@@ -95,6 +95,14 @@ def test_deep_nesting_is_printed_or_1(plane, form, levels):
     assert result.code == 0 or result.code == 1 and "nested too deeply" in result.err
 
 
+def test_what_came_whole_before_a_bad_byte_counts():
+    seen = []
+    with pytest.raises(program.MalformedBody, match="no UTF-8"):
+        for event in program.document([b'{"targets":[{"a":1},{"a":2},{"a":"\xff"}]}'], "targets"):
+            seen.append(event)
+    assert [value for kind, _, value in seen if kind == "element"] == [{"a": 1}, {"a": 2}]
+
+
 def test_value_over_the_limit_is_malformed(monkeypatch):
     monkeypatch.setattr(program, "VALUE_LIMIT", 1000)      # the real one is 256 MiB
     with pytest.raises(program.MalformedBody, match="value of more than"):
@@ -128,6 +136,9 @@ BROKEN = [
     b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n{}", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n-5\r\n{}\r\n",
     b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n%s\r\n" % (b"1" * 70000), b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n{}",
     b"HTTP/1.1 200 OK\r\nContent-Length: -5\r\n\r\n{", b"HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n{", b"HTTP/1.1 200 OK\r\n\r\n",
+    b"HTTP/1.1 200 OK\r\nContent-Length: 2, 3\r\n\r\n{}", b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\nContent-Length: 9\r\n\r\n" % len(BODY) + BODY,
+    b"HTTP/1.1 200 OK\r\nContent-Length: %s\r\n\r\n" % (b"9" * 5000) + BODY, b"HTTP/1.1 200 OK\r\nContent-Length: \r\n\r\n" + BODY,
+    b"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\n" + BODY, b"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n" + BODY,
     Reply(BODY, headers=[("Content-Encoding", "gzip")]), Reply(BODY, headers=[("Content-Encoding", "br, identity")])]
 
 

@@ -314,6 +314,17 @@ def refused(plane, body, timeout=10, status=403, framing="chunked"):
         return read.get()
 
 
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+@pytest.mark.parametrize("answer", [
+    dripping(CHUNKED, b"0"), dripping(CHUNKED + b"1;x=", b"y"), dripping(CHUNKED + b"c\r\n{\"items\":[]}\r\n0\r\n", b"X: y\r\n"),
+    dripping(CHUNKED + b"c\r\n{\"items\":[]}\r\n0\r\n", b"X: y\r\n" * 9999, 0)], ids=["size", "extension", "trailer", "flood of trailers"])
+def test_framing_that_carries_no_body_is_silence(plane, answer):
+    result = answered(plane, answer, *LIST + SHORT)
+    assert result.code == 1 and "the next piece of the body" in result.err
+
+
 @pytest.mark.parametrize("size, used", [(65536, True), (65537, False), (1 << 20, False)])
 def test_error_body_is_read_to_64_kib(plane, size, used):
     body = encoded({"code": "rebac_denied", "detail": ""})
