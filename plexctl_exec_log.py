@@ -288,6 +288,12 @@ class APIError(RemoteError):
 SERVER_URL = r"([hH][tT][tT][pP][sS]?)://(\[[0-9a-fA-F:.]+\]|[^/?#@:\[\]\\]+)(?::([0-9]{1,5}))?(/[^?#]*)?"
 PROXY_URL = r"(?:([a-zA-Z0-9+.-]*)://)?(?:([^/?#]*)@)?(\[[0-9a-fA-F:.]+\]|[^/?#@:\[\]\\]+)(?::([0-9]{1,5}))?/?"
 VISIBLE_ASCII = "[!-~]+"
+DEFAULT_PORTS = {"http": 80, "https": 443}
+
+
+def bracketed(host: str) -> str:
+    """A host as it stands before a port: an IPv6 address in brackets."""
+    return "[%s]" % host if ":" in host else host
 
 
 def port_number(digits: "Optional[str]", default: int) -> int:
@@ -311,7 +317,7 @@ class Server(namedtuple("Server", "scheme host port prefix")):
             raise UsageError("the server is no http(s)://host[:port][/prefix]")
         scheme, host, port, prefix = match.groups()
         try:
-            number = port_number(port, 443 if scheme.lower() == "https" else 80)
+            number = port_number(port, DEFAULT_PORTS[scheme.lower()])
         except ValueError as error:
             raise UsageError("the server's %s" % error)
         return cls(scheme.lower(), host.strip("[]").lower(), number, (prefix or "").rstrip("/"))
@@ -319,9 +325,8 @@ class Server(namedtuple("Server", "scheme host port prefix")):
     @property
     def authority(self) -> str:
         """The value of the Host header."""
-        host = "[%s]" % self.host if ":" in self.host else self.host
-        default = {"http": 80, "https": 443}[self.scheme]
-        return host if self.port == default else "%s:%d" % (host, self.port)
+        at_default = self.port == DEFAULT_PORTS[self.scheme]
+        return bracketed(self.host) if at_default else "%s:%d" % (bracketed(self.host), self.port)
 
     @property
     def url(self) -> str:
@@ -404,6 +409,7 @@ class Profiles:
 
     def __init__(self, environ: "Mapping[str, str]", named: "Optional[str]") -> None:
         self.named = named
+        self.path = None            # type: Optional[str]
         self._environ = environ
         self._document = None       # type: Optional[Dict[str, Any]]
 
@@ -566,9 +572,9 @@ def split_port(entry: str) -> "Tuple[str, str]":
 def covers(pattern: str, host: str) -> bool:
     """Whether one NO_PROXY pattern covers the host: `*`, an address, a CIDR range, a name and all below it,
     or with a leading dot only what is below it (as in Go)."""
-    address = ip_address(host)
     if pattern == "*":
         return True
+    address = ip_address(host)
     if address is not None:
         import ipaddress
         try:
@@ -613,19 +619,6 @@ def find_settings(args: "Any", environ: "Mapping[str, str]") -> Settings:
 
 
 # ------------------------------------------------------------------------------------------------ Transport
-
-class ArrivingBytes(io.RawIOBase):
-    """The raw stream below http.client's buffer: what a Channel receives."""
-
-    def __init__(self, channel: "Any") -> None:
-        self._channel = channel
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: "Any") -> int:
-        return int(self._channel.receive_into(buffer))
-
 
 class Deadlines:
     """How long the far side may still be silent.
@@ -687,7 +680,7 @@ def is_ragged_end(error: Exception) -> bool:
     return "unexpected eof" in str(error) or isinstance(error, RuntimeError)
 
 
-class Channel:
+class Channel(io.RawIOBase):
     """A connected socket as http.client wants it, whose reads are bounded by Deadlines and gather what is there.
 
     It reads without blocking and waits by a selector, since a blocking TLS read would take a record that comes
@@ -722,9 +715,12 @@ class Channel:
 
     def makefile(self, mode: str, *_: "Any") -> "io.BufferedReader":
         """The reader for one response."""
-        return io.BufferedReader(ArrivingBytes(self), SLICE)
+        return io.BufferedReader(self, SLICE)
 
-    def receive_into(self, buffer: "Any") -> int:
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: "Any") -> int:
         """Wait for bytes, then take all that are there, up to the buffer's length. 0 at the end. OSError, Silence."""
         view, count = memoryview(buffer), 0
         while count < len(view):
@@ -769,27 +765,30 @@ class Channel:
 
 
 def tls_context(ca_file: "Optional[str]") -> "Any":
-    """A verifying context, TLS 1.2 or newer. UsageError for an unusable --ca-file."""
+    """A verifying context, TLS 1.2 or newer, the same on every Python. UsageError for an unusable --ca-file."""
     import ssl
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)   # create_default_context writes keys to SSLKEYLOGFILE
+    if hasattr(context, "minimum_version"):
+        context.minimum_version = max(context.minimum_version, ssl.TLSVersion.TLSv1_2)
+    else:                           # Python 3.6, or an OpenSSL before 1.1.0
+        context.options |= ssl.OP_NO_TLSv1 | ssl.OP_NO_TLSv1_1
+    if not ca_file:
+        context.load_default_certs()
+        return context
     try:
-        context = ssl.create_default_context(cafile=ca_file)
+        context.load_verify_locations(ca_file)
     except (OSError, ValueError, TypeError) as error:       # a NUL in the name is one of the last two
         reason = "no PEM certificates in it" if isinstance(error, ssl.SSLError) else error_text(error)
         raise UsageError("--ca-file %s: %s" % (ca_file, reason))
-    if hasattr(context, "minimum_version"):
-        context.minimum_version = ssl.TLSVersion.TLSv1_2
-    else:                           # Python 3.6
-        context.options |= ssl.OP_NO_TLSv1 | ssl.OP_NO_TLSv1_1
     return context
 
 
-TLS_HINTS = (       # what the cause says, the next step
+TLS_HINTS = (       # a pattern for the cause, the next step
     ("expired", "the server's operator must renew its certificate; --ca-file does not help"),
     ("match", "the certificate is for another name: check the host of --server; --ca-file does not help"),
     ("certificate", "is it signed by a CA of your own? then name that with --ca-file"),
-    ("version_number", "the port speaks no TLS: check it, or use http:// if the server is on this host"),
-    ("http_request", "the port speaks no TLS: check it, or use http:// if the server is on this host"),
-    ("record_layer", "the port speaks no TLS: check it, or use http:// if the server is on this host"),
+    ("version_number|http_request|record_layer",
+     "the port speaks no TLS: check it, or use http:// if the server is on this host"),
 )
 
 
@@ -797,7 +796,7 @@ def tls_failure(host: str, error: Exception) -> TransportError:
     """A failed handshake, its cause and the flag that helps."""
     cause = getattr(error, "verify_message", "") or getattr(error, "reason", "") or error_text(error)
     text = ("%s %s" % (cause, error)).lower().replace(" ", "_")
-    hint = [hint for sign, hint in TLS_HINTS if sign in text][:1]
+    hint = [hint for sign, hint in TLS_HINTS if re.search(sign, text)][:1]
     return TransportError("no TLS with %s: %s" % (host, cause), hint="".join(hint))
 
 
@@ -838,7 +837,7 @@ def problem_of(body: bytes) -> "Dict[str, Any]":
     """The JSON object of an error body, empty where it is none."""
     import json
     try:
-        problem = json.loads(body.decode("utf-8"))
+        problem = json.loads(body.decode("utf-8"), parse_int=float)     # an int of 5,000 digits fails on 3.11
     except (ValueError, RecursionError):
         return {}
     return problem if isinstance(problem, dict) else {}
@@ -878,9 +877,6 @@ class Transport:
         self._headers = {"Host": server.authority, "Authorization": "Bearer " + token,
                          "Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": USER_AGENT}
 
-    def __repr__(self) -> str:
-        return "Transport(%r)" % self.server.url
-
     def __enter__(self) -> "Transport":
         return self
 
@@ -899,7 +895,7 @@ class Transport:
         self.deadlines.allowed(0)
 
     def get(self, path: str, parameters: "Sequence[Tuple[str, Any]]" = ()) -> "Iterator[bytes]":
-        """The body of a 200 as it arrives, in slices. Headers are in when this returns.
+        """The body of a 200 as it arrives, in slices, to be read before the next get. Headers are in on return.
 
         Parameters are percent-encoded: bytes as they are, text as the bytes the shell gave. Empty ones are left out.
         Raises TransportError, APIError, MalformedBody; the iterator also BodyCut and Silence.
@@ -1010,12 +1006,12 @@ class Transport:
     def _dial(self, host: str, port: int) -> "Any":
         """A TCP connection; the timeout holds for each address of the host."""
         import socket
-        where = ("proxy %s:%d" if self._proxy else "%s:%d") % ("[%s]" % host if ":" in host else host, port)
+        where = ("proxy %s:%d" if self._proxy else "%s:%d") % (bracketed(host), port)
         self.deadlines.begin("a connection to " + where)
         try:
             name = host.encode("ascii")     # type: Any  # as bytes: for text, the idna codec is loaded, 2 ms
             return socket.create_connection((name, port), self.deadlines.left())
-        except socket.timeout:
+        except (socket.timeout, TimeoutError):      # the system's own timeout is the second before 3.10
             raise self.deadlines.expired()
         except OSError as error:
             raise connect_failure(where, error, PROXY_HINT if self._proxy else API_HINT)
@@ -1028,8 +1024,7 @@ class Transport:
         channel = Channel(sock, self.deadlines, self._idle)
         proxy = HTTPConnection(self.server.host, self.server.port)
         proxy.sock = channel
-        host = "[%s]" % self.server.host if ":" in self.server.host else self.server.host
-        authority = "%s:%d" % (host, self.server.port)
+        authority = "%s:%d" % (bracketed(self.server.host), self.server.port)
         headers = dict(self._proxy_headers(), Host=authority)
         try:
             response = self._request(proxy, channel, "CONNECT", authority, headers)
@@ -1037,7 +1032,8 @@ class Transport:
             if isinstance(error, Silence):
                 raise
             raise TransportError("the proxy gave no proper answer: %s" % error.message, hint=PROXY_HINT)
-        channel.release()
+        finally:
+            channel.release()
         if response.status != 200:
             raise TransportError("the proxy refused to connect: HTTP %d %s" % (response.status, response.reason),
                                  hint=HINTS[407] if response.status == 407 else "")
@@ -1167,6 +1163,7 @@ class JSONText:
         self._at = 0
         self._before = 0        # characters before _text
         self._ended = False
+        self._fault = None      # type: Optional[RemoteError]
 
     def malformed(self, expected: str) -> MalformedBody:
         """The error for what stands at the present place."""
@@ -1179,27 +1176,30 @@ class JSONText:
     def _arrival(self) -> str:
         """The text of the next slice, empty only at the end."""
         while not self._ended:
+            if self._fault:
+                raise self._fault
             piece = next(self._slices, b"")
             self._ended = not piece
             try:
                 text = self._decode(piece, self._ended)
             except UnicodeDecodeError as error:
                 text = error.object[:error.start].decode("utf-8")       # what came before counts
-                self._slices, self._ended = self._no_utf8(), False
+                self._fault, self._ended = MalformedBody("the body holds bytes that are no UTF-8"), False
             if text:
                 return text
         return ""
-
-    def _no_utf8(self) -> "Iterator[bytes]":
-        """What follows upon bytes that are no text."""
-        raise MalformedBody("the body is no UTF-8 after character %d" % (self._before + len(self._text)))
-        yield b""
 
     def _grow(self, least: int) -> None:
         """Hold at least so many characters more, unless the document ends before."""
         pieces, grown = [self._text[self._at:]], 0
         while grown < least and not self._ended:
-            pieces.append(self._arrival())
+            try:
+                pieces.append(self._arrival())
+            except RemoteError as error:
+                self._fault = error         # met again when more is asked for; what came before it counts
+                if not grown:
+                    raise
+                break
             grown += len(pieces[-1])
         self._before += self._at
         self._text, self._at = "".join(pieces), 0
@@ -1255,7 +1255,7 @@ class JSONText:
         """
         place = getattr(error, "pos", self._at)
         reason = "at character %d: %s" % (self._before + place, getattr(error, "msg", error))
-        if place < len(self._text) - 12 and self._text[place] != '"':
+        if place < len(self._text) - 12 and "Unterminated" not in reason:
             raise MalformedBody("the body is malformed " + reason)
         if self._ended:
             raise BodyCut("the body ends early or is malformed " + reason)
@@ -1265,7 +1265,7 @@ class JSONText:
         held = len(self._text) - self._at
         if held > VALUE_LIMIT:
             raise MalformedBody("the body holds a value of more than %d MiB" % (VALUE_LIMIT >> 20))
-        self._grow(max(1, held // 4))
+        self._grow(min(max(1, held // 4), VALUE_LIMIT + 1 - held))
 
 
 def entries(text: JSONText, end: str) -> "Iterator[None]":
@@ -1494,8 +1494,9 @@ class Execution(namedtuple("Execution", "id action type status created_at update
     MEMBERS = SHOWN + ("project_id", "domain_id")
 
     @classmethod
-    def from_wire(cls, wire: "Mapping[str, Any]", count: TargetCount) -> "Execution":
-        """From the scalar members of the wire object and the count. MalformedBody for a wrong type."""
+    def from_wire(cls, wire: "Mapping[str, Any]", count: "Optional[TargetCount]" = None) -> "Execution":
+        """From the wire object, whose targets are counted unless their count is given. MalformedBody."""
+        count = count or count_targets(wire.get("targets"))
         values = [wire.get(name) for name in cls.MEMBERS]
         if not TEXT_TYPES.issuperset(map(type, values[:len(cls.SHOWN)])):
             for name in cls.SHOWN:
@@ -1588,15 +1589,15 @@ def every_page(transport: Transport, project: str, filters: "Sequence[Tuple[str,
 
 
 def list_executions(transport: Transport, project: str, status: str = "", action_name: str = "",
-                    cursor: str = "", limit: str = "") -> "Iterator[Execution]":
+                    cursor: str = "", limit: int = 0) -> "Iterator[Execution]":
     """Every Execution of a Project (a canonical UUID) from the cursor on, page after page, as records.
 
     Raises RemoteError; what was yielded before is whole.
     """
-    filters = [("status", status), ("action_name", action_name), ("limit", limit)]
+    filters = [("status", status), ("action_name", action_name), ("limit", str(limit or ""))]
     for kind, _, value in every_page(transport, project, filters, cursor):
         if kind == "element":
-            yield Execution.from_wire(value, count_targets(value.get("targets")))
+            yield Execution.from_wire(value)
 
 
 def get_execution(transport: Transport, project: str, execution_id: str) -> "Iterator[Any]":
@@ -1687,11 +1688,10 @@ def wait_for_execution(transport: Transport, project: str, execution_id: str,
 # ------------------------------------------------------------------------------------------------ Rendering
 
 class Form:
-    """An output form: takes the events of the Wire model, and writes bytes.
+    """An output form: takes the events of the Wire model that it has a method for, and writes bytes.
 
-    This one shows nothing. `finish(held)` ends a whole document, `held` being the members that were kept for its
-    end; `break_off(cursor)` ends one that failed, with the cursor that resumes or None. exit_code is that of a
-    run in which nothing else fails.
+    `finish(held)` ends a whole document, `held` being the members that were kept for its end; `break_off(cursor)`
+    ends one that failed, with the cursor that resumes or None. exit_code is that of a run in which nothing else fails.
     """
 
     exit_code = 0
@@ -1702,27 +1702,6 @@ class Form:
         self.terminal = terminal
         self.colour = colour
 
-    def open(self, name: str, value: None) -> None:
-        """The document begins."""
-
-    def member(self, name: str, value: "Any") -> None:
-        """A member that is not streamed."""
-
-    def begin(self, name: str, value: None) -> None:
-        """The streamed list begins."""
-
-    def element(self, name: str, value: "Dict[str, Any]") -> None:
-        """One object of the streamed list."""
-
-    def skip(self, value: "Dict[str, Any]") -> None:
-        """One object of it that was not asked for."""
-
-    def page(self, name: str, value: str) -> None:
-        """The streamed list goes on with the page of this cursor."""
-
-    def end(self, name: str, value: None) -> None:
-        """The streamed list ends."""
-
     def finish(self, held: "Dict[str, Any]") -> None:
         """The document is whole."""
 
@@ -1731,6 +1710,9 @@ class Form:
 
 
 # ---- json, jsonl, yaml
+
+TOO_DEEP = "the body is nested too deeply to be printed"
+
 
 def json_encoder(indent: "Optional[int]") -> "Callable[[Any], str]":
     """json's encoder, pure ASCII. MalformedBody for what is nested deeper than it bears."""
@@ -1741,36 +1723,63 @@ def json_encoder(indent: "Optional[int]") -> "Callable[[Any], str]":
         try:
             return encode(value)
         except RecursionError:
-            raise MalformedBody("the body is nested too deeply to be printed")
+            raise MalformedBody(TOO_DEEP)
     return encoded
 
 
-class JSONForm(Form):
-    """The wire document, indented by 2."""
+class DocumentForm(Form):
+    """What the forms share that write the wire document as it is."""
+
+    CLOSING = INCOMPLETE = b""
+    list_name = ""              # of the open list
+
+    def member(self, name: str, value: "Any") -> None:
+        """A member of the document."""
+
+    def end(self, name: str, value: None) -> None:
+        """The streamed list ends."""
+
+    def finish(self, held: "Dict[str, Any]") -> None:
+        for name, value in held.items():
+            self.member(name, value)
+        self.write(self.CLOSING)
+
+    def break_off(self, cursor: "Optional[str]") -> None:
+        if cursor is None:
+            self.write(self.INCOMPLETE)
+            return
+        if self.list_name:
+            self.end(self.list_name, None)
+        self.finish({"next_cursor": cursor})
+
+
+class JSONForm(DocumentForm):
+    """The wire document, indented by 2; one that breaks off is left open, so that no parser takes it for whole."""
+
+    CLOSING = b"\n}\n"
 
     def __init__(self, *args: "Any") -> None:
         super().__init__(*args)
         self._encode = json_encoder(2)
-        self._separator = ""        # between the next member and what is before it
-        self._open_list = False
+        self._separator = "\n  "    # before the next member
         self._empty_list = True
 
     def _write(self, text: str) -> None:
         self.write(text.encode("ascii"))
 
+    def _add(self, name: str, text: str) -> None:
+        self._write("%s%s: %s" % (self._separator, self._encode(name), text))
+        self._separator = ",\n  "
+
     def open(self, name: str, value: None) -> None:
         self._write("{")
 
-    def _name(self, name: str) -> str:
-        lead, self._separator = self._separator + "\n  ", ","
-        return lead + self._encode(name) + ": "
-
     def member(self, name: str, value: "Any") -> None:
-        self._write(self._name(name) + self._encode(value).replace("\n", "\n  "))
+        self._add(name, self._encode(value).replace("\n", "\n  "))
 
     def begin(self, name: str, value: None) -> None:
-        self._write(self._name(name) + "[")
-        self._open_list = self._empty_list = True
+        self._add(name, "[")
+        self.list_name, self._empty_list = name, True
 
     def element(self, name: str, value: "Dict[str, Any]") -> None:
         lead = "\n    " if self._empty_list else ",\n    "
@@ -1779,19 +1788,7 @@ class JSONForm(Form):
 
     def end(self, name: str, value: None) -> None:
         self._write("]" if self._empty_list else "\n  ]")
-        self._open_list = False
-
-    def finish(self, held: "Dict[str, Any]") -> None:
-        for name, value in held.items():
-            self.member(name, value)
-        self._write("\n}\n")
-
-    def break_off(self, cursor: "Optional[str]") -> None:
-        if cursor is None:
-            return      # left open, so that no parser takes it for whole
-        if self._open_list:
-            self.end("", None)
-        self.finish({"next_cursor": cursor})
+        self.list_name = ""
 
 
 class JSONLinesForm(Form):
@@ -1863,26 +1860,27 @@ def yaml_node(value: "Any", pad: str) -> str:
     return ("\n" + pad).join(lines) or yaml_scalar(value)
 
 
-class YAMLForm(Form):
+class YAMLForm(DocumentForm):
     """The wire document in block style, ASCII."""
+
+    INCOMPLETE = b"# incomplete\n"
 
     def __init__(self, *args: "Any") -> None:
         super().__init__(*args)
-        self._list_name = ""        # of the open list
         self._empty_list = True
 
     def _write(self, value: "Any", pad: str, lead: str = "") -> None:
         try:
             text = lead + yaml_node(value, pad)
         except RecursionError:
-            raise MalformedBody("the body is nested too deeply to be printed")
+            raise MalformedBody(TOO_DEEP)
         self.write(text.encode("ascii") + b"\n")
 
     def member(self, name: str, value: "Any") -> None:
         self._write({name: value}, "")
 
     def begin(self, name: str, value: None) -> None:
-        self._list_name, self._empty_list = name, True
+        self.list_name, self._empty_list = name, True
 
     def element(self, name: str, value: "Dict[str, Any]") -> None:
         if self._empty_list:
@@ -1892,20 +1890,8 @@ class YAMLForm(Form):
 
     def end(self, name: str, value: None) -> None:
         if self._empty_list:
-            self.member(self._list_name, [])
-        self._list_name = ""
-
-    def finish(self, held: "Dict[str, Any]") -> None:
-        for name, value in held.items():
-            self.member(name, value)
-
-    def break_off(self, cursor: "Optional[str]") -> None:
-        if cursor is None:
-            self.write(b"# incomplete\n")
-            return
-        if self._list_name:
-            self.end("", None)
-        self.finish({"next_cursor": cursor})
+            self.member(name, [])
+        self.list_name = ""
 
 
 # ---- text
@@ -1963,7 +1949,7 @@ class TextListForm(Form):
         self._rows = []     # type: List[List[str]]
 
     def element(self, name: str, value: "Dict[str, Any]") -> None:
-        self._rows.append(cells(Execution.from_wire(value, count_targets(value.get("targets")))))
+        self._rows.append(cells(Execution.from_wire(value)))
         if len(self._rows) == TABLE_ROWS:
             self._show_rows()
 
@@ -2002,7 +1988,9 @@ class TargetForm(Form):
             if name in Execution.SHOWN:
                 optional_text(self._wire, name, "")
 
-    def skip(self, value: "Dict[str, Any]") -> None:
+    def skip(self, name: str, value: "Dict[str, Any]") -> None:
+        """A target that was not asked for; the recap counts it."""
+        optional_text(value, "node_id", "a target's ")
         self._count.add(value)
 
     def element(self, name: str, value: "Dict[str, Any]") -> None:
@@ -2079,12 +2067,14 @@ class OutputFolder:
         self.path = path.rstrip("/") or path
         if os.path.islink(self.path):
             raise OutputError("--output-dir %s is a symbolic link" % path, hint="name the folder itself")
+        self._descriptor = None     # type: Optional[int]
         try:
             self._make()
-            entries = os.listdir(self.path if self._descriptor is None else self._descriptor)
+            occupied = os.listdir(self.path if self._descriptor is None else self._descriptor)
         except (OSError, ValueError) as error:
             raise OutputError("--output-dir %s: %s" % (path, error_text(error)))
-        if entries:
+        if occupied:
+            self.close()
             raise OutputError("--output-dir %s is not empty" % path, hint="name a folder that does not exist yet")
 
     def _make(self) -> None:
@@ -2092,9 +2082,14 @@ class OutputFolder:
             os.mkdir(self.path, 0o700)
         except FileExistsError:
             pass
-        self._descriptor = None     # type: Optional[int]
         if os.open in os.supports_dir_fd:       # names are looked up in this very folder, whatever becomes of its path
             self._descriptor = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+
+    def close(self) -> None:
+        """Let go of the folder."""
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+        self._descriptor = None
 
     def write(self, name: str, data: bytes) -> None:
         """A new file, readable by its owner only."""
@@ -2161,7 +2156,7 @@ class FolderForm(TargetForm):
                      % (node, visible(output.location), reason))
         elif output.digest:
             self._archived.append(checksum_line(output.digest, output.location))
-        else:
+        elif not output.sha256:
             self.say("warning", "the archived output of target %s has no digest: %s" % (node, archived(output)))
 
     def finish(self, held: "Dict[str, Any]") -> None:
@@ -2170,11 +2165,15 @@ class FolderForm(TargetForm):
         for name, nodes in self._nodes.items():
             if nodes or name != "unfinished":
                 self._folder.write("nodes." + name, "".join(nodes).encode("ascii"))
+        self._folder.close()
         self.write(self.recap())
+
+    def break_off(self, cursor: "Optional[str]") -> None:
+        self._folder.close()
 
 
 LIST_FORMS = {"text": TextListForm, "json": JSONForm, "yaml": YAMLForm, "jsonl": JSONLinesForm}
-GET_FORMS = {"text": TextGetForm, "json": JSONForm, "yaml": YAMLForm, "jsonl": JSONLinesForm, "raw": RawForm}
+GET_FORMS = dict(LIST_FORMS, text=TextGetForm, raw=RawForm)
 
 
 # --------------------------------------------------------------------------------------------- Command line
@@ -2267,7 +2266,8 @@ FLAGS = (
     flag("--reveal-secrets", "", "accepted, no effect: nothing here is hidden"),
     flag("--verbose", "", "trace requests and responses on standard error (also -v)"),
 )
-DEFAULTS = {"--output": "text", "--timeout": "30", "--color": "auto"}
+DEFAULTS = {"--output": "text", "--timeout": DEFAULT_TIMEOUT, "--color": "auto"}
+SHORT_FLAGS = {"-v": "--verbose", "-h": "--help"}
 VALUE_FLAGS = tuple(row.name for row in FLAGS if row.value)
 OPAQUE_FLAGS = ("--cursor", "--action-name", "--status")    # their values may begin with -
 
@@ -2292,24 +2292,21 @@ def takes_next(name: str, following: "List[str]") -> bool:
     return name in OPAQUE_FLAGS or not following[0].startswith("-") or following[0] == "-"
 
 
-def split_arguments(argv: "Sequence[str]") -> "Tuple[List[str], List[str]]":
-    """The words, and the flags, each as one argument `--flag==value`.
-
-    So argparse need not guess where a flag and its value part, and the second `=`, which comes off again in
-    flag_parser, keeps it from dropping the value `--`, as it does before 3.12.2.
-    """
-    words, flags, rest = [], [], list(argv)     # type: List[str], List[str], List[str]
+def split_arguments(argv: "Sequence[str]") -> "Tuple[List[str], List[Tuple[str, Optional[str]]]]":
+    """The words, and the flags by their long names, each with its value or None."""
+    words, flags, rest = [], [], list(argv)     # type: List[str], List[Tuple[str, Optional[str]]], List[str]
     while rest:
         argument = rest.pop(0)
         name, equals, value = argument.partition("=")
+        name = SHORT_FLAGS.get(name, name)
         if argument == "--":
             return words + rest, flags
         if not argument.startswith("-") or argument == "-":
             words.append(argument)
-        elif name in VALUE_FLAGS and (equals or takes_next(name, rest)):
-            flags.append("%s==%s" % (name, value if equals else rest.pop(0)))
+        elif not equals and name in VALUE_FLAGS and takes_next(name, rest):
+            flags.append((name, rest.pop(0)))
         else:
-            flags.append(argument)
+            flags.append((name, value if equals else None))
     return words, flags
 
 
@@ -2321,60 +2318,55 @@ def command_of(words: "Sequence[str]") -> "Tuple[str, List[str]]":
     return "".join(words[:1]), words[1:]
 
 
-def flag_parser(command: str) -> "Any":
-    """argparse over the rows of FLAGS that the command has; it raises UsageError instead of leaving."""
-    import argparse
-
-    class Parser(argparse.ArgumentParser):
-        def error(self, message: str) -> "Any":
-            raise UsageError(message)
-
-    def converter(row: Flag) -> "Callable[[str], Any]":
-        def convert(guarded: str) -> "Any":
-            try:
-                return row.convert(guarded[1:])
-            except ValueError as error:
-                raise argparse.ArgumentTypeError(str(error))
-        return convert
-
-    parser = Parser(prog=PROGRAM, add_help=False, allow_abbrev=False, usage="",     # without a width it imports shutil
-                    formatter_class=lambda prog: argparse.HelpFormatter(prog, width=100))
-    for row in flags_of(command):
-        names = [row.name, "-v"] if row.name == "--verbose" else [row.name]
-        if row.value:
-            default = "=" + DEFAULTS[row.name] if row.name in DEFAULTS else None
-            parser.add_argument(*names, type=converter(row), choices=choices_of(row, command) or None,
-                                required=row.required, default=default)
-        else:
-            parser.add_argument(*names, action="store_true")
-    return parser
+def flag_value(row: Flag, value: "Optional[str]", command: str) -> "Any":
+    """What a flag stands for with the value it was given. UsageError, which never quotes it: it may be a secret."""
+    if not row.value and value is not None:
+        raise UsageError("%s takes no value" % row.name)
+    if not row.value:
+        return True
+    if value is None:
+        raise UsageError("%s needs a value" % row.name, hint="one that begins with - goes as %s=VALUE" % row.name)
+    if row.choices and value not in choices_of(row, command):
+        raise UsageError("%s: expected one of %s" % (row.name, ", ".join(choices_of(row, command))))
+    try:
+        return row.convert(value)
+    except ValueError as error:
+        raise UsageError("%s: %s" % (row.name, error))
 
 
-def judge_flags(command: str, flags: "Sequence[str]") -> None:
-    """UsageError for a flag that the command does not have, or one without its value.
+class Arguments:
+    """The flags of a command as attributes, --token-file as token_file; None or False where they were not given."""
 
-    Flags are named without their values, which may be secrets.
-    """
-    known = {row.name for row in (flags_of(command) if command else FLAGS)} | {"-v"}
-    for argument in flags:
-        name, equals, _ = argument.partition("=")
-        if name not in known:
-            raise UsageError("unknown flag %s" % name)
-        if name in VALUE_FLAGS and not equals:
-            raise UsageError("%s needs a value" % name, hint="one that begins with - goes as %s=VALUE" % name)
+    def __init__(self, rows: "Iterable[Flag]", given: "Mapping[str, Any]") -> None:
+        for row in rows:
+            setattr(self, row.name[2:].replace("-", "_"), given.get(row.name, None if row.value else False))
 
 
-def parse_flags(command: str, flags: "Sequence[str]") -> "Any":
-    """The namespace of a command's flags. UsageError."""
-    if not command:
-        raise UsageError("a command is missing: list, get or completion")
-    args = flag_parser(command).parse_args(flags)
-    if command == "list" and args.all and args.cursor:      # no argparse group: an empty --cursor is none
+def judge_combination(command: str, args: "Any") -> None:
+    """UsageError for flags that do not go together."""
+    if command == "list" and args.all and args.cursor:
         raise UsageError("--all starts at the first page, so it does not go with --cursor")
     if command == "get" and args.wait_timeout is not None and not args.wait:
         raise UsageError("--wait-timeout needs --wait")
     if command == "get" and args.output_dir and args.output != "text":
         raise UsageError("--output-dir goes with --output text only")
+
+
+def parse_flags(command: str, flags: "Sequence[Tuple[str, Optional[str]]]") -> "Any":
+    """The Arguments of a command. UsageError."""
+    rows = {row.name: row for row in (flags_of(command) if command else FLAGS)}
+    given = dict(DEFAULTS)      # type: Dict[str, Any]
+    for name, value in flags:
+        if name not in rows:
+            raise UsageError("unknown flag %s" % (name if name.startswith("--") else name[:2]))
+        given[name] = flag_value(rows[name], value, command)
+    if not command:
+        raise UsageError("a command is missing: list, get or completion")
+    missing = [row.name for row in rows.values() if row.required and row.name not in given]
+    if missing:
+        raise UsageError("missing: %s" % ", ".join(missing))
+    args = Arguments(rows.values(), given)
+    judge_combination(command, args)
     return args
 
 
@@ -2580,7 +2572,12 @@ def binary_stdout() -> "BinaryIO":
     stream = binary_stream(sys.stdout)      # type: Optional[BinaryIO]
     if stream is None:
         raise OutputError("standard output takes no bytes")
-    sys.stdout.flush()
+    try:
+        sys.stdout.flush()      # what an embedding program has left there
+    except BrokenPipeError:
+        raise ReaderGone("the reader of standard output left")
+    except (OSError, ValueError) as error:
+        raise OutputError("cannot write standard output: %s" % error_text(error))
     return stream
 
 
@@ -2610,9 +2607,9 @@ class Console:
             self._secrets.add(secret)
 
     def _safe(self, text: str) -> str:
-        text = re.sub(USER_INFO, "***@", visible(text))
+        text = visible(text)
         secrets = "|".join(re.escape(secret) for secret in sorted(self._secrets, key=len, reverse=True))
-        text = re.sub("(?i)" + secrets, "***", text) if secrets else text
+        text = re.sub(USER_INFO, "***@", re.sub("(?i)" + secrets, "***", text) if secrets else text)
         return text if len(text) <= LINE_LENGTH else text[:LINE_LENGTH] + "..."
 
     def _write(self, text: str) -> None:
@@ -2643,26 +2640,49 @@ class Console:
 
 # ---- the commands
 
-class Command:
-    """What a command that talks to the server works with: parsed flags, the two streams, the Transport."""
+def load_settings(args: "Any", console: Console) -> Settings:
+    """The Settings for a command; their secrets are hidden and their warnings told."""
+    settings = find_settings(args, os.environ)
+    for secret in [settings.token] + (settings.proxy.secrets if settings.proxy else []):
+        console.hide(secret)
+    for warning in settings.warnings:
+        console.say("warning", warning)
+    return settings
 
-    def __init__(self, args: "Any", sink: Sink, console: Console) -> None:
-        settings = find_settings(args, os.environ)
-        for secret in [settings.token] + (settings.proxy.secrets if settings.proxy else []):
-            console.hide(secret)
-        for warning in settings.warnings:
-            console.say("warning", warning)
-        self.args, self.sink, self.console = args, sink, console
-        self.transport = Transport(
-            settings.server, settings.token, args.ca_file, args.timeout, settings.allow_http, settings.proxy,
-            say=console.say, trace=console.line if args.verbose else ignore, idle=sink.flush)
-        wanted = args.color == "always" or args.color == "auto" and sink.terminal and settings.colour
-        self.form_arguments = sink.write, self._say, sink.terminal, args.output == "text" and wanted
 
-    def _say(self, label: str, text: str) -> None:
-        """Tell what a form has to tell, after what it wrote before."""
-        self.sink.flush()
-        self.console.say(label, text)
+def make_transport(args: "Any", settings: Settings, sink: Sink, console: Console) -> Transport:
+    """The Transport that flags and environment ask for."""
+    return Transport(settings.server, settings.token, args.ca_file, args.timeout, settings.allow_http, settings.proxy,
+                     say=console.say, trace=console.line if args.verbose else ignore, idle=sink.flush)
+
+
+def form_arguments(args: "Any", settings: Settings, sink: Sink, console: Console) -> "Tuple[Any, ...]":
+    """What every Form is made with. What it says comes after what it wrote before."""
+    def say(label: str, text: str) -> None:
+        sink.flush()
+        console.say(label, text)
+
+    wanted = args.color == "always" or args.color == "auto" and sink.terminal and settings.colour
+    return sink.write, say, sink.terminal, args.output == "text" and wanted
+
+
+def show(form: Form, events: "Iterable[Event]", cursor: "Optional[str]" = None) -> None:
+    """Give a document's events to a form. When they fail after they began, the form breaks off, with the cursor of
+    the page that failed: the one given, or that of the last `page`."""
+    held, began = {}, False     # type: Dict[str, Any], bool
+    try:
+        for kind, name, value in events:
+            began = True
+            cursor = value if kind == "page" else cursor
+            if (kind, name) == ("member", "next_cursor"):
+                held[name] = value
+            else:
+                getattr(form, kind, ignore)(name, value)
+    except RemoteError:
+        if began:
+            form.break_off(cursor or None)
+        raise
+    form.finish(held)
 
 
 def with_progress(events: "Iterable[Event]", console: Console) -> "Iterator[Event]":
@@ -2677,39 +2697,19 @@ def with_progress(events: "Iterable[Event]", console: Console) -> "Iterator[Even
     console.live("")
 
 
-def show_list(form: Form, events: "Iterable[Event]", cursor: "Optional[str]") -> None:
-    """Give a list's events to a form. When it fails after it began, the form is told the cursor that resumes."""
-    held = {}       # type: Dict[str, Any]
-    began = False
-    try:
-        for kind, name, value in events:
-            began = True
-            if kind == "page":
-                cursor = value
-            if kind == "member" and name == "next_cursor":
-                held[name] = value
-            else:
-                getattr(form, kind)(name, value)
-    except RemoteError:
-        if began:
-            form.break_off(cursor or None)
-        raise
-    form.finish(held)
-
-
 def run_list(args: "Any", sink: Sink, console: Console) -> int:
     """The command `list`."""
-    command = Command(args, sink, console)
+    settings = load_settings(args, console)
+    form = LIST_FORMS[args.output](*form_arguments(args, settings, sink, console))
     filters = [("status", args.status), ("action_name", args.action_name), ("limit", args.limit)]
-    form = LIST_FORMS[args.output](*command.form_arguments)
-    if not args.all:
-        events = page_events(command.transport, args.project, filters, args.cursor)
-    else:
-        events = every_page(command.transport, args.project, filters)
-        if console.terminal and not sink.terminal:
+    with make_transport(args, settings, sink, console) as transport:
+        if args.all:
+            events = every_page(transport, args.project, filters)
+        else:
+            events = page_events(transport, args.project, filters, args.cursor)
+        if args.all and console.terminal and not sink.terminal:
             events = with_progress(events, console)
-    with command.transport:
-        show_list(form, events, args.cursor)
+        show(form, events, args.cursor)
     return form.exit_code
 
 
@@ -2736,45 +2736,35 @@ def is_node(wire: "Dict[str, Any]", node: str) -> bool:
     return isinstance(node_id, str) and node_id.lower() == node
 
 
-def show_execution(form: Form, events: "Iterable[Event]", node: "Optional[str]") -> "Tuple[object, bool]":
-    """Give an Execution's events to a form. Returns its status, and whether there was a target to show."""
-    status, found, began = None, False, False
-    try:
-        for kind, name, value in events:
-            began = True
-            if kind == "element" and node and not is_node(value, node):
-                form.skip(value)
-                continue
-            found = found or kind == "element"
-            status = value if (kind, name) == ("member", "status") else status
-            getattr(form, kind)(name, value)
-    except RemoteError:
-        if began:
-            form.break_off(None)
-        raise
-    form.finish({})
-    return status, found
-
-
-def get_form(command: Command) -> Form:
-    """The form for one Execution. A folder is made here, before anything is waited for."""
-    if command.args.output_dir:
-        return FolderForm(OutputFolder(command.args.output_dir), *command.form_arguments)
-    return GET_FORMS[command.args.output](*command.form_arguments)
+def selected(events: "Iterable[Event]", node: "Optional[str]", seen: "Dict[str, Any]") -> "Iterator[Event]":
+    """The same events, but `skip` for targets of another node. `seen` is told the status, and of any target left."""
+    for kind, name, value in events:
+        if kind == "element" and node and not is_node(value, node):
+            kind = "skip"
+        elif kind == "element":
+            seen["target"] = True
+        elif (kind, name) == ("member", "status"):
+            seen["status"] = value
+        yield kind, name, value
 
 
 def run_get(args: "Any", sink: Sink, console: Console) -> int:
     """The command `get`."""
-    command = Command(args, sink, console)
-    form = get_form(command)
-    with command.transport as transport:
+    settings = load_settings(args, console)
+    arguments = form_arguments(args, settings, sink, console)
+    seen = {}       # type: Dict[str, Any]
+    with make_transport(args, settings, sink, console) as transport:
+        if args.output_dir:     # made before anything is waited for
+            form = FolderForm(OutputFolder(args.output_dir), *arguments)    # type: Form
+        else:
+            form = GET_FORMS[args.output](*arguments)
         if args.wait:
             Waiter(transport, StatusProgress(console), console.say, args.wait_timeout).wait(args.project, args.id)
             console.live("")
-        status, found = show_execution(form, execution_events(transport, args.project, args.id), args.node)
-    if args.node and not found:
+        show(form, selected(execution_events(transport, args.project, args.id), args.node, seen))
+    if args.node and "target" not in seen:
         raise ExecLogError("node %s is not a target of execution %s" % (args.node, args.id))
-    return form.exit_code or (EXIT_NOT_SUCCEEDED if args.exit_status and status != "succeeded" else 0)
+    return form.exit_code or (EXIT_NOT_SUCCEEDED if args.exit_status and seen.get("status") != "succeeded" else 0)
 
 
 COMMANDS = {"list": run_list, "get": run_get}
@@ -2801,12 +2791,11 @@ def run(argv: "Sequence[str]", sink: Sink, console: Console) -> int:
     """Carry out a command line; the exit code. ExecLogError."""
     words, flags = split_arguments(argv)
     command, operands = command_of(words)
-    if "--help" in flags or "-h" in flags:
+    if ("--help", None) in flags:
         text = help_text(command)
-    elif "--version" in flags:
+    elif ("--version", None) in flags:
         text = version_text()
     else:
-        judge_flags(command, flags)
         args = parse_flags(command, flags)
         if command in COMMANDS and operands:
             raise UsageError("unexpected argument after %s" % command)
@@ -2850,7 +2839,9 @@ def run_and_report(argv: "Sequence[str]", stdout: "Optional[BinaryIO]", console:
             if sink is not None:
                 sink.flush()
         except OutputError as unwritten:
-            return report(unwritten, argv, console)
+            if not isinstance(unwritten, ReaderGone):
+                report(error, argv, console)
+            error = unwritten
         return report(error, argv, console)
 
 

@@ -47,7 +47,7 @@ def test_malformed_uuid_is_refused(spelling):
 
 
 @pytest.mark.parametrize("argv, says", [
-    ((), "a command is missing"), (("exec-log",), "a command is missing"), (("frobnicate",), "unknown command"), (LIST + ("-vv",), "-vv"), (("--bogus=secret",), "--bogus"), (GET + ("--wait", "--wait-timeout", "-5"), "--wait-timeout"),
+    ((), "a command is missing"), (("exec-log",), "a command is missing"), (("frobnicate",), "unknown command"), (LIST + ("-vv",), "-v"), (("--bogus=secret",), "--bogus"), (GET + ("--wait", "--wait-timeout", "-5"), "--wait-timeout"),
     (("exec-log", "exec-log", "list"), "unknown command"), (("LIST",), "unknown command"),
     (("exec-log", "completion", "bash"), "unknown command"),
     (("list",), "--project"), (("get", "--project", PROJECT), "--id"), (("get", "--id", EXECUTION), "--project"),
@@ -61,8 +61,8 @@ def test_malformed_uuid_is_refused(spelling):
     (LIST + ("--limit", "\u0661"), "--limit"), (LIST + ("--limit", "1_0"), "--limit"), (LIST + ("--limit=--",), "--limit"),
     (LIST + ("--timeout", "0"), "--timeout"), (LIST + ("--timeout", "-1"), "--timeout"), (LIST + ("--timeout", "nan"), "--timeout"),
     (LIST + ("--timeout", "inf"), "--timeout"), (LIST + ("--timeout", "86400.5"), "--timeout"), (LIST + ("--timeout", "1e2"), "--timeout"),
-    (LIST + ("--timeout", ""), "--timeout"), (LIST + ("--output", "raw"), "raw"), (LIST + ("--output", "xml"), "xml"),
-    (LIST + ("--output", ""), "--output"), (LIST + ("--color", "sometimes"), "sometimes"),
+    (LIST + ("--timeout", ""), "--timeout"), (LIST + ("--output", "raw"), "--output"), (LIST + ("--output", "xml"), "--output"), (LIST + ("--all=secret",), "--all"),
+    (LIST + ("--output", ""), "--output"), (LIST + ("--color", "sometimes"), "--color"), (LIST + ("-tsecret",), "-t"),
     (LIST + ("--server", ""), "--server"), (LIST + ("--profile=",), "--profile"), (LIST + ("--token-file", ""), "--token-file"),
     (LIST + ("--ca-file=",), "--ca-file"), (LIST + ("--server=--",), "--server"), (LIST + ("--profile", "-x"), "--profile"),
     (GET + ("--output-dir", ""), "--output-dir"), (GET + ("--output-dir", "d", "--output", "raw"), "--output-dir"),
@@ -77,7 +77,7 @@ def test_usage_error_is_2_before_anything_is_sent(plane, argv, says):
     lines = result.err.splitlines()
     assert (result.code, result.out, plane.requests) == (2, b"", [])
     assert lines[0].startswith("usage: plexctl_exec_log.py ") and says in lines[-1] + lines[-2], result.err
-    assert [line for line in lines if line.startswith("error: ")]
+    assert [line for line in lines if line.startswith("error: ")] and "secret" not in result.err
 
 
 def test_usage_error_comes_before_credentials_are_looked_for():

@@ -46,9 +46,9 @@ def consume(form, chance, body, array):
     events = program.document(sliced(chance, body), array)
     try:
         if array == "targets":
-            program.show_execution(shown, events, chance.choice([None, NODES[0]]))
+            program.show(shown, program.selected(events, chance.choice([None, NODES[0]]), {}))
         else:
-            program.show_list(shown, events, chance.choice([None, "c"]))
+            program.show(shown, events, chance.choice([None, "c"]))
     except program.MalformedBody as error:
         return error
     return len(b"".join(written))
