@@ -1034,7 +1034,7 @@ class Transport:
             raise TransportError("the proxy gave no proper answer: %s" % error.message, hint=PROXY_HINT)
         finally:
             channel.release()
-        if response.status != 200:
+        if not 200 <= response.status < 300:
             raise TransportError("the proxy refused to connect: HTTP %d %s" % (response.status, response.reason),
                                  hint=HINTS[407] if response.status == 407 else "")
 

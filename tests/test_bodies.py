@@ -103,6 +103,25 @@ def test_what_came_whole_before_a_bad_byte_counts():
     assert [value for kind, _, value in seen if kind == "element"] == [{"a": 1}, {"a": 2}]
 
 
+def test_what_came_whole_before_a_cut_counts():
+    def broken():
+        one = encoded({"a": "x" * 40000})
+        yield b'{"targets":[' + one[:35000]
+        yield one[35000:] + b',{"a":'
+        raise program.BodyCut("the connection was lost")
+    seen = []
+    with pytest.raises(program.BodyCut):
+        for event in program.document(broken(), "targets"):
+            seen.append(event[0])
+    assert seen == ["open", "begin", "element"]
+
+
+def test_fault_at_a_quote_is_no_cut():
+    with pytest.raises(program.MalformedBody) as caught:
+        events([b'{"targets":[{"a":1 "b":2}]}' + b" " * 50])
+    assert not isinstance(caught.value, program.BodyCut)
+
+
 def test_value_over_the_limit_is_malformed(monkeypatch):
     monkeypatch.setattr(program, "VALUE_LIMIT", 1000)      # the real one is 256 MiB
     with pytest.raises(program.MalformedBody, match="value of more than"):
@@ -183,6 +202,11 @@ def test_wrong_type_in_a_target_is_judged_by_text_and_raw(plane, name, value):
     wire = execution([target(), dict(target(), **{name: value})])
     for form, code in (("text", 1), ("raw", 1), ("json", 0), ("yaml", 0), ("jsonl", 0)):
         assert answered(plane, wire, *GET + ("--output", form)).code == code
+
+
+def test_node_id_of_a_wrong_type_is_judged_when_a_node_is_asked_for(plane):
+    wire = execution([dict(target(), node_id=1), target()])
+    assert answered(plane, wire, *GET + ("--node", NODES[0])).code == 1
 
 
 @pytest.mark.parametrize("text, data", [

@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from control_plane import TOKEN, ControlPlane
+from control_plane import TOKEN, ControlPlane, Reply
 from kit import LIST, run_cli
 
 OTHER = "another-token-0123456789"
@@ -245,10 +245,16 @@ def test_short_token_is_not_masked_in_other_words(plane, home):
 
 
 def test_echoed_token_is_masked_on_stderr(plane, home):
-    from control_plane import Reply
     plane.script(Reply({"title": "bad " + TOKEN, "detail": "Bearer " + TOKEN}, 400, [("X-Echo", TOKEN), ("Set-Cookie", "k=v1")]))
     result = home.run("-v", "--action-name", TOKEN, plane=plane)
     assert result.code == 1 and "bad ***" in result.err and "X-Echo: ***" in result.err and "v1" not in result.err.split("Set-Cookie")[1].split("\n")[0]
+
+
+def test_token_that_looks_like_user_info_is_masked_whole(plane, home):
+    token = "aaaaaaaaaaaa//bbbbbb@cccccccccccc"
+    plane.script(Reply({"title": "no", "detail": "not " + token}, 400))
+    result = home.run(plane=plane, env={"PLEXSPHERE_TOKEN": token})
+    assert "; not ***\n" in result.err and "aaaa" not in result.err and "cccc" not in result.err
 
 
 def test_words_that_are_no_command_are_not_quoted(home):

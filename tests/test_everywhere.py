@@ -247,6 +247,11 @@ QUIET = [("--help", 0), ("list --help", 0), ("get -h", 0), ("completion --help",
          ("list --project %s --all --cursor c" % PROJECT, 2), ("list --no-such-flag", 2)]
 
 
+def test_no_key_log_is_written(tls_plane, tmp_path):
+    log = tmp_path / "keys"
+    assert run_cli(*LIST, plane=tls_plane, env={"SSLKEYLOGFILE": str(log)}).code == 0 and not log.exists()
+
+
 def test_import_has_no_side_effects():
     assert run_python("-I", "-S", "-c", IMPORTS, MODULE) == (0, b"", "")
 

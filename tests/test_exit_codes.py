@@ -30,6 +30,7 @@ def test_transient_status_is_1_after_two_retries(plane, status):
     (DENIED, [], 77),
     (DENIED, [("Content-Type", "text/plain")], 77),
     ({"code": "rebac_denied"}, [], 77),
+    (b'{"code": "rebac_denied", "n": %s}' % (b"9" * 5000), [], 77),
     ({"code": "rebac_denied "}, [], 4),
     ({"code": "REBAC_DENIED"}, [], 4),
     ({"code": ["rebac_denied"]}, [], 4),

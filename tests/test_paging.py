@@ -93,6 +93,12 @@ def test_break_on_a_page_asked_for_names_its_own_cursor(plane):
     assert json.loads(result.out.decode("ascii"))["next_cursor"] == "c8" and ids(result.out) == ["e-1", "e-2", "e-3"][:len(ids(result.out))]
 
 
+def test_json_is_closed_when_its_first_member_cannot_be_printed(plane):
+    body = b'{"deep":%s,"items":[]}' % (b"[" * 995 + b"]" * 995)
+    out = answered(plane, Reply(body), *LIST + ("--cursor", "c", "--output", "json")).out
+    assert out in (b"", b'{\n  "next_cursor": "c"\n}\n') or json.loads(out.decode("ascii"))["items"] == []
+
+
 @pytest.mark.parametrize("form", ["text", "json", "yaml", "jsonl"])
 def test_failure_before_any_output_prints_nothing(plane, form):
     assert answered(plane, Reply({}, 404), *ALL + ("--output", form)).out == b""
