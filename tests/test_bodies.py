@@ -156,7 +156,7 @@ BROKEN = [
     b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n%s\r\n" % (b"1" * 70000), b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n{}",
     b"HTTP/1.1 200 OK\r\nContent-Length: -5\r\n\r\n{", b"HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n{", b"HTTP/1.1 200 OK\r\n\r\n",
     b"HTTP/1.1 200 OK\r\nContent-Length: 2, 3\r\n\r\n{}", b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\nContent-Length: 9\r\n\r\n" % len(BODY) + BODY,
-    b"HTTP/1.1 200 OK\r\nContent-Length: %s\r\n\r\n" % (b"9" * 5000) + BODY, b"HTTP/1.1 200 OK\r\nContent-Length: \r\n\r\n" + BODY,
+    b"HTTP/1.1 200 OK\r\nContent-Length: %s\r\n\r\n" % (b"9" * 5000) + BODY, b"HTTP/1.1 200 OK\r\nContent-Length: %s\r\n\r\n" % (b"0" * 15 + b"%d" % len(BODY)) + BODY, b"HTTP/1.1 200 OK\r\nContent-Length: \r\n\r\n" + BODY,
     b"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\n" + BODY, b"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n" + BODY,
     Reply(BODY, headers=[("Content-Encoding", "gzip")]), Reply(BODY, headers=[("Content-Encoding", "br, identity")])]
 
@@ -238,3 +238,8 @@ def test_main_can_be_called_in_process(plane, monkeypatch):
     assert (code, json.loads(out.getvalue().decode("ascii")), err.getvalue()) == (0, WIRE, "")
     assert encoded(WIRE) == encoded(json.loads(out.getvalue().decode("ascii")))
     assert run_cli(*GET, plane=plane).code == 1
+
+
+def test_place_of_a_fault_is_counted_from_the_start_of_the_body():
+    with pytest.raises(program.MalformedBody, match="at character 30:"):
+        events(cut(b'{"a": 1, "b": "xxxxxxxxxxxx", ! ' + b" " * 50, 5))

@@ -61,7 +61,7 @@ def test_malformed_uuid_is_refused(spelling):
     (LIST + ("--limit", "\u0661"), "--limit"), (LIST + ("--limit", "1_0"), "--limit"), (LIST + ("--limit=--",), "--limit"),
     (LIST + ("--timeout", "0"), "--timeout"), (LIST + ("--timeout", "-1"), "--timeout"), (LIST + ("--timeout", "nan"), "--timeout"),
     (LIST + ("--timeout", "inf"), "--timeout"), (LIST + ("--timeout", "86400.5"), "--timeout"), (LIST + ("--timeout", "1e2"), "--timeout"),
-    (LIST + ("--timeout", ""), "--timeout"), (LIST + ("--output", "raw"), "--output"), (LIST + ("--output", "xml"), "--output"), (LIST + ("--all=secret",), "--all"),
+    (LIST + ("--timeout", ""), "--timeout"), (LIST + ("--output", "raw"), "--output"), (LIST + ("--output", "xml"), "--output"), (LIST + ("--all=secret",), "--all"), (LIST + ("--all=",), "--all"),
     (LIST + ("--output", ""), "--output"), (LIST + ("--color", "sometimes"), "--color"), (LIST + ("-tsecret",), "-t"),
     (LIST + ("--server", ""), "--server"), (LIST + ("--profile=",), "--profile"), (LIST + ("--token-file", ""), "--token-file"),
     (LIST + ("--ca-file=",), "--ca-file"), (LIST + ("--server=--",), "--server"), (LIST + ("--profile", "-x"), "--profile"),

@@ -5,6 +5,7 @@ import os
 
 import pytest
 
+import plexctl_exec_log as program
 from control_plane import TOKEN, ControlPlane, Reply
 from kit import LIST, run_cli
 
@@ -260,3 +261,34 @@ def test_token_that_looks_like_user_info_is_masked_whole(plane, home):
 def test_words_that_are_no_command_are_not_quoted(home):
     for word in ("https://ann:hunter2@host", TOKEN):
         assert word not in home.run(word).err and word not in run_cli(word, "--project", "x").err
+
+
+def test_config_below_a_relative_xdg_config_home_is_not_read(plane, home, tmp_path):
+    home.write("no json", where=tmp_path / "relative")
+    home.profile(plane)
+    assert home.run(env={"XDG_CONFIG_HOME": "relative"}, cwd=str(tmp_path)).code == 0
+
+
+def test_profile_token_to_another_port_warns(plane, home):
+    with ControlPlane() as other:
+        home.profile(other)
+        assert "warning: " in home.run("--server", plane.url).err
+
+
+def test_secret_files_are_read_to_their_limit(tmp_path):
+    file = tmp_path / "token"
+    file.write_bytes(b"x" * 1000)
+    file.chmod(0o600)
+    assert len(program.read_private_file(str(file), 1000)) == 1000
+    with pytest.raises(program.CredentialsError):
+        program.read_private_file(str(file), 999)
+
+
+def test_token_of_eight_characters_is_masked(plane, home):
+    plane.script(Reply({"title": "no", "detail": "not 12345678"}, 400))
+    assert "; not ***\n" in home.run(plane=plane, env={"PLEXSPHERE_TOKEN": "12345678"}).err
+
+
+def test_single_dash_is_a_value(plane, home):
+    result = home.run("--profile", "-", plane=plane)
+    assert result.code == 3 and '"-"' in result.err

@@ -212,3 +212,27 @@ def test_demo_over_tls(tls_plane):
     wire = [item for item in EXECUTIONS if item["id"] == DEMO][0]
     assert [body for _, _, _, body in sections(result.out)[0]] == [base64.b64decode(t["output_ref"]["inline_bytes"]) for t in wire["targets"]]
     assert EXECUTION != DEMO
+
+
+@pytest.mark.parametrize("came, shown", [
+    ("10:00:00.5Z", "10:00:00Z"), ("2026.5", "2026.5"), ("x.5y", "x.5y"), (".5", ".5"), (None, ""), ("10:00:00", "10:00:00")])
+def test_only_a_second_has_a_fraction(came, shown):
+    assert program.whole_seconds(came) == shown
+
+
+@pytest.mark.parametrize("character, escape", [
+    ("\x1b", "\\x1b"), ("\xff", "\\xff"), ("\u0100", "\\u0100"), ("\uffff", "\\uffff"), ("\U00010000", "\\U00010000")])
+def test_escapes_are_as_long_as_the_character_needs(character, escape):
+    assert program.escaped(character) == escape
+
+
+def test_node_is_found_in_any_case(plane):
+    wire = execution([target(inline(b"x"), NODES[0].upper())])
+    assert answered(plane, wire, *GET + ("--node", NODES[0], "--output", "raw")).out == b"x"
+
+
+def test_what_is_told_comes_after_what_was_written_before(plane):
+    import subprocess
+    wire = execution([target(inline(b"first\n")), target({"kind": "tape"}, NODES[1])])
+    out = answered(plane, wire, stderr=subprocess.STDOUT).out
+    assert out.index(b"first") < out.index(b"error: ") < out.index(b"unreadable <==")

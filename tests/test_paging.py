@@ -152,3 +152,9 @@ def test_null_items_are_none(plane):
 def test_items_after_next_cursor(plane):
     plane.script(Reply(b'{"next_cursor": "c2", "items": [{"id": "e-1"}]}'), Reply(page(*numbered(2, 1))))
     assert ids(run_cli(*ALL, plane=plane).out) == ["e-1", "e-2"]
+
+
+def test_break_of_a_page_asked_for_with_an_empty_cursor_names_none(plane):
+    body = encoded(page(*numbered(1, 3)))
+    result = answered(plane, Reply(body, cut=len(body) - 30), *LIST + ("--cursor", "", "--output", "json"))
+    assert result.code == 1 and b"next_cursor" not in result.out
