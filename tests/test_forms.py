@@ -3,6 +3,7 @@
 import base64
 import json
 import re
+import sys
 
 import pytest
 
@@ -125,7 +126,11 @@ def test_raw_names_what_is_not_among_the_bytes(plane):
     assert (archived.code, archived.out) == (1, b"x") and archived.err.startswith("archived: logs/a/b.log")
 
 
-@pytest.mark.parametrize("lang", ["C", "POSIX", "C.UTF-8", "en_US.ISO-8859-1", ""])
+# PyPy itself does not start under a locale that the machine does not have.
+UNKNOWN_LOCALES = ["en_US.ISO-8859-1"] if sys.implementation.name == "cpython" else []
+
+
+@pytest.mark.parametrize("lang", ["C", "POSIX", "C.UTF-8", ""] + UNKNOWN_LOCALES)
 def test_bytes_are_the_same_in_every_locale(plane, lang):
     wire = execution([target(inline(ALL_BYTES))], action="caf\u00e9 \u20ac", status="\u00e4")
     env = {"LC_ALL": lang, "LANG": lang, "PYTHONIOENCODING": "latin-1"}
