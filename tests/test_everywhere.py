@@ -312,6 +312,12 @@ def test_main_returns_what_became_of_its_stream(surroundings, argv, error, code)
     assert call(*argv, stdout=Failing())[0] == code
 
 
+def test_main_leaves_nothing_in_the_buffer_of_its_callers(surroundings):
+    raw = io.BytesIO()
+    buffered = io.BufferedWriter(raw)
+    assert call("--help", stdout=buffered)[0] == 0 and raw.getvalue().startswith(b"usage: ")
+
+
 def test_main_can_be_called_again(surroundings):
     assert [call(*argv)[0] for argv in (LIST, GET, LIST, ("--help",), LIST)] == [0, 1, 0, 0, 0]
 

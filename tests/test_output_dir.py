@@ -123,6 +123,7 @@ def test_digest_that_is_none_is_named_and_no_line(plane, folder):
     assert contents(folder)["ARCHIVED.sha256"] == b""
     for sha256, node in zip(digests, NODES):
         assert any(node in line and sha256.strip() in line for line in result.err.splitlines())
+    assert result.err.count("warning: ") == len(digests)
 
 
 WITH_ARCHIVED = [wire["id"] for wire in EXECUTIONS if any("bucket" in target.get("output_ref", ())

@@ -573,3 +573,8 @@ def test_trace_shows_every_attempt(plane):
     plane.script(Reply(b"", 503, [("Retry-After", "0")]), Reply(page()))
     err = run_cli(*LIST + ("-v",), plane=plane).err
     assert err.count("> GET ") == 2 and "< HTTP/1.1 503 Service Unavailable" in err and "\nretry: HTTP 503" in err
+
+
+@pytest.mark.parametrize("ago, seconds", [(30, None), (0, 0), (-20, 20), (-300, 30)])
+def test_retry_after_date_that_is_past_says_nothing(ago, seconds):
+    assert program.retry_after("Tue, 24 Nov 2026 15:00:00 GMT", 1795532400 + ago) == seconds
