@@ -243,3 +243,9 @@ def test_main_can_be_called_in_process(plane, monkeypatch):
 def test_place_of_a_fault_is_counted_from_the_start_of_the_body():
     with pytest.raises(program.MalformedBody, match="at character 30:"):
         events(cut(b'{"a": 1, "b": "xxxxxxxxxxxx", ! ' + b" " * 50, 5))
+
+
+def test_body_cut_at_the_very_limit_is_cut(monkeypatch):
+    monkeypatch.setattr(program, "VALUE_LIMIT", 1000)
+    with pytest.raises(program.BodyCut):
+        events([b'{"id":"' + b"x" * 999])

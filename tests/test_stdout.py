@@ -283,3 +283,12 @@ def test_interrupt_while_waiting_for_an_end_is_130(plane):
     process = start_cli(*GET + ("--wait",), plane=plane)
     read_until(process.stderr.fileno(), b"status: started\n")
     assert interrupted(process).out == b""
+
+
+def test_reader_that_left_is_told_nothing_of_what_the_server_did(plane):
+    plane.script(Reply(encoded(SMALL)[:-1] + b"?"))
+    reading, writing = os.pipe()
+    os.close(reading)
+    process = start_cli(*GET, plane=plane, stdout=writing)
+    os.close(writing)
+    assert finish_cli(process)[::2] == (141, "")

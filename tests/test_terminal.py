@@ -1,5 +1,6 @@
 """Section 5, terminal safety, and --color of section 9: hostile text on a terminal is shown, not done."""
 
+import io
 import os
 import re
 
@@ -351,3 +352,21 @@ def test_progress_is_told_where_stderr_is_a_terminal_and_stdout_is_not(plane, ar
     result = on_terminal(*LIST + argv, streams=streams, plane=plane)
     assert result.code == 0 and ("2 pages, 3 executions" in result.err) == told
     assert bool(result.err) == told and b"pages" not in result.out
+
+
+@pytest.mark.parametrize("secrets, line, shown", [
+    (["12345678", "123456789"], "123456789", "***"), (["12345678", "1234567"], "12345678 1234567", "*** 1234567"),
+    (["Secret-Token"], "secret-token", "***")])
+def test_secrets_are_masked_whole_in_any_case(secrets, line, shown):
+    stream = io.StringIO()
+    PROGRAM.Console(stream, secrets).line(line)
+    assert stream.getvalue() == shown + "\n"
+
+
+def test_live_line_is_erased_once():
+    stream = io.StringIO()
+    console = PROGRAM.Console(stream, [])
+    console.live("a")
+    console.line("b")
+    console.line("c")
+    assert stream.getvalue() == "\r\x1b[Ka\r\x1b[Kb\nc\n"
