@@ -1622,7 +1622,7 @@ def execution_status(transport: Transport, project: str, execution_id: str) -> "
     for kind, name, value in execution_events(transport, project, execution_id):
         if kind == "member" and name in ("id", "status"):
             known[name] = value
-        if len(known) == 2 and isinstance(known["id"], str):
+        if len(known) == 2:
             break
     transport.close()
     return optional_text(known, "status", "")
