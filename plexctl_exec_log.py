@@ -6,1400 +6,820 @@
 
 One file, Python 3.6 or newer, nothing but the standard library; it only reads. Data runs down the file:
 
-    Constants     the numbers and words that the rest is built on
     Safe text     what may be shown of text that somebody else wrote
     Errors        the one family of expected failures, each with its exit code
     Settings      flags, environment and config file become a server, a token and a proxy
-    Transport     one kept HTTP(S) connection; deadlines, retries, redirects refused
-    Wire model    bytes become JSON values as they arrive, values become records
-    Operations    list and get as streams of events or of records; waiting for an end
-    Rendering     events become text, raw, json, yaml, jsonl or a folder of files
-    Command line  flags, help, completion, standard streams, main
+    Transport     one kept HTTP(S) connection: deadlines, retries, redirects refused
+    JSON text     bytes become events as they arrive: members, and the elements of one streamed list
+    Wire model    what is read from the objects of the wire contract
+    Operations    a page, all pages, one Execution, waiting for its end
+    Documents     events become json, jsonl or yaml
+    Text          events become a table, sections, bare bytes or a folder of files
+    Command line  flags, standard streams, main
 
-Public API: main, Transport, Server, list_executions, get_execution, wait_for_execution, the records Execution,
-ExecutionTarget and OutputRef, and ExecLogError with its subclasses. All other names may change.
-
-    transport = Transport(Server.parse("https://plexsphere.example"), token)
-    for target in get_execution(transport, project, execution_id):
-        ...                                     # every ExecutionTarget, and the Execution itself last
+Programs may import it too: the names in __all__ are public, all others may change.
 """
 
+import argparse
+import codecs
 import gc
 import io
+import json
 import os
 import re
+import stat
 import sys
 import time
-from collections import namedtuple
+from binascii import a2b_base64, b2a_base64
+from collections import Counter, namedtuple
+from functools import lru_cache, partial
 
-TYPE_CHECKING = False       # typing costs milliseconds of start-up, so only checkers import it
-if TYPE_CHECKING:
-    from typing import Any, BinaryIO, Callable, Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, Tuple
-
-    Event = Tuple[str, str, Any]
-    Say = Callable[[str, str], None]
-
-__version__ = "1.0.0"
-__all__ = ["main", "Transport", "Server", "list_executions", "get_execution", "wait_for_execution", "Execution",
-           "ExecutionTarget", "OutputRef", "ExecLogError", "UsageError", "CredentialsError", "OutputError",
-           "RemoteError", "TransportError", "MalformedBody", "APIError"]
-
-
-# ------------------------------------------------------------------------------------------------ Constants
-
-PROGRAM = "plexctl_exec_log.py"
-CONSOLE_SCRIPT = "plexctl-exec-log"
-USER_AGENT = "plexctl-exec-log/" + __version__
-
-STATUSES = ("pending", "ack", "started", "succeeded", "failed", "cancelled", "timeout")
-FINAL_STATUSES = ("succeeded", "failed", "cancelled", "timeout")
-
-SLICE = 1 << 16                     # bytes taken from the network, or given to standard output, at once
-VALUE_LIMIT = 256 << 20             # characters of one JSON value
-NUMBER_LIMIT = 1000                 # characters of one JSON number
-ERROR_BODY_LIMIT = 64 << 10         # bytes
-TOKEN_FILE_LIMIT = 64 << 10         # bytes
-CONFIG_FILE_LIMIT = 1 << 20         # bytes
-TABLE_ROWS = 200                    # rows that are aligned with each other
-
-DEFAULT_TIMEOUT = 30.0              # seconds
-LONGEST_TIMEOUT = 86400.0           # seconds
-RETRIED_STATUSES = (429, 502, 503, 504)
-RETRY_PAUSES = (0.5, 1.0)           # seconds before the first and the second retry
-RETRY_AFTER_LIMIT = 30.0            # seconds
-POLL_PAUSE, POLL_GROWTH, LONGEST_POLL_PAUSE = 2.0, 1.5, 15.0      # seconds, factor, seconds
-
-SECRET_HEADERS = ("authorization", "proxy-authorization", "cookie", "set-cookie")
-SHORTEST_MASKED_SECRET = 8          # characters; anything shorter would mask innocent text
-
-API_HINT = "is this the API? check --server, PLEXSPHERE_URL or the profile"
-PROXY_HINT = "check HTTPS_PROXY, HTTP_PROXY and NO_PROXY"
-HINTS = {                           # the next step after an HTTP status
-    400: "the server refused the value of a flag",
-    401: "log in again: the token is missing, expired or not this server's",
-    403: "ask an owner of the project for the relation that reads its executions",
-    404: "check --project, --id and --server: no such thing there, or it is hidden from this token",
-    407: "put user:password@ before the proxy's host in HTTPS_PROXY or HTTP_PROXY",
-    429: "wait, then run the command again",
-}
-
-EXIT_FAILURE, EXIT_USAGE, EXIT_CREDENTIALS, EXIT_FORBIDDEN, EXIT_NOT_SUCCEEDED = 1, 2, 3, 4, 5
-EXIT_REBAC_DENIED, EXIT_INTERRUPTED, EXIT_READER_GONE = 77, 130, 141
-EXIT_CODES = (                      # contract section 6; for --help and the README
-    (0, "everything asked for was written to standard output"),
-    (EXIT_FAILURE, "transport or API failure, malformed answer, unreadable output, standard output unwritable"),
-    (EXIT_USAGE, "usage: the command line, or a setting that stands for a flag"),
-    (EXIT_CREDENTIALS, "credentials missing or insecure, or refused by the server (401)"),
-    (EXIT_FORBIDDEN, "forbidden (403)"),
-    (EXIT_NOT_SUCCEEDED, "with --exit-status: printed, but the Execution's status is not succeeded"),
-    (EXIT_REBAC_DENIED, "forbidden for want of a relation (403 with the code rebac_denied)"),
-    (EXIT_INTERRUPTED, "interrupted (Ctrl-C)"),
-    (EXIT_READER_GONE, "the reader of standard output went away"),
-)
+__version__ = "2.0.0"
+__all__ = ["main", "make_parser", "Transport", "Server", "walk", "get_execution", "wait_for_execution", "OutputRef",
+           "ELEMENT", "ExecLogError", "UsageError", "CredentialsError", "RemoteError", "APIError"]
 
 
 # ------------------------------------------------------------------------------------------------ Safe text
 
-def escaped(character: str) -> str:
+def escaped(character):
     r"""One character as \xNN, \uNNNN or \UNNNNNNNN, which YAML and Python both read back."""
     code = ord(character)
     return "\\x%02x" % code if code < 0x100 else "\\u%04x" % code if code < 0x10000 else "\\U%08x" % code
 
 
-def visible(text: str) -> str:
-    """Text as one line of printable characters, everything else escaped (contract section 5)."""
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() else escaped(c) for c in text)
+def visible(text):
+    """Text as one line of printable characters, everything else escaped (contract, section 5)."""
+    return text if text.isprintable() else "".join(c if c.isprintable() else escaped(c) for c in text)
 
 
-def is_plain(text: str) -> bool:
-    """Whether a text needs no escape, not even where a blank marks its end."""
-    return text.isprintable() and " " not in text
-
-
-def framed(text: "Optional[str]") -> str:
+def framed(text):
     """Text for a place whose end a blank marks: visible, no blank in it, `-` for nothing."""
-    if not text:
-        return "-"
-    return text if is_plain(text) else visible(text).replace(" ", "\\x20")
+    return visible(text or "-").replace(" ", "\\x20")
 
 
-def error_text(error: Exception) -> str:
-    """What an exception of the standard library says, on its own or by its name."""
-    return str(getattr(error, "strerror", None) or error or type(error).__name__)
-
-
-# What needs a second look on a terminal: CR LF and SGR colour as wholes, else one character.
+# What a terminal is not simply given: CR LF and SGR colour are looked at as wholes, all else one by one.
 DOUBTFUL = "\r\n|\x1b\\[[0-9;:]{0,64}m|[^\t\n\x20-\x7e]"
 CONCEALING = "[\\[;:]0*8[;:m]"
-COLOUR_RESET = b"\x1b[0m"
 
 
-def passed_or_escaped(match: "Any") -> str:
-    """One DOUBTFUL match as the terminal may see it."""
-    found = match.group()
-    if found == "\r\n" or found.isprintable():
-        return str(found)
-    if len(found) > 1:
-        return "\\x1b" + found[1:] if re.search(CONCEALING, found) else str(found)
-    return escaped(chr(ord(found) & 0xFF) if "\udc80" <= found <= "\udcff" else found)   # surrogateescape
+def terminal_safe(data):
+    """Output bytes for a UTF-8 terminal: text, tab, newline and colour pass, all else is shown, not done. Colour is
+    reset at the end."""
+    def shown(match):
+        found = match.group()
+        is_colour = len(found) > 2 and not re.search(CONCEALING, found)
+        return found if found == "\r\n" or found.isprintable() or is_colour else escaped(found[0]) + found[1:]
+
+    safe = re.sub(DOUBTFUL, shown, data.decode("utf-8", "backslashreplace")).encode("utf-8")
+    return safe + b"\x1b[0m" if b"\x1b" in safe else safe
 
 
-def terminal_safe(data: bytes) -> bytes:
-    """Output bytes for a UTF-8 terminal: text, tab, newline and colour pass, all else is shown, not done.
-
-    Ends with a colour reset where colour passed.
-    """
-    safe = re.sub(DOUBTFUL, passed_or_escaped, data.decode("utf-8", "surrogateescape")).encode("utf-8")
-    return safe + COLOUR_RESET if b"\x1b" in safe else safe
+def error_text(error):
+    """What an exception of the standard library says, on its own or by its name."""
+    return str(getattr(error, "strerror", None) or error or type(error).__name__)
 
 
 # --------------------------------------------------------------------------------------------------- Errors
 
 class ExecLogError(Exception):
-    """An expected failure: main shows `error: MESSAGE` and `hint: HINT`, and returns exit_code.
+    """An expected failure: main shows `error: MESSAGE` and `hint: HINT`, and returns exit_code. The plain one is of
+    standard output and the output folder."""
 
-    ExecLogError
-      UsageError            2   the command line, or a setting that stands for a flag
-      CredentialsError      3   token missing, unreadable, insecure, malformed
-      OutputError           1   standard output or the output folder cannot be written
-        ReaderGone        141   whoever read standard output left; nothing is said
-      RemoteError           1   the read failed at the server or on the way
-        TransportError      1   no connection, TLS, framing of the answer
-          Refused           1   nothing listens there
-          Silence           1   --timeout passed
-          ConnectionLost    1   broken off before the headers were complete
-        MalformedBody       1   not the JSON that the contract names
-          BodyCut           1   less of it than was announced
-        APIError      1 3 4 77  any status but 200
-        WaitExpired         1   --wait-timeout passed
-    """
+    exit_code = 1
 
-    exit_code = EXIT_FAILURE
-    retried = False             # worth asking again at once (contract section 3)
-    waited_out = False          # no reason to stop waiting for an Execution (contract section 9)
-    retry_after = None          # type: Optional[float]
-
-    def __init__(self, message: str, hint: str = "") -> None:
+    def __init__(self, message, hint=""):
         super().__init__(message)
-        self.message = message
         self.hint = hint
 
 
-class UsageError(ExecLogError):
-    """The command line, or a setting that stands for a flag, cannot be used."""
-    exit_code = EXIT_USAGE
+class UsageError(ExecLogError, argparse.ArgumentTypeError):
+    """The command line, or a setting that stands for a flag, cannot be used. argparse knows it as its own, so
+    whatever raises it serves as a `type=`. `usage` is shown before the message."""
+    exit_code = 2
+    usage = ""
 
 
 class CredentialsError(ExecLogError):
     """No token, or one that must not be used."""
-    exit_code = EXIT_CREDENTIALS
-
-
-class OutputError(ExecLogError):
-    """Standard output or the output folder does not take what is written to it."""
-
-
-class ReaderGone(OutputError):
-    """The reader of standard output closed its end."""
-    exit_code = EXIT_READER_GONE
+    exit_code = 3
 
 
 class RemoteError(ExecLogError):
-    """The read failed at the server or on the way to it."""
+    """The read failed at the server or on the way to it, or the answer is none of the contract's. `retried`: worth
+    asking again at once (section 3). `waited_out`: no reason to stop waiting (section 9). `retry_after`: seconds to
+    leave the server alone, or None."""
+
+    def __init__(self, message, hint="", retried=False, waited_out=False, retry_after=None):
+        super().__init__(message, hint)
+        self.retried, self.waited_out, self.retry_after = retried, waited_out or retried, retry_after
 
 
-class TransportError(RemoteError):
-    """No connection, no TLS, or no HTTP on it."""
-
-
-class Refused(TransportError):
-    """Nothing listens at the address."""
-    waited_out = True
-
-
-class Silence(TransportError):
-    """The far side said nothing for as long as --timeout allows."""
-    waited_out = True
-
-
-class ConnectionLost(TransportError):
-    """The connection broke before the response headers were complete."""
-    retried = waited_out = True
-
-
-class MalformedBody(RemoteError):
-    """The body is not what the contract names, section 3 or 4."""
-
-
-class BodyCut(MalformedBody):
-    """The connection ended before the body did."""
-    waited_out = True
-
-
-class WaitExpired(RemoteError):
-    """The overall deadline of --wait-timeout passed."""
-
-
-def text_of(problem: "Dict[str, Any]", name: str) -> str:
-    """A text member of a Problem, empty where it has none."""
-    value = problem.get(name)
-    return value if isinstance(value, str) else ""
-
-
-def describe_problem(status: int, phrase: str, problem: "Dict[str, Any]") -> str:
-    """An HTTP status and what the Problem says of it, as one sentence (contract section 6)."""
-    path = problem.get("relation_path")
-    relations = [step for step in path if isinstance(step, str)] if isinstance(path, list) else []
-    details = [("", text_of(problem, "detail")), ("code ", text_of(problem, "code")),
-               ("reason: ", text_of(problem, "reason")), ("relation path: ", " > ".join(relations)),
-               ("correlation id: ", text_of(problem, "correlation_id"))]
-    headline = "HTTP %d %s" % (status, text_of(problem, "title") or phrase)
-    return "; ".join([headline.strip()] + [label + text for label, text in details if text])
-
-
-def exit_code_of(status: int, code: object) -> int:
-    """The exit code for an HTTP status and a Problem's `code`: the one place that knows (contract section 6)."""
-    if status == 403:
-        return EXIT_REBAC_DENIED if code == "rebac_denied" else EXIT_FORBIDDEN
-    return EXIT_CREDENTIALS if status == 401 else EXIT_FAILURE
+API_HINT = "is this the API? check --server, PLEXSPHERE_URL or the profile"
+STATUS_HINTS = {                    # the next step after an HTTP status
+    400: "the server refused the value of a flag",
+    401: "log in again: the token is missing, expired or not this server's",
+    403: "ask an owner of the project for the relation that reads its executions",
+    404: "check --project, --id and --server: no such thing there, or it is hidden from this token",
+    407: "put user:password@ before the proxy's host in HTTPS_PROXY or HTTP_PROXY",
+}
+RETRIED_STATUSES = (429, 502, 503, 504)
+PROBLEM_LABELS = (("detail", ""), ("code", "code "), ("reason", "reason: "), ("relation_path", "relation path: "),
+                  ("correlation_id", "correlation id: "))
 
 
 class APIError(RemoteError):
-    """An answer with any status but 200.
+    """An answer with any status but 200: `status`, and `problem`, the JSON object of the body (RFC 9457), empty where
+    it had none. The one place where a status and a Problem's `code` become an exit code (contract, section 6)."""
 
-    `status` is the HTTP status, `problem` the JSON object of the body (RFC 9457), empty where it had none.
-    """
+    def __init__(self, status, phrase, problem, hint="", retry_after=None):
+        texts = {name: value for name, value in problem.items() if value and isinstance(value, str)}
+        if isinstance(problem.get("relation_path"), list):
+            texts["relation_path"] = " > ".join(step for step in problem["relation_path"] if isinstance(step, str))
+        parts = [("HTTP %d %s" % (status, texts.get("title", phrase))).strip()]
+        parts += [label + texts[name] for name, label in PROBLEM_LABELS if texts.get(name)]
+        super().__init__("; ".join(parts), hint or STATUS_HINTS.get(status, ""), status in RETRIED_STATUSES,
+                         retry_after=retry_after)
+        self.status, self.problem = status, problem
+        if status == 403:
+            self.exit_code = 77 if problem.get("code") == "rebac_denied" else 4
+        elif status == 401:
+            self.exit_code = 3
 
-    def __init__(self, status: int, phrase: str, problem: "Dict[str, Any]", hint: str = "",
-                 retry_after: "Optional[float]" = None) -> None:
-        super().__init__(describe_problem(status, phrase, problem), hint or HINTS.get(status, ""))
-        self.status = status
-        self.problem = problem
-        self.exit_code = exit_code_of(status, problem.get("code"))
-        self.retried = self.waited_out = status in RETRIED_STATUSES
-        self.retry_after = retry_after
+
+KINDS = {str: "a string", dict: "an object", list: "a list"}
+
+
+def typed(value, kind, what, error=RemoteError):
+    """A JSON value of this kind, or null. Raises the error, which names what was expected to be of the kind."""
+    if value is not None and not isinstance(value, kind):
+        raise error("%s: expected %s" % (what, KINDS[kind]))
+    return value
 
 
 # ------------------------------------------------------------------------------------------------- Settings
 
 # Patterns that a run may not need are strings: re compiles them when it does.
 SERVER_URL = r"([hH][tT][tT][pP][sS]?)://(\[[0-9a-fA-F:.]+\]|[^/?#@:\[\]\\]+)(?::([0-9]{1,5}))?(/[^?#]*)?"
-PROXY_URL = r"(?:([a-zA-Z0-9+.-]*)://)?(?:([^/?#]*)@)?(\[[0-9a-fA-F:.]+\]|[^/?#@:\[\]\\]+)(?::([0-9]{1,5}))?/?"
 VISIBLE_ASCII = "[!-~]+"
 DEFAULT_PORTS = {"http": 80, "https": 443}
-
-
-def bracketed(host: str) -> str:
-    """A host as it stands before a port: an IPv6 address in brackets."""
-    return "[%s]" % host if ":" in host else host
-
-
-def port_number(digits: "Optional[str]", default: int) -> int:
-    """A port from its digits, `default` where there are none. ValueError out of 1..65535."""
-    port = int(digits or default)
-    if not 0 < port < 65536:
-        raise ValueError("port %d is out of range" % port)
-    return port
+TOKEN_FILE_LIMIT = 64 << 10         # bytes
+CONFIG_FILE_LIMIT = 1 << 20         # bytes
 
 
 class Server(namedtuple("Server", "scheme host port prefix")):
     """Where the API is: `http` or `https`, a bare lower-case host, a port, a path without its last slash."""
-    __slots__ = ()
 
     @classmethod
-    def parse(cls, url: str) -> "Server":
-        """From `http(s)://host[:port][/prefix]` in visible ASCII. Any other raises UsageError, unquoted:
-        what is wrong with it may be a password."""
-        match = re.fullmatch(SERVER_URL, url)
-        if not (match and re.fullmatch(VISIBLE_ASCII, url)):
-            raise UsageError("the server is no http(s)://host[:port][/prefix]")
-        scheme, host, port, prefix = match.groups()
-        try:
-            number = port_number(port, DEFAULT_PORTS[scheme.lower()])
-        except ValueError as error:
-            raise UsageError("the server's %s" % error)
-        return cls(scheme.lower(), host.strip("[]").lower(), number, (prefix or "").rstrip("/"))
+    def parse(cls, url, where=""):
+        """From `http(s)://host[:port][/prefix]` in visible ASCII; `where` tells where it stands. UsageError for any
+        other, which is not quoted: what is wrong with it may be a password."""
+        match = re.fullmatch(SERVER_URL, url) if re.fullmatch(VISIBLE_ASCII, url) else None
+        scheme, host, digits, path = match.groups() if match else ("http", "", "0", "")
+        port = int(digits or DEFAULT_PORTS[scheme.lower()])
+        if not 0 < port < 65536:
+            raise UsageError("expected http(s)://host[:port][/prefix]" + where)
+        return cls(scheme.lower(), host.strip("[]").lower(), port, (path or "").rstrip("/"))
 
     @property
-    def authority(self) -> str:
-        """The value of the Host header."""
-        at_default = self.port == DEFAULT_PORTS[self.scheme]
-        return bracketed(self.host) if at_default else "%s:%d" % (bracketed(self.host), self.port)
-
-    @property
-    def url(self) -> str:
-        """The URL that the paths of the API are appended to."""
-        return "%s://%s%s" % (self.scheme, self.authority, self.prefix)
+    def authority(self):
+        """The value of the Host header (RFC 9110, 7.2)."""
+        host = "[%s]" % self.host if ":" in self.host else self.host
+        return host if self.port == DEFAULT_PORTS[self.scheme] else "%s:%d" % (host, self.port)
 
 
-class Settings:
-    """What a command takes from its surroundings. A plain class: no repr of it shows the token."""
-
-    def __init__(self, server: Server, token: str, proxy: "Optional[Proxy]", allow_http: bool,
-                 colour: bool, warnings: "Sequence[str]") -> None:
-        self.server = server
-        self.token = token
-        self.proxy = proxy
-        self.allow_http = allow_http
-        self.colour = colour            # whether a terminal may be given colour
-        self.warnings = warnings
-
-
-def insecure_file(path: str, mode: int) -> CredentialsError:
-    """The error for a secret that others can read, with the command that mends it."""
-    import shlex
-    name = "./" + path if path.startswith("-") else path
-    return CredentialsError("%s is insecure: its mode is %04o, others than its owner have access" % (path, mode),
-                            hint="chmod 600 %s" % shlex.quote(name))
-
-
-def read_private_file(path: str, limit: int) -> bytes:
-    """A file that holds a secret. CredentialsError where others may read it, and where it cannot be read.
-
-    The check is made on the opened file, so that the name cannot be pointed elsewhere in between. Pipes
-    have no mode that means anything; Windows has none at all.
-    """
-    import stat
+def read_private_file(path, limit):
+    """A file that holds a secret. CredentialsError where others may read it, and where it cannot be read. The opened
+    file is judged, so that its name cannot be pointed elsewhere meanwhile; pipes and Windows have no such mode."""
     try:
         with open(path, "rb") as file:
             mode = os.fstat(file.fileno()).st_mode
             if os.name != "nt" and not stat.S_ISFIFO(mode) and mode & 0o077:
-                raise insecure_file(path, stat.S_IMODE(mode))
+                import shlex
+                name = shlex.quote("./" + path if path.startswith("-") else path)
+                raise CredentialsError("%s is insecure: its mode is %04o, others than its owner have access"
+                                       % (path, stat.S_IMODE(mode)), hint="chmod 600 " + name)
             data = file.read(limit + 1)
+            if len(data) > limit:
+                raise CredentialsError("%s is larger than %d KiB" % (path, limit >> 10))
+            return data
     except (OSError, ValueError) as error:      # ValueError: a NUL in the name
         raise CredentialsError("cannot read %s: %s" % (path, error_text(error)))
-    if len(data) > limit:
-        raise CredentialsError("%s is larger than %d KiB" % (path, limit >> 10))
-    return data
 
 
-def clean_token(token: str, source: str) -> str:
-    """The token without surrounding white space. CredentialsError for anything but visible ASCII."""
-    token = token.strip()
-    if not token:
-        raise CredentialsError("the token from %s is empty" % source)
-    if not re.fullmatch(VISIBLE_ASCII, token):
-        raise CredentialsError("the token from %s holds something else than visible ASCII" % source)
-    return token
-
-
-def read_token_file(path: str) -> str:
-    """The token that a file or pipe holds."""
-    data = read_private_file(path, TOKEN_FILE_LIMIT)
-    try:
-        return data.decode("utf-8")
-    except UnicodeDecodeError:
-        raise CredentialsError("the token from %s is no UTF-8 text" % path)
-
-
-def config_path(environ: "Mapping[str, str]") -> "Optional[str]":
-    """Where the config file is looked for; None without a home directory."""
+def read_profile(name, environ):
+    """Name and members of the profile called so, or of the config file's default one; none without a config file.
+    Layout: {"default": NAME, "profiles": {NAME: {"server": URL, "token": TOKEN}}}. Only what is used is judged."""
     base = environ.get("XDG_CONFIG_HOME", "")
     path = os.path.join(base, "plexctl", "config.json")
-    if os.path.isabs(base) and os.path.exists(path):
-        return path
-    home = environ.get("HOME") if "HOME" in environ else os.path.expanduser("~")
-    return os.path.join(home, ".config", "plexctl", "config.json") if home and os.path.isabs(home) else None
-
-
-class Profiles:
-    """The config file, opened at the first question: {"default": NAME, "profiles": {NAME: {"server", "token"}}}."""
-
-    def __init__(self, environ: "Mapping[str, str]", named: "Optional[str]") -> None:
-        self.named = named
-        self.path = None            # type: Optional[str]
-        self._environ = environ
-        self._document = None       # type: Optional[Dict[str, Any]]
-
-    def _load(self) -> "Dict[str, Any]":
-        if self._document is None:
-            self.path = config_path(self._environ)
-            exists = self.path is not None and os.path.lexists(self.path)
-            self._document = self._read(str(self.path)) if exists else {}
-        return self._document
-
-    def _read(self, path: str) -> "Dict[str, Any]":
-        import json
-        try:
-            document = json.loads(read_private_file(path, CONFIG_FILE_LIMIT).decode("utf-8"))
-        except (ValueError, RecursionError):
-            raise CredentialsError("%s is no JSON" % path)
-        return self._object(document, "it")
-
-    def _object(self, value: "Any", what: str) -> "Dict[str, Any]":
-        if not isinstance(value, dict):
-            raise CredentialsError("%s: expected %s to be an object" % (self.path, what))
-        return value
-
-    def _text(self, holder: "Dict[str, Any]", key: str, what: str) -> "Optional[str]":
-        value = holder.get(key)
-        if value is not None and not isinstance(value, str):
-            raise CredentialsError("%s: expected %s to be a string" % (self.path, what))
-        return value
-
-    def default(self) -> "Optional[str]":
-        """The name that the default pointer holds."""
-        return self._text(self._load(), "default", '"default"')
-
-    def get(self, name: str, key: str) -> "Optional[str]":
-        """`server` or `token` of a profile, None where it has none. CredentialsError for an unknown profile."""
-        document = self._load()
-        profiles = document.get("profiles")
-        profile = {} if profiles is None else self._object(profiles, '"profiles"')
-        if name not in profile:
-            raise CredentialsError('there is no profile "%s" in %s' % (name, self.path or "any config file"))
-        return self._text(self._object(profile[name], 'profile "%s"' % name), key,
-                          "%s of profile \"%s\"" % (key, name))
-
-
-Found = namedtuple("Found", "value source profile")     # profile: the name of the one it came from, else None
-
-
-def find_setting(key: str, variable: str, profiles: Profiles, environ: "Mapping[str, str]") -> "Optional[Found]":
-    """`server` or `token` from the first that has it below the flag (contract section 2)."""
-    def from_profile(name: "Optional[str]") -> "Optional[Found]":
-        value = profiles.get(name, key) if name else None
-        return None if value is None else Found(value, 'profile "%s"' % name, name)
-
-    found = from_profile(profiles.named)
-    if found is None and environ.get(variable):
-        found = Found(environ[variable], variable, None)
-    return found or from_profile(profiles.default())
-
-
-def find_server(flag: "Optional[str]", profiles: Profiles, environ: "Mapping[str, str]") -> "Optional[Server]":
-    """The server, judged before anyone looks for a token."""
-    found = Found(flag, "--server", None) if flag else find_setting("server", "PLEXSPHERE_URL", profiles, environ)
-    if found is None:
-        return None
+    if not os.path.isabs(base) or not os.path.exists(path):
+        base = environ.get("HOME", os.path.expanduser("~"))     # which may be relative, or `~` itself
+        path = os.path.join(base, ".config", "plexctl", "config.json")
+    if not os.path.isabs(base) or not os.path.lexists(path):
+        path = None
     try:
-        return Server.parse(found.value)
-    except UsageError as error:
-        raise UsageError("%s (from %s)" % (error.message, found.source))
+        loaded = json.loads(read_private_file(path, CONFIG_FILE_LIMIT).decode("utf-8")) if path else {}
+    except (ValueError, RecursionError):
+        raise CredentialsError("%s is no JSON" % path)
+    members = typed(loaded, dict, str(path), CredentialsError) or {}
+    if name is None:
+        name = typed(members.get("default"), str, "%s: default" % path, CredentialsError)
+    if name is None:
+        return None, {}
+    profiles = typed(members.get("profiles"), dict, "%s: profiles" % path, CredentialsError) or {}
+    if name not in profiles:
+        raise CredentialsError('there is no profile "%s" in %s' % (name, path or "any config file"))
+    return name, typed(profiles[name], dict, '%s: profile "%s"' % (path, name), CredentialsError) or {}
 
 
-def find_token(flag: "Optional[str]", profiles: Profiles, environ: "Mapping[str, str]") -> Found:
-    """The token, clean. CredentialsError where there is none."""
-    found = Found(read_token_file(flag), flag, None) if flag else \
-        find_setting("token", "PLEXSPHERE_TOKEN", profiles, environ)
-    if found is None:
-        raise CredentialsError("no token", hint="give --token-file, PLEXSPHERE_TOKEN or a profile that has one")
-    return found._replace(value=clean_token(found.value, found.source))
-
-
-def foreign_token_warning(name: str, server: Server, profiles: Profiles) -> str:
-    """What to tell where a profile's token goes to a server that is not that profile's, else nothing."""
-    own = profiles.get(name, "server")
+def is_same_server(url, server):
+    """Whether a profile's `server` is this one."""
     try:
-        if own and Server.parse(own) == server:
-            return ""
+        return Server.parse(str(url)) == server
     except UsageError:
-        own = "an unusable server"
-    return 'the token of profile "%s" (%s) goes to another server: %s' % (name, own or "without a server", server.url)
+        return False
 
 
-# ---- proxies
+def find_settings(flags, environ):
+    """The server, the token and a warning, perhaps empty; each from the first that has it (contract, section 2). The
+    config file is opened only when something is needed from it. UsageError, CredentialsError."""
+    profile_of = lru_cache(None)(lambda: read_profile(flags.profile, environ))
 
-def basic_authorization(user_info: "Optional[str]") -> str:
-    """The Proxy-Authorization for a URL's user info (RFC 7617), empty without one."""
-    if user_info is None:
-        return ""
-    from binascii import b2a_base64
-    from urllib.parse import unquote_to_bytes
-    user, _, password = user_info.partition(":")
-    pair = unquote_to_bytes(user) + b":" + unquote_to_bytes(password)
-    return "Basic " + b2a_base64(pair, newline=False).decode("ascii")
+    def find(key, variable):
+        value = environ.get(variable) or None
+        if flags.profile or value is None:
+            name, profile = profile_of()
+            own = typed(profile.get(key), str, '%s of profile "%s"' % (key, name), CredentialsError)
+            return (value, variable) if own is None else (own, 'profile "%s"' % name)
+        return value, variable
 
-
-class Proxy(namedtuple("Proxy", "host port authorization")):
-    """An HTTP proxy; authorization is the value of Proxy-Authorization, or empty."""
-    __slots__ = ()
-
-    def __repr__(self) -> str:
-        return "Proxy(%r, %r, ***)" % (self.host, self.port)
-
-    @property
-    def secrets(self) -> "List[str]":
-        """What must not be shown: the base64 of user and password, and the password."""
-        from binascii import a2b_base64
-        encoded = self.authorization[len("Basic "):]
-        return [encoded, a2b_base64(encoded).partition(b":")[2].decode("utf-8", "replace")]
-
-    @classmethod
-    def parse(cls, url: str, variable: str) -> "Proxy":
-        """From `[http://][user:password@]host[:port]`. UsageError names the variable, never its value."""
-        match = re.fullmatch(PROXY_URL, url)
-        if not match or (match.group(1) or "http").lower() != "http" or not re.fullmatch(VISIBLE_ASCII, url):
-            raise UsageError("%s is no http://host:port, with user and password before the host or without" % variable)
-        try:
-            port = port_number(match.group(4), 80)
-        except ValueError as error:
-            raise UsageError("%s: %s" % (variable, error))
-        return cls(match.group(3).strip("[]"), port, basic_authorization(match.group(2)))
-
-
-def ip_address(host: str) -> "Any":
-    """The host as an ipaddress object, None for a name."""
-    import ipaddress
-    try:
-        return ipaddress.ip_address(host)
-    except ValueError:
-        return None
-
-
-def is_this_host(host: str) -> bool:
-    """Whether a connection to the host stays on this machine."""
-    name = host.rstrip(".")
-    if name == "localhost" or name.endswith(".localhost"):
-        return True
-    address = str(ip_address(host))
-    return address in ("::1", "::", "0.0.0.0") or address.startswith("127.")
-
-
-def split_port(entry: str) -> "Tuple[str, str]":
-    """`host`, `host:port`, `[v6]:port`, a bare IPv6 address or a CIDR range, as (host, port or empty)."""
-    if entry.startswith("["):
-        host, _, port = entry[1:].partition("]")
-        return host, port.lstrip(":")
-    if entry.count(":") > 1:
-        return entry, ""
-    host, _, port = entry.partition(":")
-    return host, port
-
-
-def covers(pattern: str, host: str) -> bool:
-    """Whether one NO_PROXY pattern covers the host: `*`, an address, a CIDR range, a name and all below it,
-    or with a leading dot only what is below it (as in Go)."""
-    if pattern == "*":
-        return True
-    address = ip_address(host)
-    if address is not None:
-        import ipaddress
-        try:
-            return address in ipaddress.ip_network(pattern, strict=False)
-        except ValueError:
-            return False
-    suffix = pattern.lstrip("*")
-    return host.endswith(suffix) if suffix.startswith(".") else host == suffix or host.endswith("." + suffix)
-
-
-def bypasses_proxy(host: str, port: int, no_proxy: str) -> bool:
-    """Whether NO_PROXY, or being this very host, keeps the connection away from any proxy."""
-    if is_this_host(host):
-        return True
-    entries = [split_port(entry) for entry in re.split(r"[\s,]+", no_proxy.lower()) if entry]
-    return any(covers(pattern, host.rstrip(".")) for pattern, only in entries
-               if pattern and only in ("", str(port)))
-
-
-def find_proxy(server: Server, environ: "Mapping[str, str]") -> "Optional[Proxy]":
-    """The proxy that the environment names for the server; lower case goes before upper case."""
-    for variable in (server.scheme + "_proxy", (server.scheme + "_proxy").upper()):
-        if environ.get(variable):
-            no_proxy = environ.get("no_proxy") or environ.get("NO_PROXY") or ""
-            bypassed = bypasses_proxy(server.host, server.port, no_proxy)
-            return None if bypassed else Proxy.parse(environ[variable], variable)
-    return None
-
-
-def find_settings(args: "Any", environ: "Mapping[str, str]") -> Settings:
-    """Settings from parsed flags and the environment. UsageError, CredentialsError."""
-    profiles = Profiles(environ, args.profile)
-    server = find_server(args.server, profiles, environ)
-    token = find_token(args.token_file, profiles, environ)
+    server = flags.server
+    if not server:
+        url, source = find("server", "PLEXSPHERE_URL")
+        server = None if url is None else Server.parse(url, " in " + source)
+    if flags.token_file:
+        source = flags.token_file
+        token = read_private_file(source, TOKEN_FILE_LIMIT).decode("ascii", "replace")
+    else:
+        token, source = find("token", "PLEXSPHERE_TOKEN")
+    if token is None:
+        raise CredentialsError("no token", "give --token-file, PLEXSPHERE_TOKEN or a profile that has one")
+    token = token.strip()
+    if not re.fullmatch(VISIBLE_ASCII, token):
+        fault = "holds something else than visible ASCII" if token else "is empty"
+        raise CredentialsError("the token from %s %s" % (source, fault))
     if server is None:
         raise UsageError("no server: give --server, PLEXSPHERE_URL or a profile that has one")
-    warning = foreign_token_warning(token.profile, server, profiles) if token.profile is not None else ""
-    allow_http = args.allow_http or environ.get("PLEXSPHERE_ALLOW_HTTP") == "1"
-    colour = not environ.get("NO_COLOR") and environ.get("TERM") != "dumb"
-    return Settings(server, token.value, find_proxy(server, environ), allow_http, colour,
-                    [warning] if warning else [])
+    is_own = flags.token_file or source == "PLEXSPHERE_TOKEN" or is_same_server(profile_of()[1].get("server"), server)
+    return server, token, "the token of %s goes to a server that is not the profile's: %s://%s" % (
+        source, server.scheme, server.authority) if not is_own else ""
+
+
+def is_this_host(host):
+    """Whether a connection to the host stays on this machine."""
+    import ipaddress
+    name = host.rstrip(".")
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return name == "localhost" or name.endswith(".localhost")
+    return address.is_loopback or address.is_unspecified
+
+
+class Proxy:
+    """An HTTP proxy: `[http://][user:password@]host[:port]`. A plain class: no repr of it shows the password.
+    `headers` are for the proxy alone (RFC 7617), `secrets` are what must not be shown. UsageError."""
+
+    def __init__(self, url, variable):
+        scheme, _, rest = url.rpartition("://")
+        user_info, at, address = rest.rpartition("@")
+        server = Server.parse("http://" + address, " in " + variable)
+        if server.prefix or scheme.lower() not in ("", "http"):
+            raise UsageError("expected http://host:port in " + variable)
+        self.host, self.port = server.host, server.port
+        self.headers, self.secrets = {}, []
+        if at:
+            from urllib.parse import unquote_to_bytes
+            user, _, password = user_info.partition(":")
+            pair = unquote_to_bytes(user) + b":" + unquote_to_bytes(password)
+            basic = b2a_base64(pair, newline=False).decode("ascii")
+            self.headers = {"Proxy-Authorization": "Basic " + basic}
+            self.secrets = [basic, unquote_to_bytes(password).decode("utf-8", "replace"), user_info]
+
+
+def find_proxy(server, environ):
+    """The proxy that the environment names for the server, as urllib reads it, with CIDR ranges in NO_PROXY."""
+    variable = server.scheme + "_proxy"
+    if not any(name.lower() == variable for name in environ) or is_this_host(server.host):
+        return None
+    import ipaddress
+    from urllib.request import getproxies_environment, proxy_bypass_environment
+    proxies = getproxies_environment()
+    for entry in proxies.get("no", "").split(","):
+        try:
+            if ipaddress.ip_address(server.host) in ipaddress.ip_network(entry.strip(" []"), strict=False):
+                return None
+        except ValueError:
+            pass        # one of them is a name
+    url = proxies.get(server.scheme)
+    bypassed = proxy_bypass_environment("%s:%d" % (server.host, server.port), proxies)
+    return Proxy(url, variable.upper()) if url and not bypassed else None
 
 
 # ------------------------------------------------------------------------------------------------ Transport
 
-class Deadlines:
-    """How long the far side may still be silent.
-
-    A phase (connecting, handshake, headers, the next piece of a body) must be complete within the timeout.
-    `limit` bounds everything that is done until it is taken back, whatever arrives (--wait-timeout).
-    """
-
-    def __init__(self, timeout: float, clock: "Callable[[], float]") -> None:
-        self.timeout = timeout
-        self.limit = None       # type: Optional[float]
-        self._clock = clock
-        self.begin("anything")
-
-    def begin(self, phase: str, extends: bool = False) -> None:
-        """A phase begins; if it extends, progress() restarts it."""
-        self._phase, self._extends, self._phase_end = phase, extends, self._clock() + self.timeout
-
-    def progress(self) -> None:
-        """A part of a TLS record came, which nobody can read yet: slow progress is no silence."""
-        if self._extends:
-            self._phase_end = self._clock() + self.timeout
-
-    def allowed(self, seconds: float) -> float:
-        """The seconds, cut to what the limit leaves. WaitExpired where it leaves none."""
-        if self.limit is None:
-            return seconds
-        left = self.limit - self._clock()
-        if left <= 0:
-            raise WaitExpired("--wait-timeout passed")
-        return min(seconds, left)
-
-    def left(self) -> float:
-        """Seconds that the next wait may take. Silence or WaitExpired where none are left."""
-        seconds = self._phase_end - self._clock()
-        if seconds <= 0:
-            raise self.silence()
-        return self.allowed(seconds)
-
-    def silence(self) -> Silence:
-        """The error for a wait that took too long."""
-        return Silence("timed out: %s did not come within %g s" % (self._phase, self.timeout),
-                       hint="a slow server or network may need a longer --timeout")
-
-    def expired(self) -> ExecLogError:
-        """Which deadline a wait of left() seconds has met."""
-        try:
-            self.left()
-        except RemoteError as error:
-            return error
-        return self.silence()
-
-
-def is_ragged_end(error: Exception) -> bool:
-    """Whether a TLS connection ended without close_notify, as http.client's bodies may.
-
-    ssl takes that for an end, but for OpenSSL 3 with Python 3.6 and 3.7, and on PyPy, where it is a RuntimeError.
-    """
-    return "unexpected eof" in str(error) or isinstance(error, RuntimeError)
-
-
-class Channel(io.RawIOBase):
-    """A connected socket as http.client wants it, whose reads are bounded by Deadlines and gather what is there.
-
-    It reads without blocking and waits by a selector, since a blocking TLS read would take a record that comes
-    in slowly for silence.
-    """
-
-    def __init__(self, sock: "Any", deadlines: Deadlines, idle: "Callable[[], None]") -> None:
-        import selectors
-        import ssl
-        self.received = self.ended = False
-        self._sock = sock
-        self._records = isinstance(sock, ssl.SSLSocket)
-        self._deadlines = deadlines
-        self._idle = idle
-        self._waits = {ssl.SSLWantReadError: selectors.EVENT_READ, ssl.SSLWantWriteError: selectors.EVENT_WRITE,
-                       BlockingIOError: selectors.EVENT_READ}
-        self._would_block = tuple(self._waits)
-        self._selector = selectors.DefaultSelector()
-        self._selector.register(sock, selectors.EVENT_READ)
-
-    def sendall(self, data: bytes) -> None:
-        """Send a request. OSError, Silence."""
-        import socket
-        self.received = False
-        self._sock.settimeout(self._deadlines.left())
-        try:
-            self._sock.sendall(data)
-        except socket.timeout:
-            raise self._deadlines.expired()
-        finally:
-            self._sock.settimeout(0)
-
-    def makefile(self, mode: str, *_: "Any") -> "io.BufferedReader":
-        """The reader for one response."""
-        return io.BufferedReader(self, SLICE)
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: "Any") -> int:
-        """Wait for bytes, then take all that are there, up to the buffer's length. 0 at the end. OSError, Silence."""
-        view, count = memoryview(buffer), 0
-        while count < len(view):
-            self._deadlines.left()
-            try:
-                some = self._sock.recv_into(view[count:])
-            except self._would_block as error:
-                if count:
-                    break
-                self._wait(self._waits[type(error)])
-                continue
-            except (OSError, RuntimeError) as error:
-                if count or is_ragged_end(error):
-                    break       # what came before a fault counts; the next call meets it again, or the end
-                raise
-            if not some:
-                break
-            count += some
-        self.received = self.received or count > 0
-        self.ended = not count
-        return count
-
-    def _wait(self, event: int) -> None:
-        self._idle()
-        self._selector.modify(self._sock, event)
-        if not self._selector.select(self._deadlines.left()):
-            raise self._deadlines.expired()
-        if self._records:
-            self._deadlines.progress()
-
-    def close(self) -> None:
-        """Nothing: http.client closes what it has handed to a response, and the response still reads from here."""
-
-    def release(self) -> None:
-        """Leave the socket open for another owner."""
-        self._selector.close()
-
-    def shut(self) -> None:
-        """Close the socket."""
-        self.release()
-        self._sock.close()
-
-
-def tls_context(ca_file: "Optional[str]") -> "Any":
-    """A verifying context, TLS 1.2 or newer, the same on every Python. UsageError for an unusable --ca-file."""
-    import ssl
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)   # create_default_context writes keys to SSLKEYLOGFILE
-    if hasattr(context, "minimum_version"):
-        context.minimum_version = max(context.minimum_version, ssl.TLSVersion.TLSv1_2)
-    else:                           # Python 3.6, or an OpenSSL before 1.1.0
-        context.options |= ssl.OP_NO_TLSv1 | ssl.OP_NO_TLSv1_1
-    if not ca_file:
-        context.load_default_certs()
-        return context
-    try:
-        context.load_verify_locations(ca_file)
-    except (OSError, ValueError, TypeError) as error:       # a NUL in the name is one of the last two
-        reason = "no PEM certificates in it" if isinstance(error, ssl.SSLError) else error_text(error)
-        raise UsageError("--ca-file %s: %s" % (ca_file, reason))
-    return context
-
-
-TLS_HINTS = (       # a pattern for the cause, the next step
+USER_AGENT = "plexctl-exec-log/" + __version__
+SLICE = 1 << 18                     # bytes taken from the network at once, if they are there
+ERROR_BODY_LIMIT = 64 << 10         # bytes
+DEFAULT_TIMEOUT = 30.0              # seconds
+RETRY_PAUSES = (0.5, 1.0)           # seconds before the first and the second retry
+RETRY_AFTER_LIMIT = 30.0            # seconds
+SECRET_HEADERS = ("authorization", "proxy-authorization", "cookie", "set-cookie")
+CONNECT_HINTS = (                   # a sign in the text of a failure, the next step
+    ("tunnel connection failed: 407", STATUS_HINTS[407]),
+    ("tunnel connection failed", "check HTTPS_PROXY and NO_PROXY"),
     ("expired", "the server's operator must renew its certificate; --ca-file does not help"),
     ("match", "the certificate is for another name: check the host of --server; --ca-file does not help"),
     ("certificate", "is it signed by a CA of your own? then name that with --ca-file"),
-    ("version_number|http_request|record_layer",
+    ("version number|http request|record layer",
      "the port speaks no TLS: check it, or use http:// if the server is on this host"),
 )
 
 
-def tls_failure(host: str, error: Exception) -> TransportError:
-    """A failed handshake, its cause and the flag that helps."""
-    cause = getattr(error, "verify_message", "") or getattr(error, "reason", "") or error_text(error)
-    text = ("%s %s" % (cause, error)).lower().replace(" ", "_")
-    hint = [hint for sign, hint in TLS_HINTS if re.search(sign, text)][:1]
-    return TransportError("no TLS with %s: %s" % (host, cause), hint="".join(hint))
+def timed_out(what, seconds):
+    """The error for a wait that took too long."""
+    return RemoteError("timed out: %s took more than %g s" % (what, seconds),
+                       "a slow server or network may need a longer --timeout", waited_out=True)
 
 
-def lost_connection(host: str, error: OSError) -> TransportError:
-    """A connection that broke while the headers were awaited."""
+class Wire(io.RawIOBase):
+    """A connected socket as http.client wants it, which raises RemoteError for a phase that does not end before the
+    deadline, a time of the clock. `received`: something came since the last request. `ended`: the far side closed."""
+
+    def __init__(self, sock, timeout, clock):
+        import socket
+        self.received = self.ended = False
+        self.sock = sock
+        self._timeout, self._clock = timeout, clock
+        self._expired = (socket.timeout, TimeoutError)      # one and the same from 3.10 on
+
+    def _timed(self, operation, data):
+        left = self.deadline - self._clock()
+        try:
+            if left > 0:
+                self.sock.settimeout(left)
+                return operation(data)
+        except self._expired:
+            pass
+        raise timed_out(self.phase, self._timeout)
+
+    def sendall(self, data):
+        """Send a request. OSError."""
+        self.received = False
+        self._timed(self.sock.sendall, data)
+
+    def makefile(self, *_):
+        """The reader of one response."""
+        return io.BufferedReader(self, SLICE)
+
+    def readable(self):
+        return True
+
+    def readinto(self, buffer):
+        """Wait for bytes, then take all that are there: a TLS read gives 16 KiB, and few large slices cost less."""
+        size = more = self._timed(self.sock.recv_into, buffer)
+        self.received, self.ended = self.received or size > 0, not size
+        self.sock.settimeout(0)
+        try:
+            while more and size < len(buffer):
+                more = self.sock.recv_into(memoryview(buffer)[size:])
+                size += more
+        except OSError:
+            pass        # nothing is there, or a fault; the next wait meets it, or the end
+        return size
+
+    def close(self):
+        """Nothing: http.client closes what it has handed to a response, and the response still reads from here."""
+
+
+def tls_context(ca_file):
+    """The standard library's verifying context, TLS 1.2 or newer. UsageError for an unusable --ca-file."""
     import ssl
-    if isinstance(error, ssl.SSLError) and not isinstance(error, (ssl.SSLEOFError, ssl.SSLZeroReturnError)):
-        return tls_failure(host, error)
-    return ConnectionLost("the connection was lost before the response headers were complete: %s" % error_text(error))
+    try:
+        context = ssl.create_default_context(cafile=ca_file)
+    except (OSError, ValueError, TypeError) as error:       # a NUL in the name is one of the last two
+        raise UsageError("argument --ca-file: " + error_text(error))
+    if sys.version_info < (3, 10):      # from then on that is the default
+        context.options |= ssl.OP_NO_TLSv1 | ssl.OP_NO_TLSv1_1
+    return context
 
 
-def connect_failure(where: str, error: Exception, hint: str) -> TransportError:
-    """A connection that could not be made."""
+def connect_failure(where, timeout, error):
+    """A connection that could not be made: name, TCP, proxy or TLS."""
     import socket
+    import ssl
+    if isinstance(error, (socket.timeout, TimeoutError)):
+        return timed_out("connecting to " + where, timeout)
     if isinstance(error, ConnectionRefusedError):
-        return Refused("nothing listens at %s: connection refused" % where, hint=hint)
-    if isinstance(error, socket.gaierror):
-        return TransportError("the name of %s does not resolve" % where, hint=hint)
-    return TransportError("cannot connect to %s: %s" % (where, error_text(error)))
+        return RemoteError("nothing listens at %s: connection refused" % where, API_HINT, waited_out=True)
+    if isinstance(error, (socket.gaierror, UnicodeError)):
+        return RemoteError("the name of %s does not resolve" % where, API_HINT)
+    cause = error_text(error)
+    hint = next((step for sign, step in CONNECT_HINTS if re.search(sign, cause.lower())), "")
+    failed = "no TLS with" if isinstance(error, (ssl.SSLError, ssl.CertificateError)) else "cannot connect to"
+    return RemoteError("%s %s: %s" % (failed, where, cause), hint)
 
 
-def retry_after(header: "Optional[str]", now: float) -> "Optional[float]":
-    """Seconds that a Retry-After asks for (RFC 9110, 10.2.3), at most 30; None where it says nothing usable."""
+def seconds_to_wait(header):
+    """What a Retry-After asks for (RFC 9110, 10.2.3), in seconds, at most 30; None where it says nothing usable."""
     text = (header or "").strip()
-    if re.fullmatch("[0-9]+", text):
-        return min(float(text), RETRY_AFTER_LIMIT)
     from datetime import timezone
     from email.utils import parsedate_to_datetime
-    try:
-        date = parsedate_to_datetime(text)
-        seconds = (date if date.tzinfo else date.replace(tzinfo=timezone.utc)).timestamp() - now    # HTTP's are UTC
+    try:        # HTTP's dates are UTC, whether they say so or not
+        seconds = float(text) if re.fullmatch("[0-9]+", text) else \
+            parsedate_to_datetime(text).replace(tzinfo=timezone.utc).timestamp() - time.time()
     except (TypeError, ValueError, IndexError, OverflowError, AttributeError):  # differs by version and by text
         return None
     return min(seconds, RETRY_AFTER_LIMIT) if seconds >= 0 else None
 
 
-def problem_of(body: bytes) -> "Dict[str, Any]":
-    """The JSON object of an error body, empty where it is none."""
-    import json
-    try:
-        problem = json.loads(body.decode("utf-8"), parse_int=float)     # an int of 5,000 digits fails on 3.11
-    except (ValueError, RecursionError):
-        return {}
-    return problem if isinstance(problem, dict) else {}
-
-
-def ignore(*_: "Any") -> None:
-    """The listener that a Transport has where its user gave none."""
+def ignore(*_):
+    """The listener where the user of a class gave none."""
 
 
 class Transport:
-    """GET requests to one server over one kept connection (contract section 3).
+    """GET requests to one server over one kept connection (contract, section 3). `say(label, text)` is told of
+    retries, `trace(text)` of every request and response. Clock and sleep (seconds) are parameters; `limit`, a time of
+    the clock or None, ends everything; `received` counts the bytes of bodies. Plain http to another host raises
+    RemoteError unless allow_http. No repr shows the token."""
 
-    `say(label, text)` is told of retries, `trace(text)` of every request and response, and `idle()` runs before
-    each wait for the network. Clock and sleep (seconds) are parameters. Plain http to another host raises
-    TransportError unless allow_http.
-    """
-
-    def __init__(self, server: Server, token: str, ca_file: "Optional[str]" = None,
-                 timeout: float = DEFAULT_TIMEOUT, allow_http: bool = False, proxy: "Optional[Proxy]" = None,
-                 say: "Say" = ignore, trace: "Callable[[str], None]" = ignore,
-                 idle: "Callable[[], None]" = ignore, clock: "Callable[[], float]" = time.monotonic,
-                 sleep: "Callable[[float], None]" = time.sleep) -> None:
+    def __init__(self, server, token, ca_file=None, timeout=DEFAULT_TIMEOUT, allow_http=False, proxy=None, say=ignore,
+                 trace=ignore, clock=time.monotonic, sleep=time.sleep):
         if server.scheme == "http" and not allow_http and not is_this_host(server.host):
-            raise TransportError("plain http to %s would show the token to the network" % server.host,
-                                 hint="use https://, or allow it with --allow-http")
+            raise RemoteError("plain http to %s would show the token to the network" % server.host,
+                              "use https://, or allow it with --allow-http")
+        from http.client import HTTPException
         self.server = server
-        self.deadlines = Deadlines(timeout, clock)
-        self.retry_pauses = RETRY_PAUSES    # type: Sequence[float]
-        self.sleep = sleep
-        self.clock = clock
+        self._faults = (OSError, HTTPException, ValueError)     # ValueError: a negative chunk size on 3.6
+        self.clock, self.sleep = clock, sleep
+        self.limit, self.received = None, 0
         self._ca_file = ca_file
+        self._timeout = timeout
         self._proxy = proxy
-        self._say, self._trace, self._idle = say, trace, idle
-        self._context = None                # type: Any
-        self._connection = None             # type: Any
-        self._channel = None                # type: Any
+        self._say, self._trace = say, trace
+        self._context = self._connection = self._wire = None
         self._headers = {"Host": server.authority, "Authorization": "Bearer " + token,
                          "Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": USER_AGENT}
 
-    def __enter__(self) -> "Transport":
-        return self
-
-    def __exit__(self, *_: "Any") -> None:
-        self.close()
-
-    def close(self) -> None:
+    def close(self):
         """Close the kept connection, if any."""
-        if self._channel is not None:
-            self._channel.shut()
-        self._connection = self._channel = None
+        if self._wire is not None:
+            self._wire.sock.close()
+        self._connection = self._wire = None
 
-    def rest(self, seconds: float) -> None:
-        """Sleep, within the limit. WaitExpired when that passed meanwhile."""
-        self.sleep(self.deadlines.allowed(seconds))
-        self.deadlines.allowed(0)
+    def bounded(self, seconds):
+        """The seconds, cut to what the limit leaves."""
+        return seconds if self.limit is None else max(0.0, min(seconds, self.limit - self.clock()))
 
-    def get(self, path: str, parameters: "Sequence[Tuple[str, Any]]" = ()) -> "Iterator[bytes]":
+    def get(self, path, parameters, pauses=RETRY_PAUSES):
         """The body of a 200 as it arrives, in slices, to be read before the next get. Headers are in on return.
-
-        Parameters are percent-encoded: bytes as they are, text as the bytes the shell gave. Empty ones are left out.
-        Raises TransportError, APIError, MalformedBody; the iterator also BodyCut and Silence.
-        """
+        Parameters, text or bytes, are percent-encoded; empty ones are left out. Where asking again may help, it is
+        asked again after each of the pauses. RemoteError, from the iterator too."""
         from urllib.parse import quote, urlencode
-        given = [(name, os.fsencode(value)) for name, value in parameters if value]
+        given = [(name, value) for name, value in parameters.items() if value]
         query = urlencode(given, quote_via=quote, safe="")
         target = self.server.prefix + path + ("?" + query if query else "")
-        return self._slices(self._answer(target))
-
-    def _answer(self, target: str) -> "Any":
-        """The response to one read, asked for again after the faults that allow it."""
-        for number, pause in enumerate(self.retry_pauses, 1):
+        left = list(pauses)
+        while True:
             try:
-                return self._exchange(target)
+                return self._slices(self._exchange(target))
             except RemoteError as error:
-                if not error.retried:
+                if not left or not error.retried:
                     raise
+                pause = left.pop(0)
                 wait = pause if error.retry_after is None else error.retry_after
-                self._say("retry", "%s; again in %g s (%d of %d)"
-                          % (error.message, round(wait, 1), number, len(self.retry_pauses)))
-                self.rest(wait)
+                self._say("retry", "%s; again in %.1f s" % (error, wait))
+                self.sleep(self.bounded(wait))
+
+    def _exchange(self, target):
+        """One request and its response, a 200; after any other the connection is closed."""
+        is_kept = self._wire is not None
+        try:
+            if not is_kept:
+                self._connect()
+            return self._judged(self._ask(target))
+        except RemoteError as error:
+            went_cold = is_kept and error.retried and not self._wire.received
+            self.close()
+            if not went_cold:
+                raise
         return self._exchange(target)
 
-    def _exchange(self, target: str) -> "Any":
-        """One request; the connection is open afterwards only if the answer is a 200."""
+    def _connect(self):
+        """A new connection, through the proxy's tunnel where https needs it."""
+        from http.client import HTTPConnection, HTTPSConnection
+        server, proxy = self.server, self._proxy
+        host, port = (proxy.host, proxy.port) if proxy else (server.host, server.port)
+        where = "proxy %s:%d" % (host, port) if proxy else server.authority
+        timeout = self.bounded(self._timeout) or 1e-9
+        if server.scheme == "http":
+            connection = HTTPConnection(host, port, timeout=timeout)
+        else:
+            self._context = self._context or tls_context(self._ca_file)
+            connection = HTTPSConnection(host, port, timeout=timeout, context=self._context)
+        if proxy and server.scheme == "https":
+            connection.set_tunnel(server.host, server.port, proxy.headers)
+            self._trace_lines(">", "CONNECT %s:%d" % (server.host, server.port), proxy.headers.items())
         try:
-            response = self._ask_kept(target) or self._ask_anew(target)
-            self._judge(response)
-            return response
-        except BaseException:
-            self.close()
-            raise
+            connection.connect()
+        except self._faults as error:       # among them CertificateError on 3.6, UnicodeError
+            connection.close()
+            raise connect_failure(where, self._timeout, error)
+        self._wire = Wire(connection.sock, self._timeout, self.clock)
+        connection.sock, connection.auto_open = self._wire, 0
+        self._connection = connection
 
-    def _ask_kept(self, target: str) -> "Any":
-        """The response over the kept connection; None where there is none or it went cold."""
-        if self._connection is None:
-            return None
-        try:
-            return self._ask(target)
-        except ConnectionLost:
-            if self._channel.received:
-                raise
-            self.close()
-            return None
-
-    def _ask_anew(self, target: str) -> "Any":
-        self._open()
-        return self._ask(target)
-
-    def _ask(self, target: str) -> "Any":
-        """One request and the headers of its response. ConnectionLost, Silence, TransportError."""
-        headers = dict(self._headers)
+    def _ask(self, target):
+        """One request on the open connection, and the response with its headers."""
+        headers = self._headers
         if self._proxy and self.server.scheme == "http":
             target = "http://" + self.server.authority + target
-            headers.update(self._proxy_headers())
-        self.deadlines.begin("the response")
-        return self._request(self._connection, self._channel, "GET", target, headers)
-
-    def _request(self, connection: "Any", channel: Channel, method: str, target: str,
-                 headers: "Dict[str, str]") -> "Any":
-        """The headers of the response to one request on a connection."""
-        from http.client import HTTPException
-        self._trace_lines(">", "%s %s HTTP/1.1" % (method, target), headers.items())
+            headers = dict(headers, **self._proxy.headers)
+        self._trace_lines(">", "GET %s HTTP/1.1" % target, headers.items())
+        lost = RemoteError("the connection was lost before the response headers were complete", retried=True)
+        self._begin("the response")
         try:
-            connection.request(method, target, headers=headers)
-            response = connection.getresponse()
-        except OSError as error:
-            raise lost_connection(self.server.authority, error)
-        except HTTPException as error:
-            if not channel.ended:
-                raise TransportError("what answers speaks no proper HTTP: %s" % error_text(error), hint=API_HINT)
-        if channel.ended:       # http.client takes the end of the connection for the end of the headers
-            raise ConnectionLost("the connection was lost before the response headers were complete")
+            self._connection.request("GET", target, headers=headers)
+            response = self._connection.getresponse()
+        except OSError:
+            raise lost
+        except self._faults as error:
+            if not self._wire.ended:
+                raise RemoteError("what answers speaks no proper HTTP: %s" % error_text(error), API_HINT)
+        if self._wire.ended:    # http.client takes the end of the connection for the end of the headers
+            raise lost
         self._trace_lines("<", "HTTP/1.1 %d %s" % (response.status, response.reason), response.getheaders())
         return response
 
-    def _trace_lines(self, mark: str, first: str, headers: "Iterable[Tuple[str, str]]") -> None:
+    def _begin(self, phase):
+        self._wire.phase, self._wire.deadline = phase, self.clock() + self.bounded(self._timeout)
+
+    def _trace_lines(self, mark, first, headers):
         self._trace("%s %s" % (mark, first))
         for name, value in headers:
             self._trace("%s %s: %s" % (mark, name, "***" if name.lower() in SECRET_HEADERS else value))
 
-    def _proxy_headers(self) -> "Dict[str, str]":
-        authorization = self._proxy.authorization if self._proxy else ""
-        return {"Proxy-Authorization": authorization} if authorization else {}
-
-    def _open(self) -> None:
-        """A new connection, through the proxy's tunnel where https needs it. Refused, Silence, TransportError."""
-        from http.client import HTTPConnection
-        if self.server.scheme == "https" and self._context is None:
-            self._context = tls_context(self._ca_file)
-        at = self._proxy or self.server
-        sock = self._dial(at.host, at.port)
-        try:
-            if self.server.scheme == "https":
-                if self._proxy:
-                    self._tunnel(sock)
-                sock = self._secure(sock)
-            sock.settimeout(0)
-            self._channel = Channel(sock, self.deadlines, self._idle)
-        except BaseException:
-            sock.close()
-            raise
-        self._connection = HTTPConnection(self.server.host, self.server.port)
-        self._connection.auto_open = 0
-        self._connection.sock = self._channel
-
-    def _dial(self, host: str, port: int) -> "Any":
-        """A TCP connection; the timeout holds for each address of the host."""
-        import socket
-        where = ("proxy %s:%d" if self._proxy else "%s:%d") % (bracketed(host), port)
-        self.deadlines.begin("a connection to " + where)
-        try:
-            name = host.encode("ascii")     # type: Any  # as bytes: for text, the idna codec is loaded, 2 ms
-            return socket.create_connection((name, port), self.deadlines.left())
-        except (socket.timeout, TimeoutError):      # the system's own timeout is the second before 3.10
-            raise self.deadlines.expired()
-        except OSError as error:
-            raise connect_failure(where, error, PROXY_HINT if self._proxy else API_HINT)
-
-    def _tunnel(self, sock: "Any") -> None:
-        """Have the proxy connect the socket to the server (RFC 9110, 9.3.6)."""
-        from http.client import HTTPConnection
-        self.deadlines.begin("the proxy's answer")
-        sock.settimeout(0)
-        channel = Channel(sock, self.deadlines, self._idle)
-        proxy = HTTPConnection(self.server.host, self.server.port)
-        proxy.sock = channel
-        authority = "%s:%d" % (bracketed(self.server.host), self.server.port)
-        headers = dict(self._proxy_headers(), Host=authority)
-        try:
-            response = self._request(proxy, channel, "CONNECT", authority, headers)
-        except TransportError as error:
-            if isinstance(error, Silence):
-                raise
-            raise TransportError("the proxy gave no proper answer: %s" % error.message, hint=PROXY_HINT)
-        finally:
-            channel.release()
-        if not 200 <= response.status < 300:
-            raise TransportError("the proxy refused to connect: HTTP %d %s" % (response.status, response.reason),
-                                 hint=HINTS[407] if response.status == 407 else "")
-
-    def _secure(self, sock: "Any") -> "Any":
-        """The socket under TLS, the server's certificate and name verified."""
-        import socket
-        import ssl
-        self.deadlines.begin("the TLS handshake")
-        sock.settimeout(self.deadlines.left())      # holds for the handshake as a whole
-        try:
-            host = self.server.host
-            name = host if sys.version_info < (3, 7) else host.encode("ascii")      # as bytes, see _dial
-            return self._context.wrap_socket(sock, server_hostname=name)
-        except socket.timeout:
-            raise self.deadlines.expired()
-        except (OSError, ssl.CertificateError, ValueError) as error:    # CertificateError is no OSError on 3.6
-            raise tls_failure(self.server.authority, error)
-
-    def _judge(self, response: "Any") -> None:
-        """Raise for any answer but a 200 whose body is framed as HTTP/1.1 has it, in no content coding."""
-        if response.status != 200:
-            raise self._refusal(response)
-        lengths = response.headers.get_all("Content-Length", [])
-        if lengths and not (len(set(lengths)) == 1 and re.fullmatch("[0-9]{1,18}", lengths[0])):
-            raise MalformedBody("the length of the body is announced as %s" % ", ".join(lengths))
-        transfer = response.getheader("Transfer-Encoding", "chunked")
-        if transfer.lower() != "chunked":
-            raise MalformedBody("the body is framed as %s, which is not known here" % transfer)
-        coding = response.getheader("Content-Encoding", "identity").strip()
-        if coding.lower() not in ("", "identity"):
-            raise MalformedBody("the body is encoded as %s, which was not asked for" % coding)
-
-    def _refusal(self, response: "Any") -> RemoteError:
+    def _judged(self, response):
+        """The response if it is a 200. RemoteError, APIError."""
+        if response.status == 200:
+            return response
         location = response.getheader("Location")
         if 300 <= response.status < 400 and location:
-            return TransportError("HTTP %d: redirected to %s, and redirects are not followed: the token goes to the "
-                                  "named server only" % (response.status, location), hint="name the right --server")
-        body = self._error_body(response)
-        html = "html" in response.getheader("Content-Type", "").lower() or body.lstrip()[:1] == b"<"
-        return APIError(response.status, response.reason, problem_of(body), API_HINT if html else "",
-                        retry_after(response.getheader("Retry-After"), time.time()))
+            raise RemoteError("HTTP %d: redirected to %s, and redirects are not followed: the token goes to the "
+                              "named server only" % (response.status, location), "name the right --server")
+        problem, is_html = self._problem(response)
+        raise APIError(response.status, response.reason, problem, API_HINT if is_html else "",
+                       seconds_to_wait(response.getheader("Retry-After")))
 
-    def _error_body(self, response: "Any") -> bytes:
-        """What comes of an error's body within one timeout, at most 64 KiB."""
-        from http.client import HTTPException
-        body = b""
-        self.deadlines.begin("the error's body")
+    def _problem(self, response):
+        """The JSON object of an error's body, if any, and whether it is HTML; of one timeout and 64 KiB at most."""
+        body, piece = b"", b"-"
+        self._begin("the error's body")
         try:
-            while len(body) < ERROR_BODY_LIMIT:
+            while piece and len(body) < ERROR_BODY_LIMIT:
                 piece = response.read1(ERROR_BODY_LIMIT - len(body))
-                if not piece:
-                    break
                 body += piece
-        except (OSError, HTTPException, ValueError, Silence):       # ValueError: see _slice
+        except self._faults + (RemoteError,):
             pass
-        return body
+        is_html = "html" in response.getheader("Content-Type", "").lower() or body.lstrip()[:1] == b"<"
+        try:
+            problem = json.loads(body.decode("utf-8"), parse_int=float)     # an int of 5,000 digits fails on 3.11
+        except (ValueError, RecursionError):
+            problem = None
+        return problem if isinstance(problem, dict) else {}, is_html
 
-    def _slices(self, response: "Any") -> "Iterator[bytes]":
+    def _slices(self, response):
         """The body as it arrives; the connection is kept if it was read to its announced end."""
-        whole, channel = False, self._channel
+        wire, whole = self._wire, False
         try:
             while True:
-                piece = self._slice(response)
+                self._begin("the next piece of the body")
+                piece = response.read1(SLICE)
                 if not piece:
                     break
+                self.received += len(piece)
                 yield piece
             if response.length:
-                raise BodyCut("the body ended short of what was announced; bytes missing: %d" % response.length)
+                raise RemoteError("the body ended short of what was announced; bytes missing: %d" % response.length,
+                                    waited_out=True)
             whole = not response.will_close
             response.close()    # before 3.13 a response stays open after its last byte, and the next one is refused
+        except self._faults as error:
+            raise RemoteError("the connection was lost within the body: %s" % error_text(error), waited_out=True)
         finally:
-            if not whole and self._channel is channel:      # an abandoned body may be finalized late
+            if not whole and self._wire is wire:        # an abandoned body may be finalized late
                 self.close()
 
-    def _slice(self, response: "Any") -> bytes:
-        from http.client import HTTPException
-        self.deadlines.begin("the next piece of the body", extends=True)
-        try:
-            return bytes(response.read1(SLICE))
-        except (OSError, HTTPException, ValueError) as error:       # ValueError: a negative chunk size on 3.6
-            raise BodyCut("the connection was lost within the body" +
-                          (": " + error_text(error) if isinstance(error, OSError) else ""))
 
+# ------------------------------------------------------------------------------------------------ JSON text
 
-# ----------------------------------------------------------------------------------------------- Wire model
-
+VALUE_LIMIT = 256 << 20             # characters of one JSON value
 BLANKS = re.compile("[ \t\n\r]*")
-NUMBER = re.compile("[-+.eE0-9]*")
+
+# Events are pairs (name, value). A name that is a string is a member of the document; the others are marks: an element
+# of the streamed list; one that was not asked for; the next page follows, whose cursor is the value; the document is
+# whole; it will never be whole, and nothing says how to go on.
+ELEMENT, SKIPPED, PAGE, END, BROKEN = range(5)
 
 
-def read_float(literal: str) -> float:
-    """A JSON number with a fraction or an exponent. MalformedBody for one that no double can hold."""
-    value = float(literal)
-    if len(literal) > NUMBER_LIMIT or value in (float("inf"), float("-inf")):
-        raise MalformedBody("the body holds a number that is too large: %.20s..." % literal)
-    return value
-
-
-def read_integer(literal: str) -> int:
-    """A JSON integer, judged as a double before the slow conversion of a long one begins."""
-    if len(literal) > 300:
-        read_float(literal)
-    return int(literal)
-
-
-def refuse_constant(literal: str) -> None:
-    """NaN and Infinity, which json reads and RFC 8259 does not know."""
-    raise MalformedBody("the body holds %s, which is no JSON" % literal)
+def read_number(literal):
+    """A JSON number that a double can hold. RemoteError, also for NaN and Infinity, which RFC 8259 does not know."""
+    if not abs(float(literal)) <= sys.float_info.max:
+        raise RemoteError("the body holds a number that is none in JSON, or too large: %.20s" % literal)
+    return int(literal) if literal.lstrip("-").isdigit() else float(literal)
 
 
 class JSONText:
-    """The text of one JSON document (RFC 8259), taken from byte slices only as far as it is needed.
+    """The text of one JSON document (RFC 8259), taken from byte slices only as far as it is needed. json's decoder does
+    every value; this only sees to it that the value is all there. RemoteError."""
 
-    json's own decoder does every value; this only sees to it that the value is all there. Raises MalformedBody,
-    with the place in characters from the start of the body, and BodyCut where the text ends within a value.
-    """
-
-    def __init__(self, slices: "Iterable[bytes]") -> None:
-        import codecs
-        import json
+    def __init__(self, slices):
         self._slices = iter(slices)
         self._decode = codecs.getincrementaldecoder("utf-8")().decode
-        self._scan = json.JSONDecoder(parse_float=read_float, parse_int=read_integer,
-                                      parse_constant=refuse_constant).raw_decode
+        self._scan = json.JSONDecoder(parse_float=read_number, parse_int=read_number,
+                                      parse_constant=read_number).raw_decode
         self._text = ""         # what is held of the document; everything before _at has been taken
         self._at = 0
-        self._before = 0        # characters before _text
         self._ended = False
-        self._fault = None      # type: Optional[RemoteError]
+        self._fault = None
 
-    def malformed(self, expected: str) -> MalformedBody:
-        """The error for what stands at the present place."""
-        found = self._text[self._at:self._at + 1]
-        if not found:
-            return BodyCut("the body ends at character %d, expected %s" % (self._before + self._at, expected))
-        return MalformedBody("the body is malformed at character %d: expected %s, found %s"
-                             % (self._before + self._at, expected, found))
-
-    def _arrival(self) -> str:
-        """The text of the next slice, empty only at the end."""
-        while not self._ended:
-            if self._fault:
-                raise self._fault
-            piece = next(self._slices, b"")
-            self._ended = not piece
+    def _fill(self, least=0):
+        """Hold at least so many characters more, else a quarter more, so that attempts cost a few times the length in
+        all; fewer if the text ends before. A fault is kept until they are used."""
+        pieces = [self._text[self._at:]]
+        least = least or 1 + len(pieces[0]) // 4
+        if len(pieces[0]) > VALUE_LIMIT:
+            raise RemoteError("the body holds a value of more than %d MiB" % (VALUE_LIMIT >> 20))
+        while least > 0 and not self._ended:
             try:
-                text = self._decode(piece, self._ended)
+                piece = next(self._slices, b"")
+                self._ended = not piece
+                pieces.append(self._decode(piece, self._ended))
             except UnicodeDecodeError as error:
-                text = error.object[:error.start].decode("utf-8")       # what came before counts
-                self._fault, self._ended = MalformedBody("the body holds bytes that are no UTF-8"), False
-            if text:
-                return text
-        return ""
-
-    def _grow(self, least: int) -> None:
-        """Hold at least so many characters more, unless the document ends before."""
-        pieces, grown = [self._text[self._at:]], 0
-        while grown < least and not self._ended:
-            try:
-                pieces.append(self._arrival())
-            except RemoteError as error:
-                self._fault = error         # met again when more is asked for; what came before it counts
-                if not grown:
-                    raise
-                break
-            grown += len(pieces[-1])
-        self._before += self._at
+                pieces.append(error.object[:error.start].decode("utf-8"))       # what came before counts
+                self._ended = True
+                self._fault = RemoteError("the body holds bytes that are no UTF-8", waited_out=not piece)
+            except RemoteError as fault:
+                self._ended, self._fault = True, fault
+            least -= len(pieces[-1])
         self._text, self._at = "".join(pieces), 0
 
-    def peek(self) -> str:
-        """The next character that is no blank, without taking it; empty at the end."""
+    def peek(self):
+        """The next character that is no blank, without taking it; empty at the end, unless that was a fault."""
         while True:
             found = self._text[self._at:self._at + 1]
             if found > " ":
                 return found        # as nearly always
-            self._at = BLANKS.match(self._text, self._at).end()  # type: ignore[union-attr]
-            if self._at < len(self._text) or self._ended:
-                return self._text[self._at:self._at + 1]
-            self._grow(1)
+            self._at = BLANKS.match(self._text, self._at).end()
+            if self._at < len(self._text):
+                return self._text[self._at]
+            if self._fault:
+                raise self._fault
+            if self._ended:
+                return ""
+            self._fill(1)
 
-    def take(self, choices: str) -> str:
+    def take(self, choices):
         """Take the next character that is no blank; it must be one of the choices."""
         found = self.peek()
         if not found or found not in choices:
-            raise self.malformed(" or ".join(choices))
+            raise RemoteError("the body is malformed: expected %s, found %s" % (
+                " or ".join(choices), found or "its end"), API_HINT if found == "<" else "", waited_out=not found)
         self._at += 1
         return found
 
-    def value(self) -> "Any":
+    def value(self):
         """Take one whole value."""
-        is_object = self.peek() == "{"
+        self.peek()
         while True:
-            if is_object and not self._ended and self._text.find("}", self._at) < 0:
-                self._await_more()      # surely cut: json need not scan it to find that out
+            if not self._ended and self._text[self._at] == "{" and self._text.find("}", self._at) < 0:
+                self._fill()        # surely cut: json need not scan it to find that out
                 continue
             try:
                 value, end = self._scan(self._text, self._at)
-            except RecursionError:
-                raise MalformedBody("the body is nested too deeply after character %d" % (self._before + self._at))
-            except ValueError as error:
-                self._judge_shortage(error)
-            else:
-                if self._ended or not self._may_go_on(end):
+                # More of a number may come: after `1`, `e-5`, of which `e-` says nothing yet.
+                if self._ended or len(self._text) - end > 2 or not self._text[end - 1].isdigit():
                     self._at = end
                     return value
-            self._await_more()
+            except RecursionError:
+                raise RemoteError("the body is nested too deeply")
+            except ValueError as error:
+                self._judge(error)
+            self._fill()
 
-    def _may_go_on(self, end: int) -> bool:
-        """Whether the value is a number that touches the end of what is held: more of it may come."""
-        return self._text[end - 1].isdigit() and \
-            NUMBER.match(self._text, end).end() == len(self._text)  # type: ignore[union-attr]
-
-    def _judge_shortage(self, error: ValueError) -> None:
-        """Raise unless more text can mend the value.
-
-        A fault well before the end of what is held is final, but for an unterminated string, whose place is its
-        opening quote. What is cut may be an escape or a literal, 12 characters at the most.
-        """
-        place = getattr(error, "pos", self._at)
-        reason = "at character %d: %s" % (self._before + place, getattr(error, "msg", error))
-        if place < len(self._text) - 12 and "Unterminated" not in reason:
-            raise MalformedBody("the body is malformed " + reason)
+    def _judge(self, error):
+        """Raise unless more text can mend the value that json could not read. A fault well before the end of what is
+        held is final, but not an unterminated string, told by its opening quote; what is cut has 12 characters."""
+        if error.pos < len(self._text) - 12 and "Unterminated" not in error.msg:
+            raise RemoteError("the body is malformed: " + error.msg)
         if self._ended:
-            raise BodyCut("the body ends early or is malformed " + reason)
+            raise self._fault or RemoteError("the body ends early or is malformed: " + error.msg, waited_out=True)
 
-    def _await_more(self) -> None:
-        """A quarter more than is held, so that trying again costs a few times the value's length at most."""
-        held = len(self._text) - self._at
-        if held > VALUE_LIMIT:
-            raise MalformedBody("the body holds a value of more than %d MiB" % (VALUE_LIMIT >> 20))
-        self._grow(min(max(1, held // 4), VALUE_LIMIT + 1 - held))
+    def held_value(self):
+        """Take one whole value if all of the document seems to be here. Else None, and nothing is taken."""
+        try:
+            value, end = self._scan(self._text, self._at) if self._text[-1:] == "}" else (None, self._at)
+        except (ValueError, RecursionError, RemoteError):
+            return None
+        self._at = end
+        return value
 
-
-def entries(text: JSONText, end: str) -> "Iterator[None]":
-    """Stand before each entry of an object or an array in turn; its closing bracket is taken last."""
-    if text.peek() == end:
-        text.take(end)
-        return
-    while True:
-        yield
-        if text.take("," + end) == end:
+    def entries(self, end):
+        """Stand before each entry of an object or an array in turn; its closing bracket is taken last."""
+        if self.peek() == end:
+            self._at += 1
             return
+        yield
+        while self.take("," + end) == ",":
+            yield
 
 
-def member_name(text: JSONText) -> str:
-    """Take a member's name and its colon."""
-    if text.peek() != '"':
-        raise text.malformed("a member's name")
-    name = text.value()
-    text.take(":")
-    return str(name)
-
-
-def elements(text: JSONText, array: str) -> "Iterator[Event]":
-    """The events of a list of objects, one element at a time."""
-    text.take("[")
-    yield "begin", array, None
-    for number, _ in enumerate(entries(text, "]")):
-        value = text.value()
+def elements(text, array):
+    """The elements of a list of objects, one at a time; of an empty one the member, whose value is []."""
+    value, values = None, text.held_value()     # all at once takes half the time
+    if values is None:
+        text.take("[")
+        values = (text.value() for _ in text.entries("]"))
+    for value in values:
         if not isinstance(value, dict):
-            raise MalformedBody("%s[%d]: expected an object" % (array, number))
-        yield "element", array, value
-    yield "end", array, None
+            raise RemoteError("%s: expected a list of objects" % array)
+        yield ELEMENT, value
+    if value is None:
+        yield array, []
 
 
-def framed_member(name: str, value: "Any", array: str) -> "Any":
-    """The value of a member, judged if it belongs to the frame."""
-    if name == array and value is not None:
-        raise MalformedBody("%s: expected a list" % name)
-    if name == "next_cursor" and not isinstance(value, (str, type(None))):
-        raise MalformedBody("next_cursor: expected a string")
-    return value
-
-
-def document(slices: "Iterable[bytes]", array: str) -> "Iterator[Event]":
-    """The events (kind, name, value) of a body that is one object, whose member `array` is a list of objects.
-
-    `("open", "", None)` once; then for each member in wire order `("member", name, value)`, but for a list
-    `array` `("begin", array, None)`, `("element", array, object)` one at a time, `("end", array, None)`. Raises
-    MalformedBody where the frame is not as section 4 of the contract has it; what is inside is not judged.
-    """
-    text = JSONText(slices)
-    if text.peek() != "{":
-        error = text.malformed("a JSON object")
-        error.hint = API_HINT if text.peek() == "<" else ""
-        raise error
+def document(slices, array, needed):
+    """The events of a body that is one object with the member `needed`, whose list `array` is streamed. Raises
+    RemoteError where the frame is not as section 4 of the contract has it; what is inside is not judged."""
+    text, seen, held, found = JSONText(slices), set(), [], False
     text.take("{")
-    yield "open", "", None
-    seen = set()        # type: set[str]
-    for _ in entries(text, "}"):
-        name = member_name(text)
+    for _ in text.entries("}"):
+        name = text.value()
+        if not isinstance(name, str):
+            raise RemoteError("the body is malformed: expected a member's name")
+        text.take(":")
+        if name in seen:
+            raise RemoteError('the body has "%s" twice' % name)
         if name in (array, "next_cursor"):
-            if name in seen:
-                raise MalformedBody('the body has "%s" twice' % name)
             seen.add(name)
+        found = found or name == needed
         if name == array and text.peek() == "[":
             yield from elements(text, array)
+            continue
+        value = text.value()
+        if name == needed == "id" and not isinstance(value, str):
+            raise RemoteError("id: expected a string", API_HINT)
+        if name == "next_cursor":
+            held = [(name, typed(value, str, name))]
         else:
-            yield "member", name, framed_member(name, text.value(), array)
+            yield name, typed(value, list, name) if name == array else value
     if text.peek():
-        raise text.malformed("nothing after the value")
+        raise RemoteError("the body is malformed: it goes on after its end")
+    if not found:
+        raise RemoteError("the answer has no %s" % needed, API_HINT)
+    yield from held
+    yield END, None
 
 
-UUID = re.compile("[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+# ----------------------------------------------------------------------------------------------- Wire model
+
+UUID = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+UUID_SPELLINGS = r"(?:urn:uuid:)?(%s)|\{(%s)\}|([0-9a-f]{32})" % (UUID, UUID)
+FINAL_STATUSES = ("succeeded", "failed", "cancelled", "timeout")
+FAILED_STATUSES = FINAL_STATUSES[1:]
 
 
-def canonical_uuid(text: str) -> str:
-    """The canonical lower-case spelling of a UUID in one of the four that Go's uuid.Parse takes. ValueError."""
-    inner = text
-    if len(text) == 32:
-        inner = "-".join([text[:8], text[8:12], text[12:16], text[16:20], text[20:]])
-    elif text[:9].lower() == "urn:uuid:":
-        inner = text[9:]
-    elif text[:1] + text[-1:] == "{}":
-        inner = text[1:-1]
-    if not UUID.fullmatch(inner):
-        raise ValueError("expected a UUID, as in 6f1d7c1e-0b5a-4c1e-9a53-2b8f0c9e7a10")
-    return inner.lower()
+def canonical_uuid(text):
+    """The canonical lower-case spelling of a UUID in one of the four that Go's uuid.Parse takes. UsageError."""
+    match = re.fullmatch(UUID_SPELLINGS, text.lower())
+    if not match:
+        raise UsageError("expected a UUID, as in 6f1d7c1e-0b5a-4c1e-9a53-2b8f0c9e7a10")
+    digits = "".join(match.groups("")).replace("-", "")
+    return "-".join([digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]])
 
 
-TEXT_TYPES = {str, type(None)}
+def text_member(wire, name, where=""):
+    """A member that is a string, None where it is null or absent. RemoteError for any other type."""
+    return typed(wire.get(name), str, where + name)
 
 
-def optional_text(wire: "Mapping[str, Any]", name: str, where: str) -> "Optional[str]":
-    """A member that is a string, null or absent. MalformedBody for any other type."""
-    value = wire.get(name)
-    if value is not None and not isinstance(value, str):
-        raise MalformedBody("%s: expected a string" % (where + name))
-    return value
+def created_at(wire):
+    """When an Execution was created: a UTC time of RFC 3339 without its Z, so that texts sort as times do."""
+    return typed(wire.get("created_at") or 0, str, "execution %s: created_at" % wire.get("id")).rstrip("Z")
 
 
-class OutputRef(namedtuple("OutputRef", "kind data bucket key sha256 fault")):
-    """What is known of a target's output (contract section 4).
-
-    kind `inline`: `data` holds the bytes. kind `object_store`: `bucket`, `key` and `sha256` (a string, perhaps no
-    digest at all, or None) tell where it is archived. kind `none`: there is no output. kind `unreadable`: `fault`
-    says why it cannot be told.
-    """
-    __slots__ = ()
-
-    def __new__(cls, kind: str, data: bytes = b"", bucket: str = "", key: str = "",
-                sha256: "Optional[str]" = None, fault: str = "") -> "OutputRef":
-        return super().__new__(cls, kind, data, bucket, key, sha256, fault)
-
-    @property
-    def location(self) -> str:
-        """BUCKET/KEY of an archived output."""
-        return "%s/%s" % (self.bucket, self.key)
-
-    @property
-    def digest(self) -> "Optional[str]":
-        """The 64 lower-case hex digits of sha256, None where it holds no such thing."""
-        return self.sha256.lower() if self.sha256 and re.fullmatch("[0-9A-Fa-f]{64}", self.sha256) else None
-
-
-NO_OUTPUT = OutputRef("none")
-
-
-def decode_base64(text: str) -> bytes:
-    """The bytes of standard base64 with exact padding (RFC 4648, 4). ValueError for anything else.
-
-    a2b_base64 skips what is not of the alphabet, and whatever follows the padding, so the length of what it
-    returns tells whether it met any of that.
-    """
-    from binascii import a2b_base64
+def decode_base64(text):
+    """The bytes of standard base64 with exact padding (RFC 4648, 4). ValueError for anything else, which a2b_base64
+    skips, as it does what follows the padding: the length of what it returns tells."""
     data = a2b_base64(text)
     padding = 2 if text.endswith("==") else 1 if text.endswith("=") else 0
     if len(text) % 4 or len(data) != len(text) // 4 * 3 - padding:
@@ -1407,1462 +827,867 @@ def decode_base64(text: str) -> bytes:
     return data
 
 
-def inline_output(wire: "Mapping[str, Any]") -> OutputRef:
-    """An output that came along; `inline_bytes` is absent when it is empty."""
-    encoded = wire.get("inline_bytes")
-    if not isinstance(encoded, (str, type(None))):
-        return OutputRef("unreadable", fault="inline_bytes: expected a string")
-    try:
-        return OutputRef("inline", decode_base64(encoded or ""))
-    except ValueError as error:     # binascii.Error is one
-        return OutputRef("unreadable", fault="inline_bytes: %s" % error)
-
-
-def archived_output(wire: "Mapping[str, Any]") -> OutputRef:
-    """An output that went to the object store."""
-    for name in ("bucket", "key"):
-        if not isinstance(wire.get(name), str) or not wire[name]:
-            return OutputRef("unreadable", fault="%s: expected a string that is not empty" % name)
-    sha256 = wire.get("sha256")
-    if not isinstance(sha256, (str, type(None))):
-        return OutputRef("unreadable", fault="sha256: expected a string")
-    return OutputRef("object_store", bucket=wire["bucket"], key=wire["key"], sha256=sha256 or None)
-
-
-def output_of(wire: "Any") -> OutputRef:
-    """The OutputRef for a target's `output_ref`. Anything wrong in it makes it unreadable, and raises nothing."""
-    if wire is None:
-        return NO_OUTPUT
-    if not isinstance(wire, dict):
-        return OutputRef("unreadable", fault="output_ref: expected an object")
-    if wire.get("kind") == "inline":
-        return inline_output(wire)
-    if wire.get("kind") == "object_store":
-        return archived_output(wire)
-    kind = wire.get("kind")
-    return OutputRef("unreadable", fault="kind: %s" % (
-        'unknown: "%s"' % visible(kind) if isinstance(kind, str) else "expected a string"))
-
-
-class ExecutionTarget(namedtuple("ExecutionTarget", "node_id status created_at updated_at output_ref")):
-    """One machine of an Execution; strings, or None where the server left them out, and an OutputRef."""
-    __slots__ = ()
+class OutputRef(namedtuple("OutputRef", "kind data location sha256 fault")):
+    """What is known of a target's output (contract, section 4). kind `inline`: `data` holds the bytes. kind
+    `object_store`: `location` is BUCKET/KEY, and `sha256` a string, perhaps no digest at all, or empty. kind `none`:
+    there is no output. kind `unreadable`: `fault` says why."""
 
     @classmethod
-    def from_wire(cls, wire: "Mapping[str, Any]") -> "ExecutionTarget":
-        """From the wire object. MalformedBody for a wrong type outside of output_ref."""
-        node_id = optional_text(wire, "node_id", "a target's ")
-        status = optional_text(wire, "status", "target %s: " % framed(node_id))
-        return cls(node_id, status, wire.get("created_at"), wire.get("updated_at"), output_of(wire.get("output_ref")))
+    def from_wire(cls, wire):
+        """From a target's `output_ref`. Whatever is wrong in it makes it unreadable, and raises nothing."""
+        if wire is None:
+            return cls("none", b"", "", "", "")
+        try:
+            if not isinstance(wire, dict):
+                raise ValueError("output_ref: expected an object")
+            kind = text_member(wire, "kind")
+            if kind == "inline":
+                return cls(kind, decode_base64(text_member(wire, "inline_bytes") or ""), "", "", "")
+            if kind != "object_store":
+                raise ValueError('kind: unknown: "%s"' % kind)
+            bucket, key = text_member(wire, "bucket"), text_member(wire, "key")
+            if not bucket or not key:
+                raise ValueError("bucket or key: expected a string that is not empty")
+            return cls(kind, b"", "%s/%s" % (bucket, key), text_member(wire, "sha256") or "", "")
+        except (ValueError, RemoteError) as error:    # ValueError: binascii.Error is one
+            return cls("unreadable", b"", "", "", str(error))
 
-
-class TargetCount:
-    """How many targets there are and how many of them succeeded."""
-
-    def __init__(self) -> None:
-        self.succeeded = self.total = 0
-
-    def add(self, wire: "Mapping[str, Any]") -> None:
-        """Count one target. MalformedBody for a status that is no string."""
-        if wire.get("status") == "succeeded":
-            self.succeeded += 1
-        else:
-            optional_text(wire, "status", "targets[%d]: " % self.total)
-        self.total += 1
-
-
-def count_targets(targets: "Any") -> TargetCount:
-    """The count over an Execution's `targets`, which may be None."""
-    count = TargetCount()
-    if not isinstance(targets, (list, type(None))):
-        raise MalformedBody("targets: expected a list")
-    for wire in targets or ():
-        if not isinstance(wire, dict):
-            raise MalformedBody("targets: expected objects")
-        count.add(wire)
-    return count
-
-
-class Execution(namedtuple("Execution", "id action type status created_at updated_at project_id domain_id "
-                                        "succeeded total")):
-    """One run of an action: its texts, None where the server left one out, and the count of its targets.
-
-    project_id and domain_id are not shown, so they are as they came, whatever their type.
-    """
-    __slots__ = ()
-    SHOWN = ("id", "action", "type", "status", "created_at", "updated_at")
-    MEMBERS = SHOWN + ("project_id", "domain_id")
-
-    @classmethod
-    def from_wire(cls, wire: "Mapping[str, Any]", count: "Optional[TargetCount]" = None) -> "Execution":
-        """From the wire object, whose targets are counted unless their count is given. MalformedBody."""
-        count = count or count_targets(wire.get("targets"))
-        values = [wire.get(name) for name in cls.MEMBERS]
-        if not TEXT_TYPES.issuperset(map(type, values[:len(cls.SHOWN)])):
-            for name in cls.SHOWN:
-                optional_text(wire, name, "execution %s: " % visible(str(wire.get("id"))))
-        return cls._make(values + [count.succeeded, count.total])
+    @property
+    def digest(self):
+        """The 64 lower-case hex digits of sha256, empty where it holds no such thing."""
+        return self.sha256.lower() if re.fullmatch("[0-9A-Fa-f]{64}", self.sha256) else ""
 
 
 # ----------------------------------------------------------------------------------------------- Operations
 
-def executions_path(project: str) -> str:
-    """The path of a Project's Executions; `project` is a canonical UUID."""
-    return "/v1/projects/%s/executions" % project
+EXECUTIONS = "/v1/projects/%s/executions"
+POLL_PAUSE, POLL_GROWTH, LONGEST_POLL_PAUSE = 2.0, 1.5, 15.0      # seconds, factor, seconds
 
 
-def page_events(transport: Transport, project: str, filters: "Sequence[Tuple[str, str]]",
-                cursor: "Any") -> "Iterator[Event]":
-    """The events of one page of Executions; one without `items` is malformed."""
-    parameters = list(filters) + [("cursor", cursor or "")]
-    found = False
-    for event in document(transport.get(executions_path(project), parameters), "items"):
-        found = found or event[1] == "items"
-        yield event
-    if not found:
-        raise MalformedBody("the answer has no items", hint=API_HINT)
-
-
-def execution_events(transport: Transport, project: str, execution_id: str) -> "Iterator[Event]":
-    """The events of one Execution with its targets; one without a string `id` is malformed."""
-    found = False
-    for event in document(transport.get("%s/%s" % (executions_path(project), execution_id)), "targets"):
-        kind, name, value = event
-        if kind == "member" and name == "id":
-            found = isinstance(value, str)
-            if not found:
-                break
-        yield event
-    if not found:
-        raise MalformedBody("the answer has no id", hint=API_HINT)
-
-
-def sendable(cursor: str) -> bytes:
-    """The bytes of a cursor that the server named. MalformedBody for one that has none."""
-    try:
-        return cursor.encode("utf-8")
-    except UnicodeEncodeError:
-        raise MalformedBody("next_cursor holds half a surrogate pair, which cannot be sent back")
-
-
-class CycleCheck:
-    """Sees that a cursor comes again, whatever the length of the cycle, holding one of them (Brent 1980)."""
-
-    def __init__(self) -> None:
-        self._kept = None       # type: Optional[str]
-        self._steps, self._power = 0, 1
-
-    def add(self, cursor: str) -> None:
-        """RemoteError for a cursor that was seen before; at the latest when the cycle has come round twice."""
-        if cursor == self._kept:
-            raise RemoteError("the server's cursors go round in a circle: %s came again" % cursor)
-        self._steps += 1
-        if self._steps == self._power:
-            self._kept, self._steps, self._power = cursor, 0, self._power * 2
-
-
-def every_page(transport: Transport, project: str, filters: "Sequence[Tuple[str, str]]",
-               cursor: "Any" = "") -> "Iterator[Event]":
-    """The events of all pages from the cursor on, as of one document that has `items` alone.
-
-    `("page", "items", cursor)` stands between two pages, with the cursor of the second.
-    """
-    cycle, opened = CycleCheck(), False
+def walk(transport, project, parameters):
+    """The events of all pages from the cursor on, as of one document that has `items` alone, and PAGE between them.
+    RemoteError also for a cursor that cannot be sent and for one that comes again, which is seen with one of them
+    held, whatever the length of the cycle (Brent 1980)."""
+    parameters = dict(parameters)
+    kept, steps, power, empty = None, 0, 1, True
     while True:
-        following = ""
-        for event in page_events(transport, project, filters, cursor):
-            kind, name, value = event
-            if kind == "element":
-                yield event
+        following = None
+        for name, value in document(transport.get(EXECUTIONS % project, parameters), "items", "items"):
+            if name == ELEMENT:
+                empty = False
+                yield name, value
             elif name == "next_cursor":
-                following = value or ""
-            elif kind == "open" and not opened:
-                opened = True
-                yield event
-                yield "begin", "items", None
+                following = value
         if not following:
             break
-        cursor = sendable(following)
-        yield "page", "items", following
-        cycle.add(following)
-    yield "end", "items", None
+        try:
+            parameters["cursor"] = following.encode("utf-8")
+        except UnicodeEncodeError:
+            raise RemoteError("next_cursor holds half a surrogate pair, which cannot be sent back")
+        yield PAGE, following
+        if following == kept:
+            raise RemoteError("the server's cursors go round in a circle: %s came again" % following)
+        steps += 1
+        if steps == power:
+            kept, steps, power = following, 0, power * 2
+    if empty:
+        yield "items", []
+    yield END, None
 
 
-def list_executions(transport: Transport, project: str, status: str = "", action_name: str = "",
-                    cursor: str = "", limit: int = 0) -> "Iterator[Execution]":
-    """Every Execution of a Project (a canonical UUID) from the cursor on, page after page, as records.
-
-    Raises RemoteError; what was yielded before is whole.
-    """
-    filters = [("status", status), ("action_name", action_name), ("limit", str(limit or ""))]
-    for kind, _, value in every_page(transport, project, filters, cursor):
-        if kind == "element":
-            yield Execution.from_wire(value)
-
-
-def get_execution(transport: Transport, project: str, execution_id: str) -> "Iterator[Any]":
-    """Each ExecutionTarget of one Execution as it arrives, in wire order, and the Execution itself last.
-
-    One target is held at a time. Raises RemoteError.
-    """
-    wire, count = {}, TargetCount()     # type: Dict[str, Any], TargetCount
-    for kind, name, value in execution_events(transport, project, execution_id):
-        if kind == "element":
-            count.add(value)
-            yield ExecutionTarget.from_wire(value)
-        elif kind == "member":
-            wire[name] = value
-    yield Execution.from_wire(wire, count)
+def selected(events, array, wanted):
+    """The same events, SKIPPED for the elements that are not wanted; a list of which nothing is left is []."""
+    kept = skipped = False
+    for name, value in events:
+        if name == ELEMENT and wanted(value):
+            kept = True
+        elif name == ELEMENT:
+            name, skipped = SKIPPED, True
+        elif skipped and not kept and name != PAGE:     # here the list is over
+            skipped = False
+            yield array, []
+        yield name, value
 
 
-def execution_status(transport: Transport, project: str, execution_id: str) -> "Optional[str]":
-    """The Execution's present status. The body is read only until both id and status are known, its targets may
-    be many; the connection is given up for that."""
-    known = {}      # type: Dict[str, Any]
-    for kind, name, value in execution_events(transport, project, execution_id):
-        if kind == "member" and name in ("id", "status"):
+def last_created(events, count):
+    """The Executions that were created last, oldest first, as of one document. Holds so many, and reads all first."""
+    from heapq import nlargest
+    executions = (value for name, value in events if name == ELEMENT)
+    ranked = ((created_at(wire), number, wire) for number, wire in enumerate(executions))
+    found = nlargest(count, ranked)
+    yield from ((ELEMENT, wire) for _, _, wire in reversed(found))
+    if not found:
+        yield "items", []
+    yield END, None
+
+
+def get_execution(transport, project, execution_id, pauses=RETRY_PAUSES):
+    """The events of one Execution: (NAME, value) for each member in wire order, but (ELEMENT, target) for each of its
+    targets, one at a time, and last (END, None). OutputRef.from_wire reads a target's `output_ref`. RemoteError."""
+    return document(transport.get("%s/%s" % (EXECUTIONS % project, execution_id), {}, pauses), "targets", "id")
+
+
+def execution_status(transport, project, execution_id, pauses):
+    """The Execution's present status. The body is read only until both id and status are known, its targets may be
+    many; the connection is given up for that."""
+    known = {}
+    for name, value in get_execution(transport, project, execution_id, pauses):
+        if name in ("id", "status"):
             known[name] = value
         if len(known) == 2:
             break
     transport.close()
-    return optional_text(known, "status", "")
+    return text_member(known, "status")
 
 
-class Waiter:
-    """Asks for an Execution's status until it is final (contract section 9).
-
-    `changed(status)` is told each status that was answered, `say` each fault that is waited out; `seconds` bounds
-    it all, None for no bound.
-    """
-
-    def __init__(self, transport: Transport, changed: "Callable[[Optional[str]], None]" = ignore,
-                 say: "Say" = ignore, seconds: "Optional[float]" = None) -> None:
-        self._transport = transport
-        self._changed, self._say = changed, say
-        self._end = None if seconds is None else transport.clock() + seconds
-        self.status = None      # type: Optional[str]
-        self._answered = False
-
-    def wait(self, project: str, execution_id: str) -> str:
-        """The final status. WaitExpired past the bound; RemoteError for what waiting does not mend."""
-        transport, pauses = self._transport, self._transport.retry_pauses
-        transport.deadlines.limit = self._end
+def polled(transport, project, execution_id, told, say):
+    """The final status of an Execution, asked for until it has one or the transport's limit is there."""
+    changes, pause = [], POLL_PAUSE
+    while True:
+        rest = pause
         try:
-            return self._poll(project, execution_id)
-        except WaitExpired:
-            last = "the last status was %s" % framed(self.status) if self._answered else "no status was answered"
-            raise WaitExpired("--wait-timeout passed; " + last)
-        finally:
-            transport.deadlines.limit, transport.retry_pauses = None, pauses
-
-    def _poll(self, project: str, execution_id: str) -> str:
-        pause = POLL_PAUSE
-        while True:
-            asked_for = self._ask(project, execution_id)
-            if self.status in FINAL_STATUSES:
-                return str(self.status)
-            self._transport.rest(max(pause, asked_for))
-            pause = min(pause * POLL_GROWTH, LONGEST_POLL_PAUSE)
-
-    def _ask(self, project: str, execution_id: str) -> float:
-        """One question. The seconds that the server asked to be left alone, 0 for none."""
-        try:
-            self.status = execution_status(self._transport, project, execution_id)
+            status = execution_status(transport, project, execution_id, () if changes else RETRY_PAUSES)
+            if changes[-1:] != [status]:
+                changes.append(status)
+                told(status)
+            if status in FINAL_STATUSES:
+                return status
         except RemoteError as error:
-            if not (self._answered and error.waited_out):
+            in_time = transport.bounded(1.0) > 0
+            if in_time and not (changes and error.waited_out):
                 raise
-            self._transport.close()
-            self._say("retry", error.message)
-            return error.retry_after or 0.0
-        self._answered, self._transport.retry_pauses = True, ()     # from now on every fault gets the same pause
-        self._changed(self.status)
-        return 0.0
+            transport.close()
+            rest = max(pause, error.retry_after or 0.0)
+            if in_time:
+                say("retry", str(error))
+        transport.sleep(transport.bounded(rest))
+        if not transport.bounded(1.0):
+            last = "the last status was %s" % framed(changes[-1]) if changes else "no status was answered"
+            raise RemoteError("--wait-timeout passed; " + last)
+        pause = min(pause * POLL_GROWTH, LONGEST_POLL_PAUSE)
 
 
-def wait_for_execution(transport: Transport, project: str, execution_id: str,
-                       seconds: "Optional[float]" = None) -> str:
-    """The final status of an Execution, waited for. WaitExpired after `seconds`; RemoteError."""
-    return Waiter(transport, seconds=seconds).wait(project, execution_id)
+def wait_for_execution(transport, project, execution_id, seconds=None, told=ignore, say=ignore):
+    """The final status of an Execution, waited for (contract, section 9). `told(status)` is given each change of it,
+    `say` each fault that is waited out; `seconds` bounds it all, None for no bound. RemoteError past the bound, and
+    for what waiting does not mend."""
+    transport.limit = None if seconds is None else transport.clock() + seconds
+    try:
+        return polled(transport, project, execution_id, told, say)
+    finally:
+        transport.limit = None
 
 
-# ------------------------------------------------------------------------------------------------ Rendering
+# ------------------------------------------------------------------------------------------------ Documents
 
-class Form:
-    """An output form: takes the events of the Wire model that it has a method for, and writes bytes.
-
-    `finish(held)` ends a whole document, `held` being the members that were kept for its end; `break_off(cursor)`
-    ends one that failed, with the cursor that resumes or None. exit_code is that of a run in which nothing else fails.
-    """
-
-    exit_code = 0
-
-    def __init__(self, write: "Callable[[bytes], None]", say: "Say", terminal: bool, colour: bool) -> None:
-        self.write = write
-        self.say = say
-        self.terminal = terminal
-        self.colour = colour
-
-    def finish(self, held: "Dict[str, Any]") -> None:
-        """The document is whole."""
-
-    def break_off(self, cursor: "Optional[str]") -> None:
-        """The document will never be whole."""
+# A form takes the events of a document and a View, and yields what is printed, text or bytes. `array` names the
+# streamed list, `cursor` is that of the page, `terminal` and `colour` tell what standard output bears.
+View = namedtuple("View", "array cursor terminal colour say")
 
 
-# ---- json, jsonl, yaml
-
-TOO_DEEP = "the body is nested too deeply to be printed"
-
-
-def json_encoder(indent: "Optional[int]") -> "Callable[[Any], str]":
-    """json's encoder, pure ASCII. MalformedBody for what is nested deeper than it bears."""
-    import json
-    encode = json.JSONEncoder(indent=indent, separators=(",", ": " if indent else ":")).encode
-
-    def encoded(value: "Any") -> str:
-        try:
-            return encode(value)
-        except RecursionError:
-            raise MalformedBody(TOO_DEEP)
-    return encoded
-
-
-class DocumentForm(Form):
-    """What the forms share that write the wire document as it is."""
-
-    CLOSING = INCOMPLETE = b""
-    list_name = ""              # of the open list
-
-    def member(self, name: str, value: "Any") -> None:
-        """A member of the document."""
-
-    def end(self, name: str, value: None) -> None:
-        """The streamed list ends."""
-
-    def finish(self, held: "Dict[str, Any]") -> None:
-        for name, value in held.items():
-            self.member(name, value)
-        self.write(self.CLOSING)
-
-    def break_off(self, cursor: "Optional[str]") -> None:
-        if cursor is None:
-            self.write(self.INCOMPLETE)
-            return
-        if self.list_name:
-            self.end(self.list_name, None)
-        self.finish({"next_cursor": cursor})
+def presented(events, cursor, element, member=lambda name, value: value):
+    """The events as a form prints them: elements and members rendered, and what is shown when the events fail. When
+    that happens after they began, the cursor of the page that failed takes the place of next_cursor, and the document
+    ends well; where no cursor can say how to go on it is BROKEN. Then the failure is raised again."""
+    begun = False
+    try:
+        for name, value in events:
+            begun = True
+            if name == ELEMENT:
+                yield name, element(value)
+            elif isinstance(name, str):
+                yield name, member(name, value)
+            else:
+                cursor = value if name == PAGE else cursor
+                yield name, value
+        return
+    except RecursionError:
+        failure = RemoteError("the body is nested too deeply to be printed")
+    except RemoteError as error:
+        failure = error
+    if begun and cursor:
+        yield "next_cursor", member("next_cursor", cursor)
+    if begun:
+        yield END if cursor else BROKEN, None
+    raise failure
 
 
-class JSONForm(DocumentForm):
-    """The wire document, indented by 2; one that breaks off is left open, so that no parser takes it for whole."""
-
-    CLOSING = b"\n}\n"
-
-    def __init__(self, *args: "Any") -> None:
-        super().__init__(*args)
-        self._encode = json_encoder(2)
-        self._separator = "\n  "    # before the next member
-        self._empty_list = True
-
-    def _write(self, text: str) -> None:
-        self.write(text.encode("ascii"))
-
-    def _add(self, name: str, text: str) -> None:
-        self._write("%s%s: %s" % (self._separator, self._encode(name), text))
-        self._separator = ",\n  "
-
-    def open(self, name: str, value: None) -> None:
-        self._write("{")
-
-    def member(self, name: str, value: "Any") -> None:
-        self._add(name, self._encode(value).replace("\n", "\n  "))
-
-    def begin(self, name: str, value: None) -> None:
-        self._add(name, "[")
-        self.list_name, self._empty_list = name, True
-
-    def element(self, name: str, value: "Dict[str, Any]") -> None:
-        lead = "\n    " if self._empty_list else ",\n    "
-        self._write(lead + self._encode(value).replace("\n", "\n    "))
-        self._empty_list = False
-
-    def end(self, name: str, value: None) -> None:
-        self._write("]" if self._empty_list else "\n  ]")
-        self.list_name = ""
+def json_document(events, view):
+    """The wire document, indented by 2; one that is BROKEN is left open, so that no parser takes it for whole."""
+    encode = json.JSONEncoder(indent=2).encode
+    lead, is_listing = "{\n  ", False
+    for name, text in presented(events, view.cursor, lambda value: encode(value).replace("\n", "\n    "),
+                                lambda name, value: encode(value).replace("\n", "\n  ")):
+        if name == ELEMENT:
+            yield (",\n    " if is_listing else '%s"%s": [\n    ' % (lead, view.array)) + text
+            lead, is_listing = ",\n  ", True
+        elif name == END or isinstance(name, str):
+            closing = "\n  ]" if is_listing else ""
+            yield closing + ("\n}\n" if name == END else "%s%s: %s" % (lead, encode(name), text))
+            lead, is_listing = ",\n  ", False
 
 
-class JSONLinesForm(Form):
+def json_lines(events, view):
     """One compact object of the streamed list a line; the cursor goes to standard error."""
-
-    def __init__(self, *args: "Any") -> None:
-        super().__init__(*args)
-        self._encode = json_encoder(None)
-
-    def element(self, name: str, value: "Dict[str, Any]") -> None:
-        self.write(self._encode(value).encode("ascii") + b"\n")
-
-    def finish(self, held: "Dict[str, Any]") -> None:
-        self.break_off(held.get("next_cursor"))
-
-    def break_off(self, cursor: "Optional[str]") -> None:
-        if cursor:
-            self.say("next_cursor", cursor)
+    for name, value in presented(events, view.cursor, json.JSONEncoder(separators=(",", ":")).encode):
+        if name == ELEMENT:
+            yield value + "\n"
+        elif name == "next_cursor" and value:
+            view.say("next_cursor", value)
 
 
 YAML_ESCAPED = '[^ !#-\\[\\]-~]'
-YAML_SHORT_ESCAPES = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\t": "\\t", "\r": "\\r"}
+YAML_SHORT = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\t": "\\t", "\r": "\\r"}
 YAML_PLAIN_KEY = "[a-z][a-z_]{0,63}"
 YAML_WORDS = ("y", "n", "yes", "no", "on", "off", "true", "false", "null")
-LONGEST_YAML_KEY = 1000     # characters; YAML 1.2.2, 7.4.2 ends implicit keys at 1,024
 
 
-def yaml_string(text: str) -> str:
+def yaml_string(text):
     """A double-quoted scalar in ASCII: the one style that no loader of YAML 1.1 or 1.2 takes for another type."""
-    def escape(match: "Any") -> str:
-        return YAML_SHORT_ESCAPES.get(match.group(), escaped(match.group()))
-
-    return '"%s"' % re.sub(YAML_ESCAPED, escape, text)
+    return '"%s"' % re.sub(YAML_ESCAPED, lambda found: YAML_SHORT.get(found.group()) or escaped(found.group()), text)
 
 
-def yaml_scalar(value: "Any") -> str:
+def yaml_scalar(value):
     """Any value that takes one line, empty collections included."""
     if isinstance(value, str):
         return yaml_string(value)
-    if isinstance(value, bool) or value is None:
-        return {True: "true", False: "false", None: "null"}[value]
-    if isinstance(value, float):
-        text = repr(value)      # YAML 1.1 wants the dot that Python leaves out of 1e+22
-        return text if "." in text else text.replace("e", ".0e")
-    return "{}" if isinstance(value, dict) else "[]" if isinstance(value, list) else str(value)
+    text = json.dumps(value)
+    if isinstance(value, float) and "." not in text:
+        return text.replace("e", ".0e")         # YAML 1.1 wants the dot that Python leaves out of 1e+22
+    return text
 
 
-def yaml_key(name: str, pad: str) -> str:
-    """A key and its colon; `? KEY` on a line of its own where it is too long for an implicit one."""
-    plain = re.fullmatch(YAML_PLAIN_KEY, name) and name not in YAML_WORDS
-    key = name if plain else yaml_string(name)
-    return key + ":" if len(key) <= LONGEST_YAML_KEY else "? %s\n%s:" % (key, pad)
-
-
-def yaml_node(value: "Any", pad: str) -> str:
-    """The block form of a value: its first line as it is, all others after `pad`. RecursionError.
-
-    One frame a level, since 500 levels must pass.
-    """
+def yaml_node(value, pad):
+    """The block form of a value: its first line as it is, all others after `pad`. RecursionError. One frame a level."""
     deeper = pad + "  "
     lines = []
     if isinstance(value, dict):
         for name, inner in value.items():
+            is_plain = re.fullmatch(YAML_PLAIN_KEY, name) and name not in YAML_WORDS
             lead = "\n" + deeper if inner and isinstance(inner, (dict, list)) else " "
-            lines.append(yaml_key(name, pad) + lead + yaml_node(inner, deeper))
+            lines.append((name if is_plain else yaml_string(name)) + ":" + lead + yaml_node(inner, deeper))
     elif isinstance(value, list):
         for inner in value:
             lines.append("- " + yaml_node(inner, deeper))
     return ("\n" + pad).join(lines) or yaml_scalar(value)
 
 
-class YAMLForm(DocumentForm):
+def yaml_document(events, view):
     """The wire document in block style, ASCII."""
-
-    INCOMPLETE = b"# incomplete\n"
-
-    def __init__(self, *args: "Any") -> None:
-        super().__init__(*args)
-        self._empty_list = True
-
-    def _write(self, value: "Any", pad: str, lead: str = "") -> None:
-        try:
-            text = lead + yaml_node(value, pad)
-        except RecursionError:
-            raise MalformedBody(TOO_DEEP)
-        self.write(text.encode("ascii") + b"\n")
-
-    def member(self, name: str, value: "Any") -> None:
-        self._write({name: value}, "")
-
-    def begin(self, name: str, value: None) -> None:
-        self.list_name, self._empty_list = name, True
-
-    def element(self, name: str, value: "Dict[str, Any]") -> None:
-        if self._empty_list:
-            self.write(name.encode("ascii") + b":\n")
-        self._empty_list = False
-        self._write(value, "    ", "  - ")
-
-    def end(self, name: str, value: None) -> None:
-        if self._empty_list:
-            self.member(name, [])
-        self.list_name = ""
+    is_listing = False
+    for name, text in presented(events, view.cursor, lambda value: "  - " + yaml_node(value, "    "),
+                                lambda name, value: yaml_node({name: value}, "")):
+        if name == ELEMENT and not is_listing:
+            is_listing = True
+            yield view.array + ":\n"
+        if name == ELEMENT or isinstance(name, str):
+            yield text + "\n"
+        elif name == BROKEN:
+            yield "# incomplete\n"
 
 
-# ---- text
+# ----------------------------------------------------------------------------------------------------- Text
 
 COLUMNS = ("ID", "STATUS", "TYPE", "TARGETS", "CREATED_AT", "UPDATED_AT", "ACTION")
-BOLD = "1"
+ROW_MEMBERS = ("id", "status", "type", "created_at", "updated_at", "action")
+TEXT_TYPES = {str, type(None)}
+TABLE_ROWS = 200                    # rows that are aligned with each other
 STATUS_COLOURS = {"succeeded": "32", "failed": "31", "timeout": "31", "cancelled": "33", "started": "36", "ack": "36"}
-def painted(text: str, colour: str) -> str:
+
+
+def painted(text, code):
     """Text in an SGR colour (ECMA-48, 8.3.117), as it is for none."""
-    return "\x1b[%sm%s\x1b[0m" % (colour, text) if colour else text
+    return "\x1b[%sm%s\x1b[0m" % (code, text) if code else text
 
 
-def whole_seconds(at: "Optional[str]") -> str:
+def whole_seconds(text):
     """A timestamp as it came, less the fraction of its second."""
-    before, dot, after = (at or "").partition(".")
-    return before + after.lstrip("0123456789") if dot and before[-3:-2] == ":" else at or ""
+    before, dot, after = text.partition(".")
+    return before + after.lstrip("0123456789") if dot and before[-3:-2] == ":" else text
 
 
-def cells(execution: Execution) -> "List[str]":
+def row_of(wire, succeeded, total):
     """The cells of an Execution's row. ACTION is last because it alone has no bound, and may hold blanks."""
-    row = [execution.id, execution.status, execution.type, "%d/%d" % (execution.succeeded, execution.total),
-           whole_seconds(execution.created_at), whole_seconds(execution.updated_at)]
-    if not (all(row) and is_plain("".join(row))):       # one look at the row, for there may be a hundred thousand
+    values = [wire.get(name) for name in ROW_MEMBERS]
+    if not TEXT_TYPES.issuperset(map(type, values)):
+        values = [text_member(wire, name, "execution %s: " % wire.get("id")) for name in ROW_MEMBERS]
+    identity, status, kind, created, updated, action = values
+    row = [identity, status, kind, "%d/%d" % (succeeded, total),
+           whole_seconds(created or ""), whole_seconds(updated or "")]
+    joined = "".join([cell or " " for cell in row])
+    if " " in joined or not joined.isprintable():       # one look at the row, for there may be a hundred thousand
         row = [framed(cell) for cell in row]
-    return row + [visible(execution.action or "-")]
+    return row + [visible(action or "-")]
+
+
+def listed_row(wire):
+    """The row of an Execution with its targets. RemoteError for a wrong type."""
+    targets = [] if wire.get("targets") is None else wire["targets"]
+    is_listed = isinstance(targets, list) and {dict}.issuperset(map(type, targets))
+    statuses = [target.get("status") for target in targets] if is_listed else [0]
+    if not TEXT_TYPES.issuperset(map(type, statuses)):
+        raise RemoteError("execution %s: targets: expected objects, whose status is a string" % wire.get("id"))
+    return row_of(wire, statuses.count("succeeded"), len(statuses))
 
 
 class Table:
     """Rows of Executions below one header; columns grow from batch to batch, and never shrink."""
 
-    def __init__(self, colour: bool) -> None:
+    def __init__(self, colour):
         self._colour = colour
-        self._widths = [len(name) for name in COLUMNS]
-        self._header_due = True
+        self._widest = COLUMNS      # cell of each column
+        self._is_begun = False
 
-    def lines(self, rows: "List[List[str]]") -> bytes:
+    def lines(self, rows):
         """The rows aligned with each other, the header before them the first time."""
-        for column in range(len(COLUMNS) - 1):
-            self._widths[column] = max([self._widths[column]] + [len(row[column]) for row in rows])
-        line = "".join("%%-%ds  " % width for width in self._widths[:-1]) + "%s\n"
-        header = painted((line % COLUMNS)[:-1], BOLD if self._colour else "") + "\n" if self._header_due else ""
-        self._header_due = False
-        if self._colour:
-            for row in rows:
-                row[1] = painted(row[1].ljust(self._widths[1]), STATUS_COLOURS.get(row[1], ""))
-        return (header + "".join([line % tuple(row) for row in rows])).encode("utf-8")
+        self._widest = [max(column, key=len) for column in zip(self._widest, *rows)]
+        line = "".join("%%-%ds  " % len(cell) for cell in self._widest[:-1]) + "%s"
+        header = [] if self._is_begun else [painted(line % COLUMNS, "1" if self._colour else "")]
+        self._is_begun = True
+        for row in rows if self._colour else ():
+            row[1] = painted(row[1].ljust(len(self._widest[1])), STATUS_COLOURS.get(row[1], ""))
+        return "\n".join(header + [line % tuple(row) for row in rows] + [""])
 
 
-class TextListForm(Form):
-    """A row an Execution; at the end the cursor of the next page."""
-
-    def __init__(self, *args: "Any") -> None:
-        super().__init__(*args)
-        self._table = Table(self.colour)
-        self._rows = []     # type: List[List[str]]
-
-    def element(self, name: str, value: "Dict[str, Any]") -> None:
-        self._rows.append(cells(Execution.from_wire(value)))
-        if len(self._rows) == TABLE_ROWS:
-            self._show_rows()
-
-    def page(self, name: str, value: str) -> None:
-        self._show_rows()
-
-    def _show_rows(self) -> None:
-        if self._rows:
-            self.write(self._table.lines(self._rows))
-        self._rows = []
-
-    def _cursor(self, cursor: "Optional[str]") -> None:
-        if cursor:
-            self.write(("next_cursor: %s\n" % visible(cursor)).encode("utf-8"))
-
-    def finish(self, held: "Dict[str, Any]") -> None:
-        self.write(self._table.lines(self._rows))       # with the header, if it is still due
-        self._cursor(held.get("next_cursor"))
-
-    def break_off(self, cursor: "Optional[str]") -> None:
-        self._show_rows()
-        self._cursor(cursor)
+def listing(events, view):
+    """A row an Execution, aligned over a page; at the end the cursor of the next one."""
+    table, rows = Table(view.colour), []
+    for name, value in presented(events, view.cursor, listed_row):
+        if name == ELEMENT:
+            rows.append(value)
+        if len(rows) == TABLE_ROWS or name in (END, "next_cursor") or name in (PAGE, BROKEN) and rows:
+            yield table.lines(rows)
+            rows = []
+        if name == "next_cursor" and value:
+            yield "next_cursor: %s\n" % visible(value)
 
 
-class TargetForm(Form):
-    """What the forms share that judge each target of an Execution and tell its output."""
-
-    def __init__(self, *args: "Any") -> None:
-        super().__init__(*args)
-        self._wire = {}     # type: Dict[str, Any]
-        self._count = TargetCount()
-
-    def member(self, name: str, value: "Any") -> None:
-        if name in Execution.MEMBERS:
-            self._wire[name] = value
-            if name in Execution.SHOWN:
-                optional_text(self._wire, name, "")
-
-    def skip(self, name: str, value: "Dict[str, Any]") -> None:
-        """A target that was not asked for; the recap counts it."""
-        optional_text(value, "node_id", "a target's ")
-        self._count.add(value)
-
-    def element(self, name: str, value: "Dict[str, Any]") -> None:
-        self._count.add(value)
-        target = ExecutionTarget.from_wire(value)
-        output = target.output_ref
-        if output.kind == "unreadable":
-            self.exit_code = EXIT_FAILURE
-            self.say("error", "the output of target %s is unreadable: %s" % (framed(target.node_id), output.fault))
-        elif output.sha256 and not output.digest:
-            self.say("warning", "the digest of target %s is no SHA-256: %s" % (framed(target.node_id), output.sha256))
-        self.target(target, output)
-
-    def target(self, target: ExecutionTarget, output: OutputRef) -> None:
-        """Show one target."""
-
-    def recap(self) -> bytes:
-        """The header and row that `list` has for the Execution."""
-        return Table(self.colour).lines([cells(Execution.from_wire(self._wire, self._count))])
+def judged(events, view):
+    """What text, raw and a folder share: (ELEMENT, (node id, status, OutputRef)) for each target that was asked for,
+    and last (END, row), the row that `list` has for the Execution. What is unreadable is told. RemoteError."""
+    wire, succeeded, total = {}, 0, 0
+    for name, value in events:
+        if name in (ELEMENT, SKIPPED):
+            node_id = text_member(value, "node_id", "a target's ")
+            status = text_member(value, "status", "target %s: " % framed(node_id))
+            succeeded, total = succeeded + (status == "succeeded"), total + 1
+        if name == ELEMENT:
+            output = OutputRef.from_wire(value.get("output_ref"))
+            if output.kind == "unreadable":
+                view.say("error", "the output of target %s is unreadable: %s" % (framed(node_id), output.fault))
+            elif output.sha256 and not output.digest:
+                view.say("warning", "the digest of target %s is no SHA-256: %s" % (framed(node_id), output.sha256))
+            yield ELEMENT, (node_id, status, output)
+        elif name in ROW_MEMBERS:
+            wire[name] = text_member({name: value}, name)
+        elif name == END:
+            yield END, row_of(wire, succeeded, total)
 
 
-def archived(output: OutputRef) -> str:
+def archived(output):
     """Where an archived output is, and its digest if it has one."""
     return framed(output.location) + (" (sha256:%s)" % framed(output.sha256) if output.sha256 else "")
 
 
-class TextGetForm(TargetForm):
-    """A section a target, then the recap."""
-
-    _separator = b""
-
-    def _header(self, target: ExecutionTarget, what: str) -> bytes:
-        status = framed(target.status)
-        if not self.colour:
-            return ("==> %s %s %s <==\n" % (framed(target.node_id), status, what)).encode("utf-8")
-        coloured = painted(status, STATUS_COLOURS.get(status, BOLD))
-        parts = painted("==> %s " % framed(target.node_id), BOLD), coloured, painted(" %s <==" % what, BOLD)
-        return ("".join(parts) + "\n").encode("utf-8")
-
-    def target(self, target: ExecutionTarget, output: OutputRef) -> None:
+def sections(events, view):
+    """A section a target, then the recap: header and row as `list` has them."""
+    separator, bold = "", "1" if view.colour else ""
+    for name, value in judged(events, view):
+        if name == END:
+            yield separator + Table(view.colour).lines([value])
+            return
+        node_id, status, output = value[0], framed(value[1]), value[2]
         what, body = {"none": "no output", "object_store": "archived"}.get(output.kind, output.kind), b""
         if output.kind == "inline":
-            what, body = "%d bytes" % len(output.data), output.data
-            newline = b"" if body.endswith(b"\n") or not body else b"\n"
-            body = (terminal_safe(body) if self.terminal else body) + newline
+            what = "%d bytes" % len(output.data)
+            body = terminal_safe(output.data) if view.terminal else output.data
+            body += b"" if output.data[-1:] in (b"\n", b"") else b"\n"
         elif output.kind == "object_store":
-            body = ("archived: %s\n" % archived(output)).encode("utf-8")
-        self.write(self._separator + self._header(target, what) + body)
-        self._separator = b"\n"
+            body = b"archived: %s\n" % archived(output).encode("utf-8")
+        header = [separator, painted("==> %s " % framed(node_id), bold),
+                  painted(status, bold and STATUS_COLOURS.get(status, bold)), painted(" %s <==" % what, bold), "\n"]
+        yield "".join(header).encode("utf-8") + body
+        separator = "\n"
 
-    def finish(self, held: "Dict[str, Any]") -> None:
-        self.write(self._separator + self.recap())
 
-
-class RawForm(TargetForm):
+def raw(events, view):
     """The bytes of inline outputs, one after the other; what is not among them is named."""
-
-    def target(self, target: ExecutionTarget, output: OutputRef) -> None:
+    for name, value in judged(events, view):
+        if name == END:
+            return
+        node_id, _, output = value
         if output.kind == "inline":
-            self.write(terminal_safe(output.data) if self.terminal else output.data)
+            yield terminal_safe(output.data) if view.terminal else output.data
         elif output.kind == "object_store":
-            self.exit_code = EXIT_FAILURE
-            self.say("archived", "%s, the output of target %s" % (archived(output), framed(target.node_id)))
+            view.say("archived", "%s, the output of target %s" % (archived(output), framed(node_id)))
         elif output.kind == "none":
-            self.say("no output", "target %s" % framed(target.node_id))
+            view.say("no output", "target %s" % framed(node_id))
 
 
-# ---- a folder
-
-class OutputFolder:
-    """A folder that was missing or empty, and is given new files only. OutputError for anything else."""
-
-    def __init__(self, path: str) -> None:
-        self.path = path.rstrip("/") or path
-        if os.path.islink(self.path):
-            raise OutputError("--output-dir %s is a symbolic link" % path, hint="name the folder itself")
-        self._descriptor = None     # type: Optional[int]
-        try:
-            self._make()
-            occupied = os.listdir(self.path if self._descriptor is None else self._descriptor)
-        except (OSError, ValueError) as error:
-            raise OutputError("--output-dir %s: %s" % (path, error_text(error)))
-        if occupied:
-            self.close()
-            raise OutputError("--output-dir %s is not empty" % path, hint="name a folder that does not exist yet")
-
-    def _make(self) -> None:
-        try:
-            os.mkdir(self.path, 0o700)
-        except FileExistsError:
-            pass
-        if os.open in os.supports_dir_fd:       # names are looked up in this very folder, whatever becomes of its path
-            self._descriptor = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
-
-    def close(self) -> None:
-        """Let go of the folder."""
-        if self._descriptor is not None:
-            os.close(self._descriptor)
-        self._descriptor = None
-
-    def write(self, name: str, data: bytes) -> None:
-        """A new file, readable by its owner only."""
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
-        path = os.path.join(self.path, name)
-        try:
-            where = path if self._descriptor is None else name
-            with open(os.open(where, flags, 0o600, dir_fd=self._descriptor), "wb") as file:
-                file.write(data)
-        except OSError as error:
-            raise OutputError("cannot write %s: %s" % (path, error_text(error)))
+def make_folder(path):
+    """Make the output folder, or see that it is empty and no link. ExecLogError."""
+    try:
+        if os.path.islink(path.rstrip("/")):
+            raise ExecLogError("--output-dir %s is a symbolic link" % path)
+        if not os.path.isdir(path):
+            os.mkdir(path, 0o700)
+        if os.listdir(path):
+            raise ExecLogError("--output-dir %s is not empty" % path)
+    except (OSError, ValueError) as error:      # ValueError: a NUL in the name
+        raise ExecLogError("--output-dir %s: %s" % (path, error_text(error)))
 
 
-def checksum_line(digest: str, name: str) -> str:
+def write_new(path, data):
+    """Write a new file, readable by its owner only. ExecLogError; mode x follows no link."""
+    try:
+        with open(path, "xb", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
+            file.write(data)
+    except OSError as error:
+        raise ExecLogError("cannot write %s: %s" % (path, error_text(error)))
+
+
+def checksum_line(digest, name):
     """A line as sha256sum writes and checks it: names with a backslash or a line end are escaped and marked."""
     plain = name.replace("\\", "\\\\").replace("\n", "\\n").replace("\r", "\\r")
     return "%s%s  %s\n" % ("\\" if plain != name else "", digest, plain)
 
 
-def unsafe_name(name: str) -> str:
-    """Why sha256sum must not be given the name of an archived object to look for; empty if it may."""
-    if name.startswith("/") or ".." in name.split("/"):
-        return "it leads out of the folder"
-    return "no file can have it" if "\0" in name or re.search("[\ud800-\udfff]", name) else ""
+def archived_line(node, output, say):
+    """The line of ARCHIVED.sha256 for an archived output; what has none is named."""
+    name = output.location
+    if name.startswith("/") or ".." in name.split("/") or re.search("[\0\ud800-\udfff]", name):
+        say("warning", "the archived output of target %s is left out of ARCHIVED.sha256: it leads out of the folder, "
+            "or no file can have its name: %s" % (node, visible(name)))
+    elif output.digest:
+        return checksum_line(output.digest, name)
+    elif not output.sha256:
+        say("warning", "the archived output of target %s has no digest: %s" % (node, archived(output)))
+    return ""
 
 
-class FolderForm(TargetForm):
-    """A file for each inline output, checksums, and lists of nodes by how they ended; the recap goes to stdout.
-
-    Holds some 200 bytes for each target, and the outputs one at a time.
-    """
-
-    def __init__(self, folder: OutputFolder, *args: "Any") -> None:
-        super().__init__(*args)
-        self._folder = folder
-        self._sums, self._archived = [], []                             # type: List[str], List[str]
-        self._nodes = {"succeeded": [], "failed": [], "unfinished": []}  # type: Dict[str, List[str]]
-        self._seen = set()                                              # type: set[str]
-
-    def target(self, target: ExecutionTarget, output: OutputRef) -> None:
-        node = (target.node_id or "").lower()
-        if node in self._seen or not UUID.fullmatch(node):
-            self.exit_code = EXIT_FAILURE
-            why = "came before" if node in self._seen else "is no UUID"
-            self.say("error", "target %s is left out: its node id %s" % (framed(target.node_id), why))
+def folder_files(folder, events, view):
+    """A file for each inline output, checksums, and lists of nodes by how they ended; yields the recap. Holds some 200
+    bytes for each target, and the outputs one at a time."""
+    from hashlib import sha256
+    names = ("SHA256SUMS", "ARCHIVED.sha256", "nodes.succeeded", "nodes.failed", "nodes.unfinished")
+    lines, seen = {name: [] for name in names}, set()
+    for name, value in judged(events, view):
+        if name == END:
+            for list_name in names if lines["nodes.unfinished"] else names[:-1]:
+                write_new(os.path.join(folder, list_name), "".join(lines[list_name]).encode("utf-8"))
+            yield Table(view.colour).lines([value])
             return
-        self._seen.add(node)
-        ended = "failed" if target.status in FINAL_STATUSES else "unfinished"
-        self._nodes["succeeded" if target.status == "succeeded" else ended].append(node + "\n")
+        node_id, status, output = value
+        node = (node_id or "").lower()
+        if node in seen or not re.fullmatch(UUID, node):
+            why = "came before" if node in seen else "is no UUID"
+            view.say("error", "target %s is left out: its node id %s" % (framed(node_id), why))
+            continue
+        seen.add(node)
+        ended = "failed" if status in FAILED_STATUSES else status if status == "succeeded" else "unfinished"
+        lines["nodes." + ended].append(node + "\n")
         if output.kind == "inline":
-            self._save(node + ".out", output.data)
+            write_new(os.path.join(folder, node + ".out"), output.data)
+            lines["SHA256SUMS"].append(checksum_line(sha256(output.data).hexdigest(), node + ".out"))
         elif output.kind == "object_store":
-            self._list_archived(node, output)
-
-    def _save(self, name: str, data: bytes) -> None:
-        from hashlib import sha256
-        self._folder.write(name, data)
-        self._sums.append(checksum_line(sha256(data).hexdigest(), name))
-
-    def _list_archived(self, node: str, output: OutputRef) -> None:
-        reason = unsafe_name(output.location)
-        if reason:
-            self.say("warning", "the archived output of target %s is left out of ARCHIVED.sha256: %s: %s"
-                     % (node, visible(output.location), reason))
-        elif output.digest:
-            self._archived.append(checksum_line(output.digest, output.location))
-        elif not output.sha256:
-            self.say("warning", "the archived output of target %s has no digest: %s" % (node, archived(output)))
-
-    def finish(self, held: "Dict[str, Any]") -> None:
-        self._folder.write("SHA256SUMS", "".join(self._sums).encode("ascii"))
-        self._folder.write("ARCHIVED.sha256", "".join(self._archived).encode("utf-8"))
-        for name, nodes in self._nodes.items():
-            if nodes or name != "unfinished":
-                self._folder.write("nodes." + name, "".join(nodes).encode("ascii"))
-        self._folder.close()
-        self.write(self.recap())
-
-    def break_off(self, cursor: "Optional[str]") -> None:
-        self._folder.close()
+            lines["ARCHIVED.sha256"].append(archived_line(node, output, view.say))
 
 
-LIST_FORMS = {"text": TextListForm, "json": JSONForm, "yaml": YAMLForm, "jsonl": JSONLinesForm}
-GET_FORMS = dict(LIST_FORMS, text=TextGetForm, raw=RawForm)
+LIST_FORMS = {"text": listing, "json": json_document, "yaml": yaml_document, "jsonl": json_lines}
+GET_FORMS = dict(LIST_FORMS, text=sections, raw=raw)
 
 
 # --------------------------------------------------------------------------------------------- Command line
 
-EVERY_COMMAND = ("list", "get", "completion")
-SHELLS = ("bash", "zsh", "fish")
-USAGE = {       # the lines of each
-    "list": (PROGRAM + " [flags] [exec-log] list --project UUID [--status S] [--action-name N]",
-             "    [--cursor C | --all] [--limit N]"),
-    "get": (PROGRAM + " [flags] [exec-log] get --project UUID --id UUID [--node UUID]",
-            "    [--wait [--wait-timeout SECONDS]] [--exit-status] [--output-dir DIR]"),
-    "completion": (PROGRAM + " completion bash|zsh|fish",),
-    "": (PROGRAM + " --version | --help",),
-}
-SUMMARIES = {
-    "list": "Show the Executions of a Project, newest first as the server has them.",
-    "get": "Show one Execution and what each of its targets printed.",
-    "completion": "Print a completion script for a shell.",
-    "": "Read the history of plexsphere actions: what ran, where, and what it printed.",
-}
+PROGRAM = "plexctl_exec_log.py"
+LONGEST_TIMEOUT = 86400.0           # seconds
+COMMON_DEFAULTS = {"server": None, "profile": None, "token_file": None, "output": "text", "ca_file": None,
+                       "timeout": DEFAULT_TIMEOUT, "color": "auto", "verbose": False, "allow_http": False}
+OPAQUE_FLAGS = ("--cursor", "--action-name", "--status")    # their values may begin with -
+AGE_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+TIME_BEGINNING = r"[0-9]{4}-[0-9]{2}-[0-9]{2}(T[0-9]{2}(:[0-9]{2}(:[0-9]{2}Z)?)?)?"
+EXIT_CODES = """exit codes:
+  0   everything asked for was written to standard output
+  1   transport or API failure, malformed answer, unreadable output, standard output unwritable
+  2   usage: the command line, or a setting that stands for a flag
+  3   credentials missing or insecure, or refused by the server (401)
+  4   forbidden (403)
+  5   with --exit-status: printed, but the Execution's status is not succeeded
+  77  forbidden for want of a relation (403 with the code rebac_denied)
+  130 interrupted (Ctrl-C)
+  141 the reader of standard output went away
+"""
 
 
-# ---- what a flag's value may be; ValueError says what was expected
-
-def any_text(text: str) -> str:
-    """Anything that can be sent as the bytes the shell gave."""
-    try:
-        os.fsencode(text)
-    except UnicodeEncodeError:
-        raise ValueError("expected text that has bytes in the file system's encoding")
-    return text
-
-
-def some_text(text: str) -> str:
-    """Anything but nothing: an unset shell variable must not choose another credential."""
+def some_text(text):
+    """Anything but nothing: an unset shell variable must not choose another credential. UsageError."""
     if not text:
-        raise ValueError("expected a value that is not empty")
+        raise UsageError("expected a value that is not empty")
     return text
 
 
-def row_limit(text: str) -> str:
-    """Digits, empty for 0: the server's default."""
+def row_limit(text):
+    """Digits, empty for 0: the server's default. UsageError."""
     if not re.fullmatch("[0-9]+", text):
-        raise ValueError("expected a whole number of rows, 0 for the server's default")
+        raise UsageError("expected a whole number of rows, 0 for the server's default")
     return text.lstrip("0")
 
 
-def seconds(text: str) -> float:
-    """A positive number of seconds, a day at most."""
+def how_many(text):
+    """A number of Executions to hold. UsageError."""
+    number = float(text) if re.fullmatch("[0-9]+", text) else 0.0
+    if number < 1:
+        raise UsageError("expected a whole number from 1 on")
+    return int(min(number, 1e15))
+
+
+def duration(text):
+    """A positive number of seconds, a day at most. UsageError."""
     number = float(text) if re.fullmatch(r"[0-9]+(\.[0-9]*)?|\.[0-9]+", text) else 0.0
     if not 0 < number <= LONGEST_TIMEOUT:
-        raise ValueError("expected seconds, more than 0 and %d at most" % LONGEST_TIMEOUT)
+        raise UsageError("expected seconds, more than 0 and %d at most" % LONGEST_TIMEOUT)
     return number
 
 
-# value: the placeholder of its value, empty for a switch. choices: by command where they differ.
-Flag = namedtuple("Flag", "name value commands convert choices required text")
+def beginning(text):
+    """The time that an age or the beginning of an RFC 3339 time stands for, as created_at tells times. UsageError."""
+    if re.fullmatch("[0-9]+[smhdw]", text):
+        age = float(text[:-1]) * AGE_UNITS[text[-1]]
+        return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(max(0.0, time.time() - age)))
+    from datetime import datetime
+    try:
+        if re.fullmatch(TIME_BEGINNING, text):
+            datetime(*[int(digits) for digits in re.findall("[0-9]+", text)])
+            return text.rstrip("Z")
+    except ValueError:      # no such day
+        pass
+    raise UsageError("expected an age as 90s, 30m, 2h, 7d or 2w, or the beginning of a UTC time as "
+                     "2026-11-24T09:30:00Z")
 
 
-def flag(name: str, value: str, text: str, commands: "Sequence[str]" = EVERY_COMMAND,
-         convert: "Callable[[str], Any]" = some_text, choices: "Any" = None, required: bool = False) -> Flag:
-    """A row of FLAGS."""
-    return Flag(name, value, commands, convert, choices, required, text)
+class Parser(argparse.ArgumentParser):
+    """argparse's parser, whose errors are UsageErrors that quote nothing which may be a secret in the wrong place."""
+
+    def __init__(self, **options):
+        super().__init__(allow_abbrev=False, formatter_class=lambda prog: argparse.RawDescriptionHelpFormatter(
+            prog, max_help_position=26, width=100), **options)
+        self.color = False      # 3.14 would put it into usage and help
+
+    def error(self, message):
+        error = UsageError(re.sub(r"(?s)(invalid choice|invalid \w+ value|ignored explicit argument).*?"
+                                  r"( \(choose from [^()]*\))?$", r"\1\2", message))
+        error.usage = self.format_usage()
+        raise error
 
 
-OUTPUTS = {"list": tuple(LIST_FORMS), "get": tuple(GET_FORMS), "completion": tuple(GET_FORMS), "": tuple(GET_FORMS)}
-FLAGS = (
-    flag("--project", "UUID", "the Project", ("list", "get"), canonical_uuid, required=True),
-    flag("--id", "UUID", "the Execution", ("get",), canonical_uuid, required=True),
-    flag("--node", "UUID", "only the target with this node id", ("get",), canonical_uuid),
-    flag("--status", "STATUS", "only Executions with this status: " + ", ".join(STATUSES), ("list",), any_text),
-    flag("--action-name", "NAME", "only Executions of this action", ("list",), any_text),
-    flag("--cursor", "CURSOR", "the page to show: the next_cursor of the page before", ("list",), any_text),
-    flag("--all", "", "all pages, not with --cursor", ("list",)),
-    flag("--limit", "N", "Executions on a page, 0 for the server's default", ("list",), row_limit),
-    flag("--wait", "", "wait until the Execution's status is final", ("get",)),
-    flag("--wait-timeout", "SECONDS", "give up waiting after so long (with --wait)", ("get",), seconds),
-    flag("--exit-status", "", "exit 5 unless the Execution succeeded", ("get",)),
-    flag("--output-dir", "DIR", "a file for each inline output, checksums and lists of nodes, in a new folder",
-         ("get",)),
-    flag("--server", "URL", "the control plane (else PLEXSPHERE_URL, then the profile)"),
-    flag("--profile", "NAME", "the profile of the config file (else its default)"),
-    flag("--token-file", "PATH", "a file or pipe with the token (else PLEXSPHERE_TOKEN, then the profile)"),
-    flag("--output", "FORM", "the form of the output", convert=str, choices=OUTPUTS),
-    flag("--ca-file", "PATH", "PEM file of the CAs to trust instead of the system's"),
-    flag("--timeout", "SECONDS", "the longest silence of the server (default 30)", convert=seconds),
-    flag("--color", "WHEN", "statuses and headers in colour", convert=str, choices=("auto", "always", "never")),
-    flag("--allow-http", "", "send the token over plain http to another host (or PLEXSPHERE_ALLOW_HTTP=1)"),
-    flag("--yes", "", "accepted, no effect: nothing here asks"),
-    flag("--reveal-secrets", "", "accepted, no effect: nothing here is hidden"),
-    flag("--verbose", "", "trace requests and responses on standard error (also -v)"),
-)
-DEFAULTS = {"--output": "text", "--timeout": DEFAULT_TIMEOUT, "--color": "auto"}
-SHORT_FLAGS = {"-v": "--verbose", "-h": "--help"}
-VALUE_FLAGS = tuple(row.name for row in FLAGS if row.value)
-OPAQUE_FLAGS = ("--cursor", "--action-name", "--status")    # their values may begin with -
+class VersionAction(argparse.Action):
+    """--version: what runs, told by version and SHA-256, so that a copy can be checked."""
+
+    def __call__(self, parser, *_):
+        from hashlib import sha256
+        try:
+            digest = sha256(__loader__.get_data(__file__)).hexdigest()
+        except (NameError, AttributeError, OSError):        # python - < file
+            digest = "unknown"
+        print("version=%s sha256=%s" % (__version__, digest))
+        parser.exit()
 
 
-def choices_of(row: Flag, command: str) -> "Sequence[str]":
-    """The values that a flag takes with a command, empty where any may do."""
-    choices = row.choices.get(command, ()) if isinstance(row.choices, dict) else row.choices
-    return tuple(choices or ())
+def add_common_flags(parser):
+    """The flags of every command."""
+    add = parser.add_argument
+    add("--server", metavar="URL", type=Server.parse, help="the control plane (else PLEXSPHERE_URL, then the profile)")
+    add("--profile", metavar="NAME", type=some_text, help="the profile of the config file (else its default)")
+    add("--token-file", metavar="PATH", type=some_text, help="the token's file (else PLEXSPHERE_TOKEN, the profile)")
+    add("--output", choices=tuple(GET_FORMS), help="the form of the output, raw for get alone (default text)")
+    add("--ca-file", metavar="PATH", type=some_text, help="PEM file of the CAs to trust instead of the system's")
+    add("--timeout", metavar="SECONDS", type=duration, help="the longest silence of the server (default 30)")
+    add("--color", choices=("auto", "always", "never"), help="statuses and headers in colour (default auto)")
+    add("--allow-http", action="store_true", help="plain http to other hosts too (or PLEXSPHERE_ALLOW_HTTP=1)")
+    add("--yes", action="store_true", help="accepted, no effect: nothing here asks")
+    add("--reveal-secrets", action="store_true", help="accepted, no effect: nothing here is hidden")
+    add("-v", "--verbose", action="store_true", help="trace requests and responses on standard error")
 
 
-def flags_of(command: str) -> "List[Flag]":
-    """The flags of a command; without one, those that every command has."""
-    return [row for row in FLAGS if (command in row.commands if command else row.commands == EVERY_COMMAND)]
+def add_list_flags(parser):
+    """The flags of `list` alone."""
+    add = parser.add_argument
+    add("--project", metavar="UUID", required=True, type=canonical_uuid, help="the Project")
+    add("--status", metavar="S", type=os.fsencode, help="only Executions with this status")
+    add("--action-name", metavar="N", type=os.fsencode, help="only Executions of this action")
+    add("--limit", metavar="N", type=row_limit, help="Executions on a page, 0 for the server's default")
+    add("--cursor", metavar="C", type=os.fsencode, help="the page to begin with: the next_cursor of the page before")
+    add = parser.add_mutually_exclusive_group().add_argument
+    add("--all", action="store_true", help="all pages")
+    add("--since", metavar="WHEN", type=beginning, help="of all pages what was created since, as 2h or 2026-11-24T09")
+    add("--last", metavar="N", type=how_many, help="of all pages the N created last, oldest first")
 
 
-# ---- the command line's grammar
+def add_get_flags(parser):
+    """The flags of `get` alone."""
+    add = parser.add_argument
+    add("--project", metavar="UUID", required=True, type=canonical_uuid, help="the Project")
+    add("--id", metavar="UUID", required=True, type=canonical_uuid, help="the Execution")
+    add("--wait", action="store_true", help="wait until the Execution's status is final")
+    add("--wait-timeout", metavar="SECONDS", type=duration, help="give up waiting after so long (with --wait)")
+    add("--exit-status", action="store_true", help="exit 5 unless the Execution succeeded")
+    add("--output-dir", metavar="DIR", type=some_text, help="a new folder for outputs, checksums and lists of nodes")
+    add = parser.add_mutually_exclusive_group().add_argument
+    add("--node", metavar="UUID", type=canonical_uuid, help="only the target with this node id")
+    add("--failed", action="store_true", help="only targets that ended failed, cancelled or timeout")
 
-def takes_next(name: str, following: "List[str]") -> bool:
-    """Whether the next argument is the value of the flag before it."""
-    if not following or following[0] == "--":
-        return False
-    return name in OPAQUE_FLAGS or not following[0].startswith("-") or following[0] == "-"
+
+def make_parser():
+    """The command line: what argparse, shtab and other tools know of it. Flags of every command are not set where they
+    were not given: a default of an inner parser would overwrite what stood before the command (COMMON_DEFAULTS)."""
+    common = Parser(add_help=False, argument_default=argparse.SUPPRESS)
+    add_common_flags(common)
+    shared = {"parents": [common], "epilog": EXIT_CODES}
+    top = Parser(prog=PROGRAM, description="What plexsphere actions ran, where, and what they printed.", **shared)
+    top.add_argument("--version", action=VersionAction, nargs=0, help="print version and SHA-256 of this file")
+    commands = top.add_subparsers(dest="command", metavar="COMMAND")
+    inner = commands.add_parser("exec-log", help="list or get", **shared).add_subparsers(
+        dest="command", metavar="COMMAND")
+    commands.required = inner.required = True       # as an argument of add_subparsers it is 3.7's
+    for group in (inner, commands):                 # since the word exec-log may be left out
+        for name, add_flags, summary in (
+                ("list", add_list_flags, "Show the Executions of a Project, in the order of their creation."),
+                ("get", add_get_flags, "Show one Execution and what each of its targets printed.")):
+            add_flags(group.add_parser(name, description=summary, help=summary, **shared))
+    return top
 
 
-def split_arguments(argv: "Sequence[str]") -> "Tuple[List[str], List[Tuple[str, Optional[str]]]]":
-    """The words, and the flags by their long names, each with its value or None."""
-    words, flags, rest = [], [], list(argv)     # type: List[str], List[Tuple[str, Optional[str]]], List[str]
+def parse(argv):
+    """The flags of a command line. UsageError; SystemExit where --help or --version was printed."""
+    parser, arguments, rest = make_parser(), [], list(argv)
     while rest:
         argument = rest.pop(0)
-        name, equals, value = argument.partition("=")
-        name = SHORT_FLAGS.get(name, name)
-        if argument == "--":
-            return words + rest, flags
-        if not argument.startswith("-") or argument == "-":
-            words.append(argument)
-        elif not equals and name in VALUE_FLAGS and takes_next(name, rest):
-            flags.append((name, rest.pop(0)))
-        else:
-            flags.append((name, value if equals else None))
-    return words, flags
+        if argument in OPAQUE_FLAGS and rest and rest[0] != "--":
+            argument += "=" + rest.pop(0)       # argparse takes a value that begins with - for a flag
+        elif re.fullmatch("--[a-z-]+=--", argument):
+            parser.error("argument %s: expected one argument" % argument[:-3])      # before 3.12.2 it got none
+        arguments.append(argument)
+    flags, unknown = parser.parse_known_args(arguments, argparse.Namespace(**COMMON_DEFAULTS))
+    for argument in unknown:
+        name = re.match("--[a-z]+(-[a-z]+)*(?=$|=)|-[a-z](?=$)", argument)
+        if argument != "--":
+            parser.error("unknown flag " + name.group() if name else "unexpected argument")
+    if flags.command == "list" and flags.output == "raw":
+        parser.error("argument --output: raw is a form of get alone")
+    if flags.command == "get" and flags.wait_timeout and not flags.wait:
+        parser.error("argument --wait-timeout: goes with --wait only")
+    if flags.command == "get" and flags.output_dir and flags.output != "text":
+        parser.error("argument --output-dir: goes with --output text only")
+    return flags
 
 
-def command_of(words: "Sequence[str]") -> "Tuple[str, List[str]]":
-    """The command, empty where none is named, and the words after it. UsageError for an unknown one."""
-    words = list(words[1:] if words[:1] == ["exec-log"] and words[1:2] != ["completion"] else words)
-    if words and words[0] not in EVERY_COMMAND:
-        raise UsageError("unknown command", hint="the commands are list, get and completion")     # unquoted: a token?
-    return "".join(words[:1]), words[1:]
-
-
-def flag_value(row: Flag, value: "Optional[str]", command: str) -> "Any":
-    """What a flag stands for with the value it was given. UsageError, which never quotes it: it may be a secret."""
-    if not row.value and value is not None:
-        raise UsageError("%s takes no value" % row.name)
-    if not row.value:
-        return True
-    if value is None:
-        raise UsageError("%s needs a value" % row.name, hint="one that begins with - goes as %s=VALUE" % row.name)
-    if row.choices and value not in choices_of(row, command):
-        raise UsageError("%s: expected one of %s" % (row.name, ", ".join(choices_of(row, command))))
+def binary_stream(stream):
+    """The raw stream below a text stream of the process, in whose buffer nothing is left; else the stream itself."""
     try:
-        return row.convert(value)
-    except ValueError as error:
-        raise UsageError("%s: %s" % (row.name, error))
-
-
-class Arguments:
-    """The flags of a command as attributes, --token-file as token_file; None or False where they were not given."""
-
-    def __init__(self, rows: "Iterable[Flag]", given: "Mapping[str, Any]") -> None:
-        for row in rows:
-            setattr(self, row.name[2:].replace("-", "_"), given.get(row.name, None if row.value else False))
-
-
-def judge_combination(command: str, args: "Any") -> None:
-    """UsageError for flags that do not go together."""
-    if command == "list" and args.all and args.cursor:
-        raise UsageError("--all starts at the first page, so it does not go with --cursor")
-    if command == "get" and args.wait_timeout is not None and not args.wait:
-        raise UsageError("--wait-timeout needs --wait")
-    if command == "get" and args.output_dir and args.output != "text":
-        raise UsageError("--output-dir goes with --output text only")
-
-
-def parse_flags(command: str, flags: "Sequence[Tuple[str, Optional[str]]]") -> "Any":
-    """The Arguments of a command. UsageError."""
-    rows = {row.name: row for row in (flags_of(command) if command else FLAGS)}
-    given = dict(DEFAULTS)      # type: Dict[str, Any]
-    for name, value in flags:
-        if name not in rows:
-            raise UsageError("unknown flag %s" % (name if name.startswith("--") else name[:2]))
-        given[name] = flag_value(rows[name], value, command)
-    if not command:
-        raise UsageError("a command is missing: list, get or completion")
-    missing = [row.name for row in rows.values() if row.required and row.name not in given]
-    if missing:
-        raise UsageError("missing: %s" % ", ".join(missing))
-    args = Arguments(rows.values(), given)
-    judge_combination(command, args)
-    return args
-
-
-# ---- help and completion, from the same table
-
-def usage_lines(command: str) -> "List[str]":
-    """The short usage of a command, of all where none is known."""
-    lines = USAGE[command] if command else [line for lines in USAGE.values() for line in lines]
-    return [("usage: " if number == 0 else " " * 7) + line for number, line in enumerate(lines)]
-
-
-def flag_lines(row: Flag, command: str) -> "List[str]":
-    """The help of one flag: its text beside it, wrapped."""
-    import textwrap
-    choices = ": %s (default %s)" % (", ".join(choices_of(row, command)), DEFAULTS[row.name]) if row.choices else ""
-    wrapped = textwrap.wrap(row.text + choices + (" (required)" if row.required else ""), 70, break_on_hyphens=False)
-    left = ["  %-24s" % (row.name + " " + row.value).rstrip()] + [" " * 26] * (len(wrapped) - 1)
-    return [a + b for a, b in zip(left, wrapped)]
-
-
-def help_text(command: str) -> str:
-    """The whole help, the same on every Python."""
-    lines = usage_lines(command) + ["", SUMMARIES[command]]
-    own = [row for row in flags_of(command) if row.commands != EVERY_COMMAND]
-    for title, rows in (("flags", own), ("flags of every command", flags_of(""))):
-        if rows:
-            lines += ["", title + ":"] + [line for row in rows for line in flag_lines(row, command)]
-    lines += ["", "exit codes:"] + ["  %-4d%s" % row for row in EXIT_CODES]
-    return "\n".join(lines) + "\n"
-
-
-FILE_FLAGS = ("--token-file", "--ca-file", "--output-dir")
-
-
-def completed_values(command: str) -> "Dict[str, Sequence[str]]":
-    """The values that can be offered for the flags of a command."""
-    values = {row.name: choices_of(row, command) for row in flags_of(command) if choices_of(row, command)}
-    return dict(values, **{"--status": STATUSES}) if command == "list" else values
-
-
-def value_cases(offer: str, files: str) -> str:
-    """The branches of a shell's case over COMMAND:FLAG, for the flags with a value."""
-    cases = ["%s:%s) %s ;;" % (command or "*", name, offer % " ".join(values))
-             for command in ("list", "get", "") for name, values in completed_values(command).items()]
-    silent = [name for name in VALUE_FLAGS if name not in FILE_FLAGS + ("--status", "--output", "--color")]
-    return "\n        ".join(cases + ["*:%s) %s ;;" % ("|*:".join(FILE_FLAGS), files),
-                                      "*:%s) ;;" % "|*:".join(silent)])
-
-
-def word_cases(offer: str) -> str:
-    """The branches for where a flag or a word may stand."""
-    flags = {command: " ".join([row.name for row in flags_of(command)] + ["--help"]) for command in ("list", "get")}
-    rows = [("list:*", flags["list"]), ("get:*", flags["get"]), ("completion:*", " ".join(SHELLS)),
-            ("exec-log:*", "list get " + " ".join(row.name for row in flags_of(""))),
-            ("*", "exec-log list get completion --version --help " + " ".join(row.name for row in flags_of("")))]
-    return "\n        ".join("%s) %s ;;" % (pattern, offer % words) for pattern, words in rows)
-
-
-BASH_COMPLETION = """# bash completion for {script}
-_plexctl_exec_log() {{
-    local cur=${{COMP_WORDS[COMP_CWORD]}} prev=${{COMP_WORDS[COMP_CWORD-1]}} command= word
-    if [ "$cur" = = ]; then cur=
-    elif [ "$prev" = = ]; then prev=${{COMP_WORDS[COMP_CWORD-2]}}; fi
-    for word in "${{COMP_WORDS[@]:1:COMP_CWORD-1}}"; do
-        case $word in exec-log) command=$word ;; list|get|completion) command=$word; break ;; esac
-    done
-    case $command:$prev in
-        {values}
-        {words}
-    esac
-}}
-complete -F _plexctl_exec_log {script} {program}
-"""
-BASH_FILES = "compopt -o filenames 2>/dev/null; local IFS=$'\\n'; COMPREPLY=($(compgen -f -- \"$cur\"))"
-ZSH_COMPLETION = """#compdef {script} {program}
-_plexctl_exec_log() {{
-    local command= prev=${{words[CURRENT-1]}} word
-    for word in ${{words[2,CURRENT-1]}}; do
-        case $word in exec-log) command=$word ;; list|get|completion) command=$word; break ;; esac
-    done
-    if [[ $PREFIX == --*=* ]]; then
-        prev=${{PREFIX%%=*}}
-        compset -P '*='
-    fi
-    case $command:$prev in
-        {values}
-        {words}
-    esac
-}}
-if [ "$funcstack[1]" = _plexctl_exec_log ]; then
-    _plexctl_exec_log "$@"
-else
-    compdef _plexctl_exec_log {script} {program}
-fi
-"""
-
-
-def fish_flag(script: str, command: str, row: Flag) -> str:
-    """The line for one flag, for one command or for all."""
-    where = " -n '__fish_seen_subcommand_from %s'" % command if command else \
-        " -n 'not __fish_seen_subcommand_from list'" if row.name == "--output" else ""
-    values = STATUSES if row.name == "--status" else choices_of(row, command)
-    if row.name in FILE_FLAGS:
-        value = " -r -F"
-    else:
-        value = " -x -a '%s'" % " ".join(values) if values else " -x" if row.value else ""
-    return "complete -c %s%s -l %s%s -d '%s'" % (script, where, row.name[2:], value, row.text.replace("'", "\\'"))
-
-
-def fish_completion() -> str:
-    """A line for each word and flag of each of the two commands."""
-    lines = ["# fish completion for " + CONSOLE_SCRIPT]
-    for name in (CONSOLE_SCRIPT, PROGRAM):
-        lines.append("complete -c %s -f" % name)
-        lines.append("complete -c %s -n 'not __fish_seen_subcommand_from exec-log list get completion' "
-                     "-a 'exec-log list get completion'" % name)
-        lines.append("complete -c %s -n '__fish_seen_subcommand_from exec-log; and not __fish_seen_subcommand_from "
-                     "list get' -a 'list get'" % name)
-        lines.append("complete -c %s -n '__fish_seen_subcommand_from completion' -a '%s'" % (name, " ".join(SHELLS)))
-        lines += [fish_flag(name, command, row) for command in ("list", "get") for row in flags_of(command)
-                  if row.commands != EVERY_COMMAND or (command, row.name) == ("list", "--output")]
-        lines += [fish_flag(name, "", row) for row in flags_of("")]
-        lines += ["complete -c %s -l %s" % (name, word) for word in ("help", "version")]
-    return "\n".join(lines) + "\n"
-
-
-COMPLETIONS = {
-    "bash": lambda: BASH_COMPLETION.format(
-        script=CONSOLE_SCRIPT, program=PROGRAM,
-        values=value_cases('COMPREPLY=($(compgen -W "%s" -- "$cur"))', BASH_FILES),
-        words=word_cases('COMPREPLY=($(compgen -W "%s" -- "$cur"))')),
-    "zsh": lambda: ZSH_COMPLETION.format(script=CONSOLE_SCRIPT, program=PROGRAM,
-                                         values=value_cases("compadd -- %s", "_files"),
-                                         words=word_cases("compadd -- %s")),
-    "fish": fish_completion,
-}
-
-
-# ---- the standard streams
-
-def is_terminal(stream: "Any") -> bool:
-    """Whether a person looks at the stream."""
-    try:
-        return bool(stream.isatty())
-    except (AttributeError, ValueError):    # no such method; closed
-        return False
-
-
-class Sink:
-    """Standard output: bytes, collected, and written whole or not without an error (contract section 6).
-
-    It writes past Python's own buffer, in which unwritten bytes would bring a second failure at the exit.
-    """
-
-    def __init__(self, stream: "BinaryIO") -> None:
-        self._stream = stream
-        self.terminal = is_terminal(stream)
-        self._pending = []      # type: List[bytes]
-        self._size = 0
-
-    def write(self, data: bytes) -> None:
-        """Take bytes; they are out after flush() at the latest."""
-        self._pending.append(data)
-        self._size += len(data)
-        if self._size >= SLICE:
-            self.flush()
-
-    def flush(self) -> None:
-        """Write what was taken. ReaderGone, OutputError."""
-        data, self._pending, self._size = b"".join(self._pending), [], 0
-        if not data:
-            return
-        try:
-            left = memoryview(data)
-            while left:
-                left = left[self._write_some(left):]
-            self._stream.flush()
-        except BrokenPipeError:
-            raise ReaderGone("the reader of standard output left")
-        except (OSError, ValueError) as error:      # ValueError: a closed stream
-            raise OutputError("cannot write standard output: %s" % error_text(error))
-
-    def _write_some(self, data: memoryview) -> int:
-        count = self._stream.write(data)
-        if count is None:       # a non-blocking descriptor that takes nothing now
-            import select
-            select.select([], [self._stream], [])
-        return count or 0
-
-
-def binary_stream(stream: "Any") -> "Any":
-    """The raw stream below a text stream of the process, or a binary stream itself; None for other text streams."""
-    if isinstance(stream, (io.RawIOBase, io.BufferedIOBase)):
-        return stream
-    buffer = getattr(stream, "buffer", None)
+        stream.flush()
+    except (OSError, ValueError, AttributeError):       # AttributeError: closed, so it is None
+        pass
+    buffer = getattr(stream, "buffer", stream)
     return getattr(buffer, "raw", buffer)
 
 
-def binary_stdout() -> "BinaryIO":
-    """The raw stream below sys.stdout. OutputError where there is none."""
-    if sys.stdout is None:
-        raise OutputError("standard output is closed")
-    stream = binary_stream(sys.stdout)      # type: Optional[BinaryIO]
-    if stream is None:
-        raise OutputError("standard output takes no bytes")
+def is_terminal(stream):
+    """Whether a person looks at the stream."""
     try:
-        sys.stdout.flush()      # what an embedding program has left there
-    except BrokenPipeError:
-        raise ReaderGone("the reader of standard output left")
-    except (OSError, ValueError) as error:
-        raise OutputError("cannot write standard output: %s" % error_text(error))
-    return stream
+        return stream.isatty()
+    except (AttributeError, ValueError):    # none, or no such method; closed
+        return False
 
 
 USER_INFO = r"(?i)(?:(?<=//)|(?<=http:)|(?<=https:))[^/?#\s]*@"
-LIVE_LINE_LENGTH = 72       # characters; a longer line would wrap, and then could not be overwritten
-LINE_LENGTH = 4000          # characters; what is longer is no message
+SHORTEST_MASKED_SECRET = 8          # characters; anything shorter would mask innocent text
+LINE_LENGTH = 4000                  # characters; what is longer is no message
+LIVE_LINE_LENGTH = 72               # characters; a longer line would wrap, and then could not be overwritten
 
 
 class Console:
-    """Standard error: one visible line at a time, no secret in it. What cannot be written there is dropped.
+    """The standard streams: bytes on standard output; visible lines without secrets on standard error. Both are
+    written at once, below Python's own buffers, in which unwritten bytes would bring a second failure at the exit.
+    What standard error does not take is dropped; `has_failed` tells whether an error was said."""
 
-    It writes past Python's own buffer, as Sink does, and for the same reason.
-    """
+    def __init__(self, stdout, stderr):
+        self.out, self._err = binary_stream(stdout), binary_stream(stderr)
+        self.out_terminal, self.err_terminal = is_terminal(self.out), is_terminal(self._err)
+        self.has_failed = self._is_live = False
+        self._secrets = set()
 
-    def __init__(self, stream: "Any", secrets: "Iterable[str]") -> None:
-        self._stream = stream
-        self._binary = binary_stream(stream)
-        self._secrets = set()       # type: set[str]
-        self._live = False
-        self.terminal = is_terminal(stream)
-        for secret in secrets:
-            self.hide(secret)
-
-    def hide(self, secret: str) -> None:
-        """Show *** for this text from now on."""
-        if len(secret) >= SHORTEST_MASKED_SECRET:
-            self._secrets.add(secret)
-
-    def _safe(self, text: str) -> str:
-        text = visible(text)
-        secrets = "|".join(re.escape(secret) for secret in sorted(self._secrets, key=len, reverse=True))
-        text = re.sub(USER_INFO, "***@", re.sub("(?i)" + secrets, "***", text) if secrets else text)
-        return text if len(text) <= LINE_LENGTH else text[:LINE_LENGTH] + "..."
-
-    def _write(self, text: str) -> None:
+    def write(self, piece):
+        """Write text or bytes to standard output, whole. ExecLogError, with exit code 141 where its reader has left."""
+        left = memoryview(piece.encode("utf-8") if isinstance(piece, str) else piece)
+        if self.out is None:
+            raise ExecLogError("standard output is closed")
         try:
-            if self._binary is None:
-                self._stream.write(text)
-            else:
-                self._binary.write(text.encode("utf-8"))
-            self._stream.flush()
+            while left:
+                size = self.out.write(left)
+                if size is None:        # a descriptor that does not block, and takes nothing now
+                    import select
+                    select.select([], [self.out], [])
+                left = left[size or 0:]
+        except BrokenPipeError:
+            error = ExecLogError("the reader of standard output left")
+            error.exit_code = 141
+            raise error
+        except (OSError, ValueError, TypeError) as error:   # ValueError: closed; TypeError: a stream for text
+            raise ExecLogError("cannot write standard output: %s" % error_text(error))
+
+    def hide(self, *secrets):
+        """Show *** for these texts from now on, percent-encoded or not."""
+        for secret in secrets:
+            if len(secret) >= SHORTEST_MASKED_SECRET:
+                from urllib.parse import quote
+                self._secrets.update([secret, quote(secret, safe="")])
+
+    def line(self, text, is_live=False):
+        """One line on standard error, in place of a live one, which the next overwrites; an empty one is removed."""
+        text = visible(text)
+        for secret in sorted(self._secrets, key=len, reverse=True):
+            text = re.sub("(?i)" + re.escape(secret), "***", text)
+        text = re.sub(USER_INFO, "***@", text)
+        erasing = "\r\x1b[K" if is_live or self._is_live else ""
+        self._is_live = is_live and bool(text)
+        text = erasing + (text[:LIVE_LINE_LENGTH] if is_live else text[:LINE_LENGTH] + "\n")
+        try:
+            self._err.write(text if isinstance(self._err, io.TextIOBase) else text.encode("utf-8"))
         except (OSError, ValueError, AttributeError):   # AttributeError: standard error is closed, so it is None
             pass
 
-    def line(self, text: str) -> None:
-        """One line, in place of the live one."""
-        self._write(("\r\x1b[K" if self._live else "") + self._safe(text) + "\n")
-        self._live = False
-
-    def say(self, label: str, text: str) -> None:
-        """A line `LABEL: TEXT`."""
+    def say(self, label, text):
+        """A line `LABEL: TEXT`. An `error` says that something is missing on standard output, `archived` too."""
+        self.has_failed = self.has_failed or label in ("error", "archived")
         self.line("%s: %s" % (label, text))
 
-    def live(self, text: str) -> None:
-        """The line that the next one overwrites; an empty text removes it. For terminals."""
-        if text or self._live:
-            self._write("\r\x1b[K" + self._safe(text)[:LIVE_LINE_LENGTH])
-        self._live = bool(text)
+    def live(self, text):
+        """A live line for a terminal; an empty text removes it."""
+        if text or self._is_live:
+            self.line(text, is_live=True)
 
 
-# ---- the commands
-
-def load_settings(args: "Any", console: Console) -> Settings:
-    """The Settings for a command; their secrets are hidden and their warnings told."""
-    settings = find_settings(args, os.environ)
-    for secret in [settings.token] + (settings.proxy.secrets if settings.proxy else []):
-        console.hide(secret)
-    for warning in settings.warnings:
-        console.say("warning", warning)
-    return settings
+def show(form, events, array, cursor, flags, console):
+    """Write a document in a form."""
+    is_wanted = not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    colour = flags.color == "always" or flags.color == "auto" and console.out_terminal and is_wanted
+    for piece in form(events, View(array, cursor, console.out_terminal, colour, console.say)):
+        console.write(piece)
 
 
-def make_transport(args: "Any", settings: Settings, sink: Sink, console: Console) -> Transport:
-    """The Transport that flags and environment ask for."""
-    return Transport(settings.server, settings.token, args.ca_file, args.timeout, settings.allow_http, settings.proxy,
-                     say=console.say, trace=console.line if args.verbose else ignore, idle=sink.flush)
+def watched(events, seen, tell, progress):
+    """The same events. `seen` counts the marks and keeps the status; `tell` is given the progress now and then."""
+    for name, value in events:
+        if name == "status":
+            seen[name] = value
+        elif not isinstance(name, str):
+            seen[name] += 1
+            if name in (PAGE, END) or seen[name] % 100 == 1:
+                tell(progress())
+            if name == END:
+                tell("")
+        yield name, value
 
 
-def form_arguments(args: "Any", settings: Settings, sink: Sink, console: Console) -> "Tuple[Any, ...]":
-    """What every Form is made with. What it says comes after what it wrote before."""
-    def say(label: str, text: str) -> None:
-        sink.flush()
-        console.say(label, text)
-
-    wanted = args.color == "always" or args.color == "auto" and sink.terminal and settings.colour
-    return sink.write, say, sink.terminal, args.output == "text" and wanted
-
-
-def show(form: Form, events: "Iterable[Event]", cursor: "Optional[str]" = None) -> None:
-    """Give a document's events to a form. When they fail after they began, the form breaks off, with the cursor of
-    the page that failed: the one given, or that of the last `page`."""
-    held, began = {}, False     # type: Dict[str, Any], bool
-    try:
-        for kind, name, value in events:
-            began = True
-            cursor = value if kind == "page" else cursor
-            if (kind, name) == ("member", "next_cursor"):
-                held[name] = value
-            else:
-                getattr(form, kind, ignore)(name, value)
-    except RemoteError:
-        if began:
-            form.break_off(cursor or None)
-        raise
-    form.finish(held)
-
-
-def with_progress(events: "Iterable[Event]", console: Console) -> "Iterator[Event]":
-    """The same events; a live line counts pages and Executions."""
-    pages = executions = 0
-    for event in events:
-        executions += event[0] == "element"
-        if event[0] in ("page", "end"):
-            pages += 1
-            console.live("%d pages, %d executions" % (pages, executions))
-        yield event
-    console.live("")
-
-
-def run_list(args: "Any", sink: Sink, console: Console) -> int:
-    """The command `list`."""
-    settings = load_settings(args, console)
-    form = LIST_FORMS[args.output](*form_arguments(args, settings, sink, console))
-    filters = [("status", args.status), ("action_name", args.action_name), ("limit", args.limit)]
-    with make_transport(args, settings, sink, console) as transport:
-        if args.all:
-            events = every_page(transport, args.project, filters)
-        else:
-            events = page_events(transport, args.project, filters, args.cursor)
-        if args.all and console.terminal and not sink.terminal:
-            events = with_progress(events, console)
-        show(form, events, args.cursor)
-    return form.exit_code
-
-
-class StatusProgress:
-    """Tells what a Waiter hears: one live line on a terminal, else a line for each change."""
-
-    def __init__(self, console: Console) -> None:
-        self._console = console
-        self._last = None       # type: Optional[str]
-        self._start = time.monotonic()
-
-    def __call__(self, status: "Optional[str]") -> None:
-        shown = framed(status)
-        if self._console.terminal:
-            self._console.live("status: %s, %d s" % (shown, time.monotonic() - self._start))
-        elif shown != self._last:
-            self._console.say("status", shown)
-        self._last = shown
-
-
-def is_node(wire: "Dict[str, Any]", node: str) -> bool:
-    """Whether a target is that of the node, a canonical UUID."""
-    node_id = wire.get("node_id")
-    return isinstance(node_id, str) and node_id.lower() == node
-
-
-def selected(events: "Iterable[Event]", node: "Optional[str]", seen: "Dict[str, Any]") -> "Iterator[Event]":
-    """The same events, but `skip` for targets of another node. `seen` is told the status, and of any target left."""
-    for kind, name, value in events:
-        if kind == "element" and node and not is_node(value, node):
-            kind = "skip"
-        elif kind == "element":
-            seen["target"] = True
-        elif (kind, name) == ("member", "status"):
-            seen["status"] = value
-        yield kind, name, value
-
-
-def run_get(args: "Any", sink: Sink, console: Console) -> int:
-    """The command `get`."""
-    settings = load_settings(args, console)
-    arguments = form_arguments(args, settings, sink, console)
-    seen = {}       # type: Dict[str, Any]
-    with make_transport(args, settings, sink, console) as transport:
-        if args.output_dir:     # made before anything is waited for
-            form = FolderForm(OutputFolder(args.output_dir), *arguments)    # type: Form
-        else:
-            form = GET_FORMS[args.output](*arguments)
-        if args.wait:
-            Waiter(transport, StatusProgress(console), console.say, args.wait_timeout).wait(args.project, args.id)
-            console.live("")
-        show(form, selected(execution_events(transport, args.project, args.id), args.node, seen))
-    if args.node and "target" not in seen:
-        raise ExecLogError("node %s is not a target of execution %s" % (args.node, args.id))
-    return form.exit_code or (EXIT_NOT_SUCCEEDED if args.exit_status and seen.get("status") != "succeeded" else 0)
-
-
-COMMANDS = {"list": run_list, "get": run_get}
-
-
-def version_text() -> str:
-    """The version, and the SHA-256 of the file that runs, wherever it was loaded from."""
-    from hashlib import sha256
-    try:
-        digest = sha256(__loader__.get_data(__file__)).hexdigest()  # type: ignore[name-defined]
-    except (NameError, AttributeError, OSError):        # python - < file
-        digest = "unknown"
-    return "version=%s sha256=%s\n" % (__version__, digest)
-
-
-def completion_script(operands: "Sequence[str]") -> str:
-    """The script for the shell that the operands name. UsageError."""
-    if len(operands) != 1 or operands[0] not in COMPLETIONS:
-        raise UsageError("completion takes one shell: bash, zsh or fish")
-    return COMPLETIONS[operands[0]]()
-
-
-def run(argv: "Sequence[str]", sink: Sink, console: Console) -> int:
-    """Carry out a command line; the exit code. ExecLogError."""
-    words, flags = split_arguments(argv)
-    command, operands = command_of(words)
-    if ("--help", None) in flags:
-        text = help_text(command)
-    elif ("--version", None) in flags:
-        text = version_text()
+def run_list(flags, console, transport):
+    """The command `list`; its exit code."""
+    parameters = {name: getattr(flags, name) for name in ("status", "action_name", "limit", "cursor")}
+    if not (flags.all or flags.since or flags.last):
+        events = document(transport.get(EXECUTIONS % flags.project, parameters), "items", "items")
     else:
-        args = parse_flags(command, flags)
-        if command in COMMANDS and operands:
-            raise UsageError("unexpected argument after %s" % command)
-        if command in COMMANDS:
-            return COMMANDS[command](args, sink, console)
-        text = completion_script(operands)
-    sink.write(text.encode("utf-8"))
+        events, seen = walk(transport, flags.project, parameters), Counter()
+        if console.err_terminal and (flags.last or not console.out_terminal):
+            events = watched(events, seen, console.live, lambda: "%d pages, %d executions"
+                             % (seen[PAGE] + 1, seen[ELEMENT]))
+        if flags.since:
+            events = selected(events, "items", lambda wire: created_at(wire) >= flags.since)
+        if flags.last:
+            events = last_created(events, flags.last)
+    show(LIST_FORMS[flags.output], events, "items", os.fsdecode(flags.cursor or b""), flags, console)
     return 0
 
 
-def usage_for(argv: "Sequence[str]") -> "List[str]":
-    """The short usage that suits a command line which could not be used."""
+def run_get(flags, console, transport):
+    """The command `get`; its exit code."""
+    form = GET_FORMS[flags.output]
+    if flags.output_dir:
+        make_folder(flags.output_dir)       # before anything is waited for
+        form = partial(folder_files, flags.output_dir)
+    if flags.wait:
+        tell = console.live if console.err_terminal else console.line
+        wait_for_execution(transport, flags.project, flags.id, flags.wait_timeout,
+                           lambda status: tell("status: " + framed(status)), console.say)
+        console.live("")
+    seen = Counter()
+    events = get_execution(transport, flags.project, flags.id)
+    if flags.node or flags.failed:
+        events = selected(events, "targets", lambda wire: wire.get("status") in FAILED_STATUSES if flags.failed else
+                          str(wire.get("node_id")).lower() == flags.node)
+    is_told = console.err_terminal and (flags.output_dir or not console.out_terminal)
+    events = watched(events, seen, console.live if is_told else ignore, lambda: "%d targets, %d bytes"
+                     % (seen[ELEMENT] + seen[SKIPPED], transport.received))
+    show(form, events, "targets", "", flags, console)
+    if flags.node and not seen[ELEMENT]:
+        raise ExecLogError("node %s is not a target of execution %s" % (flags.node, flags.id))
+    is_missed = flags.exit_status and seen["status"] != "succeeded"
+    return 1 if console.has_failed else 5 if is_missed else 0
+
+
+def run(argv, console, sleep):
+    """Carry out a command line; its exit code. ExecLogError."""
+    from contextlib import redirect_stdout
+    printed = io.StringIO()
     try:
-        return usage_lines(command_of(split_arguments(argv)[0])[0])
-    except UsageError:
-        return usage_lines("")
-
-
-def report(error: ExecLogError, argv: "Sequence[str]", console: Console) -> int:
-    """Tell an expected failure; its exit code."""
-    if isinstance(error, ReaderGone):
-        return error.exit_code
-    for line in usage_for(argv) if isinstance(error, UsageError) else ():
-        console.line(line)
-    console.say("error", error.message)
-    if error.hint:
-        console.say("hint", error.hint)
-    return error.exit_code
-
-
-def run_and_report(argv: "Sequence[str]", stdout: "Optional[BinaryIO]", console: Console) -> int:
-    """Carry out a command line and tell what failed, after all that was printed before it failed."""
-    sink = None
+        with redirect_stdout(printed):
+            flags = parse(argv)
+    except SystemExit:      # --help or --version has printed
+        console.write(printed.getvalue())
+        return 0
+    console.write(b"")      # a closed standard output ends it before anything is asked
+    server, token, warning = find_settings(flags, os.environ)
+    console.hide(token)
+    if warning:
+        console.say("warning", warning)
+    proxy = find_proxy(server, os.environ)
+    console.hide(*proxy.secrets if proxy else ())
+    allow_http = flags.allow_http or os.environ.get("PLEXSPHERE_ALLOW_HTTP") == "1"
+    transport = Transport(server, token, flags.ca_file, flags.timeout, allow_http, proxy, console.say,
+                          console.line if flags.verbose else ignore, sleep=sleep)
     try:
-        sink = Sink(binary_stdout() if stdout is None else stdout)
-        code = run(argv, sink, console)
-        sink.flush()
-        return code
+        return (run_list if flags.command == "list" else run_get)(flags, console, transport)
+    finally:
+        transport.close()
+
+
+def main(argv=None, stdout=None, stderr=None, sleep=time.sleep):
+    """Run the command line `argv` (without the program's name), and return its exit code; never exits. `stdout` is a
+    binary stream, `stderr` a binary or text stream; without them the process's own. Every ExecLogError ends here, in
+    a line on stderr and its exit code; anything else is a bug and keeps its traceback."""
+    console = Console(stdout or sys.stdout, stderr or sys.stderr)
+    console.hide(os.environ.get("PLEXSPHERE_TOKEN", "").strip())
+    try:
+        return run(sys.argv[1:] if argv is None else argv, console, sleep)
     except ExecLogError as error:
-        try:
-            if sink is not None:
-                sink.flush()
-        except OutputError as unwritten:
-            if not isinstance(unwritten, ReaderGone):
-                report(error, argv, console)
-            error = unwritten
-        return report(error, argv, console)
-
-
-def main(argv: "Optional[Sequence[str]]" = None, stdout: "Optional[BinaryIO]" = None, stderr: "Any" = None) -> int:
-    """Run the command line `argv` (without the program's name), and return its exit code; never exits.
-
-    `stdout` is a binary stream, `stderr` a text stream; without them the process's own. Every ExecLogError ends
-    here, in a line on stderr and its exit code; anything else is a bug and keeps its traceback.
-    """
-    arguments = sys.argv[1:] if argv is None else list(argv)
-    console = Console(sys.stderr if stderr is None else stderr, [os.environ.get("PLEXSPHERE_TOKEN", "").strip()])
-    try:
-        return run_and_report(arguments, stdout, console)
-    except KeyboardInterrupt:
-        return EXIT_INTERRUPTED
+        if error.exit_code == 141:
+            return 141      # whoever reads has had enough
+        if isinstance(error, UsageError):
+            for text in (error.usage or make_parser().format_usage()).splitlines():
+                console.line(text)
+        console.say("error", str(error))
+        if error.hint:
+            console.say("hint", error.hint)
+        return error.exit_code
     except MemoryError:
         console.say("error", "out of memory: a value of the body is too large for this host")
-        return EXIT_FAILURE
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    finally:
+        console.live("")
 
 
 if __name__ == "__main__":
+    gc.set_threshold(3000)          # most of what is made here needs no collector, and goes at once
     exit_code = main()
     if hasattr(gc, "freeze"):       # 3.7; the last collections would go through all that was loaded, for milliseconds
         gc.freeze()
