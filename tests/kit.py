@@ -1,19 +1,31 @@
-"""The verbs of the suite: run the real program as a process, and say what came of it.
+"""The verbs of the suite, in the order: running the program, wire objects, streams, waiting, folders.
 
     run_cli("list", "--project", PROJECT, plane=plane)      a Result: code, out (bytes), err (text)
-    answered(plane, body, "get", ...)                       the same, with the plane's next answer scripted
+    run_process(...)                                        the same in a process of its own, where that matters
+    answered(plane, body, "get", ...)                       run_cli, with the plane's next answer scripted
     execution(targets=[...]), target(...), inline(b"...")   wire objects (contract, section 4)
 
 Every run is checked for what no run may ever do: show a traceback, or the token.
 """
 
 import base64
+import contextlib
+import errno
+import hashlib
+import importlib.util
+import io
 import json
 import os
+import re
+import select
+import shutil
+import stat
 import subprocess
 import sys
+import time
 from collections import namedtuple
 
+import plexctl_exec_log as program
 from control_plane import CA_FILE, PROJECT, TOKEN, Reply
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -23,9 +35,12 @@ EXECUTION = "4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f"
 NODES = ["%08x-0000-4000-8000-00000000000%d" % (0xA1B2C300 + number, number) for number in range(10)]
 LIST = ("exec-log", "list", "--project", PROJECT)
 GET = ("exec-log", "get", "--project", PROJECT, "--id", EXECUTION)
+PATIENCE = 30       # seconds after which a test has failed
 
 Result = namedtuple("Result", "code out err")
 
+
+# ---- running the program
 
 def environment(plane=None, env=None):
     """A whole environment for the program: nothing of the developer's own but PATH and the locale."""
@@ -49,6 +64,14 @@ def start_cli(*argv, plane=None, env=None, python=(), **popen):
     return subprocess.Popen(command(*argv, python=python), env=environment(plane, env), **streams)
 
 
+def checked(result, echoes=False):
+    """The Result of a run that kept the promises of every run; echoes: the server's data may hold the token."""
+    assert "Traceback" not in result.err and "Warning:" not in result.err, result.err
+    assert TOKEN not in result.err, "the token is on stderr"
+    assert echoes or TOKEN.encode() not in (result.out or b""), "the token is on stdout"
+    return result
+
+
 def finish_cli(process, feed=None, echoes=False):
     """Wait for a started program. Its Result."""
     try:
@@ -56,17 +79,50 @@ def finish_cli(process, feed=None, echoes=False):
     finally:
         process.kill()
     result = Result(process.returncode, out, (err or b"").decode("utf-8"))
-    assert "Traceback" not in result.err and "Warning:" not in result.err, result.err
-    assert TOKEN not in result.err, "the token is on stderr"
-    assert echoes or TOKEN.encode() not in (out or b""), "the token is on stdout"
-    return result
+    return checked(result, echoes)
 
 
-def run_cli(*argv, feed=None, echoes=False, **options):
-    """Run the program to its end. Its Result; echoes: the server's data may hold the token."""
+def run_process(*argv, feed=None, echoes=False, **options):
+    """Run the program in a process of its own, to its end. Its Result."""
     if feed is not None:
         options["stdin"] = subprocess.PIPE
     return finish_cli(start_cli(*argv, **options), feed, echoes)
+
+
+@contextlib.contextmanager
+def surroundings(plane=None, env=None):
+    """Make this very process's environment that of a run."""
+    before, whole = dict(os.environ), environment(plane, env)
+    os.environ.clear()
+    os.environ.update(whole)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+class ByteScreen(io.BytesIO):
+    """A terminal to write bytes to."""
+
+    def isatty(self):
+        return True
+
+
+class TextScreen(io.StringIO):
+    """A terminal to write text to."""
+
+    def isatty(self):
+        return True
+
+
+def run_cli(*argv, plane=None, env=None, echoes=False, sleep=lambda seconds: None, stdout=None, terminals=()):
+    """Call the program's main with streams of our own, terminals if they are so named; no real sleep. Its Result."""
+    out = stdout or (ByteScreen if "stdout" in terminals else io.BytesIO)()
+    err = (TextScreen if "stderr" in terminals else io.StringIO)()
+    with surroundings(plane, env):
+        code = program.main([os.fsdecode(argument) for argument in argv], out, err, sleep)
+    return checked(Result(code, getattr(out, "getvalue", bytes)(), err.getvalue()), echoes)
 
 
 def answered(plane, answer, *argv, **options):
@@ -74,6 +130,13 @@ def answered(plane, answer, *argv, **options):
     plane.script(Reply(answer) if isinstance(answer, (dict, list)) else answer)
     return run_cli(*(argv or GET), plane=plane, **options)
 
+
+def shortened(value):
+    """The id of a parameter, for tables that hold very long ones."""
+    return ascii(value)[:40]
+
+
+# ---- wire objects
 
 def inline(data):
     """The OutputRef of an inline output."""
@@ -124,3 +187,230 @@ def sections(out):
         found.append((node, status, what, body))
         out = out[1:]
     return found, out
+
+
+#: Where a listing in each form has its ids, and, jsonl on stderr, the cursor of the next page or the one that broke.
+IDS = {"text": r"^(?!ID |next_cursor: )(\S+) ", "json": r'^ {6}"id": "(.*)"', "yaml": r'^(?:  - | {4})id: "(.*)"',
+       "jsonl": r'^\{.*?"id":"([^"]*)"'}
+CURSORS = {"text": r"^next_cursor: (.*)$", "json": r'^  "next_cursor": "(.*)"\n\}$', "yaml": r'^next_cursor: "(.*)"$',
+           "jsonl": r"^next_cursor: (.*)$"}
+FORMS = ["text", "json", "yaml", "jsonl"]
+
+
+def listed(result, form):
+    """The ids of the rows or items of a listing, and its cursors: a list of one, or of none."""
+    out = result.out.decode("utf-8")
+    where = result.err if form == "jsonl" else out
+    return re.findall(IDS[form], out, re.MULTILINE), re.findall(CURSORS[form], where, re.MULTILINE)
+
+
+# ---- streams
+
+def load_module(path=MODULE):
+    """The program as a module, loaded by its path; sys.modules does not know it."""
+    spec = importlib.util.spec_from_file_location("plexctl_exec_log", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def read_some(descriptor):
+    """What a pipe or terminal has to give next; empty at its end, which a terminal tells by EIO."""
+    assert select.select([descriptor], [], [], PATIENCE)[0], "nothing came"
+    try:
+        return os.read(descriptor, 65536)
+    except OSError as error:
+        if error.errno != errno.EIO:
+            raise
+        return b""
+
+
+def read_until(descriptor, wanted):
+    """What comes until the wanted bytes are among it."""
+    got = b""
+    while wanted not in got:
+        piece = read_some(descriptor)
+        assert piece, "the end came first: %r" % got
+        got += piece
+    return got
+
+
+def opened_terminal():
+    """The two ends of a pseudo-terminal that changes no byte."""
+    import pty
+    import tty
+    far, near = pty.openpty()
+    tty.setraw(near)
+    return far, near
+
+
+def drained(descriptors):
+    """All that comes out of each of the descriptors, which are closed in the end."""
+    got = dict.fromkeys(descriptors, b"")
+    left = list(descriptors)
+    while left:
+        ready = select.select(left, [], [], PATIENCE)[0]
+        assert ready, "the program hangs"
+        for descriptor in ready:
+            piece = read_some(descriptor)
+            got[descriptor] += piece
+            if not piece:
+                left.remove(descriptor)
+                os.close(descriptor)
+    return [got[descriptor] for descriptor in descriptors]
+
+
+def on_terminal(*argv, streams=("stdout", "stderr"), **options):
+    """Run the program with these streams on terminals of their own, the other on a pipe. Its Result."""
+    ends = [opened_terminal() if name in streams else os.pipe() for name in ("stdout", "stderr")]
+    process = start_cli(*argv, stdout=ends[0][1], stderr=ends[1][1], **options)
+    try:
+        for _, near in ends:
+            os.close(near)
+        out, err = drained([far for far, _ in ends])
+        result = Result(process.wait(PATIENCE), out, err.decode("utf-8"))
+    finally:
+        process.kill()
+        process.wait()
+    return checked(result)
+
+
+def run_shell(redirection, *argv, plane=None, env=None, python=()):
+    """Run the program under a shell's redirection, as `>&-`. Its Result."""
+    line = ["sh", "-c", 'exec "$@" ' + redirection, "sh"] + command(*argv, python=python)
+    done = subprocess.run(line, env=environment(plane, env), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, timeout=PATIENCE)
+    return Result(done.returncode, done.stdout, done.stderr.decode("utf-8"))
+
+
+def is_full(descriptor):
+    """Whether the pipe that this is the writing end of takes nothing more now."""
+    return not select.select([], [descriptor], [], 0)[1]
+
+
+def until(condition):
+    """Wait for something that must come true."""
+    end = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < end, "it never came true"
+        time.sleep(0.005)
+
+
+def full_pipe():
+    """A blocking pipe that takes nothing more, and what is in it."""
+    reading, writing = os.pipe()
+    filling = 0
+    os.set_blocking(writing, False)
+    try:
+        while True:
+            filling += os.write(writing, b"." * 4096)
+    except BlockingIOError:
+        os.set_blocking(writing, True)
+    return reading, writing, b"." * filling
+
+
+class Halting:
+    """An answer that stops midway until the wanted bytes are on standard output, its own `out`, and `then` was called.
+    `seen`: what was there; if the wanted bytes never come it is empty, and `then` is not called."""
+
+    def __init__(self, first, rest, wanted=b"", then=lambda: None):
+        self.first, self.rest, self.wanted, self.then = first, rest, wanted, then
+        self.out, self.seen = io.BytesIO(), b""
+
+    def __call__(self, sock):
+        sock.sendall(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n" + self.first)
+        end = time.monotonic() + 5
+        while not self.seen and time.monotonic() < end:
+            time.sleep(0.002)
+            now = self.out.getvalue()
+            self.seen = now if self.wanted in now else b""
+        if self.seen:
+            self.then()
+        sock.sendall(self.rest)
+
+
+# ---- waiting
+
+class Clock:
+    """Seconds that pass only by sleeping, or with running=True also by themselves. `sleeps` tells each sleep."""
+
+    def __init__(self, running=False, during=None):
+        self.running, self.during = running, during or {}
+        self.sleeps, self.slept = [], 0.0
+
+    def now(self):
+        return self.slept + (time.monotonic() if self.running else 0.0)
+
+    def sleep(self, seconds):
+        """during: what happens in the sleep of this number, counted from 1."""
+        self.sleeps.append(seconds)
+        self.slept += seconds
+        self.during.get(len(self.sleeps), int)()
+
+
+def transport_to(plane, clock, timeout=30.0):
+    return program.Transport(program.Server.parse(plane.url), TOKEN, timeout=timeout, clock=clock.now,
+                             sleep=clock.sleep)
+
+
+def waited(plane, clock, seconds=None, timeout=30.0):
+    """Wait for the execution. Its final status, or the ExecLogError that ended the wait."""
+    transport = transport_to(plane, clock, timeout)
+    try:
+        return program.wait_for_execution(transport, PROJECT, EXECUTION, seconds)
+    except program.ExecLogError as error:
+        return error
+    finally:
+        transport.close()
+
+
+def status_lines(err):
+    """What the `status:` lines of standard error say."""
+    return [line[len("status: "):] for line in err.splitlines() if line.startswith("status: ")]
+
+
+# ---- folders
+
+ESCAPES = {"\\\\": "\\", "\\n": "\n", "\\r": "\r"}
+
+
+def saved(plane, folder, *flags, **options):
+    """Run `get --output-dir`. Its Result."""
+    return run_cli(*GET + ("--output-dir", str(folder)) + flags, plane=plane, **options)
+
+
+def contents(folder):
+    """Everything in it: the bytes by name."""
+    return {name: read(os.path.join(str(folder), name)) for name in os.listdir(str(folder))}
+
+
+def read(path):
+    with open(path, "rb") as file:
+        return file.read()
+
+
+def mode(path):
+    return stat.S_IMODE(os.lstat(str(path)).st_mode)
+
+
+def checksums(data):
+    """The (digest, name) pairs of a checksum file, read as `sha256sum -c` of GNU coreutils reads them."""
+    pairs = []
+    for line in data.decode("utf-8").split("\n")[:-1]:
+        marked, digest, name = re.match(r"(\\?)([0-9a-f]{64})  (.+)\Z", line, re.DOTALL).groups()
+        if marked:
+            name = re.sub(r"\\[\\nr]", lambda match: ESCAPES[match.group()], name)
+        pairs.append((digest, name))
+    return pairs
+
+
+def holds(folder, sums):
+    """Whether every line of the folder's file `sums` (or a path) holds there, by the real sha256sum if there is one."""
+    if shutil.which("sha256sum"):
+        return not subprocess.call(["sha256sum", "-c", "--strict", "--quiet", str(sums)], cwd=str(folder))
+    return holds_by_hand(folder, sums)
+
+
+def holds_by_hand(folder, sums):
+    return all(digest == hashlib.sha256(read(os.path.join(str(folder), name))).hexdigest()
+               for digest, name in checksums(read(os.path.join(str(folder), str(sums)))))

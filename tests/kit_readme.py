@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The README's commands: run, in order, in one shell beside the sample control plane, and their outputs.
 
-    python3 tests/kit_readme.py         writes the present outputs into README.md; tests/test_readme.py compares them
+    PYTHONPATH=. python3 tests/kit_readme.py   writes the present outputs into README.md; tests/test_readme.py compares them
 """
 
 import os
@@ -24,38 +24,29 @@ def read():
         return file.read()
 
 
-def commands(block):
-    """The commands of a console block."""
-    return [line[2:] for line in block.splitlines() if line.startswith("$ ")]
-
-
-def make_clone(folder):
-    """What the commands need of a clone, and a `python3` that is this very Python."""
-    shutil.copy(MODULE, folder)
-    shutil.copytree(HERE, os.path.join(folder, "tests"), ignore=shutil.ignore_patterns("__pycache__"))
-    os.mkdir(os.path.join(folder, "bin"))
-    wrapper = os.path.join(folder, "bin", "python3")
-    with open(wrapper, "w") as file:
-        file.write('#!/bin/sh\nexec %s "$@"\n' % sys.executable)
-    os.chmod(wrapper, 0o755)
-
-
 def outputs(lines):
     """What each command line prints on both streams, all in one bash beside the sample control plane."""
     script = "".join("echo '%s'\n{ %s\n} 2>&1\n" % (MARK, line) for line in lines)
     with tempfile.TemporaryDirectory() as folder:
-        make_clone(folder)
-        env = environment(env={"PATH": os.path.join(folder, "bin") + os.pathsep + os.environ["PATH"], "HOME": folder})
+        shutil.copy(MODULE, folder)
+        shutil.copytree(HERE, os.path.join(folder, "tests"), ignore=shutil.ignore_patterns("__pycache__"))
+        wrapper = os.path.join(folder, "bin", "python3")        # this very Python
+        os.mkdir(os.path.dirname(wrapper))
+        with open(wrapper, "w") as file:
+            file.write('#!/bin/sh\nexec %s "$@"\n' % sys.executable)
+        os.chmod(wrapper, 0o755)
+        env = environment(env={"PATH": os.path.dirname(wrapper) + os.pathsep + os.environ["PATH"], "HOME": folder})
         plane = ["python3", "tests/control_plane.py", "--objects", "store", "--", "bash"]
         done = subprocess.run(plane, input=script.encode("utf-8"), stdout=subprocess.PIPE, cwd=folder, env=env, timeout=120)
     return done.stdout.decode("utf-8").split(MARK + "\n")[1:]
 
 
 def up_to_date(text):
-    """The README with the outputs that its commands have now."""
-    blocks = BLOCK.findall(text)
-    printed = iter(outputs([line for block in blocks for line in commands(block)]))
-    return BLOCK.sub(lambda match: "".join("$ %s\n%s" % (line, next(printed)) for line in commands(match.group())), text)
+    """The README with the outputs that its commands, the lines after `$ `, have now."""
+    blocks = [re.findall(r"^\$ (.+)$", block, re.MULTILINE) for block in BLOCK.findall(text)]
+    printed = outputs([line for lines in blocks for line in lines])
+    shown = iter(["".join("$ %s\n%s" % (line, printed.pop(0)) for line in lines) for lines in blocks])
+    return BLOCK.sub(lambda match: next(shown), text)
 
 
 if __name__ == "__main__":

@@ -5,13 +5,15 @@ import os
 
 import pytest
 
-from control_plane import ARCHIVED_OBJECTS, EXECUTIONS, PROJECT, SHOWCASE, SHOWCASE_NODES, Reply, write_objects
-from kit import EXECUTION, GET, LIST, NODES, answered, archive, execution, inline, run_cli, sections, target
-from kit_folder import checksums, contents, holds, holds_by_hand, mode, saved, under_umask
+import plexctl_exec_log as program
+from control_plane import ARCHIVED_OBJECTS, PROJECT, SHOWCASE, SHOWCASE_NODES, Reply, write_objects
+from kit import GET, LIST, NODES, archive, checksums, contents, encoded, execution, holds, holds_by_hand, inline, mode, \
+    run_cli, saved, sections, target
 
 BINARY = bytes(range(256)) + b"\r\n\n\x00"
 DIGEST = hashlib.sha256(b"archived\n").hexdigest()
 ALWAYS = {"SHA256SUMS", "ARCHIVED.sha256", "nodes.succeeded", "nodes.failed"}
+posix_only = pytest.mark.skipif(os.name == "nt", reason="modes, links and pipes are POSIX's")
 
 
 @pytest.fixture
@@ -19,150 +21,103 @@ def folder(tmp_path):
     return tmp_path / "out"
 
 
-def saved_targets(plane, folder, *targets, **options):
-    plane.script(Reply(execution(targets)))
-    return saved(plane, folder, **options)
-
-
-# ---- what is in it
-
-def test_files_hold_exactly_the_bytes_and_nothing_else_is_there(plane, folder):
-    result = saved_targets(plane, folder, target(inline(BINARY)))
-    assert result.code == 0 and result.err == ""
-    assert contents(folder) == {
-        NODES[0] + ".out": BINARY, "ARCHIVED.sha256": b"", "nodes.failed": b"",
-        "nodes.succeeded": NODES[0].encode() + b"\n",
-        "SHA256SUMS": ("%s  %s.out\n" % (hashlib.sha256(BINARY).hexdigest(), NODES[0])).encode()}
-
-
-def test_bytes_are_exact_whatever_they_are(plane, folder):
-    outputs = [b"", b"no newline", b"\xef\xbb\xbfa\r\n", b"\x1b[31m", b"\n", b"x" * 16384, b"==> x <==\n"]
-    saved_targets(plane, folder, *[target(inline(data), node) for data, node in zip(outputs, NODES)])
-    assert [contents(folder)[node + ".out"] for node in NODES[:len(outputs)]] == outputs
-
-
-def test_inline_output_without_bytes_is_an_empty_file(plane, folder):
-    saved_targets(plane, folder, target({"kind": "inline"}))
-    assert contents(folder)[NODES[0] + ".out"] == b""
-
-
-def test_sha256sum_confirms_every_inline_output(plane, folder):
-    outputs = [inline(BINARY * number) for number in range(10)]
-    saved_targets(plane, folder, *[target(output, node) for output, node in zip(outputs, NODES)])
-    assert len(checksums(contents(folder)["SHA256SUMS"])) == 10
-    assert holds(folder, "SHA256SUMS") and holds_by_hand(folder, "SHA256SUMS")
-
-
-def test_sha256sum_finds_a_changed_output(plane, folder):
-    saved_targets(plane, folder, target(inline(b"a")))
-    (folder / (NODES[0] + ".out")).write_bytes(b"b")
-    assert not holds(folder, "SHA256SUMS") and not holds_by_hand(folder, "SHA256SUMS")
-
-
-def test_execution_without_targets_leaves_empty_lists(plane, folder):
-    assert saved_targets(plane, folder).code == 0
-    assert contents(folder) == dict.fromkeys(ALWAYS, b"")
-
-
-def test_target_without_output_has_no_file(plane, folder):
-    assert saved_targets(plane, folder, target()).code == 0
-    assert set(contents(folder)) == ALWAYS and contents(folder)["nodes.succeeded"] == NODES[0].encode() + b"\n"
-
-
-def test_nodes_are_listed_by_how_they_ended(plane, folder):
-    statuses = ("succeeded", "failed", "cancelled", "timeout", "pending", "ack", "started", "Succeeded", "", None)
-    saved_targets(plane, folder, *[target(None, node, status) for node, status in zip(NODES, statuses)])
-    lists = {name: data.decode() for name, data in contents(folder).items() if name.startswith("nodes.")}
-    assert lists == {"nodes.succeeded": NODES[0] + "\n", "nodes.failed": "".join(node + "\n" for node in NODES[1:4]),
-                     "nodes.unfinished": "".join(node + "\n" for node in NODES[4:])}
-
-
-def test_stdout_gets_the_recap(plane, folder):
-    wire = execution([target(inline(b"out\n")), target(archive(), NODES[1], "failed")], action="two words")
-    plane.script(Reply(wire), Reply(wire))
-    recap = sections(run_cli(*GET, plane=plane).out)[1]
-    assert saved(plane, folder).out == recap and recap.count(b"\n") == 2 and b"1/2" in recap
-
-
-def test_node_keeps_that_target_alone(plane, folder):
-    plane.script(Reply(execution([target(inline(b"%d" % number), NODES[number]) for number in range(3)])))
-    result = saved(plane, folder, "--node", NODES[1].upper())
-    assert result.code == 0 and b" 3/3 " in result.out
-    assert set(contents(folder)) == ALWAYS | {NODES[1] + ".out"}
-    assert contents(folder)["nodes.succeeded"] == NODES[1].encode() + b"\n"
-
-
-def test_node_that_is_no_target_is_1(plane, folder):
-    plane.script(Reply(execution([target(inline(b"x"))])))
-    result = saved(plane, folder, "--node", NODES[1])
-    assert result.code == 1 and NODES[1] in result.err and NODES[0] + ".out" not in contents(folder)
-
-
-def test_exit_status_judges_what_was_saved(plane, folder):
-    plane.script(Reply(execution([target(inline(b"x"))], status="failed")))
-    assert saved(plane, folder, "--exit-status").code == 5 and contents(folder)[NODES[0] + ".out"] == b"x"
-
-
-# ---- archived outputs
-
-def test_archived_output_with_a_digest_is_a_line(plane, folder):
-    result = saved_targets(plane, folder, target(archive("b", "k/1.log", sha256=DIGEST)))
-    assert result.code == 0 and result.err == "" and set(contents(folder)) == ALWAYS
-    assert contents(folder)["ARCHIVED.sha256"] == ("%s  b/k/1.log\n" % DIGEST).encode()
-
-
-def test_archived_output_without_a_digest_is_no_line(plane, folder):
-    result = saved_targets(plane, folder, target(archive("b", "1", sha256=DIGEST)), target(archive("b", "2"), NODES[1]))
-    assert result.code == 0 and checksums(contents(folder)["ARCHIVED.sha256"]) == [(DIGEST, "b/1")]
-
-
-def test_digest_that_is_none_is_named_and_no_line(plane, folder):
-    digests = ["abc", DIGEST + "0", DIGEST[:-1] + "g", DIGEST + "\n", DIGEST[:-1] + " "]
-    wire = [target(archive(sha256=sha256), node) for sha256, node in zip(digests, NODES)]
-    result = saved_targets(plane, folder, *wire)
-    assert contents(folder)["ARCHIVED.sha256"] == b""
-    for sha256, node in zip(digests, NODES):
-        assert any(node in line and sha256.strip() in line for line in result.err.splitlines())
-    assert result.err.count("warning: ") == len(digests)
-
-
-WITH_ARCHIVED = [wire["id"] for wire in EXECUTIONS if any("bucket" in target.get("output_ref", ())
-                                                          for target in wire["targets"])]
-
-
-@pytest.mark.parametrize("identity", WITH_ARCHIVED[:3])
-def test_archived_sha256_confirms_what_the_object_store_holds(plane, folder, tmp_path, identity):
-    run_cli("get", "--project", PROJECT, "--id", identity, "--output-dir", str(folder), plane=plane)
-    write_objects(str(tmp_path / "objects"))
-    names = [name for _, name in checksums(contents(folder)["ARCHIVED.sha256"])]
-    assert names and set(names) <= set(ARCHIVED_OBJECTS)
-    assert holds(tmp_path / "objects", folder / "ARCHIVED.sha256")
-    assert holds_by_hand(tmp_path / "objects", folder / "ARCHIVED.sha256")
-
-
-def test_showcase_is_saved_whole(plane, folder):
-    result = run_cli("get", "--project", PROJECT, "--id", SHOWCASE, "--output-dir", str(folder), plane=plane)
-    assert result.code == 0 and holds(folder, "SHA256SUMS")
-    assert {name for name in contents(folder) if name.endswith(".out")} == {
-        SHOWCASE_NODES[case] + ".out" for case in ("text", "binary", "empty")}
-    assert contents(folder)[SHOWCASE_NODES["binary"] + ".out"] == bytes(range(256))
-
-
-ODD_NAMES = ["a b", " a ", "*a", "a\\b", "a\\nb", "\\", "a\nb", "\n", "\n\n  x\\\n", "a\tb", "\u00e9\u20ac\U0001f600",
-             "a..b", "..a/b..", "...", "-", "--help", "#", "a\x1bb", "a\u2028b", "a\x85b", "a\x0bb"]
+def saved_targets(plane, folder, *targets, flags=(), **members):
+    plane.script(Reply(execution(targets, **members)))
+    return saved(plane, folder, *flags)
 
 
 def node_number(number):
     return "%s%02x" % (NODES[0][:-2], number)
 
 
-def archived_targets(*keys):
-    return [target(archive("b", key, sha256=DIGEST), node_number(number)) for number, key in enumerate(keys)]
+def numbered(outputs):
+    """A target for each of the outputs."""
+    return [target(output, node_number(number)) for number, output in enumerate(outputs)]
+
+
+def lines_of(folder, name):
+    return contents(folder)[name].decode().splitlines()
+
+
+# ---- what is in it
+
+def test_files_hold_exactly_the_bytes_and_nothing_else_is_there(plane, folder):
+    outputs = [BINARY, b"", b"no newline", b"\xef\xbb\xbfa\r\n", b"\x1b[31m", b"\n", b"x" * 16384, b"==> x <==\n"]
+    result = saved_targets(plane, folder, *numbered(map(inline, outputs)))
+    names = [node_number(number) for number in range(len(outputs))]
+    sums = ["%s  %s.out\n" % (hashlib.sha256(data).hexdigest(), name) for data, name in zip(outputs, names)]
+    assert (result.code, result.err) == (0, "")
+    assert contents(folder) == dict(
+        {name + ".out": data for data, name in zip(outputs, names)}, **{
+            "SHA256SUMS": "".join(sums).encode(), "ARCHIVED.sha256": b"", "nodes.failed": b"",
+            "nodes.succeeded": "".join(name + "\n" for name in names).encode()})
+    assert holds(folder, "SHA256SUMS") and holds_by_hand(folder, "SHA256SUMS")
+
+
+@pytest.mark.parametrize("targets, files", [
+    ([], set()), ([target()], set()), ([target({"kind": "inline"})], {NODES[0] + ".out"})], ids=["no target", "no output", "empty"])
+def test_target_without_output_has_no_file_and_the_lists_are_always_there(plane, folder, targets, files):
+    assert saved_targets(plane, folder, *targets).code == 0
+    assert set(contents(folder)) == ALWAYS | files and b"".join(contents(folder)[name] for name in files) == b""
+    assert lines_of(folder, "nodes.succeeded") == [NODES[0]] * len(targets)
+
+
+def test_nodes_are_listed_by_how_they_ended(plane, folder):
+    statuses = ("succeeded", "failed", "cancelled", "timeout", "pending", "ack", "started", "Succeeded", "", None)
+    saved_targets(plane, folder, *[target(None, node, status) for node, status in zip(NODES, statuses)])
+    lists = {name: lines_of(folder, name) for name in contents(folder) if name.startswith("nodes.")}
+    assert lists == {"nodes.succeeded": NODES[:1], "nodes.failed": NODES[1:4], "nodes.unfinished": NODES[4:]}
+
+
+def test_stdout_gets_the_recap(plane, folder):
+    plane.script(*[Reply(execution([target(inline(b"out\n")), target(archive(), NODES[1], "failed")], action="two words"))] * 2)
+    recap = sections(run_cli(*GET, plane=plane).out)[1]
+    assert saved(plane, folder).out == recap and recap.count(b"\n") == 2 and b"1/2" in recap
+
+
+@pytest.mark.parametrize("flags, code, kept", [
+    (["--node", NODES[1].upper()], 0, [1]), (["--node", NODES[3]], 1, []), (["--failed"], 0, [1, 2]), (["--exit-status"], 5, [0, 1, 2])])
+def test_flags_of_get_hold_and_the_recap_counts_all(plane, folder, flags, code, kept):
+    targets = [target(inline(b"%d" % number), NODES[number], status)
+               for number, status in enumerate(("succeeded", "failed", "timeout"))]
+    result = saved_targets(plane, folder, *targets, flags=flags, status="failed")
+    assert result.code == code and b" 1/3 " in result.out and (NODES[3] in result.err) == (NODES[3] in flags)
+    assert set(contents(folder)) == ALWAYS | {NODES[number] + ".out" for number in kept}
+    assert lines_of(folder, "nodes.succeeded") + lines_of(folder, "nodes.failed") == [NODES[number] for number in kept]
+
+
+# ---- archived outputs
+
+def test_archived_output_with_a_digest_is_a_line_and_any_other_is_named(plane, folder):
+    good = {"k/1.log": DIGEST, "2": DIGEST.upper()}
+    bad = [None, "", "abc", DIGEST + "0", DIGEST[:-1], DIGEST[:-1] + "g", DIGEST + "\n", DIGEST[:-1] + " "]
+    outputs = [archive("b", key, sha256=sha256) for key, sha256 in sorted(good.items())]
+    result = saved_targets(plane, folder, *numbered(outputs + [archive(sha256=sha256) for sha256 in bad] + [archive()]))
+    assert result.code == 0 and set(contents(folder)) == ALWAYS
+    assert contents(folder)["ARCHIVED.sha256"].decode() == "%s  b/2\n%s  b/k/1.log\n" % (DIGEST, DIGEST)
+    for number, (line, sha256) in enumerate(zip(result.err.splitlines(), bad + [None])):
+        assert line.startswith("warning: ") and node_number(2 + number) in line and (sha256 or "").strip() in line
+    assert result.err.count("\n") == len(bad) + 1
+
+
+def test_showcase_is_saved_whole_and_sha256sum_confirms_what_the_object_store_holds(plane, folder, tmp_path):
+    result = run_cli("get", "--project", PROJECT, "--id", SHOWCASE, "--output-dir", str(folder), plane=plane)
+    assert {name for name in contents(folder) if name.endswith(".out")} == {
+        SHOWCASE_NODES[case] + ".out" for case in ("text", "binary", "empty")} and result.code == 0
+    assert contents(folder)[SHOWCASE_NODES["binary"] + ".out"] == bytes(range(256))
+    write_objects(str(tmp_path / "objects"))
+    assert {name for _, name in checksums(contents(folder)["ARCHIVED.sha256"])} <= set(ARCHIVED_OBJECTS)
+    assert holds(tmp_path / "objects", folder / "ARCHIVED.sha256")
+    assert holds_by_hand(tmp_path / "objects", folder / "ARCHIVED.sha256")
+
+
+ODD_NAMES = ["a b", " a ", "*a", "a\\b", "a\\nb", "\\", "a\nb", "\n", "\n\n  x\\\n", "a\tb", "\u00e9\u20ac\U0001f600",
+             "a..b", "..a/b..", "...", "-", "--help", "#", "a\x1bb", "a\u2028b", "a\x85b", "a\x0bb", "\ud7ff\ue000"]
 
 
 def test_odd_names_are_written_as_sha256sum_reads_them(plane, folder, tmp_path):
-    result = saved_targets(plane, folder, *archived_targets(*ODD_NAMES))
-    assert result.code == 0 and result.err == ""
+    result = saved_targets(plane, folder, *numbered(archive("b", key, sha256=DIGEST) for key in ODD_NAMES))
+    assert (result.code, result.err) == (0, "")
     assert checksums(contents(folder)["ARCHIVED.sha256"]) == [(DIGEST, "b/" + key) for key in ODD_NAMES]
     for key in ODD_NAMES:
         path = tmp_path / "objects" / "b" / key
@@ -171,34 +126,25 @@ def test_odd_names_are_written_as_sha256sum_reads_them(plane, folder, tmp_path):
     assert holds(tmp_path / "objects", folder / "ARCHIVED.sha256")
 
 
-def test_carriage_return_in_a_name_is_escaped(plane, folder):       # as coreutils 9.0 and newer have it
-    saved_targets(plane, folder, *archived_targets("a\rb", "a\r", "\r\n"))
-    assert contents(folder)["ARCHIVED.sha256"].decode().split("\n") == [
-        "\\%s  b/%s" % (DIGEST, name) for name in ("a\\rb", "a\\r", "\\r\\n")] + [""]
+@pytest.mark.parametrize("key, line", [     # as coreutils 9.0 and newer have it
+    ("a\rb", "\\%s  b/a\\rb\n"), ("\r\n", "\\%s  b/\\r\\n\n"), ("a\\b", "\\%s  b/a\\\\b\n"), ("\t \u00e9", "%s  b/\t \u00e9\n")])
+def test_name_is_escaped_and_marked_only_where_it_must_be(plane, folder, key, line):
+    saved_targets(plane, folder, target(archive("b", key, sha256=DIGEST)))
+    assert contents(folder)["ARCHIVED.sha256"].decode("utf-8") == line % DIGEST
 
 
-def test_name_that_needs_no_escape_is_not_marked(plane, folder):
-    saved_targets(plane, folder, target(archive("b", "\t \u00e9", sha256=DIGEST)))
-    assert contents(folder)["ARCHIVED.sha256"].startswith(DIGEST.encode())
+LEADING_OUT = [("/etc", "passwd"), ("/", "x"), ("..", "x"), ("b", "../x"), ("b", "a/../../x"), ("b", ".."), ("b", "a/.."), ("../b", "x"), ("b/..", "x")]
+NAMELESS = [("b", "a\x00b"), ("b", "a\ud800b"), ("b", "a\udfffb")]
 
 
-LEADING_OUT = [("/etc", "passwd"), ("/", "x"), ("..", "x"), ("b", "../x"), ("b", "a/../../x"), ("b", ".."),
-               ("b", "a/.."), ("../b", "x"), ("b/..", "x")]
-
-
-def test_names_that_lead_out_are_left_out_and_named(plane, folder):
-    wire = [target(archive(bucket, key, sha256=DIGEST), node_number(number))
-            for number, (bucket, key) in enumerate(LEADING_OUT)]
-    result = saved_targets(plane, folder, target(archive("b", "kept", sha256=DIGEST), NODES[1]), *wire)
-    assert checksums(contents(folder)["ARCHIVED.sha256"]) == [(DIGEST, "b/kept")]
-    assert contents(folder)["nodes.succeeded"].count(b"\n") == len(wire) + 1
-    for number, names in enumerate(LEADING_OUT):
-        assert any("%s/%s" % names in line and node_number(number) in line for line in result.err.splitlines())
-
-
-def test_names_that_no_file_can_have_are_named(plane, folder):
-    result = saved_targets(plane, folder, *archived_targets("a\x00b", "a\ud800b"))
-    assert contents(folder)["ARCHIVED.sha256"] == b"" and node_number(0) in result.err and node_number(1) in result.err
+@pytest.mark.parametrize("digest", [DIGEST, ""], ids=["digest", "none"])
+def test_names_that_lead_out_or_that_no_file_can_have_are_left_out_and_named(plane, folder, digest):
+    outputs = [archive(*names, sha256=digest) for names in LEADING_OUT + NAMELESS]
+    result = saved_targets(plane, folder, *numbered(outputs + [archive("b", "kept", sha256=DIGEST)]))
+    assert checksums(contents(folder)["ARCHIVED.sha256"]) == [(DIGEST, "b/kept")] and b" 13/13 " in result.out
+    lines = [line for line in result.err.splitlines() if line.startswith("warning: ")]
+    for number, names in enumerate(LEADING_OUT + NAMELESS):
+        assert node_number(number) in lines[number] and program.visible("%s/%s" % names) in lines[number]
 
 
 # ---- targets that cannot be saved
@@ -210,198 +156,113 @@ def test_unreadable_output_is_named_and_costs_no_other_target(plane, folder):
     assert set(contents(folder)) == ALWAYS | {NODES[1] + ".out"} and b" 3/3 " in result.out
 
 
+ONE = NODES[1]
 BAD_IDS = [     # and how they are shown
-    ("", "-"), (None, "-"), ("node-7", "node-7"), ("../../escaped", "../../escaped"), ("/tmp/escaped", "/tmp/escaped"),
-    ("a/b", "a/b"), ("nodes.failed", "nodes.failed"), (NODES[1] + "\n", NODES[1] + "\\x0a"),
-    (" " + NODES[1], "\\x20" + NODES[1]), ("{%s}" % NODES[1], "{%s}" % NODES[1]),
-    ("urn:uuid:" + NODES[1], "urn:uuid:" + NODES[1]), (NODES[1].replace("-", ""), NODES[1].replace("-", "")),
-    (NODES[1] + "/../x", NODES[1] + "/../x"), (NODES[1] + "\x00", NODES[1] + "\\x00"),
-    (NODES[1][:-1] + "\u0661", NODES[1][:-1] + "\u0661"), ("x\ny.out", "x\\x0ay.out"), ("\x1b[2J", "\\x1b[2J"),
-    (".", "."), ("..", ".."), ("-rf", "-rf")]
+    ("", "-"), (None, "-"), ("node-7", "node-7"), ("../../escaped", "../../escaped"), ("/tmp/escaped", "/tmp/escaped"), ("a/b", "a/b"), (".", "."),
+    ("..", ".."), ("-rf", "-rf"), ("nodes.failed", "nodes.failed"), ("x\ny.out", "x\\x0ay.out"), ("\x1b[2J", "\\x1b[2J"), (ONE + "\n", ONE + "\\x0a"),
+    (" " + ONE, "\\x20" + ONE), ("{%s}" % ONE, "{%s}" % ONE), ("urn:uuid:" + ONE, "urn:uuid:" + ONE), (ONE.replace("-", ""), ONE.replace("-", "")),
+    (ONE + "/../x", ONE + "/../x"), (ONE + "\0", ONE + "\\x00"), (ONE[:-1] + "\u0661", ONE[:-1] + "\u0661"), (ONE[:-1] + "g", ONE[:-1] + "g")]
 
 
-def test_node_ids_that_are_no_uuid_are_named_and_never_a_path(plane, folder):
-    result = saved_targets(plane, folder, *[target(inline(b"bad"), node) for node, _ in BAD_IDS] + [
-        target(inline(b"good"), NODES[0])])
-    assert result.code == 1
-    for line, (_, shown) in zip(result.err.splitlines() + [""] * len(BAD_IDS), BAD_IDS):
+@pytest.mark.parametrize("output", [inline(b"bad"), archive(sha256=DIGEST), None], ids=["inline", "archived", "none"])
+def test_node_ids_that_are_no_uuid_are_named_and_never_a_path(plane, folder, output):
+    result = saved_targets(plane, folder, *[target(output, node) for node, _ in BAD_IDS] + [target(inline(b"good"))])
+    assert result.code == 1 and result.err.count("\n") == len(BAD_IDS)
+    for line, (_, shown) in zip(result.err.splitlines(), BAD_IDS):
         assert "target %s " % shown in line
     assert set(contents(folder)) == ALWAYS | {NODES[0] + ".out"} and os.listdir(str(folder.parent)) == ["out"]
-    assert contents(folder)["nodes.succeeded"] == NODES[0].encode() + b"\n"
+    assert lines_of(folder, "nodes.succeeded") == [NODES[0]] and contents(folder)["ARCHIVED.sha256"] == b""
 
 
-def test_archived_output_of_a_node_that_is_no_uuid_is_named_too(plane, folder):
-    assert saved_targets(plane, folder, target(archive(sha256=DIGEST), "node-7")).code == 1
-
-
-def test_node_that_comes_twice_is_named_and_written_once(plane, folder):
-    result = saved_targets(plane, folder, target(inline(b"first")), target(inline(b"second")))
-    assert result.code == 1 and NODES[0] in result.err and b" 2/2 " in result.out
+@pytest.mark.parametrize("first, second", [(NODES[0], NODES[0]), (NODES[0], NODES[0].upper()), (NODES[0].upper(), NODES[0])])
+def test_node_that_comes_twice_is_named_and_written_once_in_lower_case(plane, folder, first, second):
+    result = saved_targets(plane, folder, target(inline(b"first"), first), target(inline(b"second"), second))
+    assert result.code == 1 and second in result.err and b" 2/2 " in result.out
     assert contents(folder)[NODES[0] + ".out"] == b"first" and len(checksums(contents(folder)["SHA256SUMS"])) == 1
-    assert contents(folder)["nodes.succeeded"] == NODES[0].encode() + b"\n" and holds(folder, "SHA256SUMS")
+    assert lines_of(folder, "nodes.succeeded") == [NODES[0]] and holds(folder, "SHA256SUMS")
 
 
-def test_node_that_comes_twice_in_two_spellings_is_named(plane, folder):
-    result = saved_targets(plane, folder, target(inline(b"1"), NODES[0]), target(inline(b"2"), NODES[0].upper()))
-    assert result.code == 1 and NODES[0] in result.err.lower()
-
-
-def test_wrong_type_is_malformed(plane, folder):
-    assert saved_targets(plane, folder, target(inline(b"x"), node=7)).code == 1
-
-
-def test_cut_body_is_1_without_a_recap(plane, folder):
-    plane.script(Reply(execution([target(inline(b"whole")), target(inline(b"x" * 999), NODES[1])]), cut=1500))
+@pytest.mark.parametrize("answer, code", [
+    (Reply(execution([target(inline(b"whole")), target(inline(b"x" * 999), NODES[1])]), cut=1500), 1),
+    (Reply(execution([target(inline(b"whole")), target(node=7)])), 1), (Reply({"code": "rebac_denied"}, 403), 77)],
+    ids=["cut", "wrong type", "403"])
+def test_failure_is_as_ever_without_a_recap(plane, folder, answer, code):
+    plane.script(answer)
     result = saved(plane, folder)
-    assert (result.code, result.out) == (1, b"")
-    assert contents(folder).get(NODES[0] + ".out", b"whole") == b"whole"
+    assert (result.code, result.out) == (code, b"") and contents(folder).get(NODES[0] + ".out", b"whole") == b"whole"
 
 
 # ---- the folder
 
-@pytest.mark.skipif(os.name == "nt", reason="there are no modes here")
+@posix_only
 @pytest.mark.parametrize("mask", [0o000, 0o022, 0o027, 0o077], ids=oct)
-def test_modes_are_private_under_every_umask(plane, folder, mask):
-    wire = [target(inline(b"x")), target(status="started", node=NODES[1])]
-    assert saved_targets(plane, folder, *wire, python=under_umask(mask)).code == 0
-    assert mode(folder) == 0o700
+@pytest.mark.parametrize("made, folder_mode", [(False, 0o700), (True, 0o750)], ids=["new", "empty"])
+def test_modes_are_private_under_every_umask(plane, folder, mask, made, folder_mode):
+    if made:
+        folder.mkdir()
+        folder.chmod(folder_mode)
+    before = os.umask(mask)
+    try:
+        result = saved_targets(plane, folder, target(inline(b"x")), target(status="started", node=NODES[1]))
+    finally:
+        os.umask(before)
+    assert (result.code, mode(folder)) == (0, folder_mode)
     assert {mode(folder / name) for name in contents(folder)} == {0o600} and len(contents(folder)) == 6
 
 
-@pytest.mark.skipif(os.name == "nt", reason="there are no modes here")
-def test_empty_folder_is_used_and_keeps_its_mode(plane, folder):
-    folder.mkdir()
-    os.chmod(str(folder), 0o750)
-    assert saved_targets(plane, folder, target(inline(b"x")), python=under_umask(0)).code == 0
-    assert mode(folder) == 0o750 and mode(folder / (NODES[0] + ".out")) == 0o600
-
-
-def test_relative_folder_is_that_of_the_working_directory(plane, tmp_path):
-    plane.script(*[Reply(execution([target(inline(b"x"))]))] * 2)
-    assert saved(plane, "here", cwd=str(tmp_path)).code == 0
-    assert (tmp_path / "here" / (NODES[0] + ".out")).read_bytes() == b"x"
-    (tmp_path / "empty").mkdir()
-    assert saved(plane, ".", cwd=str(tmp_path / "empty")).code == 0
-
-
-@pytest.mark.parametrize("name", ["out/", "-out", "a b", "\u00e9\n"], ids=ascii)
-def test_folder_may_have_any_name(plane, tmp_path, name):
+@pytest.mark.parametrize("name", ["here", "out/", "-out", "a b", "\u00e9\n", "./x", "."], ids=ascii)
+def test_folder_may_have_any_name_and_is_that_of_the_working_directory(plane, tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
     plane.script(Reply(execution([target(inline(b"x"))])))
-    result = run_cli(*GET + ("--output-dir=" + name,), plane=plane, cwd=str(tmp_path))
+    result = run_cli(*GET + ("--output-dir=" + name,), plane=plane)
     assert result.code == 0 and (tmp_path / name / (NODES[0] + ".out")).read_bytes() == b"x"
 
 
-def a_file(path):
-    path.write_bytes(b"mine")
-
-
-def not_empty(path):
-    path.mkdir()
-    (path / ".hidden").write_bytes(b"mine")
-
-
-def holding_a_folder(path):
-    (path / "inner").mkdir(parents=True)
-
-
-def link_to_empty(path):
-    (path.parent / "elsewhere").mkdir()
-    path.symlink_to("elsewhere")
-
-
-def link_to_nothing(path):
-    path.symlink_to("nowhere")
-
-
-def link_to_itself(path):
-    path.symlink_to(path.name)
-
-
-def a_pipe(path):
-    os.mkfifo(str(path))
+USED = {
+    "a file": lambda path: path.write_bytes(b"mine"), "a pipe": lambda path: os.mkfifo(str(path)),
+    "holds a file": lambda path: [path.mkdir(), (path / ".hidden").write_bytes(b"mine")],
+    "holds a folder": lambda path: (path / "inner").mkdir(parents=True),
+    "link to an empty folder": lambda path: [(path.parent / "elsewhere").mkdir(), path.symlink_to("elsewhere")],
+    "link to nothing": lambda path: path.symlink_to("nowhere"), "link to itself": lambda path: path.symlink_to(path.name)}
 
 
 def tree(path):
     return sorted(os.path.join(where, name) for where, folders, files in os.walk(str(path)) for name in folders + files)
 
 
-UNUSABLE = [(make, "out") for make in (a_file, not_empty, holding_a_folder, link_to_empty, link_to_nothing,
-                                       link_to_itself, a_pipe)] + [(make, "out/") for make in (
-                                           a_file, not_empty, link_to_empty, link_to_nothing)]
-
-
-def refused(plane, folder, name):
+@posix_only
+@pytest.mark.parametrize("used, name", [(used, name) for used in sorted(USED) for name in ("out", "out/", "out//")] + [
+    ("a file", name) for name in ("missing/out", "out/new", "x" * 300, "a\0b")])
+def test_folder_that_is_neither_missing_nor_empty_is_1_and_nothing_is_written_or_sent(plane, folder, used, name):
+    USED[used](folder)
     before = tree(folder.parent)
-    result = run_cli(*GET + ("--wait", "--output-dir", str(folder.parent / name)), plane=plane)
-    assert (result.code, result.out) == (1, b"") and "--output-dir" in result.err and plane.requests == []
+    result = run_cli(*GET + ("--wait", "--output-dir", "%s/%s" % (folder.parent, name)), plane=plane)
+    assert (result.code, result.out, plane.requests) == (1, b"", []) and result.err.startswith("error: --output-dir ")
     assert tree(folder.parent) == before
 
 
-@pytest.mark.skipif(os.name == "nt", reason="links and pipes need rights here")
-@pytest.mark.parametrize("make, name", UNUSABLE, ids=["%s %s" % (make.__name__, name) for make, name in UNUSABLE])
-def test_folder_that_is_neither_missing_nor_empty_is_1_and_nothing_is_written_or_sent(plane, folder, make, name):
-    make(folder)
-    refused(plane, folder, name)
-
-
-@pytest.mark.parametrize("name", ["missing/out", "file/out", "x" * 300])
-def test_folder_that_cannot_be_made_is_1_and_nothing_is_written_or_sent(plane, folder, name):
-    a_file(folder.parent / "file")
-    refused(plane, folder, name)
-
-
-def planting(folder, victim, name, targets):
-    """An answer before which somebody plants a link."""
-    def send(sock):
-        os.symlink(str(victim), str(folder / name))
-        Reply(execution(targets)).send(sock, bool)
-    return send
-
-
-@pytest.mark.skipif(os.name == "nt", reason="links need rights here")
-@pytest.mark.parametrize("name, exists", [(NODES[0] + ".out", False), (NODES[0] + ".out", True), ("SHA256SUMS", True),
-                                          ("ARCHIVED.sha256", True), ("nodes.succeeded", True), ("nodes.failed", True),
-                                          ("nodes.unfinished", True)])
+@posix_only
+@pytest.mark.parametrize("exists", [True, False], ids=["to a file", "to nothing"])
+@pytest.mark.parametrize("name", sorted(ALWAYS | {"nodes.unfinished", NODES[0] + ".out"}))
 def test_planted_link_is_not_followed(plane, folder, tmp_path, name, exists):
+    def plant(sock):
+        os.symlink(str(victim), str(folder / name))
+        sock.sendall(b"HTTP/1.1 200 OK\r\n\r\n" + encoded(execution([target(inline(b"x"), status="started")])))
+
     victim = tmp_path / "victim"
     if exists:
         victim.write_bytes(b"precious")
-    plane.script(planting(folder, victim, name, [target(inline(b"x"), status="started")]))
+    plane.script(plant)
     result = saved(plane, folder)
     assert (result.code, result.out) == (1, b"") and name in result.err
     assert victim.read_bytes() == b"precious" if exists else not victim.exists()
 
 
-@pytest.mark.skipif(os.open not in os.supports_dir_fd, reason="files are made by path here")
-def test_folder_replaced_by_a_link_is_not_followed(plane, folder, tmp_path):
-    def send(sock):
-        folder.rename(tmp_path / "moved")
-        (tmp_path / "victim").mkdir()
-        folder.symlink_to("victim")
-        Reply(execution([target(inline(b"x"))])).send(sock, bool)
-
-    plane.script(send)
-    saved(plane, folder)
-    assert contents(tmp_path / "victim") == {}
-
-
 # ---- usage
 
-@pytest.mark.parametrize("form", ["json", "yaml", "jsonl", "raw"])
-def test_folder_goes_with_text_alone(plane, folder, form):
-    result = saved(plane, folder, "--output", form)
-    assert (result.code, result.out, plane.requests, folder.exists()) == (2, b"", [], False)
-
-
-def test_list_has_no_folder(plane, folder):
-    assert run_cli(*LIST + ("--output-dir", str(folder)), plane=plane).code == 2 and not folder.exists()
-
-
-@pytest.mark.parametrize("flags, code", [(["--id", "nonsense"], 2), (["--token-file", "/no such file"], 3)])
-def test_no_folder_is_made_by_a_command_that_cannot_run(plane, folder, flags, code):
-    assert saved(plane, folder, *flags).code == code and not folder.exists() and plane.requests == []
-
-
-def test_refused_request_is_as_ever(plane, folder):
-    result = answered(plane, Reply({"code": "rebac_denied"}, 403), *GET + ("--output-dir", str(folder)))
-    assert result.code == 77 and result.out == b"" and EXECUTION not in str(contents(folder))
+@pytest.mark.parametrize("argv, flags, code", [
+    (LIST, (), 2), (GET, ("--output", "json"), 2), (GET, ("--output", "yaml"), 2), (GET, ("--output", "jsonl"), 2), (GET, ("--output", "raw"), 2),
+    (GET, ("--output-dir", ""), 2), (GET, ("--id", "nonsense"), 2), (GET, ("--token-file", "/no such file"), 3)])
+def test_no_folder_is_made_by_a_command_that_cannot_run(plane, folder, argv, flags, code):
+    result = run_cli(*argv + ("--output-dir", str(folder)) + flags, plane=plane)
+    assert (result.code, result.out, plane.requests, folder.exists()) == (code, b"", [], False)

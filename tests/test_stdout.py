@@ -1,29 +1,28 @@
 """Section 6: standard output is written whole or not without an exit code that says so; what Ctrl-C leaves behind."""
 
+import io
 import json
 import os
-import select
 import signal
 import subprocess
 import threading
+import time
 
 import pytest
 
 from control_plane import Reply
-from kit import EXECUTION, GET, LIST, NODES, encoded, execution, finish_cli, inline, page, run_cli, \
-    start_cli, target
-from kit_streams import PATIENCE, drained, full_pipe, is_full, read_some, read_until, run_shell, start_telling, until
+from kit import GET, LIST, NODES, PATIENCE, Halting, drained, encoded, execution, finish_cli, full_pipe, inline, is_full, \
+    page, run_cli, run_process, run_shell, start_cli, target, until
 
-pytestmark = pytest.mark.skipif(os.name == "nt", reason="no POSIX descriptors")
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="no POSIX descriptors and signals")
+needs_full_device = pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full")
 
 SMALL = execution([target(inline(b"some output\n"))])
 LARGE = execution([target(inline(b"%06d" % number * 2048), NODES[0]) for number in range(60)])   # 720 KiB decoded
-COMMANDS = [("--help", None), ("--version", None), ("completion zsh", None), ("list", page(SMALL)), ("get", SMALL),
-            ("get", LARGE), ("get --output json", LARGE), ("get --output raw", LARGE)]
-NAMES = ["help", "version", "completion", "list", "small", "large", "large json", "large raw"]
-every_command = pytest.mark.parametrize("line, wire", COMMANDS, ids=NAMES)
-
-needs_full_device = pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full")
+TWO_TARGETS = execution([target(inline(b"first\n")), target(inline(b"second\n"), NODES[1])])
+COMMANDS = [("--help", None), ("--version", None), ("list", page(SMALL)), ("get", SMALL), ("get", LARGE),
+            ("get --output json", LARGE), ("get --output raw", LARGE)]
+every_command = pytest.mark.parametrize("line, wire", COMMANDS, ids=["help", "version", "list", "small", "large", "large json", "large raw"])
 
 
 @pytest.fixture(autouse=True)
@@ -41,254 +40,194 @@ def arguments(line):
 
 
 def scripted(plane, wire):
-    plane.script(*[Reply(wire)] if wire else [])
+    plane.script(*[Reply(wire)] * 2 if wire else [])
     return plane
+
+
+class Failing(io.BytesIO):
+    """A stream whose writing fails so."""
+
+    def __init__(self, error):
+        super().__init__()
+        self.error = error
+
+    def write(self, data):
+        raise self.error
+
+
+class Frugal(io.BytesIO):
+    """A stream that takes little at once."""
+
+    def write(self, data):
+        return super().write(data[:4999])
+
+
+class Watched(io.FileIO):
+    """A descriptor as standard output. `tries`: how often it was written to; the first sets `tried`."""
+
+    def __init__(self, descriptor):
+        super().__init__(descriptor, "wb")
+        self.tries, self.tried = 0, threading.Event()
+
+    def write(self, data):
+        self.tries += 1
+        self.tried.set()
+        return super().write(data)
 
 
 # ---- a stdout that takes nothing
 
-def assert_unwritten(result, told):
-    assert result.code == 1 and result.err.count("\n") == 1
-    assert result.err.startswith("error: ") and "standard output" in result.err and told in result.err
-
-
 @every_command
-@needs_full_device
-def test_full_stdout_is_1(plane, line, wire):
-    assert_unwritten(run_shell(">/dev/full", *arguments(line), plane=scripted(plane, wire)), "No space left")
+@pytest.mark.parametrize("error, code, told", [
+    (BrokenPipeError(), 141, ""), (KeyboardInterrupt(), 130, ""), (MemoryError(), 1, "error: out of memory"),
+    (OSError(28, "No space left"), 1, "error: cannot write standard output: No space left\n"),
+    (ValueError("closed"), 1, "error: cannot write standard output: closed\n"),
+    (TypeError("no text"), 1, "error: cannot write standard output: no text\n")], ids=lambda value: type(value).__name__)
+def test_failed_write_is_1_and_told_but_a_reader_that_has_gone_is_141_and_silent(plane, line, wire, error, code, told):
+    result = run_cli(*arguments(line), plane=scripted(plane, wire), stdout=Failing(error))
+    assert (result.code, result.err.count("\n")) == (code, bool(told)) and result.err.startswith(told)
 
 
-@pytest.mark.parametrize("line, wire", COMMANDS[2:6:3], ids=NAMES[2:6:3])
-@pytest.mark.parametrize("redirection, told", [(">&-", "closed"), ("1</dev/null", "Bad file"), ("<&- >&-", "closed")])
-def test_closed_or_read_only_stdout_is_1(plane, redirection, told, line, wire):
-    assert_unwritten(run_shell(redirection, *arguments(line), plane=scripted(plane, wire)), told)
+@pytest.mark.parametrize("error, code", [(BrokenPipeError(), 141), (OSError(28, "No space left"), 1)], ids=["gone", "full"])
+def test_failed_write_of_a_failed_read_is_told_too(plane, error, code):
+    plane.script(Reply(encoded(SMALL)[:-1] + b"?"))
+    result = run_cli(*GET, plane=plane, stdout=Failing(error))
+    assert result.code == code and result.err.startswith("error: " if code == 1 else "") and bool(result.err) == (code == 1)
 
 
-def test_closed_stdout_asks_nothing_of_the_server(plane):
-    assert run_shell(">&-", *GET, plane=plane).code == 1 and not plane.requests
+@pytest.mark.parametrize("redirection, told", [
+    pytest.param(">/dev/full", "No space left", marks=needs_full_device), ("1</dev/null", "Bad file"), (">&-", "closed"),
+    ("<&- >&-", "closed")])
+@pytest.mark.parametrize("line, wire", [("--help", None), ("get", SMALL)], ids=["help", "get"])
+def test_unwritable_stdout_is_1_without_noise_at_the_exit(plane, redirection, told, line, wire):
+    result = run_shell(redirection, *arguments(line), plane=scripted(plane, wire))
+    assert result.code == 1 and result.err.count("\n") == 1 and told in result.err
+    assert result.err.startswith("error: ") and "standard output" in result.err
+    assert not plane.requests or told != "closed"
 
 
-@every_command
-def test_reader_of_stdout_gone_is_141_and_silent(plane, line, wire):
-    reading, writing = os.pipe()
-    os.close(reading)
-    process = start_cli(*arguments(line), plane=scripted(plane, wire), stdout=writing)
-    os.close(writing)
-    assert finish_cli(process)[::2] == (141, "")
-
-
-@pytest.mark.parametrize("form", ["text", "json", "raw"])
-def test_reader_that_goes_in_the_middle_is_141_and_silent(plane, form):
-    process = start_cli(*GET + ("--output", form), plane=scripted(plane, LARGE), stdout=subprocess.PIPE)
+def test_reader_that_goes_in_the_middle_is_141_without_noise_at_the_exit(plane):
+    process = start_cli(*GET, plane=scripted(plane, LARGE), stdout=subprocess.PIPE)
     assert process.stdout.read(1000)
     process.stdout.close()
     process.stdout = None
     assert finish_cli(process)[::2] == (141, "")
 
 
-@needs_full_device
-def test_unwritten_output_is_told_beside_what_the_server_did(plane):
-    plane.script(Reply(encoded(SMALL)[:-1] + b"?"))
-    result = run_shell(">/dev/full", *GET, plane=plane)
-    assert result.code == 1 and result.err.count("error: ") == 2 and "malformed" in result.err and "No space left" in result.err
+@pytest.mark.parametrize("redirection", ["", ">&-"])
+def test_usage_is_2_whatever_stdout_is(redirection):
+    assert run_shell(redirection, "nonsense")[:2] == (2, b"")
 
 
-# ---- stderr that takes nothing
+# ---- a stdout that takes little at once, or does not block
+
+@every_command
+def test_nothing_is_lost_on_a_stream_that_takes_little_at_once(plane, line, wire):
+    runs = [run_cli(*arguments(line), plane=scripted(plane, wire), stdout=stdout) for stdout in (Frugal(), None)]
+    assert runs[0] == runs[1] and runs[0].code == 0
+
+
+@every_command
+def test_pipe_that_does_not_block_is_waited_for_without_trying_again_and_loses_nothing(plane, line, wire):
+    reading, writing, filling = full_pipe()
+    os.set_blocking(writing, False)
+    got, tries = [], []
+
+    def read():
+        stdout.tried.wait(PATIENCE)
+        time.sleep(0.05)
+        tries.append(stdout.tries)
+        got.append(os.read(reading, 20000))
+        got.extend(drained([reading]))
+
+    with Watched(writing) as stdout:
+        reader = threading.Thread(target=read)
+        reader.start()
+        code = run_cli(*arguments(line), plane=scripted(plane, wire), stdout=stdout).code
+    reader.join(PATIENCE)
+    assert (code, tries) == (0, [1]) and b"".join(got) == filling + run_cli(*arguments(line), plane=plane).out
+
+
+# ---- a stderr that takes nothing
 
 @pytest.mark.parametrize("redirection", [
     "2>&-", pytest.param("2>/dev/full", marks=needs_full_device), "2</dev/null", "<&- 2>&-"])
 @pytest.mark.parametrize("line, wire, code, size", [
-    ("nonsense", None, 2, 0), ("get -v --output raw", SMALL, 0, 12), ("get --output raw -v", LARGE, 0, 60 * 12288),
-    ("get --output raw", execution([target({"kind": "tape"})]), 1, 0)], ids=["usage", "small", "large", "unreadable"])
+    ("nonsense", None, 2, 0), ("get --output raw -v", LARGE, 0, 60 * 12288),
+    ("get --output raw", execution([target({"kind": "tape"})]), 1, 0)], ids=["usage", "large", "unreadable"])
 def test_stderr_that_cannot_be_written_changes_nothing(plane, redirection, line, wire, code, size):
     result = run_shell(redirection, *arguments(line), plane=scripted(plane, wire))
-    assert (result.code, len(result.out), result.err) == (code, size, "")
+    assert (result.code, len(result.out), result.err, len(plane.requests)) == (code, size, "", bool(wire))
 
 
 def test_reader_of_stderr_gone_changes_nothing(plane):
     reading, writing = os.pipe()
     os.close(reading)
-    process = start_cli(*GET + ("-v",), plane=scripted(plane, SMALL), stderr=writing)
+    result = run_process(*GET + ("-v",), plane=scripted(plane, SMALL), stderr=writing)
     os.close(writing)
-    result = finish_cli(process)
     assert result.code == 0 and b"some output\n" in result.out
-
-
-# ---- a stdout that does not block
-
-@pytest.mark.parametrize("line, wire", [COMMANDS[0]] + COMMANDS[4:], ids=[NAMES[0]] + NAMES[4:])
-def test_nothing_is_lost_on_a_pipe_that_does_not_block(plane, line, wire):
-    plane.script(*[Reply(wire)] * 2 if wire else [])
-    reading, writing, filling = full_pipe()
-    os.set_blocking(writing, False)
-    process = start_telling(*arguments(line), plane=plane, stdout=writing)
-    got = b""
-    with process.stderr:
-        read_until(process.stderr.fileno(), b"writing\n")
-        while len(got) < 2 * len(filling) and is_full(writing):
-            got += os.read(reading, 20000)
-        os.close(writing)
-        got += drained([reading])[0]
-        assert process.wait(PATIENCE) == 0
-    assert got == filling + run_cli(*arguments(line), plane=plane).out
-
-
-def test_pipe_that_does_not_block_is_waited_for_without_trying_again(plane):
-    reading, writing, filling = full_pipe()
-    os.set_blocking(writing, False)
-    process = start_telling("--help", stdout=writing)
-    with process.stderr:
-        read_until(process.stderr.fileno(), b"writing\n")
-        assert not select.select([process.stderr], [], [], 0.2)[0]
-        os.close(writing)
-        assert drained([reading])[0].startswith(filling + b"usage: ") and process.wait(PATIENCE) == 0
-
-
-# ---- outputs stream
-
-def begun(body, more):
-    """An answer that sends the first part of its body, and the rest when the event is set."""
-    def answer(sock):
-        first, rest = body
-        head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(first + rest)
-        sock.sendall(head.encode() + first)
-        more.wait(PATIENCE)
-        sock.sendall(rest)
-    return answer
-
-
-def parted(wire, mark):
-    """The body of a wire object, split before the mark."""
-    body = encoded(wire)
-    return body[:body.index(mark)], body[body.index(mark):]
-
-
-TWO_TARGETS = execution([target(inline(b"first\n")), target(inline(b"second\n"), NODES[1])])
-
-
-@pytest.mark.parametrize("form, first", [
-    ("text", b"first\n"), ("raw", b"first\n"), ("json", b'"Zmlyc3QK"'), ("yaml", b'"Zmlyc3QK"'),
-    ("jsonl", b'"Zmlyc3QK"')])
-def test_first_target_is_printed_while_the_rest_is_awaited(plane, form, first):
-    more, argv = threading.Event(), GET + ("--output", form)
-    plane.script(begun(parted(TWO_TARGETS, b',"node_id":"%s"' % NODES[1].encode()), more), Reply(TWO_TARGETS))
-    process = start_cli(*argv, plane=plane)
-    early = read_until(process.stdout.fileno(), first)
-    more.set()
-    result = finish_cli(process)
-    assert (result.code, early + result.out) == (0, run_cli(*argv, plane=plane).out)
-
-
-@pytest.mark.parametrize("form", ["text", "json", "yaml", "jsonl"])
-def test_first_page_is_printed_while_the_second_is_awaited(plane, form):
-    more, second = threading.Event(), page(execution(id=NODES[2]))
-    plane.script(Reply(page(SMALL, next_cursor="c")), begun((b"", encoded(second)), more))
-    process = start_cli(*LIST + ("--all", "--output", form), plane=plane)
-    early = read_until(process.stdout.fileno(), EXECUTION.encode())
-    more.set()
-    result = finish_cli(process)
-    assert result.code == 0 and NODES[2].encode() in result.out and NODES[2].encode() not in early
 
 
 # ---- Ctrl-C
 
-def interrupted(process):
-    process.send_signal(signal.SIGINT)
-    result = finish_cli(process)
-    assert (result.code, result.err) == (130, "")
-    return result
+def interrupt(*_):
+    """What Ctrl-C does to this process, when the thread that runs the program waits for something."""
+    time.sleep(0.02)
+    signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
 
 
-@pytest.mark.parametrize("form", ["text", "json"])
-def test_interrupt_while_headers_are_awaited_is_130(plane, form):
-    asked, more = threading.Event(), threading.Event()
+def interrupted_at(wire, mark, wanted):
+    """An answer that is interrupted before the mark when the wanted bytes are on its stdout."""
+    body = encoded(wire)
+    place = body.index(mark)
+    return Halting(body[:place], body[place:], wanted, interrupt)
 
-    def answer(sock):
-        asked.set()
-        more.wait(PATIENCE)
-    plane.script(answer)
-    process = start_cli(*GET + ("--output", form), plane=plane)
-    assert asked.wait(PATIENCE)
-    assert interrupted(process).out == b""
-    more.set()
+
+def assert_left_open(halting, result, form):
+    """Nothing tells how to go on, or that the document is whole."""
+    assert halting.seen and result[::2] == (130, "")
+    assert not [mark for mark in (b"cursor", b"incomplete", b"\nID ") if mark in result.out]
+    if form == "json":
+        with pytest.raises(ValueError):
+            json.loads(result.out.decode("ascii"))
 
 
 @pytest.mark.parametrize("wire", [TWO_TARGETS, LARGE], ids=["small", "large"])
-@pytest.mark.parametrize("form", ["text", "raw", "json", "yaml", "jsonl"])
-def test_interrupt_in_a_body_is_130_and_closes_nothing(plane, form, wire):
-    more = threading.Event()
-    plane.script(begun(parted(wire, b'],"type"'), more))
-    process = start_cli(*GET + ("--output", form), plane=plane)
-    wanted = {"text": b"==> ", "raw": b"0" if wire is LARGE else b"second"}.get(form, b"inline_bytes")
-    early = read_until(process.stdout.fileno(), wanted)
-    process.send_signal(signal.SIGINT)
-    result = finish_cli(process)
-    more.set()
-    assert (result.code, result.err) == (130, "")
-    text = (early + result.out).decode("ascii")
-    assert "\nID " not in text and "incomplete" not in text
-    if form == "json":
-        with pytest.raises(ValueError):
-            json.loads(text)
+@pytest.mark.parametrize("form, wanted", [
+    ("text", b"==> "), ("raw", b""), ("json", b"inline_bytes"), ("yaml", b"inline_bytes"), ("jsonl", b"inline_bytes")])
+def test_interrupt_in_a_body_is_130_and_closes_nothing(plane, form, wanted, wire):
+    halting = interrupted_at(wire, b'],"type"', wanted)
+    plane.script(halting)
+    assert_left_open(halting, run_cli(*GET + ("--output", form), plane=plane, stdout=halting.out), form)
 
 
 @pytest.mark.parametrize("form", ["text", "json", "yaml", "jsonl"])
-def test_interrupt_between_pages_tells_no_cursor_and_closes_nothing(plane, form):
-    more = threading.Event()
-    plane.script(Reply(page(SMALL, next_cursor="the-cursor")), begun((b'{"items": [', b"]}"), more))
-    process = start_cli(*LIST + ("--all", "--output", form), plane=plane)
-    early = read_until(process.stdout.fileno(), b"restart-nginx")
-    until(lambda: len(plane.requests) == 2)
-    text = (early + interrupted(process).out).decode("ascii")
-    more.set()
-    assert "cursor" not in text and "incomplete" not in text
-    if form == "json":
-        with pytest.raises(ValueError):
-            json.loads(text)
+def test_interrupt_between_pages_is_130_and_tells_no_cursor(plane, form):
+    halting = interrupted_at(page(SMALL), b"{", b"restart-nginx")
+    plane.script(Reply(page(SMALL, next_cursor="the-cursor")), halting)
+    assert_left_open(halting, run_cli(*LIST + ("--all", "--output", form), plane=plane, stdout=halting.out), form)
 
 
-@pytest.mark.parametrize("form", ["text", "raw", "json", "yaml", "jsonl"])
-def test_interrupt_while_a_full_pipe_takes_nothing_is_130(plane, form):
+def test_interrupt_while_headers_are_awaited_is_130(plane):
+    plane.script(interrupt)
+    assert run_cli(*GET, plane=plane) == (130, b"", "")
+
+
+@pytest.mark.parametrize("blocking", [True, False], ids=["blocks", "does not block"])
+@pytest.mark.parametrize("line, wire", COMMANDS[:5:2], ids=["help", "list", "large"])
+def test_interrupt_while_a_full_pipe_takes_nothing_is_130(plane, line, wire, blocking):
+    reading, writing, filling = full_pipe()
+    os.set_blocking(writing, blocking)
+    with Watched(writing) as stdout:
+        threading.Thread(target=lambda: stdout.tried.wait(PATIENCE) and interrupt()).start()
+        assert run_cli(*arguments(line), plane=scripted(plane, wire), stdout=stdout)[::2] == (130, "")
+    assert drained([reading]) == [filling]
+
+
+def test_interrupted_process_exits_with_130_without_noise(plane):
     reading, writing = os.pipe()
-    process = start_cli(*GET + ("--output", form), plane=scripted(plane, LARGE), stdout=writing)
+    process = start_cli(*GET, plane=scripted(plane, LARGE), stdout=writing)
     until(lambda: is_full(writing))
     os.close(writing)
-    interrupted(process)
-    assert read_some(reading)
-    os.close(reading)
-
-
-@pytest.mark.parametrize("line, wire", COMMANDS[:5], ids=NAMES[:5])
-def test_interrupt_while_a_full_pipe_takes_not_even_little_is_130(plane, line, wire):
-    reading, writing, filling = full_pipe()
-    process = start_telling(*arguments(line), plane=scripted(plane, wire), stdout=writing)
-    os.close(writing)
-    read_until(process.stderr.fileno(), b"writing\n")
-    interrupted(process)
-    assert drained([reading])[0] == filling
-
-
-def test_interrupt_while_a_pipe_that_does_not_block_takes_nothing_is_130(plane):
-    reading, writing, filling = full_pipe()
-    os.set_blocking(writing, False)
-    process = start_telling("--help", stdout=writing)
-    os.close(writing)
-    read_until(process.stderr.fileno(), b"writing\n")
-    interrupted(process)
-    assert drained([reading])[0] == filling
-
-
-def test_interrupt_while_waiting_for_an_end_is_130(plane):
-    plane.script(Reply(execution(status="started")))
-    process = start_cli(*GET + ("--wait",), plane=plane)
-    read_until(process.stderr.fileno(), b"status: started\n")
-    assert interrupted(process).out == b""
-
-
-def test_reader_that_left_is_told_nothing_of_what_the_server_did(plane):
-    plane.script(Reply(encoded(SMALL)[:-1] + b"?"))
-    reading, writing = os.pipe()
-    os.close(reading)
-    process = start_cli(*GET, plane=plane, stdout=writing)
-    os.close(writing)
-    assert finish_cli(process)[::2] == (141, "")
+    process.send_signal(signal.SIGINT)
+    assert finish_cli(process)[::2] == (130, "") and drained([reading])[0].startswith(b"==> ")
