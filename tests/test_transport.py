@@ -204,7 +204,7 @@ def test_body_that_drips_is_no_silence(plane, framing):
 def test_timeout_is_30_s_unless_given_and_ends_to_the_second(plane):
     for now, fails in ((29.9, False), (30.0, True)):
         times = iter([0.0])
-        transport = program.Transport(program.Server.parse(plane.url), TOKEN, clock=lambda: next(times, now))
+        transport = program.Transport(program.Server.parse(plane.url), TOKEN, clock=lambda times=times, now=now: next(times, now))
         plane.script(Reply(b"ok"))
         try:
             assert b"".join(transport.get("/x", {})) == b"ok" and not fails
