@@ -109,9 +109,11 @@ class RemoteError(ExecLogError):
     asking again at once (section 3). `waited_out`: no reason to stop waiting (section 9). `retry_after`: seconds to
     leave the server alone, or None."""
 
-    def __init__(self, message, hint="", retried=False, waited_out=False, retry_after=None):
+    retry_after = None
+
+    def __init__(self, message, hint="", retried=False, waited_out=False):
         super().__init__(message, hint)
-        self.retried, self.waited_out, self.retry_after = retried, waited_out or retried, retry_after
+        self.retried, self.waited_out = retried, waited_out or retried
 
 
 API_HINT = "is this the API? check --server, PLEXSPHERE_URL or the profile"
@@ -137,9 +139,8 @@ class APIError(RemoteError):
             texts["relation_path"] = " > ".join(step for step in problem["relation_path"] if isinstance(step, str))
         parts = [("HTTP %d %s" % (status, texts.get("title", phrase))).strip()]
         parts += [label + texts[name] for name, label in PROBLEM_LABELS if texts.get(name)]
-        super().__init__("; ".join(parts), hint or STATUS_HINTS.get(status, ""), status in RETRIED_STATUSES,
-                         retry_after=retry_after)
-        self.status, self.problem = status, problem
+        super().__init__("; ".join(parts), hint or STATUS_HINTS.get(status, ""), status in RETRIED_STATUSES)
+        self.status, self.problem, self.retry_after = status, problem, retry_after
         if status == 403:
             self.exit_code = 77 if problem.get("code") == "rebac_denied" else 4
         elif status == 401:
@@ -231,12 +232,11 @@ def read_profile(name, environ):
     return name, typed(profiles[name], dict, '%s: profile "%s"' % (path, name), CredentialsError) or {}
 
 
-def is_same_server(url, server):
-    """Whether a profile's `server` is this one."""
-    try:
-        return Server.parse(str(url)) == server
-    except UsageError:
-        return False
+def clean_token(token):
+    """The token without white space around it, visible ASCII, lest http.client quotes it. CredentialsError."""
+    if not re.fullmatch(VISIBLE_ASCII, token.strip()):
+        raise CredentialsError("the token is empty, or holds something else than visible ASCII")
+    return token.strip()
 
 
 def find_settings(flags, environ):
@@ -245,12 +245,13 @@ def find_settings(flags, environ):
     profile_of = lru_cache(None)(lambda: read_profile(flags.profile, environ))
 
     def find(key, variable):
-        value = environ.get(variable) or None
+        value, source = environ.get(variable) or None, variable
         if flags.profile or value is None:
             name, profile = profile_of()
             own = typed(profile.get(key), str, '%s of profile "%s"' % (key, name), CredentialsError)
-            return (value, variable) if own is None else (own, 'profile "%s"' % name)
-        return value, variable
+            if own is not None:
+                value, source = own, 'profile "%s"' % name
+        return value, source
 
     server = flags.server
     if not server:
@@ -258,30 +259,27 @@ def find_settings(flags, environ):
         server = None if url is None else Server.parse(url, " in " + source)
     if flags.token_file:
         source = flags.token_file
-        token = read_private_file(source, TOKEN_FILE_LIMIT).decode("ascii", "replace")
+        token = read_private_file(source, TOKEN_FILE_LIMIT).decode("utf-8", "replace")
     else:
         token, source = find("token", "PLEXSPHERE_TOKEN")
     if token is None:
         raise CredentialsError("no token", "give --token-file, PLEXSPHERE_TOKEN or a profile that has one")
-    token = token.strip()
-    if not re.fullmatch(VISIBLE_ASCII, token):
-        fault = "holds something else than visible ASCII" if token else "is empty"
-        raise CredentialsError("the token from %s %s" % (source, fault))
+    token = clean_token(token)
     if server is None:
         raise UsageError("no server: give --server, PLEXSPHERE_URL or a profile that has one")
-    is_own = flags.token_file or source == "PLEXSPHERE_TOKEN" or is_same_server(profile_of()[1].get("server"), server)
-    return server, token, "the token of %s goes to a server that is not the profile's: %s://%s" % (
-        source, server.scheme, server.authority) if not is_own else ""
+    if flags.token_file or source == "PLEXSPHERE_TOKEN":
+        return server, token, ""
+    url, own = "%s://%s%s" % (server.scheme, server.authority, server.prefix), profile_of()[1].get("server")
+    return server, token, "" if str(own).rstrip("/") == url else "the token of %s (%s) goes to %s" % (source, own, url)
 
 
 def is_this_host(host):
     """Whether a connection to the host stays on this machine."""
     import ipaddress
-    name = host.rstrip(".")
     try:
         address = ipaddress.ip_address(host)
     except ValueError:
-        return name == "localhost" or name.endswith(".localhost")
+        return ("." + host.rstrip(".")).endswith(".localhost")
     return address.is_loopback or address.is_unspecified
 
 
@@ -362,15 +360,19 @@ class Wire(io.RawIOBase):
         self._timeout, self._clock = timeout, clock
         self._expired = (socket.timeout, TimeoutError)      # one and the same from 3.10 on
 
+    def begin(self, phase, seconds):
+        """What is done from here on has so many seconds."""
+        self._phase, self._deadline = phase, self._clock() + seconds
+
     def _timed(self, operation, data):
-        left = self.deadline - self._clock()
+        left = self._deadline - self._clock()
         try:
             if left > 0:
                 self.sock.settimeout(left)
                 return operation(data)
         except self._expired:
             pass
-        raise timed_out(self.phase, self._timeout)
+        raise timed_out(self._phase, self._timeout)
 
     def sendall(self, data):
         """Send a request. OSError."""
@@ -449,8 +451,8 @@ def ignore(*_):
 class Transport:
     """GET requests to one server over one kept connection (contract, section 3). `say(label, text)` is told of
     retries, `trace(text)` of every request and response. Clock and sleep (seconds) are parameters; `limit`, a time of
-    the clock or None, ends everything; `received` counts the bytes of bodies. Plain http to another host raises
-    RemoteError unless allow_http. No repr shows the token."""
+    the clock or None, ends every wait but a proxy's answer; `received` counts the bytes of bodies. Plain http to
+    another host raises RemoteError unless allow_http. No repr shows the token."""
 
     def __init__(self, server, token, ca_file=None, timeout=DEFAULT_TIMEOUT, allow_http=False, proxy=None, say=ignore,
                  trace=ignore, clock=time.monotonic, sleep=time.sleep):
@@ -467,7 +469,7 @@ class Transport:
         self._proxy = proxy
         self._say, self._trace = say, trace
         self._context = self._connection = self._wire = None
-        self._headers = {"Host": server.authority, "Authorization": "Bearer " + token,
+        self._headers = {"Host": server.authority, "Authorization": "Bearer " + clean_token(token),
                          "Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": USER_AGENT}
 
     def close(self):
@@ -506,7 +508,7 @@ class Transport:
         try:
             if not is_kept:
                 self._connect()
-            return self._judged(self._ask(target))
+            return self._accepted(self._ask(target))
         except RemoteError as error:
             went_cold = is_kept and error.retried and not self._wire.received
             self.close()
@@ -518,14 +520,13 @@ class Transport:
         """A new connection, through the proxy's tunnel where https needs it."""
         from http.client import HTTPConnection, HTTPSConnection
         server, proxy = self.server, self._proxy
-        host, port = (proxy.host, proxy.port) if proxy else (server.host, server.port)
-        where = "proxy %s:%d" % (host, port) if proxy else server.authority
-        timeout = self.bounded(self._timeout) or 1e-9
+        at, timeout = proxy or server, self.bounded(self._timeout)
+        where = "proxy %s:%d" % (at.host, at.port) if proxy else server.authority
         if server.scheme == "http":
-            connection = HTTPConnection(host, port, timeout=timeout)
+            connection = HTTPConnection(at.host, at.port, timeout=timeout)
         else:
             self._context = self._context or tls_context(self._ca_file)
-            connection = HTTPSConnection(host, port, timeout=timeout, context=self._context)
+            connection = HTTPSConnection(at.host, at.port, timeout=timeout, context=self._context)
         if proxy and server.scheme == "https":
             connection.set_tunnel(server.host, server.port, proxy.headers)
             self._trace_lines(">", "CONNECT %s:%d" % (server.host, server.port), proxy.headers.items())
@@ -546,29 +547,26 @@ class Transport:
             headers = dict(headers, **self._proxy.headers)
         self._trace_lines(">", "GET %s HTTP/1.1" % target, headers.items())
         lost = RemoteError("the connection was lost before the response headers were complete", retried=True)
-        self._begin("the response")
+        self._wire.begin("the response", self.bounded(self._timeout))
         try:
             self._connection.request("GET", target, headers=headers)
             response = self._connection.getresponse()
         except OSError:
             raise lost
         except self._faults as error:
-            if not self._wire.ended:
-                raise RemoteError("what answers speaks no proper HTTP: %s" % error_text(error), API_HINT)
+            raise lost if self._wire.ended else RemoteError(
+                "what answers speaks no proper HTTP: %s" % error_text(error), API_HINT)
         if self._wire.ended:    # http.client takes the end of the connection for the end of the headers
             raise lost
         self._trace_lines("<", "HTTP/1.1 %d %s" % (response.status, response.reason), response.getheaders())
         return response
 
-    def _begin(self, phase):
-        self._wire.phase, self._wire.deadline = phase, self.clock() + self.bounded(self._timeout)
-
     def _trace_lines(self, mark, first, headers):
-        self._trace("%s %s" % (mark, first))
+        self._trace(mark + " " + first)
         for name, value in headers:
             self._trace("%s %s: %s" % (mark, name, "***" if name.lower() in SECRET_HEADERS else value))
 
-    def _judged(self, response):
+    def _accepted(self, response):
         """The response if it is a 200. RemoteError, APIError."""
         if response.status == 200:
             return response
@@ -583,7 +581,7 @@ class Transport:
     def _problem(self, response):
         """The JSON object of an error's body, if any, and whether it is HTML; of one timeout and 64 KiB at most."""
         body, piece = b"", b"-"
-        self._begin("the error's body")
+        self._wire.begin("the error's body", self.bounded(self._timeout))
         try:
             while piece and len(body) < ERROR_BODY_LIMIT:
                 piece = response.read1(ERROR_BODY_LIMIT - len(body))
@@ -602,7 +600,7 @@ class Transport:
         wire, whole = self._wire, False
         try:
             while True:
-                self._begin("the next piece of the body")
+                self._wire.begin("the next piece of the body", self.bounded(self._timeout))
                 piece = response.read1(SLICE)
                 if not piece:
                     break
@@ -659,17 +657,18 @@ class JSONText:
         least = least or 1 + len(pieces[0]) // 4
         if len(pieces[0]) > VALUE_LIMIT:
             raise RemoteError("the body holds a value of more than %d MiB" % (VALUE_LIMIT >> 20))
-        while least > 0 and not self._ended:
+        if self._fault:
+            raise self._fault
+        while least > 0 and not (self._ended or self._fault):
             try:
                 piece = next(self._slices, b"")
+                pieces.append(self._decode(piece, not piece))
                 self._ended = not piece
-                pieces.append(self._decode(piece, self._ended))
             except UnicodeDecodeError as error:
                 pieces.append(error.object[:error.start].decode("utf-8"))       # what came before counts
-                self._ended = True
                 self._fault = RemoteError("the body holds bytes that are no UTF-8", waited_out=not piece)
             except RemoteError as fault:
-                self._ended, self._fault = True, fault
+                self._fault = fault
             least -= len(pieces[-1])
         self._text, self._at = "".join(pieces), 0
 
@@ -682,8 +681,6 @@ class JSONText:
             self._at = BLANKS.match(self._text, self._at).end()
             if self._at < len(self._text):
                 return self._text[self._at]
-            if self._fault:
-                raise self._fault
             if self._ended:
                 return ""
             self._fill(1)
@@ -713,25 +710,26 @@ class JSONText:
             except RecursionError:
                 raise RemoteError("the body is nested too deeply")
             except ValueError as error:
-                self._judge(error)
+                self._raise_if_final(error)
             self._fill()
 
-    def _judge(self, error):
+    def _raise_if_final(self, error):
         """Raise unless more text can mend the value that json could not read. A fault well before the end of what is
         held is final, but not an unterminated string, told by its opening quote; what is cut has 12 characters."""
         if error.pos < len(self._text) - 12 and "Unterminated" not in error.msg:
             raise RemoteError("the body is malformed: " + error.msg)
         if self._ended:
-            raise self._fault or RemoteError("the body ends early or is malformed: " + error.msg, waited_out=True)
+            raise RemoteError("the body ends early or is malformed: " + error.msg, waited_out=True)
 
     def held_value(self):
         """Take one whole value if all of the document seems to be here. Else None, and nothing is taken."""
         try:
-            value, end = self._scan(self._text, self._at) if self._text[-1:] == "}" else (None, self._at)
+            if self._text[-1:] == "}":
+                value, self._at = self._scan(self._text, self._at)
+                return value
         except (ValueError, RecursionError, RemoteError):
-            return None
-        self._at = end
-        return value
+            pass
+        return None
 
     def entries(self, end):
         """Stand before each entry of an object or an array in turn; its closing bracket is taken last."""
@@ -821,7 +819,7 @@ def decode_base64(text):
     """The bytes of standard base64 with exact padding (RFC 4648, 4). ValueError for anything else, which a2b_base64
     skips, as it does what follows the padding: the length of what it returns tells."""
     data = a2b_base64(text)
-    padding = 2 if text.endswith("==") else 1 if text.endswith("=") else 0
+    padding = text.endswith("=") + text.endswith("==")
     if len(text) % 4 or len(data) != len(text) // 4 * 3 - padding:
         raise ValueError("no standard base64 with exact padding")
     return data
@@ -942,13 +940,13 @@ def execution_status(transport, project, execution_id, pauses):
 
 def polled(transport, project, execution_id, told, say):
     """The final status of an Execution, asked for until it has one or the transport's limit is there."""
-    changes, pause = [], POLL_PAUSE
+    changes, pause = [], POLL_PAUSE         # the last change of the status, none before the first
     while True:
         rest = pause
         try:
             status = execution_status(transport, project, execution_id, () if changes else RETRY_PAUSES)
             if changes[-1:] != [status]:
-                changes.append(status)
+                changes = [status]
                 told(status)
             if status in FINAL_STATUSES:
                 return status
@@ -981,21 +979,25 @@ def wait_for_execution(transport, project, execution_id, seconds=None, told=igno
 # ------------------------------------------------------------------------------------------------ Documents
 
 # A form takes the events of a document and a View, and yields what is printed, text or bytes. `array` names the
-# streamed list, `cursor` is that of the page, `terminal` and `colour` tell what standard output bears.
+# streamed list, `cursor` is that of the page, `terminal` and `colour` tell what standard output bears, and `say` is
+# told a label and a text for standard error.
 View = namedtuple("View", "array cursor terminal colour say")
 
 
-def presented(events, cursor, element, member=lambda name, value: value):
+def presented(events, view, element, member=lambda name, value: value):
     """The events as a form prints them: elements and members rendered, and what is shown when the events fail. When
     that happens after they began, the cursor of the page that failed takes the place of next_cursor, and the document
     ends well; where no cursor can say how to go on it is BROKEN. Then the failure is raised again."""
-    begun = False
+    begun = listed = False
+    cursor = view.cursor
     try:
         for name, value in events:
             begun = True
             if name == ELEMENT:
+                listed = True
                 yield name, element(value)
             elif isinstance(name, str):
+                listed = listed or name == view.array
                 yield name, member(name, value)
             else:
                 cursor = value if name == PAGE else cursor
@@ -1006,6 +1008,8 @@ def presented(events, cursor, element, member=lambda name, value: value):
     except RemoteError as error:
         failure = error
     if begun and cursor:
+        if not listed:
+            yield view.array, member(view.array, [])
         yield "next_cursor", member("next_cursor", cursor)
     if begun:
         yield END if cursor else BROKEN, None
@@ -1016,7 +1020,7 @@ def json_document(events, view):
     """The wire document, indented by 2; one that is BROKEN is left open, so that no parser takes it for whole."""
     encode = json.JSONEncoder(indent=2).encode
     lead, is_listing = "{\n  ", False
-    for name, text in presented(events, view.cursor, lambda value: encode(value).replace("\n", "\n    "),
+    for name, text in presented(events, view, lambda value: encode(value).replace("\n", "\n    "),
                                 lambda name, value: encode(value).replace("\n", "\n  ")):
         if name == ELEMENT:
             yield (",\n    " if is_listing else '%s"%s": [\n    ' % (lead, view.array)) + text
@@ -1029,7 +1033,7 @@ def json_document(events, view):
 
 def json_lines(events, view):
     """One compact object of the streamed list a line; the cursor goes to standard error."""
-    for name, value in presented(events, view.cursor, json.JSONEncoder(separators=(",", ":")).encode):
+    for name, value in presented(events, view, json.JSONEncoder(separators=(",", ":")).encode):
         if name == ELEMENT:
             yield value + "\n"
         elif name == "next_cursor" and value:
@@ -1075,7 +1079,7 @@ def yaml_node(value, pad):
 def yaml_document(events, view):
     """The wire document in block style, ASCII."""
     is_listing = False
-    for name, text in presented(events, view.cursor, lambda value: "  - " + yaml_node(value, "    "),
+    for name, text in presented(events, view, lambda value: "  - " + yaml_node(value, "    "),
                                 lambda name, value: yaml_node({name: value}, "")):
         if name == ELEMENT and not is_listing:
             is_listing = True
@@ -1092,6 +1096,7 @@ COLUMNS = ("ID", "STATUS", "TYPE", "TARGETS", "CREATED_AT", "UPDATED_AT", "ACTIO
 ROW_MEMBERS = ("id", "status", "type", "created_at", "updated_at", "action")
 TEXT_TYPES = {str, type(None)}
 TABLE_ROWS = 200                    # rows that are aligned with each other
+WIDEST_COLUMN = 200                 # characters; a longer cell shifts its own row alone
 STATUS_COLOURS = {"succeeded": "32", "failed": "31", "timeout": "31", "cancelled": "33", "started": "36", "ack": "36"}
 
 
@@ -1141,7 +1146,7 @@ class Table:
     def lines(self, rows):
         """The rows aligned with each other, the header before them the first time."""
         self._widest = [max(column, key=len) for column in zip(self._widest, *rows)]
-        line = "".join("%%-%ds  " % len(cell) for cell in self._widest[:-1]) + "%s"
+        line = "".join("%%-%ds  " % min(len(cell), WIDEST_COLUMN) for cell in self._widest[:-1]) + "%s"
         header = [] if self._is_begun else [painted(line % COLUMNS, "1" if self._colour else "")]
         self._is_begun = True
         for row in rows if self._colour else ():
@@ -1152,10 +1157,10 @@ class Table:
 def listing(events, view):
     """A row an Execution, aligned over a page; at the end the cursor of the next one."""
     table, rows = Table(view.colour), []
-    for name, value in presented(events, view.cursor, listed_row):
+    for name, value in presented(events, view, listed_row):
         if name == ELEMENT:
             rows.append(value)
-        if len(rows) == TABLE_ROWS or name in (END, "next_cursor") or name in (PAGE, BROKEN) and rows:
+        if len(rows) == TABLE_ROWS or name in (END, "next_cursor") or (rows and name in (PAGE, BROKEN)):
             yield table.lines(rows)
             rows = []
         if name == "next_cursor" and value:
@@ -1196,7 +1201,7 @@ def sections(events, view):
         if name == END:
             yield separator + Table(view.colour).lines([value])
             return
-        node_id, status, output = value[0], framed(value[1]), value[2]
+        node_id, status, output = value
         what, body = {"none": "no output", "object_store": "archived"}.get(output.kind, output.kind), b""
         if output.kind == "inline":
             what = "%d bytes" % len(output.data)
@@ -1204,8 +1209,9 @@ def sections(events, view):
             body += b"" if output.data[-1:] in (b"\n", b"") else b"\n"
         elif output.kind == "object_store":
             body = b"archived: %s\n" % archived(output).encode("utf-8")
-        header = [separator, painted("==> %s " % framed(node_id), bold),
-                  painted(status, bold and STATUS_COLOURS.get(status, bold)), painted(" %s <==" % what, bold), "\n"]
+        code = bold and STATUS_COLOURS.get(status, bold)
+        header = [separator, painted("==> %s " % framed(node_id), bold), painted(framed(status), code),
+                  painted(" %s <==" % what, bold), "\n"]
         yield "".join(header).encode("utf-8") + body
         separator = "\n"
 
@@ -1266,8 +1272,8 @@ def archived_line(node, output, say):
 
 
 def folder_files(folder, events, view):
-    """A file for each inline output, checksums, and lists of nodes by how they ended; yields the recap. Holds some 200
-    bytes for each target, and the outputs one at a time."""
+    """A file for each inline output, checksums, and lists of nodes by how they ended; yields the recap. Holds a
+    line for each target, and the outputs one at a time."""
     from hashlib import sha256
     names = ("SHA256SUMS", "ARCHIVED.sha256", "nodes.succeeded", "nodes.failed", "nodes.unfinished")
     lines, seen = {name: [] for name in names}, set()
@@ -1307,7 +1313,7 @@ OPAQUE_FLAGS = ("--cursor", "--action-name", "--status")    # their values may b
 AGE_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 TIME_BEGINNING = r"[0-9]{4}-[0-9]{2}-[0-9]{2}(T[0-9]{2}(:[0-9]{2}(:[0-9]{2}Z)?)?)?"
 EXIT_CODES = """exit codes:
-  0   everything asked for was written to standard output
+  0   everything asked for was written
   1   transport or API failure, malformed answer, unreadable output, standard output unwritable
   2   usage: the command line, or a setting that stands for a flag
   3   credentials missing or insecure, or refused by the server (401)
@@ -1387,7 +1393,7 @@ class VersionAction(argparse.Action):
         from hashlib import sha256
         try:
             digest = sha256(__loader__.get_data(__file__)).hexdigest()
-        except (NameError, AttributeError, OSError):        # python - < file
+        except (AttributeError, OSError):       # python - < file
             digest = "unknown"
         print("version=%s sha256=%s" % (__version__, digest))
         parser.exit()
@@ -1412,7 +1418,6 @@ def add_common_flags(parser):
 def add_list_flags(parser):
     """The flags of `list` alone."""
     add = parser.add_argument
-    add("--project", metavar="UUID", required=True, type=canonical_uuid, help="the Project")
     add("--status", metavar="S", type=os.fsencode, help="only Executions with this status")
     add("--action-name", metavar="N", type=os.fsencode, help="only Executions of this action")
     add("--limit", metavar="N", type=row_limit, help="Executions on a page, 0 for the server's default")
@@ -1426,7 +1431,6 @@ def add_list_flags(parser):
 def add_get_flags(parser):
     """The flags of `get` alone."""
     add = parser.add_argument
-    add("--project", metavar="UUID", required=True, type=canonical_uuid, help="the Project")
     add("--id", metavar="UUID", required=True, type=canonical_uuid, help="the Execution")
     add("--wait", action="store_true", help="wait until the Execution's status is final")
     add("--wait-timeout", metavar="SECONDS", type=duration, help="give up waiting after so long (with --wait)")
@@ -1453,7 +1457,9 @@ def make_parser():
         for name, add_flags, summary in (
                 ("list", add_list_flags, "Show the Executions of a Project, in the order of their creation."),
                 ("get", add_get_flags, "Show one Execution and what each of its targets printed.")):
-            add_flags(group.add_parser(name, description=summary, help=summary, **shared))
+            command = group.add_parser(name, description=summary, help=summary, **shared)
+            command.add_argument("--project", metavar="UUID", required=True, type=canonical_uuid, help="the Project")
+            add_flags(command)
     return top
 
 
@@ -1544,7 +1550,7 @@ class Console:
 
     def line(self, text, is_live=False):
         """One line on standard error, in place of a live one, which the next overwrites; an empty one is removed."""
-        text = visible(text)
+        text = visible(text[:16000])[:16000]        # masking takes the square of the length, and must cut no secret
         for secret in sorted(self._secrets, key=len, reverse=True):
             text = re.sub("(?i)" + re.escape(secret), "***", text)
         text = re.sub(USER_INFO, "***@", text)
@@ -1629,8 +1635,7 @@ def run_get(flags, console, transport):
     show(form, events, "targets", "", flags, console)
     if flags.node and not seen[ELEMENT]:
         raise ExecLogError("node %s is not a target of execution %s" % (flags.node, flags.id))
-    is_missed = flags.exit_status and seen["status"] != "succeeded"
-    return 1 if console.has_failed else 5 if is_missed else 0
+    return 1 if console.has_failed else 5 if flags.exit_status and seen["status"] != "succeeded" else 0
 
 
 def run(argv, console, sleep):
@@ -1643,13 +1648,13 @@ def run(argv, console, sleep):
     except SystemExit:      # --help or --version has printed
         console.write(printed.getvalue())
         return 0
-    console.write(b"")      # a closed standard output ends it before anything is asked
     server, token, warning = find_settings(flags, os.environ)
     console.hide(token)
     if warning:
         console.say("warning", warning)
     proxy = find_proxy(server, os.environ)
     console.hide(*proxy.secrets if proxy else ())
+    console.write(b"")      # a closed standard output ends it before anything is asked
     allow_http = flags.allow_http or os.environ.get("PLEXSPHERE_ALLOW_HTTP") == "1"
     transport = Transport(server, token, flags.ca_file, flags.timeout, allow_http, proxy, console.say,
                           console.line if flags.verbose else ignore, sleep=sleep)
@@ -1664,7 +1669,7 @@ def main(argv=None, stdout=None, stderr=None, sleep=time.sleep):
     binary stream, `stderr` a binary or text stream; without them the process's own. Every ExecLogError ends here, in
     a line on stderr and its exit code; anything else is a bug and keeps its traceback."""
     console = Console(stdout or sys.stdout, stderr or sys.stderr)
-    console.hide(os.environ.get("PLEXSPHERE_TOKEN", "").strip())
+    console.hide(os.environ.get("PLEXSPHERE_TOKEN", ""))
     try:
         return run(sys.argv[1:] if argv is None else argv, console, sleep)
     except ExecLogError as error:
@@ -1678,7 +1683,7 @@ def main(argv=None, stdout=None, stderr=None, sleep=time.sleep):
             console.say("hint", error.hint)
         return error.exit_code
     except MemoryError:
-        console.say("error", "out of memory: a value of the body is too large for this host")
+        console.say("error", "out of memory")
         return 1
     except KeyboardInterrupt:
         return 130
@@ -1687,8 +1692,8 @@ def main(argv=None, stdout=None, stderr=None, sleep=time.sleep):
 
 
 if __name__ == "__main__":
-    gc.set_threshold(3000)          # most of what is made here needs no collector, and goes at once
+    # Hardly anything here needs the collector: it comes seldom, and not at the exit. PyPy has neither, 3.6 no freeze.
+    getattr(gc, "set_threshold", int)(3000)
     exit_code = main()
-    if hasattr(gc, "freeze"):       # 3.7; the last collections would go through all that was loaded, for milliseconds
-        gc.freeze()
+    getattr(gc, "freeze", int)()
     sys.exit(exit_code)

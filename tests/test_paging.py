@@ -149,3 +149,16 @@ def test_library_walks_with_the_filters_it_was_given(plane):
     assert {wire["status"] for wire in found} == {"failed"}
     assert len(plane.requests) == len(found) > 1 and given["cursor"] == ""
     assert all("status=failed" in request.target and "limit=1" in request.target for request in plane.requests)
+
+
+@pytest.mark.parametrize("form, shown", [("json", b'{\n  "items": [],\n  "next_cursor": "c2"\n}\n'), ("yaml", b'items: []\nnext_cursor: "c2"\n')])
+def test_walk_that_breaks_after_empty_pages_has_its_items_all_the_same(plane, form, shown):
+    plane.script(Reply(page(next_cursor="c2")), Reply({}, 404))
+    assert run_cli(*LIST + ("--all", "--output", form), plane=plane)[:2] == (1, shown)
+
+
+@pytest.mark.parametrize("fault", [{"announce": 9999}, {"framing": "chunked", "slices": 30, "cut": 60}], ids=["length", "chunked"])
+def test_number_that_may_be_cut_is_not_printed(plane, fault):
+    body = b'{"items":[],"x":"%s","total":12' % (b"y" * 25)
+    plane.script(Reply(body, **fault))
+    assert b"total" not in run_cli(*LIST + ("--cursor", "c", "--output", "json"), plane=plane).out

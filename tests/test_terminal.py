@@ -267,3 +267,11 @@ def test_secrets_are_masked_whole_in_any_case(plane):
            "HTTP_PROXY": plane.url.replace("//", "//user:12345678@")}
     answer = refusal(400, detail="12345678-TOKEN 12345678 1234567")
     assert "; *** *** 1234567\n" in answered(plane, answer, *GET + ("--allow-http",), env=env).err
+
+
+def test_hostile_text_is_masked_in_time_and_a_wide_cell_widens_no_other_row(plane):
+    """Both would take minutes or gigabytes if they grew with the square of the text."""
+    assert answered(plane, Reply({"detail": "http:" * 12000}, 400)).code == 1
+    assert answered(plane, execution([target({"kind": "http:" * 500000})])).code == 1
+    rows = answered(plane, page(execution(id="x" * 100000), execution()), *LIST).out.splitlines()
+    assert len(rows[1]) > 100000 and max(len(rows[0]), len(rows[2])) < 400

@@ -384,3 +384,10 @@ def test_line_on_stderr_is_cut_at_4000_characters(plane, length, shown):
     result = answered(plane, Reply(page(), headers=[("X-Long", "a" * length)]), *LIST + ("-v",))
     line, = [line for line in result.err.splitlines() if line.startswith("< X-Long: ")]
     assert line.count("a") == shown and len(line) <= 4003
+
+
+@pytest.mark.parametrize("token", ["tok-secret-1234\x7f", "tok secret 1234", "tok\nsecret-1234", "t\u00f6k-secret", " "])
+def test_token_that_http_cannot_send_is_refused_and_not_quoted(token):
+    with pytest.raises(program.CredentialsError) as caught:
+        program.Transport(program.Server.parse("https://a.test"), token)
+    assert "secret" not in str(caught.value) + str(caught.value.__context__)
