@@ -1341,10 +1341,9 @@ def row_limit(text):
 
 def how_many(text):
     """A number of Executions to hold. UsageError."""
-    number = float(text) if re.fullmatch("[0-9]+", text) else 0.0
-    if number < 1:
+    if not re.fullmatch("0*[1-9][0-9]*", text):
         raise UsageError("expected a whole number from 1 on")
-    return int(min(number, 1e15))
+    return int(text.lstrip("0")[:1000])     # int refuses 5,000 digits from 3.11 on
 
 
 def duration(text):

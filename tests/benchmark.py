@@ -1,13 +1,11 @@
 #!/usr/bin/env python3
 """How much processor time and memory the program takes, beside the shortest script that does the same work.
 
-    python3 tests/benchmark.py [--quick] [--rounds N] [--beside PATH] [WORK ...]
+    python3 tests/benchmark.py [--rounds N] [--beside PATH] [WORK ...]
 
 Every run is a whole process that reads from one TLS server on the loopback interface, itself a process. The runs of a
 work alternate, and of each contestant the least processor time (user and system) counts: that is what a busy machine
 disturbs least. Of its peaks of memory the largest counts. The exit code is 1 if a goal is missed. Linux and macOS.
-
-In file order: Constants, Server, Contestants, Works (what is measured, and the goals), Runs, Command line.
 """
 
 import argparse
@@ -16,7 +14,6 @@ import contextlib
 import json
 import os
 import random
-import shutil
 import subprocess
 import sys
 from collections import namedtuple
@@ -37,7 +34,6 @@ LAST, LINE = 20, 100            # Executions kept; bytes of a listed one, at lea
 SINCE, RECENT = "2026-07-14T07:31:07Z", 120     # two hours before the newest; how many Executions came since
 
 # ---------------------------------------------------------------- Server
-
 
 def target_texts(size):
     """The JSON texts of BLOCK targets, each with a log of its own."""
@@ -154,9 +150,6 @@ for item in rows:
 """
 FLOOR_KEEPS = {"--all": "show(item)", "--last": "rows.append(item)",
                "--since": "if item['created_at'] >= %r: show(item)" % SINCE}
-CURL_JQ = """\
-curl -sS --cacert "$1" -H "Authorization: Bearer $PLEXSPHERE_TOKEN" "$PLEXSPHERE_URL$2" |
-jq -r '.targets[].output_ref.inline_bytes|@base64d'"""
 
 
 def program_get(program, targets, size, form="text"):
@@ -175,8 +168,6 @@ def get_contestants(programs, targets, size):
     found = {name: program_get(program, targets, size) for name, program in programs.items()}
     where = [CA_FILE, EXECUTIONS + "/" + EXECUTION_ID % (size, targets)]
     found["floor"] = Contestant([sys.executable, "-c", FLOOR_GET] + where, targets * size)
-    if shutil.which("curl") and shutil.which("jq"):
-        found["curl|jq"] = Contestant(["sh", "-c", CURL_JQ, "sh"] + where, targets * size)
     return found
 
 
@@ -218,14 +209,16 @@ def long_get(programs):
 
 
 def walk(programs, flags, rows):
-    goals = [ratio_goal("floor", 1.5), peak_goal("ours")] + [ratio_goal("--all", 1.05)] * (flags[0] != "--all")
+    rival = ("--all", 1.05) if flags[0] != "--all" else ("beside", 0.9)
+    goals = [ratio_goal("floor", 1.5), peak_goal("ours"), ratio_goal(*rival)]
     return Work(list_contestants(programs, flags, rows), 9, goals)
 
 
 WORKS = {
-    "start": lambda programs: Work(get_contestants(programs, 3, SMALL), 40, [ratio_goal("floor", 1.35)]),
+    "start": lambda programs: Work(get_contestants(programs, 3, SMALL), 40, [
+        ratio_goal("floor", 1.35), ratio_goal("beside", 1.0)]),
     "get-2000": lambda programs: Work(get_contestants(programs, 2000, LARGE), 15, [
-        ratio_goal("floor", 1.25), ratio_goal("curl|jq", 0.7), peak_goal("ours")]),
+        ratio_goal("floor", 1.25), ratio_goal("beside", 1.1), peak_goal("ours")]),
     "get-10000": long_get,
     "list-all": lambda programs: walk(programs, ["--all"], PAGES * PAGE),
     "last-20": lambda programs: walk(programs, ["--last", str(LAST)], LAST),
@@ -275,11 +268,9 @@ def measure(title, work, rounds, environ):
 
 # ---------------------------------------------------------------- Command line
 
-
 def main(argv):
     parser = argparse.ArgumentParser(prog="benchmark.py", description="Measures the program beside its rivals.")
     parser.add_argument("works", nargs="*", metavar="WORK", help="some of %s (default all)" % ", ".join(WORKS))
-    parser.add_argument("--quick", action="store_true", help="one round of each")
     parser.add_argument("--rounds", type=int, metavar="N", help="rounds of each work")
     parser.add_argument("--beside", metavar="PATH", help="another version of the program, measured in the same run")
     parser.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)
@@ -290,9 +281,8 @@ def main(argv):
         parser.error("the works are " + ", ".join(WORKS))
     programs = dict({"ours": PROGRAM}, **{"beside": arguments.beside} if arguments.beside else {})
     print("%-10s %-11s %10s %10s %12s" % ("work", "run", "least CPU", "ours/it", "peak"))
-    rounds = arguments.rounds or (1 if arguments.quick else None)
     with server() as environ:
-        missed = [measure(name, WORKS[name](programs), rounds, environ) for name in arguments.works or WORKS]
+        missed = [measure(name, WORKS[name](programs), arguments.rounds, environ) for name in arguments.works or WORKS]
     return 1 if any(missed) else 0
 
 

@@ -137,7 +137,6 @@ EXECUTIONS = sorted([SHOWN, ADVANCING_STAGES[0]] + [execution(*row) for row in (
 
 # ---------------------------------------------------------------- Replies
 
-
 def reset(sock):
     """Close with RST instead of FIN."""
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("hh" if os.name == "nt" else "ii", 1, 0))
@@ -319,7 +318,7 @@ class ControlPlane(socketserver.ThreadingMixIn, socketserver.TCPServer):
         self.address = self.server_address
         name = "[%s]" % host if ":" in host else "localhost" if tls and host == "127.0.0.1" else host
         self.url = "%s://%s:%d" % ("https" if tls else "http", name, self.address[1])
-        threading.Thread(target=self.serve_forever, args=(0.01,), daemon=True).start()    # close() waits a poll
+        threading.Thread(target=self.serve_forever, args=(0.05,), daemon=True).start()
 
     def __exit__(self, *exception):
         self.close()
@@ -361,6 +360,8 @@ class ControlPlane(socketserver.ThreadingMixIn, socketserver.TCPServer):
     def close(self):
         """End every connection, hanging ones too, and free the port."""
         self.closing.set()
+        with contextlib.suppress(OSError):
+            self.socket.shutdown(socket.SHUT_RDWR)      # wakes the loop that accepts
         self.shutdown()
         for sock in list(self.open):
             with contextlib.suppress(OSError):
@@ -398,7 +399,6 @@ class ControlPlane(socketserver.ThreadingMixIn, socketserver.TCPServer):
 
 
 # ---------------------------------------------------------------- Command line
-
 
 def write_objects(directory):
     for name, content in ARCHIVED_OBJECTS.items():

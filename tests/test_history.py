@@ -6,6 +6,7 @@ import time
 
 import pytest
 
+import plexctl_exec_log as program
 from control_plane import EXECUTIONS, Reply
 from kit import (FORMS, GET, LIST, NODES, answered, contents, drained, encoded, execution, inline, listed, on_terminal,
                  opened_terminal, page, run_cli, saved, sections, start_cli, target)
@@ -167,6 +168,13 @@ def test_progress_is_told_where_nothing_else_is_written_and_gone_at_the_end(plan
     result = on_terminal(*argv + folder, streams=terminals, plane=plane)
     assert result.out and ("\r\x1b[K" + told + "\r\x1b[K" in result.err if told else "\r" not in result.err)
     assert re.sub("(error|hint): .*\n", "", screen(result.err)) == "" and "\r\x1b[K" * 2 not in result.err
+
+
+def test_progress_is_told_at_every_hundredth_element_and_at_the_end():
+    seen, told = dict.fromkeys((program.ELEMENT, program.END), 0), []
+    events = [("m%d" % number, 0) for number in range(300)] + [(program.ELEMENT, {})] * 201 + [("status", "x"), (program.END, None)]
+    assert list(program.watched(events, seen, told.append, lambda: seen[program.ELEMENT])) == events
+    assert told == [1, 101, 201, 201, ""] and seen == {program.ELEMENT: 201, program.END: 1, "status": "x"}
 
 
 def test_progress_is_gone_when_the_reader_of_stdout_is(plane):

@@ -41,6 +41,10 @@ NOWHERE = {
     "fdopen", "read_text", "write_text", "mkstemp", "unlink", "remove", "rename", "replace of os", "rmdir", "rmtree", "chmod of os", "symlink",
     "CERT_NONE", "check_hostname", "verify_mode", "_create_unverified_context", "SSLContext", "set_debuglevel", "exit of os", "_exit", "quit"}
 
+# The numbers of the contract that no test can reach, or that only change a rhythm.
+NUMBERS = {"VALUE_LIMIT": 256 << 20, "TABLE_ROWS": 200, "LINE_LENGTH": 4000, "ERROR_BODY_LIMIT": 65536, "LONGEST_TIMEOUT": 86400.0,
+           "TOKEN_FILE_LIMIT": 65536, "CONFIG_FILE_LIMIT": 1 << 20, "RETRY_AFTER_LIMIT": 30.0, "SLICE": 1 << 18, "WIDEST_COLUMN": 200}
+
 SOURCE = read(MODULE).decode("utf-8")
 TREE = ast.parse(SOURCE)
 DEFINITIONS = (ast.FunctionDef, ast.ClassDef)
@@ -97,6 +101,10 @@ def bound(node):
 
 
 # ---- small
+
+def test_numbers_are_the_contract_s():
+    assert {name: getattr(program, name) for name in NUMBERS} == NUMBERS
+
 
 def test_budget_of_lines_and_tokens():
     layout = (tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT)
