@@ -191,7 +191,7 @@ def ratio_goal(other, most):
 
 
 def peak_goal(name):
-    return "peak of %s, MiB" % name, lambda costs: costs[name].peak, 32
+    return "peak of %s, MiB" % name, lambda costs: costs[name].peak, 30
 
 
 def growth_goal(form):

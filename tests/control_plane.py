@@ -5,14 +5,11 @@ As a module it serves tests, which may script single answers and read what was a
 
     with ControlPlane(tls=True) as plane:
         plane.script(Reply({"items": []}), DROP)
-        ...
         assert plane.requests[0].target == "/v1/projects/..."
 
 As a program it serves while one command runs, with PLEXSPHERE_URL and PLEXSPHERE_TOKEN set for it:
 
     python3 tests/control_plane.py [--tls] [--objects DIR] -- COMMAND ARG...
-
-In file order: Constants, Executions, Replies (what can be sent), API (the ordinary answers), Server, Command line.
 """
 
 import argparse
