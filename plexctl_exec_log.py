@@ -17,7 +17,8 @@ One file, Python 3.6 or newer, nothing but the standard library; it only reads. 
     Text          events become a table, sections, bare bytes or a folder of files
     Command line  flags, standard streams, main
 
-Programs may import it too: the names in __all__ are public, all others may change.
+Programs may import it too: the names in __all__ are public, all others may change. Sections that are named without
+a title are those of the project's contract.
 """
 
 import argparse
@@ -608,7 +609,7 @@ class Transport:
                 yield piece
             if response.length:
                 raise RemoteError("the body ended short of what was announced; bytes missing: %d" % response.length,
-                                    waited_out=True)
+                                  waited_out=True)
             whole = not response.will_close
             response.close()    # before 3.13 a response stays open after its last byte, and the next one is refused
         except self._faults as error:
