@@ -199,7 +199,7 @@ def read_private_file(path, limit):
                 import shlex
                 name = shlex.quote("./" + path if path.startswith("-") else path)
                 raise CredentialsError("%s is insecure: its mode is %04o, others than its owner have access"
-                                       % (path, stat.S_IMODE(mode)), hint="chmod 600 " + name)
+                                       % (path, stat.S_IMODE(mode)), "chmod 600 " + name if stat.S_ISREG(mode) else "")
             data = file.read(limit + 1)
             if len(data) > limit:
                 raise CredentialsError("%s is larger than %d KiB" % (path, limit >> 10))

@@ -195,6 +195,7 @@ def test_cure_can_be_pasted_into_a_shell(home, token_file, tmp_path, monkeypatch
     token_file.rename(name)
     os.chmod(name, 0o644)
     assert home.run("--token-file=" + name).err.endswith("\nhint: chmod 600 %s\n" % quoted)
+    assert "hint: " not in home.run("--token-file=/dev/null").err       # a device that all write to
 
 
 def test_pipe_passes_whatever_its_mode(plane, home, tmp_path):

@@ -159,6 +159,5 @@ def test_walk_that_breaks_after_empty_pages_has_its_items_all_the_same(plane, fo
 
 @pytest.mark.parametrize("fault", [{"announce": 9999}, {"framing": "chunked", "slices": 30, "cut": 60}], ids=["length", "chunked"])
 def test_number_that_may_be_cut_is_not_printed(plane, fault):
-    body = b'{"items":[],"x":"%s","total":12' % (b"y" * 25)
-    plane.script(Reply(body, **fault))
+    plane.script(Reply(b'{"items":[],"x":"%s","total":12' % (b"y" * 25), **fault))
     assert b"total" not in run_cli(*LIST + ("--cursor", "c", "--output", "json"), plane=plane).out
