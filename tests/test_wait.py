@@ -1,6 +1,7 @@
 """Section 9: get --wait and --wait-timeout. Pauses are slept on a fake clock, answers come from real sockets."""
 
 import io
+import re
 import time
 
 import pytest
@@ -216,14 +217,13 @@ def test_stderr_has_a_safe_line_for_each_change_of_status_and_each_fault_in_a_pi
     assert err.count("\n") == 7 and err.count("\nretry: HTTP 502 ") == 1 and "\r" not in err and "\x1b" not in err
 
 
-def test_stderr_has_one_live_line_on_a_terminal(plane):
+def test_terminal_has_one_live_line_which_is_gone_when_the_output_begins(plane):
     plane.script(at("pending"), at("started"), at("succeeded"), Reply(ONE_TARGET))
     far, near = opened_terminal()
-    with surroundings(plane), open(near, "wb", 0) as stderr:
-        out = io.BytesIO()
-        code = program.main(list(WAIT), out, stderr, bool)
+    with surroundings(plane), open(near, "wb", 0) as screen:
+        code = program.main(list(WAIT), screen, screen, bool)
     shown = drained([far])[0].decode("ascii").split("\r\x1b[K")
-    assert code == 0 and b"done\n" in out.getvalue() and shown[0] == shown[-1] == ""     # nothing of it is left
+    assert code == 0 and shown[0] == "" and re.match("\x1b\\[1m==> (.|\n)*done\n", shown[-1])
     for line, status in zip(shown[1:], ("pending", "started", "succeeded")):
         assert line.startswith("status: " + status) and "\n" not in line
 
