@@ -657,7 +657,7 @@ class JSONText:
         pieces = [self._text[self._at:]]
         least = least or 1 + len(pieces[0]) // 4
         if len(pieces[0]) > VALUE_LIMIT:
-            raise RemoteError("the body holds a value of more than %d MiB" % (VALUE_LIMIT >> 20))
+            raise RemoteError("the body holds a value that is too large")
         if self._fault:
             raise self._fault
         while least > 0 and not (self._ended or self._fault):

@@ -110,7 +110,7 @@ def test_value_over_the_limit_is_malformed_before_all_of_it_came(monkeypatch):
     for size in (900, 998):
         assert events(cut(b'{"id":"%s"}' % (b"x" * size), 10))[0] == ("id", "x" * size)
     slices = iter(cut(b'{"id":"%s"}' % (b"x" * 9000), 10))
-    malformed(slices, "value of more than")
+    malformed(slices, "value that is too large")
     assert len(list(slices)) > 750
     assert malformed([b'{"id":"' + b"x" * 999]).waited_out        # cut at the very limit: cut
 

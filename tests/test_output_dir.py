@@ -169,7 +169,7 @@ def test_node_ids_that_are_no_uuid_are_named_and_never_a_path(plane, folder, out
     result = saved_targets(plane, folder, *[target(output, node) for node, _ in BAD_IDS] + [target(inline(b"good"))])
     assert result.code == 1 and result.err.count("\n") == len(BAD_IDS)
     for line, (_, shown) in zip(result.err.splitlines(), BAD_IDS):
-        assert "target %s " % shown in line
+        assert "target %s " % shown in line and line.endswith(" is no UUID")
     assert set(contents(folder)) == ALWAYS | {NODES[0] + ".out"} and os.listdir(str(folder.parent)) == ["out"]
     assert lines_of(folder, "nodes.succeeded") == [NODES[0]] and contents(folder)["ARCHIVED.sha256"] == b""
 
@@ -177,7 +177,7 @@ def test_node_ids_that_are_no_uuid_are_named_and_never_a_path(plane, folder, out
 @pytest.mark.parametrize("first, second", [(NODES[0], NODES[0]), (NODES[0], NODES[0].upper()), (NODES[0].upper(), NODES[0])])
 def test_node_that_comes_twice_is_named_and_written_once_in_lower_case(plane, folder, first, second):
     result = saved_targets(plane, folder, target(inline(b"first"), first), target(inline(b"second"), second))
-    assert result.code == 1 and second in result.err and b" 2/2 " in result.out
+    assert result.code == 1 and second in result.err and "came before" in result.err and b" 2/2 " in result.out
     assert contents(folder)[NODES[0] + ".out"] == b"first" and len(checksums(contents(folder)["SHA256SUMS"])) == 1
     assert lines_of(folder, "nodes.succeeded") == [NODES[0]] and holds(folder, "SHA256SUMS")
 

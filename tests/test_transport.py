@@ -220,7 +220,7 @@ def test_timeout_is_30_s_unless_given_and_ends_to_the_second(plane):
 def test_error_body_is_read_to_64_kib(plane, size, code, framing):
     body = encoded({"code": "rebac_denied", "detail": ""})
     body = body.replace(b'""', b'"%s"' % (b"d" * (size - len(body))))
-    assert answered(plane, Reply(body, 403, framing=framing), *LIST).code == code
+    assert answered(plane, Reply(body, 403, framing=framing, slices=40000), *LIST).code == code
 
 
 @pytest.mark.parametrize("answer, code, status", [
