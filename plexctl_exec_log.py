@@ -1147,11 +1147,12 @@ class Table:
     def lines(self, rows):
         """The rows aligned with each other, the header before them the first time."""
         self._widest = [max(column, key=len) for column in zip(self._widest, *rows)]
-        line = "".join("%%-%ds  " % min(len(cell), WIDEST_COLUMN) for cell in self._widest[:-1]) + "%s"
+        widths = [min(len(cell), WIDEST_COLUMN) for cell in self._widest]
+        line = "".join("%%-%ds  " % width for width in widths[:-1]) + "%s"
         header = [] if self._is_begun else [painted(line % COLUMNS, "1" if self._colour else "")]
         self._is_begun = True
         for row in rows if self._colour else ():
-            row[1] = painted(row[1].ljust(len(self._widest[1])), STATUS_COLOURS.get(row[1], ""))
+            row[1] = painted(row[1].ljust(widths[1]), STATUS_COLOURS.get(row[1], ""))
         return "\n".join(header + [line % tuple(row) for row in rows] + [""])
 
 
