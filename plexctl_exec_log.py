@@ -1,158 +1,235 @@
 #!/usr/bin/env python3
-"""plexctl exec-log: what the actions of a plexsphere control plane did, and what each machine printed.
+"""plexctl exec-log: show what the actions of a plexsphere control plane did, and what each machine printed.
 
     plexctl_exec_log.py exec-log list --project UUID [flags]
     plexctl_exec_log.py exec-log get  --project UUID --id UUID [flags]
 
-One file, Python 3.6 or newer, nothing but the standard library; it only reads. Data runs down the file:
+One file, Python 3.6 or newer, nothing but the standard library. It only reads. The sections, in the order in which
+data runs through them; nothing is used above its definition:
 
-    Safe text     what may be shown of text that somebody else wrote
-    Errors        the one family of expected failures, each with its exit code
-    Settings      flags, environment and config file become a server, a token and a proxy
-    Transport     one kept HTTP(S) connection: deadlines, retries, redirects refused
-    JSON text     bytes become events as they arrive: members, and the elements of one streamed list
-    Wire model    what is read from the objects of the wire contract
-    Operations    a page, all pages, one Execution, waiting for its end
-    Documents     events become json, jsonl or yaml
-    Text          events become a table, sections, bare bytes or a folder of files
-    Command line  flags, standard streams, main
+    Safe text     escape what must not reach a terminal or imitate our own lines
+    Errors        one family of expected failures, each with its exit code
+    Settings      find server, token and proxy in flags, environment and config file
+    Transport     send GET requests over one kept connection: deadlines, retries, no redirects
+    JSON text     decode values while their bytes still arrive
+    Wire model    check and read the objects that the server sends
+    Operations    fetch one page, all pages, one Execution; wait for its end
+    Forms         turn a document into json, jsonl, yaml, a table, sections, bare bytes or a folder of files
+    Command line  parse flags, own the standard streams, run
 
-Programs may import it too: the names in __all__ are public, all others may change. Sections that are named without
-a title are those of the project's contract.
+Programs may import it: the names in __all__ are public, all others may change.
+
+    transport = Transport(Server.parse("https://plexsphere.example"), token)
+    for page in walk(transport, project, {"status": "failed"}):
+        for execution in page.elements:
+            print(execution["id"], execution["action"])
+
+What it touches, and what it trusts
+-----------------------------------
+Connections. One at a time, to the host and port of --server, PLEXSPHERE_URL or the profile, or to the proxy that the
+environment names for it. The host's name is looked up by the system's resolver (the proxy's name, if there is a
+proxy). Only `GET` is sent, and `CONNECT host:port` to a proxy before https. The token is sent in one header, to that
+server alone: redirects are refused, CONNECT carries no token, and a profile's token goes to the profile's own server.
+Plain http is refused unless the server is this host or --allow-http is given; then the network, and an HTTP proxy,
+can read the token. TLS is verified against the system's CAs, or those of --ca-file alone.
+
+Files read. The token file and the config file, which must be private; the file of --ca-file. The standard library
+and OpenSSL read their own: Python's modules, the system's CAs, openssl.cnf, resolver and time zone settings.
+
+Files written. None, but for --output-dir: new files in one new or empty folder, mode 0600. (SSLKEYLOGFILE makes
+Python write TLS session keys, unless it runs with -I.)
+
+Environment. PLEXSPHERE_URL, PLEXSPHERE_TOKEN, PLEXSPHERE_PROJECT, XDG_CONFIG_HOME, HOME (USERPROFILE on Windows),
+NO_COLOR, TERM; HTTP_PROXY, HTTPS_PROXY, NO_PROXY in either case and REQUEST_METHOD, through urllib; COLUMNS, LINES,
+LANGUAGE, LC_ALL, LC_MESSAGES, LANG, through argparse for --help and messages. Python itself reads PYTHON* and
+SSLKEYLOGFILE unless it runs with -I. OpenSSL reads SSL_CERT_FILE, SSL_CERT_DIR, and OPENSSL_CONF and
+OPENSSL_MODULES, which can load code into the process; -I does not stop that.
+
+Never. It starts no process, evaluates nothing that it read, fetches no archived output, follows no redirect, shows no
+secret, and, started as a script, imports nothing that lies beside it.
+
+The server, and the machines whose output it relays, are not trusted: their bytes are bounded, checked and, on a
+terminal, escaped. Only the caller can prevent that an output is written raw to a terminal by another program (`| less
+-R`), that a copy of this file was changed, or that somebody owns the account, the host, its CAs or its environment.
 """
+
+import sys
+
+if __name__ == "__main__" and not getattr(sys.flags, "safe_path", sys.flags.isolated):
+    # Started as a script: take the script's folder off the import path, so that nothing beside it is imported.
+    # Python puts it first, but for -I and -P (`safe_path`, from 3.11 on).
+    del sys.path[0]
 
 import argparse
 import codecs
+import errno
 import gc
 import io
 import json
 import os
 import re
+import signal
 import stat
-import sys
 import time
 from binascii import a2b_base64, b2a_base64
-from collections import Counter, namedtuple
-from functools import lru_cache, partial
+from collections import namedtuple
+from functools import lru_cache
 
-__version__ = "2.0.0"
-__all__ = ["main", "make_parser", "Transport", "Server", "walk", "get_execution", "wait_for_execution", "OutputRef",
-           "ELEMENT", "ExecLogError", "UsageError", "CredentialsError", "RemoteError", "APIError"]
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import typing as t
+
+WINDOWS = os.name == "nt"
+
+__version__ = "3.0.0"
+__all__ = ("main make_parser Transport Server Document get_page walk get_execution wait_for_execution OutputRef "
+           "ExecLogError UsageError CredentialsError RemoteError APIError").split()
 
 
 # ------------------------------------------------------------------------------------------------ Safe text
 
-def escaped(character):
-    r"""One character as \xNN, \uNNNN or \UNNNNNNNN, which YAML and Python both read back."""
-    code = ord(character)
-    return "\\x%02x" % code if code < 0x100 else "\\u%04x" % code if code < 0x10000 else "\\U%08x" % code
+def escape(character: str) -> str:
+    r"""Return one character as \xNN, \uNNNN or \UNNNNNNNN, which YAML and Python both read back."""
+    if character < "\x80":
+        return "\\x%02x" % ord(character)
+    return character.encode("ascii", "backslashreplace").decode("ascii")
 
 
-def visible(text):
-    """Text as one line of printable characters, everything else escaped (contract, section 5)."""
-    return text if text.isprintable() else "".join(c if c.isprintable() else escaped(c) for c in text)
+def make_visible(text: str) -> str:
+    """Return text as one line of printable characters, everything else escaped."""
+    if text.isprintable():
+        return text
+    return "".join(character if character.isprintable() else escape(character) for character in text)
 
 
-def framed(text):
-    """Text for a place whose end a blank marks: visible, no blank in it, `-` for nothing."""
-    return visible(text or "-").replace(" ", "\\x20")
+def make_field(text: "t.Optional[str]") -> str:
+    r"""Return text for a place whose end a blank marks: visible, each blank as \x20, `-` for nothing."""
+    return make_visible(text or "-").replace(" ", "\\x20")
 
 
-# What a terminal is not simply given: CR LF and SGR colour are looked at as wholes, all else one by one.
-DOUBTFUL = "\r\n|\x1b\\[[0-9;:]{0,64}m|[^\t\n\x20-\x7e]"
-CONCEALING = "[\\[;:]0*8[;:m]"
+# What a terminal is not simply given. CR LF and SGR colours, as `\x1b[1;31m`, are looked at as wholes, anything else
+# character by character. SGR 8, as in `\x1b[8m`, conceals text.
+DOUBTFUL = "\r\n|\x1b\\[[0-9;:]*m|[^\t\n\x20-\x7e]"
+
+# The beginning of a line that a person could take for a section header, as `==>` or ` \x1b[1m=\u200b=>`. What may
+# stand before and between the three characters is a colour, a blank or anything outside ASCII, much of which is
+# invisible.
+GAP = "(?:\x1b\\[[0-9;:]*m|[^!-~\n\x1b])*"
+FORGED_HEADER = "(?m)^(%s)=(?=%s=%s>)" % (GAP, GAP, GAP)
 
 
-def terminal_safe(data):
-    """Output bytes for a UTF-8 terminal: text, tab, newline and colour pass, all else is shown, not done. Colour is
-    reset at the end."""
-    def shown(match):
+def make_terminal_safe(data: bytes, colours: bool = True) -> bytes:
+    """Return output bytes for a UTF-8 terminal. Printable characters, tab, LF, CR LF and, if `colours`, SGR colours
+    pass; everything else is shown as an escape. No line reads as a section header. Colour is reset at the end."""
+    def show(match):
         found = match.group()
-        is_colour = len(found) > 2 and not re.search(CONCEALING, found)
-        return found if found == "\r\n" or found.isprintable() or is_colour else escaped(found[0]) + found[1:]
+        is_colour = len(found) > 2 and colours and not re.search("[\\[;:]0*8[;:m]", found)
+        return found if found == "\r\n" or is_colour else make_visible(found)
 
-    safe = re.sub(DOUBTFUL, shown, data.decode("utf-8", "backslashreplace")).encode("utf-8")
-    return safe + b"\x1b[0m" if b"\x1b" in safe else safe
+    text = re.sub(DOUBTFUL, show, data.decode("utf-8", "backslashreplace"))
+    text = re.sub(FORGED_HEADER, "\\1\\\\x3d", text)
+    return (text + "\x1b[0m" if "\x1b" in text else text).encode("utf-8")
 
 
-def error_text(error):
-    """What an exception of the standard library says, on its own or by its name."""
+def error_text(error: Exception) -> str:
+    """Return what an exception of the standard library says, or else its name."""
     return str(getattr(error, "strerror", None) or error or type(error).__name__)
 
 
 # --------------------------------------------------------------------------------------------------- Errors
 
 class ExecLogError(Exception):
-    """An expected failure: main shows `error: MESSAGE` and `hint: HINT`, and returns exit_code. The plain one is of
+    """An expected failure. main prints `error: MESSAGE` and `hint: HINT`, and returns `exit_code`. Raised as it is for
     standard output and the output folder."""
 
     exit_code = 1
 
-    def __init__(self, message, hint=""):
+    def __init__(self, message: str, hint: str = "") -> None:
         super().__init__(message)
-        self.hint = hint
+        self.hint = hint    # the next step, or empty
 
 
 class UsageError(ExecLogError, argparse.ArgumentTypeError):
-    """The command line, or a setting that stands for a flag, cannot be used. argparse knows it as its own, so
-    whatever raises it serves as a `type=`. `usage` is shown before the message."""
+    """The command line, or a setting that stands for a flag, cannot be used. It is argparse's own error too, so that
+    a function that raises it serves as a `type=`."""
+
     exit_code = 2
-    usage = ""
 
 
 class CredentialsError(ExecLogError):
-    """No token, or one that must not be used."""
+    """There is no token, or one that must not be used."""
+
     exit_code = 3
 
 
 class RemoteError(ExecLogError):
-    """The read failed at the server or on the way to it, or the answer is none of the contract's. `retried`: worth
-    asking again at once (section 3). `waited_out`: no reason to stop waiting (section 9). `retry_after`: seconds to
-    leave the server alone, or None."""
+    """The read failed at the server or on the way to it, or the answer is not what was asked for."""
 
-    retry_after = None
+    retry_after = None      # type: t.Optional[float]     # seconds for which the server wants to be left alone
 
-    def __init__(self, message, hint="", retried=False, waited_out=False):
+    def __init__(self, message: str, hint: str = "", retryable: bool = False, transient: bool = False) -> None:
         super().__init__(message, hint)
-        self.retried, self.waited_out = retried, waited_out or retried
+        self.retryable = retryable                  # asking again at once may help
+        self.transient = transient or retryable     # it may pass: no reason to stop waiting for an Execution
 
 
 API_HINT = "is this the API? check --server, PLEXSPHERE_URL or the profile"
-STATUS_HINTS = {                    # the next step after an HTTP status
+PROXY_LOGIN_HINT = "put user:password@ before the proxy's host in HTTPS_PROXY or HTTP_PROXY"
+OVERLOAD_HINT = "the server is overloaded or restarting: try again in a minute"
+STATUS_HINTS = {
     400: "the server refused the value of a flag",
     401: "log in again: the token is missing, expired or not this server's",
     403: "ask an owner of the project for the relation that reads its executions",
     404: "check --project, --id and --server: no such thing there, or it is hidden from this token",
-    407: "put user:password@ before the proxy's host in HTTPS_PROXY or HTTP_PROXY",
+    407: PROXY_LOGIN_HINT,
+    429: "too many requests: try again in a minute",
+    500: "the server failed: try again, then give its operators the time, the command and any correlation id",
+    501: "this server runs no actions: its operators must provision the actions dispatch first",
+    502: OVERLOAD_HINT,
+    503: OVERLOAD_HINT,
+    504: OVERLOAD_HINT,
 }
-RETRIED_STATUSES = (429, 502, 503, 504)
 PROBLEM_LABELS = (("detail", ""), ("code", "code "), ("reason", "reason: "), ("relation_path", "relation path: "),
                   ("correlation_id", "correlation id: "))
 
 
 class APIError(RemoteError):
-    """An answer with any status but 200: `status`, and `problem`, the JSON object of the body (RFC 9457), empty where
-    it had none. The one place where a status and a Problem's `code` become an exit code (contract, section 6)."""
+    """An answer whose HTTP status is not 200. This is the one place where a status and the `code` of a Problem
+    (RFC 9457) become an exit code."""
 
-    def __init__(self, status, phrase, problem, hint="", retry_after=None):
-        texts = {name: value for name, value in problem.items() if value and isinstance(value, str)}
-        if isinstance(problem.get("relation_path"), list):
-            texts["relation_path"] = " > ".join(step for step in problem["relation_path"] if isinstance(step, str))
-        parts = [("HTTP %d %s" % (status, texts.get("title", phrase))).strip()]
-        parts += [label + texts[name] for name, label in PROBLEM_LABELS if texts.get(name)]
-        super().__init__("; ".join(parts), hint or STATUS_HINTS.get(status, ""), status in RETRIED_STATUSES)
-        self.status, self.problem, self.retry_after = status, problem, retry_after
-        if status == 403:
-            self.exit_code = 77 if problem.get("code") == "rebac_denied" else 4
-        elif status == 401:
+    def __init__(self, status: int, phrase: str, problem: "t.Dict[str, t.Any]",
+                 retry_after: "t.Optional[float]" = None) -> None:
+        def read(name):
+            """Return a member of the Problem as text, empty if it is no text."""
+            value = problem.get(name)
+            if isinstance(value, list):
+                value = " > ".join(map(str, value))
+            return value if isinstance(value, str) else ""
+
+        parts = [("HTTP %d %s" % (status, read("title") or phrase)).strip()]
+        parts += [label + read(name) for name, label in PROBLEM_LABELS if read(name)]
+
+        # Name the flag that a 400 is about, as in the code `invalid_cursor`.
+        blamed, hint = re.search("cursor|limit|status", read("code") + read("detail")), STATUS_HINTS.get(status, "")
+        if status == 400 and blamed:
+            hint = "the server refused the value of --" + blamed.group()
+
+        super().__init__("; ".join(parts), hint, retryable=status in (429, 502, 503, 504))
+        self.status = status            # of HTTP
+        self.problem = problem          # the JSON object of the body, empty if it had none
+        self.retry_after = retry_after
+        if status == 401:
             self.exit_code = 3
+        elif status == 403:
+            self.exit_code = 77 if problem.get("code") == "rebac_denied" else 4
 
 
 KINDS = {str: "a string", dict: "an object", list: "a list"}
 
 
-def typed(value, kind, what, error=RemoteError):
-    """A JSON value of this kind, or null. Raises the error, which names what was expected to be of the kind."""
+def check_type(value: "t.Any", kind: type, what: str,
+               error: "t.Callable[[str], ExecLogError]" = RemoteError) -> "t.Any":
+    """Return a JSON value if it is null or of the kind. Raises the error, which says what was expected of what."""
     if value is not None and not isinstance(value, kind):
         raise error("%s: expected %s" % (what, KINDS[kind]))
     return value
@@ -161,21 +238,19 @@ def typed(value, kind, what, error=RemoteError):
 # ------------------------------------------------------------------------------------------------- Settings
 
 # Patterns that a run may not need are strings: re compiles them when it does.
-SERVER_URL = r"([hH][tT][tT][pP][sS]?)://(\[[0-9a-fA-F:.]+\]|[^/?#@:\[\]\\]+)(?::([0-9]{1,5}))?(/[^?#]*)?"
-VISIBLE_ASCII = "[!-~]+"
+# As `https://[::1]:8443/prefix/`, in visible ASCII: scheme, host, port and path.
+SERVER_URL = r"(?=[!-~]+\Z)([hH][tT][tT][pP][sS]?)://(\[[0-9a-fA-F:.]+\]|[^/?#@:\[\]\\]+)(?::([0-9]{1,5}))?(/[^?#]*)?"
 DEFAULT_PORTS = {"http": 80, "https": 443}
-TOKEN_FILE_LIMIT = 64 << 10         # bytes
-CONFIG_FILE_LIMIT = 1 << 20         # bytes
 
 
 class Server(namedtuple("Server", "scheme host port prefix")):
-    """Where the API is: `http` or `https`, a bare lower-case host, a port, a path without its last slash."""
+    """Where the API is: `http` or `https`, a lower-case host without brackets, a port, a path without a last slash."""
 
     @classmethod
-    def parse(cls, url, where=""):
-        """From `http(s)://host[:port][/prefix]` in visible ASCII; `where` tells where it stands. UsageError for any
-        other, which is not quoted: what is wrong with it may be a password."""
-        match = re.fullmatch(SERVER_URL, url) if re.fullmatch(VISIBLE_ASCII, url) else None
+    def parse(cls, url: str, where: str = "") -> "Server":
+        """Parse `http(s)://host[:port][/prefix]` in visible ASCII. `where` says where it stands, as ` in NAME`. Raises
+        UsageError, which does not quote the URL: what is wrong with it may be a password."""
+        match = re.fullmatch(SERVER_URL, url)
         scheme, host, digits, path = match.groups() if match else ("http", "", "0", "")
         port = int(digits or DEFAULT_PORTS[scheme.lower()])
         if not 0 < port < 65536:
@@ -183,189 +258,249 @@ class Server(namedtuple("Server", "scheme host port prefix")):
         return cls(scheme.lower(), host.strip("[]").lower(), port, (path or "").rstrip("/"))
 
     @property
-    def authority(self):
+    def authority(self) -> str:
         """The value of the Host header (RFC 9110, 7.2)."""
         host = "[%s]" % self.host if ":" in self.host else self.host
         return host if self.port == DEFAULT_PORTS[self.scheme] else "%s:%d" % (host, self.port)
 
+    @property
+    def url(self) -> str:
+        """The URL in its shortest spelling."""
+        return "%s://%s%s" % (self.scheme, self.authority, self.prefix)
 
-def read_private_file(path, limit):
-    """A file that holds a secret. CredentialsError where others may read it, and where it cannot be read. The opened
-    file is judged, so that its name cannot be pointed elsewhere meanwhile; pipes and Windows have no such mode."""
+
+def find_strangers(status, mask):
+    """Say how others than the user and root have access to a file or folder, of which os.stat() told the status; empty
+    if they have not. `mask` holds the permission bits that nobody else may have. Windows has neither modes nor owners
+    of this kind."""
+    if WINDOWS:
+        return ""
+    if status.st_uid not in (0, os.geteuid()):
+        return "it belongs to another user (uid %d): make one of your own" % status.st_uid
+    mode = stat.S_IMODE(status.st_mode)
+    return "its mode %04o gives others access" % mode if mode & mask else ""
+
+
+def read_private_file(path, limit, alias):
+    """Return the text of a file that holds a secret, less a byte order mark. Raises CredentialsError if it is not
+    private, not readable or larger than `limit` bytes. `alias` stands for a path that leads nowhere: it may be a
+    token that was pasted in the wrong place."""
     try:
         with open(path, "rb") as file:
-            mode = os.fstat(file.fileno()).st_mode
-            if os.name != "nt" and not stat.S_ISFIFO(mode) and mode & 0o077:
+            # Check the opened file, so that its name cannot be pointed elsewhere meanwhile. A pipe's mode says nothing.
+            status = os.fstat(file.fileno())
+            problem = find_strangers(status, 0 if stat.S_ISFIFO(status.st_mode) else 0o077)
+            if problem:
                 import shlex
-                name = shlex.quote("./" + path if path.startswith("-") else path)
-                raise CredentialsError("%s is insecure: its mode is %04o, others than its owner have access"
-                                       % (path, stat.S_IMODE(mode)), "chmod 600 " + name if stat.S_ISREG(mode) else "")
+                is_mendable = "mode" in problem and stat.S_ISREG(status.st_mode)
+                raise CredentialsError("%s is insecure: %s" % (path, problem),
+                                       "chmod 600 -- " + shlex.quote(path) if is_mendable else "")
             data = file.read(limit + 1)
-            if len(data) > limit:
-                raise CredentialsError("%s is larger than %d KiB" % (path, limit >> 10))
-            return data
     except (OSError, ValueError) as error:      # ValueError: a NUL in the name
-        raise CredentialsError("cannot read %s: %s" % (path, error_text(error)))
+        name = path if isinstance(error, (PermissionError, IsADirectoryError)) else alias
+        raise CredentialsError("cannot read %s: %s" % (name, error_text(error)))
+
+    if len(data) > limit:
+        raise CredentialsError("%s is larger than %d KiB" % (path, limit >> 10))
+    return data.decode("utf-8-sig", "replace")
 
 
-def read_profile(name, environ):
-    """Name and members of the profile called so, or of the config file's default one; none without a config file.
-    Layout: {"default": NAME, "profiles": {NAME: {"server": URL, "token": TOKEN}}}. Only what is used is judged."""
-    base = environ.get("XDG_CONFIG_HOME", "")
-    path = os.path.join(base, "plexctl", "config.json")
-    if not os.path.isabs(base) or not os.path.exists(path):
-        base = environ.get("HOME", os.path.expanduser("~"))     # which may be relative, or `~` itself
-        path = os.path.join(base, ".config", "plexctl", "config.json")
-    if not os.path.isabs(base) or not os.path.lexists(path):
-        path = None
+def read_profile(name):
+    """Return name and members of the profile, of the config file's default one if `name` is None; (None, {}) if there
+    is no such thing. The file holds {"default": NAME, "profiles": {NAME: {"server": URL, "token": TOKEN}}}. Only what
+    is used is checked. Raises CredentialsError."""
+    # Find the config file.
+    home = os.environ.get("USERPROFILE" if WINDOWS else "HOME", os.path.expanduser("~"))
+    bases = os.environ.get("XDG_CONFIG_HOME", ""), os.path.join(home, ".config")
+    paths = [os.path.join(base, "plexctl", "config.json") for base in bases if os.path.isabs(base)]
+    path = next(filter(os.path.lexists, paths), None)
+
+    # Read what is needed of it.
     try:
-        loaded = json.loads(read_private_file(path, CONFIG_FILE_LIMIT).decode("utf-8")) if path else {}
-    except (ValueError, RecursionError):
-        raise CredentialsError("%s is no JSON" % path)
-    members = typed(loaded, dict, str(path), CredentialsError) or {}
-    if name is None:
-        name = typed(members.get("default"), str, "%s: default" % path, CredentialsError)
-    if name is None:
-        return None, {}
-    profiles = typed(members.get("profiles"), dict, "%s: profiles" % path, CredentialsError) or {}
-    if name not in profiles:
-        raise CredentialsError('there is no profile "%s" in %s' % (name, path or "any config file"))
-    return name, typed(profiles[name], dict, '%s: profile "%s"' % (path, name), CredentialsError) or {}
+        config = path and json.loads(read_private_file(path, 1 << 20, path)) or {}
+        if name is None:
+            name = config.get("default")
+        if name is None:
+            return None, {}
+        profiles = config.get("profiles") or {}
+        if name in profiles:
+            return name, dict(profiles[name] or {})
+    except (ValueError, RecursionError, AttributeError, TypeError):
+        raise CredentialsError('%s is not JSON of the form {"default": NAME, "profiles": {NAME: {"server": URL, '
+                               '"token": TOKEN}}}' % path)
+    raise CredentialsError('there is no profile "%s" in %s' % (name, path or "~/.config/plexctl/config.json: no file"))
 
 
 def clean_token(token):
-    """The token without white space around it, visible ASCII, lest http.client quotes it. CredentialsError."""
-    if not re.fullmatch(VISIBLE_ASCII, token.strip()):
+    """Return the token without white space around it. Raises CredentialsError unless it is visible ASCII; http.client
+    would quote it in an error of its own."""
+    token = token.strip()
+    if not re.fullmatch("[!-~]+", token):
         raise CredentialsError("the token is empty, or holds something else than visible ASCII")
-    return token.strip()
+    return token
 
 
-def find_settings(flags, environ):
-    """The server, the token and a warning, perhaps empty; each from the first that has it (contract, section 2). The
-    config file is opened only when something is needed from it. UsageError, CredentialsError."""
-    profile_of = lru_cache(None)(lambda: read_profile(flags.profile, environ))
+def find_settings(flags):
+    """Return (server, token). Each comes from the first source that has it: its flag, the profile that --profile names,
+    the environment (PLEXSPHERE_URL, PLEXSPHERE_TOKEN), the config file's default profile, which --profile turns off.
+    A profile's token goes to the profile's own server. So with every pair of sources:
+
+                        token: --token-file     --profile           environment     default profile
+        server: --server       sent             same server only    sent            same server only
+                --profile      sent             sent                sent            (not used)
+                environment    sent             same server only    sent            same server only
+                default        sent             (not used)          sent            sent
+
+    `same server only`: sent if the profile has no server of its own, or that very one; else CredentialsError. The
+    config file is opened only if something is needed from it. Raises UsageError for a bad or missing server, and
+    CredentialsError for a bad or missing token."""
+    load_profile = lru_cache(maxsize=None)(lambda: read_profile(flags.profile))
 
     def find(key, variable):
-        value, source = environ.get(variable) or None, variable
+        """Return the value and its source, below the flag. An empty variable counts as unset."""
+        value, source = os.environ.get(variable) or None, variable
         if flags.profile or value is None:
-            name, profile = profile_of()
-            own = typed(profile.get(key), str, '%s of profile "%s"' % (key, name), CredentialsError)
+            name, profile = load_profile()
+            own = check_type(profile.get(key), str, '%s of profile "%s"' % (key, name), CredentialsError)
             if own is not None:
-                value, source = own, 'profile "%s"' % name
+                return own, 'profile "%s"' % name
         return value, source
 
-    server = flags.server
+    # Find the server first: a bad one is reported before credentials are looked for.
+    server, server_source = flags.server, "--server"
     if not server:
-        url, source = find("server", "PLEXSPHERE_URL")
-        server = None if url is None else Server.parse(url, " in " + source)
+        url, server_source = find("server", "PLEXSPHERE_URL")
+        server = None if url is None else Server.parse(url, " in " + server_source)
+
+    # Find the token.
     if flags.token_file:
-        source = flags.token_file
-        token = read_private_file(source, TOKEN_FILE_LIMIT).decode("utf-8", "replace")
+        token, source = read_private_file(flags.token_file, 64 << 10, "the file of --token-file"), ""
     else:
         token, source = find("token", "PLEXSPHERE_TOKEN")
     if token is None:
         raise CredentialsError("no token", "give --token-file, PLEXSPHERE_TOKEN or a profile that has one")
     token = clean_token(token)
     if server is None:
-        raise UsageError("no server: give --server, PLEXSPHERE_URL or a profile that has one")
-    if flags.token_file or source == "PLEXSPHERE_TOKEN":
-        return server, token, ""
-    url, own = "%s://%s%s" % (server.scheme, server.authority, server.prefix), profile_of()[1].get("server")
-    return server, token, "" if str(own).rstrip("/") == url else "the token of %s (%s) goes to %s" % (source, own, url)
+        raise UsageError("no server", "give --server, PLEXSPHERE_URL or a profile that has one")
+
+    # Keep a profile's token from any server but the profile's own.
+    own = load_profile()[1].get("server") if source.startswith("profile") else None
+    own = server if own is None else Server.parse(own, " in " + source)
+    if own != server:
+        raise CredentialsError(
+            "the token of %s is for %s, but the request would go to %s (from %s)"
+            % (source, own.url, server.url, server_source),
+            "for that server give its own token with --token-file or PLEXSPHERE_TOKEN; for the profile's server leave "
+            "out --server and unset PLEXSPHERE_URL")
+    return server, token
 
 
-def is_this_host(host):
-    """Whether a connection to the host stays on this machine."""
+def is_this_host(host: str) -> bool:
+    """Tell whether a connection to the host stays on this machine."""
     import ipaddress
     try:
         address = ipaddress.ip_address(host)
     except ValueError:
-        return ("." + host.rstrip(".")).endswith(".localhost")
+        return host in ("localhost", "localhost.")
     return address.is_loopback or address.is_unspecified
 
 
 class Proxy:
-    """An HTTP proxy: `[http://][user:password@]host[:port]`. A plain class: no repr of it shows the password.
-    `headers` are for the proxy alone (RFC 7617), `secrets` are what must not be shown. UsageError."""
+    """An HTTP proxy, `[http://][user:password@]host[:port]`. Not a namedtuple, so that repr() cannot leak the password.
+    Raises UsageError."""
 
-    def __init__(self, url, variable):
+    def __init__(self, url: str, variable: str) -> None:
         scheme, _, rest = url.rpartition("://")
         user_info, at, address = rest.rpartition("@")
         server = Server.parse("http://" + address, " in " + variable)
         if server.prefix or scheme.lower() not in ("", "http"):
             raise UsageError("expected http://host:port in " + variable)
         self.host, self.port = server.host, server.port
-        self.headers, self.secrets = {}, []
-        if at:
+        self.headers = {}               # for the proxy alone
+        self.secrets = []               # texts that must not be shown
+
+        if at:      # RFC 7617
             from urllib.parse import unquote_to_bytes
-            user, _, password = user_info.partition(":")
-            pair = unquote_to_bytes(user) + b":" + unquote_to_bytes(password)
-            basic = b2a_base64(pair, newline=False).decode("ascii")
+            login = unquote_to_bytes(user_info if ":" in user_info else user_info + ":")
+            basic = b2a_base64(login, newline=False).decode("ascii")
             self.headers = {"Proxy-Authorization": "Basic " + basic}
-            self.secrets = [basic, unquote_to_bytes(password).decode("utf-8", "replace"), user_info]
+            self.secrets = [basic, user_info, login.decode("utf-8", "replace").partition(":")[2]]
 
 
-def find_proxy(server, environ):
-    """The proxy that the environment names for the server, as urllib reads it, with CIDR ranges in NO_PROXY."""
+def find_proxy(server):
+    """Return the Proxy that the environment names for the server, as urllib.request reads it, or None. This host is
+    never reached through a proxy."""
     variable = server.scheme + "_proxy"
-    if not any(name.lower() == variable for name in environ) or is_this_host(server.host):
-        return None
-    import ipaddress
+    if variable not in map(str.lower, os.environ) or is_this_host(server.host):
+        return None     # as nearly always: urllib.request is slow to import
     from urllib.request import getproxies_environment, proxy_bypass_environment
     proxies = getproxies_environment()
-    for entry in proxies.get("no", "").split(","):
-        try:
-            if ipaddress.ip_address(server.host) in ipaddress.ip_network(entry.strip(" []"), strict=False):
-                return None
-        except ValueError:
-            pass        # one of them is a name
     url = proxies.get(server.scheme)
-    bypassed = proxy_bypass_environment("%s:%d" % (server.host, server.port), proxies)
-    return Proxy(url, variable.upper()) if url and not bypassed else None
+    if not url or proxy_bypass_environment("%s:%d" % (server.host, server.port), proxies):
+        return None
+    return Proxy(url, variable.upper())
 
 
 # ------------------------------------------------------------------------------------------------ Transport
+#
+# How http.client is used. http.client.HTTPSConnection connects (name, proxy, TLS); it bounds each single read, so a
+# server that drips a byte a second could hold us for ever. Therefore its socket is then replaced by a TimedSocket, a
+# stand-in that has what http.client needs of a socket: sendall() for the request, makefile() for the response, and
+# close(). The stand-in gives every read the time that is left until one deadline.
+#
+# Its close() does nothing: http.client closes the socket of a `Connection: close` response as soon as the headers are
+# in, while the body is still to be read from it. Transport.close() closes the real socket.
+#
+# How the end of a body is recognized, by HTTPResponse.read1() and by what it leaves:
+#
+#     kind of body                at its end                       if the connection is cut before
+#     Content-Length: N           b"", response.length is 0        b"", response.length is what is missing
+#     Transfer-Encoding: chunked  b"" after the last chunk         raises IncompleteRead or ValueError
+#     neither                     b"", response.length is None     b"": the JSON text is incomplete, and tells
 
-USER_AGENT = "plexctl-exec-log/" + __version__
-SLICE = 1 << 18                     # bytes taken from the network at once, if they are there
+SLICE = 1 << 18                     # bytes taken from the network at once, if they are there: fewer, larger slices
 ERROR_BODY_LIMIT = 64 << 10         # bytes
 DEFAULT_TIMEOUT = 30.0              # seconds
 RETRY_PAUSES = (0.5, 1.0)           # seconds before the first and the second retry
-RETRY_AFTER_LIMIT = 30.0            # seconds
-SECRET_HEADERS = ("authorization", "proxy-authorization", "cookie", "set-cookie")
-CONNECT_HINTS = (                   # a sign in the text of a failure, the next step
-    ("tunnel connection failed: 407", STATUS_HINTS[407]),
-    ("tunnel connection failed", "check HTTPS_PROXY and NO_PROXY"),
-    ("expired", "the server's operator must renew its certificate; --ca-file does not help"),
-    ("match", "the certificate is for another name: check the host of --server; --ca-file does not help"),
-    ("certificate", "is it signed by a CA of your own? then name that with --ca-file"),
-    ("version number|http request|record layer",
-     "the port speaks no TLS: check it, or use http:// if the server is on this host"),
-)
+
+CA_HINT = "is it signed by a CA of your own? then name that with --ca-file"
+OTHER_NAME_HINT = "the certificate is for another name: check the host of --server; --ca-file does not help"
+NOT_TLS_HINT = "the port speaks no TLS: check it, or use http:// if the server is on this host"
+TLS_HINTS = {       # by OpenSSL's X509_V_ERR code (from 3.7 on), or else by the reason of an SSLError
+    9: "the certificate is not valid yet: is this host's clock right?",
+    10: "the server's operator must renew its certificate; --ca-file does not help",
+    62: OTHER_NAME_HINT,
+    64: OTHER_NAME_HINT,
+    "CERTIFICATE_VERIFY_FAILED": CA_HINT,
+    "WRONG_VERSION_NUMBER": NOT_TLS_HINT,
+    "RECORD_LAYER_FAILURE": NOT_TLS_HINT,
+}
 
 
-def timed_out(what, seconds):
-    """The error for a wait that took too long."""
-    return RemoteError("timed out: %s took more than %g s" % (what, seconds),
-                       "a slow server or network may need a longer --timeout", waited_out=True)
+def timed_out(phase, seconds, hint=""):
+    """Return the error for a wait that took too long."""
+    return RemoteError("timed out: %s took more than %g s" % (phase, seconds),
+                       hint or "a slow server or network may need a longer --timeout", transient=True)
 
 
-class Wire(io.RawIOBase):
-    """A connected socket as http.client wants it, which raises RemoteError for a phase that does not end before the
-    deadline, a time of the clock. `received`: something came since the last request. `ended`: the far side closed."""
+class TimedSocket(io.RawIOBase):
+    """A connected socket that http.client reads and writes, each phase of it within one deadline."""
 
-    def __init__(self, sock, timeout, clock):
+    def __init__(self, sock, clock):
         import socket
-        self.received = self.ended = False
-        self.sock = sock
-        self._timeout, self._clock = timeout, clock
-        self._expired = (socket.timeout, TimeoutError)      # one and the same from 3.10 on
+        self.sock = sock            # the real one
+        self.received = False       # whether something came since the last request
+        self.ended = False          # whether a read that waited found the connection closed
+        self._clock = clock
+        self._expired = socket.timeout
 
     def begin(self, phase, seconds):
-        """What is done from here on has so many seconds."""
-        self._phase, self._deadline = phase, self._clock() + seconds
+        """Give what is done from here on so many seconds. `phase` names it in the error."""
+        self._phase, self._seconds = phase, seconds
+        self._deadline = self._clock() + seconds
 
-    def _timed(self, operation, data):
+    def _run(self, operation, data):
+        """Run a socket's operation within the deadline. Raises RemoteError past it, OSError."""
         left = self._deadline - self._clock()
         try:
             if left > 0:
@@ -373,40 +508,47 @@ class Wire(io.RawIOBase):
                 return operation(data)
         except self._expired:
             pass
-        raise timed_out(self._phase, self._timeout)
+        raise timed_out(self._phase, self._seconds)
 
     def sendall(self, data):
-        """Send a request. OSError."""
+        """Send a request."""
         self.received = False
-        self._timed(self.sock.sendall, data)
+        self._run(self.sock.sendall, data)
 
     def makefile(self, *_):
-        """The reader of one response."""
+        """Return the buffered reader of one response."""
         return io.BufferedReader(self, SLICE)
 
     def readable(self):
         return True
 
     def readinto(self, buffer):
-        """Wait for bytes, then take all that are there: a TLS read gives 16 KiB, and few large slices cost less."""
-        size = more = self._timed(self.sock.recv_into, buffer)
-        self.received, self.ended = self.received or size > 0, not size
+        """Wait for bytes, then take all that are there without waiting: one TLS read gives 16 KiB at most."""
+        size = self._run(self.sock.recv_into, buffer)
+        self.received = self.received or size > 0
+        self.ended = not size
+
+        more = size
         self.sock.settimeout(0)
         try:
             while more and size < len(buffer):
                 more = self.sock.recv_into(memoryview(buffer)[size:])
                 size += more
         except OSError:
-            pass        # nothing is there, or a fault; the next wait meets it, or the end
+            pass        # nothing more is there (BlockingIOError, SSLWantReadError), or a fault that the next read meets
         return size
 
     def close(self):
-        """Nothing: http.client closes what it has handed to a response, and the response still reads from here."""
+        """Do nothing; see the head of this section."""
 
 
-def tls_context(ca_file):
-    """The standard library's verifying context, TLS 1.2 or newer. UsageError for an unusable --ca-file."""
-    import ssl
+def make_tls_context(ca_file):
+    """Return the standard library's verifying context, TLS 1.2 or newer. Raises UsageError for an unusable --ca-file,
+    RemoteError if this Python has no ssl module."""
+    try:
+        import ssl
+    except ImportError:
+        raise RemoteError("this Python has no TLS: it was built without the ssl module", "run another Python")
     try:
         context = ssl.create_default_context(cafile=ca_file)
     except (OSError, ValueError, TypeError) as error:       # a NUL in the name is one of the last two
@@ -416,324 +558,337 @@ def tls_context(ca_file):
     return context
 
 
-def connect_failure(where, timeout, error):
-    """A connection that could not be made: name, TCP, proxy or TLS."""
-    import socket
-    import ssl
-    if isinstance(error, (socket.timeout, TimeoutError)):
-        return timed_out("connecting to " + where, timeout)
-    if isinstance(error, ConnectionRefusedError):
-        return RemoteError("nothing listens at %s: connection refused" % where, API_HINT, waited_out=True)
-    if isinstance(error, (socket.gaierror, UnicodeError)):
-        return RemoteError("the name of %s does not resolve" % where, API_HINT)
-    cause = error_text(error)
-    hint = next((step for sign, step in CONNECT_HINTS if re.search(sign, cause.lower())), "")
-    failed = "no TLS with" if isinstance(error, (ssl.SSLError, ssl.CertificateError)) else "cannot connect to"
-    return RemoteError("%s %s: %s" % (failed, where, cause), hint)
+def read_retry_after(text):
+    """Return the seconds that a Retry-After header asks for (RFC 9110, 10.2.3), at most 30. None for a date, or for
+    anything else that is not a number of seconds."""
+    return min(float(text), 30.0) if re.fullmatch("[0-9]+", text.strip()) else None
 
 
-def seconds_to_wait(header):
-    """What a Retry-After asks for (RFC 9110, 10.2.3), in seconds, at most 30; None where it says nothing usable."""
-    text = (header or "").strip()
-    from datetime import timezone
-    from email.utils import parsedate_to_datetime
-    try:        # HTTP's dates are UTC, whether they say so or not
-        seconds = float(text) if re.fullmatch("[0-9]+", text) else \
-            parsedate_to_datetime(text).replace(tzinfo=timezone.utc).timestamp() - time.time()
-    except (TypeError, ValueError, IndexError, OverflowError, AttributeError):  # differs by version and by text
-        return None
-    return min(seconds, RETRY_AFTER_LIMIT) if seconds >= 0 else None
-
-
-def ignore(*_):
-    """The listener where the user of a class gave none."""
+def do_nothing(*_):
+    """Listen to nothing, where the user of a class gave no listener."""
 
 
 class Transport:
-    """GET requests to one server over one kept connection (contract, section 3). `say(label, text)` is told of
-    retries, `trace(text)` of every request and response. Clock and sleep (seconds) are parameters; `limit`, a time of
-    the clock or None, ends every wait but a proxy's answer; `received` counts the bytes of bodies. Plain http to
-    another host raises RemoteError unless allow_http. No repr shows the token."""
+    """GET requests to one server over one kept connection. Not a namedtuple, so that repr() cannot leak the token.
+    Raises RemoteError for plain http to another host unless `allow_http`, CredentialsError for a bad token."""
 
-    def __init__(self, server, token, ca_file=None, timeout=DEFAULT_TIMEOUT, allow_http=False, proxy=None, say=ignore,
-                 trace=ignore, clock=time.monotonic, sleep=time.sleep):
+    def __init__(self, server: Server, token: str, ca_file: "t.Optional[str]" = None, timeout: float = DEFAULT_TIMEOUT,
+                 allow_http: bool = False, proxy: "t.Optional[Proxy]" = None,
+                 say: "t.Callable[[str, str], t.Any]" = do_nothing, trace: "t.Callable[[str], t.Any]" = do_nothing,
+                 clock: "t.Callable[[], float]" = time.monotonic, sleep: "t.Callable[[float], t.Any]" = time.sleep,
+                 before_wait: "t.Callable[[], t.Any]" = do_nothing) -> None:
         if server.scheme == "http" and not allow_http and not is_this_host(server.host):
             raise RemoteError("plain http to %s would show the token to the network" % server.host,
                               "use https://, or allow it with --allow-http")
         from http.client import HTTPException
         self.server = server
-        self._faults = (OSError, HTTPException, ValueError)     # ValueError: a negative chunk size on 3.6
         self.clock, self.sleep = clock, sleep
-        self.limit, self.received = None, 0
+        self.end = None             # type: t.Optional[float]     # a time of the clock that ends every wait
+        self.received = 0           # bytes of bodies
+        self._faults = (OSError, HTTPException, ValueError)     # ValueError: a negative chunk size on 3.6
         self._ca_file = ca_file
-        self._timeout = timeout
+        self._timeout = timeout     # seconds
         self._proxy = proxy
-        self._say, self._trace = say, trace
-        self._context = self._connection = self._wire = None
+        self._say = say             # say(label, text) is told of each retry
+        self._trace = trace         # trace(text) is told of each request and response
+        self._before_wait = before_wait     # called before each wait for the network
+        self._context = None        # of TLS, made at the first connection
+        self._connection = None     # http.client's, while one is kept
+        self._socket = None         # its TimedSocket
+        self._is_idle = False       # whether the last body was read to its end, and another request may follow
         self._headers = {"Host": server.authority, "Authorization": "Bearer " + clean_token(token),
-                         "Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": USER_AGENT}
+                         "Accept": "application/json", "Accept-Encoding": "identity",
+                         "User-Agent": "plexctl-exec-log/" + __version__}
 
-    def close(self):
-        """Close the kept connection, if any."""
-        if self._wire is not None:
-            self._wire.sock.close()
-        self._connection = self._wire = None
+    def close(self) -> None:
+        """Close the kept connection, if there is one."""
+        if self._socket:
+            self._socket.sock.close()
+        self._connection = self._socket = None
 
-    def bounded(self, seconds):
-        """The seconds, cut to what the limit leaves."""
-        return seconds if self.limit is None else max(0.0, min(seconds, self.limit - self.clock()))
+    def bound(self, seconds: float) -> float:
+        """Return the seconds, or what is left until `end` if that is less; 0 if it has passed."""
+        return seconds if self.end is None else max(0.0, min(seconds, self.end - self.clock()))
 
-    def get(self, path, parameters, pauses=RETRY_PAUSES):
-        """The body of a 200 as it arrives, in slices, to be read before the next get. Headers are in on return.
-        Parameters, text or bytes, are percent-encoded; empty ones are left out. Where asking again may help, it is
-        asked again after each of the pauses. RemoteError, from the iterator too."""
+    def get(self, path: str, parameters: "t.Dict[str, t.Union[str, bytes, None]]",
+            pauses: "t.Iterable[float]" = RETRY_PAUSES) -> "t.Iterator[bytes]":
+        """Send a GET, and return the body of its 200 as slices that arrive. The headers are in on return; read the body
+        before the next get. Parameters are percent-encoded, empty ones left out. A retryable failure is retried after
+        each of the pauses (seconds). Raises RemoteError, from the iterator too."""
         from urllib.parse import quote, urlencode
         given = [(name, value) for name, value in parameters.items() if value]
         query = urlencode(given, quote_via=quote, safe="")
         target = self.server.prefix + path + ("?" + query if query else "")
-        left = list(pauses)
-        while True:
+
+        for pause in [*pauses, None]:     # None: do not retry any more
+            self._before_wait()
             try:
-                return self._slices(self._exchange(target))
+                return self._read_slices(self._exchange(target))
             except RemoteError as error:
-                if not left or not error.retried:
+                if pause is None or not error.retryable:
                     raise
-                pause = left.pop(0)
-                wait = pause if error.retry_after is None else error.retry_after
-                self._say("retry", "%s; again in %.1f s" % (error, wait))
-                self.sleep(self.bounded(wait))
+                if error.retry_after is not None:
+                    pause = error.retry_after
+                self._say("retry", "%s; again in %.1f s" % (error, pause))
+                self.sleep(self.bound(pause))
 
     def _exchange(self, target):
-        """One request and its response, a 200; after any other the connection is closed."""
-        is_kept = self._wire is not None
-        try:
-            if not is_kept:
-                self._connect()
-            return self._accepted(self._ask(target))
-        except RemoteError as error:
-            went_cold = is_kept and error.retried and not self._wire.received
+        """Send one request and return its response, a 200 with its body unread. Any other closes the connection."""
+        if not self._is_idle:
             self.close()
-            if not went_cold:
-                raise
-        return self._exchange(target)
+        self._is_idle = False
+
+        # Use the kept connection; if it turns out to have been closed meanwhile, a new one, once and silently.
+        for is_kept in (bool(self._socket), False):
+            try:
+                if not self._socket:
+                    self._connect()
+                return self._check_status(self._ask(target))
+            except RemoteError as error:
+                went_cold = is_kept and error.retryable and not self._socket.received
+                self.close()
+                if not went_cold:
+                    raise
 
     def _connect(self):
-        """A new connection, through the proxy's tunnel where https needs it."""
-        from http.client import HTTPConnection, HTTPSConnection
+        """Open a connection, through the proxy's tunnel for https. CONNECT carries the proxy's headers only."""
+        from http.client import HTTPConnection
         server, proxy = self.server, self._proxy
-        at, timeout = proxy or server, self.bounded(self._timeout)
-        where = "proxy %s:%d" % (at.host, at.port) if proxy else server.authority
-        if server.scheme == "http":
-            connection = HTTPConnection(at.host, at.port, timeout=timeout)
-        else:
-            self._context = self._context or tls_context(self._ca_file)
+        at, timeout = proxy or server, self.bound(self._timeout)
+
+        # Prepare a connection that has not been opened yet.
+        if server.scheme == "https":
+            self._context = self._context or make_tls_context(self._ca_file)
+            from http.client import HTTPSConnection
             connection = HTTPSConnection(at.host, at.port, timeout=timeout, context=self._context)
-        if proxy and server.scheme == "https":
-            connection.set_tunnel(server.host, server.port, proxy.headers)
-            self._trace_lines(">", "CONNECT %s:%d" % (server.host, server.port), proxy.headers.items())
+        else:
+            connection = HTTPConnection(at.host, at.port, timeout=timeout)
+
+        # Look up the name, connect, open the tunnel, shake hands.
         try:
+            if proxy and server.scheme == "https":
+                self._trace_lines(">", "CONNECT %s:%d" % (server.host, server.port), proxy.headers.items())
+                connection.set_tunnel(server.host, server.port, proxy.headers)
             connection.connect()
-        except self._faults as error:       # among them CertificateError on 3.6, UnicodeError
+        except self._faults as error:       # among them UnicodeError, for a name that no host can have
             connection.close()
-            raise connect_failure(where, self._timeout, error)
-        self._wire = Wire(connection.sock, self._timeout, self.clock)
-        connection.sock, connection.auto_open = self._wire, 0
+            raise self._explain(error)
+
+        # Put the stand-in in the socket's place. auto_open=0: http.client must not connect by itself.
+        self._socket = TimedSocket(connection.sock, self.clock)
+        connection.sock, connection.auto_open = self._socket, 0
         self._connection = connection
 
+    def _explain(self, error):
+        """Return the RemoteError for a connection that could not be made: name, TCP, proxy or TLS."""
+        import socket
+        ssl = sys.modules.get("ssl")        # a Python without TLS has none
+        proxy, cause = self._proxy, error_text(error)
+        where, hint = self.server.authority, API_HINT
+        if proxy:
+            where, hint = "proxy %s:%d" % (proxy.host, proxy.port), "check HTTPS_PROXY, HTTP_PROXY and NO_PROXY"
+
+        if isinstance(error, socket.timeout):
+            return timed_out("connecting to " + where, self._timeout, proxy and hint)
+        if ssl and isinstance(error, (ssl.SSLError, ssl.CertificateError)):
+            # Its text holds the server's name, so that is not searched for words.
+            hint = TLS_HINTS.get(getattr(error, "verify_code", 0)) or TLS_HINTS.get(getattr(error, "reason", 0), hint)
+            return RemoteError("no TLS with %s: %s" % (self.server.authority, cause), hint)
+        if isinstance(error, ConnectionRefusedError):
+            return RemoteError("nothing listens at %s: connection refused" % where, hint, transient=True)
+        if isinstance(error, (socket.gaierror, UnicodeError)):
+            return RemoteError("the name of %s does not resolve" % where, hint)
+        if re.match("Tunnel connection failed: 407", cause):
+            hint = PROXY_LOGIN_HINT
+        return RemoteError("cannot connect to %s: %s" % (where, cause), hint)
+
     def _ask(self, target):
-        """One request on the open connection, and the response with its headers."""
+        """Send one request on the open connection, and return the response with its headers."""
         headers = self._headers
         if self._proxy and self.server.scheme == "http":
             target = "http://" + self.server.authority + target
             headers = dict(headers, **self._proxy.headers)
         self._trace_lines(">", "GET %s HTTP/1.1" % target, headers.items())
-        lost = RemoteError("the connection was lost before the response headers were complete", retried=True)
-        self._wire.begin("the response", self.bounded(self._timeout))
+
+        self._socket.begin("the response", self.bound(self._timeout))
         try:
             self._connection.request("GET", target, headers=headers)
             response = self._connection.getresponse()
+            # http.client takes the end of the connection for the end of the headers.
+            if not self._socket.ended:
+                self._trace_lines("<", "HTTP/1.1 %d %s" % (response.status, response.reason), response.getheaders())
+                return response
         except OSError:
-            raise lost
+            pass
         except self._faults as error:
-            raise lost if self._wire.ended else RemoteError(
-                "what answers speaks no proper HTTP: %s" % error_text(error), API_HINT)
-        if self._wire.ended:    # http.client takes the end of the connection for the end of the headers
-            raise lost
-        self._trace_lines("<", "HTTP/1.1 %d %s" % (response.status, response.reason), response.getheaders())
-        return response
+            if not self._socket.ended:
+                raise RemoteError("what answers speaks no proper HTTP: %s" % error_text(error), API_HINT)
+        raise RemoteError("the connection was lost before the response headers were complete", retryable=True)
 
     def _trace_lines(self, mark, first, headers):
+        """Trace a request or a response, its secrets masked."""
+        secret = "authorization proxy-authorization cookie set-cookie".split()
         self._trace(mark + " " + first)
         for name, value in headers:
-            self._trace("%s %s: %s" % (mark, name, "***" if name.lower() in SECRET_HEADERS else value))
+            self._trace("%s %s: %s" % (mark, name, "***" if name.lower() in secret else value))
 
-    def _accepted(self, response):
-        """The response if it is a 200. RemoteError, APIError."""
+    def _check_status(self, response):
+        """Return the response if it is a 200. Raises RemoteError for a redirect, APIError for any other."""
         if response.status == 200:
             return response
         location = response.getheader("Location")
         if 300 <= response.status < 400 and location:
+            # Leave out the query: it may hold a code or a token.
             raise RemoteError("HTTP %d: redirected to %s, and redirects are not followed: the token goes to the "
-                              "named server only" % (response.status, location), "name the right --server")
-        problem, is_html = self._problem(response)
-        raise APIError(response.status, response.reason, problem, API_HINT if is_html else "",
-                       seconds_to_wait(response.getheader("Retry-After")))
+                              "named server only" % (response.status, re.split("[?#]", location)[0]),
+                              "name the right --server")
+        raise APIError(response.status, response.reason, self._read_problem(response),
+                       read_retry_after(response.getheader("Retry-After", "")))
 
-    def _problem(self, response):
-        """The JSON object of an error's body, if any, and whether it is HTML; of one timeout and 64 KiB at most."""
+    def _read_problem(self, response):
+        """Return the JSON object of an error's body, {} if there is none. Reads for one timeout and 64 KiB at most, and
+        uses what came."""
         body, piece = b"", b"-"
-        self._wire.begin("the error's body", self.bounded(self._timeout))
+        self._socket.begin("the error's body", self.bound(self._timeout))
         try:
             while piece and len(body) < ERROR_BODY_LIMIT:
                 piece = response.read1(ERROR_BODY_LIMIT - len(body))
                 body += piece
         except self._faults + (RemoteError,):
             pass
-        is_html = "html" in response.getheader("Content-Type", "").lower() or body.lstrip()[:1] == b"<"
+
         try:
             problem = json.loads(body.decode("utf-8"), parse_int=float)     # an int of 5,000 digits fails on 3.11
         except (ValueError, RecursionError):
-            problem = None
-        return problem if isinstance(problem, dict) else {}, is_html
+            return {}
+        return problem if isinstance(problem, dict) else {}
 
-    def _slices(self, response):
-        """The body as it arrives; the connection is kept if it was read to its announced end."""
-        wire, whole = self._wire, False
+    def _read_slices(self, response):
+        """Yield the body as it arrives."""
+        timed_socket = self._socket
         try:
             while True:
-                self._wire.begin("the next piece of the body", self.bounded(self._timeout))
+                self._before_wait()
+                timed_socket.begin("the next piece of the body", self.bound(self._timeout))
                 piece = response.read1(SLICE)
                 if not piece:
                     break
                 self.received += len(piece)
                 yield piece
-            if response.length:
-                raise RemoteError("the body ended short of what was announced; bytes missing: %d" % response.length,
-                                  waited_out=True)
-            whole = not response.will_close
-            response.close()    # before 3.13 a response stays open after its last byte, and the next one is refused
         except self._faults as error:
-            raise RemoteError("the connection was lost within the body: %s" % error_text(error), waited_out=True)
-        finally:
-            if not whole and self._wire is wire:        # an abandoned body may be finalized late
-                self.close()
+            raise RemoteError("the connection was lost within the body: %s" % error_text(error), transient=True)
+
+        if response.length:     # see the table at the head of this section
+            raise RemoteError("the body ended short of what was announced; bytes missing: %d" % response.length,
+                              transient=True)
+        response.close()    # before 3.13 a response stays open after its last byte, and the next one is refused
+        self._is_idle = not response.will_close
 
 
 # ------------------------------------------------------------------------------------------------ JSON text
 
-VALUE_LIMIT = 256 << 20             # characters of one JSON value
 BLANKS = re.compile("[ \t\n\r]*")
-
-# Events are pairs (name, value). A name that is a string is a member of the document; the others are marks: an element
-# of the streamed list; one that was not asked for; the next page follows, whose cursor is the value; the document is
-# whole; it will never be whole, and nothing says how to go on.
-ELEMENT, SKIPPED, PAGE, END, BROKEN = range(5)
 
 
 def read_number(literal):
-    """A JSON number that a double can hold. RemoteError, also for NaN and Infinity, which RFC 8259 does not know."""
+    """Return a JSON number that a double can hold. Raises JSONDecodeError, also for NaN and Infinity, which RFC 8259
+    does not know."""
     if not abs(float(literal)) <= sys.float_info.max:
-        raise RemoteError("the body holds a number that is none in JSON, or too large: %.20s" % literal)
+        raise json.JSONDecodeError("a number that is not one of JSON, or too large: %.20s" % literal, "", 0)
     return int(literal) if literal.lstrip("-").isdigit() else float(literal)
 
 
+def decode_utf8(slices):
+    """Yield the text of UTF-8 slices. Raises RemoteError at the first byte that does not belong, after all text before
+    it."""
+    decode = codecs.getincrementaldecoder("utf-8")().decode
+    problem = "the body holds bytes that are not UTF-8"
+    for piece in slices:
+        try:
+            yield decode(piece)
+        except UnicodeDecodeError as error:
+            yield error.object[:error.start].decode("utf-8")
+            raise RemoteError(problem)
+    try:
+        decode(b"", True)
+    except UnicodeDecodeError:
+        raise RemoteError(problem, transient=True)      # it was cut within a character
+
+
 class JSONText:
-    """The text of one JSON document (RFC 8259), taken from byte slices only as far as it is needed. json's decoder does
-    every value; this only sees to it that the value is all there. RemoteError."""
+    """The text of one JSON document (RFC 8259), read from byte slices only as far as it is needed. json's own decoder
+    decodes every value; this class sees to it that all of the value is there. Raises RemoteError."""
 
     def __init__(self, slices):
-        self._slices = iter(slices)
-        self._decode = codecs.getincrementaldecoder("utf-8")().decode
+        self._pieces = decode_utf8(slices)
         self._scan = json.JSONDecoder(parse_float=read_number, parse_int=read_number,
                                       parse_constant=read_number).raw_decode
-        self._text = ""         # what is held of the document; everything before _at has been taken
-        self._at = 0
-        self._ended = False
-        self._fault = None
+        self._text = ""         # what is held of the document
+        self._at = 0            # everything before this place has been taken
+        self._ended = False     # whether the document ends where _text ends
+        self._fault = None      # the RemoteError that comes after _text
 
-    def _fill(self, least=0):
-        """Hold at least so many characters more, else a quarter more, so that attempts cost a few times the length in
-        all; fewer if the text ends before. A fault is kept until they are used."""
-        pieces = [self._text[self._at:]]
-        least = least or 1 + len(pieces[0]) // 4
-        if len(pieces[0]) > VALUE_LIMIT:
-            raise RemoteError("the body holds a value that is too large")
+    def _read_more(self, least):
+        """Hold at least `least` more characters; fewer if the text ends or fails before."""
         if self._fault:
             raise self._fault
-        while least > 0 and not (self._ended or self._fault):
-            try:
-                piece = next(self._slices, b"")
-                pieces.append(self._decode(piece, not piece))
-                self._ended = not piece
-            except UnicodeDecodeError as error:
-                pieces.append(error.object[:error.start].decode("utf-8"))       # what came before counts
-                self._fault = RemoteError("the body holds bytes that are no UTF-8", waited_out=not piece)
-            except RemoteError as fault:
-                self._fault = fault
-            least -= len(pieces[-1])
+        pieces = [self._text[self._at:]]
+        if len(pieces[0]) > 64 << 20:       # characters; no value that we know comes near
+            raise RemoteError("the body holds a value that is too large or malformed")
+
+        try:
+            while least > 0:
+                pieces.append(next(self._pieces))
+                least -= len(pieces[-1])
+        except StopIteration:
+            self._ended = True
+        except RemoteError as error:
+            self._fault = error     # it is raised when what came before it has been taken
         self._text, self._at = "".join(pieces), 0
 
     def peek(self):
-        """The next character that is no blank, without taking it; empty at the end, unless that was a fault."""
+        """Return the next character that is no blank, without taking it; empty at the end."""
         while True:
-            found = self._text[self._at:self._at + 1]
-            if found > " ":
-                return found        # as nearly always
             self._at = BLANKS.match(self._text, self._at).end()
-            if self._at < len(self._text):
-                return self._text[self._at]
-            if self._ended:
-                return ""
-            self._fill(1)
+            if self._ended or self._at < len(self._text):
+                return self._text[self._at:self._at + 1]
+            self._read_more(1)
 
     def take(self, choices):
-        """Take the next character that is no blank; it must be one of the choices."""
-        found = self.peek()
-        if not found or found not in choices:
+        """Take the next character that is no blank. It must be one of the choices."""
+        character = self.peek()
+        if not character or character not in choices:
             raise RemoteError("the body is malformed: expected %s, found %s" % (
-                " or ".join(choices), found or "its end"), API_HINT if found == "<" else "", waited_out=not found)
+                " or ".join(choices), character or "its end"), API_HINT if character == "<" else "",
+                transient=not character)
         self._at += 1
-        return found
+        return character
 
-    def value(self):
-        """Take one whole value."""
+    def take_value(self):
+        """Take one whole value. What cannot be decoded may only be incomplete: more is read, until the text ends."""
         self.peek()
         while True:
-            if not self._ended and self._text[self._at] == "{" and self._text.find("}", self._at) < 0:
-                self._fill()        # surely cut: json need not scan it to find that out
-                continue
+            # Do not let json scan an object that is surely incomplete; to report that takes it long.
+            text, at = self._text, self._at
+            is_cut = not self._ended and text[at] == "{" and text.find("}", at) < 0
             try:
-                value, end = self._scan(self._text, self._at)
-                # More of a number may come: after `1`, `e-5`, of which `e-` says nothing yet.
-                if self._ended or len(self._text) - end > 2 or not self._text[end - 1].isdigit():
-                    self._at = end
-                    return value
+                if not is_cut:
+                    value, end = self._scan(text, at)
+                    # A number may go on in what follows: `1` in `1e-5`, of which `1e-` has come.
+                    if self._ended or not text[end - 1].isdigit() or text[end:end + 3].strip("+-.eE0123456789"):
+                        self._at = end
+                        return value
             except RecursionError:
                 raise RemoteError("the body is nested too deeply")
             except ValueError as error:
-                self._raise_if_final(error)
-            self._fill()
+                if self._ended:
+                    is_cut = error.pos >= len(text) or "Unterminated" in error.msg
+                    raise RemoteError("the body ends early or is malformed: " + error.msg, transient=is_cut)
+            # A quarter more at a time keeps the cost of all attempts at a few times the value's length.
+            self._read_more(1 + (len(text) - at) // 4)
 
-    def _raise_if_final(self, error):
-        """Raise unless more text can mend the value that json could not read. A fault well before the end of what is
-        held is final, but not an unterminated string, told by its opening quote; what is cut has 12 characters."""
-        if error.pos < len(self._text) - 12 and "Unterminated" not in error.msg:
-            raise RemoteError("the body is malformed: " + error.msg)
-        if self._ended:
-            raise RemoteError("the body ends early or is malformed: " + error.msg, waited_out=True)
-
-    def held_value(self):
-        """Take one whole value if all of the document seems to be here. Else None, and nothing is taken."""
-        try:
-            if self._text[-1:] == "}":
-                value, self._at = self._scan(self._text, self._at)
-                return value
-        except (ValueError, RecursionError, RemoteError):
-            pass
-        return None
-
-    def entries(self, end):
-        """Stand before each entry of an object or an array in turn; its closing bracket is taken last."""
+    def find_entries(self, end):
+        """Stand before each entry of an object or an array in turn, its opening bracket taken; take `end` at last."""
         if self.peek() == end:
             self._at += 1
             return
@@ -742,792 +897,953 @@ class JSONText:
             yield
 
 
-def elements(text, array):
-    """The elements of a list of objects, one at a time; of an empty one the member, whose value is []."""
-    value, values = None, text.held_value()     # all at once takes half the time
-    if values is None:
-        text.take("[")
-        values = (text.value() for _ in text.entries("]"))
-    for value in values:
-        if not isinstance(value, dict):
-            raise RemoteError("%s: expected a list of objects" % array)
-        yield ELEMENT, value
-    if value is None:
-        yield array, []
+class Document:
+    """One answer of the server, a JSON object, read as its bytes arrive. Reading raises RemoteError.
 
+        for execution in get_page(transport, project, {}).elements: ...
+    """
 
-def document(slices, array, needed):
-    """The events of a body that is one object with the member `needed`, whose list `array` is streamed. Raises
-    RemoteError where the frame is not as section 4 of the contract has it; what is inside is not judged."""
-    text, seen, held, found = JSONText(slices), set(), [], False
-    text.take("{")
-    for _ in text.entries("}"):
-        name = text.value()
-        if not isinstance(name, str):
-            raise RemoteError("the body is malformed: expected a member's name")
-        text.take(":")
-        if name in seen:
-            raise RemoteError('the body has "%s" twice' % name)
-        if name in (array, "next_cursor"):
-            seen.add(name)
-        found = found or name == needed
-        if name == array and text.peek() == "[":
-            yield from elements(text, array)
-            continue
-        value = text.value()
-        if name == needed == "id" and not isinstance(value, str):
-            raise RemoteError("id: expected a string", API_HINT)
-        if name == "next_cursor":
-            held = [(name, typed(value, str, name))]
-        else:
-            yield name, typed(value, list, name) if name == array else value
-    if text.peek():
-        raise RemoteError("the body is malformed: it goes on after its end")
-    if not found:
-        raise RemoteError("the answer has no %s" % needed, API_HINT)
-    yield from held
-    yield END, None
+    def __init__(self, slices: "t.Iterable[bytes]", array: str, expected_id: "t.Optional[str]" = None,
+                 resume: str = "") -> None:
+        self.array = array      # the name of the list that is streamed, `items` or `targets`
+        # The members that arrived, in wire order: [] for the list, next_cursor last.
+        self.members = {}       # type: t.Dict[str, t.Any]
+        self.resume = resume    # the cursor that asks for what is still unread; empty for the beginning
+        self.count = 0          # elements read so far
+        self.succeeded = 0      # those of them whose status is `succeeded`
+        self._text = JSONText(slices)
+        self._expected_id = expected_id
+        self._steps = self._read()
+        self.elements = (step for step in self._steps if step is not None)  # type: t.Iterator[t.Dict[str, t.Any]]
+
+    def read_members(self, *names: str) -> "t.Dict[str, t.Any]":
+        """Read on until these members are known, and return what is known. Elements of the list that stand before them
+        are lost."""
+        for _ in self._steps:
+            if self.members.keys() >= set(names):
+                break
+        return self.members
+
+    def _read(self):
+        """Read the object. Yield each element of the list, and None after each other member."""
+        text, members, last = self._text, self.members, {}
+        text.take("{")
+        for _ in text.find_entries("}"):
+            # Read the member's name.
+            name = text.take_value() if text.peek() == '"' else text.take('"')
+            text.take(":")
+            if name in "id status items targets next_cursor".split() and (name in members or name in last):
+                raise RemoteError('the body has "%s" twice' % name)
+
+            # Stream the list; take any other member as a whole.
+            if name == self.array and text.peek() == "[":
+                text.take("[")
+                members[name] = []
+                for _ in text.find_entries("]"):
+                    element = text.take_value()
+                    if not isinstance(element, dict):
+                        raise RemoteError("%s: expected a list of objects" % name)
+                    self.count += 1
+                    self.succeeded += element.get("status") == "succeeded"
+                    yield element
+            else:
+                kept = last if name == "next_cursor" else members
+                kept[name] = self._check_member(name, text.take_value())
+                yield None
+
+        if text.peek():
+            raise RemoteError("the body is malformed: it goes on after its end")
+        needed = "items" if self._expected_id is None else "id"
+        if needed not in members:
+            raise RemoteError('the answer has no member "%s"' % needed, API_HINT)
+        members.update(last)
+
+    def _check_member(self, name, value):
+        """Return a member's value. Raises RemoteError if it cannot be part of the answer to what was asked."""
+        check_type(value, {self.array: list, "next_cursor": str}.get(name, object), name)
+        if name == "id" and self._expected_id not in (None, str(value).lower()):
+            raise RemoteError("expected execution %s, the answer's id is %s" % (self._expected_id, value), API_HINT)
+        return value
 
 
 # ----------------------------------------------------------------------------------------------- Wire model
 
+# `019f41fa-e706-7f35-8b48-2edd4d1a60e2`, and what Go's uuid.Parse takes too: `urn:uuid:` before it, braces around it,
+# or 32 bare digits.
 UUID = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 UUID_SPELLINGS = r"(?:urn:uuid:)?(%s)|\{(%s)\}|([0-9a-f]{32})" % (UUID, UUID)
-FINAL_STATUSES = ("succeeded", "failed", "cancelled", "timeout")
+
+# `2026-11-24T09:30:00.5Z`: a UTC time of RFC 3339, whose texts sort as the times do.
+UTC_TIME = ("([0-9]{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])T(?:[01][0-9]|2[0-3]):[0-5][0-9]:(?:[0-5][0-9]|60)"
+            r"(?:\.[0-9]+)?)Z")
+FINAL_STATUSES = "succeeded failed cancelled timeout".split()
 FAILED_STATUSES = FINAL_STATUSES[1:]
 
 
-def canonical_uuid(text):
-    """The canonical lower-case spelling of a UUID in one of the four that Go's uuid.Parse takes. UsageError."""
+def parse_uuid(text: str, where: str = "") -> str:
+    """Return the canonical lower-case spelling of a UUID. `where` says where it stands, as ` in NAME`. Raises
+    UsageError."""
     match = re.fullmatch(UUID_SPELLINGS, text.lower())
     if not match:
-        raise UsageError("expected a UUID, as in 6f1d7c1e-0b5a-4c1e-9a53-2b8f0c9e7a10")
+        raise UsageError("expected a UUID as 6f1d7c1e-0b5a-4c1e-9a53-2b8f0c9e7a10" + where)
     digits = "".join(match.groups("")).replace("-", "")
-    return "-".join([digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]])
+    return re.sub("(.{8})(.{4})(.{4})(.{4})", r"\1-\2-\3-\4-", digits)
 
 
-def text_member(wire, name, where=""):
-    """A member that is a string, None where it is null or absent. RemoteError for any other type."""
-    return typed(wire.get(name), str, where + name)
+def read_text(record, name, where=""):
+    """Return a member that is a string, None if it is null or absent. Raises RemoteError for any other type."""
+    return check_type(record.get(name), str, where + name)
 
 
-def created_at(wire):
-    """When an Execution was created: a UTC time of RFC 3339 without its Z, so that texts sort as times do."""
-    return typed(wire.get("created_at") or 0, str, "execution %s: created_at" % wire.get("id")).rstrip("Z")
+def has_failed(record):
+    """Tell whether an Execution or a target ended without success."""
+    return record.get("status") in FAILED_STATUSES
 
 
-def decode_base64(text):
-    """The bytes of standard base64 with exact padding (RFC 4648, 4). ValueError for anything else, which a2b_base64
-    skips, as it does what follows the padding: the length of what it returns tells."""
+def read_created_at(execution):
+    """Return when an Execution was created, without the Z, so that texts sort as times do. Raises RemoteError."""
+    match = re.fullmatch(UTC_TIME, str(execution.get("created_at")))
+    if not match:
+        raise RemoteError("execution %s: created_at: expected a UTC time as 2026-11-24T09:30:00Z"
+                          % execution.get("id"))
+    return match.group(1)
+
+
+def decode_base64(text: str) -> bytes:
+    """Decode standard base64 with exact padding (RFC 4648, 4). Raises ValueError for anything else. a2b_base64 skips
+    foreign characters and whatever follows the padding: then the result is too short."""
     data = a2b_base64(text)
     padding = text.endswith("=") + text.endswith("==")
     if len(text) % 4 or len(data) != len(text) // 4 * 3 - padding:
-        raise ValueError("no standard base64 with exact padding")
+        raise ValueError("inline_bytes: expected standard base64 with exact padding")
     return data
 
 
 class OutputRef(namedtuple("OutputRef", "kind data location sha256 fault")):
-    """What is known of a target's output (contract, section 4). kind `inline`: `data` holds the bytes. kind
-    `object_store`: `location` is BUCKET/KEY, and `sha256` a string, perhaps no digest at all, or empty. kind `none`:
-    there is no output. kind `unreadable`: `fault` says why."""
+    """A target's output.
+
+        kind            data    location        sha256                          fault
+        inline          bytes   ""              ""                              ""
+        archived        b""     BUCKET/KEY      as it came, "" if absent        ""
+        none            b""     ""              ""                              ""          there is no output
+        unreadable      b""     ""              ""                              what is wrong with it
+    """
 
     @classmethod
-    def from_wire(cls, wire):
-        """From a target's `output_ref`. Whatever is wrong in it makes it unreadable, and raises nothing."""
-        if wire is None:
+    def from_wire(cls, ref: "t.Any") -> "OutputRef":
+        """Read a target's `output_ref`. Whatever is wrong in it makes the output unreadable, and raises nothing."""
+        if ref is None:
             return cls("none", b"", "", "", "")
         try:
-            if not isinstance(wire, dict):
-                raise ValueError("output_ref: expected an object")
-            kind = text_member(wire, "kind")
+            kind = read_text(check_type(ref, dict, "output_ref"), "kind")
             if kind == "inline":
-                return cls(kind, decode_base64(text_member(wire, "inline_bytes") or ""), "", "", "")
+                return cls(kind, decode_base64(read_text(ref, "inline_bytes") or ""), "", "", "")
             if kind != "object_store":
                 raise ValueError('kind: unknown: "%s"' % kind)
-            bucket, key = text_member(wire, "bucket"), text_member(wire, "key")
+            bucket, key = read_text(ref, "bucket"), read_text(ref, "key")
             if not bucket or not key:
                 raise ValueError("bucket or key: expected a string that is not empty")
-            return cls(kind, b"", "%s/%s" % (bucket, key), text_member(wire, "sha256") or "", "")
-        except (ValueError, RemoteError) as error:    # ValueError: binascii.Error is one
+            return cls("archived", b"", "%s/%s" % (bucket, key), read_text(ref, "sha256") or "", "")
+        except (ValueError, RemoteError) as error:      # binascii.Error is a ValueError
             return cls("unreadable", b"", "", "", str(error))
-
-    @property
-    def digest(self):
-        """The 64 lower-case hex digits of sha256, empty where it holds no such thing."""
-        return self.sha256.lower() if re.fullmatch("[0-9A-Fa-f]{64}", self.sha256) else ""
 
 
 # ----------------------------------------------------------------------------------------------- Operations
 
 EXECUTIONS = "/v1/projects/%s/executions"
-POLL_PAUSE, POLL_GROWTH, LONGEST_POLL_PAUSE = 2.0, 1.5, 15.0      # seconds, factor, seconds
 
 
-def walk(transport, project, parameters):
-    """The events of all pages from the cursor on, as of one document that has `items` alone, and PAGE between them.
-    RemoteError also for a cursor that cannot be sent and for one that comes again, which is seen with one of them
-    held, whatever the length of the cycle (Brent 1980)."""
+def get_page(transport: Transport, project: str, parameters: "t.Dict[str, t.Any]") -> Document:
+    """Ask for one page of a Project's Executions, and return it as soon as its headers are in. `parameters` are those
+    of the API: status, action_name, limit, cursor. Raises RemoteError."""
+    cursor = os.fsdecode(parameters.get("cursor") or "")
+    return Document(transport.get(EXECUTIONS % project, parameters), "items", resume=cursor)
+
+
+def walk(transport: Transport, project: str, parameters: "t.Dict[str, t.Any]") -> "t.Iterator[Document]":
+    """Yield the pages of a Project's Executions. The next one is asked for when you come back for it. Raises
+    RemoteError, also if a cursor repeats: Brent's algorithm (1980) finds a cycle of any length while it remembers one
+    cursor."""
     parameters = dict(parameters)
-    kept, steps, power, empty = None, 0, 1, True
+    remembered, steps, power = None, 0, 1
     while True:
-        following = None
-        for name, value in document(transport.get(EXECUTIONS % project, parameters), "items", "items"):
-            if name == ELEMENT:
-                empty = False
-                yield name, value
-            elif name == "next_cursor":
-                following = value
-        if not following:
-            break
+        page = get_page(transport, project, parameters)
+        yield page
+        for _ in page.elements:
+            pass        # read what the caller left
+        cursor = page.members.get("next_cursor")
+        if not cursor:
+            return
+
+        # Move on: from here on the next page is what is unread.
         try:
-            parameters["cursor"] = following.encode("utf-8")
+            parameters["cursor"] = cursor.encode("utf-8")
         except UnicodeEncodeError:
             raise RemoteError("next_cursor holds half a surrogate pair, which cannot be sent back")
-        yield PAGE, following
-        if following == kept:
-            raise RemoteError("the server's cursors go round in a circle: %s came again" % following)
+        page.resume = cursor
+        if cursor == remembered:
+            raise RemoteError("the server's cursors go round in a circle: %s came again" % cursor)
         steps += 1
         if steps == power:
-            kept, steps, power = following, 0, power * 2
-    if empty:
-        yield "items", []
-    yield END, None
+            remembered, steps, power = cursor, 0, power * 2
 
 
-def selected(events, array, wanted):
-    """The same events, SKIPPED for the elements that are not wanted; a list of which nothing is left is []."""
-    kept = skipped = False
-    for name, value in events:
-        if name == ELEMENT and wanted(value):
-            kept = True
-        elif name == ELEMENT:
-            name, skipped = SKIPPED, True
-        elif skipped and not kept and name != PAGE:     # here the list is over
-            skipped = False
-            yield array, []
-        yield name, value
+class JoinedPages:
+    """All pages of a walk as one Document that has `items` alone."""
+
+    array = "items"
+
+    def __init__(self, pages):
+        self.members = {}       # `items`, once a page is complete
+        self.page_count = 0     # pages asked for
+        self.count = 0          # Executions read so far
+        self.elements = self._read(pages)
+
+    @property
+    def resume(self):
+        """The cursor that asks for what is still unread."""
+        return self.page.resume
+
+    def _read(self, pages):
+        for page in pages:
+            self.page = page        # the one that is being read
+            self.page_count += 1
+            for execution in page.elements:
+                self.count += 1
+                yield execution
+            self.members["items"] = []
 
 
-def last_created(events, count):
-    """The Executions that were created last, oldest first, as of one document. Holds so many, and reads all first."""
+def select_last(executions: "t.Iterable[t.Dict[str, t.Any]]", count: int) -> "t.List[t.Dict[str, t.Any]]":
+    """Return the Executions that were created last, oldest first. Holds `count` of them. Raises RemoteError."""
     from heapq import nlargest
-    executions = (value for name, value in events if name == ELEMENT)
-    ranked = ((created_at(wire), number, wire) for number, wire in enumerate(executions))
-    found = nlargest(count, ranked)
-    yield from ((ELEMENT, wire) for _, _, wire in reversed(found))
-    if not found:
-        yield "items", []
-    yield END, None
+    ranked = ((read_created_at(execution), number, execution) for number, execution in enumerate(executions))
+    return [execution for _, _, execution in reversed(nlargest(count, ranked))]
 
 
-def get_execution(transport, project, execution_id, pauses=RETRY_PAUSES):
-    """The events of one Execution: (NAME, value) for each member in wire order, but (ELEMENT, target) for each of its
-    targets, one at a time, and last (END, None). OutputRef.from_wire reads a target's `output_ref`. RemoteError."""
-    return document(transport.get("%s/%s" % (EXECUTIONS % project, execution_id), {}, pauses), "targets", "id")
+def get_execution(transport: Transport, project: str, execution_id: str,
+                  pauses: "t.Iterable[float]" = RETRY_PAUSES) -> Document:
+    """Ask for one Execution by its canonical id, and return it as soon as the headers are in. Its elements are the
+    targets; OutputRef.from_wire reads the `output_ref` of one. Raises RemoteError."""
+    slices = transport.get("%s/%s" % (EXECUTIONS % project, execution_id), {}, pauses)
+    return Document(slices, "targets", execution_id)
 
 
-def execution_status(transport, project, execution_id, pauses):
-    """The Execution's present status. The body is read only until both id and status are known, its targets may be
-    many; the connection is given up for that."""
-    known = {}
-    for name, value in get_execution(transport, project, execution_id, pauses):
-        if name in ("id", "status"):
-            known[name] = value
-        if len(known) == 2:
-            break
-    transport.close()
-    return text_member(known, "status")
-
-
-def polled(transport, project, execution_id, told, say):
-    """The final status of an Execution, asked for until it has one or the transport's limit is there."""
-    changes, pause = [], POLL_PAUSE         # the last change of the status, none before the first
+def poll(transport, project, execution_id, told, say):
+    """Ask for the status of an Execution until it is final, and return it; see wait_for_execution."""
+    known, pause = "", 2.0      # the last status that was answered; seconds
     while True:
         rest = pause
         try:
-            status = execution_status(transport, project, execution_id, () if changes else RETRY_PAUSES)
-            if changes[-1:] != [status]:
-                changes = [status]
+            # Read the status alone: the targets may be many. What is left of the body is given up.
+            document = get_execution(transport, project, execution_id, () if known else RETRY_PAUSES)
+            status = read_text(document.read_members("id", "status"), "status")
+            transport.close()
+
+            if make_field(status) != known:
+                known = make_field(status)
                 told(status)
             if status in FINAL_STATUSES:
                 return status
         except RemoteError as error:
-            in_time = transport.bounded(1.0) > 0
-            if in_time and not (changes and error.waited_out):
-                raise
-            transport.close()
-            rest = max(pause, error.retry_after or 0.0)
-            if in_time:
+            # Wait out what may pass, once there was a good answer; if the time is up, that is said below.
+            if transport.bound(1.0):
+                if not (known and error.transient):
+                    raise
                 say("retry", str(error))
-        transport.sleep(transport.bounded(rest))
-        if not transport.bounded(1.0):
-            last = "the last status was %s" % framed(changes[-1]) if changes else "no status was answered"
-            raise RemoteError("--wait-timeout passed; " + last)
-        pause = min(pause * POLL_GROWTH, LONGEST_POLL_PAUSE)
+            rest = max(pause, error.retry_after or 0.0)
+
+        transport.sleep(transport.bound(rest))
+        if not transport.bound(1.0):
+            raise RemoteError("--wait-timeout passed; the last status was %s" % (known or "not answered"))
+        pause = min(pause * 1.5, 15.0)
 
 
-def wait_for_execution(transport, project, execution_id, seconds=None, told=ignore, say=ignore):
-    """The final status of an Execution, waited for (contract, section 9). `told(status)` is given each change of it,
-    `say` each fault that is waited out; `seconds` bounds it all, None for no bound. RemoteError past the bound, and
-    for what waiting does not mend."""
-    transport.limit = None if seconds is None else transport.clock() + seconds
+def wait_for_execution(transport: Transport, project: str, execution_id: str, seconds: "t.Optional[float]" = None,
+                       told: "t.Callable[[t.Optional[str]], t.Any]" = do_nothing,
+                       say: "t.Callable[[str, str], t.Any]" = do_nothing) -> str:
+    """Wait until the status of an Execution is final, and return it. `told(status)` is given each change of it,
+    `say(label, text)` each failure that is waited out. Raises RemoteError after so many seconds (None: never), and for
+    what waiting does not mend."""
+    transport.end = None if seconds is None else transport.clock() + seconds
     try:
-        return polled(transport, project, execution_id, told, say)
+        return poll(transport, project, execution_id, told, say)
     finally:
-        transport.limit = None
+        transport.end = None
 
 
-# ------------------------------------------------------------------------------------------------ Documents
+# ---------------------------------------------------------------------------------------------------- Forms
+#
+# A form turns a document into what is printed. It renders the elements one by one; where the document fails, one of
+# three states says what may still be printed. This is decided in Form.elements() alone.
+#
+#     NOTHING     nothing arrived               print nothing
+#     RESUMABLE   a cursor asks for the rest    complete what is printed, with that cursor as next_cursor
+#     BROKEN      there is no such cursor       leave it visibly incomplete
+#     WHOLE       it did not fail
 
-# A form takes the events of a document and a View, and yields what is printed, text or bytes. `array` names the
-# streamed list, `cursor` is that of the page, `terminal` and `colour` tell what standard output bears, and `say` is
-# told a label and a text for standard error.
-View = namedtuple("View", "array cursor terminal colour say")
-
-
-def presented(events, view, element, member=lambda name, value: value):
-    """The events as a form prints them: elements and members rendered, and what is shown when the events fail. When
-    that happens after they began, the cursor of the page that failed takes the place of next_cursor, and the document
-    ends well; where no cursor can say how to go on it is BROKEN. Then the failure is raised again."""
-    begun = listed = False
-    cursor = view.cursor
-    try:
-        for name, value in events:
-            begun = True
-            if name == ELEMENT:
-                listed = True
-                yield name, element(value)
-            elif isinstance(name, str):
-                listed = listed or name == view.array
-                yield name, member(name, value)
-            else:
-                cursor = value if name == PAGE else cursor
-                yield name, value
-        return
-    except RecursionError:
-        failure = RemoteError("the body is nested too deeply to be printed")
-    except RemoteError as error:
-        failure = error
-    if begun and cursor:
-        if not listed:
-            yield view.array, member(view.array, [])
-        yield "next_cursor", member("next_cursor", cursor)
-    if begun:
-        yield END if cursor else BROKEN, None
-    raise failure
+NOTHING, RESUMABLE, BROKEN, WHOLE = "nothing", "resumable", "broken", "whole"
 
 
-def json_document(events, view):
-    """The wire document, indented by 2; one that is BROKEN is left open, so that no parser takes it for whole."""
+class Form:
+    """The base of all forms, which have a method render(element), and pieces(), which yields what is printed, text or
+    bytes. What fails in the document is raised by neither; it is in `failure`. `view` is the Console, or anything with
+    its methods say, guard and paint, and its attribute is_narrow."""
+
+    shown = 0           # elements rendered so far
+    state = NOTHING
+    cursor = ""         # of the next page, or of what is still unread
+    ending = ""         # what is printed after the elements
+    failure = None      # the RemoteError at which the document ended
+
+    def __init__(self, document, view):
+        self.document = document
+        self.view = view
+
+    def pieces(self):
+        yield from self.elements()
+        yield self.ending
+
+    def conclude(self):
+        """Prepare the ending, once the state is known. It is not called if nothing arrived. Raises RemoteError."""
+
+    def elements(self):
+        """Yield the rendered elements. At the end, or where the document fails, set state, cursor and failure."""
+        document = self.document
+        try:
+            for element in document.elements:
+                rendered = self.render(element)
+                self.shown += 1
+                yield rendered
+            self.state, self.cursor = WHOLE, document.members.get("next_cursor") or ""
+            self.conclude()
+        except (RemoteError, RecursionError) as error:
+            self.failure = error if isinstance(error, RemoteError) else \
+                RemoteError("the body is nested too deeply to be printed")
+            if self.shown or document.members:
+                self.state, self.cursor = RESUMABLE if document.resume else BROKEN, document.resume
+                self.conclude()
+
+
+class WireForm(Form):
+    """The base of json and yaml, which print the members of the document too. A form of this kind has two more methods,
+    render_element(element) and render_member(name, value), and the texts that stand before, between and after."""
+
+    seen = 0            # members of the document that were looked at
+
+    def render(self, element):
+        text, array = self.render_element(element), self.document.array
+        if self.shown:
+            return self.next_element + text
+        text = self.take_members(array) + self.lead + self.list_start % array + text
+        self.lead = self.next_member
+        return text
+
+    def conclude(self):
+        members, array = self.document.members, self.document.array
+        if self.state == RESUMABLE:
+            members.setdefault(array, [])
+            members["next_cursor"] = self.cursor
+
+        # Print the list here only if it is known to be empty. Close it unless it was cut.
+        is_broken = self.state == BROKEN
+        text = self.take_members(array if self.shown or is_broken else "")
+        if self.shown and (text or not is_broken):
+            text = self.list_end + text
+        self.ending = text + (self.broken_end if is_broken else self.end)
+
+    def take_members(self, left_out):
+        """Return the text of the members that arrived since the last time, but of the one of this name."""
+        members, text = self.document.members, ""
+        for name in list(members)[self.seen:]:
+            self.seen += 1
+            if name != left_out:
+                text += self.lead + self.render_member(name, members[name])
+                self.lead = self.next_member
+        return text
+
+
+class JSONForm(WireForm):
+    """The wire document, indented by 2. A broken one is left open, so that no parser takes it for whole."""
+
+    lead, next_member = "{\n  ", ",\n  "
+    list_start, next_element, list_end = '"%s": [\n    ', ",\n    ", "\n  ]"
+    end, broken_end = "\n}\n", ""
     encode = json.JSONEncoder(indent=2).encode
-    lead, is_listing = "{\n  ", False
-    for name, text in presented(events, view, lambda value: encode(value).replace("\n", "\n    "),
-                                lambda name, value: encode(value).replace("\n", "\n  ")):
-        if name == ELEMENT:
-            yield (",\n    " if is_listing else '%s"%s": [\n    ' % (lead, view.array)) + text
-            lead, is_listing = ",\n  ", True
-        elif name == END or isinstance(name, str):
-            closing = "\n  ]" if is_listing else ""
-            yield closing + ("\n}\n" if name == END else "%s%s: %s" % (lead, encode(name), text))
-            lead, is_listing = ",\n  ", False
+
+    def render_member(self, name, value):
+        return self.encode({name: value})[4:-2]     # within `{\n  ` and `\n}`
+
+    def render_element(self, element):
+        return self.encode(element).replace("\n", "\n    ")
 
 
-def json_lines(events, view):
-    """One compact object of the streamed list a line; the cursor goes to standard error."""
-    for name, value in presented(events, view, json.JSONEncoder(separators=(",", ":")).encode):
-        if name == ELEMENT:
-            yield value + "\n"
-        elif name == "next_cursor" and value:
-            view.say("next_cursor", value)
+class JSONLinesForm(Form):
+    """One compact object of the list on each line. The cursor goes to standard error."""
+
+    encode = json.JSONEncoder(separators=(",", ":")).encode
+
+    def render(self, element):
+        return self.encode(element) + "\n"
+
+    def conclude(self):
+        if self.cursor:
+            self.view.say("next_cursor", self.cursor)
 
 
-YAML_ESCAPED = '[^ !#-\\[\\]-~]'
-YAML_SHORT = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\t": "\\t", "\r": "\\r"}
 YAML_PLAIN_KEY = "[a-z][a-z_]{0,63}"
-YAML_WORDS = ("y", "n", "yes", "no", "on", "off", "true", "false", "null")
+YAML_WORDS = "y n yes no on off true false null".split()       # YAML 1.1 reads them as other types
 
 
-def yaml_string(text):
-    """A double-quoted scalar in ASCII: the one style that no loader of YAML 1.1 or 1.2 takes for another type."""
-    return '"%s"' % re.sub(YAML_ESCAPED, lambda found: YAML_SHORT.get(found.group()) or escaped(found.group()), text)
+def render_yaml_string(text):
+    """Return a double-quoted scalar in ASCII, the one style that no loader of YAML 1.1 or 1.2 takes for another type.
+    JSON's escapes are YAML's too; what JSON would write as a surrogate pair is one escape in YAML."""
+    return re.sub("[^ -~]", lambda found: escape(found.group()), json.dumps(text, ensure_ascii=False))
 
 
-def yaml_scalar(value):
-    """Any value that takes one line, empty collections included."""
-    if isinstance(value, str):
-        return yaml_string(value)
-    text = json.dumps(value)
-    if isinstance(value, float) and "." not in text:
-        return text.replace("e", ".0e")         # YAML 1.1 wants the dot that Python leaves out of 1e+22
-    return text
-
-
-def yaml_node(value, pad):
-    """The block form of a value: its first line as it is, all others after `pad`. RecursionError. One frame a level."""
+def render_yaml(value, pad):
+    """Return the block form of a value: its first line as it is, each other one after `pad`. RecursionError."""
     deeper = pad + "  "
     lines = []
     if isinstance(value, dict):
         for name, inner in value.items():
             is_plain = re.fullmatch(YAML_PLAIN_KEY, name) and name not in YAML_WORDS
             lead = "\n" + deeper if inner and isinstance(inner, (dict, list)) else " "
-            lines.append((name if is_plain else yaml_string(name)) + ":" + lead + yaml_node(inner, deeper))
+            key = name if is_plain else render_yaml_string(name)
+            lines.append(key + ":" + lead + render_yaml(inner, deeper))
     elif isinstance(value, list):
         for inner in value:
-            lines.append("- " + yaml_node(inner, deeper))
-    return ("\n" + pad).join(lines) or yaml_scalar(value)
+            lines.append("- " + render_yaml(inner, deeper))
+    if lines:
+        return ("\n" + pad).join(lines)
+
+    # A scalar, or an empty collection.
+    if isinstance(value, str):
+        return render_yaml_string(value)
+    text = json.dumps(value)
+    # YAML 1.1 wants the dot that Python leaves out of 1e+22.
+    return text.replace("e", ".0e") if isinstance(value, float) and "." not in text else text
 
 
-def yaml_document(events, view):
+class YAMLForm(WireForm):
     """The wire document in block style, ASCII."""
-    is_listing = False
-    for name, text in presented(events, view, lambda value: "  - " + yaml_node(value, "    "),
-                                lambda name, value: yaml_node({name: value}, "")):
-        if name == ELEMENT and not is_listing:
-            is_listing = True
-            yield view.array + ":\n"
-        if name == ELEMENT or isinstance(name, str):
-            yield text + "\n"
-        elif name == BROKEN:
-            yield "# incomplete\n"
+
+    lead, next_member = "", "\n"
+    list_start, next_element, list_end = "%s:\n", "\n", ""
+    end, broken_end = "\n", "\n# incomplete\n"
+
+    def render_member(self, name, value):
+        return render_yaml({name: value}, "")
+
+    def render_element(self, element):
+        return "  - " + render_yaml(element, "    ")
 
 
-# ----------------------------------------------------------------------------------------------------- Text
-
-COLUMNS = ("ID", "STATUS", "TYPE", "TARGETS", "CREATED_AT", "UPDATED_AT", "ACTION")
-ROW_MEMBERS = ("id", "status", "type", "created_at", "updated_at", "action")
+COLUMNS = "ID STATUS TYPE TARGETS CREATED_AT UPDATED_AT ACTION".split()
+WIDE_TERMINAL = 130                             # columns: a wide row with an action of 18 characters
+ROW_MEMBERS = "id status type created_at updated_at action".split()
 TEXT_TYPES = {str, type(None)}
-TABLE_ROWS = 200                    # rows that are aligned with each other
-WIDEST_COLUMN = 200                 # characters; a longer cell shifts its own row alone
+FRACTION = re.compile(r"(?<=:[0-9]{2})\.[0-9]+")    # of a second, in `09:30:00.25Z`
 STATUS_COLOURS = {"succeeded": "32", "failed": "31", "timeout": "31", "cancelled": "33", "started": "36", "ack": "36"}
 
 
-def painted(text, code):
-    """Text in an SGR colour (ECMA-48, 8.3.117), as it is for none."""
-    return "\x1b[%sm%s\x1b[0m" % (code, text) if code else text
+def render_row(cells, view):
+    """Return the line of a table for seven cells. ACTION is last because it has no bound."""
+    identity, status, kind, targets, created, updated, action = cells
+    status = view.paint("%-9s" % status, STATUS_COLOURS.get(status))
+    if view.is_narrow:
+        return "%-36s  %s  %-7s  %-20s  %s" % (identity, status, targets, created, action)
+    return "%-36s  %s  %-7s  %-7s  %-20s  %-20s  %s" % (identity, status, kind, targets, created, updated, action)
 
 
-def whole_seconds(text):
-    """A timestamp as it came, less the fraction of its second."""
-    before, dot, after = text.partition(".")
-    return before + after.lstrip("0123456789") if dot and before[-3:-2] == ":" else text
+def render_header(view):
+    """Return the line above a table."""
+    return view.paint(render_row(COLUMNS, view), "1") + "\n"
 
 
-def row_of(wire, succeeded, total):
-    """The cells of an Execution's row. ACTION is last because it alone has no bound, and may hold blanks."""
-    values = [wire.get(name) for name in ROW_MEMBERS]
+def render_execution(execution, succeeded, total, view):
+    """Return the row of an Execution. Raises RemoteError for a member of a wrong type."""
+    values = [execution.get(name) for name in ROW_MEMBERS]
     if not TEXT_TYPES.issuperset(map(type, values)):
-        values = [text_member(wire, name, "execution %s: " % wire.get("id")) for name in ROW_MEMBERS]
+        raise RemoteError("execution %s: expected strings: %s" % (values[0], ", ".join(ROW_MEMBERS)))
     identity, status, kind, created, updated, action = values
-    row = [identity, status, kind, "%d/%d" % (succeeded, total),
-           whole_seconds(created or ""), whole_seconds(updated or "")]
-    joined = "".join([cell or " " for cell in row])
-    if " " in joined or not joined.isprintable():       # one look at the row, for there may be a hundred thousand
-        row = [framed(cell) for cell in row]
-    return row + [visible(action or "-")]
+    cells = [identity, status, kind, "%d/%d" % (succeeded, total), FRACTION.sub("", created or ""),
+             FRACTION.sub("", updated or "")]
+
+    # One look at the row as a whole spares a hundred thousand rows six looks each.
+    joined = "".join([cell or " " for cell in cells])
+    if " " in joined or not joined.isprintable():
+        cells = [make_field(cell) for cell in cells]
+    return render_row(cells + [make_visible(action or "-")], view) + "\n"
 
 
-def listed_row(wire):
-    """The row of an Execution with its targets. RemoteError for a wrong type."""
-    targets = [] if wire.get("targets") is None else wire["targets"]
-    is_listed = isinstance(targets, list) and {dict}.issuperset(map(type, targets))
-    statuses = [target.get("status") for target in targets] if is_listed else [0]
-    if not TEXT_TYPES.issuperset(map(type, statuses)):
-        raise RemoteError("execution %s: targets: expected objects, whose status is a string" % wire.get("id"))
-    return row_of(wire, statuses.count("succeeded"), len(statuses))
+class TableForm(Form):
+    """A row for each Execution of a listing; at the end the cursor of the next page."""
+
+    def render(self, execution):
+        targets = check_type(execution.get("targets"), list, "targets") or []
+        statuses = [target.get("status") if isinstance(target, dict) else 0 for target in targets]
+        if not TEXT_TYPES.issuperset(map(type, statuses)):
+            raise RemoteError("execution %s: targets: expected objects, whose status is a string"
+                              % execution.get("id"))
+        row = render_execution(execution, statuses.count("succeeded"), len(statuses), self.view)
+        return row if self.shown else render_header(self.view) + row
+
+    def conclude(self):
+        self.ending = "" if self.shown else render_header(self.view)
+        if self.cursor:
+            self.ending += "next_cursor: %s\n" % make_visible(self.cursor)
 
 
-class Table:
-    """Rows of Executions below one header; columns grow from batch to batch, and never shrink."""
+class TargetForm(Form):
+    """The base of the forms of an Execution that look into its targets."""
 
-    def __init__(self, colour):
-        self._colour = colour
-        self._widest = COLUMNS      # cell of each column
-        self._is_begun = False
+    def read_target(self, target):
+        """Return (node id, status, OutputRef). Reports an output that is unreadable. Raises RemoteError."""
+        node_id = read_text(target, "node_id", "a target's ")
+        status = read_text(target, "status", "target %s: " % make_field(node_id))
+        output = OutputRef.from_wire(target.get("output_ref"))
+        if output.kind == "unreadable":
+            self.view.say("error", "the output of target %s is unreadable: %s" % (make_field(node_id), output.fault))
+        return node_id, status, output
 
-    def lines(self, rows):
-        """The rows aligned with each other, the header before them the first time."""
-        self._widest = [max(column, key=len) for column in zip(self._widest, *rows)]
-        widths = [min(len(cell), WIDEST_COLUMN) for cell in self._widest]
-        line = "".join("%%-%ds  " % width for width in widths[:-1]) + "%s"
-        header = [] if self._is_begun else [painted(line % COLUMNS, "1" if self._colour else "")]
-        self._is_begun = True
-        for row in rows if self._colour else ():
-            row[1] = painted(row[1].ljust(widths[1]), STATUS_COLOURS.get(row[1], ""))
-        return "\n".join(header + [line % tuple(row) for row in rows] + [""])
-
-
-def listing(events, view):
-    """A row an Execution, aligned over a page; at the end the cursor of the next one."""
-    table, rows = Table(view.colour), []
-    for name, value in presented(events, view, listed_row):
-        if name == ELEMENT:
-            rows.append(value)
-        if len(rows) == TABLE_ROWS or name in (END, "next_cursor") or (rows and name in (PAGE, BROKEN)):
-            yield table.lines(rows)
-            rows = []
-        if name == "next_cursor" and value:
-            yield "next_cursor: %s\n" % visible(value)
+    def conclude(self):
+        document = self.document
+        if self.state == WHOLE:
+            row = render_execution(document.members, document.succeeded, document.count, self.view)
+            self.ending = render_header(self.view) + row        # a recap
 
 
-def judged(events, view):
-    """What text, raw and a folder share: (ELEMENT, (node id, status, OutputRef)) for each target that was asked for,
-    and last (END, row), the row that `list` has for the Execution. What is unreadable is told. RemoteError."""
-    wire, succeeded, total = {}, 0, 0
-    for name, value in events:
-        if name in (ELEMENT, SKIPPED):
-            node_id = text_member(value, "node_id", "a target's ")
-            status = text_member(value, "status", "target %s: " % framed(node_id))
-            succeeded, total = succeeded + (status == "succeeded"), total + 1
-        if name == ELEMENT:
-            output = OutputRef.from_wire(value.get("output_ref"))
-            if output.kind == "unreadable":
-                view.say("error", "the output of target %s is unreadable: %s" % (framed(node_id), output.fault))
-            elif output.sha256 and not output.digest:
-                view.say("warning", "the digest of target %s is no SHA-256: %s" % (framed(node_id), output.sha256))
-            yield ELEMENT, (node_id, status, output)
-        elif name in ROW_MEMBERS:
-            wire[name] = text_member({name: value}, name)
-        elif name == END:
-            yield END, row_of(wire, succeeded, total)
+def describe_archived(output):
+    """Return where an archived output is, and its digest if it has one."""
+    digest = " (sha256:%s)" % make_field(output.sha256) if output.sha256 else ""
+    return make_field(output.location) + digest
 
 
-def archived(output):
-    """Where an archived output is, and its digest if it has one."""
-    return framed(output.location) + (" (sha256:%s)" % framed(output.sha256) if output.sha256 else "")
+class SectionsForm(TargetForm):
+    """A section for each target, as `==> NODE_ID STATUS N bytes <==` and the N bytes; then the recap."""
+
+    def render(self, target):
+        node_id, status, output = self.read_target(target)
+
+        # Say what there is, and show it.
+        body = self.view.guard(output.data)
+        if output.kind == "archived":
+            body = b"archived: %s\n" % describe_archived(output).encode("utf-8")
+        what = {"inline": "%d bytes" % len(output.data), "none": "no output"}.get(output.kind, output.kind)
+        if output.data[-1:] not in (b"\n", b""):
+            body += b"\n"
+
+        paint = self.view.paint
+        header = (paint("==> %s " % make_field(node_id), "1")
+                  + paint(make_field(status), STATUS_COLOURS.get(status, "1")) + paint(" %s <==" % what, "1"))
+        return header.encode("utf-8") + b"\n" + body + b"\n"
 
 
-def sections(events, view):
-    """A section a target, then the recap: header and row as `list` has them."""
-    separator, bold = "", "1" if view.colour else ""
-    for name, value in judged(events, view):
-        if name == END:
-            yield separator + Table(view.colour).lines([value])
-            return
-        node_id, status, output = value
-        what, body = {"none": "no output", "object_store": "archived"}.get(output.kind, output.kind), b""
-        if output.kind == "inline":
-            what = "%d bytes" % len(output.data)
-            body = terminal_safe(output.data) if view.terminal else output.data
-            body += b"" if output.data[-1:] in (b"\n", b"") else b"\n"
-        elif output.kind == "object_store":
-            body = b"archived: %s\n" % archived(output).encode("utf-8")
-        code = bold and STATUS_COLOURS.get(status, bold)
-        header = [separator, painted("==> %s " % framed(node_id), bold), painted(framed(status), code),
-                  painted(" %s <==" % what, bold), "\n"]
-        yield "".join(header).encode("utf-8") + body
-        separator = "\n"
+class RawForm(TargetForm):
+    """The bytes of the inline outputs, one after the other, and nothing else; what is not among them is named."""
 
+    def conclude(self):
+        super().conclude()
+        self.ending = ""        # no recap
 
-def raw(events, view):
-    """The bytes of inline outputs, one after the other; what is not among them is named."""
-    for name, value in judged(events, view):
-        if name == END:
-            return
-        node_id, _, output = value
-        if output.kind == "inline":
-            yield terminal_safe(output.data) if view.terminal else output.data
-        elif output.kind == "object_store":
-            view.say("archived", "%s, the output of target %s" % (archived(output), framed(node_id)))
+    def render(self, target):
+        node_id, _, output = self.read_target(target)
+        if output.kind == "archived":
+            self.view.say("error", "the output of target %s is archived: %s"
+                          % (make_field(node_id), describe_archived(output)))
         elif output.kind == "none":
-            view.say("no output", "target %s" % framed(node_id))
+            self.view.say("no output", "target " + make_field(node_id))
+        return self.view.guard(output.data)
 
 
 def make_folder(path):
-    """Make the output folder, or see that it is empty and no link. ExecLogError."""
+    """Make the output folder, or check that it is empty and nobody else can write to it. Return its absolute path.
+    Raises ExecLogError, which says what is wrong with it."""
     try:
-        if os.path.islink(path.rstrip("/")):
-            raise ExecLogError("--output-dir %s is a symbolic link" % path)
-        if not os.path.isdir(path):
-            os.mkdir(path, 0o700)
-        if os.listdir(path):
-            raise ExecLogError("--output-dir %s is not empty" % path)
+        folder = os.path.abspath(path)      # without a last slash or `/.`, behind which a link would not show
+        if os.path.islink(folder):
+            raise OSError("it is a symbolic link")
+        if not os.path.isdir(folder):
+            os.mkdir(folder, 0o700)
+        if os.listdir(folder):
+            raise OSError("it is not empty")
+        problem = find_strangers(os.stat(folder), 0o022)
+        if problem:
+            raise OSError(problem)
+        return folder
     except (OSError, ValueError) as error:      # ValueError: a NUL in the name
-        raise ExecLogError("--output-dir %s: %s" % (path, error_text(error)))
+        raise ExecLogError("--output-dir %s: %s" % (path, error_text(error)), "name a new folder")
 
 
-def write_new(path, data):
-    """Write a new file, readable by its owner only. ExecLogError; mode x follows no link."""
-    try:
-        with open(path, "xb", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
-            file.write(data)
-    except OSError as error:
-        raise ExecLogError("cannot write %s: %s" % (path, error_text(error)))
+def open_new(path):
+    """Open a new file, mode 0600, for bytes. Mode x follows no link."""
+    return open(path, "xb", opener=lambda name, flags: os.open(name, flags, 0o600))
 
 
-def checksum_line(digest, name):
-    """A line as sha256sum writes and checks it: names with a backslash or a line end are escaped and marked."""
-    plain = name.replace("\\", "\\\\").replace("\n", "\\n").replace("\r", "\\r")
-    return "%s%s  %s\n" % ("\\" if plain != name else "", digest, plain)
+class FolderForm(TargetForm):
+    """A file for each inline output, and `targets`, a line for each target, which is named `targets.partial` until
+    all is there. Prints the recap. Holds the node ids of the targets."""
 
+    def __init__(self, document, view, folder):
+        super().__init__(document, view)
+        self._folder = folder
+        self._nodes = set()     # in lower case: names may differ by case alone, and some file systems ignore that
 
-def archived_line(node, output, say):
-    """The line of ARCHIVED.sha256 for an archived output; what has none is named."""
-    name = output.location
-    if name.startswith("/") or ".." in name.split("/") or re.search("[\0\ud800-\udfff]", name):
-        say("warning", "the archived output of target %s is left out of ARCHIVED.sha256: it leads out of the folder, "
-            "or no file can have its name: %s" % (node, visible(name)))
-    elif output.digest:
-        return checksum_line(output.digest, name)
-    elif not output.sha256:
-        say("warning", "the archived output of target %s has no digest: %s" % (node, archived(output)))
-    return ""
+    def render(self, target):
+        node_id, status, output = self.read_target(target)
+        is_inline = output.kind == "inline"
 
-
-def folder_files(folder, events, view):
-    """A file for each inline output, checksums, and lists of nodes by how they ended; yields the recap. Holds a
-    line for each target, and the outputs one at a time."""
-    from hashlib import sha256
-    names = ("SHA256SUMS", "ARCHIVED.sha256", "nodes.succeeded", "nodes.failed", "nodes.unfinished")
-    lines, seen = {name: [] for name in names}, set()
-    for name, value in judged(events, view):
-        if name == END:
-            for list_name in names if lines["nodes.unfinished"] else names[:-1]:
-                write_new(os.path.join(folder, list_name), "".join(lines[list_name]).encode("utf-8"))
-            yield Table(view.colour).lines([value])
-            return
-        node_id, status, output = value
+        # Write the output to its file.
         node = (node_id or "").lower()
-        if node in seen or not re.fullmatch(UUID, node):
-            why = "came before" if node in seen else "is no UUID"
-            view.say("error", "target %s is left out: its node id %s" % (framed(node_id), why))
-            continue
-        seen.add(node)
-        ended = "failed" if status in FAILED_STATUSES else status if status == "succeeded" else "unfinished"
-        lines["nodes." + ended].append(node + "\n")
-        if output.kind == "inline":
-            write_new(os.path.join(folder, node + ".out"), output.data)
-            lines["SHA256SUMS"].append(checksum_line(sha256(output.data).hexdigest(), node + ".out"))
-        elif output.kind == "object_store":
-            lines["ARCHIVED.sha256"].append(archived_line(node, output, view.say))
+        if node in self._nodes or not re.fullmatch(UUID, node):
+            self.view.say("error", "target %s has no file: its node id came before, or is not a UUID"
+                          % make_field(node_id))
+        elif is_inline:
+            with open_new(os.path.join(self._folder, node_id + ".out")) as file:
+                file.write(output.data)
+        self._nodes.add(node)
+
+        # Write its line.
+        from hashlib import sha256
+        fields = (node_id, status, output.kind, is_inline and "%d" % len(output.data),
+                  sha256(output.data).hexdigest() if is_inline else output.sha256, output.location)
+        self._targets.write(("\t".join(map(make_field, fields)) + "\n").encode("utf-8"))
+        self._targets.flush()
+
+    def pieces(self):
+        path = os.path.join(self._folder, "targets")
+        try:
+            with open_new(path + ".partial") as self._targets:
+                for _ in self.elements():
+                    pass
+            if self.state == WHOLE:
+                os.rename(path + ".partial", path)
+        except OSError as error:
+            raise ExecLogError("cannot write %s: %s" % (error.filename or self._folder, error_text(error)))
+        yield self.ending
 
 
-LIST_FORMS = {"text": listing, "json": json_document, "yaml": yaml_document, "jsonl": json_lines}
-GET_FORMS = dict(LIST_FORMS, text=sections, raw=raw)
+LIST_FORMS = {"text": TableForm, "json": JSONForm, "yaml": YAMLForm, "jsonl": JSONLinesForm}
+GET_FORMS = dict(LIST_FORMS, text=SectionsForm, raw=RawForm)
 
 
 # --------------------------------------------------------------------------------------------- Command line
 
-PROGRAM = "plexctl_exec_log.py"
-LONGEST_TIMEOUT = 86400.0           # seconds
-COMMON_DEFAULTS = {"server": None, "profile": None, "token_file": None, "output": "text", "ca_file": None,
-                       "timeout": DEFAULT_TIMEOUT, "color": "auto", "verbose": False, "allow_http": False}
-OPAQUE_FLAGS = ("--cursor", "--action-name", "--status")    # their values may begin with -
-AGE_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
-TIME_BEGINNING = r"[0-9]{4}-[0-9]{2}-[0-9]{2}(T[0-9]{2}(:[0-9]{2}(:[0-9]{2}Z)?)?)?"
+LONGEST_TIMEOUT = 86400.0           # seconds: a day
+OPAQUE_FLAGS = ("--cursor", "--action-name", "--status")    # their values may begin with `-`
 EXIT_CODES = """exit codes:
-  0   everything asked for was written
-  1   transport or API failure, malformed answer, unreadable output, standard output unwritable
-  2   usage: the command line, or a setting that stands for a flag
-  3   credentials missing or insecure, or refused by the server (401)
-  4   forbidden (403)
-  5   with --exit-status: printed, but the Execution's status is not succeeded
-  77  forbidden for want of a relation (403 with the code rebac_denied)
-  130 interrupted (Ctrl-C)
-  141 the reader of standard output went away
+  0    everything asked for was written
+  1    the transport or the server failed, an answer is
+       malformed, or an output unreadable or unwritable
+  2    usage: the command line, or a setting for a flag
+  3    credentials missing, insecure or refused (401)
+  4    forbidden (403)
+  5    with --exit-status: printed, but not succeeded
+  77   forbidden for want of a relation (rebac_denied)
+  130  interrupted (Ctrl-C)
+  141  the reader of standard output went away
 """
 
 
-def some_text(text):
-    """Anything but nothing: an unset shell variable must not choose another credential. UsageError."""
+class Examples(tuple):
+    """Choices that are offered for completion, while any other value will do."""
+
+    def __contains__(self, value):
+        return True
+
+
+def require_text(text):
+    """Return the text. Raises UsageError if it is empty: an unset shell variable must not select another credential."""
     if not text:
         raise UsageError("expected a value that is not empty")
     return text
 
 
-def row_limit(text):
-    """Digits, empty for 0: the server's default. UsageError."""
+def parse_limit(text):
+    """Return the digits of a page's size, empty for 0: the server's default. Raises UsageError."""
     if not re.fullmatch("[0-9]+", text):
         raise UsageError("expected a whole number of rows, 0 for the server's default")
     return text.lstrip("0")
 
 
-def how_many(text):
-    """A number of Executions to hold. UsageError."""
+def parse_count(text):
+    """Return a number from 1 on. Raises UsageError."""
     if not re.fullmatch("0*[1-9][0-9]*", text):
         raise UsageError("expected a whole number from 1 on")
-    return int(text.lstrip("0")[:1000])     # int refuses 5,000 digits from 3.11 on
+    return int(text.lstrip("0")[:18])       # more digits say no more: no memory holds that many Executions
 
 
-def duration(text):
-    """A positive number of seconds, a day at most. UsageError."""
+def parse_duration(text):
+    """Return a positive number of seconds, a day at most. Raises UsageError."""
     number = float(text) if re.fullmatch(r"[0-9]+(\.[0-9]*)?|\.[0-9]+", text) else 0.0
     if not 0 < number <= LONGEST_TIMEOUT:
         raise UsageError("expected seconds, more than 0 and %d at most" % LONGEST_TIMEOUT)
     return number
 
 
-def beginning(text):
-    """The time that an age or the beginning of an RFC 3339 time stands for, as created_at tells times. UsageError."""
+def parse_when(text):
+    """Return the UTC time that an age or the beginning of a time stands for, as read_created_at does. Raises
+    UsageError."""
     if re.fullmatch("[0-9]+[smhdw]", text):
-        age = float(text[:-1]) * AGE_UNITS[text[-1]]
+        age = float(text[:-1]) * {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}[text[-1]]
         return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(max(0.0, time.time() - age)))
     from datetime import datetime
     try:
-        if re.fullmatch(TIME_BEGINNING, text):
-            datetime(*[int(digits) for digits in re.findall("[0-9]+", text)])
-            return text.rstrip("Z")
-    except ValueError:      # no such day
+        # As `2026-11-24`, `2026-11-24T09`, `2026-11-24 09:30`, `2026-11-24T09:30:00Z`.
+        if re.fullmatch("[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9]{2}(:[0-9]{2}(:[0-9]{2}Z?)?)?)?", text):
+            datetime(*map(int, re.findall("[0-9]+", text)))     # is there such a day?
+            text = text.rstrip("Z").replace(" ", "T")
+            return text + "0000-00-00T00:00:00"[len(text):]
+    except ValueError:
         pass
     raise UsageError("expected an age as 90s, 30m, 2h, 7d or 2w, or the beginning of a UTC time as "
                      "2026-11-24T09:30:00Z")
 
 
+def suggest(word, known):
+    """Return `; did you mean …?` with the known word that is nearest, empty if none is near."""
+    from difflib import get_close_matches
+    return "".join("; did you mean %s?" % near for near in get_close_matches(word, known, 1))
+
+
 class Parser(argparse.ArgumentParser):
-    """argparse's parser, whose errors are UsageErrors that quote nothing which may be a secret in the wrong place."""
+    """argparse's parser, whose errors are UsageErrors that quote no value: it may be a secret in the wrong place."""
 
     def __init__(self, **options):
-        super().__init__(allow_abbrev=False, formatter_class=lambda prog: argparse.RawDescriptionHelpFormatter(
-            prog, max_help_position=26, width=100), **options)
-        self.color = False      # 3.14 would put it into usage and help
+        super().__init__(allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter, **options)
+        self.color = False      # 3.14 would colour the help
 
     def error(self, message):
-        error = UsageError(re.sub(r"(?s)(invalid choice|invalid \w+ value|ignored explicit argument).*?"
-                                  r"( \(choose from [^()]*\))?$", r"\1\2", message))
-        error.usage = self.format_usage()
-        raise error
+        # Show our own messages, which begin with one of these words, and argparse's `expected one argument`. For all
+        # else, which may quote a value, as `argument --output: invalid choice: 'xml'`, say a text of our own.
+        if not re.match("(argument [^:]+: )?(expected|unexpected|unknown flag) ", message):
+            word = re.search("choice: '(.*?)'", message)
+            message = re.match("(argument [^:]+: )?", message).group() + "a value that it does not take"
+            message += suggest(word.group(1), ["list", "get", "exec-log", *GET_FORMS]) if word else ""
+        raise UsageError(message, self.prog + " --help")
 
 
-class VersionAction(argparse.Action):
-    """--version: what runs, told by version and SHA-256, so that a copy can be checked."""
+COMMON_FLAGS = """
+--server URL            the control plane (else PLEXSPHERE_URL, then the profile)
+--profile NAME          the profile of the config file (else its default)
+--token-file FILE       the token's file (else PLEXSPHERE_TOKEN, then the profile)
+--output FORM           text, json, yaml, jsonl, or raw for get alone (default text)
+--ca-file FILE          PEM file of the CAs to trust instead of the system's
+--timeout SECONDS       the longest silence of the server (default 30)
+--color WHICH           auto, always or never: statuses and headers in colour (default auto)
+--allow-http            plain http to other hosts too: the network can read the token
+-v/--verbose            trace requests and responses on standard error
+--yes
+--reveal-secrets
+"""
+LIST_FLAGS = """
+--project UUID          the Project (else PLEXSPHERE_PROJECT)
+--status STATUS         only this status: pending, ack, started, succeeded, failed, cancelled or timeout
+--action-name ACTION    only Executions of this action
+--failed                only failed, cancelled and timeout, of all pages
+--limit ROWS            Executions per page, 200 at most (0: the server's default)
+--cursor CURSOR         the page to begin with: the next_cursor of the page before
+--all                   all pages
+--since WHEN            of all pages what was created at WHEN or later: an age as 2h, or a UTC time as 2026-11-24T09:30
+--until WHEN            of all pages what was created before WHEN (UTC)
+--last N                of all pages the N created last, oldest first
+"""
+GET_FLAGS = """
+--project UUID          the Project (else PLEXSPHERE_PROJECT)
+--id UUID               the Execution (required)
+--node UUID             only the target with this node id
+--failed                only targets that ended failed, cancelled or timeout
+--wait                  wait until the Execution's status is final
+--wait-timeout SECONDS  give up waiting after so long (with --wait)
+--exit-status           exit 5 unless the Execution succeeded
+--output-dir FOLDER     write outputs to files in a new folder, and `targets`, a line for each target
+"""
 
-    def __call__(self, parser, *_):
-        from hashlib import sha256
-        try:
-            digest = sha256(__loader__.get_data(__file__)).hexdigest()
-        except (AttributeError, OSError):       # python - < file
-            digest = "unknown"
-        print("version=%s sha256=%s" % (__version__, digest))
-        parser.exit()
-
-
-def add_common_flags(parser):
-    """The flags of every command."""
-    add = parser.add_argument
-    add("--server", metavar="URL", type=Server.parse, help="the control plane (else PLEXSPHERE_URL, then the profile)")
-    add("--profile", metavar="NAME", type=some_text, help="the profile of the config file (else its default)")
-    add("--token-file", metavar="PATH", type=some_text, help="the token's file (else PLEXSPHERE_TOKEN, the profile)")
-    add("--output", choices=tuple(GET_FORMS), help="the form of the output, raw for get alone (default text)")
-    add("--ca-file", metavar="PATH", type=some_text, help="PEM file of the CAs to trust instead of the system's")
-    add("--timeout", metavar="SECONDS", type=duration, help="the longest silence of the server (default 30)")
-    add("--color", choices=("auto", "always", "never"), help="statuses and headers in colour (default auto)")
-    add("--allow-http", action="store_true", help="plain http to other hosts too (or PLEXSPHERE_ALLOW_HTTP=1)")
-    add("--yes", action="store_true", help="accepted, no effect: nothing here asks")
-    add("--reveal-secrets", action="store_true", help="accepted, no effect: nothing here is hidden")
-    add("-v", "--verbose", action="store_true", help="trace requests and responses on standard error")
-
-
-def add_list_flags(parser):
-    """The flags of `list` alone."""
-    add = parser.add_argument
-    add("--status", metavar="S", type=os.fsencode, help="only Executions with this status")
-    add("--action-name", metavar="N", type=os.fsencode, help="only Executions of this action")
-    add("--limit", metavar="N", type=row_limit, help="Executions on a page, 0 for the server's default")
-    add("--cursor", metavar="C", type=os.fsencode, help="the page to begin with: the next_cursor of the page before")
-    add = parser.add_mutually_exclusive_group().add_argument
-    add("--all", action="store_true", help="all pages")
-    add("--since", metavar="WHEN", type=beginning, help="of all pages what was created since, as 2h or 2026-11-24T09")
-    add("--last", metavar="N", type=how_many, help="of all pages the N created last, oldest first")
-
-
-def add_get_flags(parser):
-    """The flags of `get` alone."""
-    add = parser.add_argument
-    add("--id", metavar="UUID", required=True, type=canonical_uuid, help="the Execution")
-    add("--wait", action="store_true", help="wait until the Execution's status is final")
-    add("--wait-timeout", metavar="SECONDS", type=duration, help="give up waiting after so long (with --wait)")
-    add("--exit-status", action="store_true", help="exit 5 unless the Execution succeeded")
-    add("--output-dir", metavar="DIR", type=some_text, help="a new folder for outputs, checksums and lists of nodes")
-    add = parser.add_mutually_exclusive_group().add_argument
-    add("--node", metavar="UUID", type=canonical_uuid, help="only the target with this node id")
-    add("--failed", action="store_true", help="only targets that ended failed, cancelled or timeout")
+# By the name of a flag's value: its type, what it may be, and how shtab completes it.
+TYPES = {"URL": Server.parse, "NAME": require_text, "FILE": require_text, "FOLDER": require_text, "UUID": parse_uuid,
+         "SECONDS": parse_duration, "WHEN": parse_when, "ROWS": parse_limit, "N": parse_count,
+         "FORM": str, "WHICH": str}         # any other is passed on as bytes
+CHOICES = {"FORM": tuple(GET_FORMS), "WHICH": ("auto", "always", "never"),
+           "STATUS": Examples(["pending", "ack", "started"] + FINAL_STATUSES)}
+COMPLETIONS = {"FILE": {"bash": "_shtab_compgen_files", "zsh": "_files", "tcsh": "f"},
+               "FOLDER": {"bash": "_shtab_compgen_dirs", "zsh": "_files -/", "tcsh": "d"}}
 
 
-def make_parser():
-    """The command line: what argparse, shtab and other tools know of it. Flags of every command are not set where they
-    were not given: a default of an inner parser would overwrite what stood before the command (COMMON_DEFAULTS)."""
+def add_flags(parser, table):
+    """Add the flags of a table: names, the name of the value unless it is a switch, two blanks or more, the help. One
+    without help is hidden: it is plexctl's, and has no effect here."""
+    for line in table.strip().splitlines():
+        flag, _, text = line.partition("  ")
+        names, _, value = flag.partition(" ")
+        options = {"action": "store_true"}
+        if value:
+            options = {"metavar": value, "type": TYPES.get(value, os.fsencode), "choices": CHOICES.get(value)}
+        action = parser.add_argument(*names.split("/"), help=text.strip() or argparse.SUPPRESS, **options)
+        if value in COMPLETIONS:
+            action.complete = COMPLETIONS[value]
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line, for shtab, argcomplete and sphinx-argparse too. Flags of every command are
+    not set where they were not given: the default of an inner parser would overwrite what stood before the command.
+    Their defaults are in the Namespace that parsing starts from."""
     common = Parser(add_help=False, argument_default=argparse.SUPPRESS)
-    add_common_flags(common)
-    shared = {"parents": [common], "epilog": EXIT_CODES}
-    top = Parser(prog=PROGRAM, description="What plexsphere actions ran, where, and what they printed.", **shared)
-    top.add_argument("--version", action=VersionAction, nargs=0, help="print version and SHA-256 of this file")
-    commands = top.add_subparsers(dest="command", metavar="COMMAND")
-    inner = commands.add_parser("exec-log", help="list or get", **shared).add_subparsers(
-        dest="command", metavar="COMMAND")
-    commands.required = inner.required = True       # as an argument of add_subparsers it is 3.7's
-    for group in (inner, commands):                 # since the word exec-log may be left out
-        for name, add_flags, summary in (
-                ("list", add_list_flags, "Show the Executions of a Project, in the order of their creation."),
-                ("get", add_get_flags, "Show one Execution and what each of its targets printed.")):
-            command = group.add_parser(name, description=summary, help=summary, **shared)
-            command.add_argument("--project", metavar="UUID", required=True, type=canonical_uuid, help="the Project")
-            add_flags(command)
+    add_flags(common.add_argument_group("flags of every command"), COMMON_FLAGS)
+
+    def prepare(parser):
+        """Let a parser take a subcommand, and be known as the one that was used last."""
+        parser.set_defaults(parser=parser)
+        return parser.add_subparsers(dest="command", metavar="COMMAND", prog=parser.prog)
+
+    options = {"parents": [common], "epilog": EXIT_CODES}
+    name = os.path.basename(sys.argv[0])
+    top = Parser(prog=name, usage="%(prog)s [exec-log] {list,get} [flags]", **options,
+                 description="Show what plexsphere actions ran and printed.")
+    top.add_argument("--version", action="version", version="version=" + __version__, help="print the version")
+    commands = prepare(top)
+    inner = prepare(commands.add_parser("exec-log", usage="%(prog)s {list,get} [flags]", help="list or get", **options))
+
+    # The word exec-log may be left out.
+    for group in (inner, commands):
+        for name, table, summary in (
+                ("list", LIST_FLAGS, "Show the Executions of a Project, oldest first."),
+                ("get", GET_FLAGS, "Show one Execution and what each of its targets printed.")):
+            command = group.add_parser(name, usage="%(prog)s [flags]", description=summary, help=summary, **options)
+            add_flags(command, table)
+            command.set_defaults(parser=command)
     return top
 
 
-def parse(argv):
-    """The flags of a command line. UsageError; SystemExit where --help or --version was printed."""
-    parser, arguments, rest = make_parser(), [], list(argv)
+def join_opaque_values(argv, error):
+    """Return the arguments, with the values of OPAQUE_FLAGS joined to them by `=`: argparse takes a value that begins
+    with `-` for a flag. A bare `--` is no value; before 3.12.2 argparse makes a list of `--flag=--`."""
+    arguments, rest = [], list(argv)
     while rest:
         argument = rest.pop(0)
         if argument in OPAQUE_FLAGS and rest and rest[0] != "--":
-            argument += "=" + rest.pop(0)       # argparse takes a value that begins with - for a flag
+            argument += "=" + rest.pop(0)
         elif re.fullmatch("--[a-z-]+=--", argument):
-            parser.error("argument %s: expected one argument" % argument[:-3])      # before 3.12.2 it got none
+            error("argument %s: expected one argument" % argument[:-3])
         arguments.append(argument)
-    flags, unknown = parser.parse_known_args(arguments, argparse.Namespace(**COMMON_DEFAULTS))
+    return arguments
+
+
+def parse(argv):
+    """Return the flags of a command line. Raises UsageError, and SystemExit when --help or --version was printed."""
+    top = make_parser()
+    defaults = dict.fromkeys("server profile token_file ca_file allow_http verbose".split())
+    defaults.update(output="text", timeout=DEFAULT_TIMEOUT, color="auto")
+    flags, unknown = top.parse_known_args(join_opaque_values(argv, top.error), argparse.Namespace(**defaults))
+    fail = flags.parser.error
+
+    # Name what is unknown before what is missing: the one may be the other, mistyped.
     for argument in unknown:
         name = re.match("--[a-z]+(-[a-z]+)*(?=$|=)|-[a-z](?=$)", argument)
+        if name:
+            known = re.findall("--[a-z-]+", flags.parser.format_help())
+            fail("unknown flag " + name.group() + suggest(name.group(), known))
         if argument != "--":
-            parser.error("unknown flag " + name.group() if name else "unexpected argument")
-    if flags.command == "list" and flags.output == "raw":
-        parser.error("argument --output: raw is a form of get alone")
-    if flags.command == "get" and flags.wait_timeout and not flags.wait:
-        parser.error("argument --wait-timeout: goes with --wait only")
-    if flags.command == "get" and flags.output_dir and flags.output != "text":
-        parser.error("argument --output-dir: goes with --output text only")
+            fail("unexpected argument; a value that holds a blank needs quotes, as in --since '2026-07-14 09:30'")
+
+    # Check what must be there, and what goes together.
+    if not flags.command:
+        fail("expected a command: list or get")
+    project = os.environ.get("PLEXSPHERE_PROJECT")
+    if project and not flags.project:
+        flags.project = parse_uuid(project, " in PLEXSPHERE_PROJECT")
+    if not flags.project:
+        fail("expected --project UUID, or PLEXSPHERE_PROJECT")
+    if flags.command == "list":
+        if flags.output == "raw":
+            fail("argument --output: expected a form of list: raw is one of get alone")
+        if flags.since and flags.until and flags.until < flags.since:
+            fail("argument --until: expected a time that is not before --since")
+        return flags
+    if not flags.id:
+        fail("expected --id UUID")
+    if flags.node and flags.failed:
+        fail("argument --failed: expected without --node")
+    if flags.wait_timeout and not flags.wait:
+        fail("argument --wait-timeout: expected with --wait only")
+    if flags.output_dir and flags.output != "text":
+        fail("argument --output-dir: expected with --output text only")
     return flags
 
 
-def binary_stream(stream):
-    """The raw stream below a text stream of the process, in whose buffer nothing is left; else the stream itself."""
+def attempt(action):
+    """Return what a call gives that asks a stream, None if the stream is closed, missing or of another kind."""
     try:
-        stream.flush()
-    except (OSError, ValueError, AttributeError):       # AttributeError: closed, so it is None
-        pass
+        return action()
+    except (OSError, ValueError, AttributeError):       # AttributeError: of a closed one, which is None
+        return None
+
+
+def get_binary_stream(stream):
+    """Return the raw stream below a text stream of the process, in whose buffer nothing is left; else the stream."""
+    attempt(lambda: stream.flush())
     buffer = getattr(stream, "buffer", stream)
     return getattr(buffer, "raw", buffer)
 
 
-def is_terminal(stream):
-    """Whether a person looks at the stream."""
-    try:
-        return stream.isatty()
-    except (AttributeError, ValueError):    # none, or no such method; closed
+def interprets_escapes(stream):
+    """Tell whether the terminal interprets escape codes; a console of Windows is asked to."""
+    if not attempt(lambda: stream.isatty()) or os.environ.get("TERM") == "dumb":
         return False
+    if not WINDOWS:
+        return True
+    import ctypes
+    import msvcrt
+    kernel, mode = ctypes.windll.kernel32, ctypes.c_uint()
+    handle = attempt(lambda: ctypes.c_void_p(msvcrt.get_osfhandle(stream.fileno())))
+    if handle is None:
+        return True     # no console, but a caller's own stream that calls itself a terminal
+    # 4 is ENABLE_VIRTUAL_TERMINAL_PROCESSING, which old consoles refuse.
+    return kernel.GetConsoleMode(handle, ctypes.byref(mode)) and kernel.SetConsoleMode(handle, mode.value | 4)
 
 
-USER_INFO = r"(?i)(?:(?<=//)|(?<=http:)|(?<=https:))[^/?#\s]*@"
-SHORTEST_MASKED_SECRET = 8          # characters; anything shorter would mask innocent text
-LINE_LENGTH = 4000                  # characters; what is longer is no message
-LIVE_LINE_LENGTH = 72               # characters; a longer line would wrap, and then could not be overwritten
+LONGEST_TEXT = 16000                # characters of a text that are looked at, which bounds the time of masking
 
 
 class Console:
-    """The standard streams: bytes on standard output; visible lines without secrets on standard error. Both are
-    written at once, below Python's own buffers, in which unwritten bytes would bring a second failure at the exit.
-    What standard error does not take is dropped; `has_failed` tells whether an error was said."""
+    """The standard streams. Data for stdout is held until the next wait for the network, then written at once, below
+    Python's own buffers: what they still held would fail a second time at the exit. On stderr go visible lines without
+    secrets; what it does not take is dropped."""
 
     def __init__(self, stdout, stderr):
-        self.out, self._err = binary_stream(stdout), binary_stream(stderr)
-        self.out_terminal, self.err_terminal = is_terminal(self.out), is_terminal(self._err)
-        self.has_failed = self._is_live = False
-        self._secrets = set()
+        self.out, self._err = get_binary_stream(stdout), get_binary_stream(stderr)
+        self.out_terminal = attempt(lambda: self.out.isatty())
+        self.err_terminal = attempt(lambda: self._err.isatty())
+        self.out_escapes = interprets_escapes(self.out)
+        self.is_coloured = False
+        self.has_errors = False     # whether an `error:` line was written
+        self.progress = None        # returns the live line that is drawn before each wait
+        self._pending = []          # bytes for stdout
+        self._is_live = False       # whether a live line is on the terminal
+        self._secrets = []          # patterns, as of `a%2F` and `a/` for `a/`
+
+        columns = attempt(lambda: os.get_terminal_size(self.out.fileno()).columns) or WIDE_TERMINAL     # 0: unknown
+        self.is_narrow = self.out_terminal and columns < WIDE_TERMINAL
+
+    def guard(self, data):
+        """Return the bytes of an output as stdout may have them."""
+        return make_terminal_safe(data, self.out_escapes) if self.out_terminal else data
+
+    def paint(self, text, code):
+        """Return text in an SGR colour (ECMA-48, 8.3.117), as it is if there is no code or no colour."""
+        return "\x1b[%sm%s\x1b[0m" % (code, text) if self.is_coloured and code else text
 
     def write(self, piece):
-        """Write text or bytes to standard output, whole. ExecLogError, with exit code 141 where its reader has left."""
-        left = memoryview(piece.encode("utf-8") if isinstance(piece, str) else piece)
+        """Write text or bytes to stdout, soon."""
+        self._pending.append(piece.encode("utf-8") if isinstance(piece, str) else piece)
+
+    def flush(self):
+        """Write what is pending. Raises ExecLogError, with exit code 141 if the reader has left."""
+        left, self._pending = memoryview(b"".join(self._pending)), []
         if self.out is None:
             raise ExecLogError("standard output is closed")
+        if left:
+            self.live("")
         try:
             while left:
                 size = self.out.write(left)
@@ -1535,156 +1851,183 @@ class Console:
                     import select
                     select.select([], [self.out], [])
                 left = left[size or 0:]
-        except BrokenPipeError:
-            error = ExecLogError("the reader of standard output left")
-            error.exit_code = 141
-            raise error
         except (OSError, ValueError, TypeError) as error:   # ValueError: closed; TypeError: a stream for text
-            raise ExecLogError("cannot write standard output: %s" % error_text(error))
+            failure = ExecLogError("cannot write standard output: %s" % error_text(error))
+            # Windows says EINVAL for a pipe without a reader.
+            if isinstance(error, BrokenPipeError) or WINDOWS and getattr(error, "errno", 0) == errno.EINVAL:
+                failure.exit_code = 141
+            raise failure
 
     def hide(self, *secrets):
-        """Show *** for these texts from now on, percent-encoded or not."""
+        """Show *** for these texts from now on, each character as it is or percent-encoded."""
         for secret in secrets:
-            if len(secret) >= SHORTEST_MASKED_SECRET:
-                from urllib.parse import quote
-                self._secrets.update([secret, quote(secret, safe="")])
+            if len(secret) >= 8:        # anything shorter would mask innocent text
+                self._secrets.append("".join("(?:%s|%s)" % (
+                    re.escape(make_visible(character)),
+                    "".join("%%%02x" % byte for byte in character.encode("utf-8", "replace"))) for character in secret))
 
     def line(self, text, is_live=False):
-        """One line on standard error, in place of a live one, which the next overwrites; an empty one is removed."""
-        text = visible(text[:16000])[:16000]        # masking takes the square of the length, and must cut no secret
-        for secret in sorted(self._secrets, key=len, reverse=True):
-            text = re.sub("(?i)" + re.escape(secret), "***", text)
-        text = re.sub(USER_INFO, "***@", text)
-        erasing = "\r\x1b[K" if is_live or self._is_live else ""
-        self._is_live = is_live and bool(text)
-        text = erasing + (text[:LIVE_LINE_LENGTH] if is_live else text[:LINE_LENGTH] + "\n")
-        try:
-            self._err.write(text if isinstance(self._err, io.TextIOBase) else text.encode("utf-8"))
-        except (OSError, ValueError, AttributeError):   # AttributeError: standard error is closed, so it is None
-            pass
+        """Write one line to stderr, in place of a live one. A live line is overwritten by the next; an empty one is
+        removed."""
+        # Shorten a long text at a blank, which no token holds. Mask: that shortens it further, but cuts no token.
+        if len(text) > LONGEST_TEXT:
+            text = text[:LONGEST_TEXT].rpartition(" ")[0]
+        text = make_visible(text)
+        for pattern in sorted(self._secrets, key=len, reverse=True):
+            text = re.sub("(?i)" + pattern, "***", text)
+        # As `user:password@` in `https://user:password@host`.
+        text = re.sub(r"(?i)(?:(?<=//)|(?<=http:)|(?<=https:))[^/?#\s]*@", "***@", text)
+
+        erase = "\r\x1b[K" if is_live or self._is_live else ""
+        self._is_live = is_live and bool(text)      # a live line must not wrap: it could not be overwritten
+        text = erase + (text[:72] if is_live else text[:4000] + "\n")
+        attempt(lambda: self._err.write(text if isinstance(self._err, io.TextIOBase) else text.encode("utf-8")))
 
     def say(self, label, text):
-        """A line `LABEL: TEXT`. An `error` says that something is missing on standard output, `archived` too."""
-        self.has_failed = self.has_failed or label in ("error", "archived")
+        """Write a line `LABEL: TEXT` to stderr, after what was printed before. An `error` makes the exit code 1."""
+        self.flush()
+        self.has_errors = self.has_errors or label == "error"
         self.line("%s: %s" % (label, text))
 
     def live(self, text):
-        """A live line for a terminal; an empty text removes it."""
+        """Show a live line; an empty text removes it."""
         if text or self._is_live:
             self.line(text, is_live=True)
 
+    def can_be_live(self, is_quiet):
+        """Tell whether a live line disturbs nobody: stderr is a terminal with this process in its foreground, and
+        stdout a file, the null device, or a terminal on which nothing is written meanwhile (`is_quiet`). The reader of
+        a pipe may write to the same terminal."""
+        mode = attempt(lambda: os.fstat(self.out.fileno()).st_mode) or 0
+        is_free = stat.S_ISREG(mode) or stat.S_ISCHR(mode) and (is_quiet or not self.out_escapes)
+        if hasattr(os, "tcgetpgrp"):
+            is_free = is_free and attempt(lambda: os.tcgetpgrp(self._err.fileno())) == os.getpgrp()
+        return is_free and interprets_escapes(self._err)
 
-def show(form, events, array, cursor, flags, console):
-    """Write a document in a form."""
-    is_wanted = not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
-    colour = flags.color == "always" or flags.color == "auto" and console.out_terminal and is_wanted
-    for piece in form(events, View(array, cursor, console.out_terminal, colour, console.say)):
+    def before_wait(self):
+        """Write what is pending, and draw the live line."""
+        self.flush()
+        if self.progress:
+            self.live(self.progress())
+
+
+def show(form, console):
+    """Print a document. Raises the failure at which it ended, after what came before it."""
+    for piece in form.pieces():
         console.write(piece)
+    console.flush()
+    if form.failure:
+        raise form.failure
 
 
-def watched(events, seen, tell, progress):
-    """The same events. `seen` counts the marks and keeps the status; `tell` is given the progress now and then."""
-    for name, value in events:
-        if name == "status":
-            seen[name] = value
-        elif not isinstance(name, str):
-            seen[name] += 1
-            if name in (PAGE, END) or seen[name] % 100 == 1:
-                tell(progress())
-            if name == END:
-                tell("")
-        yield name, value
+def describe_counts(*counts):
+    """Return `1 page, 2 executions` for pairs of a number and a noun."""
+    return ", ".join("%d %s%s" % (number, noun, "" if number == 1 else "s") for number, noun in counts)
 
 
 def run_list(flags, console, transport):
-    """The command `list`; its exit code."""
-    parameters = {name: getattr(flags, name) for name in ("status", "action_name", "limit", "cursor")}
-    if not (flags.all or flags.since or flags.last):
-        events = document(transport.get(EXECUTIONS % flags.project, parameters), "items", "items")
+    """Run the command `list`, and return its exit code."""
+    is_walk = flags.all or flags.since or flags.until or flags.last or flags.failed
+    parameters = {name: getattr(flags, name) for name in "status action_name limit cursor".split()}
+
+    # Choose the Executions.
+    if not is_walk:
+        document = get_page(transport, flags.project, parameters)
     else:
-        events, seen = walk(transport, flags.project, parameters), Counter()
-        if console.err_terminal and (flags.last or not console.out_terminal):
-            events = watched(events, seen, console.live, lambda: "%d pages, %d executions"
-                             % (seen[PAGE] + 1, seen[ELEMENT]))
-        if flags.since:
-            events = selected(events, "items", lambda wire: created_at(wire) >= flags.since)
-        if flags.last:
-            events = last_created(events, flags.last)
-    show(LIST_FORMS[flags.output], events, "items", os.fsdecode(flags.cursor or b""), flags, console)
+        if flags.limit is None:
+            parameters["limit"] = "200"         # the most that the server gives
+        document = JoinedPages(walk(transport, flags.project, parameters))
+        if flags.failed:
+            document.elements = filter(has_failed, document.elements)
+        if flags.since or flags.until:      # `~` comes after every time
+            document.elements = filter(lambda execution: (flags.since or "") <= read_created_at(execution)
+                                       < (flags.until or "~"), document.elements)
+        if console.can_be_live(flags.last):
+            console.progress = lambda: describe_counts((document.page_count, "page"), (document.count, "execution"))
+    if flags.last:
+        document.elements = iter(select_last(document.elements, flags.last))
+
+    # Print them.
+    form = LIST_FORMS[flags.output](document, console)
+    show(form, console)
+    if form.cursor and not is_walk and flags.output == "text" and console.err_terminal:
+        console.line("hint: the oldest come first; --last N, --since WHEN and --all go further")
     return 0
 
 
 def run_get(flags, console, transport):
-    """The command `get`; its exit code."""
-    form = GET_FORMS[flags.output]
-    if flags.output_dir:
-        make_folder(flags.output_dir)       # before anything is waited for
-        form = partial(folder_files, flags.output_dir)
+    """Run the command `get`, and return its exit code."""
+    folder = make_folder(flags.output_dir) if flags.output_dir else ""      # before anything is waited for
     if flags.wait:
-        tell = console.live if console.err_terminal else console.line
+        tell = console.live if console.can_be_live(True) else console.line
         wait_for_execution(transport, flags.project, flags.id, flags.wait_timeout,
-                           lambda status: tell("status: " + framed(status)), console.say)
-        console.live("")
-    seen = Counter()
-    events = get_execution(transport, flags.project, flags.id)
-    if flags.node or flags.failed:
-        events = selected(events, "targets", lambda wire: wire.get("status") in FAILED_STATUSES if flags.failed else
-                          str(wire.get("node_id")).lower() == flags.node)
-    is_told = console.err_terminal and (flags.output_dir or not console.out_terminal)
-    events = watched(events, seen, console.live if is_told else ignore, lambda: "%d targets, %d bytes"
-                     % (seen[ELEMENT] + seen[SKIPPED], transport.received))
-    show(form, events, "targets", "", flags, console)
-    if flags.node and not seen[ELEMENT]:
+                           lambda status: tell("status: " + make_field(status)), console.say)
+
+    # Choose the targets.
+    document = get_execution(transport, flags.project, flags.id)
+    if console.can_be_live(folder):
+        console.progress = lambda: describe_counts((document.count, "target"), (transport.received, "byte"))
+    if flags.failed:
+        document.elements = filter(has_failed, document.elements)
+    if flags.node:
+        document.elements = filter(lambda target: str(target.get("node_id")).lower() == flags.node, document.elements)
+
+    # Print them.
+    form = FolderForm(document, console, folder) if folder else GET_FORMS[flags.output](document, console)
+    show(form, console)
+    if flags.node and not form.shown:
         raise ExecLogError("node %s is not a target of execution %s" % (flags.node, flags.id))
-    return 1 if console.has_failed else 5 if flags.exit_status and seen["status"] != "succeeded" else 0
+    if console.has_errors:
+        return 1
+    return 5 if flags.exit_status and document.members.get("status") != "succeeded" else 0
 
 
 def run(argv, console, sleep):
-    """Carry out a command line; its exit code. ExecLogError."""
+    """Run a command line, and return its exit code. Raises ExecLogError."""
+    # Parse; --help and --version print by themselves.
     from contextlib import redirect_stdout
     printed = io.StringIO()
     try:
         with redirect_stdout(printed):
             flags = parse(argv)
-    except SystemExit:      # --help or --version has printed
+    except SystemExit:
         console.write(printed.getvalue())
+        console.flush()
         return 0
-    server, token, warning = find_settings(flags, os.environ)
+
+    # Find out whom to ask, and how.
+    is_auto = flags.color == "auto" and console.out_escapes and not os.environ.get("NO_COLOR")
+    console.is_coloured = is_auto or flags.color == "always"
+    server, token = find_settings(flags)
     console.hide(token)
-    if warning:
-        console.say("warning", warning)
-    proxy = find_proxy(server, os.environ)
+    proxy = find_proxy(server)
     console.hide(*proxy.secrets if proxy else ())
-    console.write(b"")      # a closed standard output ends it before anything is asked
-    allow_http = flags.allow_http or os.environ.get("PLEXSPHERE_ALLOW_HTTP") == "1"
-    transport = Transport(server, token, flags.ca_file, flags.timeout, allow_http, proxy, console.say,
-                          console.line if flags.verbose else ignore, sleep=sleep)
+    transport = Transport(server, token, flags.ca_file, flags.timeout, flags.allow_http, proxy, console.say,
+                          console.line if flags.verbose else do_nothing, sleep=sleep, before_wait=console.before_wait)
     try:
         return (run_list if flags.command == "list" else run_get)(flags, console, transport)
     finally:
         transport.close()
 
 
-def main(argv=None, stdout=None, stderr=None, sleep=time.sleep):
-    """Run the command line `argv` (without the program's name), and return its exit code; never exits. `stdout` is a
-    binary stream, `stderr` a binary or text stream; without them the process's own. Every ExecLogError ends here, in
-    a line on stderr and its exit code; anything else is a bug and keeps its traceback."""
+def main(argv: "t.Optional[t.List[str]]" = None, stdout: "t.Optional[t.BinaryIO]" = None,
+         stderr: "t.Union[t.BinaryIO, t.TextIO, None]" = None, sleep: "t.Callable[[float], t.Any]" = time.sleep) -> int:
+    """Run the command line `argv` (without the program's name; default sys.argv), and return its exit code; never exits
+    the process. `stdout` is a binary stream, `stderr` a binary or text stream; the default is the process's own. An
+    expected failure is reported on stderr. Anything else is a bug, and keeps its traceback."""
     console = Console(stdout or sys.stdout, stderr or sys.stderr)
-    console.hide(os.environ.get("PLEXSPHERE_TOKEN", ""))
+    console.hide(os.environ.get("PLEXSPHERE_TOKEN", "").strip())
     try:
         return run(sys.argv[1:] if argv is None else argv, console, sleep)
     except ExecLogError as error:
-        if error.exit_code == 141:
-            return 141      # whoever reads has had enough
-        if isinstance(error, UsageError):
-            for text in (error.usage or make_parser().format_usage()).splitlines():
-                console.line(text)
-        console.say("error", str(error))
-        if error.hint:
-            console.say("hint", error.hint)
+        hint = error.hint or isinstance(error, UsageError) and os.path.basename(sys.argv[0]) + " --help"
+        if error.exit_code != 141:      # whoever read has had enough, and needs no message
+            console.line("error: %s" % error)
+            if hint:
+                console.line("hint: " + hint)
         return error.exit_code
-    except MemoryError:
-        console.say("error", "out of memory")
+    except (MemoryError, RecursionError):
+        console.line("error: out of memory")
         return 1
     except KeyboardInterrupt:
         return 130
@@ -1692,9 +2035,32 @@ def main(argv=None, stdout=None, stderr=None, sleep=time.sleep):
         console.live("")
 
 
-if __name__ == "__main__":
+def exit_on_ctrl_c(event):
+    """Handle an event of a Windows console: at Ctrl-C remove a live line and end the process with 130."""
+    if event == 0:      # CTRL_C_EVENT
+        if interprets_escapes(sys.stderr):
+            os.write(2, b"\r\x1b[K")
+        os._exit(130)
+    return 0            # any other event is Windows's
+
+
+def run_as_script() -> None:
+    """Run the process's own command line, and exit. The installed plexctl-exec-log begins here."""
     # Hardly anything here needs the collector: it comes seldom, and not at the exit. PyPy has neither, 3.6 no freeze.
     getattr(gc, "set_threshold", int)(3000)
+    if WINDOWS:
+        # Python would notice Ctrl-C only when a wait is over. The handler must be kept as long as it may be called.
+        import ctypes
+        handler = ctypes.WINFUNCTYPE(ctypes.c_int, ctypes.c_uint)(exit_on_ctrl_c)
+        ctypes.windll.kernel32.SetConsoleCtrlHandler(handler, 1)
     exit_code = main()
+    if exit_code == 130 and not WINDOWS:
+        # Die by the signal: a shell ends a loop around the command only then.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        os.kill(os.getpid(), signal.SIGINT)
     getattr(gc, "freeze", int)()
     sys.exit(exit_code)
+
+
+if __name__ == "__main__":
+    run_as_script()
