@@ -68,12 +68,11 @@ import io
 import json
 import os
 import re
-import signal
 import stat
 import time
 from binascii import a2b_base64, b2a_base64
 from collections import namedtuple
-from functools import lru_cache
+from functools import lru_cache, partial
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -121,12 +120,12 @@ FORGED_HEADER = "(?m)^(%s)=(?=%s=%s>)" % (GAP, GAP, GAP)
 def make_terminal_safe(data: bytes, colours: bool = True) -> bytes:
     """Return output bytes for a UTF-8 terminal. Printable characters, tab, LF, CR LF and, if `colours`, SGR colours
     pass; everything else is shown as an escape. No line reads as a section header. Colour is reset at the end."""
-    def show(match):
+    def replace(match):
         found = match.group()
         is_colour = len(found) > 2 and colours and not re.search("[\\[;:]0*8[;:m]", found)
         return found if found == "\r\n" or is_colour else make_visible(found)
 
-    text = re.sub(DOUBTFUL, show, data.decode("utf-8", "backslashreplace"))
+    text = re.sub(DOUBTFUL, replace, data.decode("utf-8", "backslashreplace"))
     text = re.sub(FORGED_HEADER, "\\1\\\\x3d", text)
     return (text + "\x1b[0m" if "\x1b" in text else text).encode("utf-8")
 
@@ -179,7 +178,7 @@ OVERLOAD_HINT = "the server is overloaded or restarting: try again in a minute"
 STATUS_HINTS = {
     400: "the server refused the value of a flag",
     401: "log in again: the token is missing, expired or not this server's",
-    403: "ask an owner of the project for the relation that reads its executions",
+    403: "ask an owner of the Project to let this token read its Executions",
     404: "check --project, --id and --server: no such thing there, or it is hidden from this token",
     407: PROXY_LOGIN_HINT,
     429: "too many requests: try again in a minute",
@@ -189,10 +188,6 @@ STATUS_HINTS = {
     503: OVERLOAD_HINT,
     504: OVERLOAD_HINT,
 }
-PROBLEM_LABELS = (("detail", ""), ("code", "code "), ("reason", "reason: "), ("relation_path", "relation path: "),
-                  ("correlation_id", "correlation id: "))
-
-
 class APIError(RemoteError):
     """An answer whose HTTP status is not 200. This is the one place where a status and the `code` of a Problem
     (RFC 9457) become an exit code."""
@@ -207,7 +202,9 @@ class APIError(RemoteError):
             return value if isinstance(value, str) else ""
 
         parts = [("HTTP %d %s" % (status, read("title") or phrase)).strip()]
-        parts += [label + read(name) for name, label in PROBLEM_LABELS if read(name)]
+        labels = (("detail", ""), ("code", "code "), ("reason", "reason: "), ("relation_path", "relation path: "),
+                  ("correlation_id", "correlation id: "))
+        parts += [label + read(name) for name, label in labels if read(name)]
 
         # Name the flag that a 400 is about, as in the code `invalid_cursor`.
         blamed, hint = re.search("cursor|limit|status", read("code") + read("detail")), STATUS_HINTS.get(status, "")
@@ -278,7 +275,7 @@ def find_strangers(status, mask):
     if status.st_uid not in (0, os.geteuid()):
         return "it belongs to another user (uid %d): make one of your own" % status.st_uid
     mode = stat.S_IMODE(status.st_mode)
-    return "its mode %04o gives others access" % mode if mode & mask else ""
+    return "its mode %04o lets others in" % mode if mode & mask else ""
 
 
 def read_private_file(path, limit, alias):
@@ -525,7 +522,7 @@ class TimedSocket(io.RawIOBase):
     def readinto(self, buffer):
         """Wait for bytes, then take all that are there without waiting: one TLS read gives 16 KiB at most."""
         size = self._run(self.sock.recv_into, buffer)
-        self.received = self.received or size > 0
+        self.received |= size > 0
         self.ended = not size
 
         more = size
@@ -556,12 +553,6 @@ def make_tls_context(ca_file):
     if sys.version_info < (3, 10):      # from then on that is the default
         context.options |= ssl.OP_NO_TLSv1 | ssl.OP_NO_TLSv1_1
     return context
-
-
-def read_retry_after(text):
-    """Return the seconds that a Retry-After header asks for (RFC 9110, 10.2.3), at most 30. None for a date, or for
-    anything else that is not a number of seconds."""
-    return min(float(text), 30.0) if re.fullmatch("[0-9]+", text.strip()) else None
 
 
 def do_nothing(*_):
@@ -742,17 +733,18 @@ class Transport:
             raise RemoteError("HTTP %d: redirected to %s, and redirects are not followed: the token goes to the "
                               "named server only" % (response.status, re.split("[?#]", location)[0]),
                               "name the right --server")
-        raise APIError(response.status, response.reason, self._read_problem(response),
-                       read_retry_after(response.getheader("Retry-After", "")))
+        problem, retry_after = self._read_problem(response), response.getheader("Retry-After", "").strip()
+        # Retry-After (RFC 9110, 10.2.3) may be a date too, which is not read.
+        raise APIError(response.status, response.reason, problem,
+                       min(float(retry_after), 30.0) if re.fullmatch("[0-9]+", retry_after) else None)
 
     def _read_problem(self, response):
         """Return the JSON object of an error's body, {} if there is none. Reads for one timeout and 64 KiB at most, and
         uses what came."""
-        body, piece = b"", b"-"
+        body = b""
         self._socket.begin("the error's body", self.bound(self._timeout))
         try:
-            while piece and len(body) < ERROR_BODY_LIMIT:
-                piece = response.read1(ERROR_BODY_LIMIT - len(body))
+            for piece in iter(lambda: response.read1(ERROR_BODY_LIMIT - len(body)), b""):
                 body += piece
         except self._faults + (RemoteError,):
             pass
@@ -856,7 +848,9 @@ class JSONText:
 
     def take(self, choices):
         """Take the next character that is no blank. It must be one of the choices."""
-        character = self.peek()
+        character = self._text[self._at:self._at + 1]
+        if character <= " ":
+            character = self.peek()
         if not character or character not in choices:
             raise RemoteError("the body is malformed: expected %s, found %s" % (
                 " or ".join(choices), character or "its end"), API_HINT if character == "<" else "",
@@ -889,11 +883,12 @@ class JSONText:
 
     def find_entries(self, end):
         """Stand before each entry of an object or an array in turn, its opening bracket taken; take `end` at last."""
+        choices = "," + end
         if self.peek() == end:
             self._at += 1
             return
         yield
-        while self.take("," + end) == ",":
+        while self.take(choices) == ",":
             yield
 
 
@@ -990,7 +985,7 @@ def parse_uuid(text: str, where: str = "") -> str:
     return re.sub("(.{8})(.{4})(.{4})(.{4})", r"\1-\2-\3-\4-", digits)
 
 
-def read_text(record, name, where=""):
+def get_text(record, name, where=""):
     """Return a member that is a string, None if it is null or absent. Raises RemoteError for any other type."""
     return check_type(record.get(name), str, where + name)
 
@@ -1035,15 +1030,15 @@ class OutputRef(namedtuple("OutputRef", "kind data location sha256 fault")):
         if ref is None:
             return cls("none", b"", "", "", "")
         try:
-            kind = read_text(check_type(ref, dict, "output_ref"), "kind")
+            kind = get_text(check_type(ref, dict, "output_ref"), "kind")
             if kind == "inline":
-                return cls(kind, decode_base64(read_text(ref, "inline_bytes") or ""), "", "", "")
+                return cls(kind, decode_base64(get_text(ref, "inline_bytes") or ""), "", "", "")
             if kind != "object_store":
                 raise ValueError('kind: unknown: "%s"' % kind)
-            bucket, key = read_text(ref, "bucket"), read_text(ref, "key")
+            bucket, key = get_text(ref, "bucket"), get_text(ref, "key")
             if not bucket or not key:
                 raise ValueError("bucket or key: expected a string that is not empty")
-            return cls("archived", b"", "%s/%s" % (bucket, key), read_text(ref, "sha256") or "", "")
+            return cls("archived", b"", "%s/%s" % (bucket, key), get_text(ref, "sha256") or "", "")
         except (ValueError, RemoteError) as error:      # binascii.Error is a ValueError
             return cls("unreadable", b"", "", "", str(error))
 
@@ -1137,7 +1132,7 @@ def poll(transport, project, execution_id, told, say):
         try:
             # Read the status alone: the targets may be many. What is left of the body is given up.
             document = get_execution(transport, project, execution_id, () if known else RETRY_PAUSES)
-            status = read_text(document.read_members("id", "status"), "status")
+            status = get_text(document.read_members("id", "status"), "status")
             transport.close()
 
             if make_field(status) != known:
@@ -1291,7 +1286,6 @@ class JSONLinesForm(Form):
             self.view.say("next_cursor", self.cursor)
 
 
-YAML_PLAIN_KEY = "[a-z][a-z_]{0,63}"
 YAML_WORDS = "y n yes no on off true false null".split()       # YAML 1.1 reads them as other types
 
 
@@ -1307,7 +1301,7 @@ def render_yaml(value, pad):
     lines = []
     if isinstance(value, dict):
         for name, inner in value.items():
-            is_plain = re.fullmatch(YAML_PLAIN_KEY, name) and name not in YAML_WORDS
+            is_plain = re.fullmatch("[a-z][a-z_]{0,63}", name) and name not in YAML_WORDS
             lead = "\n" + deeper if inner and isinstance(inner, (dict, list)) else " "
             key = name if is_plain else render_yaml_string(name)
             lines.append(key + ":" + lead + render_yaml(inner, deeper))
@@ -1343,7 +1337,7 @@ COLUMNS = "ID STATUS TYPE TARGETS CREATED_AT UPDATED_AT ACTION".split()
 WIDE_TERMINAL = 130                             # columns: a wide row with an action of 18 characters
 ROW_MEMBERS = "id status type created_at updated_at action".split()
 TEXT_TYPES = {str, type(None)}
-FRACTION = re.compile(r"(?<=:[0-9]{2})\.[0-9]+")    # of a second, in `09:30:00.25Z`
+FRACTION = re.compile(r"\.(?<=:[0-9]{2}\.)[0-9]+")      # of a second, in `09:30:00.25Z`; a literal first is fast
 STATUS_COLOURS = {"succeeded": "32", "failed": "31", "timeout": "31", "cancelled": "33", "started": "36", "ack": "36"}
 
 
@@ -1400,8 +1394,8 @@ class TargetForm(Form):
 
     def read_target(self, target):
         """Return (node id, status, OutputRef). Reports an output that is unreadable. Raises RemoteError."""
-        node_id = read_text(target, "node_id", "a target's ")
-        status = read_text(target, "status", "target %s: " % make_field(node_id))
+        node_id = get_text(target, "node_id", "a target's ")
+        status = get_text(target, "status", "target %s: " % make_field(node_id))
         output = OutputRef.from_wire(target.get("output_ref"))
         if output.kind == "unreadable":
             self.view.say("error", "the output of target %s is unreadable: %s" % (make_field(node_id), output.fault))
@@ -1416,8 +1410,7 @@ class TargetForm(Form):
 
 def describe_archived(output):
     """Return where an archived output is, and its digest if it has one."""
-    digest = " (sha256:%s)" % make_field(output.sha256) if output.sha256 else ""
-    return make_field(output.location) + digest
+    return make_field(output.location) + (" (sha256:%s)" % make_field(output.sha256) if output.sha256 else "")
 
 
 class SectionsForm(TargetForm):
@@ -1530,12 +1523,9 @@ GET_FORMS = dict(LIST_FORMS, text=SectionsForm, raw=RawForm)
 
 # --------------------------------------------------------------------------------------------- Command line
 
-LONGEST_TIMEOUT = 86400.0           # seconds: a day
-OPAQUE_FLAGS = ("--cursor", "--action-name", "--status")    # their values may begin with `-`
 EXIT_CODES = """exit codes:
   0    everything asked for was written
-  1    the transport or the server failed, an answer is
-       malformed, or an output unreadable or unwritable
+  1    the transport, the server, an answer or output failed
   2    usage: the command line, or a setting for a flag
   3    credentials missing, insecure or refused (401)
   4    forbidden (403)
@@ -1577,8 +1567,8 @@ def parse_count(text):
 def parse_duration(text):
     """Return a positive number of seconds, a day at most. Raises UsageError."""
     number = float(text) if re.fullmatch(r"[0-9]+(\.[0-9]*)?|\.[0-9]+", text) else 0.0
-    if not 0 < number <= LONGEST_TIMEOUT:
-        raise UsageError("expected seconds, more than 0 and %d at most" % LONGEST_TIMEOUT)
+    if not 0 < number <= 86400:
+        raise UsageError("expected seconds, more than 0 and 86400 (a day) at most")
     return number
 
 
@@ -1611,8 +1601,14 @@ class Parser(argparse.ArgumentParser):
     """argparse's parser, whose errors are UsageErrors that quote no value: it may be a secret in the wrong place."""
 
     def __init__(self, **options):
-        super().__init__(allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter, **options)
+        # With a width, adding a flag does not look up the terminal's: that would import half a dozen modules.
+        formatter = partial(argparse.RawDescriptionHelpFormatter, width=80)
+        super().__init__(allow_abbrev=False, formatter_class=formatter, **options)
         self.color = False      # 3.14 would colour the help
+
+    def format_help(self):
+        self.formatter_class = argparse.RawDescriptionHelpFormatter
+        return super().format_help()
 
     def error(self, message):
         # Show our own messages, which begin with one of these words, and argparse's `expected one argument`. For all
@@ -1716,12 +1712,12 @@ def make_parser() -> argparse.ArgumentParser:
 
 
 def join_opaque_values(argv, error):
-    """Return the arguments, with the values of OPAQUE_FLAGS joined to them by `=`: argparse takes a value that begins
-    with `-` for a flag. A bare `--` is no value; before 3.12.2 argparse makes a list of `--flag=--`."""
+    """Return the arguments, with the values of three flags joined to these by `=`: they may begin with `-`, which
+    argparse would take for flags. A bare `--` is no value; before 3.12.2 argparse makes a list of `--flag=--`."""
     arguments, rest = [], list(argv)
     while rest:
         argument = rest.pop(0)
-        if argument in OPAQUE_FLAGS and rest and rest[0] != "--":
+        if argument in ("--cursor", "--action-name", "--status") and rest and rest[0] != "--":
             argument += "=" + rest.pop(0)
         elif re.fullmatch("--[a-z-]+=--", argument):
             error("argument %s: expected one argument" % argument[:-3])
@@ -1741,8 +1737,8 @@ def parse(argv):
     for argument in unknown:
         name = re.match("--[a-z]+(-[a-z]+)*(?=$|=)|-[a-z](?=$)", argument)
         if name:
-            known = re.findall("--[a-z-]+", flags.parser.format_help())
-            fail("unknown flag " + name.group() + suggest(name.group(), known))
+            near = suggest(name.group(), re.findall("(?m)^ .*?(--[a-z-]+)", flags.parser.format_help()))
+            fail("unknown flag " + name.group() + near)
         if argument != "--":
             fail("unexpected argument; a value that holds a blank needs quotes, as in --since '2026-07-14 09:30'")
 
@@ -1848,8 +1844,7 @@ class Console:
             while left:
                 size = self.out.write(left)
                 if size is None:        # a descriptor that does not block, and takes nothing now
-                    import select
-                    select.select([], [self.out], [])
+                    time.sleep(0.01)
                 left = left[size or 0:]
         except (OSError, ValueError, TypeError) as error:   # ValueError: closed; TypeError: a stream for text
             failure = ExecLogError("cannot write standard output: %s" % error_text(error))
@@ -1862,9 +1857,8 @@ class Console:
         """Show *** for these texts from now on, each character as it is or percent-encoded."""
         for secret in secrets:
             if len(secret) >= 8:        # anything shorter would mask innocent text
-                self._secrets.append("".join("(?:%s|%s)" % (
-                    re.escape(make_visible(character)),
-                    "".join("%%%02x" % byte for byte in character.encode("utf-8", "replace"))) for character in secret))
+                self._secrets.append("".join("(?:%s|%%%02x)" % (re.escape(character), ord(character))
+                                             for character in secret))
 
     def line(self, text, is_live=False):
         """Write one line to stderr, in place of a live one. A live line is overwritten by the next; an empty one is
@@ -1872,11 +1866,10 @@ class Console:
         # Shorten a long text at a blank, which no token holds. Mask: that shortens it further, but cuts no token.
         if len(text) > LONGEST_TEXT:
             text = text[:LONGEST_TEXT].rpartition(" ")[0]
-        text = make_visible(text)
         for pattern in sorted(self._secrets, key=len, reverse=True):
             text = re.sub("(?i)" + pattern, "***", text)
         # As `user:password@` in `https://user:password@host`.
-        text = re.sub(r"(?i)(?:(?<=//)|(?<=http:)|(?<=https:))[^/?#\s]*@", "***@", text)
+        text = make_visible(re.sub(r"(?i)(?:(?<=//)|(?<=http:)|(?<=https:))[^/?#\s]*@", "***@", text))
 
         erase = "\r\x1b[K" if is_live or self._is_live else ""
         self._is_live = is_live and bool(text)      # a live line must not wrap: it could not be overwritten
@@ -1886,7 +1879,7 @@ class Console:
     def say(self, label, text):
         """Write a line `LABEL: TEXT` to stderr, after what was printed before. An `error` makes the exit code 1."""
         self.flush()
-        self.has_errors = self.has_errors or label == "error"
+        self.has_errors |= label == "error"
         self.line("%s: %s" % (label, text))
 
     def live(self, text):
@@ -1996,8 +1989,8 @@ def run(argv, console, sleep):
         return 0
 
     # Find out whom to ask, and how.
-    is_auto = flags.color == "auto" and console.out_escapes and not os.environ.get("NO_COLOR")
-    console.is_coloured = is_auto or flags.color == "always"
+    console.is_coloured = flags.color == "always" or \
+        flags.color == "auto" and console.out_escapes and not os.environ.get("NO_COLOR")
     server, token = find_settings(flags)
     console.hide(token)
     proxy = find_proxy(server)
@@ -2027,7 +2020,7 @@ def main(argv: "t.Optional[t.List[str]]" = None, stdout: "t.Optional[t.BinaryIO]
                 console.line("hint: " + hint)
         return error.exit_code
     except (MemoryError, RecursionError):
-        console.line("error: out of memory")
+        console.line("error: out of memory, or the answer is nested too deeply")
         return 1
     except KeyboardInterrupt:
         return 130
@@ -2056,6 +2049,7 @@ def run_as_script() -> None:
     exit_code = main()
     if exit_code == 130 and not WINDOWS:
         # Die by the signal: a shell ends a loop around the command only then.
+        import signal
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         os.kill(os.getpid(), signal.SIGINT)
     getattr(gc, "freeze", int)()

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""The README's commands: run, in order, in one shell beside the sample control plane, and their outputs.
+"""The README's commands: run in order, in one shell beside the sample control plane, and their outputs.
 
-    PYTHONPATH=. python3 tests/kit_readme.py   writes the present outputs into README.md; tests/test_readme.py compares them
+    PYTHONPATH=. python3 tests/kit_readme.py   writes them into README.md; tests/test_readme.py compares
 """
 
 import os
@@ -14,39 +14,43 @@ import tempfile
 from kit import HERE, MODULE, ROOT, environment
 
 README = os.path.join(ROOT, "README.md")
-BLOCK = re.compile("(?<=^```console\n).*?(?=^```$)", re.MULTILINE | re.DOTALL)
+CONSOLE = re.compile("(?<=^```console\n).*?(?=^```$)", re.MULTILINE | re.DOTALL)
 MARK = "=== next command ==="
 
 
 def read():
-    """The README's text."""
+    """Return the README's text."""
     with open(README, encoding="utf-8") as file:
         return file.read()
 
 
-def outputs(lines):
-    """What each command line prints on both streams, all in one bash beside the sample control plane."""
-    script = "".join("echo '%s'\n{ %s\n} 2>&1\n" % (MARK, line) for line in lines)
+def outputs(commands):
+    """Return what each command prints on both streams. One bash runs them all, in a copy of the clone."""
+    script = "".join("echo '%s'\n{ %s\n} 2>&1\n" % (MARK, command) for command in commands)
     with tempfile.TemporaryDirectory() as folder:
         shutil.copy(MODULE, folder)
         shutil.copytree(HERE, os.path.join(folder, "tests"), ignore=shutil.ignore_patterns("__pycache__"))
-        wrapper = os.path.join(folder, "bin", "python3")        # this very Python
+
+        # Make python3 this very Python.
+        wrapper = os.path.join(folder, "bin", "python3")
         os.mkdir(os.path.dirname(wrapper))
         with open(wrapper, "w") as file:
-            file.write('#!/bin/sh\nexec %s "$@"\n' % sys.executable)
+            file.write('#!/bin/sh\nexec "%s" "$@"\n' % sys.executable)
         os.chmod(wrapper, 0o755)
         env = environment(env={"PATH": os.path.dirname(wrapper) + os.pathsep + os.environ["PATH"], "HOME": folder})
+
         plane = ["python3", "tests/control_plane.py", "--objects", "store", "--", "bash"]
-        done = subprocess.run(plane, input=script.encode("utf-8"), stdout=subprocess.PIPE, cwd=folder, env=env, timeout=120)
+        done = subprocess.run(plane, input=script.encode("utf-8"), stdout=subprocess.PIPE, cwd=folder, env=env,
+                              timeout=120)
     return done.stdout.decode("utf-8").split(MARK + "\n")[1:]
 
 
 def up_to_date(text):
-    """The README with the outputs that its commands, the lines after `$ `, have now."""
-    blocks = [re.findall(r"^\$ (.+)$", block, re.MULTILINE) for block in BLOCK.findall(text)]
-    printed = outputs([line for lines in blocks for line in lines])
-    shown = iter(["".join("$ %s\n%s" % (line, printed.pop(0)) for line in lines) for lines in blocks])
-    return BLOCK.sub(lambda match: next(shown), text)
+    """Return the README with the outputs that its commands, the lines after `$ `, have now."""
+    blocks = [re.findall(r"^\$ (.+)$", block, re.MULTILINE) for block in CONSOLE.findall(text)]
+    printed = iter(outputs([command for commands in blocks for command in commands]))
+    shown = iter(["".join("$ %s\n%s" % (command, next(printed)) for command in commands) for commands in blocks])
+    return CONSOLE.sub(lambda match: next(shown), text)
 
 
 if __name__ == "__main__":

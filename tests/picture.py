@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The README's terminal picture, tests/picture.svg, from a real run against the sample control plane.
 
-    PYTHONPATH=. python3 tests/picture.py      writes it anew; tests/test_readme.py sees that it is the present output's
+    PYTHONPATH=. python3 tests/picture.py      writes it anew; tests/test_readme.py checks that it shows today's output
 """
 
 import os
@@ -12,9 +12,11 @@ from control_plane import DEMO, PROJECT, ControlPlane
 from kit import HERE, run_cli
 
 PICTURE = os.path.join(HERE, "picture.svg")
-COMMANDS = (("list", "--limit", "6"), ("get", "--id", DEMO))
+COMMANDS = (("list", "--last", "6"), ("get", "--id", DEMO))
 ADVANCE, LINE, MARGIN = 7.23, 17, 14        # pixels: of a character of 12 px monospace, of a line, around all
-COLOURS = {"1": ' font-weight="bold"', "31": ' fill="#f47067"', "32": ' fill="#57ab5a"', "33": ' fill="#c69026"', "36": ' fill="#39c5cf"', "0": ""}
+SGR = re.compile("\x1b\\[([0-9]+)m")        # one colour, as ESC [ 3 2 m
+COLOURS = {"0": "", "1": ' font-weight="bold"', "31": ' fill="#f47067"', "32": ' fill="#57ab5a"',
+           "33": ' fill="#c69026"', "36": ' fill="#39c5cf"'}
 FRAME = """<svg xmlns="http://www.w3.org/2000/svg" width="%d" height="%d">
 <rect width="100%%" height="100%%" rx="8" fill="#22272e"/>
 <g font-family="ui-monospace,Menlo,Consolas,monospace" font-size="12" fill="#adbac7" xml:space="preserve">
@@ -25,26 +27,28 @@ FRAME = """<svg xmlns="http://www.w3.org/2000/svg" width="%d" height="%d">
 
 
 def terminal_lines():
-    """What a terminal shows: each command and its output, SGR colour included."""
+    """Yield what a terminal shows: each command and its output, SGR colours included."""
     with ControlPlane() as plane:
         for command, *flags in COMMANDS:
             shown = [flag if len(flag) < 30 else flag[:8] + "..." for flag in flags]
-            yield " ".join(["$ python3 plexctl_exec_log.py exec-log", command, "--project", PROJECT[:8] + "..."] + shown)
-            out = run_cli(command, "--project", PROJECT, *flags + ["--color", "always"], plane=plane).out
-            yield from out.decode("utf-8").splitlines() + [""]
+            yield " ".join(["$ python3 plexctl_exec_log.py exec-log", command] + shown)
+            argv = [command, "--project", PROJECT, "--color", "always"] + flags
+            yield from run_cli(*argv, plane=plane).out.decode("utf-8").splitlines() + [""]
 
 
 def spans(line):
-    """A line as SVG: one tspan for each stretch of one colour."""
-    parts = re.split("\x1b\\[([0-9]+)m", "\x1b[0m" + line)[1:]
-    return "".join("<tspan%s>%s</tspan>" % (COLOURS[code], escape(text)) for code, text in zip(parts[::2], parts[1::2]) if text)
+    """Return a line as SVG: one tspan for each stretch of one colour."""
+    parts = SGR.split("\x1b[0m" + line)[1:]
+    pairs = zip(parts[::2], parts[1::2])
+    return "".join("<tspan%s>%s</tspan>" % (COLOURS[code], escape(text)) for code, text in pairs if text)
 
 
 def picture():
-    """The whole SVG."""
+    """Return the whole SVG."""
     lines = list(terminal_lines())[:-1]
-    width = max(len(re.sub("\x1b\\[[0-9]+m", "", line)) for line in lines) * ADVANCE
-    texts = ['<text x="%d" y="%d">%s</text>' % (MARGIN, MARGIN + LINE * (number + 0.75), spans(line)) for number, line in enumerate(lines) if line]
+    width = max(len(SGR.sub("", line)) for line in lines) * ADVANCE
+    texts = ['<text x="%d" y="%d">%s</text>' % (MARGIN, MARGIN + LINE * (number + 0.75), spans(line))
+             for number, line in enumerate(lines) if line]
     return FRAME % (width + 2 * MARGIN, LINE * len(lines) + 2 * MARGIN, "\n".join(texts))
 
 

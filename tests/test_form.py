@@ -1,0 +1,208 @@
+"""The module's form: small, read from top to bottom, and what it touches is touched in one place.
+
+These are no rules of the contract. Every limit leaves room, so that an added line does not turn the suite red.
+"""
+
+import ast
+import io
+import os
+import re
+import sys
+import tokenize
+
+import pytest
+
+import plexctl_exec_log as program
+from kit import MODULE, ROOT, read
+
+README = os.path.join(ROOT, "README.md")
+MOST_TOKENS = 12000         # of code; 11,700 would be better
+LONGEST_FUNCTION = 60       # lines, with its docstring and its blank lines
+DEEPEST_NESTING, LONGEST_LINE = 4, 120
+
+# All that is imported: the standard library.
+IMPORTED = {"argparse", "binascii", "codecs", "collections", "contextlib", "ctypes", "datetime", "difflib", "errno",
+            "functools", "gc", "hashlib", "heapq", "http", "io", "ipaddress", "json", "msvcrt", "os", "re", "shlex",
+            "signal", "socket", "ssl", "stat", "sys", "time", "typing", "urllib"}
+
+# For a security reviewer: what is named, and the only functions that name it. The README names them too.
+ENVIRONMENT = {"find_proxy", "find_settings.find", "interprets_escapes", "main", "parse", "read_profile", "run"}
+ONLY_IN = {
+    "connections are made": ({"HTTPConnection", "HTTPSConnection"}, {"Transport._connect"}),
+    "servers are verified": ({"create_default_context"}, {"make_tls_context"}),
+    "the token is sent": ({"Authorization", "Bearer "}, {"Transport.__init__"}),
+    "the environment is read": ({"environ of os", "getproxies_environment", "proxy_bypass_environment", "expanduser"},
+                                ENVIRONMENT),
+    "files are opened": ({"open"}, {"open_new", "read_private_file"}),
+    "files are read": ({"rb", "read of file"}, {"read_private_file"}),
+    "files are written": ({"xb", "open of os"}, {"open_new"}),
+    "a file is renamed": ({"rename of os"}, {"FolderForm.pieces"}),
+    "a folder is made": ({"mkdir"}, {"make_folder"}),
+    "Windows is asked": ({"ctypes"}, {"interprets_escapes", "run_as_script"})}
+NOWHERE = {
+    "subprocess", "system", "popen", "fork", "execv", "execve", "execvp", "spawnl", "spawnv", "posix_spawn",
+    "startfile", "eval", "exec", "__import__", "import_module", "compile of builtins", "pickle", "marshal", "shelve",
+    "globals", "setattr", "create_connection", "socket of socket", "socketpair", "urlopen", "build_opener",
+    "urlretrieve", "bind", "listen", "getenv", "putenv", "fdopen", "read_text", "write_text", "mkstemp", "unlink",
+    "remove", "replace of os", "rmdir", "rmtree", "chmod of os", "symlink", "CERT_NONE", "check_hostname",
+    "verify_mode", "_create_unverified_context", "SSLContext", "set_debuglevel", "exit of os", "quit"}
+
+SOURCE = read(MODULE).decode("utf-8")
+TREE = ast.parse(SOURCE)
+DEFINITIONS = (ast.FunctionDef, ast.ClassDef)
+FUNCTIONS = [node for node in ast.walk(TREE) if isinstance(node, ast.FunctionDef)]
+TOP_LEVEL = {node.name: node for node in TREE.body if isinstance(node, DEFINITIONS)}
+
+
+def length(node):
+    """Lines of a function; 3.6 and 3.7 tell only where things begin."""
+    ends = [getattr(inner, "end_lineno", getattr(inner, "lineno", 0)) or 0 for inner in ast.walk(node)]
+    return max(ends) - node.lineno + 1
+
+
+def nesting(node):
+    """Return how many blocks stand inside each other; inner functions count for themselves, an elif for none."""
+    deepest = 0
+    for child in ast.iter_child_nodes(node):
+        if not isinstance(child, DEFINITIONS):
+            is_elif = isinstance(node, ast.If) and isinstance(child, ast.If) and node.orelse == [child]
+            deepest = max(deepest, nesting(child) - is_elif)
+    return deepest + isinstance(node, (ast.For, ast.While, ast.If, ast.With, ast.Try))
+
+
+def names_of(node):
+    """What a node names: a variable (also `of builtins`), an attribute (also `of OWNER`), an import, a text."""
+    if isinstance(node, ast.Attribute):
+        return {node.attr, "%s of %s" % (node.attr, getattr(node.value, "id", None))}
+    if isinstance(node, ast.Name):
+        return {node.id, node.id + " of builtins"}
+    if isinstance(node, ast.alias):
+        return set(node.name.split("."))
+    member = {"Str": "s", "Constant": "value"}.get(type(node).__name__)     # 3.6 and 3.7 have Str
+    return {getattr(node, member)} if member else set()
+
+
+def indexed(node, where, index):
+    """The index: for each name the functions, as CLASS.NAME, in which it stands."""
+    for child in ast.iter_child_nodes(node):
+        inner = (where + "." + child.name).strip(".") if isinstance(child, DEFINITIONS) else where
+        for name in names_of(child):
+            index.setdefault(name, set()).add(inner)
+        indexed(child, inner, index)
+    return index
+
+
+INDEX = indexed(TREE, "", {})
+
+
+def bound(node):
+    """The names that a function binds: parameters, variables, imports."""
+    inner = list(ast.walk(node))
+    return {name.arg for name in inner if isinstance(name, ast.arg)} | {
+        name.id for name in inner if isinstance(name, ast.Name) and not isinstance(name.ctx, ast.Load)} | {
+        name.asname or name.name for name in inner if isinstance(name, ast.alias)}
+
+
+# ---- small
+
+def spans(node):
+    """Return the annotations below a node, as pairs of places; Python 3.6 and 3.7 do not know where they end."""
+    found = [getattr(inner, name, None) for inner in ast.walk(node) for name in ("returns", "annotation")]
+    return [((inner.lineno, inner.col_offset), (inner.end_lineno, inner.end_col_offset)) for inner in found if inner]
+
+
+def count_tokens(source):
+    """Return the tokens of code: all but comments, layout, docstrings and annotations. This is the way of counting."""
+    tree = ast.parse(source)
+    layout = (tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER)
+    documented = [node for node in ast.walk(tree) if isinstance(node, (ast.Module,) + DEFINITIONS)]
+    docstrings = {node.body[0].lineno for node in documented if ast.get_docstring(node)}
+    annotations = spans(tree)
+
+    def is_code(token):
+        is_docstring = token.type == tokenize.STRING and token.start[0] in docstrings
+        return token.type not in layout and not is_docstring and not any(
+            start <= token.start < end for start, end in annotations)
+
+    return sum(map(is_code, tokenize.generate_tokens(io.StringIO(source).readline)))
+
+
+@pytest.mark.skipif(sys.version_info < (3, 8), reason="older Pythons do not tell where an annotation ends")
+def test_budget_of_tokens():
+    assert count_tokens("def f(a: 'int' = 1) -> int:\n    'Docstring.'\n    return a  # comment\n") == 12
+    assert count_tokens(SOURCE) <= MOST_TOKENS
+
+
+def test_functions_are_short_and_flat():
+    assert [node.name for node in FUNCTIONS if length(node) > LONGEST_FUNCTION] == []
+    assert [node.name for node in FUNCTIONS if nesting(node) > DEEPEST_NESTING] == []
+
+
+def test_lines_are_short_and_hold_one_statement():
+    lines = SOURCE.splitlines()
+    assert [line for line in lines if len(line) > LONGEST_LINE or line != line.rstrip() or "\t" in line] == []
+    beginnings = [node.lineno for node in ast.walk(TREE) if isinstance(node, ast.stmt)]
+    assert sorted({number for number in beginnings if beginnings.count(number) > 1}) == []
+
+
+# ---- read from top to bottom
+
+def test_sections_stand_in_the_order_of_the_map():
+    banners = re.findall("^# -{40,} (.+)$", SOURCE, re.MULTILINE)
+    assert len(banners) == 9 and banners == re.findall(
+        "^    ([A-Z][A-Za-z ]+?)  +\\S", program.__doc__, re.MULTILINE)
+
+
+def test_no_name_is_used_above_its_definition():
+    defined = {name: node.lineno for node in TREE.body if isinstance(node, ast.Assign) for name in bound(node)}
+    defined.update({name: node.lineno for name, node in TOP_LEVEL.items()})
+    used = [(name, inner.id) for name, node in TOP_LEVEL.items() for inner in ast.walk(node)
+            if isinstance(inner, ast.Name) and defined.get(inner.id, 0) > node.lineno]
+    assert used == []
+
+
+def test_no_local_name_is_a_function_s():
+    names = {name for name, node in TOP_LEVEL.items() if isinstance(node, ast.FunctionDef)}
+    assert [(node.name, name) for node in FUNCTIONS for name in bound(node) & names] == []
+
+
+def test_everything_public_is_documented_and_annotated():
+    public = [TOP_LEVEL[name] for name in program.__all__]
+    methods = [node for outer in public if isinstance(outer, ast.ClassDef) for node in outer.body
+               if isinstance(node, ast.FunctionDef) and not node.name.startswith("_")]
+    functions = methods + [node for node in public if isinstance(node, ast.FunctionDef)]
+    assert [node.name for node in list(TOP_LEVEL.values()) + methods if not ast.get_docstring(node)] == []
+    assert [node.name for node in functions if node.returns is None] == []
+
+
+# ---- what it touches
+
+@pytest.mark.parametrize("what", sorted(ONLY_IN))
+def test_only_there(what):
+    names, where = ONLY_IN[what]
+    assert set().union(*[INDEX.get(name, set()) for name in names]) == where
+
+
+def test_nowhere():
+    assert {name: INDEX[name] for name in NOWHERE & set(INDEX)} == {}
+
+
+def test_only_the_standard_library_is_imported():
+    found = {alias.name for node in ast.walk(TREE) if isinstance(node, ast.Import) for alias in node.names}
+    found |= {node.module for node in ast.walk(TREE) if isinstance(node, ast.ImportFrom)}
+    assert {name.split(".")[0] for name in found} <= IMPORTED <= set(getattr(sys, "stdlib_module_names", IMPORTED))
+
+
+def test_the_names_of_the_readme_s_review_page_exist():
+    with open(README, encoding="utf-8") as file:
+        page = re.search("## Reading it.*?(?=\n## )", file.read(), re.DOTALL).group()
+    named = re.findall("`([A-Za-z_]+(?:\\.[a-z_]+)?)`", page)
+    defined = set(TOP_LEVEL) | {"%s.%s" % (outer, node.name) for outer, found in TOP_LEVEL.items()
+                                for node in getattr(found, "body", []) if isinstance(node, ast.FunctionDef)}
+    assert len(named) > 5 and set(named) - defined == set()
+
+
+def test_no_handler_catches_everything():
+    caught = [ast.dump(node.type) if node.type else "" for node in ast.walk(TREE)
+              if isinstance(node, ast.ExceptHandler)]
+    assert [dump for dump in caught if not dump or "'Exception'" in dump or "'BaseException'" in dump] == []
