@@ -584,8 +584,7 @@ class Transport:
         self._trace = trace         # trace(text) is told of each request and response
         self._before_wait = before_wait     # called before each wait for the network
         self._context = None        # of TLS, made at the first connection
-        self._connection = None     # http.client's, while one is kept
-        self._socket = None         # its TimedSocket
+        self._socket = None         # the TimedSocket of the connection that is kept
         self._is_idle = False       # whether the last body was read to its end, and another request may follow
         self._headers = {"Host": server.authority, "Authorization": "Bearer " + clean_token(token),
                          "Accept": "application/json", "Accept-Encoding": "identity",
@@ -595,7 +594,7 @@ class Transport:
         """Close the kept connection, if there is one."""
         if self._socket:
             self._socket.sock.close()
-        self._connection = self._socket = None
+        self._socket = None
 
     def bound(self, seconds: float) -> float:
         """Return the seconds, or what is left until `end` if that is less; 0 if it has passed."""
@@ -668,7 +667,7 @@ class Transport:
         # Put the stand-in in the socket's place. auto_open=0: http.client must not connect by itself.
         self._socket = TimedSocket(connection.sock, self.clock)
         connection.sock, connection.auto_open = self._socket, 0
-        self._connection = connection
+        self._connection = connection       # http.client's
 
     def _explain(self, error):
         """Return the RemoteError for a connection that could not be made: name, TCP, proxy or TLS."""
@@ -840,17 +839,16 @@ class JSONText:
 
     def peek(self):
         """Return the next character that is no blank, without taking it; empty at the end."""
-        while True:
+        while self._text[self._at:self._at + 1] <= " ":     # a blank, or nothing
             self._at = BLANKS.match(self._text, self._at).end()
             if self._ended or self._at < len(self._text):
-                return self._text[self._at:self._at + 1]
+                break
             self._read_more(1)
+        return self._text[self._at:self._at + 1]
 
     def take(self, choices):
         """Take the next character that is no blank. It must be one of the choices."""
-        character = self._text[self._at:self._at + 1]
-        if character <= " ":
-            character = self.peek()
+        character = self.peek()
         if not character or character not in choices:
             raise RemoteError("the body is malformed: expected %s, found %s" % (
                 " or ".join(choices), character or "its end"), API_HINT if character == "<" else "",
@@ -1036,7 +1034,7 @@ class OutputRef(namedtuple("OutputRef", "kind data location sha256 fault")):
             if kind != "object_store":
                 raise ValueError('kind: unknown: "%s"' % kind)
             bucket, key = get_text(ref, "bucket"), get_text(ref, "key")
-            if not bucket or not key:
+            if not (bucket and key):
                 raise ValueError("bucket or key: expected a string that is not empty")
             return cls("archived", b"", "%s/%s" % (bucket, key), get_text(ref, "sha256") or "", "")
         except (ValueError, RemoteError) as error:      # binascii.Error is a ValueError
@@ -1376,7 +1374,8 @@ class TableForm(Form):
 
     def render(self, execution):
         targets = check_type(execution.get("targets"), list, "targets") or []
-        statuses = [target.get("status") if isinstance(target, dict) else 0 for target in targets]
+        is_list = {dict}.issuperset(map(type, targets))
+        statuses = [target.get("status") for target in targets] if is_list else [0]
         if not TEXT_TYPES.issuperset(map(type, statuses)):
             raise RemoteError("execution %s: targets: expected objects, whose status is a string"
                               % execution.get("id"))
@@ -1737,7 +1736,7 @@ def parse(argv):
     for argument in unknown:
         name = re.match("--[a-z]+(-[a-z]+)*(?=$|=)|-[a-z](?=$)", argument)
         if name:
-            near = suggest(name.group(), re.findall("(?m)^ .*?(--[a-z-]+)", flags.parser.format_help()))
+            near = suggest(name.group(), re.findall("(?m)^  (?:-., )?(--[a-z-]+)", flags.parser.format_help()))
             fail("unknown flag " + name.group() + near)
         if argument != "--":
             fail("unexpected argument; a value that holds a blank needs quotes, as in --since '2026-07-14 09:30'")

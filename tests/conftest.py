@@ -1,22 +1,48 @@
-"""Fixtures: a control plane of its own for each test, over http or https. The module is imported from the clone."""
+"""The plane of each test, the marker `rule` and the option --rule. The module is imported from the clone."""
 
 import os
 import sys
 
 import pytest
 
-from control_plane import ControlPlane
-
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+from control_plane import ControlPlane  # noqa: E402
+
+
+def pytest_addoption(parser):
+    parser.addoption("--rule", action="append", default=[], metavar="N.N",
+                     help="run only the tests of this rule of tests/contract.md, or of this section (may be repeated)")
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "rule(number, ...): the rules of tests/contract.md that the test holds")
+
+
+def pytest_collection_modifyitems(config, items):
+    """Keep the tests of the rules that --rule names."""
+    wanted = config.getoption("--rule")
+    if not wanted:
+        return
+
+    def is_wanted(item):
+        numbers = [number for mark in item.iter_markers("rule") for number in mark.args]
+        return any(number == name or number.startswith(name + ".") for number in numbers for name in wanted)
+
+    dropped = [item for item in items if not is_wanted(item)]
+    items[:] = [item for item in items if is_wanted(item)]
+    config.hook.pytest_deselected(items=dropped)
 
 
 @pytest.fixture
 def plane():
+    """A control plane over http. Each test has its own, so that no failure reaches another test."""
     with ControlPlane() as running:
         yield running
 
 
 @pytest.fixture
 def tls_plane():
+    """A control plane over https."""
     with ControlPlane(tls=True) as running:
         yield running

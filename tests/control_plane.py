@@ -9,7 +9,7 @@ As a module it serves tests, which may script single answers and read what was a
 
 As a program it serves while one command runs, with PLEXSPHERE_URL and PLEXSPHERE_TOKEN set for it:
 
-    python3 tests/control_plane.py [--tls] [--objects DIR] -- COMMAND ARG...
+    python3 tests/control_plane.py [--tls] [--objects DIR] [--executions N] [--targets N] [--delay MS] -- COMMAND ARG...
 """
 
 import argparse
@@ -37,10 +37,12 @@ from urllib.parse import parse_qs, unquote, urlsplit
 # ---------------------------------------------------------------- Constants
 
 TOKEN = "plx_sample_5v3Jq8ZtR2mWc7NyHd4K"
-PROJECT = "3f1c8a52-7d0e-4b96-9a41-c2e85d7f6b13"
-FORBIDDEN_PROJECT = "b8e04d17-52c9-4f3a-8d66-1f97a0c3e524"   # 403, rebac_denied
-UNLICENSED_PROJECT = "5a97e2c4-0b3d-4c81-b7f5-64d1e9082a7c"  # 403, but another code
-DOMAIN = "d2746f90-1e8b-4a35-a0c7-93b5e86f41dc"
+PROJECT = "019a3f1c-8a52-7d0e-9b96-c2e85d7f6b13"
+FORBIDDEN_PROJECT = "019a3f1c-b8e0-74d1-a952-1f97a0c3e524"       # 403 with the code rebac_denied
+UNLICENSED_PROJECT = "019a3f1d-5a97-7e2c-84b3-64d1e9082a7c"      # 403 without any code
+UNPROVISIONED_PROJECT = "019a3f1d-c04e-7b18-9d25-7e60b1f8a394"   # 501 with the code actions_dispatch_not_provisioned
+BROKEN_PROJECT = "019a3f1e-27b5-7a69-8c3f-05d9e4b7216a"          # 500
+DOMAIN = "019a3f1b-d274-76f9-b01e-93b5e86f41dc"
 STATUSES = ("pending", "ack", "started", "succeeded", "failed", "cancelled", "timeout")
 TLS_DIR = os.path.join(os.path.dirname(os.path.abspath(__file__)), "tls")
 CA_FILE = os.path.join(TLS_DIR, "ca.pem")
@@ -82,6 +84,13 @@ def made_uuid(age, name):
 NODES = [made_uuid((90 + 5 * number) * 86400, host) for number, host in enumerate(HOSTS)]
 
 
+def machine(number):
+    """Return the node id and the host name of a machine. Any number is a machine; the first ten are NODES and HOSTS."""
+    if number < len(HOSTS):
+        return NODES[number], HOSTS[number]
+    return made_uuid(90 * 86400 + number, "node"), "node-%05d" % number
+
+
 def output_ref(identity, host, content):
     """The OutputRef of an output; a large one is put into the object store."""
     if len(content) <= LARGEST_INLINE:
@@ -91,46 +100,74 @@ def output_ref(identity, host, content):
     return {"kind": "object_store", "bucket": BUCKET, "key": key, "sha256": hashlib.sha256(content).hexdigest()}
 
 
-def execution(age, action, status, good, rest, outputs=()):
-    """An Execution: so many targets succeeded, the rest is in its own status. outputs: by place, bytes or None."""
+def execution(age, action, status, good, rest, outputs=(), seconds=None):
+    """Return an Execution of good + rest targets: the good ones succeeded, the rest has the Execution's own status.
+
+    outputs   replaces outputs by place: bytes, or None for no output
+    seconds   from creation to the last update; by default a few per target
+    """
     identity, (kind, succeeded, failed) = made_uuid(age, action), ACTIONS[action]
-    times = {name: moment(age - later).isoformat(timespec="microseconds") + "Z" for name, later in (
-        ("created_at", 0), ("updated_at", STATUSES.index(status) * (good + rest)))}
+    if seconds is None:
+        seconds = STATUSES.index(status) * min(good + rest, 10)
+    times = {name: moment(at).isoformat(timespec="microseconds") + "Z" for name, at in (
+        ("created_at", age), ("updated_at", age - seconds))}
     targets = []
     for place, target_status in enumerate(["succeeded"] * good + [status] * rest):
-        number = (age + place) % len(HOSTS)
+        node, host = machine((age + place) % max(len(HOSTS), good + rest))
         text = {"succeeded": succeeded, "failed": failed}.get(target_status)
-        content = dict(outputs).get(place, text and text.format(host=HOSTS[number]).encode())
-        targets.append(dict(times, node_id=NODES[number], status=target_status))
+        content = dict(outputs).get(place, text and text.format(host=host).encode())
+        targets.append(dict(times, node_id=node, status=target_status))
         if content is not None:
-            targets[place]["output_ref"] = output_ref(identity, HOSTS[number], content)
+            targets[place]["output_ref"] = output_ref(identity, host, content)
     return dict(times, id=identity, project_id=PROJECT, domain_id=DOMAIN, action=action, type=kind,
                 status=status, targets=targets)
 
 
-#: What successive GETs of ADVANCING show; the last one stays.
-ADVANCING_STAGES = [execution(2730, "rotate-certs", *stage) for stage in (
-    ("pending", 0, 3), ("started", 1, 2), ("succeeded", 0, 3))]
+#: What a listing needs to know of an Execution. The Execution itself is made from it when it is asked for.
+Row = namedtuple("Row", "age action status good rest")
 
-SHOWN = execution(1690, "collect-diagnostics", "failed", 4, 2, [
-    (1, bytes(range(256))), (2, b""), (3, b"db-01\n" + DUMPED.encode()), (4, b"db-02\n" + DUMPED.encode()), (5, None)])
+
+def older_row(number):
+    """Return the Row of an Execution hours or years before the incident: the fifty of the sample, or any number more.
+
+    Those more have no archived outputs, so that ARCHIVED_OBJECTS does not grow while they are listed.
+    """
+    action = sorted(ACTIONS)[3 * number % 5 if number < 50 else 1 + number % 4]
+    status = "failed" if number % 7 == 3 else "timeout" if number % 23 == 9 else "succeeded"
+    return Row(14400 + 9973 * min(number, 50) + 613 * max(number - 50, 0), action, status, 7 * number % 5, 1)
+
+
+#: What successive GETs of ADVANCING show; the last one stays. A listing shows what the next GET will.
+ADVANCING_ROWS = [Row(2730, "rotate-certs", *stage) for stage in (
+    ("pending", 0, 3), ("started", 1, 2), ("succeeded", 0, 3))]
+NEXT_ROW = dict(zip(ADVANCING_ROWS, ADVANCING_ROWS[1:]))
+SHOWN_ROW = Row(1690, "collect-diagnostics", "failed", 4, 2)
+
+#: The sample in creation order, which is the order of the ids too.
+ROWS = [older_row(number) for number in reversed(range(50))] + [Row(*row) for row in (
+    (7512, "backup-postgres", "succeeded", 0, 2), (5280, "collect-diagnostics", "timeout", 5, 1),
+    (3305, "kernel-patch", "cancelled", 2, 2), ADVANCING_ROWS[0], SHOWN_ROW, (1391, "rotate-certs", "ack", 0, 2),
+    (1144, "rotate-certs", "succeeded", 0, 8), (408, "restart-nginx", "failed", 2, 1),
+    (146, "collect-diagnostics", "started", 2, 3), (0, "kernel-patch", "pending", 0, 4))]
+MADE = {row: execution(*row) for row in ROWS + ADVANCING_ROWS}
+ADVANCING_STAGES = [MADE[row] for row in ADVANCING_ROWS]
+
+# The run of the incident: two of its machines failed and one was cancelled, around half past nine.
+DISK_FULL = b"/dev/nvme0n1p2   98G   98G     0 100% /\njournalctl: No space left on device\n"
+SHOWN = MADE[SHOWN_ROW] = execution(*SHOWN_ROW, seconds=1602, outputs=[
+    (0, DISK_FULL), (1, bytes(range(256))), (2, b""), (3, b"db-01\n" + DUMPED.encode()),
+    (4, b"db-02\n" + DUMPED.encode()), (5, None)])
 del SHOWN["targets"][4]["output_ref"]["sha256"]
+SHOWN["targets"][0]["status"] = "failed"
 SHOWN["targets"][5]["status"] = "cancelled"
 SHOWCASE_NODES = dict(zip(("text", "binary", "empty", "archived", "archived without digest", "no output"), NODES))
 
 DEMO = made_uuid(408, "restart-nginx")  # three targets, small text outputs, one failed
 SHOWCASE = SHOWN["id"]                  # one target for every kind of output
 ADVANCING = ADVANCING_STAGES[0]["id"]   # a step further at every GET of it
+FLEET = made_uuid(-30, "kernel-patch")  # the newest, only if the plane is asked for so many targets
 
-#: In creation order, which is the order of the ids too.
-EXECUTIONS = sorted([SHOWN, ADVANCING_STAGES[0]] + [execution(*row) for row in (
-    (0, "kernel-patch", "pending", 0, 4), (146, "collect-diagnostics", "started", 2, 3),
-    (408, "restart-nginx", "failed", 2, 1), (1144, "rotate-certs", "succeeded", 0, 8),
-    (1391, "rotate-certs", "ack", 0, 2), (3305, "kernel-patch", "cancelled", 2, 2),
-    (5280, "collect-diagnostics", "timeout", 5, 1), (7512, "backup-postgres", "succeeded", 0, 2))] + [
-    execution(14400 + 9973 * number, sorted(ACTIONS)[3 * number % len(ACTIONS)],
-              "failed" if number % 7 == 3 else "timeout" if number % 23 == 9 else "succeeded", 7 * number % 5, 1)
-    for number in range(50)], key=lambda wire: wire["id"])
+EXECUTIONS = [MADE[row] for row in ROWS]
 
 # ---------------------------------------------------------------- Replies
 
@@ -208,6 +245,7 @@ class Reply:
                 raise ConnectionAbortedError("the plane closes")
             sock.sendall(frame)
         if self.reset:
+            sleep(0.05)         # Windows throws away what has not been read when the RST comes
             reset(sock)
         elif self.cut is not None:
             sock.close()
@@ -217,60 +255,90 @@ class Reply:
 # ---------------------------------------------------------------- API
 
 #: So chosen that a tenth of all cursors begins with a hyphen, those after the first 5, 20 and 40 Executions too.
-CURSOR_KEY = b"sample key 6100"
-DENIALS = {FORBIDDEN_PROJECT: ("rebac_denied", "no exec_log_reader relation to the project",
-                               ["user:sample", "project:%s#exec_log_reader" % FORBIDDEN_PROJECT]),
-           UNLICENSED_PROJECT: ("feature_disabled", "the project's plan has no execution log", [])}
+CURSOR_KEY = b"sample key 175532"
+UUID = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+CORRELATION = made_uuid(0, "correlation")
 
 
 class Refused(Exception):
-    """Answered with a Problem: status, code, detail; a dict of further members may follow."""
+    """Answered with a Problem: status, code (None: without), detail; a dict of further members may follow."""
 
 
-def sealed_cursor(identity, scope):
-    """The cursor for the page after the Execution of this id; it holds for one scope (the filters) only."""
-    seal = hashlib.sha256(CURSOR_KEY + (identity + repr(scope)).encode()).digest()
-    return base64.urlsafe_b64encode(seal[:30]).decode()     # a multiple of 3: no stray bits can be changed unseen
+#: The Projects that are not served.
+REFUSALS = {
+    FORBIDDEN_PROJECT: (403, "rebac_denied", "not allowed to read executions here", {
+        "reason": "insufficient_relation", "correlation_id": CORRELATION,
+        "relation_path": ["user:sample", "project:%s#exec_log_reader" % FORBIDDEN_PROJECT]}),
+    UNLICENSED_PROJECT: (403, None, "the project's plan has no execution log", {
+        "reason": "caveat_violation", "correlation_id": CORRELATION}),
+    UNPROVISIONED_PROJECT: (501, "actions_dispatch_not_provisioned", "action dispatch is not provisioned here"),
+    BROKEN_PROJECT: (500, "internal", "the execution store failed")}
 
 
-def listed(query):
-    """The page that a query string asks for."""
-    asked = {name: found[-1] for name, found in parse_qs(query, errors="surrogateescape").items()}
-    scope = status, action_name = asked.get("status"), asked.get("action_name")
+def sealed_cursor(position, scope):
+    """Return the cursor of the page that begins at this row; it holds for one scope (the filters) only."""
+    seal = hashlib.sha256(CURSOR_KEY + repr((position, scope)).encode()).digest()
+    return base64.urlsafe_b64encode(seal[:26] + position.to_bytes(4, "big")).decode()   # 30 bytes: no bit is unused
+
+
+def opened_cursor(cursor, scope):
+    """Return the position that a cursor stands for. Raises Refused."""
+    with contextlib.suppress(ValueError):
+        position = int.from_bytes(base64.urlsafe_b64decode(cursor)[-4:], "big")
+        if cursor == sealed_cursor(position, scope):
+            return position
+    raise Refused(400, "invalid_cursor", "the cursor is not one of this query's")
+
+
+def listed(rows, query):
+    """Return the page that a query string asks for."""
+    asked = {name: found[-1] for name, found in parse_qs(query, True, errors="surrogateescape").items()}
+    scope = status, action = asked.get("status"), asked.get("action_name")
     limit = asked.get("limit", "50")
     if status not in (None,) + STATUSES:
         raise Refused(400, "invalid_status", "status must be one of " + ", ".join(STATUSES))
     if not re.match(r"[0-9]{1,9}\Z", limit) or not 1 <= int(limit) <= 200:
         raise Refused(400, "invalid_limit", "limit must be a number from 1 to 200")
-    ids = {sealed_cursor(wire["id"], scope): wire["id"] for wire in EXECUTIONS}
-    if asked.get("cursor", min(ids)) not in ids:
-        raise Refused(400, "invalid_cursor", "the cursor is not one of this query's")
-    rows = [wire for wire in EXECUTIONS if wire["id"] > ids.get(asked.get("cursor"), "")
-            and status in (None, wire["status"]) and action_name in (None, wire["action"])]
-    page = {"items": rows[:int(limit)]}
-    if len(rows) > int(limit):
-        page["next_cursor"] = sealed_cursor(page["items"][-1]["id"], scope)
+
+    page = {"items": []}
+    for position in range(opened_cursor(asked["cursor"], scope) if "cursor" in asked else 0, len(rows)):
+        row = rows[position]
+        if status in (None, row.status) and action in (None, row.action):
+            if len(page["items"]) == int(limit):
+                page["next_cursor"] = sealed_cursor(position, scope)
+                break
+            page["items"].append(MADE.get(row) or execution(*row))
     return page
 
 
-def found(request, url):
-    """The JSON value asked for."""
+def found(rows, identity):
+    """Return the Execution of this id. ADVANCING then takes its next step."""
+    if not UUID.fullmatch(identity.lower()):
+        raise Refused(400, "invalid_execution_id", "the execution id is not a UUID")
+    # A UUIDv7 begins with its time in milliseconds.
+    age = (NEWEST - datetime(1970, 1, 1)) // timedelta(seconds=1) - int(identity.replace("-", "")[:12], 16) // 1000
+    for position, row in enumerate(rows):
+        if row.age == age and made_uuid(age, row.action) == identity.lower():
+            rows[position] = NEXT_ROW.get(row, row)
+            return MADE.get(row) or execution(*row)
+    raise Refused(404, "execution_not_found", "no execution %s in this project" % identity)
+
+
+def answered(rows, request, url):
+    """Return the JSON value that is asked for. Raises Refused."""
+    if request.method != "GET":
+        raise Refused(405, "method_not_allowed", "executions are only read")
     if request.headers.get("authorization") != "Bearer " + TOKEN:
         raise Refused(401, "unauthenticated", "a valid bearer token is required")
     match = re.match(r"/v1/projects/([^/]+)/executions(?:/([^/]+))?\Z", url.path)
     if not match:
         raise Refused(404, "not_found", "nothing is served at this path")
     project, identity = [part and unquote(part) for part in match.groups()]
-    if project in DENIALS:
-        code, reason, path = DENIALS[project]
-        raise Refused(403, code, "not allowed to read executions here", {
-            "reason": reason, "relation_path": path, "correlation_id": made_uuid(0, "correlation")})
+    if project in REFUSALS:
+        raise Refused(*REFUSALS[project])
     if project != PROJECT:
         raise Refused(404, "project_not_found", "no project %s" % project)
-    for wire in EXECUTIONS if identity else [listed(url.query)]:
-        if identity == wire.get("id"):
-            return wire
-    raise Refused(404, "execution_not_found", "no execution %s in this project" % identity)
+    return found(rows, identity) if identity else listed(rows, url.query)
 
 
 # ---------------------------------------------------------------- Server
@@ -296,6 +364,9 @@ class ControlPlane(socketserver.ThreadingMixIn, socketserver.TCPServer):
     callable that gets the connected socket; DROP, RESET, HANG; None (the ordinary answer). After bytes and callables
     the connection is closed. tls: True, or "expired", "wrong-host", "untrusted" for a certificate to be refused.
 
+    executions: the newest so many, older ones being made up (None: those of EXECUTIONS). targets: if it is not 0, there
+    is a newer Execution, FLEET, with so many targets. delay: seconds before each ordinary answer.
+
     Subclasses override ordinary(request), the answer to what is not scripted, or serve(sock), a whole connection.
     """
 
@@ -303,9 +374,15 @@ class ControlPlane(socketserver.ThreadingMixIn, socketserver.TCPServer):
     request_queue_size = 128
     token = TOKEN
 
-    def __init__(self, tls=False, host="127.0.0.1"):
-        self.requests, self.connections = [], 0
-        self.answers, self.stages = deque(), iter(ADVANCING_STAGES)
+    def __init__(self, tls=False, host="127.0.0.1", executions=None, targets=0, delay=0.0):
+        self.requests, self.connections, self.answers, self.delay = [], 0, deque(), delay
+        self.rows = list(ROWS)
+        if executions is not None:
+            more = range(50, 50 + executions - len(ROWS))
+            self.rows = ([older_row(number) for number in reversed(more)] + ROWS)[-executions:]
+        if targets:
+            self.rows.append(Row(-30, "kernel-patch", "failed", targets - -(-targets // 100), -(-targets // 100)))
+            MADE[self.rows[-1]] = execution(*self.rows[-1])
         self.lock, self.closing, self.open = threading.Lock(), threading.Event(), set()
         self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER) if tls else None
         if tls:
@@ -328,13 +405,13 @@ class ControlPlane(socketserver.ThreadingMixIn, socketserver.TCPServer):
         """The answer to a request that no scripted one is for: anything that script() takes but None."""
         url = urlsplit(request.target)
         try:
-            wire = found(request, url)
+            return Reply(answered(self.rows, request, url))
         except Refused as refused:
             status, code, detail, *members = refused.args
-            problem = dict(*members, type="about:blank", title=responses[status], status=status, code=code,
-                           detail=detail, instance=url.path)
-            return Reply(problem, status, [("WWW-Authenticate", "Bearer")] if status == 401 else [])
-        return Reply(next(self.stages, ADVANCING_STAGES[-1]) if wire.get("id") == ADVANCING else wire)
+        problem = dict(*members, type="about:blank", title=responses[status], status=status, detail=detail,
+                       instance=url.path, **{"code": code} if code else {})
+        headers = {401: [("WWW-Authenticate", "Bearer")], 405: [("Allow", "GET")]}.get(status, [])
+        return Reply("" if request.method == "HEAD" else problem, status, headers)
 
     def serve(self, sock):
         """One connection after its handshake: request by request, to its end."""
@@ -352,7 +429,10 @@ class ControlPlane(socketserver.ThreadingMixIn, socketserver.TCPServer):
         with self.lock:
             self.requests.append(request)
             answer = self.answers.popleft() if self.answers else None
-        return self.ordinary(request) if answer is None else answer
+        if answer is None:
+            self.closing.wait(self.delay)
+            return self.ordinary(request)
+        return answer
 
     def close(self):
         """End every connection, hanging ones too, and free the port."""
@@ -408,13 +488,17 @@ def main(argv):
     parser = argparse.ArgumentParser(description="Runs a command beside a sample control plane.")
     parser.add_argument("--tls", action="store_true", help="serve https")
     parser.add_argument("--objects", metavar="DIR", help="write the archived outputs to DIR/BUCKET/KEY first")
+    parser.add_argument("--executions", type=int, metavar="N", help="serve so many Executions (default %d)" % len(ROWS))
+    parser.add_argument("--targets", type=int, default=0, metavar="N", help="add a newest Execution of so many targets")
+    parser.add_argument("--delay", type=int, default=0, metavar="MS", help="wait milliseconds before each answer")
     parser.add_argument("command", nargs="+", help="what to run, after --")
     arguments = parser.parse_args(argv)
     if arguments.objects is not None:
         write_objects(arguments.objects)
     # Interrupts are the command's. A handler, not SIG_IGN: the command would inherit the latter.
     signal.signal(signal.SIGINT, lambda number, frame: None)
-    with ControlPlane(tls=arguments.tls) as plane:
+    with ControlPlane(arguments.tls, executions=arguments.executions, targets=arguments.targets,
+                      delay=arguments.delay / 1000) as plane:
         env = dict(os.environ, PLEXSPHERE_URL=plane.url, PLEXSPHERE_TOKEN=plane.token)
         try:
             code = subprocess.call(arguments.command, env=dict(env, SSL_CERT_FILE=CA_FILE) if arguments.tls else env)

@@ -11,19 +11,19 @@ Every run is checked for what no run may ever do: show a traceback, or the token
 import base64
 import contextlib
 import errno
-import hashlib
 import importlib.util
 import io
 import json
 import os
 import re
 import select
-import shutil
 import stat
 import subprocess
 import sys
 import time
 from collections import namedtuple
+
+import pytest
 
 import plexctl_exec_log as program
 from control_plane import CA_FILE, PROJECT, TOKEN, Reply
@@ -37,14 +37,28 @@ LIST = ("exec-log", "list", "--project", PROJECT)
 GET = ("exec-log", "get", "--project", PROJECT, "--id", EXECUTION)
 PATIENCE = 30       # seconds after which a test has failed
 
+#: The rules of the contract (tests/contract.md) that a test holds: @rule("3.8"), or pytestmark = rule("9.3").
+rule = pytest.mark.rule
+
+WINDOWS = os.name == "nt"
+posix_only = pytest.mark.skipif(WINDOWS, reason="needs POSIX: pty, fork, signals, file modes, FIFOs")
+HOME = "USERPROFILE" if WINDOWS else "HOME"     # the variable that says where the home directory is
+#: Without these a Windows process does not start, finds no programs, or hangs in the certificate store of wine.
+KEPT_ON_WINDOWS = re.compile("(SYSTEMROOT|SYSTEMDRIVE|WINDIR|TEMP|TMP|PATHEXT|COMSPEC|WINE.*)$")
+
 Result = namedtuple("Result", "code out err")
 
 
 # ---- running the program
 
 def environment(plane=None, env=None):
-    """A whole environment for the program: nothing of the developer's own but PATH and the locale."""
-    whole = {"PATH": os.environ["PATH"], "HOME": os.path.join(HERE, "no such home"), "LC_ALL": "C.UTF-8"}
+    """Return a whole environment for the program: what every process needs, and nothing else of the developer's own.
+
+    In env, None removes a variable. Tests of the home directory set kit.HOME.
+    """
+    whole = {"PATH": os.environ["PATH"], HOME: os.path.join(HERE, "no such home"), "LC_ALL": "C.UTF-8"}
+    if WINDOWS:
+        whole.update((name, value) for name, value in os.environ.items() if KEPT_ON_WINDOWS.match(name))
     if plane is not None:
         whole.update(PLEXSPHERE_URL=plane.url, PLEXSPHERE_TOKEN=TOKEN)
         if plane.url.startswith("https:"):
@@ -54,18 +68,18 @@ def environment(plane=None, env=None):
 
 
 def command(*argv, python=()):
-    """The program's command line, after the interpreter's own flags."""
+    """Return the command line of the program. `python` are flags of the interpreter."""
     return [sys.executable] + list(python) + [MODULE] + list(argv)
 
 
 def start_cli(*argv, plane=None, env=None, python=(), **popen):
-    """The program as a running process."""
+    """Start the program, and return the running process."""
     streams = dict({"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}, **popen)
     return subprocess.Popen(command(*argv, python=python), env=environment(plane, env), **streams)
 
 
 def checked(result, echoes=False):
-    """The Result of a run that kept the promises of every run; echoes: the server's data may hold the token."""
+    """Check the promises of every run, and return its Result. echoes: the server's data may hold the token."""
     assert "Traceback" not in result.err and "Warning:" not in result.err, result.err
     assert TOKEN not in result.err, "the token is on stderr"
     assert echoes or TOKEN.encode() not in (result.out or b""), "the token is on stdout"
@@ -73,7 +87,7 @@ def checked(result, echoes=False):
 
 
 def finish_cli(process, feed=None, echoes=False):
-    """Wait for a started program. Its Result."""
+    """Wait for a started program, and return its Result."""
     try:
         out, err = process.communicate(feed, timeout=60)
     finally:
@@ -83,7 +97,7 @@ def finish_cli(process, feed=None, echoes=False):
 
 
 def run_process(*argv, feed=None, echoes=False, **options):
-    """Run the program in a process of its own, to its end. Its Result."""
+    """Run the program in a process of its own, and return its Result."""
     if feed is not None:
         options["stdin"] = subprocess.PIPE
     return finish_cli(start_cli(*argv, **options), feed, echoes)
@@ -91,13 +105,15 @@ def run_process(*argv, feed=None, echoes=False, **options):
 
 @contextlib.contextmanager
 def surroundings(plane=None, env=None):
-    """Make this very process's environment that of a run."""
-    before, whole = dict(os.environ), environment(plane, env)
+    """Make this very process's environment, and the name that it was started under, those of a run."""
+    before, whole, arguments = dict(os.environ), environment(plane, env), sys.argv
     os.environ.clear()
     os.environ.update(whole)
+    sys.argv = [MODULE] + arguments[1:]
     try:
         yield
     finally:
+        sys.argv = arguments
         os.environ.clear()
         os.environ.update(before)
 
@@ -117,7 +133,7 @@ class TextScreen(io.StringIO):
 
 
 def run_cli(*argv, plane=None, env=None, echoes=False, sleep=lambda seconds: None, stdout=None, terminals=()):
-    """Call the program's main with streams of our own, terminals if they are so named; no real sleep. Its Result."""
+    """Call the program's main, and return its Result. `terminals` names the streams that are terminals."""
     out = stdout or (ByteScreen if "stdout" in terminals else io.BytesIO)()
     err = (TextScreen if "stderr" in terminals else io.StringIO)()
     with surroundings(plane, env):
@@ -132,48 +148,48 @@ def answered(plane, answer, *argv, **options):
 
 
 def shortened(value):
-    """The id of a parameter, for tables that hold very long ones."""
+    """Return the id of a parameter, for tables that hold very long ones."""
     return ascii(value)[:40]
 
 
 # ---- wire objects
 
 def inline(data):
-    """The OutputRef of an inline output."""
+    """Return the OutputRef of an inline output."""
     return {"kind": "inline", "inline_bytes": base64.b64encode(data).decode("ascii")}
 
 
 def archive(bucket="logs", key="a/b.log", **members):
-    """The OutputRef of an archived output."""
+    """Return the OutputRef of an archived output."""
     return dict({"kind": "object_store", "bucket": bucket, "key": key}, **members)
 
 
 def target(output=None, node=NODES[0], status="succeeded", **members):
-    """An ExecutionTarget."""
+    """Return an ExecutionTarget."""
     wire = dict({"node_id": node, "status": status, "created_at": "2026-05-02T10:00:00.5Z",
                  "updated_at": "2026-05-02T10:00:09.25Z"}, **members)
     return wire if output is None else dict(wire, output_ref=output)
 
 
 def execution(targets=(), **members):
-    """An Execution."""
+    """Return an Execution."""
     return dict({"id": EXECUTION, "project_id": PROJECT, "domain_id": NODES[9], "action": "restart-nginx",
                  "type": "builtin", "status": "succeeded", "created_at": "2026-05-02T10:00:00.5Z",
                  "updated_at": "2026-05-02T10:00:09.25Z", "targets": list(targets)}, **members)
 
 
 def page(*items, **members):
-    """An ExecutionList."""
+    """Return an ExecutionList."""
     return dict({"items": list(items)}, **members)
 
 
 def encoded(value):
-    """JSON as the server writes it."""
+    """Return JSON as the server writes it."""
     return json.dumps(value, sort_keys=True, separators=(",", ":")).encode("ascii")
 
 
 def sections(out):
-    """The sections of a text `get`, as (node, status, what, body), read by their byte counts; then the recap."""
+    """Return the sections of a text `get`, as (node, status, what, body), read by their byte counts; and the recap."""
     found = []
     while out.startswith(b"==> "):
         header, out = out.split(b"\n", 1)
@@ -198,16 +214,21 @@ FORMS = ["text", "json", "yaml", "jsonl"]
 
 
 def listed(result, form):
-    """The ids of the rows or items of a listing, and its cursors: a list of one, or of none."""
+    """Return the ids of the rows or items of a listing, and its cursors: a list of one, or of none."""
     out = result.out.decode("utf-8")
     where = result.err if form == "jsonl" else out
     return re.findall(IDS[form], out, re.MULTILINE), re.findall(CURSORS[form], where, re.MULTILINE)
 
 
+def told(result, label="error"):
+    """Return what the lines of standard error with this label say."""
+    return [line[len(label) + 2:] for line in result.err.splitlines() if line.startswith(label + ": ")]
+
+
 # ---- streams
 
 def load_module(path=MODULE):
-    """The program as a module, loaded by its path; sys.modules does not know it."""
+    """Load the program as a module by its path. sys.modules does not know it."""
     spec = importlib.util.spec_from_file_location("plexctl_exec_log", path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -215,7 +236,7 @@ def load_module(path=MODULE):
 
 
 def read_some(descriptor):
-    """What a pipe or terminal has to give next; empty at its end, which a terminal tells by EIO."""
+    """Return what a pipe or terminal gives next, empty at its end, which a terminal tells by EIO."""
     assert select.select([descriptor], [], [], PATIENCE)[0], "nothing came"
     try:
         return os.read(descriptor, 65536)
@@ -226,7 +247,7 @@ def read_some(descriptor):
 
 
 def read_until(descriptor, wanted):
-    """What comes until the wanted bytes are among it."""
+    """Return what comes until the wanted bytes are among it."""
     got = b""
     while wanted not in got:
         piece = read_some(descriptor)
@@ -235,17 +256,21 @@ def read_until(descriptor, wanted):
     return got
 
 
-def opened_terminal():
-    """The two ends of a pseudo-terminal that changes no byte."""
+def opened_terminal(columns=200):
+    """Return the two ends of a pseudo-terminal of this width that changes no byte."""
+    import fcntl
     import pty
+    import struct
+    import termios
     import tty
     far, near = pty.openpty()
     tty.setraw(near)
+    fcntl.ioctl(near, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
     return far, near
 
 
 def drained(descriptors):
-    """All that comes out of each of the descriptors, which are closed in the end."""
+    """Return all that comes out of each of the descriptors, and close them."""
     got = dict.fromkeys(descriptors, b"")
     left = list(descriptors)
     while left:
@@ -260,9 +285,9 @@ def drained(descriptors):
     return [got[descriptor] for descriptor in descriptors]
 
 
-def on_terminal(*argv, streams=("stdout", "stderr"), **options):
-    """Run the program with these streams on terminals of their own, the other on a pipe. Its Result."""
-    ends = [opened_terminal() if name in streams else os.pipe() for name in ("stdout", "stderr")]
+def on_terminal(*argv, streams=("stdout", "stderr"), columns=200, **options):
+    """Run the program with these streams on terminals of their own, the other on a pipe, and return its Result."""
+    ends = [opened_terminal(columns) if name in streams else os.pipe() for name in ("stdout", "stderr")]
     process = start_cli(*argv, stdout=ends[0][1], stderr=ends[1][1], **options)
     try:
         for _, near in ends:
@@ -276,7 +301,7 @@ def on_terminal(*argv, streams=("stdout", "stderr"), **options):
 
 
 def run_shell(redirection, *argv, plane=None, env=None, python=()):
-    """Run the program under a shell's redirection, as `>&-`. Its Result."""
+    """Run the program under a shell's redirection, as `>&-`, and return its Result."""
     line = ["sh", "-c", 'exec "$@" ' + redirection, "sh"] + command(*argv, python=python)
     done = subprocess.run(line, env=environment(plane, env), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                           stderr=subprocess.PIPE, timeout=PATIENCE)
@@ -284,7 +309,7 @@ def run_shell(redirection, *argv, plane=None, env=None, python=()):
 
 
 def is_full(descriptor):
-    """Whether the pipe that this is the writing end of takes nothing more now."""
+    """Tell whether the pipe that this is the writing end of takes nothing more now."""
     return not select.select([], [descriptor], [], 0)[1]
 
 
@@ -297,7 +322,7 @@ def until(condition):
 
 
 def full_pipe():
-    """A blocking pipe that takes nothing more, and what is in it."""
+    """Return both ends of a blocking pipe that takes nothing more, and what is in it."""
     reading, writing = os.pipe()
     filling = 0
     os.set_blocking(writing, False)
@@ -354,7 +379,7 @@ def transport_to(plane, clock, timeout=30.0):
 
 
 def waited(plane, clock, seconds=None, timeout=30.0):
-    """Wait for the execution. Its final status, or the ExecLogError that ended the wait."""
+    """Wait for the execution, and return its final status, or the ExecLogError that ended the wait."""
     transport = transport_to(plane, clock, timeout)
     try:
         return program.wait_for_execution(transport, PROJECT, EXECUTION, seconds)
@@ -365,22 +390,19 @@ def waited(plane, clock, seconds=None, timeout=30.0):
 
 
 def status_lines(err):
-    """What the `status:` lines of standard error say."""
+    """Return what the `status:` lines of standard error say."""
     return [line[len("status: "):] for line in err.splitlines() if line.startswith("status: ")]
 
 
 # ---- folders
 
-ESCAPES = {"\\\\": "\\", "\\n": "\n", "\\r": "\r"}
-
-
 def saved(plane, folder, *flags, **options):
-    """Run `get --output-dir`. Its Result."""
+    """Run `get --output-dir`, and return its Result."""
     return run_cli(*GET + ("--output-dir", str(folder)) + flags, plane=plane, **options)
 
 
 def contents(folder):
-    """Everything in it: the bytes by name."""
+    """Return the files of a folder: their bytes by name."""
     return {name: read(os.path.join(str(folder), name)) for name in os.listdir(str(folder))}
 
 
@@ -391,26 +413,3 @@ def read(path):
 
 def mode(path):
     return stat.S_IMODE(os.lstat(str(path)).st_mode)
-
-
-def checksums(data):
-    """The (digest, name) pairs of a checksum file, read as `sha256sum -c` of GNU coreutils reads them."""
-    pairs = []
-    for line in data.decode("utf-8").split("\n")[:-1]:
-        marked, digest, name = re.match(r"(\\?)([0-9a-f]{64})  (.+)\Z", line, re.DOTALL).groups()
-        if marked:
-            name = re.sub(r"\\[\\nr]", lambda match: ESCAPES[match.group()], name)
-        pairs.append((digest, name))
-    return pairs
-
-
-def holds(folder, sums):
-    """Whether every line of the folder's file `sums` (or a path) holds there, by the real sha256sum if there is one."""
-    if shutil.which("sha256sum"):
-        return not subprocess.call(["sha256sum", "-c", "--strict", "--quiet", str(sums)], cwd=str(folder))
-    return holds_by_hand(folder, sums)
-
-
-def holds_by_hand(folder, sums):
-    return all(digest == hashlib.sha256(read(os.path.join(str(folder), name))).hexdigest()
-               for digest, name in checksums(read(os.path.join(str(folder), str(sums)))))

@@ -2,10 +2,14 @@
 
     with Proxy(plane) as proxy: ...             proxy.url, proxy.requests, proxy.connections, proxy.script(...)
     with Raw(talk) as server: ...               server.url, server.connections; talk(sock) for each connection
-    with bare_socket(listen) as address: ...    a host:port where nobody accepts, or with None nobody listens
+    with nobody_listening() as address: ...     a host:port that refuses connections
+    with nobody_accepting() as address: ...     a host:port that answers no attempt to connect
     dripping(first, piece, pause)               an answer without end: first at once, then the piece, over and over
     stalling(first)                             an answer that falls silent after its beginning
+    Flood(first, piece)                         an answer without end, as fast as it is taken; flood.sent in bytes
     asked(plane, answer, ...)                   run `list` against these answers: its Result, and what it slept
+    seen(plane), asked_once(plane)              how often the plane was connected to, and asked
+    one_error(result)                           the text of the only error line of a run that failed with 1
 """
 
 import contextlib
@@ -14,10 +18,13 @@ import socket
 import threading
 import time
 
-from control_plane import GONE, HANG, ControlPlane, Reply
-from kit import LIST, run_cli
+from control_plane import GONE, ControlPlane, Reply
+from kit import LIST, PATIENCE, run_cli, until
 
 NAME = "control-plane.test"     # a name of the certificate tls/server.pem that only a proxy can reach
+#: Names that no resolver is asked for: an empty label, a label of 65 letters, 304 characters in all.
+NO_NAME, LONG_LABEL, LONG_NAME = "a..test", "x" * 65 + ".test", ".".join(["a" * 60] * 5)
+END_OF_SILENCE = 5      # seconds after which an answer without end ends, so that a test fails instead of hanging
 
 
 class Proxy(ControlPlane):
@@ -73,7 +80,8 @@ def dripping(first, piece, pause=0.01):
     """An answer that never ends, yet never falls silent."""
     def talk(sock):
         sock.sendall(first)
-        while True:
+        end = time.monotonic() + END_OF_SILENCE
+        while time.monotonic() < end:
             sock.sendall(piece)
             time.sleep(pause)
     return talk
@@ -83,17 +91,44 @@ def stalling(first):
     """An answer that falls silent after its beginning."""
     def talk(sock):
         sock.sendall(first)
-        HANG(sock)
+        sock.settimeout(END_OF_SILENCE)
+        while sock.recv(65536):
+            pass
     return talk
 
 
+class Flood:
+    """An answer without end, as fast as it is taken. `sent`: how many bytes of pieces were."""
+
+    def __init__(self, first, piece):
+        self.first, self.piece, self.sent = first, piece, 0
+
+    def __call__(self, sock):
+        sock.sendall(self.first)
+        end = time.monotonic() + PATIENCE
+        while time.monotonic() < end:
+            sock.sendall(self.piece)
+            self.sent += len(self.piece)
+
+
 @contextlib.contextmanager
-def bare_socket(listen=None):
-    """The host:port of a socket that never accepts: listen is its backlog, None for a port that refuses."""
+def nobody_listening():
+    """The host:port of a socket that refuses connections: it is bound, so that nobody else takes the port."""
     with contextlib.closing(socket.socket()) as sock:
         sock.bind(("127.0.0.1", 0))
-        if listen is not None:
-            sock.listen(listen)
+        yield "127.0.0.1:%d" % sock.getsockname()[1]
+
+
+@contextlib.contextmanager
+def nobody_accepting():
+    """The host:port of a socket whose queue is full, so that Linux leaves further attempts to connect unanswered."""
+    with contextlib.ExitStack() as stack:
+        sock, *waiting = [stack.enter_context(contextlib.closing(socket.socket())) for _ in range(5)]
+        sock.bind(("127.0.0.1", 0))
+        sock.listen(0)
+        for client in waiting:
+            client.setblocking(False)
+            client.connect_ex(sock.getsockname())
         yield "127.0.0.1:%d" % sock.getsockname()[1]
 
 
@@ -102,3 +137,27 @@ def asked(plane, *answers, argv=LIST, **options):
     slept = []
     plane.script(*answers)
     return run_cli(*argv, plane=plane, sleep=slept.append, **options), slept
+
+
+def seen(plane):
+    """How often the plane was connected to, and asked."""
+    return plane.connections, len(plane.requests)
+
+
+def asked_once(plane):
+    """Whether the plane was connected to once and asked once. A run that timed out may end before the plane notices."""
+    until(lambda: plane.requests)
+    return seen(plane) == (1, 1)
+
+
+def one_error(result):
+    """The error line of a run that failed with 1 and printed nothing; one hint may follow it, and no other line."""
+    error, *hints = result.err.splitlines()
+    assert (result.code, result.out) == (1, b"") and error.startswith("error: "), result
+    assert not hints or len(hints) == 1 and hints[0].startswith("hint: "), result.err
+    return error
+
+
+def hint_of(result):
+    """The hint of a run, empty if there is none."""
+    return result.err.partition("\nhint: ")[2]
