@@ -188,6 +188,8 @@ STATUS_HINTS = {
     503: OVERLOAD_HINT,
     504: OVERLOAD_HINT,
 }
+
+
 class APIError(RemoteError):
     """An answer whose HTTP status is not 200. This is the one place where a status and the `code` of a Problem
     (RFC 9457) become an exit code."""
