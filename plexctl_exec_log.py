@@ -1252,9 +1252,13 @@ class WireForm(Form):
         members, text = self.document.members, ""
         for name in list(members)[self.seen:]:
             self.seen += 1
-            if name != left_out:
-                text += self.lead + self.render_member(name, members[name])
-                self.lead = self.next_member
+            try:
+                if name != left_out:
+                    text += self.lead + self.render_member(name, members[name])
+                    self.lead = self.next_member
+            except RecursionError:
+                if not self.failure:    # else this one is left out too
+                    raise
         return text
 
 
@@ -2020,8 +2024,8 @@ def main(argv: "t.Optional[t.List[str]]" = None, stdout: "t.Optional[t.BinaryIO]
             if hint:
                 console.line("hint: " + hint)
         return error.exit_code
-    except (MemoryError, RecursionError):
-        console.line("error: out of memory, or the answer is nested too deeply")
+    except MemoryError:
+        console.line("error: out of memory")
         return 1
     except KeyboardInterrupt:
         return 130

@@ -338,7 +338,7 @@ class Failing(io.BytesIO):
 @every_command
 @pytest.mark.parametrize("error, code, told", [
     (BrokenPipeError(), 141, ""), (KeyboardInterrupt(), 130, ""),
-    (MemoryError(), 1, "error: out of memory, or the answer is nested too deeply\n"),
+    (MemoryError(), 1, "error: out of memory\n"),
     (OSError(28, "No space left"), 1, "error: cannot write standard output: No space left\n"),
     (ValueError("closed"), 1, "error: cannot write standard output: closed\n"),
     (TypeError("no text"), 1, "error: cannot write standard output: no text\n")],
