@@ -608,8 +608,7 @@ class Transport:
         before the next get. Parameters are percent-encoded, empty ones left out. A retryable failure is retried after
         each of the pauses (seconds). Raises RemoteError, from the iterator too."""
         from urllib.parse import quote, urlencode
-        given = [(name, value) for name, value in parameters.items() if value]
-        query = urlencode(given, quote_via=quote, safe="")
+        query = urlencode([pair for pair in parameters.items() if pair[1]], quote_via=quote, safe="")
         target = self.server.prefix + path + ("?" + query if query else "")
 
         for pause in [*pauses, None]:     # None: do not retry any more
@@ -719,10 +718,10 @@ class Transport:
 
     def _trace_lines(self, mark, first, headers):
         """Trace a request or a response, its secrets masked."""
-        secret = "authorization proxy-authorization cookie set-cookie".split()
         self._trace(mark + " " + first)
         for name, value in headers:
-            self._trace("%s %s: %s" % (mark, name, "***" if name.lower() in secret else value))
+            is_secret = name.lower() in "authorization proxy-authorization cookie set-cookie".split()
+            self._trace("%s %s: %s" % (mark, name, "***" if is_secret else value))
 
     def _check_status(self, response):
         """Return the response if it is a 200. Raises RemoteError for a redirect, APIError for any other."""
@@ -775,7 +774,8 @@ class Transport:
             raise RemoteError("the body ended short of what was announced; bytes missing: %d" % response.length,
                               transient=True)
         response.close()    # before 3.13 a response stays open after its last byte, and the next one is refused
-        self._is_idle = not response.will_close
+        # A body may be read on from what is buffered while another connection is open already.
+        self._is_idle = self._socket is timed_socket and not response.will_close
 
 
 # ------------------------------------------------------------------------------------------------ JSON text

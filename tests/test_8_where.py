@@ -108,7 +108,8 @@ def audit(event, details):
         "os.mkdir", "os.remove", "os.rename", "os.rmdir", "os.link", "os.symlink", "os.truncate", "os.chmod",
         "os.chown", "os.system", "os.exec", "os.fork", "os.forkpty", "os.posix_spawn", "os.utime", "os.putenv")
     if event == "open" and isinstance(details[0], (str, bytes)):
-        changes = details[2] & (os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND)
+        # PyPy tells O_WRONLY of every open().
+        changes = details[1] != "r" and details[2] & (os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND)
     if changes:
         sys.stderr.write("%s %r\\n" % (event, details))
 sys.addaudithook(audit)
