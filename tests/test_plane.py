@@ -104,7 +104,7 @@ def test_a_running_execution_advances_in_get_and_in_list(plane):
     def in_list():
         return [item for item in walked(plane) if item["id"] == ADVANCING][0]
     assert in_list() == in_list() == ADVANCING_STAGES[0]
-    for number, stage in enumerate(ADVANCING_STAGES):
+    for stage in ADVANCING_STAGES:
         assert in_list()["status"] == stage["status"] and ask(plane, ADVANCING)[2] == stage
     assert in_list() == ask(plane, ADVANCING.upper())[2] == ADVANCING_STAGES[-1]
     assert ADVANCING in [item["id"] for item in ask(plane, status="succeeded", limit=200)[2]["items"]]
