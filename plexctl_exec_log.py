@@ -29,35 +29,40 @@ What it touches, and what it trusts
 Connections. One at a time, to the host and port of --server, PLEXSPHERE_URL or the profile, or to the proxy that the
 environment names for it. The host's name is looked up by the system's resolver (the proxy's name, if there is a
 proxy). Only `GET` is sent, and `CONNECT host:port` to a proxy before https. The token is sent in one header, to that
-server alone: redirects are refused, CONNECT carries no token, and a profile's token goes to the profile's own server.
-Plain http is refused unless the server is this host or --allow-http is given; then the network, and an HTTP proxy,
-can read the token. TLS is verified against the system's CAs, or those of --ca-file alone.
+server alone: redirects are refused, CONNECT carries no token, and the token of a profile that names a server goes to
+that server only. Plain http is refused unless the server is this host or --allow-http is given; then whoever holds that
+port, the network and an HTTP proxy can read the token. TLS is verified against the system's CAs, or those of --ca-file
+alone. Not bounded by --timeout as a whole: the name's lookup, each address tried, each line of a proxy's answer.
 
-Files read. The token file and the config file, which must be private; the file of --ca-file. The standard library
-and OpenSSL read their own: Python's modules, the system's CAs, openssl.cnf, resolver and time zone settings.
+Files read. The token file and the config file, which must be private (mode and owner, not on Windows; of a pipe the
+owner alone); the file of --ca-file. Python, OpenSSL and the C library read their own: modules, message catalogues, the
+system's CAs, openssl.cnf, resolver, user database, locale and time zone.
 
-Files written. None, but for --output-dir: new files in one new or empty folder, mode 0600. (SSLKEYLOGFILE makes
-Python write TLS session keys, unless it runs with -I.)
+Files written. None, but for --output-dir: new files of mode 0600 in one new or empty folder, whose parents are not
+looked at. Python itself may write bytecode (.pyc) when the file is imported, and the TLS session keys to the file of
+SSLKEYLOGFILE unless it runs with -I.
 
 Environment. PLEXSPHERE_URL, PLEXSPHERE_TOKEN, PLEXSPHERE_PROJECT, XDG_CONFIG_HOME, HOME (USERPROFILE on Windows),
 NO_COLOR, TERM; HTTP_PROXY, HTTPS_PROXY, NO_PROXY in either case and REQUEST_METHOD, through urllib; COLUMNS, LINES,
-LANGUAGE, LC_ALL, LC_MESSAGES, LANG, through argparse for --help and messages. Python itself reads PYTHON* and
-SSLKEYLOGFILE unless it runs with -I. OpenSSL reads SSL_CERT_FILE, SSL_CERT_DIR, and OPENSSL_CONF and
-OPENSSL_MODULES, which can load code into the process; -I does not stop that.
+LANGUAGE, LC_ALL, LC_MESSAGES, LANG, through argparse. Python, the C library, the loader and OpenSSL read more: PYTHON*,
+TZ, LC_*, HOSTALIASES, RES_OPTIONS, LD_*, SSL_CERT_FILE, SSL_CERT_DIR, OPENSSL_*. Some of it can load code into the
+process, and -I does not stop that: clear the environment (env -i) where it is not yours.
 
-Never. It starts no process, evaluates nothing that it read, fetches no archived output, follows no redirect, shows no
-secret, and, started as a script, imports nothing that lies beside it.
+Never. It starts no process, evaluates nothing that it read, fetches no archived output and follows no redirect. Started
+as a script, it imports nothing that lies beside it, unless PYTHONPATH names that folder. It shows no secret: on stderr
+the token, and a proxy's login, of 8 characters and more are masked; what the server sends for stdout is not searched.
 
-The server, and the machines whose output it relays, are not trusted: their bytes are bounded, checked and, on a
-terminal, escaped. Only the caller can prevent that an output is written raw to a terminal by another program (`| less
--R`), that a copy of this file was changed, or that somebody owns the account, the host, its CAs or its environment.
+The server, and the machines whose output it relays, are not trusted. Each value is bounded (how many there are, and the
+space on your disk, are not), checked, and on a terminal, which must be one for UTF-8, escaped. Only the caller can
+prevent that an output is written raw to a terminal by another program (`| less -R`), that a copy of this file was
+changed, or that somebody owns the account, the host, its CAs or its environment.
 """
 
 import sys
 
-if __name__ == "__main__" and not getattr(sys.flags, "safe_path", sys.flags.isolated):
+if __name__ == "__main__" and not (sys.flags.isolated or getattr(sys.flags, "safe_path", False)):
     # Started as a script: take the script's folder off the import path, so that nothing beside it is imported.
-    # Python puts it first, but for -I and -P (`safe_path`, from 3.11 on).
+    # Python puts it first unless -I or -P (`safe_path`, from 3.11 on) is given.
     del sys.path[0]
 
 import argparse
@@ -102,27 +107,30 @@ def make_visible(text: str) -> str:
 
 
 def make_field(text: "t.Optional[str]") -> str:
-    r"""Return text for a place whose end a blank marks: visible, each blank as \x20, `-` for nothing."""
+    r"""Return text for a place whose end a blank marks: visible, each blank as \x20, `-` for nothing. A backslash stays
+    as it is, so this cannot be undone."""
     return make_visible(text or "-").replace(" ", "\\x20")
 
 
-# What a terminal is not simply given. CR LF and SGR colours, as `\x1b[1;31m`, are looked at as wholes, anything else
-# character by character. SGR 8, as in `\x1b[8m`, conceals text.
-DOUBTFUL = "\r\n|\x1b\\[[0-9;:]*m|[^\t\n\x20-\x7e]"
+# What a terminal is not simply given: CR LF, an SGR colour as `\x1b[1;31m`, a run of other characters, a lone CR or
+# ESC.
+DOUBTFUL = "\r\n|\x1b\\[[0-9;:]*m|[^\t\n\r\x1b -~]+|[\r\x1b]"
 
 # The beginning of a line that a person could take for a section header, as `==>` or ` \x1b[1m=\u200b=>`. What may
 # stand before and between the three characters is a colour, a blank or anything outside ASCII, much of which is
 # invisible.
-GAP = "(?:\x1b\\[[0-9;:]*m|[^!-~\n\x1b])*"
+GAP = "[^!-~\n\x1b]*(?:\x1b\\[[0-9;:]*m[^!-~\n\x1b]*)*"
 FORGED_HEADER = "(?m)^(%s)=(?=%s=%s>)" % (GAP, GAP, GAP)
 
 
 def make_terminal_safe(data: bytes, colours: bool = True) -> bytes:
     """Return output bytes for a UTF-8 terminal. Printable characters, tab, LF, CR LF and, if `colours`, SGR colours
-    pass; everything else is shown as an escape. No line reads as a section header. Colour is reset at the end."""
+    pass; everything else is shown as an escape. No line begins as a section header does; one that the terminal wraps,
+    or look-alike characters, may still look so: count the N bytes. Colour is reset at the end."""
     def replace(match):
         found = match.group()
-        is_colour = len(found) > 2 and colours and not re.search("[\\[;:]0*8[;:m]", found)
+        # Only a colour contains ESC [. SGR 8, as in `\x1b[1;8m`, conceals text; other ways, as black on black, pass.
+        is_colour = "\x1b[" in found and colours and not re.search("[\\[;:]0*8[;:m]", found)
         return found if found == "\r\n" or is_colour else make_visible(found)
 
     text = re.sub(DOUBTFUL, replace, data.decode("utf-8", "backslashreplace"))
@@ -132,14 +140,14 @@ def make_terminal_safe(data: bytes, colours: bool = True) -> bytes:
 
 def error_text(error: Exception) -> str:
     """Return what an exception of the standard library says, or else its name."""
-    return str(getattr(error, "strerror", None) or error or type(error).__name__)
+    return str(getattr(error, "strerror", None) or error) or type(error).__name__
 
 
 # --------------------------------------------------------------------------------------------------- Errors
 
 class ExecLogError(Exception):
-    """An expected failure. main prints `error: MESSAGE` and `hint: HINT`, and returns `exit_code`. Raised as it is for
-    standard output and the output folder."""
+    """An expected failure. main prints `error: MESSAGE` and `hint: HINT`, and returns `exit_code`. Raised itself, not
+    as a subclass, for standard output, the output folder, and a --node that is not there."""
 
     exit_code = 1
 
@@ -191,8 +199,8 @@ STATUS_HINTS = {
 
 
 class APIError(RemoteError):
-    """An answer whose HTTP status is not 200. This is the one place where a status and the `code` of a Problem
-    (RFC 9457) become an exit code."""
+    """An answer whose HTTP status is neither 200 nor a redirect. This is the one place where a status and the `code` of
+    a Problem (RFC 9457) become an exit code."""
 
     def __init__(self, status: int, phrase: str, problem: "t.Dict[str, t.Any]",
                  retry_after: "t.Optional[float]" = None) -> None:
@@ -236,7 +244,7 @@ def check_type(value: "t.Any", kind: type, what: str,
 
 # ------------------------------------------------------------------------------------------------- Settings
 
-# Patterns that a run may not need are strings: re compiles them when it does.
+# Patterns that a run may not need are strings: they are compiled at their first use.
 # As `https://[::1]:8443/prefix/`, in visible ASCII: scheme, host, port and path.
 SERVER_URL = r"(?=[!-~]+\Z)([hH][tT][tT][pP][sS]?)://(\[[0-9a-fA-F:.]+\]|[^/?#@:\[\]\\]+)(?::([0-9]{1,5}))?(/[^?#]*)?"
 DEFAULT_PORTS = {"http": 80, "https": 443}
@@ -250,7 +258,7 @@ class Server(namedtuple("Server", "scheme host port prefix")):
         """Parse `http(s)://host[:port][/prefix]` in visible ASCII. `where` says where it stands, as ` in NAME`. Raises
         UsageError, which does not quote the URL: what is wrong with it may be a password."""
         match = re.fullmatch(SERVER_URL, url)
-        scheme, host, digits, path = match.groups() if match else ("http", "", "0", "")
+        scheme, host, digits, path = match.groups() if match else ("http", "", "0", "")     # port 0: no match
         port = int(digits or DEFAULT_PORTS[scheme.lower()])
         if not 0 < port < 65536:
             raise UsageError("expected http(s)://host[:port][/prefix]" + where)
@@ -269,9 +277,9 @@ class Server(namedtuple("Server", "scheme host port prefix")):
 
 
 def find_strangers(status, mask):
-    """Say how others than the user and root have access to a file or folder, of which os.stat() told the status; empty
-    if they have not. `mask` holds the permission bits that nobody else may have. Windows has neither modes nor owners
-    of this kind."""
+    """Say how others than the user and root have access to a file or folder, from its os.stat() result. Return "" if
+    nobody else has. `mask` holds the permission bits that nobody else may have. On Windows nothing is checked: it has
+    neither modes nor owners of this kind."""
     if WINDOWS:
         return ""
     if status.st_uid not in (0, os.geteuid()):
@@ -286,7 +294,8 @@ def read_private_file(path, limit, alias):
     token that was pasted in the wrong place."""
     try:
         with open(path, "rb") as file:
-            # Check the opened file, so that its name cannot be pointed elsewhere meanwhile. A pipe's mode says nothing.
+            # Check the opened file, so that its name cannot be pointed elsewhere meanwhile. Of a pipe, as the shell
+            # makes for `<(...)`, only the owner counts.
             status = os.fstat(file.fileno())
             problem = find_strangers(status, 0 if stat.S_ISFIFO(status.st_mode) else 0o077)
             if problem:
@@ -305,9 +314,9 @@ def read_private_file(path, limit, alias):
 
 
 def read_profile(name):
-    """Return name and members of the profile, of the config file's default one if `name` is None; (None, {}) if there
-    is no such thing. The file holds {"default": NAME, "profiles": {NAME: {"server": URL, "token": TOKEN}}}. Only what
-    is used is checked. Raises CredentialsError."""
+    """Return (name, members) of the named profile, or of the config file's default profile if `name` is None; (None,
+    {}) if there is no default. The file holds {"default": NAME, "profiles": {NAME: {"server": URL, "token": TOKEN}}}.
+    Only what is used is checked. Raises CredentialsError."""
     # Find the config file.
     home = os.environ.get("USERPROFILE" if WINDOWS else "HOME", os.path.expanduser("~"))
     bases = os.environ.get("XDG_CONFIG_HOME", ""), os.path.join(home, ".config")
@@ -341,8 +350,8 @@ def clean_token(token):
 
 def find_settings(flags):
     """Return (server, token). Each comes from the first source that has it: its flag, the profile that --profile names,
-    the environment (PLEXSPHERE_URL, PLEXSPHERE_TOKEN), the config file's default profile, which --profile turns off.
-    A profile's token goes to the profile's own server. So with every pair of sources:
+    the environment (PLEXSPHERE_URL, PLEXSPHERE_TOKEN), the config file's default profile. --profile turns the default
+    profile off. A profile's token goes to the profile's own server. So with every pair of sources:
 
                         token: --token-file     --profile           environment     default profile
         server: --server       sent             same server only    sent            same server only
@@ -353,10 +362,11 @@ def find_settings(flags):
     `same server only`: sent if the profile has no server of its own, or that very one; else CredentialsError. The
     config file is opened only if something is needed from it. Raises UsageError for a bad or missing server, and
     CredentialsError for a bad or missing token."""
-    load_profile = lru_cache(maxsize=None)(lambda: read_profile(flags.profile))
+    load_profile = lru_cache()(lambda: read_profile(flags.profile))
 
     def find(key, variable):
-        """Return the value and its source, below the flag. An empty variable counts as unset."""
+        """Return the value and its source, below the flag. An empty variable counts as unset; for a variable without
+        a name only the profile is looked at."""
         value, source = os.environ.get(variable) or None, variable
         if flags.profile or value is None:
             name, profile = load_profile()
@@ -383,7 +393,7 @@ def find_settings(flags):
         raise UsageError("no server", "give --server, PLEXSPHERE_URL or a profile that has one")
 
     # Keep a profile's token from any server but the profile's own.
-    own = load_profile()[1].get("server") if source.startswith("profile") else None
+    own = find("server", "")[0] if source.startswith("profile") else None
     own = server if own is None else Server.parse(own, " in " + source)
     if own != server:
         raise CredentialsError(
@@ -395,7 +405,7 @@ def find_settings(flags):
 
 
 def is_this_host(host: str) -> bool:
-    """Tell whether a connection to the host stays on this machine."""
+    """Tell whether the host is this machine: a loopback or unspecified address, or `localhost`, which is believed."""
     import ipaddress
     try:
         address = ipaddress.ip_address(host)
@@ -405,10 +415,10 @@ def is_this_host(host: str) -> bool:
 
 
 class Proxy:
-    """An HTTP proxy, `[http://][user:password@]host[:port]`. Not a namedtuple, so that repr() cannot leak the password.
-    Raises UsageError."""
+    """An HTTP proxy. Not a namedtuple, so that repr() does not show the password."""
 
     def __init__(self, url: str, variable: str) -> None:
+        """Parse `[http://][user:password@]host[:port]`. `variable` names its source in messages. Raises UsageError."""
         scheme, _, rest = url.rpartition("://")
         user_info, at, address = rest.rpartition("@")
         server = Server.parse("http://" + address, " in " + variable)
@@ -420,7 +430,7 @@ class Proxy:
 
         if at:      # RFC 7617
             from urllib.parse import unquote_to_bytes
-            login = unquote_to_bytes(user_info if ":" in user_info else user_info + ":")
+            login = unquote_to_bytes(os.fsencode(user_info if ":" in user_info else user_info + ":"))
             basic = b2a_base64(login, newline=False).decode("ascii")
             self.headers = {"Proxy-Authorization": "Basic " + basic}
             self.secrets = [basic, user_info, login.decode("utf-8", "replace").partition(":")[2]]
@@ -442,10 +452,10 @@ def find_proxy(server):
 
 # ------------------------------------------------------------------------------------------------ Transport
 #
-# How http.client is used. http.client.HTTPSConnection connects (name, proxy, TLS); it bounds each single read, so a
-# server that drips a byte a second could hold us for ever. Therefore its socket is then replaced by a TimedSocket, a
-# stand-in that has what http.client needs of a socket: sendall() for the request, makefile() for the response, and
-# close(). The stand-in gives every read the time that is left until one deadline.
+# How http.client is used. http.client.HTTPSConnection connects (name, proxy, TLS). Its timeout bounds each single read,
+# so a server that drips a byte a second could hold the program for ever. Therefore its socket is replaced, once it is
+# connected, by a TimedSocket. That is a stand-in with what http.client needs of a socket: sendall() for the request,
+# makefile() for the response, and close(). The stand-in gives every read the time that is left until one deadline.
 #
 # Its close() does nothing: http.client closes the socket of a `Connection: close` response as soon as the headers are
 # in, while the body is still to be read from it. Transport.close() closes the real socket.
@@ -457,22 +467,19 @@ def find_proxy(server):
 #     Transfer-Encoding: chunked  b"" after the last chunk         raises IncompleteRead or ValueError
 #     neither                     b"", response.length is None     b"": the JSON text is incomplete, and tells
 
-SLICE = 1 << 18                     # bytes taken from the network at once, if they are there: fewer, larger slices
-ERROR_BODY_LIMIT = 64 << 10         # bytes
+SLICE = 1 << 18                     # most bytes taken from the network at once; larger ones were no faster
+ERROR_BODY_LIMIT = 64 << 10         # bytes: a Problem has a few hundred
 DEFAULT_TIMEOUT = 30.0              # seconds
 RETRY_PAUSES = (0.5, 1.0)           # seconds before the first and the second retry
 
-CA_HINT = "is it signed by a CA of your own? then name that with --ca-file"
 OTHER_NAME_HINT = "the certificate is for another name: check the host of --server; --ca-file does not help"
-NOT_TLS_HINT = "the port speaks no TLS: check it, or use http:// if the server is on this host"
 TLS_HINTS = {       # by OpenSSL's X509_V_ERR code (from 3.7 on), or else by the reason of an SSLError
     9: "the certificate is not valid yet: is this host's clock right?",
     10: "the server's operator must renew its certificate; --ca-file does not help",
     62: OTHER_NAME_HINT,
     64: OTHER_NAME_HINT,
-    "CERTIFICATE_VERIFY_FAILED": CA_HINT,
-    "WRONG_VERSION_NUMBER": NOT_TLS_HINT,
-    "RECORD_LAYER_FAILURE": NOT_TLS_HINT,
+    "CERTIFICATE_VERIFY_FAILED": "is it signed by a CA of your own? then name that with --ca-file",
+    "WRONG_VERSION_NUMBER": "the port speaks no TLS: check it, or use http:// if the server is on this host",
 }
 
 
@@ -499,7 +506,8 @@ class TimedSocket(io.RawIOBase):
         self._deadline = self._clock() + seconds
 
     def _run(self, operation, data):
-        """Run a socket's operation within the deadline. Raises RemoteError past it, OSError."""
+        """Run a socket's operation within the deadline. Raises RemoteError past it, and OSError as the operation
+        does."""
         left = self._deadline - self._clock()
         try:
             if left > 0:
@@ -510,7 +518,7 @@ class TimedSocket(io.RawIOBase):
         raise timed_out(self._phase, self._seconds)
 
     def sendall(self, data):
-        """Send a request."""
+        """Send a request. Raises RemoteError, OSError."""
         self.received = False
         self._run(self.sock.sendall, data)
 
@@ -522,7 +530,8 @@ class TimedSocket(io.RawIOBase):
         return True
 
     def readinto(self, buffer):
-        """Wait for bytes, then take all that are there without waiting: one TLS read gives 16 KiB at most."""
+        """Wait for bytes, then take all that are there without waiting: one TLS read gives 16 KiB at most. Raises
+        RemoteError, OSError."""
         size = self._run(self.sock.recv_into, buffer)
         self.received |= size > 0
         self.ended = not size
@@ -551,19 +560,22 @@ def make_tls_context(ca_file):
     try:
         context = ssl.create_default_context(cafile=ca_file)
     except (OSError, ValueError, TypeError) as error:       # a NUL in the name is one of the last two
-        raise UsageError("argument --ca-file: " + error_text(error))
-    if sys.version_info < (3, 10):      # from then on that is the default
+        raise UsageError("the file of --ca-file or SSLKEYLOGFILE cannot be used: " + error_text(error))
+    if sys.version_info < (3, 7):
         context.options |= ssl.OP_NO_TLSv1 | ssl.OP_NO_TLSv1_1
+    elif context.minimum_version < ssl.TLSVersion.TLSv1_2:      # as where openssl.cnf allows it; a stricter one stays
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
     return context
 
 
 def do_nothing(*_):
-    """Listen to nothing, where the user of a class gave no listener."""
+    """Be the listener of a caller who gave none."""
 
 
 class Transport:
-    """GET requests to one server over one kept connection. Not a namedtuple, so that repr() cannot leak the token.
-    Raises RemoteError for plain http to another host unless `allow_http`, CredentialsError for a bad token."""
+    """GET requests to one server over one kept connection. Not a namedtuple, so that repr() does not show the token.
+    Making one raises RemoteError for plain http to another host unless `allow_http`, CredentialsError for a bad
+    token."""
 
     def __init__(self, server: Server, token: str, ca_file: "t.Optional[str]" = None, timeout: float = DEFAULT_TIMEOUT,
                  allow_http: bool = False, proxy: "t.Optional[Proxy]" = None,
@@ -624,13 +636,14 @@ class Transport:
                 self.sleep(self.bound(pause))
 
     def _exchange(self, target):
-        """Send one request and return its response, a 200 with its body unread. Any other closes the connection."""
+        """Send one request and return its response, a 200 with its body unread. Anything else closes the connection and
+        raises RemoteError."""
         if not self._is_idle:
             self.close()
         self._is_idle = False
 
         # Use the kept connection; if it turns out to have been closed meanwhile, a new one, once and silently.
-        for is_kept in (bool(self._socket), False):
+        for is_kept in (bool(self._socket), False):     # the second round returns or raises
             try:
                 if not self._socket:
                     self._connect()
@@ -642,7 +655,8 @@ class Transport:
                     raise
 
     def _connect(self):
-        """Open a connection, through the proxy's tunnel for https. CONNECT carries the proxy's headers only."""
+        """Open a connection, through the proxy's tunnel for https. CONNECT carries the proxy's headers only. Raises
+        RemoteError, and UsageError for the file of --ca-file."""
         from http.client import HTTPConnection
         server, proxy = self.server, self._proxy
         at, timeout = proxy or server, self.bound(self._timeout)
@@ -694,7 +708,8 @@ class Transport:
         return RemoteError("cannot connect to %s: %s" % (where, cause), hint)
 
     def _ask(self, target):
-        """Send one request on the open connection, and return the response with its headers."""
+        """Send one request on the open connection, and return the response once its headers are complete. Raises
+        RemoteError."""
         headers = self._headers
         if self._proxy and self.server.scheme == "http":
             target = "http://" + self.server.authority + target
@@ -734,7 +749,7 @@ class Transport:
                               "named server only" % (response.status, re.split("[?#]", location)[0]),
                               "name the right --server")
         problem, retry_after = self._read_problem(response), response.getheader("Retry-After", "").strip()
-        # Retry-After (RFC 9110, 10.2.3) may be a date too, which is not read.
+        # Retry-After (RFC 9110, 10.2.3) may be a date too, which is not read. A longer wait would look hung.
         raise APIError(response.status, response.reason, problem,
                        min(float(retry_after), 30.0) if re.fullmatch("[0-9]+", retry_after) else None)
 
@@ -756,7 +771,7 @@ class Transport:
         return problem if isinstance(problem, dict) else {}
 
     def _read_slices(self, response):
-        """Yield the body as it arrives."""
+        """Yield the body as it arrives. Raises RemoteError."""
         timed_socket = self._socket
         try:
             while True:
@@ -822,11 +837,12 @@ class JSONText:
         self._fault = None      # the RemoteError that comes after _text
 
     def _read_more(self, least):
-        """Hold at least `least` more characters; fewer if the text ends or fails before."""
+        """Hold at least `least` more characters; fewer if the text ends or fails before. Raises the failure once what
+        came before it has been taken."""
         if self._fault:
             raise self._fault
         pieces = [self._text[self._at:]]
-        if len(pieces[0]) > 64 << 20:       # characters; no value that we know comes near
+        if len(pieces[0]) > 64 << 20:       # characters: three thousand times the largest output that is sent inline
             raise RemoteError("the body holds a value that is too large or malformed")
 
         try:
@@ -853,22 +869,23 @@ class JSONText:
         character = self.peek()
         if not character or character not in choices:
             raise RemoteError("the body is malformed: expected %s, found %s" % (
-                " or ".join(choices), character or "its end"), API_HINT if character == "<" else "",
-                transient=not character)
+                " or ".join(choices), character or "its end"), API_HINT, transient=not character)
         self._at += 1
         return character
 
     def take_value(self):
         """Take one whole value. What cannot be decoded may only be incomplete: more is read, until the text ends."""
-        self.peek()
+        if self._text[self._at:self._at + 1] <= " ":    # hardly ever: json writes no blanks on the wire
+            self.peek()
         while True:
-            # Do not let json scan an object that is surely incomplete; to report that takes it long.
+            # Do not let json scan an object without any `}`: it is incomplete, and to find that out takes json long.
             text, at = self._text, self._at
             is_cut = not self._ended and text[at] == "{" and text.find("}", at) < 0
             try:
                 if not is_cut:
                     value, end = self._scan(text, at)
-                    # A number may go on in what follows: `1` in `1e-5`, of which `1e-` has come.
+                    # A number may go on in what follows: `1` in `1e-5`, of which `1e-` has come. It is whole if a
+                    # character follows that no number holds.
                     if self._ended or not text[end - 1].isdigit() or text[end:end + 3].strip("+-.eE0123456789"):
                         self._at = end
                         return value
@@ -1049,10 +1066,10 @@ EXECUTIONS = "/v1/projects/%s/executions"
 
 
 def get_page(transport: Transport, project: str, parameters: "t.Dict[str, t.Any]") -> Document:
-    """Ask for one page of a Project's Executions, and return it as soon as its headers are in. `parameters` are those
-    of the API: status, action_name, limit, cursor. Raises RemoteError."""
-    cursor = os.fsdecode(parameters.get("cursor") or "")
-    return Document(transport.get(EXECUTIONS % project, parameters), "items", resume=cursor)
+    """Ask for one page of a Project's Executions, and return it as soon as its headers are in. `project` is a canonical
+    UUID. `parameters` are those of the API, text or bytes: status, action_name, limit, cursor. Raises RemoteError."""
+    return Document(transport.get(EXECUTIONS % project, parameters), "items",
+                    resume=os.fsdecode(parameters.get("cursor") or ""))
 
 
 def walk(transport: Transport, project: str, parameters: "t.Dict[str, t.Any]") -> "t.Iterator[Document]":
@@ -1084,7 +1101,7 @@ def walk(transport: Transport, project: str, parameters: "t.Dict[str, t.Any]") -
 
 
 class JoinedPages:
-    """All pages of a walk as one Document that has `items` alone."""
+    """All pages of a walk as one Document that has `items` alone. Its elements raise RemoteError."""
 
     array = "items"
 
@@ -1096,7 +1113,7 @@ class JoinedPages:
 
     @property
     def resume(self):
-        """The cursor that asks for what is still unread."""
+        """The cursor that asks for what is still unread, once a page was asked for."""
         return self.page.resume
 
     def _read(self, pages):
@@ -1120,12 +1137,12 @@ def get_execution(transport: Transport, project: str, execution_id: str,
                   pauses: "t.Iterable[float]" = RETRY_PAUSES) -> Document:
     """Ask for one Execution by its canonical id, and return it as soon as the headers are in. Its elements are the
     targets; OutputRef.from_wire reads the `output_ref` of one. Raises RemoteError."""
-    slices = transport.get("%s/%s" % (EXECUTIONS % project, execution_id), {}, pauses)
-    return Document(slices, "targets", execution_id)
+    return Document(transport.get("%s/%s" % (EXECUTIONS % project, execution_id), {}, pauses), "targets", execution_id)
 
 
 def poll(transport, project, execution_id, told, say):
-    """Ask for the status of an Execution until it is final, and return it; see wait_for_execution."""
+    """Ask for the status of an Execution until it is final, and return it; see wait_for_execution. Raises RemoteError.
+    The pauses are 2 s, then each half as long again, 15 s at most."""
     known, pause = "", 2.0      # the last status that was answered; seconds
     while True:
         rest = pause
@@ -1181,9 +1198,9 @@ NOTHING, RESUMABLE, BROKEN, WHOLE = "nothing", "resumable", "broken", "whole"
 
 
 class Form:
-    """The base of all forms, which have a method render(element), and pieces(), which yields what is printed, text or
-    bytes. What fails in the document is raised by neither; it is in `failure`. `view` is the Console, or anything with
-    its methods say, guard and paint, and its attribute is_narrow."""
+    """The base of all forms. A form has render(element), which may raise RemoteError, and pieces(), which yields what
+    is printed, text or bytes. pieces() does not raise what fails in the document or in rendering: it is kept in
+    `failure`. `view` is the Console, or anything with its methods say, guard and paint, and its attribute is_narrow."""
 
     shown = 0           # elements rendered so far
     state = NOTHING
@@ -1224,6 +1241,7 @@ class WireForm(Form):
     """The base of json and yaml, which print the members of the document too. A form of this kind has two more methods,
     render_element(element) and render_member(name, value), and the texts that stand before, between and after."""
 
+    # Each form sets `lead`, the text before the first member; after that `lead` is what stands between two members.
     seen = 0            # members of the document that were looked at
 
     def render(self, element):
@@ -1248,7 +1266,7 @@ class WireForm(Form):
         self.ending = text + (self.broken_end if is_broken else self.end)
 
     def take_members(self, left_out):
-        """Return the text of the members that arrived since the last time, but of the one of this name."""
+        """Return the text of the members that arrived since the last time, except the one named `left_out`."""
         members, text = self.document.members, ""
         for name in list(members)[self.seen:]:
             self.seen += 1
@@ -1300,7 +1318,8 @@ def render_yaml_string(text):
 
 
 def render_yaml(value, pad):
-    """Return the block form of a value: its first line as it is, each other one after `pad`. RecursionError."""
+    """Return the block form of a value: its first line as it is, each other one after `pad`. Raises RecursionError for
+    a value that is nested too deeply."""
     deeper = pad + "  "
     lines = []
     if isinstance(value, dict):
@@ -1338,10 +1357,11 @@ class YAMLForm(WireForm):
 
 
 COLUMNS = "ID STATUS TYPE TARGETS CREATED_AT UPDATED_AT ACTION".split()
-WIDE_TERMINAL = 130                             # columns: a wide row with an action of 18 characters
+WIDE_TERMINAL = 130     # columns: the 111 of all others and their gaps, and an action of 18 characters
 ROW_MEMBERS = "id status type created_at updated_at action".split()
 TEXT_TYPES = {str, type(None)}
-FRACTION = re.compile(r"\.(?<=:[0-9]{2}\.)[0-9]+")      # of a second, in `09:30:00.25Z`; a literal first is fast
+# The fraction of a second, as `.25` in `09:30:00.25Z`. The dot stands before the look back for speed.
+FRACTION = re.compile(r"\.(?<=:[0-9]{2}\.)[0-9]+")
 STATUS_COLOURS = {"succeeded": "32", "failed": "31", "timeout": "31", "cancelled": "33", "started": "36", "ack": "36"}
 
 
@@ -1380,8 +1400,7 @@ class TableForm(Form):
 
     def render(self, execution):
         targets = check_type(execution.get("targets"), list, "targets") or []
-        is_list = {dict}.issuperset(map(type, targets))
-        statuses = [target.get("status") for target in targets] if is_list else [0]
+        statuses = [target.get("status") if isinstance(target, dict) else 0 for target in targets]
         if not TEXT_TYPES.issuperset(map(type, statuses)):
             raise RemoteError("execution %s: targets: expected objects, whose status is a string"
                               % execution.get("id"))
@@ -1475,13 +1494,14 @@ def make_folder(path):
 
 
 def open_new(path):
-    """Open a new file, mode 0600, for bytes. Mode x follows no link."""
+    """Open a new file, mode 0600, for bytes. Mode x fails if there is anything of that name, a link too."""
     return open(path, "xb", opener=lambda name, flags: os.open(name, flags, 0o600))
 
 
 class FolderForm(TargetForm):
     """A file for each inline output, and `targets`, a line for each target, which is named `targets.partial` until
-    all is there. Prints the recap. Holds the node ids of the targets."""
+    all is there. Prints the recap alone. Holds the node ids of all targets. pieces() raises ExecLogError for a file
+    that cannot be written."""
 
     def __init__(self, document, view, folder):
         super().__init__(document, view)
@@ -1566,7 +1586,7 @@ def parse_count(text):
     """Return a number from 1 on. Raises UsageError."""
     if not re.fullmatch("0*[1-9][0-9]*", text):
         raise UsageError("expected a whole number from 1 on")
-    return int(text.lstrip("0")[:18])       # more digits say no more: no memory holds that many Executions
+    return int(text.lstrip("0")[:18])       # 18 digits are enough: no memory holds that many Executions
 
 
 def parse_duration(text):
@@ -1603,7 +1623,8 @@ def suggest(word, known):
 
 
 class Parser(argparse.ArgumentParser):
-    """argparse's parser, whose errors are UsageErrors that quote no value: it may be a secret in the wrong place."""
+    """argparse's parser, whose errors are UsageErrors. They quote no value, which may be a secret in the wrong place,
+    but the name of an unknown flag."""
 
     def __init__(self, **options):
         # With a width, adding a flag does not look up the terminal's: that would import half a dozen modules.
@@ -1773,15 +1794,21 @@ def parse(argv):
 
 
 def attempt(action):
-    """Return what a call gives that asks a stream, None if the stream is closed, missing or of another kind."""
+    """Call `action`, which asks a stream, and return what it returns. Return None if the stream is missing
+    (AttributeError of None), closed (ValueError), or of another kind."""
     try:
         return action()
-    except (OSError, ValueError, AttributeError):       # AttributeError: of a closed one, which is None
+    except (OSError, ValueError, AttributeError):
         return None
 
 
+def is_terminal(stream):
+    """Tell whether the stream is a terminal."""
+    return attempt(lambda: stream.isatty())
+
+
 def get_binary_stream(stream):
-    """Return the raw stream below a text stream of the process, in whose buffer nothing is left; else the stream."""
+    """Return the unbuffered stream below a text stream, after flushing that; any other stream as it is."""
     attempt(lambda: stream.flush())
     buffer = getattr(stream, "buffer", stream)
     return getattr(buffer, "raw", buffer)
@@ -1789,7 +1816,7 @@ def get_binary_stream(stream):
 
 def interprets_escapes(stream):
     """Tell whether the terminal interprets escape codes; a console of Windows is asked to."""
-    if not attempt(lambda: stream.isatty()) or os.environ.get("TERM") == "dumb":
+    if not is_terminal(stream) or os.environ.get("TERM") == "dumb":
         return False
     if not WINDOWS:
         return True
@@ -1803,18 +1830,17 @@ def interprets_escapes(stream):
     return kernel.GetConsoleMode(handle, ctypes.byref(mode)) and kernel.SetConsoleMode(handle, mode.value | 4)
 
 
-LONGEST_TEXT = 16000                # characters of a text that are looked at, which bounds the time of masking
+LONGEST_TEXT = 16000                # characters that are looked at; masking shortens what is shown
 
 
 class Console:
-    """The standard streams. Data for stdout is held until the next wait for the network, then written at once, below
-    Python's own buffers: what they still held would fail a second time at the exit. On stderr go visible lines without
-    secrets; what it does not take is dropped."""
+    """The standard streams. Data for stdout is held until the next wait for the network, then written below Python's
+    own buffers: what is left in those would fail again at the exit. On stderr go visible lines without secrets; what it
+    does not take is dropped."""
 
     def __init__(self, stdout, stderr):
         self.out, self._err = get_binary_stream(stdout), get_binary_stream(stderr)
-        self.out_terminal = attempt(lambda: self.out.isatty())
-        self.err_terminal = attempt(lambda: self._err.isatty())
+        self.out_terminal, self.err_terminal = is_terminal(self.out), is_terminal(self._err)
         self.out_escapes = interprets_escapes(self.out)
         self.is_coloured = False
         self.has_errors = False     # whether an `error:` line was written
@@ -1868,16 +1894,17 @@ class Console:
     def line(self, text, is_live=False):
         """Write one line to stderr, in place of a live one. A live line is overwritten by the next; an empty one is
         removed."""
-        # Shorten a long text at a blank, which no token holds. Mask: that shortens it further, but cuts no token.
+        # Shorten a long text at a blank, which no token holds, so that none is cut. Mask. Only then cut to what is
+        # shown.
         if len(text) > LONGEST_TEXT:
-            text = text[:LONGEST_TEXT].rpartition(" ")[0]
+            text = text[:LONGEST_TEXT].rpartition(" ")[0] + " (cut)"
         for pattern in sorted(self._secrets, key=len, reverse=True):
             text = re.sub("(?i)" + pattern, "***", text)
-        # As `user:password@` in `https://user:password@host`.
-        text = make_visible(re.sub(r"(?i)(?:(?<=//)|(?<=http:)|(?<=https:))[^/?#\s]*@", "***@", text))
+        # As `user:password@` in `https://user:password@host` or `http:user:password@host`. 999: or it takes the square.
+        text = make_visible(re.sub(r"(?i)(?:(?<=//)|(?<=http:)|(?<=https:))[^/?#\s]{0,999}@", "***@", text))
 
         erase = "\r\x1b[K" if is_live or self._is_live else ""
-        self._is_live = is_live and bool(text)      # a live line must not wrap: it could not be overwritten
+        self._is_live = is_live and bool(text)      # it has 72 characters at most: one that wraps cannot be removed
         text = erase + (text[:72] if is_live else text[:4000] + "\n")
         attempt(lambda: self._err.write(text if isinstance(self._err, io.TextIOBase) else text.encode("utf-8")))
 
@@ -2034,18 +2061,17 @@ def main(argv: "t.Optional[t.List[str]]" = None, stdout: "t.Optional[t.BinaryIO]
 
 
 def exit_on_ctrl_c(event):
-    """Handle an event of a Windows console: at Ctrl-C remove a live line and end the process with 130."""
+    """Handle an event of a Windows console: at Ctrl-C remove a live line and end the process with 130. Return 0 for any
+    other event: Windows handles it."""
     if event == 0:      # CTRL_C_EVENT
         if interprets_escapes(sys.stderr):
             os.write(2, b"\r\x1b[K")
         os._exit(130)
-    return 0            # any other event is Windows's
+    return 0
 
 
 def run_as_script() -> None:
     """Run the process's own command line, and exit. The installed plexctl-exec-log begins here."""
-    # Hardly anything here needs the collector: it comes seldom, and not at the exit. PyPy has neither, 3.6 no freeze.
-    getattr(gc, "set_threshold", int)(3000)
     if WINDOWS:
         # Python would notice Ctrl-C only when a wait is over. The handler must be kept as long as it may be called.
         import ctypes
@@ -2057,6 +2083,7 @@ def run_as_script() -> None:
         import signal
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         os.kill(os.getpid(), signal.SIGINT)
+    # Spare the garbage collector its last rounds: a twentieth of a short run. PyPy and 3.6 have no freeze.
     getattr(gc, "freeze", int)()
     sys.exit(exit_code)
 

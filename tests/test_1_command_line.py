@@ -910,3 +910,19 @@ def test_zsh_is_told_of_both_commands_their_flags_and_files(completion):
     assert script.startswith("#compdef %s\n" % NAMED) and script.count("--cursor") == script.count("--node") > 0
     for flag in ("--token-file", "--ca-file"):
         assert re.search(r"%s.*:_files" % flag, script)
+
+
+@rule("1.16")
+def test_files_and_folders_are_marked_for_shtab():
+    marks = {}
+
+    def collect(parser):
+        for action in parser._actions:
+            marks.update({name: getattr(action, "complete", {}).get("bash") for name in action.option_strings})
+            for command in action.choices.values() if isinstance(action.choices, dict) else ():
+                collect(command)
+
+    collect(program.make_parser())
+    assert {name: mark for name, mark in marks.items() if mark} == {
+        "--token-file": "_shtab_compgen_files", "--ca-file": "_shtab_compgen_files",
+        "--output-dir": "_shtab_compgen_dirs"}

@@ -309,7 +309,7 @@ def test_error_of_an_odd_problem_is_the_status(plane, problem):
 
 
 HINTS = {
-    "401": (401, {}, "log in"), "403": (403, {}, "relation"), "denied": (403, DENIED, "relation"),
+    "401": (401, {}, "log in"), "403": (403, {}, "owner"), "denied": (403, DENIED, "owner"),
     "404": (404, {}, "--project"), "500": (500, {}, ""), "503": (503, {}, ""),
     "cursor": (400, {"code": "invalid_cursor"}, "--cursor"), "status": (400, {"code": "invalid_status"}, "--status"),
     "limit": (400, {"code": "invalid_limit"}, "--limit"),
