@@ -67,7 +67,6 @@ if __name__ == "__main__" and not (sys.flags.isolated or getattr(sys.flags, "saf
 
 import argparse
 import codecs
-import errno
 import gc
 import io
 import json
@@ -181,14 +180,14 @@ class RemoteError(ExecLogError):
 
 
 API_HINT = "is this the API? check --server, PLEXSPHERE_URL or the profile"
-PROXY_LOGIN_HINT = "put user:password@ before the proxy's host in HTTPS_PROXY or HTTP_PROXY"
+PROXY_HINT = "check HTTPS_PROXY, HTTP_PROXY (user:password@ before the host if it wants a login) and NO_PROXY"
 OVERLOAD_HINT = "the server is overloaded or restarting: try again in a minute"
 STATUS_HINTS = {
     400: "the server refused the value of a flag",
     401: "log in again: the token is missing, expired or not this server's",
     403: "ask an owner of the Project to let this token read its Executions",
     404: "check --project, --id and --server: no such thing there, or it is hidden from this token",
-    407: PROXY_LOGIN_HINT,
+    407: PROXY_HINT,
     429: "too many requests: try again in a minute",
     500: "the server failed: try again, then give its operators the time, the command and any correlation id",
     501: "this server runs no actions: its operators must provision the actions dispatch first",
@@ -207,8 +206,8 @@ class APIError(RemoteError):
         def read(name):
             """Return a member of the Problem as text, empty if it is no text."""
             value = problem.get(name)
-            if isinstance(value, list):
-                value = " > ".join(map(str, value))
+            if name == "relation_path" and isinstance(value, list):
+                value = " > ".join(step for step in value if isinstance(step, str))
             return value if isinstance(value, str) else ""
 
         parts = [("HTTP %d %s" % (status, read("title") or phrase)).strip()]
@@ -284,7 +283,7 @@ def find_strangers(status, mask):
         return ""
     if status.st_uid not in (0, os.geteuid()):
         return "it belongs to another user (uid %d): make one of your own" % status.st_uid
-    mode = stat.S_IMODE(status.st_mode)
+    mode = status.st_mode & 0o7777
     return "its mode %04o lets others in" % mode if mode & mask else ""
 
 
@@ -336,7 +335,7 @@ def read_profile(name):
     except (ValueError, RecursionError, AttributeError, TypeError):
         raise CredentialsError('%s is not JSON of the form {"default": NAME, "profiles": {NAME: {"server": URL, '
                                '"token": TOKEN}}}' % path)
-    raise CredentialsError('there is no profile "%s" in %s' % (name, path or "~/.config/plexctl/config.json: no file"))
+    raise CredentialsError('there is no profile "%s" in %s' % (name, path or " or ".join(paths)))
 
 
 def clean_token(token):
@@ -344,7 +343,7 @@ def clean_token(token):
     would quote it in an error of its own."""
     token = token.strip()
     if not re.fullmatch("[!-~]+", token):
-        raise CredentialsError("the token is empty, or holds something else than visible ASCII")
+        raise CredentialsError("the token is empty, or not one line of visible ASCII without blanks")
     return token
 
 
@@ -691,7 +690,7 @@ class Transport:
         proxy, cause = self._proxy, error_text(error)
         where, hint = self.server.authority, API_HINT
         if proxy:
-            where, hint = "proxy %s:%d" % (proxy.host, proxy.port), "check HTTPS_PROXY, HTTP_PROXY and NO_PROXY"
+            where, hint = "proxy %s:%d" % (proxy.host, proxy.port), PROXY_HINT
 
         if isinstance(error, socket.timeout):
             return timed_out("connecting to " + where, self._timeout, proxy and hint)
@@ -703,8 +702,6 @@ class Transport:
             return RemoteError("nothing listens at %s: connection refused" % where, hint, transient=True)
         if isinstance(error, (socket.gaierror, UnicodeError)):
             return RemoteError("the name of %s does not resolve" % where, hint)
-        if re.match("Tunnel connection failed: 407", cause):
-            hint = PROXY_LOGIN_HINT
         return RemoteError("cannot connect to %s: %s" % (where, cause), hint)
 
     def _ask(self, target):
@@ -729,7 +726,7 @@ class Transport:
         except self._faults as error:
             if not self._socket.ended:
                 raise RemoteError("what answers speaks no proper HTTP: %s" % error_text(error), API_HINT)
-        raise RemoteError("the connection was lost before the response headers were complete", retryable=True)
+        raise RemoteError("the connection was lost before the response headers were complete", API_HINT, True)
 
     def _trace_lines(self, mark, first, headers):
         """Trace a request or a response, its secrets masked."""
@@ -1130,7 +1127,7 @@ def select_last(executions: "t.Iterable[t.Dict[str, t.Any]]", count: int) -> "t.
     """Return the Executions that were created last, oldest first. Holds `count` of them. Raises RemoteError."""
     from heapq import nlargest
     ranked = ((read_created_at(execution), number, execution) for number, execution in enumerate(executions))
-    return [execution for _, _, execution in reversed(nlargest(count, ranked))]
+    return [execution for *_, execution in reversed(nlargest(count, ranked))]
 
 
 def get_execution(transport: Transport, project: str, execution_id: str,
@@ -1260,7 +1257,7 @@ class WireForm(Form):
 
         # Print the list here only if it is known to be empty. Close it unless it was cut.
         is_broken = self.state == BROKEN
-        text = self.take_members(array if self.shown or is_broken else "")
+        text = self.take_members(array if self.shown or is_broken else None)
         if self.shown and (text or not is_broken):
             text = self.list_end + text
         self.ending = text + (self.broken_end if is_broken else self.end)
@@ -1619,7 +1616,7 @@ def parse_when(text):
 def suggest(word, known):
     """Return `; did you mean …?` with the known word that is nearest, empty if none is near."""
     from difflib import get_close_matches
-    return "".join("; did you mean %s?" % near for near in get_close_matches(word, known, 1))
+    return "".join("; did you mean %s?" % near for near in get_close_matches(word, known, 1, 0.7))
 
 
 class Parser(argparse.ArgumentParser):
@@ -1766,7 +1763,7 @@ def parse(argv):
             near = suggest(name.group(), re.findall("(?m)^  (?:-., )?(--[a-z-]+)", flags.parser.format_help()))
             fail("unknown flag " + name.group() + near)
         if argument != "--":
-            fail("unexpected argument; a value that holds a blank needs quotes, as in --since '2026-07-14 09:30'")
+            fail("unexpected argument; each value has a flag, one with a blank needs quotes: --since '2026-07-14 09'")
 
     # Check what must be there, and what goes together.
     if not flags.command:
@@ -1879,8 +1876,8 @@ class Console:
                 left = left[size or 0:]
         except (OSError, ValueError, TypeError) as error:   # ValueError: closed; TypeError: a stream for text
             failure = ExecLogError("cannot write standard output: %s" % error_text(error))
-            # Windows says EINVAL for a pipe without a reader.
-            if isinstance(error, BrokenPipeError) or WINDOWS and getattr(error, "errno", 0) == errno.EINVAL:
+            # Windows says EINVAL (22) for a pipe without a reader.
+            if isinstance(error, BrokenPipeError) or WINDOWS and getattr(error, "errno", 0) == 22:
                 failure.exit_code = 141
             raise failure
 
@@ -1952,7 +1949,7 @@ def describe_counts(*counts):
 
 def run_list(flags, console, transport):
     """Run the command `list`, and return its exit code."""
-    is_walk = flags.all or flags.since or flags.until or flags.last or flags.failed
+    is_walk = any(map(vars(flags).get, "all since until last failed".split()))
     parameters = {name: getattr(flags, name) for name in "status action_name limit cursor".split()}
 
     # Choose the Executions.
@@ -1971,6 +1968,7 @@ def run_list(flags, console, transport):
             console.progress = lambda: describe_counts((document.page_count, "page"), (document.count, "execution"))
     if flags.last:
         document.elements = iter(select_last(document.elements, flags.last))
+        document.page.resume = ""       # if printing fails: no cursor leads back to these
 
     # Print them.
     form = LIST_FORMS[flags.output](document, console)

@@ -21,7 +21,7 @@ LONGEST_FUNCTION = 60       # lines, with its docstring and its blank lines
 DEEPEST_NESTING, LONGEST_LINE = 4, 120
 
 # All that is imported: the standard library.
-IMPORTED = {"argparse", "binascii", "codecs", "collections", "contextlib", "ctypes", "datetime", "difflib", "errno",
+IMPORTED = {"argparse", "binascii", "codecs", "collections", "contextlib", "ctypes", "datetime", "difflib",
             "functools", "gc", "hashlib", "heapq", "http", "io", "ipaddress", "json", "msvcrt", "os", "re", "shlex",
             "signal", "socket", "ssl", "stat", "sys", "time", "typing", "urllib"}
 
