@@ -77,6 +77,7 @@ import time
 from binascii import a2b_base64, b2a_base64
 from collections import namedtuple
 from functools import lru_cache, partial
+from itertools import chain
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -245,7 +246,7 @@ def check_type(value: "t.Any", kind: type, what: str,
 
 # Patterns that a run may not need are strings: they are compiled at their first use.
 # As `https://[::1]:8443/prefix/`, in visible ASCII: scheme, host, port and path.
-SERVER_URL = r"(?=[!-~]+\Z)([hH][tT][tT][pP][sS]?)://(\[[0-9a-fA-F:.]+\]|[^/?#@:\[\]\\]+)(?::([0-9]{1,5}))?(/[^?#]*)?"
+SERVER_URL = r"(?=[!-~]+\Z)([hH][tT][tT][pP][sS]?)://(\[[0-9a-fA-F:.]+\]|[^/?#@:\[\]\\]+)(?::([0-9]{1,5}))?(/[^?#]*|)"
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
@@ -261,7 +262,7 @@ class Server(namedtuple("Server", "scheme host port prefix")):
         port = int(digits or DEFAULT_PORTS[scheme.lower()])
         if not 0 < port < 65536:
             raise UsageError("expected http(s)://host[:port][/prefix]" + where)
-        return cls(scheme.lower(), host.strip("[]").lower(), port, (path or "").rstrip("/"))
+        return cls(scheme.lower(), host.strip("[]").lower(), port, path.rstrip("/"))
 
     @property
     def authority(self) -> str:
@@ -378,7 +379,8 @@ def find_settings(flags):
     server, server_source = flags.server, "--server"
     if not server:
         url, server_source = find("server", "PLEXSPHERE_URL")
-        server = None if url is None else Server.parse(url, " in " + server_source)
+        if url is not None:
+            server = Server.parse(url, " in " + server_source)
 
     # Find the token.
     if flags.token_file:
@@ -421,7 +423,7 @@ class Proxy:
         scheme, _, rest = url.rpartition("://")
         user_info, at, address = rest.rpartition("@")
         server = Server.parse("http://" + address, " in " + variable)
-        if server.prefix or scheme.lower() not in ("", "http"):
+        if scheme.lower() not in ("", "http"):
             raise UsageError("expected http://host:port in " + variable)
         self.host, self.port = server.host, server.port
         self.headers = {}               # for the proxy alone
@@ -741,10 +743,10 @@ class Transport:
             return response
         location = response.getheader("Location")
         if 300 <= response.status < 400 and location:
-            # Leave out the query: it may hold a code or a token.
-            raise RemoteError("HTTP %d: redirected to %s, and redirects are not followed: the token goes to the "
-                              "named server only" % (response.status, re.split("[?#]", location)[0]),
-                              "name the right --server")
+            # Leave out the query: it may hold a code or a token. Mask our own token first: it may hold a `?`.
+            masked = location.replace(self._headers["Authorization"][7:], "***")
+            raise RemoteError("HTTP %d: redirected to %s, and redirects are not followed: the token goes to the named "
+                              "server only" % (response.status, re.split("[?#]", masked)[0]), "name the right --server")
         problem, retry_after = self._read_problem(response), response.getheader("Retry-After", "").strip()
         # Retry-After (RFC 9110, 10.2.3) may be a date too, which is not read. A longer wait would look hung.
         raise APIError(response.status, response.reason, problem,
@@ -807,17 +809,12 @@ def decode_utf8(slices):
     """Yield the text of UTF-8 slices. Raises RemoteError at the first byte that does not belong, after all text before
     it."""
     decode = codecs.getincrementaldecoder("utf-8")().decode
-    problem = "the body holds bytes that are not UTF-8"
-    for piece in slices:
+    for piece in chain(slices, [b""]):      # the empty one is the end
         try:
-            yield decode(piece)
+            yield decode(piece, not piece)
         except UnicodeDecodeError as error:
             yield error.object[:error.start].decode("utf-8")
-            raise RemoteError(problem)
-    try:
-        decode(b"", True)
-    except UnicodeDecodeError:
-        raise RemoteError(problem, transient=True)      # it was cut within a character
+            raise RemoteError("the body holds bytes that are not UTF-8", transient=not piece)
 
 
 class JSONText:
@@ -897,13 +894,15 @@ class JSONText:
 
     def find_entries(self, end):
         """Stand before each entry of an object or an array in turn, its opening bracket taken; take `end` at last."""
-        choices = "," + end
         if self.peek() == end:
             self._at += 1
             return
         yield
-        while self.take(choices) == ",":
+        # Look for the comma, which nearly always follows at once, without a call.
+        while self._text.startswith(",", self._at) or self.peek() == ",":
+            self._at += 1
             yield
+        self.take("," + end)
 
 
 class Document:
@@ -941,7 +940,7 @@ class Document:
             # Read the member's name.
             name = text.take_value() if text.peek() == '"' else text.take('"')
             text.take(":")
-            if name in "id status items targets next_cursor".split() and (name in members or name in last):
+            if name in members or name in last:
                 raise RemoteError('the body has "%s" twice' % name)
 
             # Stream the list; take any other member as a whole.
@@ -1124,10 +1123,10 @@ class JoinedPages:
 
 
 def select_last(executions: "t.Iterable[t.Dict[str, t.Any]]", count: int) -> "t.List[t.Dict[str, t.Any]]":
-    """Return the Executions that were created last, oldest first. Holds `count` of them. Raises RemoteError."""
+    """Return the Executions that were created last, oldest first; of those created at one moment the first that came.
+    Holds `count` of them. Raises RemoteError."""
     from heapq import nlargest
-    ranked = ((read_created_at(execution), number, execution) for number, execution in enumerate(executions))
-    return [execution for *_, execution in reversed(nlargest(count, ranked))]
+    return sorted(nlargest(count, executions, key=read_created_at), key=read_created_at)
 
 
 def get_execution(transport: Transport, project: str, execution_id: str,
@@ -1144,11 +1143,9 @@ def poll(transport, project, execution_id, told, say):
     while True:
         rest = pause
         try:
-            # Read the status alone: the targets may be many. What is left of the body is given up.
+            # Read the status alone: the targets may be many. The next request gives up what is left.
             document = get_execution(transport, project, execution_id, () if known else RETRY_PAUSES)
             status = get_text(document.read_members("id", "status"), "status")
-            transport.close()
-
             if make_field(status) != known:
                 known = make_field(status)
                 told(status)
@@ -1197,7 +1194,8 @@ NOTHING, RESUMABLE, BROKEN, WHOLE = "nothing", "resumable", "broken", "whole"
 class Form:
     """The base of all forms. A form has render(element), which may raise RemoteError, and pieces(), which yields what
     is printed, text or bytes. pieces() does not raise what fails in the document or in rendering: it is kept in
-    `failure`. `view` is the Console, or anything with its methods say, guard and paint, and its attribute is_narrow."""
+    `failure`. `view` is the Console, or anything with its methods say, guard and paint,
+    and its attributes is_coloured and is_narrow."""
 
     shown = 0           # elements rendered so far
     state = NOTHING
@@ -1365,10 +1363,11 @@ STATUS_COLOURS = {"succeeded": "32", "failed": "31", "timeout": "31", "cancelled
 def render_row(cells, view):
     """Return the line of a table for seven cells. ACTION is last because it has no bound."""
     identity, status, kind, targets, created, updated, action = cells
-    status = view.paint("%-9s" % status, STATUS_COLOURS.get(status))
+    if view.is_coloured:
+        status = view.paint("%-9s" % status, STATUS_COLOURS.get(status))
     if view.is_narrow:
-        return "%-36s  %s  %-7s  %-20s  %s" % (identity, status, targets, created, action)
-    return "%-36s  %s  %-7s  %-7s  %-20s  %-20s  %s" % (identity, status, kind, targets, created, updated, action)
+        return "%-36s  %-9s  %-7s  %-20s  %s" % (identity, status, targets, created, action)
+    return "%-36s  %-9s  %-7s  %-7s  %-20s  %-20s  %s" % (identity, status, kind, targets, created, updated, action)
 
 
 def render_header(view):
@@ -1487,7 +1486,7 @@ def make_folder(path):
             raise OSError(problem)
         return folder
     except (OSError, ValueError) as error:      # ValueError: a NUL in the name
-        raise ExecLogError("--output-dir %s: %s" % (path, error_text(error)), "name a new folder")
+        raise ExecLogError("--output-dir %s: %s" % (path, error_text(error)))
 
 
 def open_new(path):
@@ -1627,7 +1626,6 @@ class Parser(argparse.ArgumentParser):
         # With a width, adding a flag does not look up the terminal's: that would import half a dozen modules.
         formatter = partial(argparse.RawDescriptionHelpFormatter, width=80)
         super().__init__(allow_abbrev=False, formatter_class=formatter, **options)
-        self.color = False      # 3.14 would colour the help
 
     def format_help(self):
         self.formatter_class = argparse.RawDescriptionHelpFormatter
@@ -1860,6 +1858,8 @@ class Console:
     def write(self, piece):
         """Write text or bytes to stdout, soon."""
         self._pending.append(piece.encode("utf-8") if isinstance(piece, str) else piece)
+        if len(piece) > 8192:       # an output: write it while it is in the processor's cache
+            self.flush()
 
     def flush(self):
         """Write what is pending. Raises ExecLogError, with exit code 141 if the reader has left."""

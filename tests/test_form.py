@@ -22,7 +22,8 @@ DEEPEST_NESTING, LONGEST_LINE = 4, 120
 
 # All that is imported: the standard library.
 IMPORTED = {"argparse", "binascii", "codecs", "collections", "contextlib", "ctypes", "datetime", "difflib",
-            "functools", "gc", "hashlib", "heapq", "http", "io", "ipaddress", "json", "msvcrt", "os", "re", "shlex",
+            "functools", "gc", "hashlib", "heapq", "http", "io", "ipaddress", "itertools", "json", "msvcrt", "os",
+            "re", "shlex",
             "signal", "socket", "ssl", "stat", "sys", "time", "typing", "urllib"}
 
 # For a security reviewer: what is named, and the only functions that name it. The README names them too.
@@ -30,7 +31,7 @@ ENVIRONMENT = {"find_proxy", "find_settings.find", "interprets_escapes", "main",
 ONLY_IN = {
     "connections are made": ({"HTTPConnection", "HTTPSConnection"}, {"Transport._connect"}),
     "servers are verified": ({"create_default_context"}, {"make_tls_context"}),
-    "the token is sent": ({"Authorization", "Bearer "}, {"Transport.__init__"}),
+    "the token is sent": ({"Bearer "}, {"Transport.__init__"}),
     "the environment is read": ({"environ of os", "getproxies_environment", "proxy_bypass_environment", "expanduser"},
                                 ENVIRONMENT),
     "files are opened": ({"open"}, {"open_new", "read_private_file"}),
