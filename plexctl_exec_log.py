@@ -1714,8 +1714,8 @@ def make_parser() -> argparse.ArgumentParser:
         return parser.add_subparsers(dest="command", metavar="COMMAND", prog=parser.prog)
 
     options = {"parents": [common], "epilog": EXIT_CODES}
-    name = os.path.basename(sys.argv[0])
-    top = Parser(prog=name, usage="%(prog)s [exec-log] {list,get} [flags]", **options,
+    program = os.path.basename(sys.argv[0])
+    top = Parser(prog=program, usage="%(prog)s [exec-log] {list,get} [flags]", **options,
                  description="Show what plexsphere actions ran and printed.")
     top.add_argument("--version", action="version", version="version=" + __version__, help="print the version")
     commands = prepare(top)
