@@ -887,8 +887,8 @@ class JSONText:
                 raise RemoteError("the body is nested too deeply")
             except ValueError as error:
                 if self._ended:
-                    is_cut = error.pos >= len(text) or "Unterminated" in error.msg
-                    raise RemoteError("the body ends early or is malformed: " + error.msg, transient=is_cut)
+                    ends_early = error.pos >= len(text) or "Unterminated" in error.msg
+                    raise RemoteError("the body ends early or is malformed: " + error.msg, transient=ends_early)
             # A quarter more at a time keeps the cost of all attempts at a few times the value's length.
             self._read_more(1 + (len(text) - at) // 4)
 
@@ -2040,6 +2040,7 @@ def main(argv: "t.Optional[t.List[str]]" = None, stdout: "t.Optional[t.BinaryIO]
     expected failure is reported on stderr. Anything else is a bug, and keeps its traceback."""
     console = Console(stdout or sys.stdout, stderr or sys.stderr)
     console.hide(os.environ.get("PLEXSPHERE_TOKEN", "").strip())
+
     try:
         return run(sys.argv[1:] if argv is None else argv, console, sleep)
     except ExecLogError as error:

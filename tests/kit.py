@@ -125,6 +125,17 @@ class ByteScreen(io.BytesIO):
         return True
 
 
+class Failing(io.BytesIO):
+    """A stream whose writing fails so."""
+
+    def __init__(self, error):
+        super().__init__()
+        self.error = error
+
+    def write(self, data):
+        raise self.error
+
+
 class TextScreen(io.StringIO):
     """A terminal to write text to."""
 

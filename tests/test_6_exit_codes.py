@@ -8,8 +8,8 @@ import pytest
 import plexctl_exec_log as program
 from control_plane import (DROP, FORBIDDEN_PROJECT, HANG, RESET, TOKEN, UNLICENSED_PROJECT, ControlPlane,
                            Reply)
-from kit import (EXECUTION, FORMS, GET, LIST, NODES, answered, archive, execution, inline, page, posix_only, rule,
-                 run_cli, run_process, surroundings, target, told)
+from kit import (EXECUTION, FORMS, GET, LIST, NODES, Failing, answered, archive, execution, inline, page, posix_only,
+                 rule, run_cli, run_process, surroundings, target, told)
 
 GET_FORMS = FORMS + ["raw"]
 RAW = GET + ("--output", "raw")
@@ -188,17 +188,6 @@ def test_malformed_body_is_1(plane, body, form):
 def test_output_that_is_not_on_stdout_is_1(plane, wire, argv):
     result = answered(plane, wire, *argv)
     assert result.code == 1 and len(told(result)) == 1
-
-
-class Failing(io.BytesIO):
-    """A stream whose writing fails so."""
-
-    def __init__(self, error):
-        super().__init__()
-        self.error = error
-
-    def write(self, data):
-        raise self.error
 
 
 @rule("6.1", "6.2")

@@ -15,7 +15,7 @@ import time
 import pytest
 
 from control_plane import HANG, Reply
-from kit import GET, LIST, NODES, PATIENCE, ROOT, Halting, command, drained, encoded, environment, execution, \
+from kit import GET, LIST, NODES, PATIENCE, ROOT, Failing, Halting, command, drained, encoded, environment, execution, \
     finish_cli, full_pipe, inline, is_full, page, posix_only, read_until, rule, run_cli, run_process, run_shell, \
     start_cli, target, until
 from kit_net import Raw, nobody_accepting
@@ -323,17 +323,6 @@ def test_interrupt_while_a_full_pipe_takes_nothing_is_130(plane, name, blocking)
 
 
 # ---- a stdout that takes nothing: its reader has left (141, silently), or it is full, closed, no stream (1)
-
-class Failing(io.BytesIO):
-    """A stream whose writing fails so."""
-
-    def __init__(self, error):
-        super().__init__()
-        self.error = error
-
-    def write(self, data):
-        raise self.error
-
 
 @rule("6.1", "6.2", "6.5")
 @every_command
