@@ -1,4 +1,8 @@
 #!/usr/bin/env python3
+# /// script
+# requires-python = ">=3.6"
+# dependencies = []
+# ///
 """plexctl exec-log: show what the actions of a plexsphere control plane did, and what each machine printed.
 
     plexctl_exec_log.py exec-log list --project UUID [flags]

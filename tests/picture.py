@@ -9,7 +9,7 @@ import re
 from xml.sax.saxutils import escape
 
 from control_plane import DEMO, PROJECT, ControlPlane
-from kit import HERE, run_cli
+from kit import HERE, on_terminal
 
 PICTURE = os.path.join(HERE, "picture.svg")
 COMMANDS = (("list", "--last", "6"), ("get", "--id", DEMO))
@@ -27,13 +27,13 @@ FRAME = """<svg xmlns="http://www.w3.org/2000/svg" width="%d" height="%d">
 
 
 def terminal_lines():
-    """Yield what a terminal shows: each command and its output, SGR colours included."""
+    """Yield what a terminal of 120 columns shows: each command and its output, SGR colours included."""
     with ControlPlane() as plane:
         for command, *flags in COMMANDS:
             shown = [flag if len(flag) < 30 else flag[:8] + "..." for flag in flags]
             yield " ".join(["$ python3 plexctl_exec_log.py exec-log", command] + shown)
-            argv = [command, "--project", PROJECT, "--color", "always"] + flags
-            yield from run_cli(*argv, plane=plane).out.decode("utf-8").splitlines() + [""]
+            done = on_terminal(command, "--project", PROJECT, "--color", "always", *flags, columns=120, plane=plane)
+            yield from done.out.decode("utf-8").splitlines() + [""]
 
 
 def spans(line):

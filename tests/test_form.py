@@ -23,8 +23,7 @@ DEEPEST_NESTING, LONGEST_LINE = 4, 120
 # All that is imported: the standard library.
 IMPORTED = {"argparse", "binascii", "codecs", "collections", "contextlib", "ctypes", "datetime", "difflib",
             "functools", "gc", "hashlib", "heapq", "http", "io", "ipaddress", "itertools", "json", "msvcrt", "os",
-            "re", "shlex",
-            "signal", "socket", "ssl", "stat", "sys", "time", "typing", "urllib"}
+            "re", "shlex", "signal", "socket", "ssl", "stat", "sys", "time", "typing", "urllib"}
 
 # For a security reviewer: what is named, and the only functions that name it. The README names them too.
 ENVIRONMENT = {"find_proxy", "find_settings.find", "interprets_escapes", "main", "parse", "read_profile", "run"}
@@ -194,10 +193,19 @@ def test_only_the_standard_library_is_imported():
     assert {name.split(".")[0] for name in found} <= IMPORTED <= set(getattr(sys, "stdlib_module_names", IMPORTED))
 
 
+def test_file_says_what_it_needs():
+    """As PEP 723 has it, for `uv run` and `pipx run`; the package says the same."""
+    lines = re.search("(?m)^# /// script$\n((?:# .+\n)+)# ///$", SOURCE).group(1).replace("# ", "").splitlines()
+    with open(os.path.join(ROOT, "pyproject.toml"), encoding="utf-8") as file:
+        project = file.read().splitlines()
+    assert lines[1:] == ["dependencies = []"] and lines[0] in project
+    assert not [line for line in project if line.startswith("dependencies")]
+
+
 def test_the_names_of_the_readme_s_review_page_exist():
     with open(README, encoding="utf-8") as file:
-        page = re.search("## Reading it.*?(?=\n## )", file.read(), re.DOTALL).group()
-    named = re.findall("`([A-Za-z_]+(?:\\.[a-z_]+)?)`", page)
+        page = re.search("## Before you trust it.*?(?=\n## )", file.read(), re.DOTALL).group()
+    named = re.findall("`([A-Za-z][A-Za-z_]*(?:\\.[a-z_]+)?)`", page)
     defined = set(TOP_LEVEL) | {"%s.%s" % (outer, node.name) for outer, found in TOP_LEVEL.items()
                                 for node in getattr(found, "body", []) if isinstance(node, ast.FunctionDef)}
     assert len(named) > 5 and set(named) - defined == set()
