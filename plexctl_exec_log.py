@@ -82,6 +82,7 @@ from binascii import a2b_base64, b2a_base64
 from collections import namedtuple
 from functools import lru_cache, partial
 from itertools import chain
+from operator import is_not
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -926,7 +927,8 @@ class Document:
         self._text = JSONText(slices)
         self._expected_id = expected_id
         self._steps = self._read()
-        self.elements = (step for step in self._steps if step is not None)  # type: t.Iterator[t.Dict[str, t.Any]]
+        # What _read yields, less each None.
+        self.elements = filter(partial(is_not, None), self._steps)  # type: t.Iterator[t.Dict[str, t.Any]]
 
     def read_members(self, *names: str) -> "t.Dict[str, t.Any]":
         """Read on until these members are known, and return what is known. Elements of the list that stand before them
@@ -1107,8 +1109,8 @@ class JoinedPages:
 
     def __init__(self, pages):
         self.members = {}       # `items`, once a page is complete
-        self.page_count = 0     # pages asked for
-        self.count = 0          # Executions read so far
+        self.page_count = 0     # pages that have begun to arrive
+        self.count = 0          # Executions of those that have arrived
         self.elements = self._read(pages)
 
     @property
@@ -1117,12 +1119,10 @@ class JoinedPages:
         return self.page.resume
 
     def _read(self, pages):
-        for page in pages:
-            self.page = page        # the one that is being read
+        for self.page in pages:     # the one that is being read
             self.page_count += 1
-            for execution in page.elements:
-                self.count += 1
-                yield execution
+            yield from self.page.elements
+            self.count += self.page.count
             self.members["items"] = []
 
 

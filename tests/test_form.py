@@ -22,7 +22,7 @@ DEEPEST_NESTING, LONGEST_LINE = 4, 120
 
 # All that is imported: the standard library.
 IMPORTED = {"argparse", "binascii", "codecs", "collections", "contextlib", "ctypes", "datetime", "difflib",
-            "functools", "gc", "hashlib", "heapq", "http", "io", "ipaddress", "itertools", "json", "msvcrt", "os",
+            "functools", "gc", "hashlib", "heapq", "http", "io", "ipaddress", "itertools", "json", "msvcrt", "operator", "os",
             "re", "shlex", "signal", "socket", "ssl", "stat", "sys", "time", "typing", "urllib"}
 
 # For a security reviewer: what is named, and the only functions that name it. The README names them too.
