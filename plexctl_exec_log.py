@@ -8,15 +8,15 @@
     plexctl_exec_log.py exec-log list --project UUID [flags]
     plexctl_exec_log.py exec-log get  --project UUID --id UUID [flags]
 
-One file, Python 3.6 or newer, nothing but the standard library. It only reads. The sections, in the order in which
-data runs through them; nothing is used above its definition:
+One file for Python 3.6 or newer, on the standard library alone. It only reads. The sections, helpers first and the
+command line last; at module level every name is defined before it is used:
 
     Safe text     escape what must not reach a terminal or imitate our own lines
     Errors        one family of expected failures, each with its exit code
     Settings      find server, token and proxy in flags, environment and config file
     Transport     send GET requests over one kept connection: deadlines, retries, no redirects
     JSON text     decode values while their bytes still arrive
-    Wire model    check and read the objects that the server sends
+    Wire model    read and check the objects that the server sends
     Operations    fetch one page, all pages, one Execution; wait for its end
     Forms         turn a document into json, jsonl, yaml, a table, sections, bare bytes or a folder of files
     Command line  parse flags, own the standard streams, run
@@ -30,43 +30,68 @@ Programs may import it: the names in __all__ are public, all others may change.
 
 What it touches, and what it trusts
 -----------------------------------
-Connections. One at a time, to the host and port of --server, PLEXSPHERE_URL or the profile, or to the proxy that the
-environment names for it. The host's name is looked up by the system's resolver (the proxy's name, if there is a
-proxy). Only `GET` is sent, and `CONNECT host:port` to a proxy before https. The token is sent in one header, to that
-server alone: redirects are refused, CONNECT carries no token, and the token of a profile that names a server goes to
-that server only. Plain http is refused unless the server is this host or --allow-http is given; then whoever holds that
-port, the network and an HTTP proxy can read the token. TLS is verified against the system's CAs, or those of --ca-file
-alone. Not bounded by --timeout as a whole: the name's lookup, each address tried, each line of a proxy's answer.
+Connections. It keeps one connection at a time. That goes to the host and port of --server, PLEXSPHERE_URL or the
+profile (a server and a token that the config file names), or to the proxy that the environment names for that server.
+The system's resolver looks up the name of the server, or that of the proxy if there is one. Only `GET` is sent, and
+`CONNECT host:port` to a proxy before https. TLS is verified against the system's CAs, or those of --ca-file alone.
 
-Files read. The token file and the config file, which must be private (mode and owner, not on Windows; of a pipe the
-owner alone); the file of --ca-file. Python, OpenSSL and the C library read their own: modules, message catalogues, the
-system's CAs, openssl.cnf, resolver, user database, locale and time zone.
+Token. It is sent in one header, to that server alone: redirects are refused, CONNECT does not carry it, and the token
+of a profile that names a server goes to that server only. Plain http is refused unless the server is this host or
+--allow-http is given. Over plain http these can read the token: the process that listens on that port, the network, and
+an HTTP proxy (never used for this host). A proxy's own login goes to the proxy unencrypted.
 
-Files written. None, but for --output-dir: new files of mode 0600 in one new or empty folder, whose parents are not
-looked at. Python itself may write bytecode (.pyc) when the file is imported, and the TLS session keys to the file of
-SSLKEYLOGFILE unless it runs with -I.
+Waiting. --timeout bounds these as a whole: the TLS handshake; one request up to the end of the response's headers; the
+body of an error. It bounds these one by one: the connection to each address of a name; each read of a proxy's answer;
+the wait for each piece of a body. It does not bound the lookup of a name. So a server that sends a byte now and then
+holds the program for as long as it likes; where that matters, run it under `timeout 300`.
+
+Files read. The token file and the config file, which must be private: mode and owner are checked; of a pipe, which the
+shell makes for `<(...)`, only the owner; on Windows neither. The file of --ca-file. Python, OpenSSL and the C library
+read their own: modules, message catalogues, the system's CAs, openssl.cnf, resolver, user database, locale, time zone.
+
+Files written. None, unless --output-dir is given: then new files of mode 0600 in one new or empty folder, whose parents
+are not looked at. Python may write bytecode (.pyc) when this file is imported, and writes the TLS session keys to the
+file that SSLKEYLOGFILE names, unless it runs with -I.
 
 Environment. PLEXSPHERE_URL, PLEXSPHERE_TOKEN, PLEXSPHERE_PROJECT, XDG_CONFIG_HOME, HOME (USERPROFILE on Windows),
 NO_COLOR, TERM; HTTP_PROXY, HTTPS_PROXY, NO_PROXY in either case and REQUEST_METHOD, through urllib; COLUMNS, LINES,
 LANGUAGE, LC_ALL, LC_MESSAGES, LANG, through argparse. Python, the C library, the loader and OpenSSL read more: PYTHON*,
-TZ, LC_*, HOSTALIASES, RES_OPTIONS, LD_*, SSL_CERT_FILE, SSL_CERT_DIR, OPENSSL_*. Some of it can load code into the
-process, and -I does not stop that: clear the environment (env -i) where it is not yours.
+TZ, LC_*, HOSTALIASES, RES_OPTIONS, LD_*, SSLKEYLOGFILE, SSL_CERT_FILE, SSL_CERT_DIR, OPENSSL_*. Some of it can load
+code into the process, and -I does not stop that: clear the environment (env -i) where it is not yours.
 
 Never. It starts no process, evaluates nothing that it read, fetches no archived output and follows no redirect. Started
-as a script, it imports nothing that lies beside it, unless PYTHONPATH names that folder. It shows no secret: on stderr
-the token, and a proxy's login, of 8 characters and more are masked; what the server sends for stdout is not searched.
+as a script, it imports nothing that lies beside it. (PYTHONPATH still counts, where an empty entry means the current
+folder; -I turns it off.)
 
-The server, and the machines whose output it relays, are not trusted. Each value is bounded (how many there are, and the
-space on your disk, are not), checked, and on a terminal, which must be one for UTF-8, escaped. Only the caller can
-prevent that an output is written raw to a terminal by another program (`| less -R`), that a copy of this file was
-changed, or that somebody owns the account, the host, its CAs or its environment.
+Secrets. On stderr these are masked, as they are and percent-encoded, if they have 8 characters or more: the token,
+PLEXSPHERE_TOKEN, a proxy's password and login. What the server sends for stdout is not searched. Exceptions hold the
+server's text as it came: a program that imports this file masks and escapes it itself.
+
+The server, and the machines whose output it relays, are not trusted. On a terminal, which must be one for UTF-8, their
+text is escaped. A JSON value may have 64 Mi characters, which can take 2 GB as objects; an error's body 64 KiB. Not
+bounded are the number of values, the blanks between them, and the space on your disk. An answer's `id` is checked when
+it arrives, which may be after its targets were printed: then the exit code tells.
+
+Only the caller can prevent that another program writes an output raw to a terminal (`| less -R`), that a copy of this
+file was changed, or that somebody owns the account, the host, its CAs or its environment.
+
+Where to look
+-------------
+    connecting; certificates                Transport._connect, make_tls_context
+    the token's one header                  Transport.__init__
+    the token's one server                  find_settings (its last step), Transport._check_status (redirects)
+    secrets read from files                 read_private_file, find_strangers
+    files made                              make_folder, open_new
+    standard output and error, masking      Console, Console.line
+    text made harmless                      make_terminal_safe, make_visible
+    bounds of what is read                  JSONText._read_more, Transport._read_problem
 """
 
 import sys
 
 if __name__ == "__main__" and not (sys.flags.isolated or getattr(sys.flags, "safe_path", False)):
-    # Started as a script: take the script's folder off the import path, so that nothing beside it is imported.
-    # Python puts it first unless -I or -P (`safe_path`, from 3.11 on) is given.
+    # Take the script's folder off the import path, so that nothing beside it is imported. Python puts it first unless
+    # -I or -P (`safe_path`, from 3.11 on) is given.
     del sys.path[0]
 
 import argparse
@@ -84,7 +109,7 @@ from functools import lru_cache, partial
 from itertools import chain
 from operator import is_not
 
-TYPE_CHECKING = False
+TYPE_CHECKING = False       # type checkers take it for true; at run time `typing` is slow to import
 if TYPE_CHECKING:
     import typing as t
 
@@ -112,34 +137,38 @@ def make_visible(text: str) -> str:
 
 
 def make_field(text: "t.Optional[str]") -> str:
-    r"""Return text for a place whose end a blank marks: visible, each blank as \x20, `-` for nothing. A backslash stays
-    as it is, so this cannot be undone."""
+    r"""Return text for a field that ends at a blank: `a b` becomes `a\x20b`, and None or empty becomes `-`. A backslash
+    stays as it is, so this cannot be undone."""
     return make_visible(text or "-").replace(" ", "\\x20")
 
 
-# What a terminal is not simply given: CR LF, an SGR colour as `\x1b[1;31m`, a run of other characters, a lone CR or
-# ESC.
-DOUBTFUL = "\r\n|\x1b\\[[0-9;:]*m|[^\t\n\r\x1b -~]+|[\r\x1b]"
+# What is looked at before it goes to a terminal. Tab, LF and ASCII from blank to `~` are not matched, and pass.
+DOUBTFUL = ("\r\n"                          # CR LF: passes
+            "|\x1b\\[[0-9;:]*m"             # an SGR colour, as `\x1b[1;31m`: passes if colours are wanted
+            "|[^\t\n\r\x1b -~]+"            # anything else but CR and ESC: passes if printable, as `é`
+            "|[\r\x1b]")                    # any other CR or ESC: escaped
 
-# The beginning of a line that a person could take for a section header, as `==>` or ` \x1b[1m=\u200b=>`. What may
-# stand before and between the three characters is a colour, a blank or anything outside ASCII, much of which is
-# invisible.
+# The beginning of a line that a person could take for a section header: `==>`, ` = =>`, `\x1b[1m=\u200b=>`. Before and
+# between the three characters may stand colours, blanks and anything outside ASCII, much of which is invisible. No two
+# parts of GAP match the same character, so the search takes linear time.
 GAP = "[^!-~\n\x1b]*(?:\x1b\\[[0-9;:]*m[^!-~\n\x1b]*)*"
 FORGED_HEADER = "(?m)^(%s)=(?=%s=%s>)" % (GAP, GAP, GAP)
 
 
 def make_terminal_safe(data: bytes, colours: bool = True) -> bytes:
     """Return output bytes for a UTF-8 terminal. Printable characters, tab, LF, CR LF and, if `colours`, SGR colours
-    pass; everything else is shown as an escape. No line begins as a section header does; one that the terminal wraps,
-    or look-alike characters, may still look so: count the N bytes. Colour is reset at the end."""
+    pass; everything else is shown as an escape. No line begins as a section header does. (A line that the terminal
+    wraps, or look-alike characters, may still seem to: the `N bytes` of a real header tell where the next one can be.)
+    Colour is reset at the end."""
     def replace(match):
         found = match.group()
-        # Only a colour contains ESC [. SGR 8, as in `\x1b[1;8m`, conceals text; other ways, as black on black, pass.
+        # Of the four alternatives, only a colour contains ESC [. SGR 8, as in `\x1b[1;8m`, conceals text, and is not
+        # let through; other ways to conceal, as black on black, are.
         is_colour = "\x1b[" in found and colours and not re.search("[\\[;:]0*8[;:m]", found)
         return found if found == "\r\n" or is_colour else make_visible(found)
 
     text = re.sub(DOUBTFUL, replace, data.decode("utf-8", "backslashreplace"))
-    text = re.sub(FORGED_HEADER, "\\1\\\\x3d", text)
+    text = re.sub(FORGED_HEADER, "\\1\\\\x3d", text)        # `==>` becomes `\x3d=>`
     return (text + "\x1b[0m" if "\x1b" in text else text).encode("utf-8")
 
 
@@ -151,8 +180,8 @@ def error_text(error: Exception) -> str:
 # --------------------------------------------------------------------------------------------------- Errors
 
 class ExecLogError(Exception):
-    """An expected failure. main prints `error: MESSAGE` and `hint: HINT`, and returns `exit_code`. Raised itself, not
-    as a subclass, for standard output, the output folder, and a --node that is not there."""
+    """An expected failure. main prints `error: MESSAGE` and `hint: HINT`, and returns `exit_code`. This class itself is
+    raised for standard output, the output folder, and a --node that is not there. The message may quote the server."""
 
     exit_code = 1
 
@@ -175,14 +204,16 @@ class CredentialsError(ExecLogError):
 
 
 class RemoteError(ExecLogError):
-    """The read failed at the server or on the way to it, or the answer is not what was asked for."""
+    """The read failed at the server or on the way to it, or the answer is not what was asked for. If `retryable`,
+    Transport.get asks again: the server is overloaded, or the connection was lost before the response. If `transient`,
+    a wait for an Execution goes on: retryable failures, refused connections, timeouts and cut bodies."""
 
     retry_after = None      # type: t.Optional[float]     # seconds for which the server wants to be left alone
 
     def __init__(self, message: str, hint: str = "", retryable: bool = False, transient: bool = False) -> None:
         super().__init__(message, hint)
-        self.retryable = retryable                  # asking again at once may help
-        self.transient = transient or retryable     # it may pass: no reason to stop waiting for an Execution
+        self.retryable = retryable
+        self.transient = transient or retryable
 
 
 API_HINT = "is this the API? check --server, PLEXSPHERE_URL or the profile"
@@ -210,23 +241,25 @@ class APIError(RemoteError):
     def __init__(self, status: int, phrase: str, problem: "t.Dict[str, t.Any]",
                  retry_after: "t.Optional[float]" = None) -> None:
         def read(name):
-            """Return a member of the Problem as text, empty if it is no text."""
+            """Return a member of the Problem as text, empty if it is no text. `relation_path` is a list of texts."""
             value = problem.get(name)
             if name == "relation_path" and isinstance(value, list):
                 value = " > ".join(step for step in value if isinstance(step, str))
             return value if isinstance(value, str) else ""
 
         parts = [("HTTP %d %s" % (status, read("title") or phrase)).strip()]
-        labels = (("detail", ""), ("code", "code "), ("reason", "reason: "), ("relation_path", "relation path: "),
-                  ("correlation_id", "correlation id: "))
-        parts += [label + read(name) for name, label in labels if read(name)]
+        labels = {"detail": "", "code": "code ", "reason": "reason: ", "relation_path": "relation path: ",
+                  "correlation_id": "correlation id: "}
+        parts += [label + read(name) for name, label in labels.items() if read(name)]
+        message = "; ".join(parts)
 
-        # Name the flag that a 400 is about, as in the code `invalid_cursor`.
-        blamed, hint = re.search("cursor|limit|status", read("code") + read("detail")), STATUS_HINTS.get(status, "")
+        # Name the flag that a 400 is about: `cursor` for the code `invalid_cursor`, but not for `cursors`.
+        hint = STATUS_HINTS.get(status, "")
+        blamed = re.search("(?<![a-z])(cursor|limit|status)(?![a-z])", message)
         if status == 400 and blamed:
             hint = "the server refused the value of --" + blamed.group()
 
-        super().__init__("; ".join(parts), hint, retryable=status in (429, 502, 503, 504))
+        super().__init__(message, hint, retryable=status in (429, 502, 503, 504))
         self.status = status            # of HTTP
         self.problem = problem          # the JSON object of the body, empty if it had none
         self.retry_after = retry_after
@@ -241,7 +274,8 @@ KINDS = {str: "a string", dict: "an object", list: "a list"}
 
 def check_type(value: "t.Any", kind: type, what: str,
                error: "t.Callable[[str], ExecLogError]" = RemoteError) -> "t.Any":
-    """Return a JSON value if it is null or of the kind. Raises the error, which says what was expected of what."""
+    """Return a JSON value if it is null or of the kind. Raises the error for any other value, as `status: expected a
+    string` for the status."""
     if value is not None and not isinstance(value, kind):
         raise error("%s: expected %s" % (what, KINDS[kind]))
     return value
@@ -249,8 +283,9 @@ def check_type(value: "t.Any", kind: type, what: str,
 
 # ------------------------------------------------------------------------------------------------- Settings
 
-# Patterns that a run may not need are strings: they are compiled at their first use.
-# As `https://[::1]:8443/prefix/`, in visible ASCII: scheme, host, port and path.
+# As `https://[::1]:8443/prefix/`: scheme, host, port and path. The look ahead wants visible ASCII alone. No host holds
+# `@`, and no path `?` or `#`: a URL with a login or a query does not match. (Patterns that a run may not need are
+# strings: they are compiled at their first use.)
 SERVER_URL = r"(?=[!-~]+\Z)([hH][tT][tT][pP][sS]?)://(\[[0-9a-fA-F:.]+\]|[^/?#@:\[\]\\]+)(?::([0-9]{1,5}))?(/[^?#]*|)"
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
@@ -260,10 +295,11 @@ class Server(namedtuple("Server", "scheme host port prefix")):
 
     @classmethod
     def parse(cls, url: str, where: str = "") -> "Server":
-        """Parse `http(s)://host[:port][/prefix]` in visible ASCII. `where` says where it stands, as ` in NAME`. Raises
-        UsageError, which does not quote the URL: what is wrong with it may be a password."""
+        """Parse `http(s)://host[:port][/prefix]` in visible ASCII. `where` ends the error's message, as ` in NAME`.
+        Raises UsageError, which does not quote the URL: what is wrong with it may be a password."""
         match = re.fullmatch(SERVER_URL, url)
-        scheme, host, digits, path = match.groups() if match else ("http", "", "0", "")     # port 0: no match
+        # Without a match say port 0, which is refused below.
+        scheme, host, digits, path = match.groups() if match else ("http", "", "0", "")
         port = int(digits or DEFAULT_PORTS[scheme.lower()])
         if not 0 < port < 65536:
             raise UsageError("expected http(s)://host[:port][/prefix]" + where)
@@ -281,35 +317,37 @@ class Server(namedtuple("Server", "scheme host port prefix")):
         return "%s://%s%s" % (self.scheme, self.authority, self.prefix)
 
 
-def find_strangers(status, mask):
-    """Say how others than the user and root have access to a file or folder, from its os.stat() result. Return "" if
-    nobody else has. `mask` holds the permission bits that nobody else may have. On Windows nothing is checked: it has
-    neither modes nor owners of this kind."""
+def find_strangers(status, forbidden):
+    """Return how anyone but the user and root has access to a file or folder, or "" if nobody has. `status` is its
+    os.stat() result, `forbidden` the permission bits that let others in. On Windows nothing is checked: it has neither
+    modes nor owners of this kind."""
     if WINDOWS:
         return ""
     if status.st_uid not in (0, os.geteuid()):
         return "it belongs to another user (uid %d): make one of your own" % status.st_uid
     mode = status.st_mode & 0o7777
-    return "its mode %04o lets others in" % mode if mode & mask else ""
+    return "its mode %04o lets others in" % mode if mode & forbidden else ""
 
 
 def read_private_file(path, limit, alias):
-    """Return the text of a file that holds a secret, less a byte order mark. Raises CredentialsError if it is not
-    private, not readable or larger than `limit` bytes. `alias` stands for a path that leads nowhere: it may be a
-    token that was pasted in the wrong place."""
+    """Return the text of a file that holds a secret, without its byte order mark. Raises CredentialsError if it is not
+    private, not readable or larger than `limit` bytes. Where no file of that name was found, the error shows `alias`
+    instead of the name: it may be a token that was pasted in the wrong place."""
     try:
         with open(path, "rb") as file:
-            # Check the opened file, so that its name cannot be pointed elsewhere meanwhile. Of a pipe, as the shell
-            # makes for `<(...)`, only the owner counts.
+            # Check the opened file, so that its name cannot be pointed elsewhere meanwhile. A pipe, as the shell makes
+            # for `<(...)`, may have any mode: 0 forbids no bit.
             status = os.fstat(file.fileno())
             problem = find_strangers(status, 0 if stat.S_ISFIFO(status.st_mode) else 0o077)
             if problem:
                 import shlex
+                # chmod mends a mode, but no owner, and no device.
                 is_mendable = "mode" in problem and stat.S_ISREG(status.st_mode)
                 raise CredentialsError("%s is insecure: %s" % (path, problem),
                                        "chmod 600 -- " + shlex.quote(path) if is_mendable else "")
             data = file.read(limit + 1)
     except (OSError, ValueError) as error:      # ValueError: a NUL in the name
+        # These two errors show that the path exists, so it is no token.
         name = path if isinstance(error, (PermissionError, IsADirectoryError)) else alias
         raise CredentialsError("cannot read %s: %s" % (name, error_text(error)))
 
@@ -328,7 +366,7 @@ def read_profile(name):
     paths = [os.path.join(base, "plexctl", "config.json") for base in bases if os.path.isabs(base)]
     path = next(filter(os.path.lexists, paths), None)
 
-    # Read what is needed of it.
+    # Read what is needed of it. No file, and an empty JSON value, count as {}.
     try:
         config = path and json.loads(read_private_file(path, 1 << 20, path)) or {}
         if name is None:
@@ -345,8 +383,8 @@ def read_profile(name):
 
 
 def clean_token(token):
-    """Return the token without white space around it. Raises CredentialsError unless it is visible ASCII; http.client
-    would quote it in an error of its own."""
+    """Return the token without white space around it. Raises CredentialsError unless it is visible ASCII. (http.client
+    refuses other characters too, but quotes the whole token in its error.)"""
     token = token.strip()
     if not re.fullmatch("[!-~]+", token):
         raise CredentialsError("the token is empty, or not one line of visible ASCII without blanks")
@@ -364,20 +402,20 @@ def find_settings(flags):
                 environment    sent             same server only    sent            same server only
                 default        sent             (not used)          sent            sent
 
-    `same server only`: sent if the profile has no server of its own, or that very one; else CredentialsError. The
-    config file is opened only if something is needed from it. Raises UsageError for a bad or missing server, and
-    CredentialsError for a bad or missing token."""
+    `same server only` is the last step below: sent if the profile has no server of its own, or that very one; else
+    CredentialsError. The config file is opened only if something is needed from it. Raises UsageError for a bad or
+    missing server, and CredentialsError for a bad or missing token."""
     load_profile = lru_cache()(lambda: read_profile(flags.profile))
 
     def find(key, variable):
-        """Return the value and its source, below the flag. An empty variable counts as unset; for a variable without
-        a name only the profile is looked at."""
+        """Return the value for which there is no flag, and its source: from --profile's profile, else the variable
+        (empty counts as unset), else the default profile. No variable has the name "": that leaves the profile."""
         value, source = os.environ.get(variable) or None, variable
         if flags.profile or value is None:
             name, profile = load_profile()
-            own = check_type(profile.get(key), str, '%s of profile "%s"' % (key, name), CredentialsError)
-            if own is not None:
-                return own, 'profile "%s"' % name
+            member = check_type(profile.get(key), str, '%s of profile "%s"' % (key, name), CredentialsError)
+            if member is not None:
+                return member, 'profile "%s"' % name
         return value, source
 
     # Find the server first: a bad one is reported before credentials are looked for.
@@ -398,9 +436,10 @@ def find_settings(flags):
     if server is None:
         raise UsageError("no server", "give --server, PLEXSPHERE_URL or a profile that has one")
 
-    # Keep a profile's token from any server but the profile's own.
-    own = find("server", "")[0] if source.startswith("profile") else None
-    own = server if own is None else Server.parse(own, " in " + source)
+    # Keep a profile's token from any server but the profile's own. The token's source is `profile "NAME"`, the name of
+    # a variable, or empty for --token-file.
+    own_url = find("server", "")[0] if source.startswith("profile") else None
+    own = server if own_url is None else Server.parse(own_url, " in " + source)
     if own != server:
         raise CredentialsError(
             "the token of %s is for %s, but the request would go to %s (from %s)"
@@ -411,7 +450,8 @@ def find_settings(flags):
 
 
 def is_this_host(host: str) -> bool:
-    """Tell whether the host is this machine: a loopback or unspecified address, or `localhost`, which is believed."""
+    """Tell whether the host is this machine: a loopback or unspecified address, or `localhost`, which is not looked
+    up."""
     import ipaddress
     try:
         address = ipaddress.ip_address(host)
@@ -432,7 +472,7 @@ class Proxy:
             raise UsageError("expected http://host:port in " + variable)
         self.host, self.port = server.host, server.port
         self.headers = {}               # for the proxy alone
-        self.secrets = []               # texts that must not be shown
+        self.secrets = []               # texts that must not be shown: the header, the login as given, the password
 
         if at:      # RFC 7617
             from urllib.parse import unquote_to_bytes
@@ -443,8 +483,9 @@ class Proxy:
 
 
 def find_proxy(server):
-    """Return the Proxy that the environment names for the server, as urllib.request reads it, or None. This host is
-    never reached through a proxy."""
+    """Return the Proxy that the environment names for the server, or None. urllib.request reads the variables: the name
+    in lower case wins, and HTTP_PROXY does not count in a CGI script (where REQUEST_METHOD is set). This host is never
+    reached through a proxy."""
     variable = server.scheme + "_proxy"
     if variable not in map(str.lower, os.environ) or is_this_host(server.host):
         return None     # as nearly always: urllib.request is slow to import
@@ -458,13 +499,19 @@ def find_proxy(server):
 
 # ------------------------------------------------------------------------------------------------ Transport
 #
-# How http.client is used. http.client.HTTPSConnection connects (name, proxy, TLS). Its timeout bounds each single read,
-# so a server that drips a byte a second could hold the program for ever. Therefore its socket is replaced, once it is
-# connected, by a TimedSocket. That is a stand-in with what http.client needs of a socket: sendall() for the request,
-# makefile() for the response, and close(). The stand-in gives every read the time that is left until one deadline.
+# How http.client is used. HTTPConnection.connect() looks up the name, connects, asks the proxy for a tunnel and shakes
+# hands; its timeout bounds each single read, so in what follows a server that drips a byte a second could hold the
+# program for ever. Therefore the connection's socket is then replaced by a TimedSocket, which gives every read the time
+# that is left until one deadline. These calls are made on the stand-in:
 #
-# Its close() does nothing: http.client closes the socket of a `Connection: close` response as soon as the headers are
-# in, while the body is still to be read from it. Transport.close() closes the real socket.
+#     request()        calls sendall() for the request
+#     getresponse()    calls makefile() for a reader of this one response, and reads status and headers
+#     read1(n)         reads from that reader, n bytes at most; b"" is the end
+#     close()          of a `Connection: close` response is called as soon as the headers are in, while the body is
+#                      still to be read. So the stand-in's does nothing; Transport.close() closes the real socket.
+#
+# There is one deadline for a request with all headers of its response, one for the body of an error, and a new one for
+# each piece of a good body: a large one may take long, and is printed as it comes.
 #
 # How the end of a body is recognized, by HTTPResponse.read1() and by what it leaves:
 #
@@ -496,7 +543,8 @@ def timed_out(phase, seconds, hint=""):
 
 
 class TimedSocket(io.RawIOBase):
-    """A connected socket that http.client reads and writes, each phase of it within one deadline."""
+    """A connected socket that http.client reads and writes. begin() starts a phase; all reads and writes of a phase
+    share one deadline."""
 
     def __init__(self, sock, clock):
         import socket
@@ -507,7 +555,7 @@ class TimedSocket(io.RawIOBase):
         self._expired = socket.timeout
 
     def begin(self, phase, seconds):
-        """Give what is done from here on so many seconds. `phase` names it in the error."""
+        """Allow so many seconds for all that is done until the next begin(). `phase` names it in the error."""
         self._phase, self._seconds = phase, seconds
         self._deadline = self._clock() + seconds
 
@@ -521,6 +569,7 @@ class TimedSocket(io.RawIOBase):
                 return operation(data)
         except self._expired:
             pass
+        # No time was left, or it has passed.
         raise timed_out(self._phase, self._seconds)
 
     def sendall(self, data):
@@ -529,7 +578,7 @@ class TimedSocket(io.RawIOBase):
         self._run(self.sock.sendall, data)
 
     def makefile(self, *_):
-        """Return the buffered reader of one response."""
+        """Return the buffered reader of one response. What the server sent beyond that response is lost with it."""
         return io.BufferedReader(self, SLICE)
 
     def readable(self):
@@ -538,16 +587,18 @@ class TimedSocket(io.RawIOBase):
     def readinto(self, buffer):
         """Wait for bytes, then take all that are there without waiting: one TLS read gives 16 KiB at most. Raises
         RemoteError, OSError."""
+        # Wait for the first.
         size = self._run(self.sock.recv_into, buffer)
         self.received |= size > 0
         self.ended = not size
 
-        more = size
+        # Take more, if there is any.
+        taken = size
         self.sock.settimeout(0)
         try:
-            while more and size < len(buffer):
-                more = self.sock.recv_into(memoryview(buffer)[size:])
-                size += more
+            while taken and size < len(buffer):
+                taken = self.sock.recv_into(memoryview(buffer)[size:])
+                size += taken
         except OSError:
             pass        # nothing more is there (BlockingIOError, SSLWantReadError), or a fault that the next read meets
         return size
@@ -557,8 +608,9 @@ class TimedSocket(io.RawIOBase):
 
 
 def make_tls_context(ca_file):
-    """Return the standard library's verifying context, TLS 1.2 or newer. Raises UsageError for an unusable --ca-file,
-    RemoteError if this Python has no ssl module."""
+    """Return the standard library's context, which verifies certificate and host name, with TLS 1.2 or newer. The
+    system's CAs are trusted if `ca_file` is None, else those of the file alone. Raises UsageError for an unusable
+    --ca-file, RemoteError if this Python has no ssl module."""
     try:
         import ssl
     except ImportError:
@@ -575,7 +627,7 @@ def make_tls_context(ca_file):
 
 
 def do_nothing(*_):
-    """Be the listener of a caller who gave none."""
+    """Do nothing. This is the default of callbacks."""
 
 
 class Transport:
@@ -594,9 +646,11 @@ class Transport:
         from http.client import HTTPException
         self.server = server
         self.clock, self.sleep = clock, sleep
-        self.end = None             # type: t.Optional[float]     # a time of the clock that ends every wait
+        # A time of the clock that ends every wait; wait_for_execution sets it.
+        self.end = None             # type: t.Optional[float]
         self.received = 0           # bytes of bodies
-        self._faults = (OSError, HTTPException, ValueError)     # ValueError: a negative chunk size on 3.6
+        # What http.client raises. ValueError: a chunk size below 0 on 3.6, or a name that no host can have.
+        self._faults = (OSError, HTTPException, ValueError)
         self._ca_file = ca_file
         self._timeout = timeout     # seconds
         self._proxy = proxy
@@ -622,9 +676,10 @@ class Transport:
 
     def get(self, path: str, parameters: "t.Dict[str, t.Union[str, bytes, None]]",
             pauses: "t.Iterable[float]" = RETRY_PAUSES) -> "t.Iterator[bytes]":
-        """Send a GET, and return the body of its 200 as slices that arrive. The headers are in on return; read the body
-        before the next get. Parameters are percent-encoded, empty ones left out. A retryable failure is retried after
-        each of the pauses (seconds). Raises RemoteError, from the iterator too."""
+        """Send a GET, and return an iterator over the body of its 200 response. The headers are in on return; read the
+        body before the next get. `path` is sent as it is. Parameters are percent-encoded, empty ones left out. A
+        retryable failure up to the headers is retried after each of the pauses (seconds). Raises RemoteError, from the
+        iterator too."""
         from urllib.parse import quote, urlencode
         query = urlencode([pair for pair in parameters.items() if pair[1]], quote_via=quote, safe="")
         target = self.server.prefix + path + ("?" + query if query else "")
@@ -642,14 +697,15 @@ class Transport:
                 self.sleep(self.bound(pause))
 
     def _exchange(self, target):
-        """Send one request and return its response, a 200 with its body unread. Anything else closes the connection and
-        raises RemoteError."""
+        """Send one request and return its response, a 200 with its body unread. Otherwise close the connection and
+        raise RemoteError."""
         if not self._is_idle:
             self.close()
         self._is_idle = False
 
-        # Use the kept connection; if it turns out to have been closed meanwhile, a new one, once and silently.
-        for is_kept in (bool(self._socket), False):     # the second round returns or raises
+        # Use the kept connection. If the server has closed it meanwhile, that is, it fails before any byte came, go
+        # round again, silently, with a new one. With a new one a round returns or raises.
+        for is_kept in (bool(self._socket), False):
             try:
                 if not self._socket:
                     self._connect()
@@ -661,8 +717,8 @@ class Transport:
                     raise
 
     def _connect(self):
-        """Open a connection, through the proxy's tunnel for https. CONNECT carries the proxy's headers only. Raises
-        RemoteError, and UsageError for the file of --ca-file."""
+        """Open a connection, through the proxy's tunnel for https. Raises RemoteError, and UsageError for the file of
+        --ca-file."""
         from http.client import HTTPConnection
         server, proxy = self.server, self._proxy
         at, timeout = proxy or server, self.bound(self._timeout)
@@ -675,7 +731,8 @@ class Transport:
         else:
             connection = HTTPConnection(at.host, at.port, timeout=timeout)
 
-        # Look up the name, connect, open the tunnel, shake hands.
+        # Look up the name, connect, open the tunnel, shake hands. CONNECT carries the proxy's headers alone; the
+        # certificate must be that of the tunnel's far end, the server.
         try:
             if proxy and server.scheme == "https":
                 self._trace_lines(">", "CONNECT %s:%d" % (server.host, server.port), proxy.headers.items())
@@ -700,9 +757,10 @@ class Transport:
             where, hint = "proxy %s:%d" % (proxy.host, proxy.port), PROXY_HINT
 
         if isinstance(error, socket.timeout):
-            return timed_out("connecting to " + where, self._timeout, proxy and hint)
+            return timed_out("connecting to " + where, self._timeout, proxy and hint)       # else: a longer --timeout
         if ssl and isinstance(error, (ssl.SSLError, ssl.CertificateError)):
-            # Its text holds the server's name, so that is not searched for words.
+            # Look for the certificate's error, then the handshake's. (The text holds the server's name: do not search
+            # that for words.)
             hint = TLS_HINTS.get(getattr(error, "verify_code", 0)) or TLS_HINTS.get(getattr(error, "reason", 0), hint)
             return RemoteError("no TLS with %s: %s" % (self.server.authority, cause), hint)
         if isinstance(error, ConnectionRefusedError):
@@ -720,11 +778,12 @@ class Transport:
             headers = dict(headers, **self._proxy.headers)
         self._trace_lines(">", "GET %s HTTP/1.1" % target, headers.items())
 
+        # A lost connection shows as an OSError; as another error once it has ended; or not at all: http.client takes
+        # the end of the connection for the end of the headers.
         self._socket.begin("the response", self.bound(self._timeout))
         try:
             self._connection.request("GET", target, headers=headers)
             response = self._connection.getresponse()
-            # http.client takes the end of the connection for the end of the headers.
             if not self._socket.ended:
                 self._trace_lines("<", "HTTP/1.1 %d %s" % (response.status, response.reason), response.getheaders())
                 return response
@@ -733,13 +792,14 @@ class Transport:
         except self._faults as error:
             if not self._socket.ended:
                 raise RemoteError("what answers speaks no proper HTTP: %s" % error_text(error), API_HINT)
-        raise RemoteError("the connection was lost before the response headers were complete", API_HINT, True)
+        raise RemoteError("the connection was lost before the response headers were complete", API_HINT,
+                          retryable=True)
 
     def _trace_lines(self, mark, first, headers):
         """Trace a request or a response, its secrets masked."""
         self._trace(mark + " " + first)
         for name, value in headers:
-            is_secret = name.lower() in "authorization proxy-authorization cookie set-cookie".split()
+            is_secret = name.lower() in "authorization proxy-authorization cookie set-cookie location".split()
             self._trace("%s %s: %s" % (mark, name, "***" if is_secret else value))
 
     def _check_status(self, response):
@@ -749,17 +809,18 @@ class Transport:
         location = response.getheader("Location")
         if 300 <= response.status < 400 and location:
             # Leave out the query: it may hold a code or a token. Mask our own token first: it may hold a `?`.
-            masked = location.replace(self._headers["Authorization"][7:], "***")
+            masked = location.replace(self._headers["Authorization"][7:], "***")        # less `Bearer `
             raise RemoteError("HTTP %d: redirected to %s, and redirects are not followed: the token goes to the named "
                               "server only" % (response.status, re.split("[?#]", masked)[0]), "name the right --server")
         problem, retry_after = self._read_problem(response), response.getheader("Retry-After", "").strip()
-        # Retry-After (RFC 9110, 10.2.3) may be a date too, which is not read. A longer wait would look hung.
+        # Retry-After (RFC 9110, 10.2.3) may be a date too, which is not read. Half a minute is waited at most: a longer
+        # pause would look like a hang.
         raise APIError(response.status, response.reason, problem,
                        min(float(retry_after), 30.0) if re.fullmatch("[0-9]+", retry_after) else None)
 
     def _read_problem(self, response):
-        """Return the JSON object of an error's body, {} if there is none. Reads for one timeout and 64 KiB at most, and
-        uses what came."""
+        """Return the JSON object of an error's body, {} if there is none. Reads for one timeout and 64 KiB at most."""
+        # Read up to the end or the limit: read1(0) returns b"" too.
         body = b""
         self._socket.begin("the error's body", self.bound(self._timeout))
         try:
@@ -768,6 +829,7 @@ class Transport:
         except self._faults + (RemoteError,):
             pass
 
+        # Decode it. What was cut is no JSON.
         try:
             problem = json.loads(body.decode("utf-8"), parse_int=float)     # an int of 5,000 digits fails on 3.11
         except (ValueError, RecursionError):
@@ -789,11 +851,14 @@ class Transport:
         except self._faults as error:
             raise RemoteError("the connection was lost within the body: %s" % error_text(error), transient=True)
 
-        if response.length:     # see the table at the head of this section
+        # Is it whole? See the table at the head of this section.
+        if response.length:
             raise RemoteError("the body ended short of what was announced; bytes missing: %d" % response.length,
                               transient=True)
+
+        # Let the next request follow on this connection, unless the server closes it, or a later get() has opened
+        # another one while this body was still read.
         response.close()    # before 3.13 a response stays open after its last byte, and the next one is refused
-        # A body may be read on from what is buffered while another connection is open already.
         self._is_idle = self._socket is timed_socket and not response.will_close
 
 
@@ -805,39 +870,42 @@ BLANKS = re.compile("[ \t\n\r]*")
 def read_number(literal):
     """Return a JSON number that a double can hold. Raises JSONDecodeError, also for NaN and Infinity, which RFC 8259
     does not know."""
-    if not abs(float(literal)) <= sys.float_info.max:
+    if not abs(float(literal)) <= sys.float_info.max:       # `not <=`, so that NaN is caught too
         raise json.JSONDecodeError("a number that is not one of JSON, or too large: %.20s" % literal, "", 0)
     return int(literal) if literal.lstrip("-").isdigit() else float(literal)
 
 
 def decode_utf8(slices):
-    """Yield the text of UTF-8 slices. Raises RemoteError at the first byte that does not belong, after all text before
+    """Yield the text of UTF-8 slices. Raises RemoteError at the first byte that is not UTF-8, after all text before
     it."""
     decode = codecs.getincrementaldecoder("utf-8")().decode
     for piece in chain(slices, [b""]):      # the empty one is the end
         try:
             yield decode(piece, not piece)
-        except UnicodeDecodeError as error:
+        except UnicodeDecodeError as error:     # its object: what was left of the last slice, and this one
             yield error.object[:error.start].decode("utf-8")
             raise RemoteError("the body holds bytes that are not UTF-8", transient=not piece)
 
 
 class JSONText:
     """The text of one JSON document (RFC 8259), read from byte slices only as far as it is needed. json's own decoder
-    decodes every value; this class sees to it that all of the value is there. Raises RemoteError."""
+    decodes every value; this class makes sure that all of the value has arrived. Raises RemoteError.
+
+    Take `{"items":[1,2]}` as an example. take("{"), take_value() is `items`, take(":"), take("["), then
+    `for _ in find_entries("]"): take_value()`, and so on; peek() shows what comes next."""
 
     def __init__(self, slices):
         self._pieces = decode_utf8(slices)
         self._scan = json.JSONDecoder(parse_float=read_number, parse_int=read_number,
                                       parse_constant=read_number).raw_decode
-        self._text = ""         # what is held of the document
-        self._at = 0            # everything before this place has been taken
+        self._text = ""         # a stretch of the document
+        self._at = 0            # what stands before this place in _text has been taken
         self._ended = False     # whether the document ends where _text ends
         self._fault = None      # the RemoteError that comes after _text
 
     def _read_more(self, least):
-        """Hold at least `least` more characters; fewer if the text ends or fails before. Raises the failure once what
-        came before it has been taken."""
+        """Drop what has been taken, and append at least `least` characters to _text; fewer if the document ends or
+        fails before. A failure is raised by the next call: what came before it is taken first."""
         if self._fault:
             raise self._fault
         pieces = [self._text[self._at:]]
@@ -851,12 +919,12 @@ class JSONText:
         except StopIteration:
             self._ended = True
         except RemoteError as error:
-            self._fault = error     # it is raised when what came before it has been taken
+            self._fault = error
         self._text, self._at = "".join(pieces), 0
 
     def peek(self):
         """Return the next character that is no blank, without taking it; empty at the end."""
-        while self._text[self._at:self._at + 1] <= " ":     # a blank, or nothing
+        while self._text[self._at:self._at + 1] <= " ":     # a blank, a control character, or nothing
             self._at = BLANKS.match(self._text, self._at).end()
             if self._ended or self._at < len(self._text):
                 break
@@ -873,18 +941,19 @@ class JSONText:
         return character
 
     def take_value(self):
-        """Take one whole value. What cannot be decoded may only be incomplete: more is read, until the text ends."""
-        if self._text[self._at:self._at + 1] <= " ":    # hardly ever: json writes no blanks on the wire
-            self.peek()
+        """Take one whole value. If it cannot be decoded, it may only be incomplete: read more and try again, until the
+        text ends or _read_more finds the value too large. So what is malformed is noticed only then."""
+        self.peek()
         while True:
             # Do not let json scan an object without any `}`: it is incomplete, and to find that out takes json long.
+            # (Unless the text has ended, peek has left a character at `at`.)
             text, at = self._text, self._at
             is_cut = not self._ended and text[at] == "{" and text.find("}", at) < 0
             try:
                 if not is_cut:
                     value, end = self._scan(text, at)
-                    # A number may go on in what follows: `1` in `1e-5`, of which `1e-` has come. It is whole if a
-                    # character follows that no number holds.
+                    # A number may go on in what is still to come: of `1e-5` only `1e-` may be here, of which json
+                    # takes `1`. It is whole if, among the next three characters, there is one that no number holds.
                     if self._ended or not text[end - 1].isdigit() or text[end:end + 3].strip("+-.eE0123456789"):
                         self._at = end
                         return value
@@ -892,29 +961,34 @@ class JSONText:
                 raise RemoteError("the body is nested too deeply")
             except ValueError as error:
                 if self._ended:
+                    # Tell a text that was cut, which is worth another try, from one that is wrong.
                     ends_early = error.pos >= len(text) or "Unterminated" in error.msg
                     raise RemoteError("the body ends early or is malformed: " + error.msg, transient=ends_early)
             # A quarter more at a time keeps the cost of all attempts at a few times the value's length.
             self._read_more(1 + (len(text) - at) // 4)
 
     def find_entries(self, end):
-        """Stand before each entry of an object or an array in turn, its opening bracket taken; take `end` at last."""
+        """Yield before each entry of an object or an array, whose opening bracket has been taken; the caller takes the
+        entry. At last take `end`."""
         if self.peek() == end:
             self._at += 1
             return
         yield
-        # Look for the comma, which nearly always follows at once, without a call.
-        while self._text.startswith(",", self._at) or self.peek() == ",":
+        while self.peek() == ",":
             self._at += 1
             yield
-        self.take("," + end)
+        self.take("," + end)    # no comma is there: it is named for the error's text
 
+
+# ----------------------------------------------------------------------------------------------- Wire model
 
 class Document:
     """One answer of the server, a JSON object, read as its bytes arrive. Reading raises RemoteError.
 
         for execution in get_page(transport, project, {}).elements: ...
-    """
+
+    Three names for one cursor: `next_cursor` is the member that the server sends; `resume` is the cursor of what is
+    still unread, at first that of this very page; a form's `cursor` is the one that it prints."""
 
     def __init__(self, slices: "t.Iterable[bytes]", array: str, expected_id: "t.Optional[str]" = None,
                  resume: str = "") -> None:
@@ -927,7 +1001,7 @@ class Document:
         self._text = JSONText(slices)
         self._expected_id = expected_id
         self._steps = self._read()
-        # What _read yields, less each None.
+        # The elements that _read yields, without each None.
         self.elements = filter(partial(is_not, None), self._steps)  # type: t.Iterator[t.Dict[str, t.Any]]
 
     def read_members(self, *names: str) -> "t.Dict[str, t.Any]":
@@ -939,11 +1013,12 @@ class Document:
         return self.members
 
     def _read(self):
-        """Read the object. Yield each element of the list, and None after each other member."""
+        """Read the object. Yield each element of the list, and None after each other member. next_cursor is added to
+        the members when the object is complete: a document that breaks has none."""
         text, members, last = self._text, self.members, {}
         text.take("{")
         for _ in text.find_entries("}"):
-            # Read the member's name.
+            # Read the member's name. For what is no string, take() raises.
             name = text.take_value() if text.peek() == '"' else text.take('"')
             text.take(":")
             if name in members or name in last:
@@ -973,21 +1048,20 @@ class Document:
         members.update(last)
 
     def _check_member(self, name, value):
-        """Return a member's value. Raises RemoteError if it cannot be part of the answer to what was asked."""
+        """Return a member's value. Raises RemoteError if it cannot be part of the answer to what was asked. `object` is
+        any type. Where no id is expected, any will do."""
         check_type(value, {self.array: list, "next_cursor": str}.get(name, object), name)
         if name == "id" and self._expected_id not in (None, str(value).lower()):
             raise RemoteError("expected execution %s, the answer's id is %s" % (self._expected_id, value), API_HINT)
         return value
 
 
-# ----------------------------------------------------------------------------------------------- Wire model
-
 # `019f41fa-e706-7f35-8b48-2edd4d1a60e2`, and what Go's uuid.Parse takes too: `urn:uuid:` before it, braces around it,
 # or 32 bare digits.
 UUID = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 UUID_SPELLINGS = r"(?:urn:uuid:)?(%s)|\{(%s)\}|([0-9a-f]{32})" % (UUID, UUID)
 
-# `2026-11-24T09:30:00.5Z`: a UTC time of RFC 3339, whose texts sort as the times do.
+# `2026-11-24T09:30:00.5Z`: a UTC time of RFC 3339. Without the Z, texts sort as the times do: `00` before `00.5`.
 UTC_TIME = ("([0-9]{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])T(?:[01][0-9]|2[0-3]):[0-5][0-9]:(?:[0-5][0-9]|60)"
             r"(?:\.[0-9]+)?)Z")
 FINAL_STATUSES = "succeeded failed cancelled timeout".split()
@@ -995,8 +1069,8 @@ FAILED_STATUSES = FINAL_STATUSES[1:]
 
 
 def parse_uuid(text: str, where: str = "") -> str:
-    """Return the canonical lower-case spelling of a UUID. `where` says where it stands, as ` in NAME`. Raises
-    UsageError."""
+    """Return the canonical lower-case spelling of a UUID. `where` ends the error's message, as ` in NAME`.
+    Raises UsageError."""
     match = re.fullmatch(UUID_SPELLINGS, text.lower())
     if not match:
         raise UsageError("expected a UUID as 6f1d7c1e-0b5a-4c1e-9a53-2b8f0c9e7a10" + where)
@@ -1024,8 +1098,9 @@ def read_created_at(execution):
 
 
 def decode_base64(text: str) -> bytes:
-    """Decode standard base64 with exact padding (RFC 4648, 4). Raises ValueError for anything else. a2b_base64 skips
-    foreign characters and whatever follows the padding: then the result is too short."""
+    """Decode standard base64 with exact padding (RFC 4648, 4). Raises ValueError for anything else, as `QQ=`, `Q Q==`
+    and `QQ==QQ==`. a2b_base64 skips foreign characters and whatever follows the padding: then the result is
+    shorter than three bytes for each four characters, less the padding."""
     data = a2b_base64(text)
     padding = text.endswith("=") + text.endswith("==")
     if len(text) % 4 or len(data) != len(text) // 4 * 3 - padding:
@@ -1039,7 +1114,7 @@ class OutputRef(namedtuple("OutputRef", "kind data location sha256 fault")):
         kind            data    location        sha256                          fault
         inline          bytes   ""              ""                              ""
         archived        b""     BUCKET/KEY      as it came, "" if absent        ""
-        none            b""     ""              ""                              ""          there is no output
+        none            b""     ""              ""                              ""
         unreadable      b""     ""              ""                              what is wrong with it
     """
 
@@ -1069,7 +1144,8 @@ EXECUTIONS = "/v1/projects/%s/executions"
 
 def get_page(transport: Transport, project: str, parameters: "t.Dict[str, t.Any]") -> Document:
     """Ask for one page of a Project's Executions, and return it as soon as its headers are in. `project` is a canonical
-    UUID. `parameters` are those of the API, text or bytes: status, action_name, limit, cursor. Raises RemoteError."""
+    UUID, which is not checked. `parameters` are those of the API, text or bytes: status, action_name, limit, cursor.
+    Raises RemoteError."""
     return Document(transport.get(EXECUTIONS % project, parameters), "items",
                     resume=os.fsdecode(parameters.get("cursor") or ""))
 
@@ -1077,9 +1153,9 @@ def get_page(transport: Transport, project: str, parameters: "t.Dict[str, t.Any]
 def walk(transport: Transport, project: str, parameters: "t.Dict[str, t.Any]") -> "t.Iterator[Document]":
     """Yield the pages of a Project's Executions. The next one is asked for when you come back for it. Raises
     RemoteError, also if a cursor repeats: Brent's algorithm (1980) finds a cycle of any length while it remembers one
-    cursor."""
+    cursor, the 1st, then the 3rd, the 7th, the 15th and so on."""
     parameters = dict(parameters)
-    remembered, steps, power = None, 0, 1
+    remembered, steps, power = None, 0, 1       # steps since then; steps after which the next one is remembered
     while True:
         page = get_page(transport, project, parameters)
         yield page
@@ -1089,7 +1165,7 @@ def walk(transport: Transport, project: str, parameters: "t.Dict[str, t.Any]") -
         if not cursor:
             return
 
-        # Move on: from here on the next page is what is unread.
+        # Move on. If asking for the next page fails, this page's `resume` already is the cursor of that.
         try:
             parameters["cursor"] = cursor.encode("utf-8")
         except UnicodeEncodeError:
@@ -1103,7 +1179,8 @@ def walk(transport: Transport, project: str, parameters: "t.Dict[str, t.Any]") -
 
 
 class JoinedPages:
-    """All pages of a walk as one Document that has `items` alone. Its elements raise RemoteError."""
+    """All pages of a walk as one Document that has `items` alone. Its elements raise RemoteError. `page`, the one that
+    is being read, is not there before the first has begun; then nothing is shown, and nobody asks for `resume`."""
 
     array = "items"
 
@@ -1115,37 +1192,37 @@ class JoinedPages:
 
     @property
     def resume(self):
-        """The cursor that asks for what is still unread, once a page was asked for."""
+        """The cursor of what is still unread."""
         return self.page.resume
 
     def _read(self, pages):
-        for self.page in pages:     # the one that is being read
+        for self.page in pages:
             self.page_count += 1
             yield from self.page.elements
             self.count += self.page.count
-            self.members["items"] = []
+            self.members["items"] = []      # now something has arrived, even if this page is empty
 
 
 def select_last(executions: "t.Iterable[t.Dict[str, t.Any]]", count: int) -> "t.List[t.Dict[str, t.Any]]":
-    """Return the Executions that were created last, oldest first; of those created at one moment the first that came.
-    Holds `count` of them. Raises RemoteError."""
+    """Return the `count` Executions that were created last, oldest first. Of those created at one moment keep the ones
+    that came first. Holds `count` of them. Raises RemoteError."""
     from heapq import nlargest
     return sorted(nlargest(count, executions, key=read_created_at), key=read_created_at)
 
 
 def get_execution(transport: Transport, project: str, execution_id: str,
                   pauses: "t.Iterable[float]" = RETRY_PAUSES) -> Document:
-    """Ask for one Execution by its canonical id, and return it as soon as the headers are in. Its elements are the
-    targets; OutputRef.from_wire reads the `output_ref` of one. Raises RemoteError."""
+    """Ask for one Execution by its canonical id (not checked), and return it as soon as the headers are in. Its
+    elements are the targets; OutputRef.from_wire reads the `output_ref` of one. Raises RemoteError."""
     return Document(transport.get("%s/%s" % (EXECUTIONS % project, execution_id), {}, pauses), "targets", execution_id)
 
 
 def poll(transport, project, execution_id, told, say):
     """Ask for the status of an Execution until it is final, and return it; see wait_for_execution. Raises RemoteError.
     The pauses are 2 s, then each half as long again, 15 s at most."""
-    known, pause = "", 2.0      # the last status that was answered; seconds
+    known, pause = "", 2.0      # the last status, "" before the first answer; seconds
     while True:
-        rest = pause
+        rest = pause            # of this round; longer if the server asks for it
         try:
             # Read the status alone: the targets may be many. The next request gives up what is left.
             document = get_execution(transport, project, execution_id, () if known else RETRY_PAUSES)
@@ -1156,7 +1233,7 @@ def poll(transport, project, execution_id, told, say):
             if status in FINAL_STATUSES:
                 return status
         except RemoteError as error:
-            # Wait out what may pass, once there was a good answer; if the time is up, that is said below.
+            # Wait out what may pass, once there was a good answer. bound() is 0 if the time is up: that is said below.
             if transport.bound(1.0):
                 if not (known and error.transient):
                     raise
@@ -1173,8 +1250,8 @@ def wait_for_execution(transport: Transport, project: str, execution_id: str, se
                        told: "t.Callable[[t.Optional[str]], t.Any]" = do_nothing,
                        say: "t.Callable[[str, str], t.Any]" = do_nothing) -> str:
     """Wait until the status of an Execution is final, and return it. `told(status)` is given each change of it,
-    `say(label, text)` each failure that is waited out. Raises RemoteError after so many seconds (None: never), and for
-    what waiting does not mend."""
+    `say(label, text)` each failure that is waited out. Raises RemoteError after so many seconds (None: never), and at
+    once for a failure that waiting does not mend."""
     transport.end = None if seconds is None else transport.clock() + seconds
     try:
         return poll(transport, project, execution_id, told, say)
@@ -1184,8 +1261,8 @@ def wait_for_execution(transport: Transport, project: str, execution_id: str, se
 
 # ---------------------------------------------------------------------------------------------------- Forms
 #
-# A form turns a document into what is printed. It renders the elements one by one; where the document fails, one of
-# three states says what may still be printed. This is decided in Form.elements() alone.
+# A form turns a document into what is printed. It renders the elements one by one. Where the document fails, its state
+# says what may still be printed. Form.elements() alone decides on the state.
 #
 #     NOTHING     nothing arrived               print nothing
 #     RESUMABLE   a cursor asks for the rest    complete what is printed, with that cursor as next_cursor
@@ -1198,8 +1275,8 @@ NOTHING, RESUMABLE, BROKEN, WHOLE = "nothing", "resumable", "broken", "whole"
 class Form:
     """The base of all forms. A form has render(element), which may raise RemoteError, and pieces(), which yields what
     is printed, text or bytes. pieces() does not raise what fails in the document or in rendering: it is kept in
-    `failure`. `view` is the Console, or anything with its methods say, guard and paint,
-    and its attributes is_coloured and is_narrow."""
+    `failure`. `view` is the Console, of which forms use say(label, text), guard(bytes), paint(text, code), is_coloured
+    and is_narrow."""
 
     shown = 0           # elements rendered so far
     state = NOTHING
@@ -1216,7 +1293,8 @@ class Form:
         yield self.ending
 
     def conclude(self):
-        """Prepare the ending, once the state is known. It is not called if nothing arrived. Raises RemoteError."""
+        """Prepare the ending, once the state is known. It is not called if nothing arrived. Raises RemoteError or
+        RecursionError, but only in the state WHOLE."""
 
     def elements(self):
         """Yield the rendered elements. At the end, or where the document fails, set state, cursor and failure."""
@@ -1229,27 +1307,36 @@ class Form:
             self.state, self.cursor = WHOLE, document.members.get("next_cursor") or ""
             self.conclude()
         except (RemoteError, RecursionError) as error:
-            self.failure = error if isinstance(error, RemoteError) else \
-                RemoteError("the body is nested too deeply to be printed")
+            self.failure = error
+            if isinstance(error, RecursionError):
+                self.failure = RemoteError("the body is nested too deeply to be printed")
             if self.shown or document.members:
-                self.state, self.cursor = RESUMABLE if document.resume else BROKEN, document.resume
+                self.cursor = document.resume
+                self.state = RESUMABLE if self.cursor else BROKEN
                 self.conclude()
 
 
 class WireForm(Form):
-    """The base of json and yaml, which print the members of the document too. A form of this kind has two more methods,
-    render_element(element) and render_member(name, value), and the texts that stand before, between and after."""
+    r"""The base of json and yaml, which print the members of the document too. A form of this kind has two more
+    methods, render_element(element) and render_member(name, value), and these texts to put between what they return,
+    here those of json:
 
-    # Each form sets `lead`, the text before the first member; after that `lead` is what stands between two members.
-    seen = 0            # members of the document that were looked at
+        start           `{\n  ` before the first member
+        next_member     `,\n  ` before each other
+        list_start      `"items": [\n    ` before the first element: the list is a member, too
+        next_element    `,\n    ` before each other
+        list_end        `\n  ]` after the last one, unless the list was cut
+        end             `\n}\n`; broken_end, nothing, if the document is broken
+    """
+
+    seen = 0            # members of the document that were rendered or left out
 
     def render(self, element):
         text, array = self.render_element(element), self.document.array
         if self.shown:
             return self.next_element + text
-        text = self.take_members(array) + self.lead + self.list_start % array + text
-        self.lead = self.next_member
-        return text
+        members = self.render_new_members(array)        # those before the list
+        return self.start + self.next_member.join(members + [self.list_start % array + text])
 
     def conclude(self):
         members, array = self.document.members, self.document.array
@@ -1257,38 +1344,39 @@ class WireForm(Form):
             members.setdefault(array, [])
             members["next_cursor"] = self.cursor
 
-        # Print the list here only if it is known to be empty. Close it unless it was cut.
-        is_broken = self.state == BROKEN
-        text = self.take_members(array if self.shown or is_broken else None)
-        if self.shown and (text or not is_broken):
-            text = self.list_end + text
+        # Render the other members; among them the list, if it is known to be empty. Close the list unless it was cut.
+        is_broken, text = self.state == BROKEN, ""
+        rest = self.render_new_members(array if self.shown or is_broken else None)
+        if not self.shown:
+            text = self.start + self.next_member.join(rest)
+        elif rest or not is_broken:
+            text = self.next_member.join([self.list_end] + rest)
         self.ending = text + (self.broken_end if is_broken else self.end)
 
-    def take_members(self, left_out):
-        """Return the text of the members that arrived since the last time, except the one named `left_out`."""
-        members, text = self.document.members, ""
+    def render_new_members(self, left_out):
+        """Return the texts of the members that arrived since the last call, except the one named `left_out`."""
+        members, texts = self.document.members, []
         for name in list(members)[self.seen:]:
             self.seen += 1
             try:
                 if name != left_out:
-                    text += self.lead + self.render_member(name, members[name])
-                    self.lead = self.next_member
+                    texts.append(self.render_member(name, members[name]))
             except RecursionError:
-                if not self.failure:    # else this one is left out too
+                if not self.failure:    # after a failure, leave it out
                     raise
-        return text
+        return texts
 
 
 class JSONForm(WireForm):
     """The wire document, indented by 2. A broken one is left open, so that no parser takes it for whole."""
 
-    lead, next_member = "{\n  ", ",\n  "
+    start, next_member = "{\n  ", ",\n  "
     list_start, next_element, list_end = '"%s": [\n    ', ",\n    ", "\n  ]"
     end, broken_end = "\n}\n", ""
     encode = json.JSONEncoder(indent=2).encode
 
     def render_member(self, name, value):
-        return self.encode({name: value})[4:-2]     # within `{\n  ` and `\n}`
+        return self.encode({name: value})[4:-2]     # without the 4 characters `{\n  ` and the 2 `\n}`
 
     def render_element(self, element):
         return self.encode(element).replace("\n", "\n    ")
@@ -1312,13 +1400,19 @@ YAML_WORDS = "y n yes no on off true false null".split()       # YAML 1.1 reads 
 
 def render_yaml_string(text):
     """Return a double-quoted scalar in ASCII, the one style that no loader of YAML 1.1 or 1.2 takes for another type.
-    JSON's escapes are YAML's too; what JSON would write as a surrogate pair is one escape in YAML."""
+    JSON's escapes are YAML's too; what JSON would write as a surrogate pair is one escape in YAML. Half a pair stays an
+    escape that some loaders refuse."""
     return re.sub("[^ -~]", lambda found: escape(found.group()), json.dumps(text, ensure_ascii=False))
 
 
 def render_yaml(value, pad):
     """Return the block form of a value: its first line as it is, each other one after `pad`. Raises RecursionError for
-    a value that is nested too deeply."""
+    a value that is nested too deeply. {"a": [{"b": 1, "c": 2}]} becomes
+
+        a:
+          - b: 1
+            c: 2
+    """
     deeper = pad + "  "
     lines = []
     if isinstance(value, dict):
@@ -1344,7 +1438,7 @@ def render_yaml(value, pad):
 class YAMLForm(WireForm):
     """The wire document in block style, ASCII."""
 
-    lead, next_member = "", "\n"
+    start, next_member = "", "\n"
     list_start, next_element, list_end = "%s:\n", "\n", ""
     end, broken_end = "\n", "\n# incomplete\n"
 
@@ -1356,10 +1450,10 @@ class YAMLForm(WireForm):
 
 
 COLUMNS = "ID STATUS TYPE TARGETS CREATED_AT UPDATED_AT ACTION".split()
-WIDE_TERMINAL = 130     # columns: the 111 of all others and their gaps, and an action of 18 characters
+WIDE_TERMINAL = 130     # columns: 111 of all others and their gaps, and an action of 19 characters
 ROW_MEMBERS = "id status type created_at updated_at action".split()
 TEXT_TYPES = {str, type(None)}
-# The fraction of a second, as `.25` in `09:30:00.25Z`. The dot stands before the look back for speed.
+# The fraction of a second, as `.25` in `09:30:00.25Z`. The dot comes first, so that `re` looks back only where one is.
 FRACTION = re.compile(r"\.(?<=:[0-9]{2}\.)[0-9]+")
 STATUS_COLOURS = {"succeeded": "32", "failed": "31", "timeout": "31", "cancelled": "33", "started": "36", "ack": "36"}
 
@@ -1367,7 +1461,7 @@ STATUS_COLOURS = {"succeeded": "32", "failed": "31", "timeout": "31", "cancelled
 def render_row(cells, view):
     """Return the line of a table for seven cells. ACTION is last because it has no bound."""
     identity, status, kind, targets, created, updated, action = cells
-    if view.is_coloured:
+    if view.is_coloured:        # pad it first: escape codes are no width
         status = view.paint("%-9s" % status, STATUS_COLOURS.get(status))
     if view.is_narrow:
         return "%-36s  %-9s  %-7s  %-20s  %s" % (identity, status, targets, created, action)
@@ -1388,7 +1482,8 @@ def render_execution(execution, succeeded, total, view):
     cells = [identity, status, kind, "%d/%d" % (succeeded, total), FRACTION.sub("", created or ""),
              FRACTION.sub("", updated or "")]
 
-    # One look at the row as a whole spares a hundred thousand rows six looks each.
+    # Look at the row as a whole: make_field changes no cell that is not empty, has no blank and is printable. This
+    # spares a hundred thousand rows six looks each.
     joined = "".join([cell or " " for cell in cells])
     if " " in joined or not joined.isprintable():
         cells = [make_field(cell) for cell in cells]
@@ -1400,6 +1495,7 @@ class TableForm(Form):
 
     def render(self, execution):
         targets = check_type(execution.get("targets"), list, "targets") or []
+        # 0 is no status, and refused below.
         statuses = [target.get("status") if isinstance(target, dict) else 0 for target in targets]
         if not TEXT_TYPES.issuperset(map(type, statuses)):
             raise RemoteError("execution %s: targets: expected objects, whose status is a string"
@@ -1443,7 +1539,7 @@ class SectionsForm(TargetForm):
     def render(self, target):
         node_id, status, output = self.read_target(target)
 
-        # Say what there is, and show it.
+        # Show it, and say what it is: `N bytes`, `no output`, `archived` or `unreadable`.
         body = self.view.guard(output.data)
         if output.kind == "archived":
             body = b"archived: %s\n" % describe_archived(output).encode("utf-8")
@@ -1458,7 +1554,7 @@ class SectionsForm(TargetForm):
 
 
 class RawForm(TargetForm):
-    """The bytes of the inline outputs, one after the other, and nothing else; what is not among them is named."""
+    """The bytes of the inline outputs, one after the other, and nothing else. Reports each target that has none."""
 
     def conclude(self):
         super().conclude()
@@ -1480,7 +1576,7 @@ def make_folder(path):
     try:
         folder = os.path.abspath(path)      # without a last slash or `/.`, behind which a link would not show
         if os.path.islink(folder):
-            raise OSError("it is a symbolic link")
+            raise OSError("it is a symbolic link")      # an error like those of the calls below
         if not os.path.isdir(folder):
             os.mkdir(folder, 0o700)
         if os.listdir(folder):
@@ -1512,7 +1608,7 @@ class FolderForm(TargetForm):
         node_id, status, output = self.read_target(target)
         is_inline = output.kind == "inline"
 
-        # Write the output to its file.
+        # Write the output to its file. A node id that is a UUID is a safe name.
         node = (node_id or "").lower()
         if node in self._nodes or not re.fullmatch(UUID, node):
             self.view.say("error", "target %s has no file: its node id came before, or is not a UUID"
@@ -1522,7 +1618,7 @@ class FolderForm(TargetForm):
                 file.write(output.data)
         self._nodes.add(node)
 
-        # Write its line.
+        # Write its line to the file that pieces() keeps open. make_field shows False as `-`.
         from hashlib import sha256
         fields = (node_id, status, output.kind, is_inline and "%d" % len(output.data),
                   sha256(output.data).hexdigest() if is_inline else output.sha256, output.location)
@@ -1562,7 +1658,7 @@ EXIT_CODES = """exit codes:
 
 
 class Examples(tuple):
-    """Choices that are offered for completion, while any other value will do."""
+    """Values to offer for completion. Any other value is accepted too."""
 
     def __contains__(self, value):
         return True
@@ -1586,7 +1682,7 @@ def parse_count(text):
     """Return a number from 1 on. Raises UsageError."""
     if not re.fullmatch("0*[1-9][0-9]*", text):
         raise UsageError("expected a whole number from 1 on")
-    return int(text.lstrip("0")[:18])       # 18 digits are enough: no memory holds that many Executions
+    return int(text.lstrip("0")[:18])       # no memory holds so many Executions, and int() refuses 5,000 digits
 
 
 def parse_duration(text):
@@ -1597,23 +1693,26 @@ def parse_duration(text):
     return number
 
 
+# As `2026-11-24`, `2026-11-24T09`, `2026-11-24T09:30`, `2026-11-24T09:30:00` and `2026-11-24T09:30:00Z`.
+TIMES = "%Y-%m-%d", "%Y-%m-%dT%H", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%SZ"
+
+
 def parse_when(text):
-    """Return the UTC time that an age or the beginning of a time stands for, as read_created_at does. Raises
+    """Parse an age or the beginning of a UTC time. Return that time in the form of read_created_at. Raises
     UsageError."""
+    moment = None
     if re.fullmatch("[0-9]+[smhdw]", text):
         age = float(text[:-1]) * {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}[text[-1]]
-        return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(max(0.0, time.time() - age)))
-    from datetime import datetime
-    try:
-        # As `2026-11-24`, `2026-11-24T09`, `2026-11-24 09:30`, `2026-11-24T09:30:00Z`.
-        if re.fullmatch("[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9]{2}(:[0-9]{2}(:[0-9]{2}Z?)?)?)?", text):
-            datetime(*map(int, re.findall("[0-9]+", text)))     # is there such a day?
-            text = text.rstrip("Z").replace(" ", "T")
-            return text + "0000-00-00T00:00:00"[len(text):]
-    except ValueError:
-        pass
-    raise UsageError("expected an age as 90s, 30m, 2h, 7d or 2w, or the beginning of a UTC time as "
-                     "2026-11-24T09:30:00Z")
+        moment = time.gmtime(max(0.0, time.time() - age))
+    for form in TIMES:
+        try:
+            moment = time.strptime(text.replace(" ", "T"), form)
+        except ValueError:
+            pass        # perhaps one of the others
+    if not moment:
+        raise UsageError("expected an age as 90s, 30m, 2h, 7d or 2w, or the beginning of a UTC time as "
+                         "2026-11-24T09:30:00Z")
+    return time.strftime("%Y-%m-%dT%H:%M:%S", moment)
 
 
 def suggest(word, known):
@@ -1627,7 +1726,8 @@ class Parser(argparse.ArgumentParser):
     but the name of an unknown flag."""
 
     def __init__(self, **options):
-        # With a width, adding a flag does not look up the terminal's: that would import half a dozen modules.
+        # Without a width, each flag that is added looks up the terminal's, which imports half a dozen modules. Only
+        # format_help needs that.
         formatter = partial(argparse.RawDescriptionHelpFormatter, width=80)
         super().__init__(allow_abbrev=False, formatter_class=formatter, **options)
 
@@ -1636,8 +1736,9 @@ class Parser(argparse.ArgumentParser):
         return super().format_help()
 
     def error(self, message):
-        # Show our own messages, which begin with one of these words, and argparse's `expected one argument`. For all
-        # else, which may quote a value, as `argument --output: invalid choice: 'xml'`, say a text of our own.
+        # Show our own messages, those of parse() and of the functions in TYPES. They and argparse's `expected one
+        # argument` begin with one of these words, and quote no value. All others may, as `argument --output: invalid
+        # choice: 'xml'` or `ignored explicit argument 'xml'`: say a text of our own instead.
         if not re.match("(argument [^:]+: )?(expected|unexpected|unknown flag) ", message):
             word = re.search("choice: '(.*?)'", message)
             message = re.match("(argument [^:]+: )?", message).group() + "a value that it does not take"
@@ -1645,6 +1746,7 @@ class Parser(argparse.ArgumentParser):
         raise UsageError(message, self.prog + " --help")
 
 
+# The last two of the first table belong to plexctl. They are accepted and have no effect here.
 COMMON_FLAGS = """
 --server URL            the control plane (else PLEXSPHERE_URL, then the profile)
 --profile NAME          the profile of the config file (else its default)
@@ -1684,7 +1786,7 @@ GET_FLAGS = """
 # By the name of a flag's value: its type, what it may be, and how shtab completes it.
 TYPES = {"URL": Server.parse, "NAME": require_text, "FILE": require_text, "FOLDER": require_text, "UUID": parse_uuid,
          "SECONDS": parse_duration, "WHEN": parse_when, "ROWS": parse_limit, "N": parse_count,
-         "FORM": str, "WHICH": str}         # any other is passed on as bytes
+         "FORM": str, "WHICH": str}         # STATUS, ACTION and CURSOR go to the server as the bytes that they are
 CHOICES = {"FORM": tuple(GET_FORMS), "WHICH": ("auto", "always", "never"),
            "STATUS": Examples(["pending", "ack", "started"] + FINAL_STATUSES)}
 COMPLETIONS = {"FILE": {"bash": "_shtab_compgen_files", "zsh": "_files", "tcsh": "f"},
@@ -1693,7 +1795,7 @@ COMPLETIONS = {"FILE": {"bash": "_shtab_compgen_files", "zsh": "_files", "tcsh":
 
 def add_flags(parser, table):
     """Add the flags of a table: names, the name of the value unless it is a switch, two blanks or more, the help. One
-    without help is hidden: it is plexctl's, and has no effect here."""
+    without help is hidden."""
     for line in table.strip().splitlines():
         flag, _, text = line.partition("  ")
         names, _, value = flag.partition(" ")
@@ -1706,14 +1808,16 @@ def add_flags(parser, table):
 
 
 def make_parser() -> argparse.ArgumentParser:
-    """Return the parser of the command line, for shtab, argcomplete and sphinx-argparse too. Flags of every command are
-    not set where they were not given: the default of an inner parser would overwrite what stood before the command.
-    Their defaults are in the Namespace that parsing starts from."""
+    """Return the parser of the command line, for shtab, argcomplete and sphinx-argparse too.
+
+    Flags of every command have no defaults here (SUPPRESS): in `--timeout 5 list` the parser of `list` would set the
+    timeout back to its default. parse() starts from a Namespace that holds the defaults. Each parser notes itself in
+    `parser`, and its command in `command`; the innermost is the last to do so."""
     common = Parser(add_help=False, argument_default=argparse.SUPPRESS)
     add_flags(common.add_argument_group("flags of every command"), COMMON_FLAGS)
 
     def prepare(parser):
-        """Let a parser take a subcommand, and be known as the one that was used last."""
+        """Let a parser take a subcommand."""
         parser.set_defaults(parser=parser)
         return parser.add_subparsers(dest="command", metavar="COMMAND", prog=parser.prog)
 
@@ -1737,8 +1841,9 @@ def make_parser() -> argparse.ArgumentParser:
 
 
 def join_opaque_values(argv, error):
-    """Return the arguments, with the values of three flags joined to these by `=`: they may begin with `-`, which
-    argparse would take for flags. A bare `--` is no value; before 3.12.2 argparse makes a list of `--flag=--`."""
+    """Return the arguments, with `--cursor -x` as `--cursor=-x`, since argparse would take `-x` for a flag; so for
+    three flags whose values may begin with `-`. A bare `--` is no value. (Before 3.12.2 argparse makes a list of
+    `--flag=--`.)"""
     arguments, rest = [], list(argv)
     while rest:
         argument = rest.pop(0)
@@ -1756,7 +1861,7 @@ def parse(argv):
     defaults = dict.fromkeys("server profile token_file ca_file allow_http verbose".split())
     defaults.update(output="text", timeout=DEFAULT_TIMEOUT, color="auto")
     flags, unknown = top.parse_known_args(join_opaque_values(argv, top.error), argparse.Namespace(**defaults))
-    fail = flags.parser.error
+    fail = flags.parser.error       # raises
 
     # Name what is unknown before what is missing: the one may be the other, mistyped.
     for argument in unknown:
@@ -1793,8 +1898,8 @@ def parse(argv):
 
 
 def attempt(action):
-    """Call `action`, which asks a stream, and return what it returns. Return None if the stream is missing
-    (AttributeError of None), closed (ValueError), or of another kind."""
+    """Call `action`, a query of a stream, and return its result. Return None if the stream is missing (AttributeError
+    of None), closed (ValueError), or of another kind."""
     try:
         return action()
     except (OSError, ValueError, AttributeError):
@@ -1807,7 +1912,7 @@ def is_terminal(stream):
 
 
 def get_binary_stream(stream):
-    """Return the unbuffered stream below a text stream, after flushing that; any other stream as it is."""
+    """Return the unbuffered stream below a text stream, after flushing that; any other stream, and None, as it is."""
     attempt(lambda: stream.flush())
     buffer = getattr(stream, "buffer", stream)
     return getattr(buffer, "raw", buffer)
@@ -1833,9 +1938,9 @@ LONGEST_TEXT = 16000                # characters that are looked at; masking sho
 
 
 class Console:
-    """The standard streams. Data for stdout is held until the next wait for the network, then written below Python's
-    own buffers: what is left in those would fail again at the exit. On stderr go visible lines without secrets; what it
-    does not take is dropped."""
+    """The standard streams. Data for stdout is held until the next wait for the network (an interrupt drops it), then
+    written below Python's own buffers: Python would flush those at the exit, and fail a second time. To stderr go
+    visible lines without secrets; an error of stderr is ignored."""
 
     def __init__(self, stdout, stderr):
         self.out, self._err = get_binary_stream(stdout), get_binary_stream(stderr)
@@ -1866,7 +1971,8 @@ class Console:
             self.flush()
 
     def flush(self):
-        """Write what is pending. Raises ExecLogError, with exit code 141 if the reader has left."""
+        """Write what is pending. Raises ExecLogError, with exit code 141 if the reader has left. Also if nothing is
+        pending, a missing stdout is noticed: before the first request, that is."""
         left, self._pending = memoryview(b"".join(self._pending)), []
         if self.out is None:
             raise ExecLogError("standard output is closed")
@@ -1886,7 +1992,7 @@ class Console:
             raise failure
 
     def hide(self, *secrets):
-        """Show *** for these texts from now on, each character as it is or percent-encoded."""
+        """Show *** for these texts from now on, each character as it is or percent-encoded: `a/` also as `%61%2F`."""
         for secret in secrets:
             if len(secret) >= 8:        # anything shorter would mask innocent text
                 self._secrets.append("".join("(?:%s|%%%02x)" % (re.escape(character), ord(character))
@@ -1895,15 +2001,19 @@ class Console:
     def line(self, text, is_live=False):
         """Write one line to stderr, in place of a live one. A live line is overwritten by the next; an empty one is
         removed."""
-        # Shorten a long text at a blank, which no token holds, so that none is cut. Mask. Only then cut to what is
-        # shown.
+        # 1. Shorten a long text at a blank, which no token holds, so that none is cut in two.
         if len(text) > LONGEST_TEXT:
             text = text[:LONGEST_TEXT].rpartition(" ")[0] + " (cut)"
+
+        # 2. Mask the secrets, the longest first, since one may hold another.
         for pattern in sorted(self._secrets, key=len, reverse=True):
             text = re.sub("(?i)" + pattern, "***", text)
-        # As `user:password@` in `https://user:password@host` or `http:user:password@host`. 999: or it takes the square.
+
+        # 3. Mask `user:password@` in any `https://user:password@host` or `http:user:password@host`, and make the text
+        # visible. With more than 999 characters the search could take the square of the text's length.
         text = make_visible(re.sub(r"(?i)(?:(?<=//)|(?<=http:)|(?<=https:))[^/?#\s]{0,999}@", "***@", text))
 
+        # 4. Cut it to what is shown, and write it.
         erase = "\r\x1b[K" if is_live or self._is_live else ""
         self._is_live = is_live and bool(text)      # it has 72 characters at most: one that wraps cannot be removed
         text = erase + (text[:72] if is_live else text[:4000] + "\n")
@@ -1921,9 +2031,9 @@ class Console:
             self.line(text, is_live=True)
 
     def can_be_live(self, is_quiet):
-        """Tell whether a live line disturbs nobody: stderr is a terminal with this process in its foreground, and
-        stdout a file, the null device, or a terminal on which nothing is written meanwhile (`is_quiet`). The reader of
-        a pipe may write to the same terminal."""
+        """Tell whether a live line does not mix with other output: stderr is a terminal with this process in its
+        foreground, and stdout is a file, the null device, or a terminal to which nothing is written before the end
+        (`is_quiet`). Never if stdout is a pipe: its reader may write to the same terminal."""
         mode = attempt(lambda: os.fstat(self.out.fileno()).st_mode) or 0
         is_free = stat.S_ISREG(mode) or stat.S_ISCHR(mode) and (is_quiet or not self.out_escapes)
         if hasattr(os, "tcgetpgrp"):
@@ -1960,7 +2070,7 @@ def run_list(flags, console, transport):
     if not is_walk:
         document = get_page(transport, flags.project, parameters)
     else:
-        if flags.limit is None:
+        if flags.limit is None:         # empty for --limit 0
             parameters["limit"] = "200"         # the most that the server gives
         document = JoinedPages(walk(transport, flags.project, parameters))
         if flags.failed:
@@ -2011,7 +2121,7 @@ def run_get(flags, console, transport):
 
 def run(argv, console, sleep):
     """Run a command line, and return its exit code. Raises ExecLogError."""
-    # Parse; --help and --version print by themselves.
+    # Parse. For --help and --version argparse prints to sys.stdout; Console writes it.
     from contextlib import redirect_stdout
     printed = io.StringIO()
     try:
@@ -2041,13 +2151,14 @@ def main(argv: "t.Optional[t.List[str]]" = None, stdout: "t.Optional[t.BinaryIO]
          stderr: "t.Union[t.BinaryIO, t.TextIO, None]" = None, sleep: "t.Callable[[float], t.Any]" = time.sleep) -> int:
     """Run the command line `argv` (without the program's name; default sys.argv), and return its exit code; never exits
     the process. `stdout` is a binary stream, `stderr` a binary or text stream; the default is the process's own. An
-    expected failure is reported on stderr. Anything else is a bug, and keeps its traceback."""
+    expected failure is reported on stderr. Anything else is a bug, and keeps its traceback, which is not masked."""
     console = Console(stdout or sys.stdout, stderr or sys.stderr)
     console.hide(os.environ.get("PLEXSPHERE_TOKEN", "").strip())
 
     try:
         return run(sys.argv[1:] if argv is None else argv, console, sleep)
     except ExecLogError as error:
+        # Where a usage error has no hint of its own, say how to get help.
         hint = error.hint or isinstance(error, UsageError) and os.path.basename(sys.argv[0]) + " --help"
         if error.exit_code != 141:      # whoever read has had enough, and needs no message
             console.line("error: %s" % error)
@@ -2086,7 +2197,7 @@ def run_as_script() -> None:
         import signal
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         os.kill(os.getpid(), signal.SIGINT)
-    # Spare the garbage collector its last rounds: a twentieth of a short run. PyPy and 3.6 have no freeze.
+    # Spare the garbage collector its last rounds: a twentieth of a short run. PyPy and 3.6, without freeze, call int.
     getattr(gc, "freeze", int)()
     sys.exit(exit_code)
 

@@ -178,7 +178,7 @@ def test_ctrl_c_at_a_terminal_stops_a_shell_loop(plane, phase):
 @posix_only
 @needs_bash
 @rule("6.5", "9.5")
-@pytest.mark.parametrize("redirection, wanted", [(">/dev/null", "1 execution"), ("", "restart-nginx")],
+@pytest.mark.parametrize("redirection, wanted", [(">/dev/null", "1 page"), ("", "restart-nginx")],
                          ids=["live line", "table"])
 def test_prompt_after_ctrl_c_starts_on_a_line_of_its_own(plane, redirection, wanted):
     body = dripping_body(b'{"items":[' + encoded(SMALL), b" ", b"]}", threading.Event())

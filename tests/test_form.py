@@ -21,9 +21,9 @@ LONGEST_FUNCTION = 60       # lines, with its docstring and its blank lines
 DEEPEST_NESTING, LONGEST_LINE = 4, 120
 
 # All that is imported: the standard library.
-IMPORTED = {"argparse", "binascii", "codecs", "collections", "contextlib", "ctypes", "datetime", "difflib",
-            "functools", "gc", "hashlib", "heapq", "http", "io", "ipaddress", "itertools", "json", "msvcrt", "operator", "os",
-            "re", "shlex", "signal", "socket", "ssl", "stat", "sys", "time", "typing", "urllib"}
+IMPORTED = {"argparse", "binascii", "codecs", "collections", "contextlib", "ctypes", "datetime", "difflib", "functools",
+            "gc", "hashlib", "heapq", "http", "io", "ipaddress", "itertools", "json", "msvcrt", "operator", "os", "re",
+            "shlex", "signal", "socket", "ssl", "stat", "sys", "time", "typing", "urllib"}
 
 # For a security reviewer: what is named, and the only functions that name it. The README names them too.
 ENVIRONMENT = {"find_proxy", "find_settings.find", "interprets_escapes", "main", "parse", "read_profile", "run"}
