@@ -216,7 +216,7 @@ class RemoteError(ExecLogError):
         self.transient = transient or retryable
 
 
-API_HINT = "is this the API? check --server, PLEXSPHERE_URL or the profile"
+API_HINT = "check --server, PLEXSPHERE_URL or the profile: is this the API?"
 PROXY_HINT = "check HTTPS_PROXY, HTTP_PROXY (user:password@ before the host if it wants a login) and NO_PROXY"
 OVERLOAD_HINT = "the server is overloaded or restarting: try again in a minute"
 STATUS_HINTS = {
@@ -1710,8 +1710,8 @@ def parse_when(text):
         except ValueError:
             pass        # perhaps one of the others
     if not moment:
-        raise UsageError("expected an age as 90s, 30m, 2h, 7d or 2w, or the beginning of a UTC time as "
-                         "2026-11-24T09:30:00Z")
+        raise UsageError("expected an age as 90s, 30m, 2h, 7d or 2w, or a UTC time as 2026-07-14 or "
+                         "'2026-07-14 09:30'")
     return time.strftime("%Y-%m-%dT%H:%M:%S", moment)
 
 
@@ -1748,9 +1748,9 @@ class Parser(argparse.ArgumentParser):
 
 # The last two of the first table belong to plexctl. They are accepted and have no effect here.
 COMMON_FLAGS = """
---server URL            the control plane (else PLEXSPHERE_URL, then the profile)
+--server URL            the control plane (else that of --profile, PLEXSPHERE_URL or the default profile)
 --profile NAME          the profile of the config file (else its default)
---token-file FILE       the token's file (else PLEXSPHERE_TOKEN, then the profile)
+--token-file FILE       the token's file (else the token of --profile, PLEXSPHERE_TOKEN or the default profile)
 --output FORM           text, json, yaml, jsonl, or raw for get alone (default text)
 --ca-file FILE          PEM file of the CAs to trust instead of the system's
 --timeout SECONDS       the longest silence of the server (default 30)
@@ -1763,14 +1763,14 @@ COMMON_FLAGS = """
 LIST_FLAGS = """
 --project UUID          the Project (else PLEXSPHERE_PROJECT)
 --status STATUS         only this status: pending, ack, started, succeeded, failed, cancelled or timeout
---action-name ACTION    only Executions of this action
---failed                only failed, cancelled and timeout, of all pages
+--action-name ACTION    only Executions of exactly this action
+--failed                of all pages, only failed, cancelled and timeout
 --limit ROWS            Executions per page, 200 at most (0: the server's default)
 --cursor CURSOR         the page to begin with: the next_cursor of the page before
 --all                   all pages
---since WHEN            of all pages what was created at WHEN or later: an age as 2h, or a UTC time as 2026-11-24T09:30
---until WHEN            of all pages what was created before WHEN (UTC)
---last N                of all pages the N created last, oldest first
+--since WHEN            of all pages, created at WHEN or later: an age as 2h, or a UTC time as '2026-07-14 09:30'
+--until WHEN            of all pages, created before WHEN
+--last N                of all pages, the N created last, oldest first
 """
 GET_FLAGS = """
 --project UUID          the Project (else PLEXSPHERE_PROJECT)
@@ -1819,7 +1819,7 @@ def make_parser() -> argparse.ArgumentParser:
     def prepare(parser):
         """Let a parser take a subcommand."""
         parser.set_defaults(parser=parser)
-        return parser.add_subparsers(dest="command", metavar="COMMAND", prog=parser.prog)
+        return parser.add_subparsers(dest="command", metavar="{list,get}", prog=parser.prog)
 
     options = {"parents": [common], "epilog": EXIT_CODES}
     program = os.path.basename(sys.argv[0])
@@ -1870,7 +1870,7 @@ def parse(argv):
             near = suggest(name.group(), re.findall("(?m)^  (?:-., )?(--[a-z-]+)", flags.parser.format_help()))
             fail("unknown flag " + name.group() + near)
         if argument != "--":
-            fail("unexpected argument; each value has a flag, one with a blank needs quotes: --since '2026-07-14 09'")
+            fail("unexpected argument: each value follows its flag, one with a blank in quotes, as '2026-07-14 09:30'")
 
     # Check what must be there, and what goes together.
     if not flags.command:

@@ -44,7 +44,7 @@ def test_commands_print_what_the_readme_shows():
 def test_what_failed_is_mailed_once():
     commands = re.findall(r"^\$ (.+)$", README, re.MULTILINE)
     recipe = [command for command in commands if re.search(r"\b(told|news)\b", command)]
-    setup = [command for command in commands if "alias log" in command]
+    setup = [command for command in commands if "log()" in command]
     mailed = kit_readme.outputs(setup + recipe * 2 + ["cat mailed"])[-1]
     assert len(recipe) == 3 and mailed.count("  failed  ") == len(mailed.splitlines()) == 2
 
