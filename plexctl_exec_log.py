@@ -1807,8 +1807,10 @@ def add_flags(parser, table):
             action.complete = COMPLETIONS[value]
 
 
+@lru_cache()
 def make_parser() -> argparse.ArgumentParser:
-    """Return the parser of the command line, for shtab, argcomplete and sphinx-argparse too.
+    """Return the parser of the command line, for shtab, argcomplete and sphinx-argparse too. It is made once: that
+    takes longer than parsing, and main() may be called often.
 
     Flags of every command have no defaults here (SUPPRESS): in `--timeout 5 list` the parser of `list` would set the
     timeout back to its default. parse() starts from a Namespace that holds the defaults. Each parser notes itself in
