@@ -192,15 +192,6 @@ def test_only_the_standard_library_is_imported():
     assert {name.split(".")[0] for name in found} <= IMPORTED <= set(getattr(sys, "stdlib_module_names", IMPORTED))
 
 
-def test_file_says_what_it_needs():
-    """As PEP 723 has it, for `uv run` and `pipx run`; the package says the same."""
-    lines = re.search("(?m)^# /// script$\n((?:# .+\n)+)# ///$", SOURCE).group(1).replace("# ", "").splitlines()
-    with open(os.path.join(ROOT, "pyproject.toml"), encoding="utf-8") as file:
-        project = file.read().splitlines()
-    assert lines[1:] == ["dependencies = []"] and lines[0] in project
-    assert not [line for line in project if line.startswith("dependencies")]
-
-
 def test_the_names_of_the_docstring_s_review_page_exist():
     page = program.__doc__.partition("Where to look\n-------------\n")[2]
     named = re.findall("\\b(?:[A-Z][A-Za-z]+(?:\\.[a-z_]+)?|[a-z]+(?:_[a-z]+)+)\\b", page)
