@@ -154,6 +154,7 @@ def run_cli(*argv, plane=None, env=None, echoes=False, sleep=lambda seconds: Non
 
 def answered(plane, answer, *argv, **options):
     """Run the program against one scripted answer, a JSON value or anything that a plane takes."""
+    assert not plane.answers, "an answer that was scripted before was not asked for"
     plane.script(Reply(answer) if isinstance(answer, (dict, list)) else answer)
     return run_cli(*(argv or GET), plane=plane, **options)
 

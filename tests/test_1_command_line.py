@@ -694,9 +694,10 @@ def test_failed_finds_none_without_failure(plane, form):
 
 
 @rule("1.12")
-def test_what_failed_filters_out_is_not_judged(plane):
+@pytest.mark.parametrize("others", [(), ("--since=2020-01-01",), ("--until=2099-01-01",), ("--last=5",)], ids=" ".join)
+def test_what_failed_filters_out_is_not_judged(plane, others):
     odd = dict(LOG[3], action={"not": "text"}, created_at=5)
-    result = walked(plane, "--failed", form="text", pages=[[odd, LOG[4]]])
+    result = walked(plane, "--failed", *others, form="text", pages=[[odd, LOG[4]]])
     assert (result.code, listed(result, "text")[0]) == (0, [LOG[4]["id"]])
 
 

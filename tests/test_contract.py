@@ -12,6 +12,7 @@ import re
 
 import pytest
 
+import plexctl_exec_log as program
 from kit import HERE
 
 CONTRACT = os.path.join(HERE, "contract.md")
@@ -50,6 +51,13 @@ def test_every_rule_has_a_test_and_every_number_carried_is_a_rule():
     carrying = {number for path in TESTS for number in carried(parsed(path))}
     assert sorted(set(rules()) - carrying) == [], "rules without a test"
     assert sorted(carrying - set(rules())) == [], "numbers that are no rules"
+
+
+def test_every_flag_stands_in_the_contract():
+    flags = re.findall("(?m)^(?:-v/)?(--[a-z-]+)", "\n".join(
+        [program.COMMON_FLAGS, program.LIST_FLAGS, program.GET_FLAGS]))
+    known = set(re.findall("--[a-z]+(?:-[a-z]+)*", text(CONTRACT)))
+    assert len(flags) > 20 and set(flags) <= known
 
 
 def test_rules_are_numbered_without_a_gap():
