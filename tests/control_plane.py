@@ -290,7 +290,7 @@ def opened_cursor(cursor, scope):
     raise Refused(400, "invalid_cursor", "the cursor is not one of this query's")
 
 
-def listed(rows, query):
+def page_of(rows, query):
     """Return the page that a query string asks for."""
     asked = {name: found[-1] for name, found in parse_qs(query, True, errors="surrogateescape").items()}
     scope = status, action = asked.get("status"), asked.get("action_name")
@@ -324,7 +324,7 @@ def found(rows, identity):
     raise Refused(404, "execution_not_found", "no execution %s in this project" % identity)
 
 
-def answered(rows, request, url):
+def answer_to(rows, request, url):
     """Return the JSON value that is asked for. Raises Refused."""
     if request.method != "GET":
         raise Refused(405, "method_not_allowed", "executions are only read")
@@ -338,7 +338,7 @@ def answered(rows, request, url):
         raise Refused(*REFUSALS[project])
     if project != PROJECT:
         raise Refused(404, "project_not_found", "no project %s" % project)
-    return found(rows, identity) if identity else listed(rows, url.query)
+    return found(rows, identity) if identity else page_of(rows, url.query)
 
 
 # ---------------------------------------------------------------- Server
@@ -405,7 +405,7 @@ class ControlPlane(socketserver.ThreadingMixIn, socketserver.TCPServer):
         """The answer to a request that no scripted one is for: anything that script() takes but None."""
         url = urlsplit(request.target)
         try:
-            return Reply(answered(self.rows, request, url))
+            return Reply(answer_to(self.rows, request, url))
         except Refused as refused:
             status, code, detail, *members = refused.args
         problem = dict(*members, type="about:blank", title=responses[status], status=status, detail=detail,

@@ -717,7 +717,8 @@ def test_user_info_of_the_proxy_is_neither_shown_nor_traced(plane, answer):
 
 
 @rule("2.7")
-@pytest.mark.parametrize("name", ["Authorization", "proxy-authorization", "Cookie", "Set-Cookie", "SET-COOKIE"])
+@pytest.mark.parametrize("name", ["Authorization", "proxy-authorization", "Cookie", "Set-Cookie", "SET-COOKIE",
+                                  "Location"])
 def test_trace_masks_headers_that_hold_secrets(plane, name):
     plane.script(Reply(page(), headers=[(name, "hush=hush; Path=/"), ("X-Other", "shown")]))
     told = run_cli(*LIST + ("-v",), plane=plane).err

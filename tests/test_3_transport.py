@@ -444,6 +444,7 @@ def test_connection_is_kept_and_a_closed_one_reopened_in_silence(tls, first, con
         assert (result.code, result.err, slept, seen(plane)) == (0, "", [], (connections, 2))
 
 
+#: What follows a good answer on the same connection, the pauses, and the numbers of connections and of requests.
 @rule("3.7", "3.8")
 @pytest.mark.parametrize("faults, slept, counts", [
     ([DROP], [], (2, 3)), ([RESET], [], (2, 3)), ([DROP, DROP], [0.5], (3, 4)), ([RESET, RESET], [0.5], (3, 4)),

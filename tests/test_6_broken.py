@@ -106,7 +106,7 @@ def test_document_that_goes_on_after_its_end_is_broken(plane, form, cursor):
 
 GOT = b'{"id":"%s","status":"failed","targets":[{"node_id":"n","output_ref":{"kind":"inline","inline_bytes":"YWI="}},' \
       b'{"node_id":"m"}],"type":"hook"}' % EXECUTION.encode()
-WITHIN_ID = range(10, 42)       # places where a cut makes no difference
+WITHIN_ID = range(10, 42)       # the same code runs for a cut at each place within the id
 
 
 @rule("6.3")
@@ -165,6 +165,8 @@ def test_number_that_may_be_cut_is_not_printed(plane, fault, form):
 # ---- 6.3: what breaks a page
 
 CUT = encoded(page(*numbered(3, 3), next_cursor="c3"))
+#: What the second page is: its answer, how many Executions are printed with those of the first, and the exit code. A
+#: cut at 700 is within the third Execution of the second page.
 BREAKS = {
     "refused": (Reply({"title": "Gone"}, 410), 2, 1), "denied": (Reply({"code": "rebac_denied"}, 403), 2, 77),
     "forbidden": (Reply({}, 403), 2, 4), "unauthenticated": (Reply({}, 401), 2, 3), "cut": (Reply(CUT, cut=700), 4, 1),

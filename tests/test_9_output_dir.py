@@ -73,7 +73,8 @@ def test_files_hold_exactly_the_bytes_wherever_stdout_goes(plane, folder, termin
     assert files == {name + ".out": data for name, data in zip(names, OUTPUTS.values())}
 
 
-SIX = [
+#: A target, and its line in `targets`.
+LINES = [
     (target(inline(b"out\n")), row_of(b"out\n")), (target(None, status="pending"), row(status="pending")),
     (target(archive("b", "k/1", sha256=DIGEST)), row("archived", "-", DIGEST, "b/k/1")),
     (target(archive("b", "k")), row("archived", "-", "-", "b/k")),
@@ -86,7 +87,7 @@ SIX = [
 
 
 @rule("5.10", "5.6")
-@pytest.mark.parametrize("wire, fields", SIX, ids=["inline", "none", "archived", "no digest", "odd digest", "empty",
+@pytest.mark.parametrize("wire, fields", LINES, ids=["inline", "none", "archived", "no digest", "odd digest", "empty",
                                                    "no status", "kind", "no key", "base64", "odd names", "odd status"])
 def test_line_of_targets_has_six_fields(plane, folder, wire, fields):
     result = saved_targets(plane, folder, wire)
