@@ -145,7 +145,7 @@ def make_field(text: "t.Optional[str]") -> str:
 # What is looked at before it goes to a terminal. Tab, LF and ASCII from blank to `~` are not matched, and pass.
 DOUBTFUL = ("\r\n"                          # CR LF: passes
             "|\x1b\\[[0-9;:]*m"             # an SGR colour, as `\x1b[1;31m`: passes if colours are wanted
-            "|[^\t\n\r\x1b -~]+"            # anything else but CR and ESC: passes if printable, as `é`
+            "|[^\t\n\r\x1b -~]+"            # anything else but CR and ESC: passes if printable, as `\u00e9`
             "|[\r\x1b]")                    # any other CR or ESC: escaped
 
 # The beginning of a line that a person could take for a section header: `==>`, ` = =>`, `\x1b[1m=\u200b=>`. Before and
@@ -450,8 +450,8 @@ def find_settings(flags):
 
 
 def is_this_host(host: str) -> bool:
-    """Tell whether the host is this machine: a loopback or unspecified address, or `localhost`, which is not looked
-    up."""
+    """Tell whether the host is this machine: a loopback or unspecified address, or the name `localhost`, whatever the
+    resolver makes of it."""
     import ipaddress
     try:
         address = ipaddress.ip_address(host)
@@ -644,25 +644,31 @@ class Transport:
             raise RemoteError("plain http to %s would show the token to the network" % server.host,
                               "use https://, or allow it with --allow-http")
         from http.client import HTTPException
+
+        # What the caller wants.
         self.server = server
         self.clock, self.sleep = clock, sleep
-        # A time of the clock that ends every wait; wait_for_execution sets it.
-        self.end = None             # type: t.Optional[float]
-        self.received = 0           # bytes of bodies
-        # What http.client raises. ValueError: a chunk size below 0 on 3.6, or a name that no host can have.
-        self._faults = (OSError, HTTPException, ValueError)
         self._ca_file = ca_file
-        self._timeout = timeout     # seconds
+        self._timeout = timeout             # seconds
         self._proxy = proxy
-        self._say = say             # say(label, text) is told of each retry
-        self._trace = trace         # trace(text) is told of each request and response
+        self._say = say                     # say(label, text) is told of each retry
+        self._trace = trace                 # trace(text) is told of each request and response
         self._before_wait = before_wait     # called before each wait for the network
-        self._context = None        # of TLS, made at the first connection
-        self._socket = None         # the TimedSocket of the connection that is kept
-        self._is_idle = False       # whether the last body was read to its end, and another request may follow
+
+        # What is sent with each request.
         self._headers = {"Host": server.authority, "Authorization": "Bearer " + clean_token(token),
                          "Accept": "application/json", "Accept-Encoding": "identity",
                          "User-Agent": "plexctl-exec-log/" + __version__}
+
+        # Where things stand.
+        self.end = None             # type: t.Optional[float]     # a time of the clock that ends every wait
+        self.received = 0           # bytes of bodies
+        self._context = None        # of TLS, made at the first connection
+        self._socket = None         # the TimedSocket of the connection that is kept
+        self._is_idle = False       # whether the last body was read to its end, and another request may follow
+
+        # What http.client raises. ValueError: a chunk size below 0 on 3.6, or a name that no host can have.
+        self._faults = (OSError, HTTPException, ValueError)
 
     def close(self) -> None:
         """Close the kept connection, if there is one."""
@@ -806,15 +812,18 @@ class Transport:
         """Return the response if it is a 200. Raises RemoteError for a redirect, APIError for any other."""
         if response.status == 200:
             return response
+
+        # Name a redirect's target without the query, which may hold a code or a token. Mask our own token first: it may
+        # hold a `?`.
         location = response.getheader("Location")
         if 300 <= response.status < 400 and location:
-            # Leave out the query: it may hold a code or a token. Mask our own token first: it may hold a `?`.
             masked = location.replace(self._headers["Authorization"][7:], "***")        # less `Bearer `
             raise RemoteError("HTTP %d: redirected to %s, and redirects are not followed: the token goes to the named "
                               "server only" % (response.status, re.split("[?#]", masked)[0]), "name the right --server")
-        problem, retry_after = self._read_problem(response), response.getheader("Retry-After", "").strip()
+
         # Retry-After (RFC 9110, 10.2.3) may be a date too, which is not read. Half a minute is waited at most: a longer
         # pause would look like a hang.
+        problem, retry_after = self._read_problem(response), response.getheader("Retry-After", "").strip()
         raise APIError(response.status, response.reason, problem,
                        min(float(retry_after), 30.0) if re.fullmatch("[0-9]+", retry_after) else None)
 
@@ -1716,7 +1725,7 @@ def parse_when(text):
 
 
 def suggest(word, known):
-    """Return `; did you mean …?` with the known word that is nearest, empty if none is near."""
+    """Return `; did you mean ...?` with the known word that is nearest, empty if none is near."""
     from difflib import get_close_matches
     return "".join("; did you mean %s?" % near for near in get_close_matches(word, known, 1, 0.7))
 

@@ -301,7 +301,8 @@ HINTS = {
     "401": (401, {}, "log in"), "403": (403, {}, "owner"), "denied": (403, DENIED, "owner"),
     "404": (404, {}, "--project"), "500": (500, {}, ""), "503": (503, {}, ""),
     "cursor": (400, {"code": "invalid_cursor"}, "--cursor"), "status": (400, {"code": "invalid_status"}, "--status"),
-    "limit": (400, {"code": "invalid_limit"}, "--limit"),
+    "limit": (400, {"detail": "the limit is 200 at most", "code": "bad"}, "--limit"),
+    "no flag": (400, {"detail": "an id is limited to a UUID"}, "the value of a flag"),
     "not provisioned": (501, {"code": "actions_dispatch_not_provisioned"}, "")}
 
 
