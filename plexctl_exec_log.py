@@ -106,7 +106,7 @@ import time
 from binascii import a2b_base64, b2a_base64
 from collections import namedtuple
 from functools import lru_cache, partial
-from itertools import chain
+from itertools import chain, count
 from operator import is_not
 
 TYPE_CHECKING = False       # type checkers take it for true; at run time `typing` is slow to import
@@ -241,9 +241,9 @@ class APIError(RemoteError):
     def __init__(self, status: int, phrase: str, problem: "t.Dict[str, t.Any]",
                  retry_after: "t.Optional[float]" = None) -> None:
         def read(name):
-            """Return a member of the Problem as text, empty if it is no text. `relation_path` is a list of texts."""
+            """Return a member of the Problem as text, empty if it is none. `relation_path` is a list of texts."""
             value = problem.get(name)
-            if name == "relation_path" and isinstance(value, list):
+            if isinstance(value, list):
                 value = " > ".join(step for step in value if isinstance(step, str))
             return value if isinstance(value, str) else ""
 
@@ -1212,11 +1212,12 @@ class JoinedPages:
             self.members["items"] = []      # now something has arrived, even if this page is empty
 
 
-def select_last(executions: "t.Iterable[t.Dict[str, t.Any]]", count: int) -> "t.List[t.Dict[str, t.Any]]":
-    """Return the `count` Executions that were created last, oldest first. Of those created at one moment keep the ones
-    that came first. Holds `count` of them. Raises RemoteError."""
+def select_last(executions: "t.Iterable[t.Dict[str, t.Any]]", number: int) -> "t.List[t.Dict[str, t.Any]]":
+    """Return the `number` Executions that were created last, oldest first; of those created at one moment the ones that
+    came last. Holds no more than these. Raises RemoteError."""
     from heapq import nlargest
-    return sorted(nlargest(count, executions, key=read_created_at), key=read_created_at)
+    arrival = count()
+    return nlargest(number, executions, key=lambda execution: (read_created_at(execution), next(arrival)))[::-1]
 
 
 def get_execution(transport: Transport, project: str, execution_id: str,
@@ -1978,7 +1979,7 @@ class Console:
     def write(self, piece):
         """Write text or bytes to stdout, soon."""
         self._pending.append(piece.encode("utf-8") if isinstance(piece, str) else piece)
-        if len(piece) > 8192:       # an output: write it while it is in the processor's cache
+        if len(piece) > 8192:       # an output: write it while it is in the processor's cache, which saves a tenth
             self.flush()
 
     def flush(self):

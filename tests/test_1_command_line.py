@@ -602,7 +602,7 @@ FRACTIONS = created("2026-01-02T00:00:00.25Z", "2026-01-02T00:00:00Z", "2026-01-
     ("--since=2026-01-02", [[OLD], [], [MIDDLE]], [MIDDLE]), ("--since=2026-01-02", [[OLD]], []),
     ("--since=2026-01-02", [[], []], []), ("--last=2", [[LATER, OLD, NEW]], [NEW, LATER]),
     ("--last=2", [[NEW], [LATER, MIDDLE], [OLD]], [NEW, LATER]), ("--last=2", [[], [OLD]], [OLD]),
-    ("--last=2", [[], []], []), ("--last=2", [TIED], TIED[:2]), ("--last=" + "9" * 18, [[NEW, OLD]], [OLD, NEW]),
+    ("--last=2", [[], []], []), ("--last=2", [TIED], TIED[1:]), ("--last=" + "9" * 18, [[NEW, OLD]], [OLD, NEW]),
     ("--last=3", [FRACTIONS], [FRACTIONS[3], FRACTIONS[0], FRACTIONS[2]])],
     ids=["several pages", "an empty page", "nothing kept", "nothing there", "any order", "any order of pages",
          "fewer than N", "last of nothing", "ties", "huge N", "fractions"])
