@@ -191,11 +191,11 @@ FORMS = ("text", "raw", "json", "yaml", "jsonl")
 
 WORKS = {
     "start": lambda programs: Work(gets(programs, 3, SMALL), 40, [
-        ratio_goal("floor", 1.35), ratio_goal("beside", 1.03)]),
+        ratio_goal("floor", 1.5), ratio_goal("beside", 1.03)]),
     "get": lambda programs: Work(gets(programs, 2000, LARGE), 15, [
         ratio_goal("floor", 1.25), ratio_goal("beside", 1.03), peak_goal("ours")]),
     "walk": lambda programs: Work(walks(programs), 9, [
-        ratio_goal("floor", 1.5), ratio_goal("beside", 1.10), peak_goal("ours")]),
+        ratio_goal("floor", 1.7), ratio_goal("beside", 1.10), peak_goal("ours")]),
     "peaks": lambda programs: Work({form: program_get(programs["ours"], 10000, LARGE, form) for form in FORMS}, 2,
                                    [peak_goal(form) for form in FORMS])}
 
