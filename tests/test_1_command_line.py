@@ -620,6 +620,13 @@ def test_last_prints_nothing_if_the_walk_breaks(plane, form, broken):
     assert (result.code, result.out) == (1, b"") and "error: " in result.err
 
 
+@rule("1.10", "6.3")
+def test_last_offers_no_cursor_if_what_it_keeps_cannot_be_shown(plane):
+    """What was kept comes from several pages: no cursor leads back to it."""
+    result = walked(plane, "--last=2", form="text", pages=[[OLD], [dict(NEW, action=5)], [LATER]])
+    assert result.code == 1 and "cursor" not in result.out.decode() + result.err and "expected strings" in result.err
+
+
 @rule("1.10")
 def test_last_holds_no_more_than_what_it_keeps(plane):
     def body():
@@ -639,7 +646,9 @@ def test_last_holds_no_more_than_what_it_keeps(plane):
 NO_TIMES = {"missing": {}, "null": {"created_at": None}, "number": {"created_at": 5}, "list": {"created_at": [1]},
             "word": {"created_at": "yesterdayZ"}, "offset": {"created_at": "2026-01-02T00:00:00+00:00"},
             "no Z": {"created_at": "2026-01-02T00:00:00"}, "date alone": {"created_at": "2026-01-02"},
-            "month 13": {"created_at": "2026-13-02T00:00:00Z"}, "empty": {"created_at": ""},
+            "month 13": {"created_at": "2026-13-02T00:00:00Z"}, "hour 24": {"created_at": "2026-01-02T24:00:00Z"},
+            "day 32": {"created_at": "2026-01-32T00:00:00Z"}, "minute 60": {"created_at": "2026-01-02T00:60:00Z"},
+            "second 61": {"created_at": "2026-01-02T00:00:61Z"}, "empty": {"created_at": ""},
             "newline": {"created_at": "2026-01-02T00:00:00Z\n"}, "bare point": {"created_at": "2026-01-02T00:00:00.Z"}}
 
 
@@ -854,7 +863,7 @@ def test_help_is_as_wide_as_the_terminal(command, columns):
 @rule("1.16")
 def test_help_tells_statuses_and_that_times_are_utc():
     text = " ".join(shown_help("list", "--help").split())
-    status, since = [text[text.index(" %s " % flag, text.index("--help")):] for flag in ("--status", "--since")]
+    status, since = [re.search(" %s [A-Z].*?(?= --)" % flag, text).group() for flag in ("--status", "--since")]
     assert all(name in status for name in ("pending", "ack", "started", "succeeded", "failed", "cancelled", "timeout"))
     assert "UTC" in since
 

@@ -238,6 +238,16 @@ MALFORMED = {
     "no such profile": {"default": "lab", "profiles": {"LAB": {}}}, "no profiles": {"default": "lab"}}
 
 
+@rule("2.3")
+@pytest.mark.parametrize("default, profiles, says", [
+    ("", {"lab": {}}, 'no profile ""'), (None, {"lab": {}}, "no token"), ("lab", None, 'no profile "lab"')],
+    ids=["empty", "null", "profiles null"])
+def test_null_counts_as_absent_and_an_empty_default_is_an_error(home, default, profiles, says):
+    home.write({"default": default, "profiles": profiles})
+    result = home.run()
+    assert result.code == 3 and says in result.err
+
+
 @rule("2.3", "2.5")
 @pytest.mark.parametrize("case", sorted(MALFORMED))
 def test_malformed_config_is_3_though_the_environment_has_both(plane, home, case):
@@ -647,6 +657,20 @@ def test_token_is_masked_wherever_it_comes_from(plane, home, token_file, source)
     assert result.code == 1 and OTHER not in result.err and "action_name=***" in result.err
 
 
+@rule("2.7")
+def test_token_of_the_environment_is_masked_even_where_another_one_is_used(plane, home, token_file):
+    plane.script(Reply({"detail": "<%s>" % OTHER}, 400))
+    env = {"PLEXSPHERE_URL": plane.url, "PLEXSPHERE_TOKEN": OTHER}
+    assert "<***>" in home.run("--token-file", str(token_file), env=env).err
+
+
+@rule("2.7", "3.4")
+def test_no_piece_of_a_token_is_shown_where_the_query_of_a_redirect_is_cut_off(plane):
+    token = "hunter22?hunter22#hunter22"
+    answer = Reply(b"", 302, [("Location", "https://sso.test/%s/x" % token)])
+    assert "hunter" not in answered(plane, answer, *LIST, env={"PLEXSPHERE_TOKEN": token}).err
+
+
 LONG = "".join("%02x" % (number * 167 % 256) for number in range(400))
 LIMIT = 4000        # characters of a line on stderr
 
@@ -682,7 +706,8 @@ def test_masking_that_shortens_the_line_uncovers_nothing(plane, gap):
 @pytest.mark.parametrize("text", [
     "https://ann:hunter22@h.example/", "x //ann:hunter22@h.example", "https:ann:hunter22@h.example",
     "HTTP://ann:hunter22@h.example:80/x@y", "https://hunter22@h.example", "https://ann:hunter22@@h.example",
-    "https://ann:hunter%20hunter22@h.example", "<a href='https://ann:hunter22@h.example'>"])
+    "https://ann:hunter%20hunter22@h.example", "<a href='https://ann:hunter22@h.example'>",
+    "https://ann:%s@h.example" % ("hunter22" * 120)], ids=shortened)
 def test_user_info_of_any_url_is_masked(plane, text):
     told = echoed(plane, text, header=text)
     assert "hunter" not in told and "ann" not in told and told.count("h.example") == 2

@@ -353,14 +353,16 @@ def test_server_that_is_no_name_is_one_error_behind_a_proxy_too(proxy, name):
     assert one_error(run(**through(proxy.url, "https://" + name)))
 
 
+TALKS = [stalling(b""), stalling(b"HTTP/1.1 200 OK\r\nX: y"), stalling(CONNECTED)]
+
+
 @rule("3.5", "3.6")
-@pytest.mark.parametrize("talk", [
-    stalling(b""), stalling(b"HTTP/1.1 200 OK\r\nX: y"), stalling(CONNECTED)],
-    ids=["silent", "silent within its answer", "silent in the tunnel"])
+@pytest.mark.parametrize("talk", TALKS, ids=["silent", "silent within its answer", "silent in the tunnel"])
 def test_tunnel_that_falls_silent_is_1_within_the_timeout(talk):
     with Raw(talk) as proxy:
         result, slept = asked(proxy, argv=LIST + ("--timeout", "0.1"), env=through(proxy.url))
         assert "timed out: " in one_error(result) and "took more than 0.1 s" in result.err
+        assert talk is TALKS[-1] or "HTTPS_PROXY" in hint_of(result)
         until(lambda: proxy.connections == 1)
         assert slept == []
 

@@ -403,6 +403,30 @@ def test_errors_body_has_a_timeout_of_its_own(plane):
 
 
 @rule("3.5")
+def test_errors_body_has_one_timeout_in_all(plane):
+    """A second passes with each piece of a body that goes on; of the 30 seconds the last is the 30th."""
+    times, pieces = [0.0], []
+
+    def answer(sock):
+        sock.sendall(FORBIDDEN + b"Content-Length: 999\r\n\r\n" + DENIED)
+        while len(pieces) < 200:
+            traced.wait(PATIENCE)
+            time.sleep(0.01)        # so that each piece is read by itself
+            times[0] += 1.0
+            pieces.append(b" ")
+            sock.sendall(b" ")
+
+    traced = threading.Event()
+    plane.script(answer)
+    transport = program.Transport(program.Server.parse(plane.url), TOKEN, clock=lambda: times[0],
+                                  trace=lambda text: text.startswith("< ") and traced.set())
+    with pytest.raises(program.APIError) as caught:
+        program.get_page(transport, PROJECT, {})
+    assert caught.value.exit_code == 77 and 25 < len(pieces) < 60
+    transport.close()
+
+
+@rule("3.5")
 @pytest.mark.parametrize("broken", [b"-5\r\n", b"x\r\n", b"", b"9" * 70000], ids=shortened)
 def test_errors_body_that_cannot_be_read_leaves_the_status(plane, broken):
     answer = FORBIDDEN + b"Transfer-Encoding: chunked\r\n\r\n" + broken

@@ -291,8 +291,8 @@ def test_error_leaves_out_what_the_problem_has_not(plane, name, value):
 @rule("6.2")
 @pytest.mark.parametrize("problem", [
     {"title": 5, "detail": {"x": 1}, "code": 7, "reason": {}, "relation_path": {}, "correlation_id": 1},
-    {"relation_path": []}, {"detail": "", "code": "", "reason": ""}, {}],
-    ids=["wrong types", "empty path", "empty texts", "nothing"])
+    {"relation_path": []}, {"relation_path": [1, None]}, {"detail": "", "code": "", "reason": ""}, {}],
+    ids=["wrong types", "empty path", "path of no texts", "empty texts", "nothing"])
 def test_error_of_an_odd_problem_is_the_status(plane, problem):
     assert told(answered(plane, Reply(problem, 403))) == ["HTTP 403 Forbidden"]
 

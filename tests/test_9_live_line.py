@@ -134,6 +134,14 @@ def test_no_live_line_beside_a_reader_on_a_terminal_that_is_written_or_in_the_ba
             assert stdout == "terminal" or "--output-dir" in argv or result.err == ""
 
 
+@posix_only
+@rule("9.5", "9.4")
+def test_no_live_line_on_a_terminal_that_interprets_no_escapes(plane):
+    plane.script(slow("list", count=3))
+    with Session(command(*ALL), plane, env={"TERM": "dumb"}, stdout=os.devnull) as session:
+        assert session.finish().err == ""
+
+
 @rule("9.5")
 @pytest.mark.parametrize("argv", [ALL, LIST + ("--last", "1")], ids=["all", "last"])
 def test_no_live_line_on_a_stderr_that_is_no_terminal(plane, argv):

@@ -96,6 +96,12 @@ def test_line_of_targets_has_six_fields(plane, folder, wire, fields):
     assert (result.code, len(told(result))) == ((1, 1) if fields[2] == "unreadable" else (0, 0))
 
 
+def test_file_has_the_node_id_s_own_spelling(plane, folder):
+    node = NODES[0].upper()
+    assert saved_targets(plane, folder, target(inline(b"x"), node)).code == 0
+    assert set(contents(folder)) == {"targets", node + ".out"}
+
+
 def test_targets_are_in_wire_order_and_an_unreadable_one_costs_no_other(plane, folder):
     wires = [target({"kind": "tape"}, NODES[3]), target(inline(b"x"), NODES[1]), target(node=NODES[2])]
     result = saved_targets(plane, folder, *wires)
