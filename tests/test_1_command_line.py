@@ -73,6 +73,7 @@ def test_parser_is_public_and_argparse_s():
     with surroundings():
         parser = program.make_parser()
     assert isinstance(parser, argparse.ArgumentParser) and "exec-log" in parser.format_help()
+    assert {"main", "make_parser", "walk", "get_page", "get_execution", "Transport"} <= set(program.__all__)
 
 
 #: The places of persistent flags: in front of all words, between the two words, after them; with and without exec-log.
