@@ -42,8 +42,9 @@ an HTTP proxy (never used for this host). A proxy's own login goes to the proxy 
 
 Waiting. --timeout bounds these as a whole: the TLS handshake; one request up to the end of the response's headers; the
 body of an error. It bounds these one by one: the connection to each address of a name; each read of a proxy's answer;
-the wait for each piece of a body. It does not bound the lookup of a name. So a server that sends a byte now and then
-holds the program for as long as it likes; where that matters, run it under `timeout 300`.
+the wait for each piece of a body. It does not bound the lookup of a name, nor the opening of a pipe. A request is made
+three times at most, after pauses of 30 s at most. So a server that sends a byte now and then holds the program for as
+long as it likes; where that matters, run it under `timeout 300`.
 
 Files read. The token file and the config file, which must be private: mode and owner are checked; of a pipe, which the
 shell makes for `<(...)`, only the owner; on Windows neither. The file of --ca-file. Python, OpenSSL and the C library
@@ -68,9 +69,10 @@ PLEXSPHERE_TOKEN, a proxy's password and login. What the server sends for stdout
 server's text as it came: a program that imports this file masks and escapes it itself.
 
 The server, and the machines whose output it relays, are not trusted. On a terminal, which must be one for UTF-8, their
-text is escaped. A JSON value may have 64 Mi characters, which can take 2 GB as objects; an error's body 64 KiB. Not
-bounded are the number of values, the blanks between them, and the space on your disk. An answer's `id` is checked when
-it arrives, which may be after its targets were printed: then the exit code tells.
+text is escaped. A JSON value may have 64 Mi characters (a quarter more may pass), an error's body 64 KiB. Not bounded
+are the number of values, the blanks between them, the space on your disk, and memory as a whole: objects take twenty
+times their text, and deeply nested ones are indented line by line. Set `ulimit -v` where that matters. An answer's `id`
+is checked when it arrives, which may be after its targets were printed: then the exit code tells.
 
 Only the caller can prevent that another program writes an output raw to a terminal (`| less -R`), that a copy of this
 file was changed, or that somebody owns the account, the host, its CAs or its environment.
@@ -158,8 +160,8 @@ FORGED_HEADER = "(?m)^(%s)=(?=%s=%s>)" % (GAP, GAP, GAP)
 def make_terminal_safe(data: bytes, colours: bool = True) -> bytes:
     """Return output bytes for a UTF-8 terminal. Printable characters, tab, LF, CR LF and, if `colours`, SGR colours
     pass; everything else is shown as an escape. No line begins as a section header does. (A line that the terminal
-    wraps, or look-alike characters, may still seem to: the `N bytes` of a real header tell where the next one can be.)
-    Colour is reset at the end."""
+    wraps, or look-alike characters, may still seem to. The `N bytes` of a real header count what came, not what is
+    shown.) Colour is reset at the end."""
     def replace(match):
         found = match.group()
         # Of the four alternatives, only a colour contains ESC [. SGR 8, as in `\x1b[1;8m`, conceals text, and is not
@@ -205,8 +207,8 @@ class CredentialsError(ExecLogError):
 
 class RemoteError(ExecLogError):
     """The read failed at the server or on the way to it, or the answer is not what was asked for. If `retryable`,
-    Transport.get asks again: the server is overloaded, or the connection was lost before the response. If `transient`,
-    a wait for an Execution goes on: retryable failures, refused connections, timeouts and cut bodies."""
+    Transport.get asks again: the server is overloaded, or an open connection was lost before the response. If
+    `transient`, a wait for an Execution goes on: retryable failures, failed connections, timeouts and cut bodies."""
 
     retry_after = None      # type: t.Optional[float]     # seconds for which the server wants to be left alone
 
@@ -619,7 +621,7 @@ def make_tls_context(ca_file):
         context = ssl.create_default_context(cafile=ca_file)
     except (OSError, ValueError, TypeError) as error:       # a NUL in the name is one of the last two
         raise UsageError("the file of --ca-file or SSLKEYLOGFILE cannot be used: " + error_text(error))
-    if sys.version_info < (3, 7):
+    if not hasattr(context, "minimum_version"):     # Python 3.6, or an OpenSSL older than 1.1.0
         context.options |= ssl.OP_NO_TLSv1 | ssl.OP_NO_TLSv1_1
     elif context.minimum_version < ssl.TLSVersion.TLSv1_2:      # as where openssl.cnf allows it; a stricter one stays
         context.minimum_version = ssl.TLSVersion.TLSv1_2
@@ -773,7 +775,7 @@ class Transport:
             return RemoteError("nothing listens at %s: connection refused" % where, hint, transient=True)
         if isinstance(error, (socket.gaierror, UnicodeError)):
             return RemoteError("the name of %s does not resolve" % where, hint)
-        return RemoteError("cannot connect to %s: %s" % (where, cause), hint)
+        return RemoteError("cannot connect to %s: %s" % (where, cause), hint, transient=True)
 
     def _ask(self, target):
         """Send one request on the open connection, and return the response once its headers are complete. Raises
@@ -1303,8 +1305,8 @@ class Form:
         yield self.ending
 
     def conclude(self):
-        """Prepare the ending, once the state is known. It is not called if nothing arrived. Raises RemoteError or
-        RecursionError, but only in the state WHOLE."""
+        """Prepare the ending, once the state is known. It is not called if nothing arrived. In the state WHOLE it may
+        raise RemoteError or RecursionError; then it is called once more, in another state, and must not raise."""
 
     def elements(self):
         """Yield the rendered elements. At the end, or where the document fails, set state, cursor and failure."""
@@ -1675,7 +1677,8 @@ class Examples(tuple):
 
 
 def require_text(text):
-    """Return the text. Raises UsageError if it is empty: an unset shell variable must not select another credential."""
+    """Return the text. Raises UsageError if it is empty: an unset variable, as in `--profile "$X"`, must not select
+    another credential."""
     if not text:
         raise UsageError("expected a value that is not empty")
     return text

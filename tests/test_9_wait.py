@@ -235,6 +235,20 @@ def test_wait_timeout_ends_it_whatever_the_server_sends(plane, answer):
     assert time.monotonic() - began < END_OF_SILENCE - 0.5       # 0.4, far below the timeout
 
 
+def test_handshake_that_is_reset_is_waited_out(tls_plane):
+    served = tls_plane.context, tls_plane.serve
+
+    def fall():
+        tls_plane.context, tls_plane.serve = None, RESET
+
+    def recover():
+        tls_plane.context, tls_plane.serve = served
+
+    tls_plane.script(at("started", framing="close"), at("succeeded"))
+    with surroundings(tls_plane):
+        assert waited(tls_plane, Clock(during={1: fall, 2: recover})) == "succeeded"
+
+
 def test_wait_timeout_bounds_a_handshake_too(tls_plane):
     def fall_silent():
         tls_plane.context, tls_plane.serve = None, HANG
