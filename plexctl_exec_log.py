@@ -3,102 +3,30 @@
 # requires-python = ">=3.6"
 # dependencies = []
 # ///
-"""plexctl exec-log: show what the actions of a plexsphere control plane did, and what each machine printed.
-
-    plexctl_exec_log.py exec-log list --project UUID [flags]
-    plexctl_exec_log.py exec-log get  --project UUID --id UUID [flags]
-
-One file for Python 3.6 or newer, on the standard library alone. It only reads. The sections, helpers first and the
-command line last; at module level every name is defined before it is used:
-
-    Safe text     escape what must not reach a terminal or imitate our own lines
-    Errors        one family of expected failures, each with its exit code
-    Settings      find server, token and proxy in flags, environment and config file
-    Transport     send GET requests over one kept connection: deadlines, retries, no redirects
-    JSON text     decode values while their bytes still arrive
-    Wire model    read and check the objects that the server sends
-    Operations    fetch one page, all pages, one Execution; wait for its end
-    Forms         turn a document into json, jsonl, yaml, a table, sections, bare bytes or a folder of files
-    Command line  parse flags, own the standard streams, run
-
-Programs may import it: the names in __all__ are public, all others may change.
-
-    transport = Transport(Server.parse("https://plexsphere.example"), token)
-    for page in walk(transport, project, {"status": "failed"}):
-        for execution in page.elements:
-            print(execution["id"], execution["action"])
-
-What it touches, and what it trusts
------------------------------------
-Connections. It keeps one connection at a time. That goes to the host and port of --server, PLEXSPHERE_URL or the
-profile (a server and a token that the config file names), or to the proxy that the environment names for that server.
-The system's resolver looks up the name of the server, or that of the proxy if there is one. Only `GET` is sent, and
-`CONNECT host:port` to a proxy before https. TLS is verified against the system's CAs, or those of --ca-file alone.
-
-Token. It is sent in one header, to that server alone: redirects are refused, CONNECT does not carry it, and the token
-of a profile that names a server goes to that server only. Plain http is refused unless the server is this host or
---allow-http is given. Over plain http these can read the token: the process that listens on that port, the network, and
-an HTTP proxy (never used for this host). A proxy's own login goes to the proxy unencrypted.
-
-Waiting. --timeout bounds these as a whole: the TLS handshake; one request up to the end of the response's headers; the
-body of an error. It bounds these one by one: the connection to each address of a name; each read of a proxy's answer;
-the wait for each piece of a body. It does not bound the lookup of a name, nor the opening of a pipe. A request is made
-three times at most, after pauses of 30 s at most. So a server that sends a byte now and then holds the program for as
-long as it likes; where that matters, run it under `timeout 300`.
-
-Files read. The token file and the config file, which must be private: mode and owner are checked; of a pipe, which the
-shell makes for `<(...)`, only the owner; on Windows neither. The file of --ca-file. Python, OpenSSL and the C library
-read their own: modules, message catalogues, the system's CAs, openssl.cnf, resolver, user database, locale, time zone.
-
-Files written. None, unless --output-dir is given: then new files of mode 0600 in one new or empty folder, whose parents
-are not looked at. Python may write bytecode (.pyc) when this file is imported, and writes the TLS session keys to the
-file that SSLKEYLOGFILE names, unless it runs with -I.
-
-Environment. PLEXSPHERE_URL, PLEXSPHERE_TOKEN, PLEXSPHERE_PROJECT, XDG_CONFIG_HOME, HOME (USERPROFILE on Windows),
-NO_COLOR, TERM; HTTP_PROXY, HTTPS_PROXY, NO_PROXY in either case and REQUEST_METHOD, through urllib; COLUMNS, LINES,
-LANGUAGE, LC_ALL, LC_MESSAGES, LANG, through argparse. Python, the C library, the loader and OpenSSL read more: PYTHON*,
-TZ, LC_*, HOSTALIASES, RES_OPTIONS, LD_*, SSLKEYLOGFILE, SSL_CERT_FILE, SSL_CERT_DIR, OPENSSL_*. Some of it can load
-code into the process, and -I does not stop that: clear the environment (env -i) where it is not yours.
-
-Never. It starts no process, evaluates nothing that it read, fetches no archived output and follows no redirect. Started
-as a script, it imports nothing that lies beside it. (PYTHONPATH still counts, where an empty entry means the current
-folder; -I turns it off.)
-
-Secrets. On stderr these are masked, as they are and percent-encoded, if they have 8 characters or more: the token,
-PLEXSPHERE_TOKEN, a proxy's password and login. What the server sends for stdout is not searched. Exceptions hold the
-server's text as it came: a program that imports this file masks and escapes it itself.
-
-The server, and the machines whose output it relays, are not trusted. On a terminal, which must be one for UTF-8, their
-text is escaped. A JSON value may have 64 Mi characters (a quarter more may pass), an error's body 64 KiB. Not bounded
-are the number of values, the blanks between them, the space on your disk, and memory as a whole: objects take twenty
-times their text, and deeply nested ones are indented line by line. Set `ulimit -v` where that matters. An answer's `id`
-is checked when it arrives, which may be after its targets were printed: then the exit code tells.
-
-Only the caller can prevent that another program writes an output raw to a terminal (`| less -R`), that a copy of this
-file was changed, or that somebody owns the account, the host, its CAs or its environment.
-
-Where to look
--------------
-    connecting; certificates                Transport._connect, make_tls_context
-    the token's one header                  Transport.__init__
-    the token's one server                  find_settings (its last step), Transport._check_status (redirects)
-    secrets read from files                 read_private_file, find_strangers
-    files made                              make_folder, open_new
-    standard output and error, masking      Console, Console.line
-    text made harmless                      make_terminal_safe, make_visible
-    bounds of what is read                  JSONText._read_more, Transport._read_problem
+# mypy: allow-untyped-defs, allow-untyped-calls, allow-incomplete-defs
+"""plexctl exec-log: show what the actions of a plexsphere control plane did.
 """
 
 import sys
 
-if __name__ == "__main__" and not (sys.flags.isolated or getattr(sys.flags, "safe_path", False)):
-    # Take the script's folder off the import path, so that nothing beside it is imported. Python puts it first unless
-    # -I or -P (`safe_path`, from 3.11 on) is given.
-    del sys.path[0]
+
+def restore_sigint() -> None:
+    """Let Ctrl-C end the process by the signal, at once, as it ends a program in C. Python's own handler would wait for
+    a call to return, and show a traceback. Whoever ignores SIGINT, as a job in the background does, goes on to."""
+    import signal
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+if __name__ == "__main__":
+    restore_sigint()        # before the imports below, which take a while
+    # Python puts the script's folder first on the import path, unless -I or -P (`safe_path`, from 3.11 on) is given.
+    # Take it off, so that nothing beside the script is imported.
+    if not (sys.flags.isolated or getattr(sys.flags, "safe_path", False)):
+        del sys.path[0]
 
 import argparse
 import codecs
-import gc
 import io
 import json
 import os
@@ -107,25 +35,32 @@ import stat
 import time
 from binascii import a2b_base64, b2a_base64
 from collections import namedtuple
-from functools import lru_cache, partial
+from functools import partial
 from itertools import chain, count
-from operator import is_not
 
 TYPE_CHECKING = False       # type checkers take it for true; at run time `typing` is slow to import
 if TYPE_CHECKING:
     import typing as t
+    from uuid import UUID as AnyUUID
+    Parameters = t.Mapping[str, t.Union[str, bytes, None]]
 
 WINDOWS = os.name == "nt"
 
-__version__ = "3.0.0"
-__all__ = ("main make_parser Transport Server Document get_page walk get_execution wait_for_execution OutputRef "
-           "ExecLogError UsageError CredentialsError RemoteError APIError").split()
+__version__ = "4.0.0"
+__all__ = ["main", "make_parser", "Transport", "Server", "Document", "get_page", "walk", "get_execution",
+           "wait_for_execution", "OutputRef", "ExecLogError", "UsageError", "CredentialsError", "RemoteError",
+           "APIError", "WaitTimeout", "parse_uuid", "make_visible", "RUNNING_STATUSES", "FINAL_STATUSES",
+           "FAILED_STATUSES"]
+
+RUNNING_STATUSES = ("pending", "ack", "started")
+FINAL_STATUSES = ("succeeded", "failed", "cancelled", "timeout")
+FAILED_STATUSES = ("failed", "cancelled", "timeout")
 
 
 # ------------------------------------------------------------------------------------------------ Safe text
 
 def escape(character: str) -> str:
-    r"""Return one character as \xNN, \uNNNN or \UNNNNNNNN, which YAML and Python both read back."""
+    r"""Return one character as \xNN, \uNNNN or \UNNNNNNNN."""
     if character < "\x80":
         return "\\x%02x" % ord(character)
     return character.encode("ascii", "backslashreplace").decode("ascii")
@@ -144,57 +79,53 @@ def make_field(text: "t.Optional[str]") -> str:
     return make_visible(text or "-").replace(" ", "\\x20")
 
 
-# What is looked at before it goes to a terminal. Tab, LF and ASCII from blank to `~` are not matched, and pass.
-DOUBTFUL = ("\r\n"                          # CR LF: passes
-            "|\x1b\\[[0-9;:]*m"             # an SGR colour, as `\x1b[1;31m`: passes if colours are wanted
-            "|[^\t\n\r\x1b -~]+"            # anything else but CR and ESC: passes if printable, as `\u00e9`
-            "|[\r\x1b]")                    # any other CR or ESC: escaped
+# A complete CSI sequence (ECMA-48, 5.4), as `\x1b[1;31m` for red or `\x1b[2J`, and what `tput sgr0` adds to it.
+TERMINAL_SEQUENCES = "\x1b\\[[0-?]*[ -/]*[@-~]|\x1b\\(B"
 
-# The beginning of a line that a person could take for a section header: `==>`, ` = =>`, `\x1b[1m=\u200b=>`. Before and
-# between the three characters may stand colours, blanks and anything outside ASCII, much of which is invisible. No two
-# parts of GAP match the same character, so the search takes linear time.
-GAP = "[^!-~\n\x1b]*(?:\x1b\\[[0-9;:]*m[^!-~\n\x1b]*)*"
-FORGED_HEADER = "(?m)^(%s)=(?=%s=%s>)" % (GAP, GAP, GAP)
+# The beginning of a line that a person could take for a section header: `==>`, `  = =>`. Before and between the three
+# characters may stand blanks and anything outside ASCII, since some of that is invisible.
+FORGED_HEADER = "(?m)^([^!-~\n]*)=(?=[^!-~\n]*=[^!-~\n]*>)"
 
 
-def make_terminal_safe(data: bytes, colours: bool = True) -> bytes:
-    """Return output bytes for a UTF-8 terminal. Printable characters, tab, LF, CR LF and, if `colours`, SGR colours
-    pass; everything else is shown as an escape. No line begins as a section header does. (A line that the terminal
-    wraps, or look-alike characters, may still seem to. The `N bytes` of a real header count what came, not what is
-    shown.) Colour is reset at the end."""
-    def replace(match):
-        found = match.group()
-        # Of the four alternatives, only a colour contains ESC [. SGR 8, as in `\x1b[1;8m`, conceals text, and is not
-        # let through; other ways to conceal, as black on black, are.
-        is_colour = "\x1b[" in found and colours and not re.search("[\\[;:]0*8[;:m]", found)
-        return found if found == "\r\n" or is_colour else make_visible(found)
-
-    text = re.sub(DOUBTFUL, replace, data.decode("utf-8", "backslashreplace"))
-    text = re.sub(FORGED_HEADER, "\\1\\\\x3d", text)        # `==>` becomes `\x3d=>`
-    return (text + "\x1b[0m" if "\x1b" in text else text).encode("utf-8")
+def make_terminal_safe(data: bytes) -> bytes:
+    """Return output bytes for a UTF-8 terminal: without colours and cursor movements, CR LF and CR as line breaks, and
+    everything else that is not printable, tab or LF shown as an escape. No line begins as a section header does. (A
+    line that the terminal wraps, or look-alike characters, may still seem to.)"""
+    text = data.decode("utf-8", "backslashreplace")
+    text = re.sub(TERMINAL_SEQUENCES, "", text)
+    text = re.sub("\r\n?", "\n", text)
+    text = re.sub("[^\t\n -~]+", lambda found: make_visible(found.group()), text)
+    return re.sub(FORGED_HEADER, r"\1\\x3d", text).encode("utf-8")
 
 
-def error_text(error: Exception) -> str:
+def describe_error(error: BaseException) -> str:
     """Return what an exception of the standard library says, or else its name."""
     return str(getattr(error, "strerror", None) or error) or type(error).__name__
 
 
 # --------------------------------------------------------------------------------------------------- Errors
+#
+# Each error can be copied and pickled. Python does that by calling the class with `args`, which is the message alone,
+# and then restoring the other attributes; so every class takes the message first, and all else has a default.
 
 class ExecLogError(Exception):
-    """An expected failure. main prints `error: MESSAGE` and `hint: HINT`, and returns `exit_code`. This class itself is
-    raised for standard output, the output folder, and a --node that is not there. The message may quote the server."""
+    """An expected failure. The command prints `error: MESSAGE` and `hint: HINT`, and exits with `exit_code`. The class
+    itself is raised for standard output and the output folder. The message may quote the server, unescaped.
+
+        exit_code   the code with which the command exits
+        hint        the next step for a person at the command line, or empty
+    """
 
     exit_code = 1
 
     def __init__(self, message: str, hint: str = "") -> None:
         super().__init__(message)
-        self.hint = hint    # the next step, or empty
+        self.hint = hint
 
 
 class UsageError(ExecLogError, argparse.ArgumentTypeError):
-    """The command line, or a setting that stands for a flag, cannot be used. It is argparse's own error too, so that
-    a function that raises it serves as a `type=`."""
+    """An argument, or a setting that stands for one, cannot be used. It is argparse's own error too, so that a function
+    that raises it serves as a `type=`."""
 
     exit_code = 2
 
@@ -206,16 +137,34 @@ class CredentialsError(ExecLogError):
 
 
 class RemoteError(ExecLogError):
-    """The read failed at the server or on the way to it, or the answer is not what was asked for. If `retryable`,
-    Transport.get asks again: the server is overloaded, or an open connection was lost before the response. If
-    `transient`, a wait for an Execution goes on: retryable failures, failed connections, timeouts and cut bodies."""
+    """The read failed at the server or on the way to it, or the answer is not what was asked for.
 
-    retry_after = None      # type: t.Optional[float]     # seconds for which the server wants to be left alone
+        retryable       Transport.get asks again: the server is overloaded, or the connection was lost before the
+                        response
+        transient       a wait goes on: what is retryable, failed connections, timeouts, cut bodies
+        retry_after     seconds for which the server wants to be left alone, or None
+        can_resume      whether the same cursor may be asked for again
+    """
 
     def __init__(self, message: str, hint: str = "", retryable: bool = False, transient: bool = False) -> None:
         super().__init__(message, hint)
         self.retryable = retryable
         self.transient = transient or retryable
+        self.retry_after: "t.Optional[float]" = None
+        self.can_resume = True
+
+
+class WaitTimeout(RemoteError):
+    """An Execution had no final status when the time to wait for it was over. As timeout(1) does, it exits with 124.
+
+        status      the last status that was seen, empty if there was no good answer
+    """
+
+    exit_code = 124
+
+    def __init__(self, message: str, hint: str = "", status: str = "") -> None:
+        super().__init__(message, hint)
+        self.status = status
 
 
 API_HINT = "check --server, PLEXSPHERE_URL or the profile: is this the API?"
@@ -223,9 +172,9 @@ PROXY_HINT = "check HTTPS_PROXY, HTTP_PROXY (user:password@ before the host if i
 OVERLOAD_HINT = "the server is overloaded or restarting: try again in a minute"
 STATUS_HINTS = {
     400: "the server refused the value of a flag",
-    401: "log in again: the token is missing, expired or not this server's",
+    401: "log in again: the token%s is missing, expired or not this server's",
     403: "ask an owner of the Project to let this token read its Executions",
-    404: "check --project, --id and --server: no such thing there, or it is hidden from this token",
+    404: "check --project, the id and --server: no such thing there, or it is hidden from this token",
     407: PROXY_HINT,
     429: "too many requests: try again in a minute",
     500: "the server failed: try again, then give its operators the time, the command and any correlation id",
@@ -234,14 +183,41 @@ STATUS_HINTS = {
     503: OVERLOAD_HINT,
     504: OVERLOAD_HINT,
 }
+PROBLEM_HINTS = {       # by the `code` or the `reason` of a Problem
+    "invalid_cursor": "the server refused the cursor: it belongs to one query, with its filters",
+    "invalid_limit": "the server refused the value of --limit",
+    "invalid_status": "the server refused the value of --status",
+    "caveat_violation": "the token is good, but not here and now: check the time, the address from which you come, and "
+                        "how you logged in",
+}
 
 
 class APIError(RemoteError):
-    """An answer whose HTTP status is neither 200 nor a redirect. This is the one place where a status and the `code` of
-    a Problem (RFC 9457) become an exit code."""
+    """An answer whose HTTP status is neither 200 nor a redirect.
 
-    def __init__(self, status: int, phrase: str, problem: "t.Dict[str, t.Any]",
+        status      the HTTP status
+        problem     the JSON object of the body (RFC 9457), empty if it had none
+    """
+
+    def __init__(self, message: str, hint: str = "", status: int = 0, problem: "t.Optional[t.Dict[str, t.Any]]" = None,
                  retry_after: "t.Optional[float]" = None) -> None:
+        super().__init__(message, hint, retryable=status in (429, 502, 503, 504))
+        self.status = status
+        self.problem = problem or {}
+        self.retry_after = retry_after
+        self.can_resume = status != 400     # a query that was refused will be refused again
+
+        # This is the one place where a status and the `code` of a Problem become an exit code.
+        if status == 401:
+            self.exit_code = 3
+        elif status == 403:
+            self.exit_code = 77 if self.problem.get("code") == "rebac_denied" else 4
+
+    @classmethod
+    def from_answer(cls, status: int, phrase: str, problem: "t.Dict[str, t.Any]", correlation_id: str = "",
+                    token_source: str = "", retry_after: "t.Optional[float]" = None) -> "APIError":
+        """Make the error of an answer. `phrase` is that of the status line. `correlation_id` comes from the header, for
+        a Problem that has none. `token_source` names where the token came from, or is empty."""
         def read(name):
             """Return a member of the Problem as text, empty if it is none. `relation_path` is a list of texts."""
             value = problem.get(name)
@@ -250,25 +226,20 @@ class APIError(RemoteError):
             return value if isinstance(value, str) else ""
 
         parts = [("HTTP %d %s" % (status, read("title") or phrase)).strip()]
-        labels = {"detail": "", "code": "code ", "reason": "reason: ", "relation_path": "relation path: ",
-                  "correlation_id": "correlation id: "}
+        labels = {"detail": "", "code": "code ", "reason": "reason: ", "relation_path": "relation path: "}
         parts += [label + read(name) for name, label in labels.items() if read(name)]
-        message = "; ".join(parts)
+        correlation_id = read("correlation_id") or correlation_id
+        if correlation_id:
+            parts.append("correlation id: " + correlation_id)
 
-        # Name the flag that a 400 is about: `cursor` for the code `invalid_cursor`, but not for `cursors`.
         hint = STATUS_HINTS.get(status, "")
-        blamed = re.search("(?<![a-z])(cursor|limit|status)(?![a-z])", message)
-        if status == 400 and blamed:
-            hint = "the server refused the value of --" + blamed.group()
-
-        super().__init__(message, hint, retryable=status in (429, 502, 503, 504))
-        self.status = status            # of HTTP
-        self.problem = problem          # the JSON object of the body, empty if it had none
-        self.retry_after = retry_after
         if status == 401:
-            self.exit_code = 3
-        elif status == 403:
-            self.exit_code = 77 if problem.get("code") == "rebac_denied" else 4
+            hint %= token_source and " from " + token_source
+        elif status == 404 and not problem:
+            hint = API_HINT
+        elif status in (400, 403):
+            hint = PROBLEM_HINTS.get(read("code")) or PROBLEM_HINTS.get(read("reason")) or hint
+        return cls("; ".join(parts), hint, status, problem, retry_after)
 
 
 KINDS = {str: "a string", dict: "an object", list: "a list"}
@@ -293,18 +264,24 @@ DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 class Server(namedtuple("Server", "scheme host port prefix")):
-    """Where the API is: `http` or `https`, a lower-case host without brackets, a port, a path without a last slash."""
+    """Where the API is.
+
+        scheme      `http` or `https`
+        host        in lower case, without brackets
+        port        a number
+        prefix      the path before `/v1`, without a last slash; mostly empty
+    """
 
     @classmethod
-    def parse(cls, url: str, where: str = "") -> "Server":
-        """Parse `http(s)://host[:port][/prefix]` in visible ASCII. `where` ends the error's message, as ` in NAME`.
-        Raises UsageError, which does not quote the URL: what is wrong with it may be a password."""
+    def parse(cls, url: str, what: str = "the server") -> "Server":
+        """Parse `http(s)://host[:port][/prefix]` in visible ASCII. `what` names the URL in the error. Raises
+        UsageError, which does not quote the URL: what is wrong with it may be a password."""
         match = re.fullmatch(SERVER_URL, url)
         # Without a match say port 0, which is refused below.
         scheme, host, digits, path = match.groups() if match else ("http", "", "0", "")
         port = int(digits or DEFAULT_PORTS[scheme.lower()])
         if not 0 < port < 65536:
-            raise UsageError("expected http(s)://host[:port][/prefix]" + where)
+            raise UsageError("%s: expected http(s)://host[:port][/prefix]" % what, "write it as https://HOST")
         return cls(scheme.lower(), host.strip("[]").lower(), port, path.rstrip("/"))
 
     @property
@@ -320,83 +297,109 @@ class Server(namedtuple("Server", "scheme host port prefix")):
 
 
 def find_strangers(status, forbidden):
-    """Return how anyone but the user and root has access to a file or folder, or "" if nobody has. `status` is its
-    os.stat() result, `forbidden` the permission bits that let others in. On Windows nothing is checked: it has neither
-    modes nor owners of this kind."""
+    """Return (problem, is_mode): how anyone but the user and root has access to a file or folder, empty if nobody has,
+    and whether its mode is the reason. `status` is its os.stat() result, `forbidden` the permission bits that let
+    others in. On Windows nothing is checked: it has neither modes nor owners of this kind."""
     if WINDOWS:
-        return ""
+        return "", False
     if status.st_uid not in (0, os.geteuid()):
-        return "it belongs to another user (uid %d): make one of your own" % status.st_uid
-    mode = status.st_mode & 0o7777
-    return "its mode %04o lets others in" % mode if mode & forbidden else ""
+        return "it belongs to another user (uid %d)" % status.st_uid, False
+    mode = stat.S_IMODE(status.st_mode)
+    return ("its mode %04o lets others in" % mode, True) if mode & forbidden else ("", False)
 
 
-def read_private_file(path, limit, alias):
-    """Return the text of a file that holds a secret, without its byte order mark. Raises CredentialsError if it is not
-    private, not readable or larger than `limit` bytes. Where no file of that name was found, the error shows `alias`
-    instead of the name: it may be a token that was pasted in the wrong place."""
+def read_private_file(path, limit, name):
+    """Return the text of a file that holds a secret, without its byte order mark. `name` stands for the path in
+    messages. Raises CredentialsError if the file is unreadable, accessible to other users or larger than `limit`
+    bytes."""
     try:
         with open(path, "rb") as file:
             # Check the opened file, so that its name cannot be pointed elsewhere meanwhile. A pipe, as the shell makes
             # for `<(...)`, may have any mode: 0 forbids no bit.
             status = os.fstat(file.fileno())
-            problem = find_strangers(status, 0 if stat.S_ISFIFO(status.st_mode) else 0o077)
+            problem, is_mode = find_strangers(status, 0 if stat.S_ISFIFO(status.st_mode) else 0o077)
             if problem:
-                import shlex
-                # chmod mends a mode, but no owner, and no device.
-                is_mendable = "mode" in problem and stat.S_ISREG(status.st_mode)
-                raise CredentialsError("%s is insecure: %s" % (path, problem),
-                                       "chmod 600 -- " + shlex.quote(path) if is_mendable else "")
+                hint = "make a file of your own" if not is_mode else ""
+                if is_mode and stat.S_ISREG(status.st_mode) and path.isprintable():
+                    import shlex
+                    hint = "chmod 600 -- " + shlex.quote(path)
+                raise CredentialsError("%s is insecure: %s" % (name, problem), hint)
             data = file.read(limit + 1)
     except (OSError, ValueError) as error:      # ValueError: a NUL in the name
-        # These two errors show that the path exists, so it is no token.
-        name = path if isinstance(error, (PermissionError, IsADirectoryError)) else alias
-        raise CredentialsError("cannot read %s: %s" % (name, error_text(error)))
+        raise CredentialsError("cannot read %s: %s" % (name, describe_error(error)))
 
     if len(data) > limit:
-        raise CredentialsError("%s is larger than %d KiB" % (path, limit >> 10))
+        raise CredentialsError("%s is larger than %d KiB" % (name, limit >> 10))
     return data.decode("utf-8-sig", "replace")
 
 
-def read_profile(name):
-    """Return (name, members) of the named profile, or of the config file's default profile if `name` is None; (None,
-    {}) if there is no default. The file holds {"default": NAME, "profiles": {NAME: {"server": URL, "token": TOKEN}}}.
-    Only what is used is checked. Raises CredentialsError."""
-    # Find the config file.
-    home = os.environ.get("USERPROFILE" if WINDOWS else "HOME", os.path.expanduser("~"))
-    bases = os.environ.get("XDG_CONFIG_HOME", ""), os.path.join(home, ".config")
-    paths = [os.path.join(base, "plexctl", "config.json") for base in bases if os.path.isabs(base)]
-    path = next(filter(os.path.lexists, paths), None)
+class Profile:
+    """A profile of the config file: the one of a name, or the default one if the name is None. The file is read when a
+    member is first asked for. It holds {"default": NAME, "profiles": {NAME: {"server": URL, "token": TOKEN}}}; what is
+    not used is not checked. Not a namedtuple, so that repr() cannot show a token."""
 
-    # Read what is needed of it. No file, and an empty JSON value, count as {}.
-    try:
-        config = path and json.loads(read_private_file(path, 1 << 20, path)) or {}
+    def __init__(self, name):
+        self.title = ""         # as `profile "lab"`; empty if there is none
+        self.explanation = ""   # for a person: what the config file lacks
+        self._name = name
+        self._members = None    # None until the file has been read
+
+    def get(self, key):
+        """Return the `server` or the `token` of the profile, None if it has none. Raises CredentialsError."""
+        if self._members is None:
+            self._members = self._read()
+        value = check_type(self._members.get(key), str, "%s of %s" % (key, self.title), CredentialsError)
+        if value is None and self.title:
+            self.explanation = "%s has no %s" % (self.title, key)
+        return value
+
+    def _read(self):
+        # Find the config file.
+        home = os.environ.get("USERPROFILE" if WINDOWS else "HOME", os.path.expanduser("~"))
+        bases = os.environ.get("XDG_CONFIG_HOME", ""), os.path.join(home, ".config")
+        paths = [os.path.join(base, "plexctl", "config.json") for base in bases if os.path.isabs(base)]
+        path = next(filter(os.path.lexists, paths), None)
+
+        # Read it. No file, null, and an empty value count as {}.
+        def read(value, what):
+            return check_type(value or {}, dict, "%s: %s" % (path, what), CredentialsError)
+
+        try:
+            config = read(path and json.loads(read_private_file(path, 1 << 20, path)), "the whole")
+        except (ValueError, RecursionError):
+            raise CredentialsError("%s is not JSON" % path)
+
+        # Find the profile. Its name is not quoted before it is known: it may be a token that was pasted there.
+        name = config.get("default") if self._name is None else self._name
         if name is None:
-            name = config.get("default")
-        if name is None:
-            return None, {}
-        profiles = config.get("profiles") or {}
-        if name in profiles:
-            return name, dict(profiles[name] or {})
-    except (ValueError, RecursionError, AttributeError, TypeError):
-        raise CredentialsError('%s is not JSON of the form {"default": NAME, "profiles": {NAME: {"server": URL, '
-                               '"token": TOKEN}}}' % path)
-    raise CredentialsError('there is no profile "%s" in %s' % (name, path or " or ".join(paths)))
+            self.explanation = "%s has no default profile" % path if path else "there is no config file"
+            return {}
+        profiles = read(config.get("profiles"), "profiles")
+        if not isinstance(name, str) or name not in profiles:
+            raise CredentialsError("%s has no profile of the name that was given" % (path or " or ".join(paths)),
+                                   "it has: " + (", ".join(profiles) or "no profiles"))
+        self.title = 'profile "%s"' % name
+        return read(profiles[name], self.title)
 
 
-def clean_token(token):
-    """Return the token without white space around it. Raises CredentialsError unless it is visible ASCII. (http.client
-    refuses other characters too, but quotes the whole token in its error.)"""
+def clean_token(token, source=""):
+    """Return the token without white space around it. `source` says where it came from. Raises CredentialsError unless
+    it is visible ASCII. (http.client refuses other characters too, but quotes the whole token in its error.)"""
     token = token.strip()
-    if not re.fullmatch("[!-~]+", token):
-        raise CredentialsError("the token is empty, or not one line of visible ASCII without blanks")
-    return token
+    if re.fullmatch("[!-~]+", token):
+        return token
+    is_header = token[:7].lower() == "bearer "
+    raise CredentialsError('the token begins with "Bearer "' if is_header else
+                           "the token is empty, or not one line of visible ASCII without blanks",
+                           (source and "it came from %s" % source) + ("; leave that word out" if is_header else ""))
 
 
-def find_settings(flags):
-    """Return (server, token). Each comes from the first source that has it: its flag, the profile that --profile names,
-    the environment (PLEXSPHERE_URL, PLEXSPHERE_TOKEN), the config file's default profile. --profile turns the default
-    profile off. A profile's token goes to the profile's own server. So with every pair of sources:
+def find_settings(server_url, profile_name, token_file):
+    """Return (server, token, where the token came from). The arguments are those of the flags, None if not given. Each
+    setting comes from the first source that has it: its flag, the profile that --profile names, the environment
+    (PLEXSPHERE_URL, PLEXSPHERE_TOKEN), the config file's default profile. --profile turns the default profile off.
+
+    A profile's token goes to the profile's own server. So with every pair of sources:
 
                         token: --token-file     --profile           environment     default profile
         server: --server       sent             same server only    sent            same server only
@@ -404,51 +407,51 @@ def find_settings(flags):
                 environment    sent             same server only    sent            same server only
                 default        sent             (not used)          sent            sent
 
-    `same server only` is the last step below: sent if the profile has no server of its own, or that very one; else
-    CredentialsError. The config file is opened only if something is needed from it. Raises UsageError for a bad or
-    missing server, and CredentialsError for a bad or missing token."""
-    load_profile = lru_cache()(lambda: read_profile(flags.profile))
+    `same server only` is the last step below: sent if the profile has no server of its own, or that very one.
+    Raises UsageError for a bad or missing server, and CredentialsError for a bad or missing token."""
+    profile = Profile(profile_name)
 
-    def find(key, variable):
-        """Return the value for which there is no flag, and its source: from --profile's profile, else the variable
-        (empty counts as unset), else the default profile. No variable has the name "": that leaves the profile."""
-        value, source = os.environ.get(variable) or None, variable
-        if flags.profile or value is None:
-            name, profile = load_profile()
-            member = check_type(profile.get(key), str, '%s of profile "%s"' % (key, name), CredentialsError)
-            if member is not None:
-                return member, 'profile "%s"' % name
-        return value, source
+    def look_up(key, variable):
+        """Return (value, source, is_profile) where there is no flag. An empty variable counts as unset."""
+        value = os.environ.get(variable) or None
+        if profile_name is None and value is not None:
+            return value, variable, False
+        member = profile.get(key)
+        if member is not None:
+            return member, profile.title, True
+        return value, variable, False
 
-    # Find the server first: a bad one is reported before credentials are looked for.
-    server, server_source = flags.server, "--server"
-    if not server:
-        url, server_source = find("server", "PLEXSPHERE_URL")
-        if url is not None:
-            server = Server.parse(url, " in " + server_source)
-
-    # Find the token.
-    if flags.token_file:
-        token, source = read_private_file(flags.token_file, 64 << 10, "the file of --token-file"), ""
+    # 1. Find the server. A bad one is reported before credentials are looked for.
+    if server_url is not None:
+        server, server_source = Server.parse(server_url), "--server"
     else:
-        token, source = find("token", "PLEXSPHERE_TOKEN")
-    if token is None:
-        raise CredentialsError("no token", "give --token-file, PLEXSPHERE_TOKEN or a profile that has one")
-    token = clean_token(token)
-    if server is None:
-        raise UsageError("no server", "give --server, PLEXSPHERE_URL or a profile that has one")
+        url, server_source, _ = look_up("server", "PLEXSPHERE_URL")
+        server = None if url is None else Server.parse(url, "the server of " + server_source)
 
-    # Keep a profile's token from any server but the profile's own. The token's source is `profile "NAME"`, the name of
-    # a variable, or empty for --token-file.
-    own_url = find("server", "")[0] if source.startswith("profile") else None
-    own = server if own_url is None else Server.parse(own_url, " in " + source)
+    # 2. Find the token. The path of its file is shown only if it is one: people paste tokens there.
+    is_profile = False
+    if token_file is not None:
+        is_path = token_file.startswith(("/", "./", "../", "~")) or os.path.lexists(token_file)
+        name, token_source = token_file if is_path else "the token file", "--token-file"
+        token = read_private_file(token_file, 64 << 10, name)
+    else:
+        token, token_source, is_profile = look_up("token", "PLEXSPHERE_TOKEN")
+    also = profile.explanation and "; " + profile.explanation
+    if token is None:
+        raise CredentialsError("no token", "give --token-file, PLEXSPHERE_TOKEN or a profile that has one" + also)
+    token = clean_token(token, token_source)
+    if server is None:
+        raise UsageError("no server", "give --server, PLEXSPHERE_URL or a profile that has one" + also)
+
+    # 3. Keep a profile's token from any server but the profile's own.
+    own_url = profile.get("server") if is_profile else None
+    own = server if own_url is None else Server.parse(own_url, "the server of " + profile.title)
     if own != server:
         raise CredentialsError(
-            "the token of %s is for %s, but the request would go to %s (from %s)"
-            % (source, own.url, server.url, server_source),
-            "for that server give its own token with --token-file or PLEXSPHERE_TOKEN; for the profile's server leave "
-            "out --server and unset PLEXSPHERE_URL")
-    return server, token
+            "the token of %s is for %s, but the request would go to %s" % (profile.title, own.url, server.url),
+            "that server came from %s; give its own token with --token-file or PLEXSPHERE_TOKEN; for the profile's "
+            "server leave out --server and unset PLEXSPHERE_URL" % server_source)
+    return server, token, token_source
 
 
 def is_this_host(host: str) -> bool:
@@ -469,25 +472,25 @@ class Proxy:
         """Parse `[http://][user:password@]host[:port]`. `variable` names its source in messages. Raises UsageError."""
         scheme, _, rest = url.rpartition("://")
         user_info, at, address = rest.rpartition("@")
-        server = Server.parse("http://" + address, " in " + variable)
         if scheme.lower() not in ("", "http"):
-            raise UsageError("expected http://host:port in " + variable)
+            raise UsageError("%s: expected http://host:port" % variable)
+        server = Server.parse("http://" + address, variable)
         self.host, self.port = server.host, server.port
         self.headers = {}               # for the proxy alone
-        self.secrets = []               # texts that must not be shown: the header, the login as given, the password
+        self.secrets = []               # texts that must not be shown: the login in the header, the password
 
         if at:      # RFC 7617
             from urllib.parse import unquote_to_bytes
             login = unquote_to_bytes(os.fsencode(user_info if ":" in user_info else user_info + ":"))
             basic = b2a_base64(login, newline=False).decode("ascii")
             self.headers = {"Proxy-Authorization": "Basic " + basic}
-            self.secrets = [basic, user_info, login.decode("utf-8", "replace").partition(":")[2]]
+            self.secrets = [basic, login.decode("utf-8", "replace").partition(":")[2]]
 
 
 def find_proxy(server):
     """Return the Proxy that the environment names for the server, or None. urllib.request reads the variables: the name
-    in lower case wins, and HTTP_PROXY does not count in a CGI script (where REQUEST_METHOD is set). This host is never
-    reached through a proxy."""
+    in lower case wins, HTTP_PROXY does not count in a CGI script (where REQUEST_METHOD is set), and NO_PROXY is `*` or
+    a list of host names, of which each stands for its subdomains too. This host is never reached through a proxy."""
     variable = server.scheme + "_proxy"
     if variable not in map(str.lower, os.environ) or is_this_host(server.host):
         return None     # as nearly always: urllib.request is slow to import
@@ -501,118 +504,46 @@ def find_proxy(server):
 
 # ------------------------------------------------------------------------------------------------ Transport
 #
-# How http.client is used. HTTPConnection.connect() looks up the name, connects, asks the proxy for a tunnel and shakes
-# hands; its timeout bounds each single read, so in what follows a server that drips a byte a second could hold the
-# program for ever. Therefore the connection's socket is then replaced by a TimedSocket, which gives every read the time
-# that is left until one deadline. These calls are made on the stand-in:
+# How http.client is used, and what it does (the same from Python 3.6 to 3.13):
 #
-#     request()        calls sendall() for the request
-#     getresponse()    calls makefile() for a reader of this one response, and reads status and headers
-#     read1(n)         reads from that reader, n bytes at most; b"" is the end
-#     close()          of a `Connection: close` response is called as soon as the headers are in, while the body is
-#                      still to be read. So the stand-in's does nothing; Transport.close() closes the real socket.
+#     connect()        looks up the name, connects, asks a proxy for a tunnel, shakes hands. set_tunnel() gives CONNECT
+#                      the proxy's headers alone; the certificate must be that of the tunnel's far end, the server.
+#     timeout          bounds each of these steps and each later read and write by itself, not their sum.
+#     getresponse()    reads the headers, and closes the connection object if the server says `Connection: close`; the
+#                      response keeps the socket. It takes the end of the connection for the end of the headers. It
+#                      skips interim answers 100. The headers go through `email`, which may raise anything.
+#     read1(n)         returns at most n bytes, as soon as some are there, and b"" at the end.
+#     sock.close()     of a socket whose response is still unread takes effect when that response is closed or dropped.
+#                      So an answer can be read on after its connection was given up. (HTTPConnection.close() would
+#                      close the response, too.)
 #
-# There is one deadline for a request with all headers of its response, one for the body of an error, and a new one for
-# each piece of a good body: a large one may take long, and is printed as it comes.
-#
-# How the end of a body is recognized, by HTTPResponse.read1() and by what it leaves:
+# How the end of a body is recognized, by read1() and by response.length, which read1() lowers by what it returns:
 #
 #     kind of body                at its end                       if the connection is cut before
 #     Content-Length: N           b"", response.length is 0        b"", response.length is what is missing
 #     Transfer-Encoding: chunked  b"" after the last chunk         raises IncompleteRead or ValueError
 #     neither                     b"", response.length is None     b"": the JSON text is incomplete, and tells
 
-SLICE = 1 << 18                     # most bytes taken from the network at once; larger ones were no faster
+SLICE = 32 << 10                    # most bytes taken from a body at once: two records of TLS
 ERROR_BODY_LIMIT = 64 << 10         # bytes: a Problem has a few hundred
 DEFAULT_TIMEOUT = 30.0              # seconds
 RETRY_PAUSES = (0.5, 1.0)           # seconds before the first and the second retry
+SECRET_HEADERS = ("authorization", "proxy-authorization", "cookie", "set-cookie", "location")
 
-OTHER_NAME_HINT = "the certificate is for another name: check the host of --server; --ca-file does not help"
-TLS_HINTS = {       # by OpenSSL's X509_V_ERR code (from 3.7 on), or else by the reason of an SSLError
-    9: "the certificate is not valid yet: is this host's clock right?",
-    10: "the server's operator must renew its certificate; --ca-file does not help",
-    62: OTHER_NAME_HINT,
-    64: OTHER_NAME_HINT,
-    "CERTIFICATE_VERIFY_FAILED": "is it signed by a CA of your own? then name that with --ca-file",
-    "WRONG_VERSION_NUMBER": "the port speaks no TLS: check it, or use http:// if the server is on this host",
-}
+TLS_HINT = "check the port, the host's name and this host's clock; a CA of your own is named with --ca-file"
 
 
-def timed_out(phase, seconds, hint=""):
-    """Return the error for a wait that took too long."""
-    return RemoteError("timed out: %s took more than %g s" % (phase, seconds),
-                       hint or "a slow server or network may need a longer --timeout", transient=True)
-
-
-class TimedSocket(io.RawIOBase):
-    """A connected socket that http.client reads and writes. begin() starts a phase; all reads and writes of a phase
-    share one deadline."""
-
-    def __init__(self, sock, clock):
-        import socket
-        self.sock = sock            # the real one
-        self.received = False       # whether something came since the last request
-        self.ended = False          # whether a read that waited found the connection closed
-        self._clock = clock
-        self._expired = socket.timeout
-
-    def begin(self, phase, seconds):
-        """Allow so many seconds for all that is done until the next begin(). `phase` names it in the error."""
-        self._phase, self._seconds = phase, seconds
-        self._deadline = self._clock() + seconds
-
-    def _run(self, operation, data):
-        """Run a socket's operation within the deadline. Raises RemoteError past it, and OSError as the operation
-        does."""
-        left = self._deadline - self._clock()
-        try:
-            if left > 0:
-                self.sock.settimeout(left)
-                return operation(data)
-        except self._expired:
-            pass
-        # No time was left, or it has passed.
-        raise timed_out(self._phase, self._seconds)
-
-    def sendall(self, data):
-        """Send a request. Raises RemoteError, OSError."""
-        self.received = False
-        self._run(self.sock.sendall, data)
-
-    def makefile(self, *_):
-        """Return the buffered reader of one response. What the server sent beyond that response is lost with it."""
-        return io.BufferedReader(self, SLICE)
-
-    def readable(self):
-        return True
-
-    def readinto(self, buffer):
-        """Wait for bytes, then take all that are there without waiting: one TLS read gives 16 KiB at most. Raises
-        RemoteError, OSError."""
-        # Wait for the first.
-        size = self._run(self.sock.recv_into, buffer)
-        self.received |= size > 0
-        self.ended = not size
-
-        # Take more, if there is any.
-        taken = size
-        self.sock.settimeout(0)
-        try:
-            while taken and size < len(buffer):
-                taken = self.sock.recv_into(memoryview(buffer)[size:])
-                size += taken
-        except OSError:
-            pass        # nothing more is there (BlockingIOError, SSLWantReadError), or a fault that the next read meets
-        return size
-
-    def close(self):
-        """Do nothing; see the head of this section."""
+def check_seconds(seconds: float) -> float:
+    """Return a number of seconds above 0, a day at most. Raises UsageError for anything else."""
+    if not isinstance(seconds, (int, float)) or not 0 < seconds <= 86400:
+        raise UsageError("expected seconds, more than 0 and 86400 (a day) at most")
+    return seconds
 
 
 def make_tls_context(ca_file):
     """Return the standard library's context, which verifies certificate and host name, with TLS 1.2 or newer. The
-    system's CAs are trusted if `ca_file` is None, else those of the file alone. Raises UsageError for an unusable
-    --ca-file, RemoteError if this Python has no ssl module."""
+    system's CAs are trusted if `ca_file` is None, else those of the file alone. Raises UsageError for an unusable file,
+    RemoteError if this Python has no ssl module."""
     try:
         import ssl
     except ImportError:
@@ -620,262 +551,313 @@ def make_tls_context(ca_file):
     try:
         context = ssl.create_default_context(cafile=ca_file)
     except (OSError, ValueError, TypeError) as error:       # a NUL in the name is one of the last two
-        raise UsageError("the file of --ca-file or SSLKEYLOGFILE cannot be used: " + error_text(error))
-    if not hasattr(context, "minimum_version"):     # Python 3.6, or an OpenSSL older than 1.1.0
+        raise UsageError("the file of CAs, or the one of SSLKEYLOGFILE, cannot be used: " + describe_error(error),
+                         "check --ca-file")
+    if not hasattr(context, "minimum_version"):     # Python 3.6, or an OpenSSL older than 1.1.0: 1.2 and 1.3 are left
         context.options |= ssl.OP_NO_TLSv1 | ssl.OP_NO_TLSv1_1
     elif context.minimum_version < ssl.TLSVersion.TLSv1_2:      # as where openssl.cnf allows it; a stricter one stays
         context.minimum_version = ssl.TLSVersion.TLSv1_2
     return context
 
 
-def do_nothing(*_):
+def do_nothing(*_: object) -> None:
     """Do nothing. This is the default of callbacks."""
 
 
 class Transport:
-    """GET requests to one server over one kept connection. Not a namedtuple, so that repr() does not show the token.
-    Making one raises RemoteError for plain http to another host unless `allow_http`, CredentialsError for a bad
-    token."""
+    """GET requests to one server. One connection is kept from request to request; documents that are read at the same
+    time have one each. It is a context manager, and belongs to one thread: give each thread its own. After a fork the
+    child opens connections of its own.
 
-    def __init__(self, server: Server, token: str, ca_file: "t.Optional[str]" = None, timeout: float = DEFAULT_TIMEOUT,
-                 allow_http: bool = False, proxy: "t.Optional[Proxy]" = None,
-                 say: "t.Callable[[str, str], t.Any]" = do_nothing, trace: "t.Callable[[str], t.Any]" = do_nothing,
-                 clock: "t.Callable[[], float]" = time.monotonic, sleep: "t.Callable[[float], t.Any]" = time.sleep,
-                 before_wait: "t.Callable[[], t.Any]" = do_nothing) -> None:
+        with Transport.from_settings() as transport: ...        the server, token and proxy that the command would use
+        Transport(Server.parse("https://plexsphere.example"), token)        these alone; no proxy, no environment
+
+    To test a program without a server, override `get`, the only method that talks to one:
+
+        class Canned(Transport):
+            def get(self, path, parameters, pauses=()):
+                return iter([b'{"items": [{"id": "4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f"}]}'])
+
+    Not a namedtuple, so that repr() does not show the token.
+
+        server      the Server
+        secrets     texts that must not be shown: the token, the proxy's login and password
+        received    bytes of bodies so far
+        end         a time of the clock at which every wait ends, or None
+    """
+
+    def __init__(self, server: Server, token: str, *, ca_file: "t.Optional[str]" = None,
+                 timeout: float = DEFAULT_TIMEOUT, allow_http: bool = False, proxy: "t.Optional[Proxy]" = None,
+                 token_source: str = "", say: "t.Callable[[str, str], t.Any]" = do_nothing,
+                 trace: "t.Callable[[str], t.Any]" = do_nothing, before_wait: "t.Callable[[], t.Any]" = do_nothing,
+                 clock: "t.Callable[[], float]" = time.monotonic,
+                 sleep: "t.Callable[[float], t.Any]" = time.sleep) -> None:
+        """Prepare requests; nothing is sent yet.
+
+            ca_file         PEM file of the CAs to trust instead of the system's
+            timeout         seconds for each single wait for the network: more than 0, at most 86400
+            allow_http      whether plain http may go to another host than this one
+            proxy           a Proxy, as find_proxy() returns it
+            token_source    where the token came from, for the hint of a 401
+            say             say(label, text) is told of each retry
+            trace           trace(text) is told of each request and response, their secrets masked
+            before_wait     called before each wait for the network
+            clock, sleep    seconds; for tests
+
+        Raises RemoteError for plain http to another host, CredentialsError for a bad token, UsageError for a bad
+        timeout."""
         if server.scheme == "http" and not allow_http and not is_this_host(server.host):
             raise RemoteError("plain http to %s would show the token to the network" % server.host,
                               "use https://, or allow it with --allow-http")
-        from http.client import HTTPException
+        token = clean_token(token, token_source)
+        self.server = server
+        self.secrets = [token] + (proxy.secrets if proxy else [])
+        self.received = 0
+        self.end: "t.Optional[float]" = None
+        self.clock, self.sleep = clock, sleep
 
         # What the caller wants.
-        self.server = server
-        self.clock, self.sleep = clock, sleep
         self._ca_file = ca_file
-        self._timeout = timeout             # seconds
+        self._timeout = check_seconds(timeout)
         self._proxy = proxy
-        self._say = say                     # say(label, text) is told of each retry
-        self._trace = trace                 # trace(text) is told of each request and response
-        self._before_wait = before_wait     # called before each wait for the network
+        self._token_source = token_source
+        self._say, self._trace, self._before_wait = say, trace, before_wait
 
         # What is sent with each request.
-        self._headers = {"Host": server.authority, "Authorization": "Bearer " + clean_token(token),
-                         "Accept": "application/json", "Accept-Encoding": "identity",
+        self._headers = {"Host": server.authority, "Authorization": "Bearer " + token,
+                         "Accept": "application/json, application/problem+json", "Accept-Encoding": "identity",
                          "User-Agent": "plexctl-exec-log/" + __version__}
 
         # Where things stand.
-        self.end = None             # type: t.Optional[float]     # a time of the clock that ends every wait
-        self.received = 0           # bytes of bodies
         self._context = None        # of TLS, made at the first connection
-        self._socket = None         # the TimedSocket of the connection that is kept
-        self._is_idle = False       # whether the last body was read to its end, and another request may follow
+        self._connection = None     # the connection of the last request, if it may be used again
+        self._is_idle = False       # whether its response was read to the end, so that it can take another request
+        self._process = 0           # the id of the process that opened it
 
-        # What http.client raises. ValueError: a chunk size below 0 on 3.6, or a name that no host can have.
-        self._faults = (OSError, HTTPException, ValueError)
+    @classmethod
+    def from_settings(cls, server: "t.Optional[str]" = None, profile: "t.Optional[str]" = None,
+                      token_file: "t.Optional[str]" = None, **options: "t.Any") -> "Transport":
+        """Make a Transport with the settings of the command: server URL, profile and token file as its flags give them,
+        and what is not given from the environment, the config file and the proxy variables. `options` are further
+        arguments of Transport. Raises UsageError, CredentialsError, RemoteError."""
+        place, token, source = find_settings(server, profile, token_file)
+        return cls(place, token, proxy=find_proxy(place), token_source=source, **options)
+
+    def __enter__(self) -> "Transport":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def close(self) -> None:
-        """Close the kept connection, if there is one."""
-        if self._socket:
-            self._socket.sock.close()
-        self._socket = None
+        """Close the kept connection, if there is one. A document that is still unread can be read on."""
+        connection, self._connection = self._connection, None
+        if connection and connection.sock:      # there is no socket after a response with `Connection: close`
+            connection.sock.close()
 
     def bound(self, seconds: float) -> float:
         """Return the seconds, or what is left until `end` if that is less; 0 if it has passed."""
         return seconds if self.end is None else max(0.0, min(seconds, self.end - self.clock()))
 
-    def get(self, path: str, parameters: "t.Dict[str, t.Union[str, bytes, None]]",
+    def get(self, path: str, parameters: "Parameters",
             pauses: "t.Iterable[float]" = RETRY_PAUSES) -> "t.Iterator[bytes]":
-        """Send a GET, and return an iterator over the body of its 200 response. The headers are in on return; read the
-        body before the next get. `path` is sent as it is. Parameters are percent-encoded, empty ones left out. A
-        retryable failure up to the headers is retried after each of the pauses (seconds). Raises RemoteError, from the
-        iterator too."""
+        """Send a GET, and return an iterator over the body of its 200 response, whose headers are in on return. `path`
+        is sent as it is. Parameters are percent-encoded, empty ones left out. A retryable failure is retried after each
+        of the pauses (seconds), unless `end` has passed. Raises RemoteError, from the iterator too."""
         from urllib.parse import quote, urlencode
         query = urlencode([pair for pair in parameters.items() if pair[1]], quote_via=quote, safe="")
         target = self.server.prefix + path + ("?" + query if query else "")
 
-        for pause in [*pauses, None]:     # None: do not retry any more
-            self._before_wait()
+        for pause in pauses:
             try:
-                return self._read_slices(self._exchange(target))
+                return self._request(target)
             except RemoteError as error:
-                if pause is None or not error.retryable:
+                if not error.retryable:
                     raise
-                if error.retry_after is not None:
-                    pause = error.retry_after
-                self._say("retry", "%s; again in %.1f s" % (error, pause))
-                self.sleep(self.bound(pause))
+                rest = pause if error.retry_after is None else error.retry_after
+                self._say("retry", "%s; again in %.1f s" % (error, rest))
+                self.sleep(self.bound(rest))
+                if not self.bound(1.0):
+                    raise
+        return self._request(target)
 
-    def _exchange(self, target):
-        """Send one request and return its response, a 200 with its body unread. Otherwise close the connection and
-        raise RemoteError."""
-        if not self._is_idle:
+    def _request(self, target):
+        """Send one request, and return an iterator over the body of its 200 response. Raises RemoteError."""
+        self._before_wait()
+
+        # Try the kept connection. If the server has closed it meanwhile, ask once more on a new one.
+        response = None
+        if self._connection and self._is_idle and self._process == os.getpid():
+            try:
+                response = self._exchange(target)
+            except RemoteError as error:
+                if not error.retryable:
+                    self.close()
+                    raise
+        if response is None:
             self.close()
-        self._is_idle = False
+            self._connect()
+            response = self._exchange(target)
 
-        # Use the kept connection. If the server has closed it meanwhile, that is, it fails before any byte came, go
-        # round again, silently, with a new one. With a new one a round returns or raises.
-        for is_kept in (bool(self._socket), False):
-            try:
-                if not self._socket:
-                    self._connect()
-                return self._check_status(self._ask(target))
-            except RemoteError as error:
-                went_cold = is_kept and error.retryable and not self._socket.received
-                self.close()
-                if not went_cold:
-                    raise
+        slices = self._read_slices(self._connection, response, os.getpid())
+        if response.status != 200:
+            raise self._make_error(response, slices)
+        return slices
 
     def _connect(self):
         """Open a connection, through the proxy's tunnel for https. Raises RemoteError, and UsageError for the file of
-        --ca-file."""
-        from http.client import HTTPConnection
+        CAs."""
+        from http.client import HTTPConnection, HTTPException
         server, proxy = self.server, self._proxy
-        at, timeout = proxy or server, self.bound(self._timeout)
+        at = proxy or server
 
         # Prepare a connection that has not been opened yet.
         if server.scheme == "https":
             self._context = self._context or make_tls_context(self._ca_file)
             from http.client import HTTPSConnection
-            connection = HTTPSConnection(at.host, at.port, timeout=timeout, context=self._context)
+            connection = HTTPSConnection(at.host, at.port, timeout=self._limit(), context=self._context)
         else:
-            connection = HTTPConnection(at.host, at.port, timeout=timeout)
+            connection = HTTPConnection(at.host, at.port, timeout=self._limit())
+        if proxy and server.scheme == "https":
+            self._trace_lines(">", "CONNECT %s:%d" % (server.host, server.port), proxy.headers.items())
+            connection.set_tunnel(server.host, server.port, proxy.headers)
 
-        # Look up the name, connect, open the tunnel, shake hands. CONNECT carries the proxy's headers alone; the
-        # certificate must be that of the tunnel's far end, the server.
+        # Open it. auto_open=0: http.client must not connect again by itself.
         try:
-            if proxy and server.scheme == "https":
-                self._trace_lines(">", "CONNECT %s:%d" % (server.host, server.port), proxy.headers.items())
-                connection.set_tunnel(server.host, server.port, proxy.headers)
             connection.connect()
-        except self._faults as error:       # among them UnicodeError, for a name that no host can have
+        except (OSError, HTTPException, ValueError) as error:   # ValueError: a name that no host can have, for one
             connection.close()
             raise self._explain(error)
+        connection.auto_open = 0
+        self._connection, self._process = connection, os.getpid()
 
-        # Put the stand-in in the socket's place. auto_open=0: http.client must not connect by itself.
-        self._socket = TimedSocket(connection.sock, self.clock)
-        connection.sock, connection.auto_open = self._socket, 0
-        self._connection = connection       # http.client's
+    def _limit(self):
+        """Return the seconds that the next wait for the network may take. Never 0, which would mean not to wait."""
+        return max(self.bound(self._timeout), 0.001)
+
+    def _time_out(self, what, hint=""):
+        """Return the error for a wait that took too long."""
+        return RemoteError("timed out: %s took more than %g s" % (what, self._timeout),
+                           hint or "a slow server or network may need a longer --timeout", transient=True)
 
     def _explain(self, error):
         """Return the RemoteError for a connection that could not be made: name, TCP, proxy or TLS."""
         import socket
         ssl = sys.modules.get("ssl")        # a Python without TLS has none
-        proxy, cause = self._proxy, error_text(error)
         where, hint = self.server.authority, API_HINT
-        if proxy:
-            where, hint = "proxy %s:%d" % (proxy.host, proxy.port), PROXY_HINT
+        if self._proxy:
+            where, hint = "proxy %s:%d" % (self._proxy.host, self._proxy.port), PROXY_HINT
 
         if isinstance(error, socket.timeout):
-            return timed_out("connecting to " + where, self._timeout, proxy and hint)       # else: a longer --timeout
-        if ssl and isinstance(error, (ssl.SSLError, ssl.CertificateError)):
-            # Look for the certificate's error, then the handshake's. (The text holds the server's name: do not search
-            # that for words.)
-            hint = TLS_HINTS.get(getattr(error, "verify_code", 0)) or TLS_HINTS.get(getattr(error, "reason", 0), hint)
-            return RemoteError("no TLS with %s: %s" % (self.server.authority, cause), hint)
-        if isinstance(error, ConnectionRefusedError):
-            return RemoteError("nothing listens at %s: connection refused" % where, hint, transient=True)
+            return self._time_out("connecting to " + where, self._proxy and hint)
+        if ssl and isinstance(error, (ssl.SSLError, ssl.CertificateError)):     # 3.6: the latter is a ValueError
+            return RemoteError("no TLS with %s: %s" % (self.server.authority, describe_error(error)), TLS_HINT)
         if isinstance(error, (socket.gaierror, UnicodeError)):
             return RemoteError("the name of %s does not resolve" % where, hint)
-        return RemoteError("cannot connect to %s: %s" % (where, cause), hint, transient=True)
+        if isinstance(error, ConnectionRefusedError):
+            return RemoteError("nothing listens at %s: connection refused" % where, hint, transient=True)
+        return RemoteError("cannot connect to %s: %s" % (where, describe_error(error)), hint, transient=True)
 
-    def _ask(self, target):
-        """Send one request on the open connection, and return the response once its headers are complete. Raises
-        RemoteError."""
-        headers = self._headers
+    def _exchange(self, target):
+        """Send one request on the open connection, and return the response once its headers are in. Raises
+        RemoteError, which is retryable if the connection was lost."""
+        import socket
+        connection, headers = self._connection, self._headers
         if self._proxy and self.server.scheme == "http":
             target = "http://" + self.server.authority + target
             headers = dict(headers, **self._proxy.headers)
         self._trace_lines(">", "GET %s HTTP/1.1" % target, headers.items())
+        self._is_idle = False
+        connection.sock.settimeout(self._limit())
 
-        # A lost connection shows as an OSError; as another error once it has ended; or not at all: http.client takes
-        # the end of the connection for the end of the headers.
-        self._socket.begin("the response", self.bound(self._timeout))
         try:
-            self._connection.request("GET", target, headers=headers)
-            response = self._connection.getresponse()
-            if not self._socket.ended:
-                self._trace_lines("<", "HTTP/1.1 %d %s" % (response.status, response.reason), response.getheaders())
-                return response
+            connection.request("GET", target, headers=headers)
+            response = connection.getresponse()
+        except socket.timeout:
+            raise self._time_out("the response")
         except OSError:
-            pass
-        except self._faults as error:
-            if not self._socket.ended:
-                raise RemoteError("what answers speaks no proper HTTP: %s" % error_text(error), API_HINT)
-        raise RemoteError("the connection was lost before the response headers were complete", API_HINT,
-                          retryable=True)
+            raise RemoteError("the connection was lost before the response", API_HINT, retryable=True)
+        except Exception as error:      # HTTPException for the status line, and whatever `email` makes of the headers
+            raise RemoteError("what answers speaks no proper HTTP: %s" % describe_error(error), API_HINT)
+        self._trace_lines("<", "HTTP/1.1 %d %s" % (response.status, response.reason), response.getheaders())
+        return response
 
     def _trace_lines(self, mark, first, headers):
         """Trace a request or a response, its secrets masked."""
         self._trace(mark + " " + first)
         for name, value in headers:
-            is_secret = name.lower() in "authorization proxy-authorization cookie set-cookie location".split()
-            self._trace("%s %s: %s" % (mark, name, "***" if is_secret else value))
+            self._trace("%s %s: %s" % (mark, name, "***" if name.lower() in SECRET_HEADERS else value))
 
-    def _check_status(self, response):
-        """Return the response if it is a 200. Raises RemoteError for a redirect, APIError for any other."""
-        if response.status == 200:
-            return response
-
-        # Name a redirect's target without the query, which may hold a code or a token. Mask our own token first: it may
-        # hold a `?`.
+    def _make_error(self, response, slices):
+        """Return the error for a response that is no 200: RemoteError for a redirect, else APIError. Of the body at
+        most 64 KiB are used."""
+        # Name a redirect's target without user info and query, which may hold a password or a code. Mask our own token
+        # before the text is cut: it may hold a `?`.
         location = response.getheader("Location")
         if 300 <= response.status < 400 and location:
-            masked = location.replace(self._headers["Authorization"][7:], "***")        # less `Bearer `
-            raise RemoteError("HTTP %d: redirected to %s, and redirects are not followed: the token goes to the named "
-                              "server only" % (response.status, re.split("[?#]", masked)[0]), "name the right --server")
+            target = re.split("[?#]", location.replace(self.secrets[0], "***"))[0]
+            return RemoteError("HTTP %d: redirected to %s, and redirects are not followed: the token goes to the named "
+                               "server only" % (response.status, re.sub("//[^/]*@", "//", target)),
+                               "name the right --server")
 
-        # Retry-After (RFC 9110, 10.2.3) may be a date too, which is not read. Half a minute is waited at most: a longer
-        # pause would look like a hang.
-        problem, retry_after = self._read_problem(response), response.getheader("Retry-After", "").strip()
-        raise APIError(response.status, response.reason, problem,
-                       min(float(retry_after), 30.0) if re.fullmatch("[0-9]+", retry_after) else None)
-
-    def _read_problem(self, response):
-        """Return the JSON object of an error's body, {} if there is none. Reads for one timeout and 64 KiB at most."""
-        # Read up to the end or the limit: read1(0) returns b"" too.
+        # Read the Problem. What came of a body that breaks is used, but what was cut is no JSON.
         body = b""
-        self._socket.begin("the error's body", self.bound(self._timeout))
         try:
-            for piece in iter(lambda: response.read1(ERROR_BODY_LIMIT - len(body)), b""):
+            for piece in slices:
                 body += piece
-        except self._faults + (RemoteError,):
+                if len(body) > ERROR_BODY_LIMIT:
+                    break
+        except RemoteError:
             pass
-
-        # Decode it. What was cut is no JSON.
         try:
             problem = json.loads(body.decode("utf-8"), parse_int=float)     # an int of 5,000 digits fails on 3.11
         except (ValueError, RecursionError):
-            return {}
-        return problem if isinstance(problem, dict) else {}
+            problem = None
 
-    def _read_slices(self, response):
-        """Yield the body as it arrives. Raises RemoteError."""
-        timed_socket = self._socket
+        retry_after = response.getheader("Retry-After", "").strip()
+        return APIError.from_answer(response.status, response.reason, problem if isinstance(problem, dict) else {},
+                                    response.getheader("X-Correlation-Id", ""), self._token_source,
+                                    min(float(retry_after), 30.0) if re.fullmatch("[0-9]+", retry_after) else None)
+
+    def _read_slices(self, connection, response, process):
+        """Yield the body of a response as it arrives. `process` is the id of the one that asked for it. Raises
+        RemoteError."""
+        import socket
+        from http.client import HTTPException
+        sock = connection.sock      # None if the server closes the connection after this response
         try:
             while True:
                 self._before_wait()
-                timed_socket.begin("the next piece of the body", self.bound(self._timeout))
+                if process != os.getpid():
+                    raise RemoteError("an answer can be read only in the process that asked for it, not after a fork")
+                if sock and self.end is not None:
+                    sock.settimeout(self._limit())
                 piece = response.read1(SLICE)
                 if not piece:
                     break
                 self.received += len(piece)
                 yield piece
-        except self._faults as error:
-            raise RemoteError("the connection was lost within the body: %s" % error_text(error), transient=True)
+        except socket.timeout:
+            raise self._time_out("the next piece of the body")
+        except (OSError, HTTPException, ValueError) as error:
+            raise RemoteError("the connection was lost within the body: %s" % describe_error(error), transient=True)
 
         # Is it whole? See the table at the head of this section.
         if response.length:
             raise RemoteError("the body ended short of what was announced; bytes missing: %d" % response.length,
                               transient=True)
 
-        # Let the next request follow on this connection, unless the server closes it, or a later get() has opened
-        # another one while this body was still read.
+        # Let the next request follow on this connection, unless the server closes it, or another one was opened while
+        # this body was still unread.
         response.close()    # before 3.13 a response stays open after its last byte, and the next one is refused
-        self._is_idle = self._socket is timed_socket and not response.will_close
+        if connection is self._connection and not response.will_close:
+            self._is_idle = True
 
 
 # ------------------------------------------------------------------------------------------------ JSON text
 
 BLANKS = re.compile("[ \t\n\r]*")
+VALUE_LIMIT = 64 << 20      # characters: three thousand times the largest output that is sent inline
 
 
 def read_number(literal):
@@ -920,7 +902,7 @@ class JSONText:
         if self._fault:
             raise self._fault
         pieces = [self._text[self._at:]]
-        if len(pieces[0]) > 64 << 20:       # characters: three thousand times the largest output that is sent inline
+        if len(pieces[0]) > VALUE_LIMIT:
             raise RemoteError("the body holds a value that is too large or malformed")
 
         try:
@@ -934,7 +916,8 @@ class JSONText:
         self._text, self._at = "".join(pieces), 0
 
     def peek(self):
-        """Return the next character that is no blank, without taking it; empty at the end."""
+        """Return the next character that is no blank, without taking it; empty at the end. Afterwards it stands at
+        `_at`, or the document has ended."""
         while self._text[self._at:self._at + 1] <= " ":     # a blank, a control character, or nothing
             self._at = BLANKS.match(self._text, self._at).end()
             if self._ended or self._at < len(self._text):
@@ -957,15 +940,15 @@ class JSONText:
         self.peek()
         while True:
             # Do not let json scan an object without any `}`: it is incomplete, and to find that out takes json long.
-            # (Unless the text has ended, peek has left a character at `at`.)
+            # (This saves a third of the time of a large `get`.)
             text, at = self._text, self._at
             is_cut = not self._ended and text[at] == "{" and text.find("}", at) < 0
             try:
                 if not is_cut:
                     value, end = self._scan(text, at)
-                    # A number may go on in what is still to come: of `1e-5` only `1e-` may be here, of which json
-                    # takes `1`. It is whole if, among the next three characters, there is one that no number holds.
-                    if self._ended or not text[end - 1].isdigit() or text[end:end + 3].strip("+-.eE0123456789"):
+                    # A number may go on in what is still to come: of `1e-5` only `1e-` may be here, of which json takes
+                    # `1`. It is whole if a character follows that no number holds.
+                    if self._ended or not text[end - 1].isdigit() or text[end:end + 1].strip("+-.eE0123456789"):
                         self._at = end
                         return value
             except RecursionError:
@@ -973,8 +956,9 @@ class JSONText:
             except ValueError as error:
                 if self._ended:
                     # Tell a text that was cut, which is worth another try, from one that is wrong.
-                    ends_early = error.pos >= len(text) or "Unterminated" in error.msg
-                    raise RemoteError("the body ends early or is malformed: " + error.msg, transient=ends_early)
+                    is_cut = getattr(error, "pos", 0) >= len(text) or not text.rstrip().endswith("}")
+                    raise RemoteError("the body ends early or is malformed: %s" % getattr(error, "msg", error),
+                                      transient=is_cut)
             # A quarter more at a time keeps the cost of all attempts at a few times the value's length.
             self._read_more(1 + (len(text) - at) // 4)
 
@@ -998,34 +982,40 @@ class Document:
 
         for execution in get_page(transport, project, {}).elements: ...
 
-    Three names for one cursor: `next_cursor` is the member that the server sends; `resume` is the cursor of what is
-    still unread, at first that of this very page; a form's `cursor` is the one that it prints."""
+        array       the name of the list that is streamed: `items` or `targets`
+        elements    iterator over the objects of that list, as the server sent them; it can be walked once
+        members     the other members that have arrived, in their order; [] stands for the list. `next_cursor` is added
+                    last, when the document is complete; one that breaks has none
+        count       elements read so far
+        succeeded   those of them whose status is `succeeded`
+        cursor      the cursor that this page was asked with, empty for the first page
+        resume      the cursor at which to go on: that of this page until it is complete, then that of the next one;
+                    empty for the first page, None after the last one
+    """
 
     def __init__(self, slices: "t.Iterable[bytes]", array: str, expected_id: "t.Optional[str]" = None,
-                 resume: str = "") -> None:
-        self.array = array      # the name of the list that is streamed, `items` or `targets`
-        # The members that arrived, in wire order: [] for the list, next_cursor last.
-        self.members = {}       # type: t.Dict[str, t.Any]
-        self.resume = resume    # the cursor that asks for what is still unread; empty for the beginning
-        self.count = 0          # elements read so far
-        self.succeeded = 0      # those of them whose status is `succeeded`
+                 cursor: str = "") -> None:
+        self.array = array
+        self.members: "t.Dict[str, t.Any]" = {}
+        self.count = 0
+        self.succeeded = 0
+        self.cursor = cursor
+        self.resume: "t.Optional[str]" = cursor
         self._text = JSONText(slices)
         self._expected_id = expected_id
         self._steps = self._read()
-        # The elements that _read yields, without each None.
-        self.elements = filter(partial(is_not, None), self._steps)  # type: t.Iterator[t.Dict[str, t.Any]]
+        self.elements: "t.Iterator[t.Dict[str, t.Any]]" = (step for step in self._steps if step is not None)
 
     def read_members(self, *names: str) -> "t.Dict[str, t.Any]":
         """Read on until these members are known, and return what is known. Elements of the list that stand before them
         are lost."""
-        for _ in self._steps:
+        for _ in chain([None], self._steps):
             if self.members.keys() >= set(names):
                 break
         return self.members
 
     def _read(self):
-        """Read the object. Yield each element of the list, and None after each other member. next_cursor is added to
-        the members when the object is complete: a document that breaks has none."""
+        """Read the object. Yield each element of the list, and None after each other member."""
         text, members, last = self._text, self.members, {}
         text.take("{")
         for _ in text.find_entries("}"):
@@ -1057,6 +1047,7 @@ class Document:
         if needed not in members:
             raise RemoteError('the answer has no member "%s"' % needed, API_HINT)
         members.update(last)
+        self.resume = last.get("next_cursor") or None
 
     def _check_member(self, name, value):
         """Return a member's value. Raises RemoteError if it cannot be part of the answer to what was asked. `object` is
@@ -1075,14 +1066,12 @@ UUID_SPELLINGS = r"(?:urn:uuid:)?(%s)|\{(%s)\}|([0-9a-f]{32})" % (UUID, UUID)
 # `2026-11-24T09:30:00.5Z`: a UTC time of RFC 3339. Without the Z, texts sort as the times do: `00` before `00.5`.
 UTC_TIME = ("([0-9]{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])T(?:[01][0-9]|2[0-3]):[0-5][0-9]:(?:[0-5][0-9]|60)"
             r"(?:\.[0-9]+)?)Z")
-FINAL_STATUSES = "succeeded failed cancelled timeout".split()
-FAILED_STATUSES = FINAL_STATUSES[1:]
 
 
-def parse_uuid(text: str, where: str = "") -> str:
-    """Return the canonical lower-case spelling of a UUID. `where` ends the error's message, as ` in NAME`.
-    Raises UsageError."""
-    match = re.fullmatch(UUID_SPELLINGS, text.lower())
+def parse_uuid(value: "t.Union[str, AnyUUID]", where: str = "") -> str:
+    """Return the canonical lower-case spelling of a UUID. It may be a uuid.UUID, or text: canonical, with `urn:uuid:`
+    before it, in braces, or 32 digits. `where` ends the error's message, as ` in NAME`. Raises UsageError."""
+    match = re.fullmatch(UUID_SPELLINGS, str(value).lower())
     if not match:
         raise UsageError("expected a UUID as 6f1d7c1e-0b5a-4c1e-9a53-2b8f0c9e7a10" + where)
     digits = "".join(match.groups("")).replace("-", "")
@@ -1092,11 +1081,6 @@ def parse_uuid(text: str, where: str = "") -> str:
 def get_text(record, name, where=""):
     """Return a member that is a string, None if it is null or absent. Raises RemoteError for any other type."""
     return check_type(record.get(name), str, where + name)
-
-
-def has_failed(record):
-    """Tell whether an Execution or a target ended without success."""
-    return record.get("status") in FAILED_STATUSES
 
 
 def read_created_at(execution):
@@ -1109,9 +1093,10 @@ def read_created_at(execution):
 
 
 def decode_base64(text: str) -> bytes:
-    """Decode standard base64 with exact padding (RFC 4648, 4). Raises ValueError for anything else, as `QQ=`, `Q Q==`
-    and `QQ==QQ==`. a2b_base64 skips foreign characters and whatever follows the padding: then the result is
-    shorter than three bytes for each four characters, less the padding."""
+    """Decode standard base64 with exact padding (RFC 4648, 4). Raises ValueError for anything else.
+
+    a2b_base64 passes over foreign characters, and over whatever follows the padding. Then the result is shorter than
+    three bytes for each four characters, less the padding. (To compare with b2a_base64 costs a large `get` 10 %.)"""
     data = a2b_base64(text)
     padding = text.endswith("=") + text.endswith("==")
     if len(text) % 4 or len(data) != len(text) // 4 * 3 - padding:
@@ -1153,65 +1138,38 @@ class OutputRef(namedtuple("OutputRef", "kind data location sha256 fault")):
 EXECUTIONS = "/v1/projects/%s/executions"
 
 
-def get_page(transport: Transport, project: str, parameters: "t.Dict[str, t.Any]") -> Document:
-    """Ask for one page of a Project's Executions, and return it as soon as its headers are in. `project` is a canonical
-    UUID, which is not checked. `parameters` are those of the API, text or bytes: status, action_name, limit, cursor.
-    Raises RemoteError."""
-    return Document(transport.get(EXECUTIONS % project, parameters), "items",
-                    resume=os.fsdecode(parameters.get("cursor") or ""))
+def get_page(transport: Transport, project: "t.Union[str, AnyUUID]", parameters: "Parameters") -> Document:
+    """Ask for one page of a Project's Executions, and return it as soon as its headers are in. `parameters` are those
+    of the API: status, action_name, limit, cursor. Raises UsageError for an id that is no UUID, RemoteError."""
+    path = EXECUTIONS % parse_uuid(project)
+    return Document(transport.get(path, parameters), "items", cursor=os.fsdecode(parameters.get("cursor") or ""))
 
 
-def walk(transport: Transport, project: str, parameters: "t.Dict[str, t.Any]") -> "t.Iterator[Document]":
-    """Yield the pages of a Project's Executions. The next one is asked for when you come back for it. Raises
-    RemoteError, also if a cursor repeats: Brent's algorithm (1980) finds a cycle of any length while it remembers one
-    cursor, the 1st, then the 3rd, the 7th, the 15th and so on."""
-    parameters = dict(parameters)
-    remembered, steps, power = None, 0, 1       # steps since then; steps after which the next one is remembered
+def walk(transport: Transport, project: "t.Union[str, AnyUUID]", parameters: "Parameters") -> "t.Iterator[Document]":
+    """Yield the pages of a Project's Executions. The next one is asked for when you come back for it. Raises as
+    get_page does; also RemoteError if a cursor comes again, for which all of them are remembered."""
+    query = dict(parameters)
+    seen = set()        # hashes of cursors
     while True:
-        page = get_page(transport, project, parameters)
+        page = get_page(transport, project, query)
         yield page
         for _ in page.elements:
             pass        # read what the caller left
-        cursor = page.members.get("next_cursor")
-        if not cursor:
+        cursor = page.resume
+        if cursor is None:
             return
 
-        # Move on. If asking for the next page fails, this page's `resume` already is the cursor of that.
-        try:
-            parameters["cursor"] = cursor.encode("utf-8")
-        except UnicodeEncodeError:
-            raise RemoteError("next_cursor holds half a surrogate pair, which cannot be sent back")
-        page.resume = cursor
-        if cursor == remembered:
-            raise RemoteError("the server's cursors go round in a circle: %s came again" % cursor)
-        steps += 1
-        if steps == power:
-            remembered, steps, power = cursor, 0, power * 2
-
-
-class JoinedPages:
-    """All pages of a walk as one Document that has `items` alone. Its elements raise RemoteError. `page`, the one that
-    is being read, is not there before the first has begun; then nothing is shown, and nobody asks for `resume`."""
-
-    array = "items"
-
-    def __init__(self, pages):
-        self.members = {}       # `items`, once a page is complete
-        self.page_count = 0     # pages that have begun to arrive
-        self.count = 0          # Executions of those that have arrived
-        self.elements = self._read(pages)
-
-    @property
-    def resume(self):
-        """The cursor of what is still unread."""
-        return self.page.resume
-
-    def _read(self, pages):
-        for self.page in pages:
-            self.page_count += 1
-            yield from self.page.elements
-            self.count += self.page.count
-            self.members["items"] = []      # now something has arrived, even if this page is empty
+        fault = ""
+        if hash(cursor) in seen:
+            fault = "the server's cursors go round in a circle: %s came again" % cursor
+        elif re.search("[\ud800-\udfff]", cursor):
+            fault = "next_cursor holds half a surrogate pair, which cannot be sent back"
+        if fault:
+            error = RemoteError(fault)
+            error.can_resume = False
+            raise error
+        seen.add(hash(cursor))
+        query["cursor"] = cursor
 
 
 def select_last(executions: "t.Iterable[t.Dict[str, t.Any]]", number: int) -> "t.List[t.Dict[str, t.Any]]":
@@ -1222,458 +1180,433 @@ def select_last(executions: "t.Iterable[t.Dict[str, t.Any]]", number: int) -> "t
     return nlargest(number, executions, key=lambda execution: (read_created_at(execution), next(arrival)))[::-1]
 
 
-def get_execution(transport: Transport, project: str, execution_id: str,
+def get_execution(transport: Transport, project: "t.Union[str, AnyUUID]", execution_id: "t.Union[str, AnyUUID]",
                   pauses: "t.Iterable[float]" = RETRY_PAUSES) -> Document:
-    """Ask for one Execution by its canonical id (not checked), and return it as soon as the headers are in. Its
-    elements are the targets; OutputRef.from_wire reads the `output_ref` of one. Raises RemoteError."""
-    return Document(transport.get("%s/%s" % (EXECUTIONS % project, execution_id), {}, pauses), "targets", execution_id)
+    """Ask for one Execution, and return it as soon as its headers are in. Its elements are the targets;
+    OutputRef.from_wire reads the `output_ref` of one. Raises UsageError for an id that is no UUID, RemoteError."""
+    project, identity = parse_uuid(project), parse_uuid(execution_id)
+    return Document(transport.get("%s/%s" % (EXECUTIONS % project, identity), {}, pauses), "targets", identity)
 
 
-def poll(transport, project, execution_id, told, say):
-    """Ask for the status of an Execution until it is final, and return it; see wait_for_execution. Raises RemoteError.
-    The pauses are 2 s, then each half as long again, 15 s at most."""
-    known, pause = "", 2.0      # the last status, "" before the first answer; seconds
-    while True:
-        rest = pause            # of this round; longer if the server asks for it
-        try:
-            # Read the status alone: the targets may be many. The next request gives up what is left.
-            document = get_execution(transport, project, execution_id, () if known else RETRY_PAUSES)
-            status = get_text(document.read_members("id", "status"), "status")
-            if make_field(status) != known:
-                known = make_field(status)
-                told(status)
-            if status in FINAL_STATUSES:
-                return status
-        except RemoteError as error:
-            # Wait out what may pass, once there was a good answer. bound() is 0 if the time is up: that is said below.
-            if transport.bound(1.0):
-                if not (known and error.transient):
-                    raise
-                say("retry", str(error))
-            rest = max(pause, error.retry_after or 0.0)
-
-        transport.sleep(transport.bound(rest))
-        if not transport.bound(1.0):
-            raise RemoteError("--wait-timeout passed; the last status was %s" % (known or "not answered"))
-        pause = min(pause * 1.5, 15.0)
-
-
-def wait_for_execution(transport: Transport, project: str, execution_id: str, seconds: "t.Optional[float]" = None,
-                       told: "t.Callable[[t.Optional[str]], t.Any]" = do_nothing,
+def wait_for_execution(transport: Transport, project: "t.Union[str, AnyUUID]", execution_id: "t.Union[str, AnyUUID]",
+                       seconds: "t.Optional[float]" = None, told: "t.Callable[[str], t.Any]" = do_nothing,
                        say: "t.Callable[[str, str], t.Any]" = do_nothing) -> str:
     """Wait until the status of an Execution is final, and return it. `told(status)` is given each change of it,
-    `say(label, text)` each failure that is waited out. Raises RemoteError after so many seconds (None: never), and at
-    once for a failure that waiting does not mend."""
-    transport.end = None if seconds is None else transport.clock() + seconds
+    `say(label, text)` each failure that is waited out. Raises WaitTimeout after so many seconds (None: never; 0: ask
+    once), and RemoteError at once for a failure that waiting does not mend, or that comes before the first good answer.
+    The pauses are 2 s, then each half as long again, 15 s at most."""
+    deadline = transport.clock() + (seconds or 0.0)
+
+    def left():
+        """Return the seconds that are left."""
+        return float("inf") if seconds is None else deadline - transport.clock()
+
+    transport.end = deadline if seconds else None       # with 0 the one request has its usual time
+    status, pause = "", 2.0
     try:
-        return poll(transport, project, execution_id, told, say)
+        while True:
+            rest, failure = pause, ""
+            try:
+                # Read the status alone: the targets may be many. The next request gives up what is left.
+                document = get_execution(transport, project, execution_id, () if status else RETRY_PAUSES)
+                before, status = status, get_text(document.read_members("id", "status"), "status") or "-"
+                if status != before:
+                    told(status)
+                if status in FINAL_STATUSES:
+                    return status
+            except RemoteError as error:
+                is_over = seconds and left() <= 0       # then that is said below
+                if not is_over and not (status and error.transient):
+                    raise
+                failure, rest = str(error), max(pause, error.retry_after or 0.0)
+                say("retry", failure)
+
+            transport.sleep(max(0.0, min(rest, left())))
+            if left() <= 0:
+                raise WaitTimeout("waited %g s; the last status was %s%s" % (
+                    seconds, status or "not answered", failure and "; at last: " + failure),
+                    "it may still be running: wait again, or longer", status)
+            pause = min(pause * 1.5, 15.0)
     finally:
         transport.end = None
 
 
 # ---------------------------------------------------------------------------------------------------- Forms
 #
-# A form turns a document into what is printed. It renders the elements one by one. Where the document fails, its state
-# says what may still be printed. Form.elements() alone decides on the state.
-#
-#     NOTHING     nothing arrived               print nothing
-#     RESUMABLE   a cursor asks for the rest    complete what is printed, with that cursor as next_cursor
-#     BROKEN      there is no such cursor       leave it visibly incomplete
-#     WHOLE       it did not fail
+# A form is a generator of what is printed, text or bytes. It is given the document, an iterator over the elements to
+# show, and the view: the Console, of which forms use is_coloured, columns, guard(bytes) and complain(text). If the
+# document fails, the iterator raises RemoteError in the midst of the form. Then nothing more is printed: no form
+# completes what is broken, so that nobody takes it for whole.
 
-NOTHING, RESUMABLE, BROKEN, WHOLE = "nothing", "resumable", "broken", "whole"
+COLOURS = {"succeeded": "32", "failed": "31", "timeout": "31", "cancelled": "33", "started": "36", "ack": "36"}
+BOLD = "1"
 
 
-class Form:
-    """The base of all forms. A form has render(element), which may raise RemoteError, and pieces(), which yields what
-    is printed, text or bytes. pieces() does not raise what fails in the document or in rendering: it is kept in
-    `failure`. `view` is the Console, of which forms use say(label, text), guard(bytes), paint(text, code), is_coloured
-    and is_narrow."""
-
-    shown = 0           # elements rendered so far
-    state = NOTHING
-    cursor = ""         # of the next page, or of what is still unread
-    ending = ""         # what is printed after the elements
-    failure = None      # the RemoteError at which the document ended
-
-    def __init__(self, document, view):
-        self.document = document
-        self.view = view
-
-    def pieces(self):
-        yield from self.elements()
-        yield self.ending
-
-    def conclude(self):
-        """Prepare the ending, once the state is known. It is not called if nothing arrived. In the state WHOLE it may
-        raise RemoteError or RecursionError; then it is called once more, in another state, and must not raise."""
-
-    def elements(self):
-        """Yield the rendered elements. At the end, or where the document fails, set state, cursor and failure."""
-        document = self.document
-        try:
-            for element in document.elements:
-                rendered = self.render(element)
-                self.shown += 1
-                yield rendered
-            self.state, self.cursor = WHOLE, document.members.get("next_cursor") or ""
-            self.conclude()
-        except (RemoteError, RecursionError) as error:
-            self.failure = error
-            if isinstance(error, RecursionError):
-                self.failure = RemoteError("the body is nested too deeply to be printed")
-            if self.shown or document.members:
-                self.cursor = document.resume
-                self.state = RESUMABLE if self.cursor else BROKEN
-                self.conclude()
+def paint(text, code, view):
+    """Return text in an SGR colour (ECMA-48, 8.3.117), as it is if there is no code or no colour."""
+    return "\x1b[%sm%s\x1b[0m" % (code, text) if view.is_coloured and code else text
 
 
-class WireForm(Form):
-    r"""The base of json and yaml, which print the members of the document too. A form of this kind has two more
-    methods, render_element(element) and render_member(name, value), and these texts to put between what they return,
-    here those of json:
-
-        start           `{\n  ` before the first member
-        next_member     `,\n  ` before each other
-        list_start      `"items": [\n    ` before the first element: the list is a member, too
-        next_element    `,\n    ` before each other
-        list_end        `\n  ]` after the last one, unless the list was cut
-        end             `\n}\n`; broken_end, nothing, if the document is broken
-    """
-
-    seen = 0            # members of the document that were rendered or left out
-
-    def render(self, element):
-        text, array = self.render_element(element), self.document.array
-        if self.shown:
-            return self.next_element + text
-        members = self.render_new_members(array)        # those before the list
-        return self.start + self.next_member.join(members + [self.list_start % array + text])
-
-    def conclude(self):
-        members, array = self.document.members, self.document.array
-        if self.state == RESUMABLE:
-            members.setdefault(array, [])
-            members["next_cursor"] = self.cursor
-
-        # Render the other members; among them the list, if it is known to be empty. Close the list unless it was cut.
-        is_broken, text = self.state == BROKEN, ""
-        rest = self.render_new_members(array if self.shown or is_broken else None)
-        if not self.shown:
-            text = self.start + self.next_member.join(rest)
-        elif rest or not is_broken:
-            text = self.next_member.join([self.list_end] + rest)
-        self.ending = text + (self.broken_end if is_broken else self.end)
-
-    def render_new_members(self, left_out):
-        """Return the texts of the members that arrived since the last call, except the one named `left_out`."""
-        members, texts = self.document.members, []
-        for name in list(members)[self.seen:]:
-            self.seen += 1
-            try:
-                if name != left_out:
-                    texts.append(self.render_member(name, members[name]))
-            except RecursionError:
-                if not self.failure:    # after a failure, leave it out
-                    raise
-        return texts
+def paint_status(status, view, width=0):
+    """Return a status in its colour, padded before that to a width: escape codes are no width."""
+    return paint(make_field(status).ljust(width), COLOURS.get(status), view)
 
 
-class JSONForm(WireForm):
-    """The wire document, indented by 2. A broken one is left open, so that no parser takes it for whole."""
-
-    start, next_member = "{\n  ", ",\n  "
-    list_start, next_element, list_end = '"%s": [\n    ', ",\n    ", "\n  ]"
-    end, broken_end = "\n}\n", ""
-    encode = json.JSONEncoder(indent=2).encode
-
-    def render_member(self, name, value):
-        return self.encode({name: value})[4:-2]     # without the 4 characters `{\n  ` and the 2 `\n}`
-
-    def render_element(self, element):
-        return self.encode(element).replace("\n", "\n    ")
+# What json escapes beside the controls below U+0020: what is not printed, changes the direction of a text or is no
+# character. It is a list of our own because what Python takes for printable grows with its version.
+UNPRINTABLE = re.compile("[\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufffe\uffff"
+                         "\ud800-\udfff]")
+encode_indented = json.JSONEncoder(indent=2, ensure_ascii=False).encode
+encode_compact = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 
 
-class JSONLinesForm(Form):
-    """One compact object of the list on each line. The cursor goes to standard error."""
-
-    encode = json.JSONEncoder(separators=(",", ":")).encode
-
-    def render(self, element):
-        return self.encode(element) + "\n"
-
-    def conclude(self):
-        if self.cursor:
-            self.view.say("next_cursor", self.cursor)
+def make_json_visible(text):
+    r"""Return a JSON text with each UNPRINTABLE character as \uNNNN. Such characters stand only within strings."""
+    return UNPRINTABLE.sub(lambda found: "\\u%04x" % ord(found.group()), text)
 
 
-YAML_WORDS = "y n yes no on off true false null".split()       # YAML 1.1 reads them as other types
+def format_json(document, elements, view):
+    """Yield the wire document, its members in their order, indented by 2. YAML 1.2 contains JSON: this serves for yaml
+    too."""
+    members, array = document.members, document.array
+
+    def encode_members(names):
+        """Return members as texts, without the 4 characters `{\\n  ` and the 2 `\\n}` of an object around each."""
+        return [make_json_visible(encode_indented({name: members[name]})[4:-2]) for name in names]
+
+    first = next(elements, None)
+    names = list(members)
+    place = names.index(array) if array in members else len(names)
+    before = encode_members(names[:place])
+    if first is None:
+        yield "{\n  " + ",\n  ".join(before + encode_members(names[place:])) + "\n}\n"
+        return
+
+    yield "{\n  " + ",\n  ".join(before + ['"%s": [' % array])
+    comma = ""
+    for element in chain([first], elements):
+        yield comma + "\n    " + make_json_visible(encode_indented(element)).replace("\n", "\n    ")
+        comma = ","
+    yield "\n  ]" + "".join(",\n  " + text for text in encode_members(list(members)[place + 1:])) + "\n}\n"
 
 
-def render_yaml_string(text):
-    """Return a double-quoted scalar in ASCII, the one style that no loader of YAML 1.1 or 1.2 takes for another type.
-    JSON's escapes are YAML's too; what JSON would write as a surrogate pair is one escape in YAML. Half a pair stays an
-    escape that some loaders refuse."""
-    return re.sub("[^ -~]", lambda found: escape(found.group()), json.dumps(text, ensure_ascii=False))
+def format_jsonl(document, elements, view):
+    """Yield one compact object on each line."""
+    for element in elements:
+        yield make_json_visible(encode_compact(element)) + "\n"
 
 
-def render_yaml(value, pad):
-    """Return the block form of a value: its first line as it is, each other one after `pad`. Raises RecursionError for
-    a value that is nested too deeply. {"a": [{"b": 1, "c": 2}]} becomes
-
-        a:
-          - b: 1
-            c: 2
-    """
-    deeper = pad + "  "
-    lines = []
-    if isinstance(value, dict):
-        for name, inner in value.items():
-            is_plain = re.fullmatch("[a-z][a-z_]{0,63}", name) and name not in YAML_WORDS
-            lead = "\n" + deeper if inner and isinstance(inner, (dict, list)) else " "
-            key = name if is_plain else render_yaml_string(name)
-            lines.append(key + ":" + lead + render_yaml(inner, deeper))
-    elif isinstance(value, list):
-        for inner in value:
-            lines.append("- " + render_yaml(inner, deeper))
-    if lines:
-        return ("\n" + pad).join(lines)
-
-    # A scalar, or an empty collection.
-    if isinstance(value, str):
-        return render_yaml_string(value)
-    text = json.dumps(value)
-    # YAML 1.1 wants the dot that Python leaves out of 1e+22.
-    return text.replace("e", ".0e") if isinstance(value, float) and "." not in text else text
-
-
-class YAMLForm(WireForm):
-    """The wire document in block style, ASCII."""
-
-    start, next_member = "", "\n"
-    list_start, next_element, list_end = "%s:\n", "\n", ""
-    end, broken_end = "\n", "\n# incomplete\n"
-
-    def render_member(self, name, value):
-        return render_yaml({name: value}, "")
-
-    def render_element(self, element):
-        return "  - " + render_yaml(element, "    ")
-
-
-COLUMNS = "ID STATUS TYPE TARGETS CREATED_AT UPDATED_AT ACTION".split()
-WIDE_TERMINAL = 130     # columns: 111 of all others and their gaps, and an action of 19 characters
+# The columns of a table, with the widths of all but the last, which has no bound. On a terminal below 130 columns the
+# times are shorter; below 104 there is one.
+TABLES = [
+    (130, "ID STATUS TYPE TARGETS CREATED_AT UPDATED_AT ACTION", "%-36s  %-9s  %-7s  %-7s  %-20s  %-20s  %s"),
+    (104, "ID STATUS TARGETS CREATED UPDATED ACTION", "%-36s  %-9s  %-7s  %-11s  %-11s  %s"),
+    (0, "ID STATUS TARGETS UPDATED ACTION", "%-36s  %-9s  %-7s  %-11s  %s"),
+]
+TARGET_TABLE = "NODE_ID STATUS UPDATED_AT OUTPUT", "%-36s  %-9s  %-20s  %s"
 ROW_MEMBERS = "id status type created_at updated_at action".split()
 TEXT_TYPES = {str, type(None)}
 # The fraction of a second, as `.25` in `09:30:00.25Z`. The dot comes first, so that `re` looks back only where one is.
 FRACTION = re.compile(r"\.(?<=:[0-9]{2}\.)[0-9]+")
-STATUS_COLOURS = {"succeeded": "32", "failed": "31", "timeout": "31", "cancelled": "33", "started": "36", "ack": "36"}
 
 
-def render_row(cells, view):
-    """Return the line of a table for seven cells. ACTION is last because it has no bound."""
-    identity, status, kind, targets, created, updated, action = cells
-    if view.is_coloured:        # pad it first: escape codes are no width
-        status = view.paint("%-9s" % status, STATUS_COLOURS.get(status))
-    if view.is_narrow:
-        return "%-36s  %-9s  %-7s  %-20s  %s" % (identity, status, targets, created, action)
-    return "%-36s  %-9s  %-7s  %-7s  %-20s  %-20s  %s" % (identity, status, kind, targets, created, updated, action)
+def shorten_time(text):
+    """Return `07-14T09:29` for `2026-07-14T09:29:39.5Z`, and `-` for what does not begin as a time does."""
+    return text[5:16] if re.match("[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}", text) else "-"
 
 
-def render_header(view):
+def choose_table(view):
+    """Return (column names, row format) of the table of Executions that fits."""
+    return next(table[1:] for table in TABLES if view.columns >= table[0])
+
+
+def format_header(table, view):
     """Return the line above a table."""
-    return view.paint(render_row(COLUMNS, view), "1") + "\n"
+    names, row = table
+    return paint(row % tuple(names.split()), BOLD, view) + "\n"
 
 
-def render_execution(execution, succeeded, total, view):
+def format_row(execution, succeeded, total, view):
     """Return the row of an Execution. Raises RemoteError for a member of a wrong type."""
     values = [execution.get(name) for name in ROW_MEMBERS]
     if not TEXT_TYPES.issuperset(map(type, values)):
         raise RemoteError("execution %s: expected strings: %s" % (values[0], ", ".join(ROW_MEMBERS)))
     identity, status, kind, created, updated, action = values
-    cells = [identity, status, kind, "%d/%d" % (succeeded, total), FRACTION.sub("", created or ""),
-             FRACTION.sub("", updated or "")]
-
-    # Look at the row as a whole: make_field changes no cell that is not empty, has no blank and is printable. This
-    # spares a hundred thousand rows six looks each.
-    joined = "".join([cell or " " for cell in cells])
-    if " " in joined or not joined.isprintable():
-        cells = [make_field(cell) for cell in cells]
-    return render_row(cells + [make_visible(action or "-")], view) + "\n"
+    cells = {"ID": identity, "STATUS": status, "TYPE": kind, "TARGETS": "%d/%d" % (succeeded, total),
+             "CREATED_AT": FRACTION.sub("", created or ""), "UPDATED_AT": FRACTION.sub("", updated or ""),
+             "CREATED": shorten_time(created or ""), "UPDATED": shorten_time(updated or "")}
+    names, row = choose_table(view)
+    shown = [make_field(cells[name]) for name in names.split()[:-1]]
+    shown[1] = paint_status(status, view, 9)
+    return row % (*shown, make_visible(action or "-")) + "\n"
 
 
-class TableForm(Form):
-    """A row for each Execution of a listing; at the end the cursor of the next page."""
-
-    def render(self, execution):
-        targets = check_type(execution.get("targets"), list, "targets") or []
+def format_table(document, elements, view):
+    """Yield a row for each Execution of a listing, and at last the cursor of the next page."""
+    header = format_header(choose_table(view), view)
+    for execution in elements:
         # 0 is no status, and refused below.
+        targets = check_type(execution.get("targets"), list, "targets") or []
         statuses = [target.get("status") if isinstance(target, dict) else 0 for target in targets]
         if not TEXT_TYPES.issuperset(map(type, statuses)):
             raise RemoteError("execution %s: targets: expected objects, whose status is a string"
                               % execution.get("id"))
-        row = render_execution(execution, statuses.count("succeeded"), len(statuses), self.view)
-        return row if self.shown else render_header(self.view) + row
+        yield header + format_row(execution, statuses.count("succeeded"), len(statuses), view)
+        header = ""     # it stands above the first row
 
-    def conclude(self):
-        self.ending = "" if self.shown else render_header(self.view)
-        if self.cursor:
-            self.ending += "next_cursor: %s\n" % make_visible(self.cursor)
+    cursor = document.members.get("next_cursor")
+    yield header + ("next_cursor: %s\n" % make_visible(cursor) if cursor else "")
 
 
-class TargetForm(Form):
-    """The base of the forms of an Execution that look into its targets."""
-
-    def read_target(self, target):
-        """Return (node id, status, OutputRef). Reports an output that is unreadable. Raises RemoteError."""
-        node_id = get_text(target, "node_id", "a target's ")
-        status = get_text(target, "status", "target %s: " % make_field(node_id))
-        output = OutputRef.from_wire(target.get("output_ref"))
-        if output.kind == "unreadable":
-            self.view.say("error", "the output of target %s is unreadable: %s" % (make_field(node_id), output.fault))
-        return node_id, status, output
-
-    def conclude(self):
-        document = self.document
-        if self.state == WHOLE:
-            row = render_execution(document.members, document.succeeded, document.count, self.view)
-            self.ending = render_header(self.view) + row        # a recap
+def read_target(target, view):
+    """Return (node id, status, OutputRef) of a target. Complains about an output that is unreadable. Raises
+    RemoteError."""
+    node_id = get_text(target, "node_id", "a target's ")
+    status = get_text(target, "status", "target %s: " % make_field(node_id))
+    output = OutputRef.from_wire(target.get("output_ref"))
+    if output.kind == "unreadable":
+        view.complain("the output of target %s is unreadable: %s" % (make_field(node_id), output.fault))
+    return node_id, status, output
 
 
-def describe_archived(output):
-    """Return where an archived output is, and its digest if it has one."""
-    return make_field(output.location) + (" (sha256:%s)" % make_field(output.sha256) if output.sha256 else "")
+def describe_output(output):
+    """Return `N bytes`, `archived: BUCKET/KEY (sha256:DIGEST)`, `no output` or `unreadable`."""
+    if output.kind == "archived":
+        digest = " (sha256:%s)" % make_field(output.sha256) if output.sha256 else ""
+        return "archived: " + make_field(output.location) + digest
+    return {"inline": "%d bytes" % len(output.data), "none": "no output"}.get(output.kind, output.kind)
 
 
-class SectionsForm(TargetForm):
-    """A section for each target, as `==> NODE_ID STATUS N bytes <==` and the N bytes; then the recap."""
+def format_recap(document, view):
+    """Return the table of one Execution. It stands at the end, because targets are printed as they arrive, and the end
+    is what a terminal shows."""
+    return (format_header(choose_table(view), view)
+            + format_row(document.members, document.succeeded, document.count, view))
 
-    def render(self, target):
-        node_id, status, output = self.read_target(target)
 
-        # Show it, and say what it is: `N bytes`, `no output`, `archived` or `unreadable`.
-        body = self.view.guard(output.data)
-        if output.kind == "archived":
-            body = b"archived: %s\n" % describe_archived(output).encode("utf-8")
-        what = {"inline": "%d bytes" % len(output.data), "none": "no output"}.get(output.kind, output.kind)
-        if output.data[-1:] not in (b"\n", b""):
+def format_sections(document, elements, view):
+    """Yield a section for each target, as `==> NODE_ID STATUS N bytes <==` and the N bytes; then the recap."""
+    for target in elements:
+        node_id, status, output = read_target(target, view)
+        is_archived = output.kind == "archived"
+        description = describe_output(output)
+        body = (description + "\n").encode("utf-8") if is_archived else view.guard(output.data)
+        if body[-1:] not in (b"\n", b""):
             body += b"\n"
 
-        paint = self.view.paint
-        header = (paint("==> %s " % make_field(node_id), "1")
-                  + paint(make_field(status), STATUS_COLOURS.get(status, "1")) + paint(" %s <==" % what, "1"))
-        return header.encode("utf-8") + b"\n" + body + b"\n"
+        what = "archived" if is_archived else description
+        header = (paint("==> %s " % make_field(node_id), BOLD, view) + paint_status(status, view)
+                  + paint(" %s <==" % what, BOLD, view))
+        yield header.encode("utf-8") + b"\n" + body + b"\n"
+    yield format_recap(document, view)
 
 
-class RawForm(TargetForm):
-    """The bytes of the inline outputs, one after the other, and nothing else. Reports each target that has none."""
+def format_targets(document, elements, view):
+    """Yield a row for each target, without its output; then the recap."""
+    header = format_header(TARGET_TABLE, view)
+    for target in elements:
+        node_id, status, output = read_target(target, view)
+        updated = get_text(target, "updated_at", "target %s: " % make_field(node_id)) or ""
+        yield header + TARGET_TABLE[1] % (make_field(node_id), paint_status(status, view, 9),
+                                          make_field(FRACTION.sub("", updated)), describe_output(output)) + "\n"
+        header = ""
+    yield header + "\n" + format_recap(document, view)
 
-    def conclude(self):
-        super().conclude()
-        self.ending = ""        # no recap
 
-    def render(self, target):
-        node_id, _, output = self.read_target(target)
+def read_inline(elements, view):
+    """Yield (node id, output as bytes for stdout) of each target. Complains about those that are archived."""
+    for target in elements:
+        node_id, _, output = read_target(target, view)
         if output.kind == "archived":
-            self.view.say("error", "the output of target %s is archived: %s"
-                          % (make_field(node_id), describe_archived(output)))
-        elif output.kind == "none":
-            self.view.say("no output", "target " + make_field(node_id))
-        return self.view.guard(output.data)
+            view.complain("the output of target %s is %s" % (make_field(node_id), describe_output(output)))
+        yield node_id, view.guard(output.data)
 
 
-def make_folder(path):
-    """Make the output folder, or check that it is empty and nobody else can write to it. Return its absolute path.
-    Raises ExecLogError, which says what is wrong with it."""
-    try:
-        folder = os.path.abspath(path)      # without a last slash or `/.`, behind which a link would not show
-        if os.path.islink(folder):
-            raise OSError("it is a symbolic link")      # an error like those of the calls below
-        if not os.path.isdir(folder):
-            os.mkdir(folder, 0o700)
-        if os.listdir(folder):
-            raise OSError("it is not empty")
-        problem = find_strangers(os.stat(folder), 0o022)
-        if problem:
-            raise OSError(problem)
-        return folder
-    except (OSError, ValueError) as error:      # ValueError: a NUL in the name
-        raise ExecLogError("--output-dir %s: %s" % (path, error_text(error)))
+def format_raw(document, elements, view):
+    """Yield the bytes of the inline outputs, one after the other, and nothing else."""
+    for _, data in read_inline(elements, view):
+        yield data
 
 
-def open_new(path):
-    """Open a new file, mode 0600, for bytes. Mode x fails if there is anything of that name, a link too."""
-    return open(path, "xb", opener=lambda name, flags: os.open(name, flags, 0o600))
+def format_lines(document, elements, view):
+    """Yield every line of every inline output after its node, as `NODE_ID: LINE`."""
+    for node_id, data in read_inline(elements, view):
+        lines = data.split(b"\n")       # splitlines() would break at CR, too
+        if not lines[-1]:
+            lines.pop()                 # nothing follows the last line break
+        lead = make_field(node_id).encode("utf-8") + b": "
+        yield b"".join(lead + line + b"\n" for line in lines)
 
 
-class FolderForm(TargetForm):
-    """A file for each inline output, and `targets`, a line for each target, which is named `targets.partial` until
-    all is there. Prints the recap alone. Holds the node ids of all targets. pieces() raises ExecLogError for a file
-    that cannot be written."""
+LIST_FORMS = {"text": format_table, "table": format_table, "json": format_json, "yaml": format_json,
+              "jsonl": format_jsonl}
+GET_FORMS = {"text": format_sections, "table": format_targets, "lines": format_lines, "raw": format_raw,
+             "json": format_json, "yaml": format_json, "jsonl": format_jsonl}
 
-    def __init__(self, document, view, folder):
-        super().__init__(document, view)
-        self._folder = folder
-        self._nodes = set()     # in lower case: names may differ by case alone, and some file systems ignore that
 
-    def render(self, target):
-        node_id, status, output = self.read_target(target)
-        is_inline = output.kind == "inline"
+class Folder:
+    """The folder of --output-dir: new, or empty and private. It is opened once, and everything in it is reached through
+    that descriptor, so that it does not matter what its name stands for later. (Windows has no such descriptors.)"""
 
-        # Write the output to its file. A node id that is a UUID is a safe name.
-        node = (node_id or "").lower()
-        if node in self._nodes or not re.fullmatch(UUID, node):
-            self.view.say("error", "target %s has no file: its node id came before, or is not a UUID"
-                          % make_field(node_id))
-        elif is_inline:
-            with open_new(os.path.join(self._folder, node_id + ".out")) as file:
-                file.write(output.data)
-        self._nodes.add(node)
-
-        # Write its line to the file that pieces() keeps open. make_field shows False as `-`.
-        from hashlib import sha256
-        fields = (node_id, status, output.kind, is_inline and "%d" % len(output.data),
-                  sha256(output.data).hexdigest() if is_inline else output.sha256, output.location)
-        self._targets.write(("\t".join(map(make_field, fields)) + "\n").encode("utf-8"))
-        self._targets.flush()
-
-    def pieces(self):
-        path = os.path.join(self._folder, "targets")
+    def __init__(self, path):
+        """Make the folder if it is missing, open it and check it. Raises ExecLogError, which says what is wrong."""
+        self.path = path            # as it was given
+        self._descriptor = None     # of the open folder; None on Windows
+        self._base = ""             # what stands before each name: on Windows the folder's path
         try:
-            with open_new(path + ".partial") as self._targets:
-                for _ in self.elements():
-                    pass
-            if self.state == WHOLE:
-                os.rename(path + ".partial", path)
-        except OSError as error:
-            raise ExecLogError("cannot write %s: %s" % (error.filename or self._folder, error_text(error)))
-        yield self.ending
+            folder = os.path.abspath(path)      # without a last slash or `/.`, behind which a link would not show
+            if not os.path.lexists(folder):
+                os.mkdir(folder, 0o700)
+            if os.path.islink(folder):
+                raise OSError("it is a symbolic link")      # an error like those of the calls below
+            if WINDOWS:
+                self._base = folder
+            else:
+                self._descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+                problem, _ = find_strangers(os.fstat(self._descriptor), 0o022)
+                if problem:
+                    raise OSError(problem)
+            if os.listdir(folder if WINDOWS else self._descriptor):
+                raise OSError("it is not empty")
+        except (OSError, ValueError) as error:      # ValueError: a NUL in the name
+            self.close()
+            raise ExecLogError("the folder %s cannot be used: %s" % (path, describe_error(error)),
+                               "name another, or remove it")
+
+    def close(self):
+        """Let go of the folder."""
+        descriptor, self._descriptor = self._descriptor, None
+        if descriptor is not None:
+            os.close(descriptor)
+
+    def create(self, name):
+        """Open a new file, mode 0600, for bytes. Mode x fails if there is anything of that name, a link too."""
+        return open(os.path.join(self._base, name), "xb", opener=lambda path, flags: os.open(
+            path, flags, 0o600, dir_fd=self._descriptor))
+
+    def rename(self, old, new):
+        """Rename a file of the folder."""
+        os.rename(os.path.join(self._base, old), os.path.join(self._base, new),
+                  src_dir_fd=self._descriptor, dst_dir_fd=self._descriptor)
 
 
-LIST_FORMS = {"text": TableForm, "json": JSONForm, "yaml": YAMLForm, "jsonl": JSONLinesForm}
-GET_FORMS = dict(LIST_FORMS, text=SectionsForm, raw=RawForm)
+def describe_line(node_id, status, output):
+    """Return a target's line of the file `targets`: NODE_ID, STATUS, kind, BYTES, SHA256, BUCKET/KEY."""
+    size, digest = "", output.sha256
+    if output.kind == "inline":
+        from hashlib import sha256
+        size, digest = "%d" % len(output.data), sha256(output.data).hexdigest()
+    fields = node_id, status, output.kind, size, digest, output.location
+    return ("\t".join(map(make_field, fields)) + "\n").encode("utf-8")
+
+
+def write_folder(document, elements, view, folder, tally):
+    """Write a file for each inline output, and `targets`, a line for each target, which is named `targets.partial`
+    until all is there. Yield the recap alone. `tally` counts what became of the outputs. Holds the node ids of all
+    targets. Raises ExecLogError for a file that cannot be written."""
+    nodes = set()       # in lower case: names may differ by case alone, and some file systems ignore that
+    name = "targets.partial"
+    try:
+        with folder.create(name) as targets:
+            for target in elements:
+                node_id, status, output = read_target(target, view)
+                kind = {"none": "no output"}.get(output.kind, output.kind)
+
+                # Write the output to its file. A node id that is a UUID is a safe name.
+                node = (node_id or "").lower()
+                if node in nodes or not re.fullmatch(UUID, node):
+                    view.complain("target %s has no file: its node id came before, or is not a UUID"
+                                  % make_field(node_id))
+                    kind = "without a file"
+                elif kind == "inline":
+                    name = node_id + ".out"
+                    with folder.create(name) as file:
+                        file.write(output.data)
+                nodes.add(node)
+                tally[kind] = tally.get(kind, 0) + 1
+
+                name = "targets.partial"
+                targets.write(describe_line(node_id, status, output))
+                targets.flush()
+        folder.rename(name, "targets")
+    except OSError as error:
+        raise ExecLogError("cannot write %s: %s" % (os.path.join(folder.path, name), describe_error(error)))
+    yield format_recap(document, view)
 
 
 # --------------------------------------------------------------------------------------------- Command line
 
-EXIT_CODES = """exit codes:
-  0    everything asked for was written
-  1    the transport, the server, an answer or output failed
-  2    usage: the command line, or a setting for a flag
-  3    credentials missing, insecure or refused (401)
-  4    forbidden (403)
-  5    with --exit-status: printed, but not succeeded
-  77   forbidden for want of a relation (rebac_denied)
-  130  interrupted (Ctrl-C)
-  141  the reader of standard output went away
+EXIT_CODES = """
+0    everything asked for was written
+1    the transport, the server, an answer or output failed
+2    usage: the command line, or a setting for a flag
+3    credentials missing, insecure or refused (401)
+4    forbidden (403)
+5    with --exit-status: printed, but not succeeded
+77   forbidden for want of a relation (rebac_denied)
+124  --wait-timeout passed: still running
+130  ended by Ctrl-C, as the shell tells it
+141  the reader of standard output went away
+"""
+EXAMPLES = """
+PROG list --failed --since 9:00
+PROG get 019f5fdd-76ef-7ee4-9d7e-18d62ffa4a61 --failed
+PROG get 019f5fdd-76ef-7ee4-9d7e-18d62ffa4a61 --output lines | grep -a 'No space'
 """
 
+# The flags. A line is: names, the name of the value unless it is a switch, two blanks or more, the help. The last two of
+# the first table belong to plexctl: they are accepted, have no effect here, and are not shown.
+COMMON_FLAGS = """
+--project UUID          the Project (else PLEXSPHERE_PROJECT)
+--status STATUS         only this status; may be given more than once
+--failed                only failed, cancelled and timeout
+--running               only pending, ack and started
+-o/--output FORM        text, table, json, yaml (JSON, which is YAML), jsonl; get: lines, raw too
+--server URL            control plane (else --profile, PLEXSPHERE_URL, default profile)
+--token-file FILE       token (else --profile, PLEXSPHERE_TOKEN, default profile)
+--profile NAME          profile of the config file (else its default)
+--ca-file FILE          PEM file of the CAs to trust instead of the system's
+--allow-http            plain http to other hosts: the network can read the token
+--timeout SECONDS       for each single wait for the network (default 30)
+--color WHICH           auto, always or never (default auto)
+-v/--verbose            trace requests and responses on standard error
+-h/--help               print this page
+--version               print the version
+--yes
+--reveal-secrets
+"""
+LIST_FLAGS = """
+--action-name ACTION    only Executions of exactly this action
+--since WHEN            CREATED_AT is WHEN or later: 2h, 9:30, '2026-07-14 09:30' (UTC)
+--until WHEN            CREATED_AT is before WHEN
+--last N                the N created last, oldest first
+--all                   all pages
+--limit ROWS            Executions per page, 200 at most
+--cursor CURSOR         the page to begin with: the next_cursor of the one before
+"""
+GET_FLAGS = """
+--id UUID               the Execution; `get UUID` is the same
+--node UUID             only this target; may be given more than once
+--wait                  wait until the Execution's status is final
+--wait-timeout SECONDS  exit 124 after so long (with --wait)
+--exit-status           exit 5 unless the Execution succeeded
+--output-dir FOLDER     outputs as files in a new folder, and `targets`, a line for each
+"""
+DESCRIPTION = """Show what plexsphere actions ran and printed. A status is pending, ack, started,
+succeeded, failed, cancelled or timeout. list prints one page, the oldest first;
+--since, --until, --last, --failed, --running and several --status read all."""
+Flag = namedtuple("Flag", "names value text command")   # value: empty for a switch; command: empty for both
 
-class Examples(tuple):
-    """Values to offer for completion. Any other value is accepted too."""
 
-    def __contains__(self, value):
-        return True
+def read_flags():
+    """Return the Flags of the tables."""
+    flags = []
+    for command, table in (("", COMMON_FLAGS), ("list", LIST_FLAGS), ("get", GET_FLAGS)):
+        for line in table.strip().splitlines():
+            flag, _, text = line.partition("  ")
+            names, _, value = flag.partition(" ")
+            flags.append(Flag(names.split("/"), value, text.strip(), command))
+    return flags
 
 
 def require_text(text):
@@ -1698,34 +1631,37 @@ def parse_count(text):
     return int(text.lstrip("0")[:18])       # no memory holds so many Executions, and int() refuses 5,000 digits
 
 
-def parse_duration(text):
-    """Return a positive number of seconds, a day at most. Raises UsageError."""
-    number = float(text) if re.fullmatch(r"[0-9]+(\.[0-9]*)?|\.[0-9]+", text) else 0.0
-    if not 0 < number <= 86400:
-        raise UsageError("expected seconds, more than 0 and 86400 (a day) at most")
-    return number
+def parse_seconds(text):
+    """Return a number of seconds, as `30` or `0.5`. Raises UsageError."""
+    return check_seconds(float(text) if re.fullmatch(r"[0-9]+(\.[0-9]*)?|\.[0-9]+", text) else 0.0)
 
 
 # As `2026-11-24`, `2026-11-24T09`, `2026-11-24T09:30`, `2026-11-24T09:30:00` and `2026-11-24T09:30:00Z`.
 TIMES = "%Y-%m-%d", "%Y-%m-%dT%H", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%SZ"
+AGES = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}        # seconds
 
 
-def parse_when(text):
-    """Parse an age or the beginning of a UTC time. Return that time in the form of read_created_at. Raises
-    UsageError."""
-    moment = None
-    if re.fullmatch("[0-9]+[smhdw]", text):
-        age = float(text[:-1]) * {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}[text[-1]]
-        moment = time.gmtime(max(0.0, time.time() - age))
+def parse_when(flag, text, now, after=None):
+    """Return the moment, a datetime in UTC without a zone, for an age (`2h`), a time of day (`9:30`) or the beginning
+    of a time (`2026-07-14 09`). `now` is a datetime, too. A time of day is the last one that was, or with `after` the
+    first one after that moment. Raises UsageError, which names the flag."""
+    from datetime import datetime, timedelta
+    if re.fullmatch("-?[0-9]+[smhdw]", text):
+        age = float(text.strip("-smhdw")) * AGES[text[-1]]
+        return now - timedelta(seconds=min(age, (now - datetime(1970, 1, 1)).total_seconds()))
+    if re.fullmatch("([01]?[0-9]|2[0-3]):[0-5][0-9]", text):
+        hour, minute = map(int, text.split(":"))
+        moment = (after or now).replace(hour=hour, minute=minute, second=0, microsecond=0)
+        if after is None:
+            return moment if moment <= now else moment - timedelta(days=1)
+        return moment if moment > after else moment + timedelta(days=1)
     for form in TIMES:
         try:
-            moment = time.strptime(text.replace(" ", "T"), form)
+            return datetime.strptime(text.replace(" ", "T"), form)
         except ValueError:
             pass        # perhaps one of the others
-    if not moment:
-        raise UsageError("expected an age as 90s, 30m, 2h, 7d or 2w, or a UTC time as 2026-07-14 or "
-                         "'2026-07-14 09:30'")
-    return time.strftime("%Y-%m-%dT%H:%M:%S", moment)
+    raise UsageError("argument %s: expected an age as 90s, 30m, 2h, 7d or 2w, a time of day as 9:30, or a UTC time as "
+                     "2026-07-14 or '2026-07-14 09:30'" % flag)
 
 
 def suggest(word, known):
@@ -1734,326 +1670,288 @@ def suggest(word, known):
     return "".join("; did you mean %s?" % near for near in get_close_matches(word, known, 1, 0.7))
 
 
+def quote_word(word):
+    """Return ` WORD` for a message, empty if it is long: it may be a secret in the wrong place."""
+    return " " + word if len(word) <= 20 else ""
+
+
+# By the name of a flag's value: what makes the value of the text, how often the flag counts, what it may be.
+TYPES = {"URL": require_text, "NAME": require_text, "FILE": require_text, "FOLDER": require_text, "UUID": parse_uuid,
+         "SECONDS": parse_seconds, "ROWS": parse_limit, "N": parse_count}
+REPEATED = "--status", "--node"
+CHOICES = {"WHICH": ("auto", "always", "never")}
+# Of these, the next argument is the value even if it begins with `-`, as one cursor in 64 does.
+OPAQUE = "STATUS", "ACTION", "CURSOR"
+
+
 class Parser(argparse.ArgumentParser):
-    """argparse's parser, whose errors are UsageErrors. They quote no value, which may be a secret in the wrong place,
-    but the name of an unknown flag."""
-
-    def __init__(self, **options):
-        # Without a width, each flag that is added looks up the terminal's, which imports half a dozen modules. Only
-        # format_help needs that.
-        formatter = partial(argparse.RawDescriptionHelpFormatter, width=80)
-        super().__init__(allow_abbrev=False, formatter_class=formatter, **options)
-
-    def format_help(self):
-        self.formatter_class = argparse.RawDescriptionHelpFormatter
-        return super().format_help()
+    """argparse's parser, whose errors are UsageErrors."""
 
     def error(self, message):
-        # Show our own messages, those of parse() and of the functions in TYPES. They and argparse's `expected one
-        # argument` begin with one of these words, and quote no value. All others may, as `argument --output: invalid
-        # choice: 'xml'` or `ignored explicit argument 'xml'`: say a text of our own instead.
-        if not re.match("(argument [^:]+: )?(expected|unexpected|unknown flag) ", message):
-            word = re.search("choice: '(.*?)'", message)
-            message = re.match("(argument [^:]+: )?", message).group() + "a value that it does not take"
-            message += suggest(word.group(1), ["list", "get", "exec-log", *GET_FORMS]) if word else ""
-        raise UsageError(message, self.prog + " --help")
+        raise UsageError(message)
 
 
-# The last two of the first table belong to plexctl. They are accepted and have no effect here.
-COMMON_FLAGS = """
---server URL            the control plane (else that of --profile, PLEXSPHERE_URL or the default profile)
---profile NAME          the profile of the config file (else its default)
---token-file FILE       the token's file (else the token of --profile, PLEXSPHERE_TOKEN or the default profile)
---output FORM           text, json, yaml, jsonl, or raw for get alone (default text)
---ca-file FILE          PEM file of the CAs to trust instead of the system's
---timeout SECONDS       the longest silence of the server (default 30)
---color WHICH           auto, always or never: statuses and headers in colour (default auto)
---allow-http            plain http to other hosts too: the network can read the token
--v/--verbose            trace requests and responses on standard error
---yes
---reveal-secrets
-"""
-LIST_FLAGS = """
---project UUID          the Project (else PLEXSPHERE_PROJECT)
---status STATUS         only this status: pending, ack, started, succeeded, failed, cancelled or timeout
---action-name ACTION    only Executions of exactly this action
---failed                of all pages, only failed, cancelled and timeout
---limit ROWS            Executions per page, 200 at most (0: the server's default)
---cursor CURSOR         the page to begin with: the next_cursor of the page before
---all                   all pages
---since WHEN            of all pages, created at WHEN or later: an age as 2h, or a UTC time as '2026-07-14 09:30'
---until WHEN            of all pages, created before WHEN
---last N                of all pages, the N created last, oldest first
-"""
-GET_FLAGS = """
---project UUID          the Project (else PLEXSPHERE_PROJECT)
---id UUID               the Execution (required)
---node UUID             only the target with this node id
---failed                only targets that ended failed, cancelled or timeout
---wait                  wait until the Execution's status is final
---wait-timeout SECONDS  give up waiting after so long (with --wait)
---exit-status           exit 5 unless the Execution succeeded
---output-dir FOLDER     write outputs to files in a new folder, and `targets`, a line for each target
-"""
-
-# By the name of a flag's value: its type, what it may be, and how shtab completes it.
-TYPES = {"URL": Server.parse, "NAME": require_text, "FILE": require_text, "FOLDER": require_text, "UUID": parse_uuid,
-         "SECONDS": parse_duration, "WHEN": parse_when, "ROWS": parse_limit, "N": parse_count,
-         "FORM": str, "WHICH": str}         # STATUS, ACTION and CURSOR go to the server as the bytes that they are
-CHOICES = {"FORM": tuple(GET_FORMS), "WHICH": ("auto", "always", "never"),
-           "STATUS": Examples(["pending", "ack", "started"] + FINAL_STATUSES)}
-COMPLETIONS = {"FILE": {"bash": "_shtab_compgen_files", "zsh": "_files", "tcsh": "f"},
-               "FOLDER": {"bash": "_shtab_compgen_dirs", "zsh": "_files -/", "tcsh": "d"}}
+def name_program():
+    """Return the name under which the program was started."""
+    return os.path.basename((getattr(sys, "argv", None) or [""])[0]) or "plexctl_exec_log.py"
 
 
-def add_flags(parser, table):
-    """Add the flags of a table: names, the name of the value unless it is a switch, two blanks or more, the help. One
-    without help is hidden."""
-    for line in table.strip().splitlines():
-        flag, _, text = line.partition("  ")
-        names, _, value = flag.partition(" ")
-        options = {"action": "store_true"}
-        if value:
-            options = {"metavar": value, "type": TYPES.get(value, os.fsencode), "choices": CHOICES.get(value)}
-        action = parser.add_argument(*names.split("/"), help=text.strip() or argparse.SUPPRESS, **options)
-        if value in COMPLETIONS:
-            action.complete = COMPLETIONS[value]
-
-
-@lru_cache()
 def make_parser() -> argparse.ArgumentParser:
-    """Return the parser of the command line, for shtab, argcomplete and sphinx-argparse too. It is made once: that
-    takes longer than parsing, and main() may be called often.
-
-    Flags of every command have no defaults here (SUPPRESS): in `--timeout 5 list` the parser of `list` would set the
-    timeout back to its default. parse() starts from a Namespace that holds the defaults. Each parser notes itself in
-    `parser`, and its command in `command`; the innermost is the last to do so."""
-    common = Parser(add_help=False, argument_default=argparse.SUPPRESS)
-    add_flags(common.add_argument_group("flags of every command"), COMMON_FLAGS)
-
-    def prepare(parser):
-        """Let a parser take a subcommand."""
-        parser.set_defaults(parser=parser)
-        return parser.add_subparsers(dest="command", metavar="{list,get}", prog=parser.prog)
-
-    options = {"parents": [common], "epilog": EXIT_CODES}
-    program = os.path.basename(sys.argv[0])
-    top = Parser(prog=program, usage="%(prog)s [exec-log] {list,get} [flags]", **options,
-                 description="Show what plexsphere actions ran and printed.")
-    top.add_argument("--version", action="version", version="version=" + __version__, help="print the version")
-    commands = prepare(top)
-    inner = prepare(commands.add_parser("exec-log", usage="%(prog)s {list,get} [flags]", help="list or get", **options))
-
-    # The word exec-log may be left out.
-    for group in (inner, commands):
-        for name, table, summary in (
-                ("list", LIST_FLAGS, "Show the Executions of a Project, oldest first."),
-                ("get", GET_FLAGS, "Show one Execution and what each of its targets printed.")):
-            command = group.add_parser(name, usage="%(prog)s [flags]", description=summary, help=summary, **options)
-            add_flags(command, table)
-            command.set_defaults(parser=command)
-    return top
+    """Return a new parser of all flags, for shtab, argcomplete and sphinx-argparse too. The words are not among them:
+    `exec-log`, `list` or `get`, and an id."""
+    # Without a width, each flag that is added looks up the terminal's, which imports half a dozen modules (a tenth of a
+    # start). The width counts only for the help.
+    formatter = partial(argparse.RawDescriptionHelpFormatter, width=80, max_help_position=26)
+    program = name_program()
+    epilog = "exit codes:\n%s\nexamples:\n%s" % tuple(
+        re.sub("(?m)^(?=.)", "  ", table.lstrip()) for table in (EXIT_CODES, EXAMPLES.replace("PROG", program)))
+    parser = Parser(prog=program, usage="%(prog)s [exec-log] {list,get} [UUID] [flags]", description=DESCRIPTION,
+                    epilog=epilog, add_help=False, allow_abbrev=False, formatter_class=formatter)
+    groups = {"": parser.add_argument_group("flags"), "list": parser.add_argument_group("flags of list"),
+              "get": parser.add_argument_group("flags of get")}
+    for flag in read_flags():
+        options = {"action": "store_true"}
+        if flag.value:
+            options = {"metavar": flag.value, "type": TYPES.get(flag.value, str), "choices": CHOICES.get(flag.value),
+                       "action": "append" if flag.names[0] in REPEATED else "store"}
+        groups[flag.command].add_argument(*flag.names, help=flag.text or argparse.SUPPRESS, **options)
+    parser.set_defaults(output="text", timeout=DEFAULT_TIMEOUT, color="auto")
+    return parser
 
 
-def join_opaque_values(argv, error):
-    """Return the arguments, with `--cursor -x` as `--cursor=-x`, since argparse would take `-x` for a flag; so for
-    three flags whose values may begin with `-`. A bare `--` is no value. (Before 3.12.2 argparse makes a list of
-    `--flag=--`.)"""
-    arguments, rest = [], list(argv)
+def split_arguments(argv):
+    """Return (arguments, flags, words): the flags as argparse reads them most surely, `--flag=value`; the Flags that
+    were given; and what is left over. Raises UsageError for an unknown flag, wherever it stands."""
+    known = {name: flag for flag in read_flags() for name in flag.names}
+    arguments, given, words, problem = [], [], [], ""
+    rest = list(argv)
     while rest:
         argument = rest.pop(0)
-        if argument in ("--cursor", "--action-name", "--status") and rest and rest[0] != "--":
-            argument += "=" + rest.pop(0)
-        elif re.fullmatch("--[a-z-]+=--", argument):
-            error("argument %s: expected one argument" % argument[:-3])
-        arguments.append(argument)
-    return arguments
+        name, equals, value = argument.partition("=")
+        if not re.match("-.", argument) or argument == "--":
+            words.append(argument)
+            continue
+        if name not in known:
+            near = suggest("--" + name.lstrip("-").replace("_", "-").lower(),
+                           [flag.names[-1] for flag in known.values() if flag.text])
+            raise UsageError("unknown flag" + (quote_word(name) or near and " " + name) + near)
+
+        # Join the flag and its value.
+        flag = known[name]
+        given.append(flag)
+        if flag.value and not equals and rest:
+            is_flag = rest[0].partition("=")[0] in known or rest[0] == "--"
+            if not is_flag and (flag.value in OPAQUE or not rest[0].startswith("--")):
+                equals, value = "=", rest.pop(0)
+        if equals and not flag.value:
+            problem = problem or "%s takes no value" % name
+        elif flag.value and (not equals or value == "--"):
+            problem = problem or "argument %s: expected one argument" % name
+        arguments.append(flag.names[-1] + equals + value)
+    if problem:
+        raise UsageError(problem)
+    return arguments, given, words
+
+
+def read_words(words, given):
+    """Return (command, id or None) for the words of a command line. Raises UsageError for those that do not belong
+    there, and for a flag of the other command."""
+    words = words[1:] if words[:1] == ["exec-log"] else words
+    if not words:
+        raise UsageError("expected a command: list or get")
+    command, *words = words
+    if command not in ("list", "get"):
+        raise UsageError("unknown command" + quote_word(command) + suggest(command, ["list", "get", "exec-log"]))
+    for flag in given:
+        if flag.command not in ("", command):
+            raise UsageError("%s is a flag of %s" % (flag.names[-1], flag.command))
+
+    execution_id = words.pop(0) if command == "get" and words and "--id" not in [flag.names[0] for flag in given] else None
+    if words:
+        raise UsageError("unexpected argument%s: a value follows its flag, in quotes if it holds a blank"
+                         % quote_word(words[0]))
+    return command, execution_id
+
+
+def choose_statuses(flags):
+    """Return the statuses that the flags choose, each once; none chooses all. Raises UsageError for one that the
+    program would look for itself and that does not exist: a typo must not be an empty answer."""
+    chosen = dict.fromkeys(filter(None, flags.status or []))
+    chosen.update(dict.fromkeys((RUNNING_STATUSES if flags.running else ()) + (FAILED_STATUSES if flags.failed else ())))
+    known = RUNNING_STATUSES + FINAL_STATUSES
+    for status in chosen:
+        if status not in known and (flags.command == "get" or len(chosen) > 1):
+            raise UsageError("argument --status: unknown status" + quote_word(status) + suggest(status, known))
+    return list(chosen)
+
+
+def set_times(flags):
+    """Put moments in the place of --since and --until, and into `taken` what was made of a time of day. Raises
+    UsageError."""
+    from datetime import datetime, timedelta
+    now = datetime(1970, 1, 1) + timedelta(seconds=time.time())
+    since, until = flags.since, flags.until
+    flags.since = parse_when("--since", since, now) if since is not None else None
+    flags.until = parse_when("--until", until, now, flags.since) if until is not None else None
+    if flags.since and flags.until and flags.until < flags.since:
+        raise UsageError("argument --until: expected a time that is not before --since")
+    taken = ["%s %sZ" % (name, moment.isoformat()[:16])
+             for name, text, moment in (("since", since, flags.since), ("until", until, flags.until))
+             if text and re.match("[0-9]+:", text)]
+    if taken:
+        flags.taken = "%s; it is %sZ now" % (", ".join(taken), now.strftime("%H:%M"))
 
 
 def parse(argv):
-    """Return the flags of a command line. Raises UsageError, and SystemExit when --help or --version was printed."""
-    top = make_parser()
-    defaults = dict.fromkeys("server profile token_file ca_file allow_http verbose".split())
-    defaults.update(output="text", timeout=DEFAULT_TIMEOUT, color="auto")
-    flags, unknown = top.parse_known_args(join_opaque_values(argv, top.error), argparse.Namespace(**defaults))
-    fail = flags.parser.error       # raises
+    """Return the flags of a command line, checked. Raises UsageError."""
+    arguments, given, words = split_arguments(argv)
+    flags = make_parser().parse_args(arguments)
+    if flags.help or flags.version:
+        return flags
 
-    # Name what is unknown before what is missing: the one may be the other, mistyped.
-    for argument in unknown:
-        name = re.match("--[a-z]+(-[a-z]+)*(?=$|=)|-[a-z](?=$)", argument)
-        if name:
-            near = suggest(name.group(), re.findall("(?m)^  (?:-., )?(--[a-z-]+)", flags.parser.format_help()))
-            fail("unknown flag " + name.group() + near)
-        if argument != "--":
-            fail("unexpected argument: each value follows its flag, one with a blank in quotes, as '2026-07-14 09:30'")
-
-    # Check what must be there, and what goes together.
-    if not flags.command:
-        fail("expected a command: list or get")
+    # Read the words, and what stands in their place.
+    flags.command, execution_id = read_words(words, given)
+    if execution_id is not None:
+        flags.id = parse_uuid(execution_id)
     project = os.environ.get("PLEXSPHERE_PROJECT")
     if project and not flags.project:
         flags.project = parse_uuid(project, " in PLEXSPHERE_PROJECT")
+
+    # Check what must be there, and what goes together.
+    forms = LIST_FORMS if flags.command == "list" else GET_FORMS
+    if flags.output not in forms:
+        raise UsageError("argument --output: invalid choice%s (choose from %s)%s" % (
+            quote_word(flags.output), ", ".join(forms), suggest(flags.output, forms)))
     if not flags.project:
-        fail("expected --project UUID, or PLEXSPHERE_PROJECT")
-    if flags.command == "list":
-        if flags.output == "raw":
-            fail("argument --output: expected a form of list: raw is one of get alone")
-        if flags.since and flags.until and flags.until < flags.since:
-            fail("argument --until: expected a time that is not before --since")
-        return flags
-    if not flags.id:
-        fail("expected --id UUID")
-    if flags.node and flags.failed:
-        fail("argument --failed: expected without --node")
+        raise UsageError("expected --project UUID, or PLEXSPHERE_PROJECT")
+    if flags.command == "get" and not flags.id:
+        raise UsageError("expected the id of an Execution: get UUID")
     if flags.wait_timeout and not flags.wait:
-        fail("argument --wait-timeout: expected with --wait only")
+        raise UsageError("argument --wait-timeout: expected with --wait only")
     if flags.output_dir and flags.output != "text":
-        fail("argument --output-dir: expected with --output text only")
+        raise UsageError("argument --output-dir: expected with --output text only")
+
+    flags.statuses = choose_statuses(flags)
+    flags.taken = ""
+    if flags.since is not None or flags.until is not None:
+        set_times(flags)
     return flags
 
 
 def attempt(action):
-    """Call `action`, a query of a stream, and return its result. Return None if the stream is missing (AttributeError
-    of None), closed (ValueError), or of another kind."""
+    """Call `action`, which asks something of a stream, and return its result. Return None if the stream is missing
+    (AttributeError of None), closed (ValueError), or of another kind."""
     try:
         return action()
     except (OSError, ValueError, AttributeError):
         return None
 
 
-def is_terminal(stream):
-    """Tell whether the stream is a terminal."""
-    return attempt(lambda: stream.isatty())
-
-
-def get_binary_stream(stream):
-    """Return the unbuffered stream below a text stream, after flushing that; any other stream, and None, as it is."""
-    attempt(lambda: stream.flush())
-    buffer = getattr(stream, "buffer", stream)
-    return getattr(buffer, "raw", buffer)
-
-
-def interprets_escapes(stream):
-    """Tell whether the terminal interprets escape codes; a console of Windows is asked to."""
-    if not is_terminal(stream) or os.environ.get("TERM") == "dumb":
-        return False
-    if not WINDOWS:
-        return True
-    import ctypes
-    import msvcrt
-    kernel, mode = ctypes.windll.kernel32, ctypes.c_uint()
-    handle = attempt(lambda: ctypes.c_void_p(msvcrt.get_osfhandle(stream.fileno())))
-    if handle is None:
-        return True     # no console, but a caller's own stream that calls itself a terminal
-    # 4 is ENABLE_VIRTUAL_TERMINAL_PROCESSING, which old consoles refuse.
-    return kernel.GetConsoleMode(handle, ctypes.byref(mode)) and kernel.SetConsoleMode(handle, mode.value | 4)
-
-
-LONGEST_TEXT = 16000                # characters that are looked at; masking shortens what is shown
-
-
 class Console:
-    """The standard streams. Data for stdout is held until the next wait for the network (an interrupt drops it), then
-    written below Python's own buffers: Python would flush those at the exit, and fail a second time. To stderr go
-    visible lines without secrets; an error of stderr is ignored."""
+    """The standard streams of one run. Data for stdout is held until the next wait for the network, then written and
+    flushed. To stderr go visible lines without secrets; an error of stderr is ignored."""
 
     def __init__(self, stdout, stderr):
-        self.out, self._err = get_binary_stream(stdout), get_binary_stream(stderr)
-        self.out_terminal, self.err_terminal = is_terminal(self.out), is_terminal(self._err)
-        self.out_escapes = interprets_escapes(self.out)
-        self.is_coloured = False
-        self.has_errors = False     # whether an `error:` line was written
-        self.progress = None        # returns the live line that is drawn before each wait
-        self._pending = []          # bytes for stdout
-        self._is_live = False       # whether a live line is on the terminal
-        self._secrets = []          # patterns, as of `a%2F` and `a/` for `a/`
+        attempt(lambda: stdout.flush())     # what the caller printed before
+        self._out = getattr(stdout, "buffer", stdout)       # a binary stream; a raw one if Python does not buffer
+        self._err = stderr                  # a text stream
+        self.out_terminal = bool(attempt(lambda: stdout.isatty()))
+        self.err_terminal = bool(attempt(lambda: stderr.isatty()))
+        # The columns of the table that fits: as many as it wants where stdout is no terminal, or tells none (0).
+        width = attempt(lambda: os.get_terminal_size(stdout.fileno()).columns) if self.out_terminal else None
+        self.columns = width or TABLES[0][0]
 
-        columns = attempt(lambda: os.get_terminal_size(self.out.fileno()).columns) or WIDE_TERMINAL     # 0: unknown
-        self.is_narrow = self.out_terminal and columns < WIDE_TERMINAL
+        self.is_coloured = False
+        self.has_complained = False     # whether a part of what was asked for could not be had
+        self.next_cursor = ""           # at which to go on; the last line on stderr
+        self.progress = None            # returns the live line that is drawn before each wait
+        self._pending = []              # bytes for stdout
+        self._is_unfinished = False     # whether the last line that the terminal got has no end
+        self._live = ""                 # the live line that is on the terminal
+        self._secrets = []
 
     def guard(self, data):
         """Return the bytes of an output as stdout may have them."""
-        return make_terminal_safe(data, self.out_escapes) if self.out_terminal else data
+        return make_terminal_safe(data) if self.out_terminal else data
 
-    def paint(self, text, code):
-        """Return text in an SGR colour (ECMA-48, 8.3.117), as it is if there is no code or no colour."""
-        return "\x1b[%sm%s\x1b[0m" % (code, text) if self.is_coloured and code else text
+    def hide(self, *secrets):
+        """Show *** in place of these texts from now on. One of fewer than 8 characters would mask innocent text."""
+        self._secrets += [secret for secret in secrets if len(secret) >= 8]
+        self._secrets.sort(key=len, reverse=True)       # the longest first: it may hold another
 
     def write(self, piece):
-        """Write text or bytes to stdout, soon."""
+        """Write text or bytes to stdout, before the next wait."""
         self._pending.append(piece.encode("utf-8") if isinstance(piece, str) else piece)
-        if len(piece) > 8192:       # an output: write it while it is in the processor's cache, which saves a tenth
-            self.flush()
 
     def flush(self):
-        """Write what is pending. Raises ExecLogError, with exit code 141 if the reader has left. Also if nothing is
-        pending, a missing stdout is noticed: before the first request, that is."""
-        left, self._pending = memoryview(b"".join(self._pending)), []
-        if self.out is None:
+        """Write what is pending. Raises ExecLogError, with exit code 141 if the reader has left. A stdout that is
+        missing is noticed also if nothing is pending: before the first request, that is."""
+        data, self._pending = b"".join(self._pending), []
+        if self._out is None:
             raise ExecLogError("standard output is closed")
-        if left:
-            self.live("")
+        if not data:
+            return
+        self.live("")
         try:
+            left = memoryview(data)
             while left:
-                size = self.out.write(left)
-                if size is None:        # a descriptor that does not block, and takes nothing now
-                    time.sleep(0.01)
-                left = left[size or 0:]
-        except (OSError, ValueError, TypeError) as error:   # ValueError: closed; TypeError: a stream for text
-            failure = ExecLogError("cannot write standard output: %s" % error_text(error))
+                size = self._out.write(left)
+                # A raw stream may take less than all, and None means nothing now. Any other takes all.
+                left = left[size or 0:] if isinstance(self._out, io.RawIOBase) else b""
+                if size is None and left:
+                    raise OSError("it takes no more for now")
+            self._out.flush()
+        except (OSError, ValueError, TypeError, AttributeError) as error:   # ValueError: closed; TypeError: for text
+            failure = ExecLogError("cannot write standard output: %s" % describe_error(error))
             # Windows says EINVAL (22) for a pipe without a reader.
             if isinstance(error, BrokenPipeError) or WINDOWS and getattr(error, "errno", 0) == 22:
                 failure.exit_code = 141
             raise failure
+        self._is_unfinished = self.out_terminal and data[-1:] != b"\n"
 
-    def hide(self, *secrets):
-        """Show *** for these texts from now on, each character as it is or percent-encoded: `a/` also as `%61%2F`."""
-        for secret in secrets:
-            if len(secret) >= 8:        # anything shorter would mask innocent text
-                self._secrets.append("".join("(?:%s|%%%02x)" % (re.escape(character), ord(character))
-                                             for character in secret))
+    def make_safe(self, text):
+        """Return text with its secrets masked, made visible."""
+        for secret in self._secrets:
+            text = text.replace(secret, "***")
+        return make_visible(text)
 
-    def line(self, text, is_live=False):
-        """Write one line to stderr, in place of a live one. A live line is overwritten by the next; an empty one is
-        removed."""
-        # 1. Shorten a long text at a blank, which no token holds, so that none is cut in two.
-        if len(text) > LONGEST_TEXT:
-            text = text[:LONGEST_TEXT].rpartition(" ")[0] + " (cut)"
-
-        # 2. Mask the secrets, the longest first, since one may hold another.
-        for pattern in sorted(self._secrets, key=len, reverse=True):
-            text = re.sub("(?i)" + pattern, "***", text)
-
-        # 3. Mask `user:password@` in any `https://user:password@host` or `http:user:password@host`, and make the text
-        # visible. With more than 999 characters the search could take the square of the text's length.
-        text = make_visible(re.sub(r"(?i)(?:(?<=//)|(?<=http:)|(?<=https:))[^/?#\s]{0,999}@", "***@", text))
-
-        # 4. Cut it to what is shown, and write it.
-        erase = "\r\x1b[K" if is_live or self._is_live else ""
-        self._is_live = is_live and bool(text)      # it has 72 characters at most: one that wraps cannot be removed
-        text = erase + (text[:72] if is_live else text[:4000] + "\n")
-        attempt(lambda: self._err.write(text if isinstance(self._err, io.TextIOBase) else text.encode("utf-8")))
+    def line(self, text, limit=4000):
+        """Write one line to stderr, after what was printed before, and cut it after `limit` characters (None: not)."""
+        self.live("")
+        begin = "\n" if self._is_unfinished and self.err_terminal else ""
+        self._is_unfinished = False
+        self._write_error(begin + self.make_safe(text)[:limit] + "\n")
 
     def say(self, label, text):
-        """Write a line `LABEL: TEXT` to stderr, after what was printed before. An `error` makes the exit code 1."""
+        """Write a line `LABEL: TEXT` to stderr."""
         self.flush()
-        self.has_errors |= label == "error"
         self.line("%s: %s" % (label, text))
 
+    def complain(self, text):
+        """Say that a part of what was asked for cannot be had. The run goes on, and exits with 1."""
+        self.has_complained = True
+        self.say("error", text)
+
     def live(self, text):
-        """Show a live line; an empty text removes it."""
-        if text or self._is_live:
-            self.line(text, is_live=True)
+        """Show a live line in place of the last one; an empty text removes it. With more than 72 characters it might
+        wrap, and could not be removed."""
+        text = self.make_safe(text)[:72]
+        if text != self._live:
+            self._write_error("\r" * bool(self._live) + " " * len(self._live) + "\r" * bool(self._live) + text)
+            self._live = text
+
+    def _write_error(self, text):
+        attempt(lambda: self._err.write(text))
+        attempt(lambda: self._err.flush())
 
     def can_be_live(self, is_quiet):
         """Tell whether a live line does not mix with other output: stderr is a terminal with this process in its
-        foreground, and stdout is a file, the null device, or a terminal to which nothing is written before the end
-        (`is_quiet`). Never if stdout is a pipe: its reader may write to the same terminal."""
-        mode = attempt(lambda: os.fstat(self.out.fileno()).st_mode) or 0
-        is_free = stat.S_ISREG(mode) or stat.S_ISCHR(mode) and (is_quiet or not self.out_escapes)
-        if hasattr(os, "tcgetpgrp"):
-            is_free = is_free and attempt(lambda: os.tcgetpgrp(self._err.fileno())) == os.getpgrp()
-        return is_free and interprets_escapes(self._err)
+        foreground, and stdout is a file, or a terminal to which nothing is written before the end (`is_quiet`). Never
+        if stdout is a pipe: its reader may write to the same terminal."""
+        if not self.err_terminal or not (self.out_terminal and is_quiet) and not stat.S_ISREG(
+                attempt(lambda: os.fstat(self._out.fileno()).st_mode) or 0):
+            return False
+        return not hasattr(os, "tcgetpgrp") or attempt(lambda: os.tcgetpgrp(self._err.fileno())) == os.getpgrp()
 
     def before_wait(self):
         """Write what is pending, and draw the live line."""
@@ -2062,13 +1960,56 @@ class Console:
             self.live(self.progress())
 
 
-def show(form, console):
-    """Print a document. Raises the failure at which it ended, after what came before it."""
-    for piece in form.pieces():
-        console.write(piece)
-    console.flush()
-    if form.failure:
-        raise form.failure
+class Choice:
+    """An iterator over the elements that all conditions keep. A condition is asked only for what those before it
+    kept. `count` is how many were kept so far."""
+
+    def __init__(self, elements, conditions):
+        self.count = 0
+        self._elements = self._choose(elements, conditions)
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        return next(self._elements)
+
+    def _choose(self, elements, conditions):
+        for element in elements:
+            if all(keeps(element) for keeps in conditions):
+                self.count += 1
+                yield element
+
+
+class JoinedPages:
+    """All pages of a walk as one Document, of which forms use members, array and elements. `cursor` is that of the
+    first page."""
+
+    def __init__(self, pages, cursor):
+        self.array = "items"
+        self.members = {"items": []}
+        self.resume = cursor    # the cursor of what is still unread
+        self.page_count = 0     # pages that have begun to arrive
+        self.count = 0          # Executions of those that have arrived
+        self.elements = self._read(pages)
+
+    def _read(self, pages):
+        for page in pages:
+            self.page_count += 1
+            yield from page.elements
+            self.count += page.count
+            self.resume = page.resume
+
+
+def show(pieces, console):
+    """Print what a form yields, as far as it comes."""
+    try:
+        for piece in pieces:
+            console.write(piece)
+    except RecursionError:
+        raise RemoteError("the body is nested too deeply to be printed")
+    finally:
+        console.flush()
 
 
 def describe_counts(*counts):
@@ -2076,144 +2017,178 @@ def describe_counts(*counts):
     return ", ".join("%d %s%s" % (number, noun, "" if number == 1 else "s") for number, noun in counts)
 
 
+def keep_statuses(statuses):
+    """Return the condition that keeps Executions or targets of these statuses."""
+    return lambda record: record.get("status") in statuses
+
+
+def keep_nodes(missing):
+    """Return the condition that keeps the targets of these nodes, and takes each from `missing` when it has come."""
+    wanted = frozenset(missing)
+
+    def is_wanted(target):
+        node = str(target.get("node_id")).lower()
+        missing.pop(node, None)
+        return node in wanted
+
+    return is_wanted
+
+
+def keep_times(since, until):
+    """Return the condition that keeps Executions created from `since` on and before `until`, datetimes or None."""
+    first = since.isoformat(timespec="seconds") if since else ""
+    end = until.isoformat(timespec="seconds") if until else "~"     # `~` comes after every time
+    return lambda execution: first <= read_created_at(execution) < end
+
+
 def run_list(flags, console, transport):
     """Run the command `list`, and return its exit code."""
-    is_walk = any(map(vars(flags).get, "all since until last failed".split()))
-    parameters = {name: getattr(flags, name) for name in "status action_name limit cursor".split()}
+    if flags.taken and console.err_terminal:
+        console.say("hint", flags.taken)
 
-    # Choose the Executions.
-    if not is_walk:
-        document = get_page(transport, flags.project, parameters)
-    else:
-        if flags.limit is None:         # empty for --limit 0
-            parameters["limit"] = "200"         # the most that the server gives
-        document = JoinedPages(walk(transport, flags.project, parameters))
-        if flags.failed:
-            document.elements = filter(has_failed, document.elements)
-        if flags.since or flags.until:      # `~` comes after every time
-            document.elements = filter(lambda execution: (flags.since or "") <= read_created_at(execution)
-                                       < (flags.until or "~"), document.elements)
-        if console.can_be_live(flags.last):
-            console.progress = lambda: describe_counts((document.page_count, "page"), (document.count, "execution"))
-    if flags.last:
-        document.elements = iter(select_last(document.elements, flags.last))
-        document.page.resume = ""       # if printing fails: no cursor leads back to these
+    # Choose: one status by the server, several here, after all pages were read.
+    parameters = {"action_name": os.fsencode(flags.action_name or ""), "limit": flags.limit,
+                  "cursor": os.fsencode(flags.cursor or "")}
+    conditions = []
+    if len(flags.statuses) == 1:
+        parameters["status"] = os.fsencode(flags.statuses[0])
+    elif flags.statuses:
+        conditions.append(keep_statuses(flags.statuses))
+    if flags.since or flags.until:
+        conditions.append(keep_times(flags.since, flags.until))
+    is_walk = bool(flags.all or flags.last or conditions)
 
-    # Print them.
-    form = LIST_FORMS[flags.output](document, console)
-    show(form, console)
-    if form.cursor and not is_walk and flags.output == "text" and console.err_terminal:
+    document = None
+    try:
+        # Ask. A walk takes as much at a time as the server gives.
+        if is_walk:
+            if flags.limit is None:         # it is empty for --limit 0
+                parameters["limit"] = "200"
+            document = JoinedPages(walk(transport, flags.project, parameters), flags.cursor)
+            if console.can_be_live(flags.last):
+                console.progress = lambda: describe_counts((document.page_count, "page"), (document.count, "execution"))
+        else:
+            document = get_page(transport, flags.project, parameters)
+
+        # Print.
+        chosen = Choice(document.elements, conditions)
+        elements = iter(select_last(chosen, flags.last)) if flags.last else chosen
+        show(LIST_FORMS[flags.output](document, elements, console), console)
+    except RemoteError as error:
+        if error.can_resume and not flags.last:
+            console.next_cursor = document.resume if document else flags.cursor
+        raise
+
+    # Say how to go on.
+    cursor = document.members.get("next_cursor")
+    is_table = LIST_FORMS[flags.output] is format_table
+    if flags.output == "jsonl":
+        console.next_cursor = cursor
+    if console.err_terminal and not cursor and not chosen.count:
+        console.line("hint: no Execution matches")
+    elif console.err_terminal and cursor and is_table:
         console.line("hint: the oldest come first; --last N, --since WHEN and --all go further")
     return 0
 
 
 def run_get(flags, console, transport):
     """Run the command `get`, and return its exit code."""
-    folder = make_folder(flags.output_dir) if flags.output_dir else ""      # before anything is waited for
-    if flags.wait:
-        tell = console.live if console.can_be_live(True) else console.line
-        wait_for_execution(transport, flags.project, flags.id, flags.wait_timeout,
-                           lambda status: tell("status: " + make_field(status)), console.say)
+    folder = Folder(flags.output_dir) if flags.output_dir else None     # before anything is waited for
+    try:
+        if flags.wait:
+            tell = console.live if console.can_be_live(True) else console.line
+            wait_for_execution(transport, flags.project, flags.id, flags.wait_timeout,
+                               lambda status: tell("status: " + make_field(status)), console.say)
 
-    # Choose the targets.
-    document = get_execution(transport, flags.project, flags.id)
-    if console.can_be_live(folder):
-        console.progress = lambda: describe_counts((document.count, "target"), (transport.received, "byte"))
-    if flags.failed:
-        document.elements = filter(has_failed, document.elements)
-    if flags.node:
-        document.elements = filter(lambda target: str(target.get("node_id")).lower() == flags.node, document.elements)
+        # Choose the targets.
+        missing = dict.fromkeys(flags.node or [])       # nodes that have not come yet
+        conditions = [keep_nodes(missing)] if missing else []
+        if flags.statuses:
+            conditions.append(keep_statuses(flags.statuses))
+        document = get_execution(transport, flags.project, flags.id)
+        if console.can_be_live(folder):
+            console.progress = lambda: describe_counts((document.count, "target"), (transport.received, "byte"))
 
-    # Print them.
-    form = FolderForm(document, console, folder) if folder else GET_FORMS[flags.output](document, console)
-    show(form, console)
-    if flags.node and not form.shown:
-        raise ExecLogError("node %s is not a target of execution %s" % (flags.node, flags.id))
-    if console.has_errors:
+        # Print them.
+        chosen, tally = Choice(document.elements, conditions), {}
+        if folder:
+            show(write_folder(document, chosen, console, folder, tally), console)
+        else:
+            show(GET_FORMS[flags.output](document, chosen, console), console)
+    finally:
+        if folder:
+            folder.close()
+
+    # Say what is not there.
+    for node in missing:
+        console.complain("node %s is not a target of execution %s" % (node, flags.id))
+    if not chosen.count and not missing and console.err_terminal:
+        console.line("hint: no target matches")
+    files = tally.pop("inline", 0)
+    if set(tally) - {"no output"}:
+        console.line("%s: %s" % (flags.output_dir, ", ".join(
+            [describe_counts((files, "file"))] + ["%d %s" % (tally[kind], kind) for kind in sorted(tally)])))
+    if console.has_complained:
         return 1
     return 5 if flags.exit_status and document.members.get("status") != "succeeded" else 0
 
 
 def run(argv, console, sleep):
     """Run a command line, and return its exit code. Raises ExecLogError."""
-    # Parse. For --help and --version argparse prints to sys.stdout; Console writes it.
-    from contextlib import redirect_stdout
-    printed = io.StringIO()
-    try:
-        with redirect_stdout(printed):
-            flags = parse(argv)
-    except SystemExit:
-        console.write(printed.getvalue())
+    flags = parse(argv)
+    if flags.help or flags.version:
+        console.write(make_parser().format_help() if flags.help else "version=%s\n" % __version__)
         console.flush()
         return 0
 
-    # Find out whom to ask, and how.
-    console.is_coloured = flags.color == "always" or \
-        flags.color == "auto" and console.out_escapes and not os.environ.get("NO_COLOR")
-    server, token = find_settings(flags)
-    console.hide(token)
-    proxy = find_proxy(server)
-    console.hide(*proxy.secrets if proxy else ())
-    transport = Transport(server, token, flags.ca_file, flags.timeout, flags.allow_http, proxy, console.say,
-                          console.line if flags.verbose else do_nothing, sleep=sleep, before_wait=console.before_wait)
-    try:
+    console.is_coloured = flags.color == "always" or flags.color == "auto" and console.out_terminal and not (
+        WINDOWS or os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb")
+    with Transport.from_settings(
+            flags.server, flags.profile, flags.token_file, ca_file=flags.ca_file, timeout=flags.timeout,
+            allow_http=flags.allow_http, say=console.say, trace=console.line if flags.verbose else do_nothing,
+            before_wait=console.before_wait, sleep=sleep) as transport:
+        console.hide(*transport.secrets)
         return (run_list if flags.command == "list" else run_get)(flags, console, transport)
-    finally:
-        transport.close()
 
 
 def main(argv: "t.Optional[t.List[str]]" = None, stdout: "t.Optional[t.BinaryIO]" = None,
-         stderr: "t.Union[t.BinaryIO, t.TextIO, None]" = None, sleep: "t.Callable[[float], t.Any]" = time.sleep) -> int:
+         stderr: "t.Optional[t.TextIO]" = None, sleep: "t.Callable[[float], t.Any]" = time.sleep) -> int:
     """Run the command line `argv` (without the program's name; default sys.argv), and return its exit code; never exits
-    the process. `stdout` is a binary stream, `stderr` a binary or text stream; the default is the process's own. An
-    expected failure is reported on stderr. Anything else is a bug, and keeps its traceback, which is not masked."""
-    console = Console(stdout or sys.stdout, stderr or sys.stderr)
+    the process, and changes nothing in it, so that several threads may call it. `stdout` is a binary stream, `stderr` a
+    text stream; the default is the process's own. An expected failure is reported on stderr. KeyboardInterrupt passes.
+    Anything else is a bug, and keeps its traceback, which is not masked."""
+    console = Console(sys.stdout if stdout is None else stdout, sys.stderr if stderr is None else stderr)
     console.hide(os.environ.get("PLEXSPHERE_TOKEN", "").strip())
-
     try:
-        return run(sys.argv[1:] if argv is None else argv, console, sleep)
+        exit_code = run(sys.argv[1:] if argv is None else argv, console, sleep)
     except ExecLogError as error:
-        # Where a usage error has no hint of its own, say how to get help.
-        hint = error.hint or isinstance(error, UsageError) and os.path.basename(sys.argv[0]) + " --help"
-        if error.exit_code != 141:      # whoever read has had enough, and needs no message
-            console.line("error: %s" % error)
-            if hint:
-                console.line("hint: " + hint)
-        return error.exit_code
+        exit_code = error.exit_code
+        if exit_code == 141:        # whoever read has had enough, and needs no message
+            return exit_code
+        console.line("error: %s" % error)
+        hint = error.hint or (name_program() + " --help" if isinstance(error, UsageError) else "")
+        if hint:
+            console.line("hint: " + hint)
     except MemoryError:
+        exit_code = 1
         console.line("error: out of memory")
-        return 1
-    except KeyboardInterrupt:
-        return 130
     finally:
         console.live("")
 
-
-def exit_on_ctrl_c(event):
-    """Handle an event of a Windows console: at Ctrl-C remove a live line and end the process with 130. Return 0 for any
-    other event: Windows handles it."""
-    if event == 0:      # CTRL_C_EVENT
-        if interprets_escapes(sys.stderr):
-            os.write(2, b"\r\x1b[K")
-        os._exit(130)
-    return 0
+    if console.next_cursor:
+        console.line("next_cursor: " + console.next_cursor, limit=None)
+    return exit_code
 
 
 def run_as_script() -> None:
     """Run the process's own command line, and exit. The installed plexctl-exec-log begins here."""
-    if WINDOWS:
-        # Python would notice Ctrl-C only when a wait is over. The handler must be kept as long as it may be called.
-        import ctypes
-        handler = ctypes.WINFUNCTYPE(ctypes.c_int, ctypes.c_uint)(exit_on_ctrl_c)
-        ctypes.windll.kernel32.SetConsoleCtrlHandler(handler, 1)
+    restore_sigint()
     exit_code = main()
-    if exit_code == 130 and not WINDOWS:
-        # Die by the signal: a shell ends a loop around the command only then.
-        import signal
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
-        os.kill(os.getpid(), signal.SIGINT)
-    # Spare the garbage collector its last rounds: a twentieth of a short run. PyPy and 3.6, without freeze, call int.
-    getattr(gc, "freeze", int)()
+
+    # Python flushes the standard streams once more at the exit. What they hold could not be written: let it go nowhere,
+    # so that this does not fail a second time.
+    for stream in (sys.stdout, sys.stderr):
+        attempt(lambda: os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno()))
     sys.exit(exit_code)
 
 
