@@ -836,21 +836,22 @@ class Transport:
                     break
                 self.received += len(piece)
                 yield piece
+
+            # Is it whole? See the table at the head of this section.
+            if response.length:
+                raise RemoteError("the body ended short of what was announced; bytes missing: %d" % response.length,
+                                  transient=True)
+
+            # Let the next request follow on this connection, unless the server closes it, or another one was opened
+            # while this body was still unread.
+            self._is_idle = connection is self._connection and not response.will_close
         except socket.timeout:
             raise self._time_out("the next piece of the body")
         except (OSError, HTTPException, ValueError) as error:
             raise RemoteError("the connection was lost within the body: %s" % describe_error(error), transient=True)
-
-        # Is it whole? See the table at the head of this section.
-        if response.length:
-            raise RemoteError("the body ended short of what was announced; bytes missing: %d" % response.length,
-                              transient=True)
-
-        # Let the next request follow on this connection, unless the server closes it, or another one was opened while
-        # this body was still unread.
-        response.close()    # before 3.13 a response stays open after its last byte, and the next one is refused
-        if connection is self._connection and not response.will_close:
-            self._is_idle = True
+        finally:
+            # Before 3.13 a response stays open after its last byte, and the next one is refused.
+            response.close()
 
 
 # ------------------------------------------------------------------------------------------------ JSON text
@@ -883,8 +884,8 @@ class JSONText:
     """The text of one JSON document (RFC 8259), read from byte slices only as far as it is needed. json's own decoder
     decodes every value; this class makes sure that all of the value has arrived. Raises RemoteError.
 
-    Take `{"items":[1,2]}` as an example. take("{"), take_value() is `items`, take(":"), take("["), then
-    `for _ in find_entries("]"): take_value()`, and so on; peek() shows what comes next."""
+    Take `{"items":[1,2]}` as an example: `for _ in find_entries("{}")`, take_value() is `items`, take(":"), then
+    `for _ in find_entries("[]"): take_value()`; peek() shows what comes next."""
 
     def __init__(self, slices):
         self._pieces = decode_utf8(slices)
@@ -961,9 +962,10 @@ class JSONText:
             # A quarter more at a time keeps the cost of all attempts at a few times the value's length.
             self._read_more(1 + (len(text) - at) // 4)
 
-    def find_entries(self, end):
-        """Yield before each entry of an object or an array, whose opening bracket has been taken; the caller takes the
-        entry. At last take `end`."""
+    def find_entries(self, brackets):
+        """Take an object or an array but for its entries: yield before each of them, and the caller takes it."""
+        begin, end = brackets
+        self.take(begin)
         if self.peek() == end:
             self._at += 1
             return
@@ -976,13 +978,16 @@ class JSONText:
 
 # ----------------------------------------------------------------------------------------------- Wire model
 
+END = object()      # what is read when nothing is left
+
+
 class Document:
     """One answer of the server, a JSON object, read as its bytes arrive. Reading raises RemoteError.
 
         for execution in get_page(transport, project, {}).elements: ...
 
         array       the name of the list that is streamed: `items` or `targets`
-        elements    iterator over the objects of that list, as the server sent them; it can be walked once
+        elements    iterator over the objects of that list that are still unread, as the server sent them
         members     the other members that have arrived, in their order; [] stands for the list. `next_cursor` is added
                     last, when the document is complete; one that breaks has none
         count       elements read so far
@@ -996,57 +1001,65 @@ class Document:
                  cursor: str = "") -> None:
         self.array = array
         self.members: "t.Dict[str, t.Any]" = {}
+        self._last: "t.Dict[str, t.Any]" = {}       # next_cursor, until the document is complete
         self.count = 0
         self.succeeded = 0
         self.cursor = cursor
         self.resume: "t.Optional[str]" = cursor
-        self._text = JSONText(slices)
         self._expected_id = expected_id
-        self._steps = self._read()
-        self.elements: "t.Iterator[t.Dict[str, t.Any]]" = (step for step in self._steps if step is not None)
+        self._text = JSONText(slices)
+        self._entries = self._text.find_entries("{}")       # members that are still unread
+        self._list_entries = iter(())                       # elements of the list that are still unread
+
+    @property
+    def elements(self) -> "t.Iterator[t.Dict[str, t.Any]]":
+        """The elements that are still unread."""
+        return (step for step in iter(self._read_step, END) if step is not None)
 
     def read_members(self, *names: str) -> "t.Dict[str, t.Any]":
         """Read on until these members are known, and return what is known. Elements of the list that stand before them
         are lost."""
-        for _ in chain([None], self._steps):
-            if self.members.keys() >= set(names):
-                break
+        while not self.members.keys() >= set(names) and self._read_step() is not END:
+            pass
         return self.members
 
-    def _read(self):
-        """Read the object. Yield each element of the list, and None after each other member."""
-        text, members, last = self._text, self.members, {}
-        text.take("{")
-        for _ in text.find_entries("}"):
+    # This is no generator: that would hold the document, which would hold it, and a connection that is given up would
+    # then wait for the garbage collector.
+    def _read_step(self):
+        """Read one element of the list and return it, or one other member and return None. Return END at the end."""
+        text, members, array = self._text, self.members, self.array
+        for _ in self._list_entries:
+            element = text.take_value()
+            if not isinstance(element, dict):
+                raise RemoteError("%s: expected a list of objects" % array)
+            self.count += 1
+            self.succeeded += element.get("status") == "succeeded"
+            return element
+
+        for _ in self._entries:
             # Read the member's name. For what is no string, take() raises.
             name = text.take_value() if text.peek() == '"' else text.take('"')
             text.take(":")
-            if name in members or name in last:
+            if name in members or name == "next_cursor" and self._last:
                 raise RemoteError('the body has "%s" twice' % name)
 
             # Stream the list; take any other member as a whole.
-            if name == self.array and text.peek() == "[":
-                text.take("[")
+            if name == array and text.peek() == "[":
                 members[name] = []
-                for _ in text.find_entries("]"):
-                    element = text.take_value()
-                    if not isinstance(element, dict):
-                        raise RemoteError("%s: expected a list of objects" % name)
-                    self.count += 1
-                    self.succeeded += element.get("status") == "succeeded"
-                    yield element
+                self._list_entries = text.find_entries("[]")
             else:
-                kept = last if name == "next_cursor" else members
+                kept = self._last if name == "next_cursor" else members
                 kept[name] = self._check_member(name, text.take_value())
-                yield None
+            return None
 
         if text.peek():
             raise RemoteError("the body is malformed: it goes on after its end")
         needed = "items" if self._expected_id is None else "id"
         if needed not in members:
             raise RemoteError('the answer has no member "%s"' % needed, API_HINT)
-        members.update(last)
-        self.resume = last.get("next_cursor") or None
+        members.update(self._last)
+        self.resume = self._last.get("next_cursor") or None
+        return END
 
     def _check_member(self, name, value):
         """Return a member's value. Raises RemoteError if it cannot be part of the answer to what was asked. `object` is
