@@ -53,6 +53,15 @@ Result = namedtuple("Result", "code out err")
 
 # ---- running the program
 
+def as_given(text):
+    """Return text as a process gets it that is given it in UTF-8: under the locale C it holds surrogates then."""
+    try:
+        os.fsencode(text)
+    except UnicodeEncodeError:
+        return os.fsdecode(text.encode("utf-8"))
+    return text
+
+
 def make_environment(plane=None, env=None):
     """Return a whole environment for the program: what every process needs, and nothing else of the developer's own.
 
@@ -66,7 +75,7 @@ def make_environment(plane=None, env=None):
         if plane.url.startswith("https:"):
             whole["SSL_CERT_FILE"] = CA_FILE
     whole.update(env or {})
-    return {name: value for name, value in whole.items() if value is not None}
+    return {name: as_given(value) for name, value in whole.items() if value is not None}
 
 
 def make_command(*argv, python=()):
@@ -150,7 +159,7 @@ def run_cli(*argv, plane=None, env=None, echoes=False, sleep=lambda seconds: Non
     out = stdout or (ByteScreen if "stdout" in terminals else io.BytesIO)()
     err = (TextScreen if "stderr" in terminals else io.StringIO)()
     with surroundings(plane, env):
-        code = program.main([os.fsdecode(argument) for argument in argv], out, err, sleep=sleep)
+        code = program.main([as_given(os.fsdecode(argument)) for argument in argv], out, err, sleep=sleep)
     return check_promises(Result(code, getattr(out, "getvalue", bytes)(), err.getvalue()), echoes)
 
 
@@ -163,7 +172,7 @@ def run_against(plane, answer, *argv, **options):
 
 def shorten_id(value):
     """Return the id of a parameter, for tables that hold very long ones: parametrize(..., ids=shorten_id)."""
-    return ascii(value)[:40]
+    return ascii(sorted(value) if isinstance(value, (set, frozenset)) else value)[:40]
 
 
 # ---- wire objects

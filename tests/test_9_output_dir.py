@@ -10,8 +10,9 @@ import time
 import pytest
 
 from control_plane import PROJECT, SHOWCASE, SHOWCASE_NODES, write_objects
-from kit import (GET, LIST, NODES, PATIENCE, archive, encode, error_lines, execution, finish_cli, inline, posix_only,
-                 read_folder, read_mode, read_sections, rule, run_cli, save_to_folder, start_cli, target, wait_until)
+from kit import (GET, LIST, NODES, PATIENCE, archive, as_given, encode, error_lines, execution, finish_cli, inline,
+                 posix_only, read_folder, read_mode, read_sections, rule, run_cli, save_to_folder, start_cli, target,
+                 wait_until)
 from server import HANG, Reply
 
 pytestmark = rule("9.3")
@@ -324,7 +325,7 @@ def test_folder_may_have_any_name_and_is_that_of_the_working_directory(plane, tm
     monkeypatch.chdir(tmp_path)
     plane.script(Reply(execution([target(inline(b"x"))])))
     result = run_cli(*GET + ("--output-dir=" + name,), plane=plane)
-    assert result.code == 0 and (tmp_path / name / (NODES[0] + ".out")).read_bytes() == b"x"
+    assert result.code == 0 and (tmp_path / as_given(name) / (NODES[0] + ".out")).read_bytes() == b"x"
 
 
 def make_folder(path, permissions=0o700, owner=None):
