@@ -888,11 +888,12 @@ NAMED = "plexctl-exec-log"
 @pytest.fixture(scope="module")
 def completion():
     """Return the completions that shtab makes of the program under its installed name, by the name of the shell."""
-    pytest.importorskip("shtab", reason="needs shtab")
+    shtab = pytest.importorskip("shtab", reason="needs shtab")
 
     def made(shell):
         line = [sys.executable, "-m", "shtab", "--shell", shell, "--prog", NAMED, "plexctl_exec_log.make_parser"]
-        env = make_environment(env={"PYTHONPATH": ROOT})
+        packages = os.path.dirname(os.path.dirname(shtab.__file__))     # of the user perhaps, who has no home here
+        env = make_environment(env={"PYTHONPATH": ROOT + os.pathsep + packages})
         return subprocess.run(line, env=env, stdout=subprocess.PIPE, timeout=PATIENCE, check=True).stdout
     return {shell: made(shell) for shell in ("bash", "zsh")}
 

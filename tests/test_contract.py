@@ -5,6 +5,7 @@ the sources of the tests, so it says the same however many of them are run.
 """
 
 import ast
+import collections
 import functools
 import glob
 import os
@@ -33,7 +34,7 @@ def parse(path):
 
 def list_rules():
     """The numbers of the contract, in their order."""
-    return re.findall(r"^([0-9]+\.[0-9]+) ", read_text(CONTRACT), re.MULTILINE)
+    return re.findall(r"^([0-9]+\.[0-9]+[a-z]?) ", read_text(CONTRACT), re.MULTILINE)
 
 
 def list_carried(tree):
@@ -60,11 +61,14 @@ def test_every_flag_stands_in_the_contract():
     assert len(flags) > 20 and set(flags) <= known
 
 
-def test_rules_are_numbered_without_a_gap():
-    numbers = [tuple(map(int, number.split("."))) for number in list_rules()]
-    sections = range(1, 1 + max(section for section, _ in numbers))
-    counts = {section: sum(of == section for of, _ in numbers) for section in sections}
-    assert numbers == [(section, rule + 1) for section in sections for rule in range(counts[section])]
+def test_rules_are_numbered_without_a_gap_and_a_letter_comes_after_its_relatives():
+    found = [re.match(r"(\d+)\.(\d+)(.?)", number).groups() for number in list_rules()]
+    numbers = [(int(section), int(number), letter) for section, number, letter in found]
+    plain = [(section, number) for section, number, letter in numbers if not letter]
+    counts = collections.Counter(section for section, _ in plain)
+    assert plain == [(section, number) for section in sorted(counts) for number in range(1, 1 + counts[section])]
+    assert sorted(counts) == list(range(1, 1 + len(counts)))
+    assert numbers == sorted(set(numbers)) and {number[:2] for number in numbers} == set(plain)
 
 
 @pytest.mark.parametrize("path", NUMBERED, ids=os.path.basename)
@@ -90,7 +94,7 @@ def test_lines_have_at_most_120_columns(path):
     assert [number for number, line in enumerate(read_text(path).split("\n"), 1) if len(line) > 120] == []
 
 
-@pytest.mark.parametrize("path", [path for path in SOURCES if os.path.basename(path).startswith("kit")],
+@pytest.mark.parametrize("path", [path for path in SOURCES if os.path.basename(path).startswith(("kit", "server"))],
                          ids=os.path.basename)
 def test_every_helper_is_used(path):
     nodes = [node for source in SOURCES for node in ast.walk(parse(source))]
