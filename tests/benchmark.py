@@ -75,7 +75,7 @@ def page_body(plane, templates, cursor):
     for number in range(page * PAGE, (page + 1) * PAGE):
         age = 60 * (PAGES * PAGE - 1 - number)
         rows.append(templates[number % len(templates)] % {
-            "id": plane.made_uuid(age, "row"), "created_at": plane.moment(age).isoformat() + "Z",
+            "id": plane.make_uuid(age, "row"), "created_at": plane.moment(age).isoformat() + "Z",
             "updated_at": plane.moment(age - 6).isoformat() + "Z"})
     more = ',"next_cursor":"%012d"' % (page + 1) if page + 1 < PAGES else ""
     return [('{"items":[%s]%s}' % (",".join(rows), more)).encode()]
@@ -96,7 +96,7 @@ def serve():
             return True
 
     class Plane(control_plane.ControlPlane):
-        def ordinary(self, request):
+        def answer_to(self, request):
             url = urlsplit(request.target)
             identity = url.path[len(EXECUTIONS) + 1:]
             if identity:

@@ -1,13 +1,8 @@
 #!/usr/bin/env python3
-"""A small sample control plane: the executions of one project over HTTP or HTTPS, real sockets, standard library alone.
+"""A small sample control plane: the executions of one project, served over HTTP or HTTPS.
 
-As a module it serves tests, which may script single answers and read what was asked:
-
-    with ControlPlane(tls=True) as plane:
-        plane.script(Reply({"items": []}), DROP)
-        assert plane.requests[0].target == "/v1/projects/..."
-
-As a program it serves while one command runs, with PLEXSPHERE_URL and PLEXSPHERE_TOKEN set for it:
+As a module it serves tests. As a program it serves while one command runs, which has PLEXSPHERE_URL and
+PLEXSPHERE_TOKEN set:
 
     python3 tests/control_plane.py [--tls] [--objects DIR] [--executions N] [--targets N] [--delay MS] -- COMMAND ARG...
 """
@@ -16,23 +11,19 @@ import argparse
 import base64
 import contextlib
 import hashlib
-import json
 import os
 import pathlib
 import re
 import signal
-import socket
-import socketserver
-import ssl
-import struct
 import subprocess
 import sys
-import threading
 import uuid
-from collections import deque, namedtuple
+from collections import namedtuple
 from datetime import datetime, timedelta
-from http.client import HTTPException, parse_headers, responses
+from http.client import responses
 from urllib.parse import parse_qs, unquote, urlsplit
+
+from server import CA_FILE, Reply, ScriptedServer
 
 # ---------------------------------------------------------------- Constants
 
@@ -44,8 +35,6 @@ UNPROVISIONED_PROJECT = "019a3f1d-c04e-7b18-9d25-7e60b1f8a394"   # 501 with the 
 BROKEN_PROJECT = "019a3f1e-27b5-7a69-8c3f-05d9e4b7216a"          # 500
 DOMAIN = "019a3f1b-d274-76f9-b01e-93b5e86f41dc"
 STATUSES = ("pending", "ack", "started", "succeeded", "failed", "cancelled", "timeout")
-TLS_DIR = os.path.join(os.path.dirname(os.path.abspath(__file__)), "tls")
-CA_FILE = os.path.join(TLS_DIR, "ca.pem")
 
 # ---------------------------------------------------------------- Executions
 
@@ -74,21 +63,21 @@ def moment(age):
     return NEWEST + timedelta(microseconds=(age * 104729 + 271828) % 1000000) - timedelta(seconds=age)
 
 
-def made_uuid(age, name):
+def make_uuid(age, name):
     """The UUIDv7 of something this old: always the same for the same name."""
     milliseconds = (moment(age) - datetime(1970, 1, 1)) // timedelta(milliseconds=1)
     made = int(hashlib.sha256(b"%d %s" % (age, name.encode())).hexdigest()[:20], 16)
     return str(uuid.UUID(int=milliseconds << 80 | 7 << 76 | made >> 68 << 64 | 2 << 62 | made & (1 << 62) - 1))
 
 
-NODES = [made_uuid((90 + 5 * number) * 86400, host) for number, host in enumerate(HOSTS)]
+NODES = [make_uuid((90 + 5 * number) * 86400, host) for number, host in enumerate(HOSTS)]
 
 
 def machine(number):
     """Return the node id and the host name of a machine. Any number is a machine; the first ten are NODES and HOSTS."""
     if number < len(HOSTS):
         return NODES[number], HOSTS[number]
-    return made_uuid(90 * 86400 + number, "node"), "node-%05d" % number
+    return make_uuid(90 * 86400 + number, "node"), "node-%05d" % number
 
 
 def output_ref(identity, host, content):
@@ -106,7 +95,7 @@ def execution(age, action, status, good, rest, outputs=(), seconds=None):
     outputs   replaces outputs by place: bytes, or None for no output
     seconds   from creation to the last update; by default a few per target
     """
-    identity, (kind, succeeded, failed) = made_uuid(age, action), ACTIONS[action]
+    identity, (kind, succeeded, failed) = make_uuid(age, action), ACTIONS[action]
     if seconds is None:
         seconds = STATUSES.index(status) * min(good + rest, 10)
     times = {name: moment(at).isoformat(timespec="microseconds") + "Z" for name, at in (
@@ -162,105 +151,22 @@ SHOWN["targets"][0]["status"] = "failed"
 SHOWN["targets"][5]["status"] = "cancelled"
 SHOWCASE_NODES = dict(zip(("text", "binary", "empty", "archived", "archived without digest", "no output"), NODES))
 
-DEMO = made_uuid(408, "restart-nginx")  # three targets, small text outputs, one failed
+DEMO = make_uuid(408, "restart-nginx")  # three targets, small text outputs, one failed
 SHOWCASE = SHOWN["id"]                  # one target for every kind of output
 ADVANCING = ADVANCING_STAGES[0]["id"]   # a step further at every GET of it
-FLEET = made_uuid(-30, "kernel-patch")  # the newest, only if the plane is asked for so many targets
+FLEET = make_uuid(-30, "kernel-patch")  # the newest, only if the plane is asked for so many targets
 
 EXECUTIONS = [MADE[row] for row in ROWS]
-
-# ---------------------------------------------------------------- Replies
-
-def reset(sock):
-    """Close with RST instead of FIN."""
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("hh" if os.name == "nt" else "ii", 1, 0))
-    sock.close()
-
-
-def hang(sock):
-    """Answer nothing until the client goes, or the plane closes."""
-    while sock.recv(65536):
-        pass
-
-
-DROP, RESET, HANG = b"", reset, hang
-
-
-class Reply:
-    """One HTTP response, whole or broken on purpose.
-
-    body      bytes, text, a dict or list (JSON), or an iterable of bytes (best with framing "chunked" or "close")
-    headers   pairs; Content-Type is added unless it is among them
-    framing   "length", "chunked" or "close" (ended by closing the connection)
-    slices    the body goes out N bytes at a time, each a send, and a chunk, of its own; None: in one piece
-    pause     seconds between two slices
-    cut       the connection is closed after N bytes of the body, in the middle of a chunk if need be, over TLS
-              without close_notify; with reset by RST
-    announce  Content-Length says N, whatever the body is; the connection is closed afterwards
-    close     the connection is closed after a whole answer, unannounced
-    """
-
-    def __init__(self, body=b"", status=200, headers=(), framing="length", slices=None, pause=0.0, cut=None,
-                 announce=None, reset=False, close=False):
-        if isinstance(body, (dict, list)):
-            body = json.dumps(body, sort_keys=True, separators=(",", ":"))
-        self.pieces = [body.encode()] if isinstance(body, str) else [body] if isinstance(body, bytes) else body
-        self.status, self.headers, self.framing = status, list(headers), framing
-        self.slices, self.pause, self.cut, self.reset = slices, pause, cut, reset
-        self.kept = framing != "close" and announce is None and cut is None and not (close or reset)
-        if framing == "length" and announce is None:
-            self.pieces = [b"".join(self.pieces)]
-            announce = len(self.pieces[0])
-        self.headers.append({"length": ("Content-Length", announce), "chunked": ("Transfer-Encoding", "chunked"),
-                             "close": ("Connection", "close")}[framing])
-
-    def head(self):
-        lines = ["HTTP/1.1 %d %s" % (self.status, responses.get(self.status, "Unknown"))]
-        lines += ["%s: %s" % header for header in self.headers]
-        if "content-type" not in {name.lower() for name, _ in self.headers}:
-            lines.insert(1, "Content-Type: application/%sjson" % ("problem+" if self.status >= 400 else ""))
-        return "\r\n".join(lines + ["", ""]).encode("latin-1", "surrogateescape")
-
-    def frames(self):
-        """The body as it goes onto the wire, a byte string per slice."""
-        left = sys.maxsize if self.cut is None else self.cut
-        for piece in self.pieces:
-            step = self.slices or len(piece) or 1
-            for whole in (piece[start:start + step] for start in range(0, len(piece), step)):
-                data = whole[:left]
-                left -= len(data)
-                if not data:
-                    return
-                end = b"\r\n" if data == whole else b""
-                yield b"%x\r\n%s%s" % (len(whole), data, end) if self.framing == "chunked" else data
-        if self.framing == "chunked" and self.cut is None:
-            yield b"0\r\n\r\n"
-
-    def send(self, sock, sleep):
-        """Write it all; whether the connection may take another request. sleep tells whether the plane closes."""
-        frames = self.frames()
-        sock.sendall(self.head() + next(frames, b""))
-        for frame in frames:
-            if sleep(self.pause):
-                raise ConnectionAbortedError("the plane closes")
-            sock.sendall(frame)
-        if self.reset:
-            sleep(0.05)         # Windows throws away what has not been read when the RST comes
-            reset(sock)
-        elif self.cut is not None:
-            sock.close()
-        return self.kept
-
 
 # ---------------------------------------------------------------- API
 
 #: So chosen that a tenth of all cursors begins with a hyphen, those after the first 5, 20 and 40 Executions too.
 CURSOR_KEY = b"sample key 175532"
 UUID = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-CORRELATION = made_uuid(0, "correlation")
+CORRELATION = make_uuid(0, "correlation")
 
 
-class Refused(Exception):
+class Refusal(Exception):
     """Answered with a Problem: status, code (None: without), detail; a dict of further members may follow."""
 
 
@@ -275,204 +181,106 @@ REFUSALS = {
     BROKEN_PROJECT: (500, "internal", "the execution store failed")}
 
 
-def sealed_cursor(position, scope):
+def seal_cursor(position, scope):
     """Return the cursor of the page that begins at this row; it holds for one scope (the filters) only."""
     seal = hashlib.sha256(CURSOR_KEY + repr((position, scope)).encode()).digest()
     return base64.urlsafe_b64encode(seal[:26] + position.to_bytes(4, "big")).decode()   # 30 bytes: no bit is unused
 
 
-def opened_cursor(cursor, scope):
-    """Return the position that a cursor stands for. Raises Refused."""
+def open_cursor(cursor, scope):
+    """Return the position that a cursor stands for. Raises Refusal."""
     with contextlib.suppress(ValueError):
         position = int.from_bytes(base64.urlsafe_b64decode(cursor)[-4:], "big")
-        if cursor == sealed_cursor(position, scope):
+        if cursor == seal_cursor(position, scope):
             return position
-    raise Refused(400, "invalid_cursor", "the cursor is not one of this query's")
+    raise Refusal(400, "invalid_cursor", "the cursor is not one of this query's")
 
 
-def page_of(rows, query):
+def find_page(rows, query):
     """Return the page that a query string asks for."""
     asked = {name: found[-1] for name, found in parse_qs(query, True, errors="surrogateescape").items()}
     scope = status, action = asked.get("status"), asked.get("action_name")
     limit = asked.get("limit", "50")
     if status not in (None,) + STATUSES:
-        raise Refused(400, "invalid_status", "status must be one of " + ", ".join(STATUSES))
+        raise Refusal(400, "invalid_status", "status must be one of " + ", ".join(STATUSES))
     if not re.match(r"[0-9]{1,9}\Z", limit) or not 1 <= int(limit) <= 200:
-        raise Refused(400, "invalid_limit", "limit must be a number from 1 to 200")
+        raise Refusal(400, "invalid_limit", "limit must be a number from 1 to 200")
 
     page = {"items": []}
-    for position in range(opened_cursor(asked["cursor"], scope) if "cursor" in asked else 0, len(rows)):
+    for position in range(open_cursor(asked["cursor"], scope) if "cursor" in asked else 0, len(rows)):
         row = rows[position]
         if status in (None, row.status) and action in (None, row.action):
             if len(page["items"]) == int(limit):
-                page["next_cursor"] = sealed_cursor(position, scope)
+                page["next_cursor"] = seal_cursor(position, scope)
                 break
             page["items"].append(MADE.get(row) or execution(*row))
     return page
 
 
-def found(rows, identity):
+def find_execution(rows, identity):
     """Return the Execution of this id. ADVANCING then takes its next step."""
     if not UUID.fullmatch(identity.lower()):
-        raise Refused(400, "invalid_execution_id", "the execution id is not a UUID")
+        raise Refusal(400, "invalid_execution_id", "the execution id is not a UUID")
     # A UUIDv7 begins with its time in milliseconds.
     age = (NEWEST - datetime(1970, 1, 1)) // timedelta(seconds=1) - int(identity.replace("-", "")[:12], 16) // 1000
     for position, row in enumerate(rows):
-        if row.age == age and made_uuid(age, row.action) == identity.lower():
+        if row.age == age and make_uuid(age, row.action) == identity.lower():
             rows[position] = NEXT_ROW.get(row, row)
             return MADE.get(row) or execution(*row)
-    raise Refused(404, "execution_not_found", "no execution %s in this project" % identity)
+    raise Refusal(404, "execution_not_found", "no execution %s in this project" % identity)
 
 
-def answer_to(rows, request, url):
-    """Return the JSON value that is asked for. Raises Refused."""
+def find_answer(rows, request, url):
+    """Return the JSON value that is asked for. Raises Refusal."""
     if request.method != "GET":
-        raise Refused(405, "method_not_allowed", "executions are only read")
+        raise Refusal(405, "method_not_allowed", "executions are only read")
     if request.headers.get("authorization") != "Bearer " + TOKEN:
-        raise Refused(401, "unauthenticated", "a valid bearer token is required")
+        raise Refusal(401, "unauthenticated", "a valid bearer token is required")
     match = re.match(r"/v1/projects/([^/]+)/executions(?:/([^/]+))?\Z", url.path)
     if not match:
-        raise Refused(404, "not_found", "nothing is served at this path")
+        raise Refusal(404, "not_found", "nothing is served at this path")
     project, identity = [part and unquote(part) for part in match.groups()]
     if project in REFUSALS:
-        raise Refused(*REFUSALS[project])
+        raise Refusal(*REFUSALS[project])
     if project != PROJECT:
-        raise Refused(404, "project_not_found", "no project %s" % project)
-    return found(rows, identity) if identity else page_of(rows, url.query)
+        raise Refusal(404, "project_not_found", "no project %s" % project)
+    return find_execution(rows, identity) if identity else find_page(rows, url.query)
 
 
-# ---------------------------------------------------------------- Server
+# ---------------------------------------------------------------- The plane
 
-#: The target is as on the request line; the headers are a dict with lower-case names, the last of a name counting.
-Request = namedtuple("Request", "method target headers")
-#: How a client shows that it has gone or talks nonsense; PyPy's ssl has a RuntimeError for an end without close_notify.
-GONE = (OSError, ValueError, RuntimeError, HTTPException)
+class ControlPlane(ScriptedServer):
+    """A ScriptedServer that answers what is not scripted from the sample.
 
-
-def read_request(stream):
-    """The next Request, its body skipped; one of GONE if there is none. http.server would mend some targets."""
-    method, target, _ = stream.readline().decode("latin-1").split(" ")
-    headers = {name.lower(): value for name, value in parse_headers(stream).items()}
-    stream.read(int(headers.get("content-length", 0)))
-    return Request(method, target, headers)
-
-
-class ControlPlane(socketserver.ThreadingMixIn, socketserver.TCPServer):
-    """Serves on a free port from its making until close(). Threads are daemons; what clients do prints nothing.
-
-    requests and connections tell what came. Answers for script(): a Reply; bytes (a whole response, verbatim); a
-    callable that gets the connected socket; DROP, RESET, HANG; None (the ordinary answer). After bytes and callables
-    the connection is closed. tls: True, or "expired", "wrong-host", "untrusted" for a certificate to be refused.
-
-    executions: the newest so many, older ones being made up (None: those of EXECUTIONS). targets: if it is not 0, there
-    is a newer Execution, FLEET, with so many targets. delay: seconds before each ordinary answer.
-
-    Subclasses override ordinary(request), the answer to what is not scripted, or serve(sock), a whole connection.
+    executions   the newest so many, older ones being made up; None: those of EXECUTIONS
+    targets      if it is not 0, there is a newer Execution, FLEET, with so many targets
+    delay        seconds before each answer that is not scripted
     """
 
-    daemon_threads = True
-    request_queue_size = 128
     token = TOKEN
 
     def __init__(self, tls=False, host="127.0.0.1", executions=None, targets=0, delay=0.0):
-        self.requests, self.connections, self.answers, self.delay = [], 0, deque(), delay
-        self.rows = list(ROWS)
+        self.rows, self.delay = list(ROWS), delay
         if executions is not None:
             more = range(50, 50 + executions - len(ROWS))
             self.rows = ([older_row(number) for number in reversed(more)] + ROWS)[-executions:]
         if targets:
-            self.rows.append(Row(-30, "kernel-patch", "failed", targets - -(-targets // 100), -(-targets // 100)))
+            failed = -(-targets // 100)
+            self.rows.append(Row(-30, "kernel-patch", "failed", targets - failed, failed))
             MADE[self.rows[-1]] = execution(*self.rows[-1])
-        self.lock, self.closing, self.open = threading.Lock(), threading.Event(), set()
-        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER) if tls else None
-        if tls:
-            self.context.load_cert_chain(os.path.join(TLS_DIR, "%s.pem" % ("server" if tls is True else tls)))
-        self.address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        super().__init__((host, 0), None)
-        self.address = self.server_address
-        name = "[%s]" % host if ":" in host else "localhost" if tls and host == "127.0.0.1" else host
-        self.url = "%s://%s:%d" % ("https" if tls else "http", name, self.address[1])
-        threading.Thread(target=self.serve_forever, args=(0.05,), daemon=True).start()
+        super().__init__(tls, host)
 
-    def __exit__(self, *exception):
-        self.close()
-
-    def script(self, *answers):
-        """Each of the following requests takes the next of these instead of its ordinary answer."""
-        self.answers.extend(answers)
-
-    def ordinary(self, request):
-        """The answer to a request that no scripted one is for: anything that script() takes but None."""
+    def answer_to(self, request):
+        self.closing.wait(self.delay)
         url = urlsplit(request.target)
         try:
-            return Reply(answer_to(self.rows, request, url))
-        except Refused as refused:
-            status, code, detail, *members = refused.args
+            return Reply(find_answer(self.rows, request, url))
+        except Refusal as refusal:
+            status, code, detail, *members = refusal.args
         problem = dict(*members, type="about:blank", title=responses[status], status=status, detail=detail,
                        instance=url.path, **{"code": code} if code else {})
         headers = {401: [("WWW-Authenticate", "Bearer")], 405: [("Allow", "GET")]}.get(status, [])
         return Reply("" if request.method == "HEAD" else problem, status, headers)
-
-    def serve(self, sock):
-        """One connection after its handshake: request by request, to its end."""
-        with sock.makefile("rb") as stream:
-            kept = True
-            while kept:
-                answer = self.answer(read_request(stream))
-                kept = isinstance(answer, Reply) and answer.send(sock, self.closing.wait)
-                if isinstance(answer, bytes):
-                    sock.sendall(answer)
-                elif not isinstance(answer, Reply):
-                    answer(sock)
-
-    def answer(self, request):
-        with self.lock:
-            self.requests.append(request)
-            answer = self.answers.popleft() if self.answers else None
-        if answer is None:
-            self.closing.wait(self.delay)
-            return self.ordinary(request)
-        return answer
-
-    def close(self):
-        """End every connection, hanging ones too, and free the port."""
-        self.closing.set()
-        with contextlib.suppress(OSError):
-            self.socket.shutdown(socket.SHUT_RDWR)      # wakes the loop that accepts
-        self.shutdown()
-        for sock in list(self.open):
-            with contextlib.suppress(OSError):
-                # SSLSocket.shutdown would pull the TLS layer away under the thread that is reading through it.
-                socket.socket.shutdown(sock, socket.SHUT_RDWR)
-        self.server_close()
-
-    def get_request(self):
-        sock, address = super().get_request()
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        if self.context:
-            sock = self.context.wrap_socket(sock, server_side=True, do_handshake_on_connect=False)
-        self.connections += 1
-        self.open.add(sock)
-        return sock, address
-
-    def finish_request(self, request, client_address):
-        """In the connection's own thread, where a silent client holds up nobody."""
-        if self.context:
-            request.do_handshake()
-        self.serve(request)
-
-    def handle_error(self, request, client_address):
-        """A client may go, or talk nonsense, at any time; anything else is a bug, of a scripted callable perhaps."""
-        if not isinstance(sys.exc_info()[1], GONE):
-            raise   # noqa: PLE0704
-
-    def shutdown_request(self, request):
-        self.open.discard(request)
-        with contextlib.suppress(*GONE):
-            if self.context:
-                request.settimeout(0)       # only sends our close_notify, and does not wait for the client's
-                request.unwrap()
-        request.close()
 
 
 # ---------------------------------------------------------------- Command line

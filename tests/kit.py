@@ -2,7 +2,8 @@
 
     run_cli("list", "--project", PROJECT, plane=plane)      a Result: code, out (bytes), err (text)
     run_process(...)                                        the same in a process of its own, where that matters
-    answered(plane, body, "get", ...)                       run_cli, with the plane's next answer scripted
+    run_against(plane, body, "get", ...)                    run_cli, with the plane's next answer scripted
+    error_lines(result), error_lines(result, "hint")        what the lines with this label say on stderr
     execution(targets=[...]), target(...), inline(b"...")   wire objects (contract, section 4)
 
 Every run is checked for what no run may ever do: show a traceback, or the token.
@@ -26,7 +27,8 @@ from collections import namedtuple
 import pytest
 
 import plexctl_exec_log as program
-from control_plane import CA_FILE, PROJECT, TOKEN, Reply
+from control_plane import PROJECT, TOKEN
+from server import CA_FILE, Reply
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(HERE)
@@ -51,7 +53,16 @@ Result = namedtuple("Result", "code out err")
 
 # ---- running the program
 
-def environment(plane=None, env=None):
+def as_given(text):
+    """Return text as a process gets it that is given it in UTF-8: under the locale C it holds surrogates then."""
+    try:
+        os.fsencode(text)
+    except UnicodeEncodeError:
+        return os.fsdecode(text.encode("utf-8"))
+    return text
+
+
+def make_environment(plane=None, env=None):
     """Return a whole environment for the program: what every process needs, and nothing else of the developer's own.
 
     In env, None removes a variable. Tests of the home directory set kit.HOME.
@@ -64,10 +75,10 @@ def environment(plane=None, env=None):
         if plane.url.startswith("https:"):
             whole["SSL_CERT_FILE"] = CA_FILE
     whole.update(env or {})
-    return {name: value for name, value in whole.items() if value is not None}
+    return {name: as_given(value) for name, value in whole.items() if value is not None}
 
 
-def command(*argv, python=()):
+def make_command(*argv, python=()):
     """Return the command line of the program. `python` are flags of the interpreter."""
     return [sys.executable] + list(python) + [MODULE] + list(argv)
 
@@ -75,10 +86,10 @@ def command(*argv, python=()):
 def start_cli(*argv, plane=None, env=None, python=(), **popen):
     """Start the program, and return the running process."""
     streams = dict({"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}, **popen)
-    return subprocess.Popen(command(*argv, python=python), env=environment(plane, env), **streams)
+    return subprocess.Popen(make_command(*argv, python=python), env=make_environment(plane, env), **streams)
 
 
-def checked(result, echoes=False):
+def check_promises(result, echoes=False):
     """Check the promises of every run, and return its Result. echoes: the server's data may hold the token."""
     assert "Traceback" not in result.err and "Warning:" not in result.err, result.err
     assert TOKEN not in result.err, "the token is on stderr"
@@ -93,7 +104,7 @@ def finish_cli(process, feed=None, echoes=False):
     finally:
         process.kill()
     result = Result(process.returncode, out, (err or b"").decode("utf-8"))
-    return checked(result, echoes)
+    return check_promises(result, echoes)
 
 
 def run_process(*argv, feed=None, echoes=False, **options):
@@ -105,8 +116,8 @@ def run_process(*argv, feed=None, echoes=False, **options):
 
 @contextlib.contextmanager
 def surroundings(plane=None, env=None):
-    """Make this very process's environment, and the name that it was started under, those of a run."""
-    before, whole, arguments = dict(os.environ), environment(plane, env), sys.argv
+    """Make the environment of this very process, and the name that it was started under, those of a run."""
+    before, whole, arguments = dict(os.environ), make_environment(plane, env), sys.argv
     os.environ.clear()
     os.environ.update(whole)
     sys.argv = [MODULE] + arguments[1:]
@@ -125,7 +136,7 @@ class ByteScreen(io.BytesIO):
         return True
 
 
-class Failing(io.BytesIO):
+class FailingStream(io.BytesIO):
     """A stream whose writing fails so."""
 
     def __init__(self, error):
@@ -148,20 +159,20 @@ def run_cli(*argv, plane=None, env=None, echoes=False, sleep=lambda seconds: Non
     out = stdout or (ByteScreen if "stdout" in terminals else io.BytesIO)()
     err = (TextScreen if "stderr" in terminals else io.StringIO)()
     with surroundings(plane, env):
-        code = program.main([os.fsdecode(argument) for argument in argv], out, err, sleep)
-    return checked(Result(code, getattr(out, "getvalue", bytes)(), err.getvalue()), echoes)
+        code = program.main([as_given(os.fsdecode(argument)) for argument in argv], out, err, sleep=sleep)
+    return check_promises(Result(code, getattr(out, "getvalue", bytes)(), err.getvalue()), echoes)
 
 
-def answered(plane, answer, *argv, **options):
+def run_against(plane, answer, *argv, **options):
     """Run the program against one scripted answer, a JSON value or anything that a plane takes."""
     assert not plane.answers, "an answer that was scripted before was not asked for"
     plane.script(Reply(answer) if isinstance(answer, (dict, list)) else answer)
     return run_cli(*(argv or GET), plane=plane, **options)
 
 
-def shortened(value):
-    """Return the id of a parameter, for tables that hold very long ones."""
-    return ascii(value)[:40]
+def shorten_id(value):
+    """Return the id of a parameter, for tables that hold very long ones: parametrize(..., ids=shorten_id)."""
+    return ascii(sorted(value) if isinstance(value, (set, frozenset)) else value)[:40]
 
 
 # ---- wire objects
@@ -195,12 +206,12 @@ def page(*items, **members):
     return dict({"items": list(items)}, **members)
 
 
-def encoded(value):
+def encode(value):
     """Return JSON as the server writes it."""
     return json.dumps(value, sort_keys=True, separators=(",", ":")).encode("ascii")
 
 
-def sections(out):
+def read_sections(out):
     """Return the sections of a text `get`, as (node, status, what, body), read by their byte counts; and the recap."""
     found = []
     while out.startswith(b"==> "):
@@ -217,22 +228,24 @@ def sections(out):
     return found, out
 
 
-#: Where a listing in each form has its ids, and, jsonl on stderr, the cursor of the next page or the one that broke.
-IDS = {"text": r"^(?!ID |next_cursor: )(\S+) ", "json": r'^ {6}"id": "(.*)"', "yaml": r'^(?:  - | {4})id: "(.*)"',
-       "jsonl": r'^\{.*?"id":"([^"]*)"'}
-CURSORS = {"text": r"^next_cursor: (.*)$", "json": r'^  "next_cursor": "(.*)"\n\}$', "yaml": r'^next_cursor: "(.*)"$',
-           "jsonl": r"^next_cursor: (.*)$"}
-FORMS = ["text", "json", "yaml", "jsonl"]
+#: The forms of each command: tests about every form are parametrized over these, so that a new one is tested by being
+#: here. Where a listing in each form has its ids, read_listing must know too.
+LIST_FORMS = ("text", "json", "yaml", "jsonl")
+GET_FORMS = LIST_FORMS + ("raw",)
+
+ROW_ID, MEMBER_ID = r"^(?!ID |next_cursor: )(\S+) ", r'^(?: {6}"id"|(?:  - | {4})id): "(.*)"'
+IDS = {"text": ROW_ID, "json": MEMBER_ID, "yaml": MEMBER_ID, "jsonl": r'^\{.*?"id":"([^"]*)"'}
+CURSOR_LINE, CURSOR_MEMBER = r"^next_cursor: ([^\"\n]+)$", r'^(?:  "next_cursor"|next_cursor): "(.*)"$'
 
 
-def listed(result, form):
-    """Return the ids of the rows or items of a listing, and its cursors: a list of one, or of none."""
+def read_listing(result, form):
+    """Return the ids of the rows or items of a listing, and its cursors on either stream: a list of one, or of none."""
     out = result.out.decode("utf-8")
-    where = result.err if form == "jsonl" else out
-    return re.findall(IDS[form], out, re.MULTILINE), re.findall(CURSORS[form], where, re.MULTILINE)
+    cursors = re.findall(CURSOR_MEMBER, out, re.MULTILINE) or re.findall(CURSOR_LINE, out + result.err, re.MULTILINE)
+    return re.findall(IDS[form], out, re.MULTILINE), cursors
 
 
-def told(result, label="error"):
+def error_lines(result, label="error"):
     """Return what the lines of standard error with this label say."""
     return [line[len(label) + 2:] for line in result.err.splitlines() if line.startswith(label + ": ")]
 
@@ -268,7 +281,7 @@ def read_until(descriptor, wanted):
     return got
 
 
-def opened_terminal(columns=200):
+def open_terminal(columns=200):
     """Return the two ends of a pseudo-terminal of this width that changes no byte."""
     import fcntl
     import pty
@@ -281,7 +294,7 @@ def opened_terminal(columns=200):
     return far, near
 
 
-def drained(descriptors):
+def drain(descriptors):
     """Return all that comes out of each of the descriptors, and close them."""
     got = dict.fromkeys(descriptors, b"")
     left = list(descriptors)
@@ -297,25 +310,25 @@ def drained(descriptors):
     return [got[descriptor] for descriptor in descriptors]
 
 
-def on_terminal(*argv, streams=("stdout", "stderr"), columns=200, **options):
+def run_on_terminal(*argv, streams=("stdout", "stderr"), columns=200, **options):
     """Run the program with these streams on terminals of their own, the other on a pipe, and return its Result."""
-    ends = [opened_terminal(columns) if name in streams else os.pipe() for name in ("stdout", "stderr")]
+    ends = [open_terminal(columns) if name in streams else os.pipe() for name in ("stdout", "stderr")]
     process = start_cli(*argv, stdout=ends[0][1], stderr=ends[1][1], **options)
     try:
         for _, near in ends:
             os.close(near)
-        out, err = drained([far for far, _ in ends])
+        out, err = drain([far for far, _ in ends])
         result = Result(process.wait(PATIENCE), out, err.decode("utf-8"))
     finally:
         process.kill()
         process.wait()
-    return checked(result)
+    return check_promises(result)
 
 
-def run_shell(redirection, *argv, plane=None, env=None, python=()):
+def run_in_shell(redirection, *argv, plane=None, env=None, python=()):
     """Run the program under a shell's redirection, as `>&-`, and return its Result."""
-    line = ["sh", "-c", 'exec "$@" ' + redirection, "sh"] + command(*argv, python=python)
-    done = subprocess.run(line, env=environment(plane, env), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+    line = ["sh", "-c", 'exec "$@" ' + redirection, "sh"] + make_command(*argv, python=python)
+    done = subprocess.run(line, env=make_environment(plane, env), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                           stderr=subprocess.PIPE, timeout=PATIENCE)
     return Result(done.returncode, done.stdout, done.stderr.decode("utf-8"))
 
@@ -325,7 +338,7 @@ def is_full(descriptor):
     return not select.select([], [descriptor], [], 0)[1]
 
 
-def until(condition):
+def wait_until(condition):
     """Wait for something that must come true."""
     end = time.monotonic() + PATIENCE
     while not condition():
@@ -333,7 +346,7 @@ def until(condition):
         time.sleep(0.005)
 
 
-def full_pipe():
+def make_full_pipe():
     """Return both ends of a blocking pipe that takes nothing more, and what is in it."""
     reading, writing = os.pipe()
     filling = 0
@@ -346,7 +359,7 @@ def full_pipe():
     return reading, writing, b"." * filling
 
 
-class Halting:
+class HaltingAnswer:
     """An answer that stops midway until the wanted bytes are on standard output, its own `out`, and `then` was called.
     `seen`: what was there; if the wanted bytes never come it is empty, and `then` is not called."""
 
@@ -385,14 +398,15 @@ class Clock:
         self.during.get(len(self.sleeps), int)()
 
 
-def transport_to(plane, clock, timeout=30.0):
+def make_transport(plane, clock, timeout=30.0):
+    """Return a Transport to the plane that lives by this Clock."""
     return program.Transport(program.Server.parse(plane.url), TOKEN, timeout=timeout, clock=clock.now,
                              sleep=clock.sleep)
 
 
-def waited(plane, clock, seconds=None, timeout=30.0):
+def wait_until_final(plane, clock, seconds=None, timeout=30.0):
     """Wait for the execution, and return its final status, or the ExecLogError that ended the wait."""
-    transport = transport_to(plane, clock, timeout)
+    transport = make_transport(plane, clock, timeout)
     try:
         return program.wait_for_execution(transport, PROJECT, EXECUTION, seconds)
     except program.ExecLogError as error:
@@ -401,27 +415,22 @@ def waited(plane, clock, seconds=None, timeout=30.0):
         transport.close()
 
 
-def status_lines(err):
-    """Return what the `status:` lines of standard error say."""
-    return [line[len("status: "):] for line in err.splitlines() if line.startswith("status: ")]
-
-
 # ---- folders
 
-def saved(plane, folder, *flags, **options):
+def save_to_folder(plane, folder, *flags, **options):
     """Run `get --output-dir`, and return its Result."""
     return run_cli(*GET + ("--output-dir", str(folder)) + flags, plane=plane, **options)
 
 
-def contents(folder):
+def read_folder(folder):
     """Return the files of a folder: their bytes by name."""
-    return {name: read(os.path.join(str(folder), name)) for name in os.listdir(str(folder))}
+    return {name: read_file(os.path.join(str(folder), name)) for name in os.listdir(str(folder))}
 
 
-def read(path):
+def read_file(path):
     with open(path, "rb") as file:
         return file.read()
 
 
-def mode(path):
+def read_mode(path):
     return stat.S_IMODE(os.lstat(str(path)).st_mode)

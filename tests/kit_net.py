@@ -4,12 +4,12 @@
     with Raw(talk) as server: ...               server.url, server.connections; talk(sock) for each connection
     with nobody_listening() as address: ...     a host:port that refuses connections
     with nobody_accepting() as address: ...     a host:port that answers no attempt to connect
-    dripping(first, piece, pause)               an answer without end: first at once, then the piece, over and over
-    stalling(first)                             an answer that falls silent after its beginning
+    drip(first, piece, pause)                   an answer without end: first at once, then the piece, over and over
+    stall(first)                                an answer that falls silent after its beginning
     Flood(first, piece)                         an answer without end, as fast as it is taken; flood.sent in bytes
-    asked(plane, answer, ...)                   run `list` against these answers: its Result, and what it slept
-    seen(plane), asked_once(plane)              how often the plane was connected to, and asked
-    one_error(result)                           the text of the only error line of a run that failed with 1
+    ask(plane, answer, ...)                     run `list` against these answers: its Result, and what it slept
+    count_contacts(plane), was_asked_once(plane) how often the plane was connected to, and asked
+    read_error(result), read_hint(result)       the text of the only error line of a run that failed with 1
 """
 
 import contextlib
@@ -18,8 +18,8 @@ import socket
 import threading
 import time
 
-from control_plane import GONE, ControlPlane, Reply
-from kit import LIST, PATIENCE, run_cli, until
+from kit import LIST, PATIENCE, run_cli, wait_until
+from server import GONE, Reply, ScriptedServer
 
 NAME = "control-plane.test"     # a name of the certificate tls/server.pem that only a proxy can reach
 #: Names that no resolver is asked for: an empty label, a label of 65 letters, 304 characters in all.
@@ -27,17 +27,17 @@ NO_NAME, LONG_LABEL, LONG_NAME = "a..test", "x" * 65 + ".test", ".".join(["a" * 
 END_OF_SILENCE = 5      # seconds after which an answer without end ends, so that a test fails instead of hanging
 
 
-class Proxy(ControlPlane):
+class Proxy(ScriptedServer):
     """An HTTP proxy: CONNECT and absolute-form GET, every host name leading to one plane.
 
-    requests and script() are as a ControlPlane's; a request without a scripted answer is passed on.
+    requests and script() are as a ScriptedServer's; a request without a scripted answer is passed on.
     """
 
     def __init__(self, plane):
         self.plane, self.upstream = plane, http.client.HTTPConnection(*plane.address[:2])
         super().__init__()
 
-    def ordinary(self, request):
+    def answer_to(self, request):
         if request.method == "CONNECT":
             return self.tunnel
         headers = {name: value for name, value in request.headers.items() if not name.startswith("proxy-")}
@@ -68,7 +68,7 @@ def pump(source, sink):
             sock.shutdown(socket.SHUT_RDWR)
 
 
-class Raw(ControlPlane):
+class Raw(ScriptedServer):
     """A server below HTTP: each connection is one call of talk(sock)."""
 
     def __init__(self, talk, tls=False):
@@ -76,8 +76,8 @@ class Raw(ControlPlane):
         super().__init__(tls)
 
 
-def dripping(first, piece, pause=0.01):
-    """An answer that never ends, yet never falls silent."""
+def drip(first, piece, pause=0.01):
+    """Return an answer that never ends, yet never falls silent."""
     def talk(sock):
         sock.sendall(first)
         end = time.monotonic() + END_OF_SILENCE
@@ -87,8 +87,8 @@ def dripping(first, piece, pause=0.01):
     return talk
 
 
-def stalling(first):
-    """An answer that falls silent after its beginning."""
+def stall(first):
+    """Return an answer that falls silent after its beginning."""
     def talk(sock):
         sock.sendall(first)
         sock.settimeout(END_OF_SILENCE)
@@ -113,7 +113,7 @@ class Flood:
 
 @contextlib.contextmanager
 def nobody_listening():
-    """The host:port of a socket that refuses connections: it is bound, so that nobody else takes the port."""
+    """Yield the host:port of a socket that refuses connections: it is bound, so that nobody else takes the port."""
     with contextlib.closing(socket.socket()) as sock:
         sock.bind(("127.0.0.1", 0))
         yield "127.0.0.1:%d" % sock.getsockname()[1]
@@ -121,7 +121,7 @@ def nobody_listening():
 
 @contextlib.contextmanager
 def nobody_accepting():
-    """The host:port of a socket whose queue is full, so that Linux leaves further attempts to connect unanswered."""
+    """Yield the host:port of a socket whose queue is full, so that Linux leaves attempts to connect unanswered."""
     with contextlib.ExitStack() as stack:
         sock, *waiting = [stack.enter_context(contextlib.closing(socket.socket())) for _ in range(5)]
         sock.bind(("127.0.0.1", 0))
@@ -132,32 +132,32 @@ def nobody_accepting():
         yield "127.0.0.1:%d" % sock.getsockname()[1]
 
 
-def asked(plane, *answers, argv=LIST, **options):
-    """Run against these answers. The Result, and the seconds that it slept."""
+def ask(plane, *answers, argv=LIST, **options):
+    """Run against these answers. Return the Result, and the seconds that it slept."""
     slept = []
     plane.script(*answers)
     return run_cli(*argv, plane=plane, sleep=slept.append, **options), slept
 
 
-def seen(plane):
-    """How often the plane was connected to, and asked."""
+def count_contacts(plane):
+    """Return how often the plane was connected to, and asked."""
     return plane.connections, len(plane.requests)
 
 
-def asked_once(plane):
-    """Whether the plane was connected to once and asked once. A run that timed out may end before the plane notices."""
-    until(lambda: plane.requests)
-    return seen(plane) == (1, 1)
+def was_asked_once(plane):
+    """Tell whether the plane was connected to and asked once. A run that timed out may end before the plane notices."""
+    wait_until(lambda: plane.requests)
+    return count_contacts(plane) == (1, 1)
 
 
-def one_error(result):
-    """The error line of a run that failed with 1 and printed nothing; one hint may follow it, and no other line."""
+def read_error(result):
+    """Return the error line of a run that failed with 1 and printed nothing. Only a hint may follow it."""
     error, *hints = result.err.splitlines()
     assert (result.code, result.out) == (1, b"") and error.startswith("error: "), result
     assert not hints or len(hints) == 1 and hints[0].startswith("hint: "), result.err
     return error
 
 
-def hint_of(result):
-    """The hint of a run, empty if there is none."""
+def read_hint(result):
+    """Return the hint of a run, empty if there is none."""
     return result.err.partition("\nhint: ")[2]

@@ -4,8 +4,8 @@
         session.wait_for("1 page")          until the terminal has shown this (a regular expression)
         session.press(CTRL_C)
         result = session.finish()           the Result; err is all that the terminal was sent
-    screen(result.err)                      the lines that a person sees in the end
-    dripping_body(head, piece, rest, seen)  a body that goes on, piece by piece, until the event `seen` is set
+    draw_screen(result.err)                 the lines that a person sees in the end
+    drip_body(head, piece, rest, seen)      a body that goes on, piece by piece, until the event `seen` is set
 """
 
 import os
@@ -13,7 +13,7 @@ import re
 import subprocess
 import sys
 
-from kit import PATIENCE, Result, checked, drained, environment, read_some
+from kit import PATIENCE, Result, check_promises, drain, make_environment, read_some
 
 CTRL_C = b"\x03"
 
@@ -54,7 +54,7 @@ class Session:
         else:
             out = os.dup(near) if stdout == "terminal" else os.open(str(stdout), os.O_WRONLY | os.O_CREAT, 0o600)
         self.process = subprocess.Popen([sys.executable, "-I", "-S", "-c", LAUNCHER, place] + line,
-                                        env=environment(plane, dict({"TERM": "xterm"}, **env or {})),
+                                        env=make_environment(plane, dict({"TERM": "xterm"}, **env or {})),
                                         stdin=near, stdout=out, stderr=near, start_new_session=True)
         os.close(near)
         os.close(out)
@@ -86,12 +86,12 @@ class Session:
         """Wait for the end. The Result: what came through the pipe, and all that the terminal was sent."""
         ends = [end for end in (self.far, self.pipe) if end is not None]
         self.far = self.pipe = None
-        shown, *out = drained(ends)
+        shown, *out = drain(ends)
         code = self.process.wait(PATIENCE)
-        return checked(Result(code, b"".join(out), (self.shown + shown).decode("utf-8")))
+        return check_promises(Result(code, b"".join(out), (self.shown + shown).decode("utf-8")))
 
 
-def screen(shown):
+def draw_screen(shown):
     """The lines that a terminal shows in the end. It returns, goes on to new lines and erases to the end of a line."""
     lines, column = [""], 0
     for piece in re.findall("\x1b\\[[0-9;]*[mK]|.", shown, re.DOTALL):
@@ -105,7 +105,7 @@ def screen(shown):
     return lines
 
 
-def dripping_body(head, piece, rest, seen, most=2000):
+def drip_body(head, piece, rest, seen, most=2000):
     """The pieces of a body, for a Reply with a pause: `head`, `piece` until the event `seen` is set, `rest`."""
     yield head
     for _ in range(most):

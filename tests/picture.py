@@ -9,7 +9,7 @@ import re
 from xml.sax.saxutils import escape
 
 from control_plane import DEMO, PROJECT, ControlPlane
-from kit import HERE, on_terminal
+from kit import HERE, run_on_terminal
 
 PICTURE = os.path.join(HERE, "picture.svg")
 COMMANDS = (("list", "--last", "6"), ("get", "--id", DEMO))
@@ -26,32 +26,32 @@ FRAME = """<svg xmlns="http://www.w3.org/2000/svg" width="%d" height="%d">
 """
 
 
-def terminal_lines():
+def run_commands():
     """Yield what a terminal of 120 columns shows: each command and its output, SGR colours included."""
     with ControlPlane() as plane:
         for command, *flags in COMMANDS:
             shown = [flag if len(flag) < 30 else flag[:8] + "..." for flag in flags]
             yield " ".join(["$ python3 plexctl_exec_log.py exec-log", command] + shown)
-            done = on_terminal(command, "--project", PROJECT, "--color", "always", *flags, columns=120, plane=plane)
+            done = run_on_terminal(command, "--project", PROJECT, "--color", "always", *flags, columns=120, plane=plane)
             yield from done.out.decode("utf-8").splitlines() + [""]
 
 
-def spans(line):
+def draw_line(line):
     """Return a line as SVG: one tspan for each stretch of one colour."""
     parts = SGR.split("\x1b[0m" + line)[1:]
     pairs = zip(parts[::2], parts[1::2])
     return "".join("<tspan%s>%s</tspan>" % (COLOURS[code], escape(text)) for code, text in pairs if text)
 
 
-def picture():
+def draw_picture():
     """Return the whole SVG."""
-    lines = list(terminal_lines())[:-1]
+    lines = list(run_commands())[:-1]
     width = max(len(SGR.sub("", line)) for line in lines) * ADVANCE
-    texts = ['<text x="%d" y="%d">%s</text>' % (MARGIN, MARGIN + LINE * (number + 0.75), spans(line))
+    texts = ['<text x="%d" y="%d">%s</text>' % (MARGIN, MARGIN + LINE * (number + 0.75), draw_line(line))
              for number, line in enumerate(lines) if line]
     return FRAME % (width + 2 * MARGIN, LINE * len(lines) + 2 * MARGIN, "\n".join(texts))
 
 
 if __name__ == "__main__":
     with open(PICTURE, "w", encoding="utf-8") as file:
-        file.write(picture())
+        file.write(draw_picture())

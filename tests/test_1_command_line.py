@@ -12,11 +12,12 @@ from urllib.parse import parse_qs
 import pytest
 
 import plexctl_exec_log as program
-from control_plane import CA_FILE, PROJECT, TLS_DIR, TOKEN, ControlPlane, Reply, hang
-from kit import (EXECUTION, FORMS, GET, HOME, LIST, MODULE, NODES, PATIENCE, ROOT, Halting, answered, encoded,
-                 environment, execution, inline, listed, page, posix_only, rule, run_cli, run_process, sections,
-                 shortened, surroundings, target)
+from control_plane import PROJECT, TOKEN, ControlPlane
+from kit import (EXECUTION, GET, HOME, LIST, LIST_FORMS, MODULE, NODES, PATIENCE, ROOT, HaltingAnswer, encode,
+                 execution, inline, make_environment, page, posix_only, read_listing, read_sections, rule, run_against,
+                 run_cli, run_process, shorten_id, surroundings, target)
 from kit_net import NAME, Proxy
+from server import CA_FILE, TLS_DIR, Reply, hang
 
 CANONICAL = "6f1d7c1e-0b5a-4c1e-9a53-2b8f0c9e7a10"
 BARE = CANONICAL.replace("-", "")
@@ -24,7 +25,7 @@ DIGITS = "9" * 5000
 ALL = LIST + ("--all",)
 
 
-def refused(*argv, **options):
+def refuse(*argv, **options):
     """Run a command that is a usage error. Return what its error line and its hint line say after their first words."""
     with ControlPlane() as untouched:
         result = run_cli(*argv, plane=untouched, **options)
@@ -34,13 +35,13 @@ def refused(*argv, **options):
     return error[len("error: "):], hint[len("hint: "):]
 
 
-def queries(plane):
+def read_queries(plane):
     """The parameters of each request that came, as a dict of their decoded values."""
     found = [parse_qs(asked.target.partition("?")[2], keep_blank_values=True) for asked in plane.requests]
     return [{name: "|".join(values) for name, values in query.items()} for query in found]
 
 
-def token_file(tmp_path, token):
+def write_token_file(tmp_path, token):
     """A file of mode 0600 that holds this token."""
     path = tmp_path / ("%s.token" % token[:8])
     path.write_text(token)
@@ -53,7 +54,7 @@ def token_file(tmp_path, token):
 def run_named(name, *argv):
     """Run the program under this file name, in a process. Return its exit code, stdout and stderr."""
     line = [sys.executable, name] + list(argv)
-    done = subprocess.run(line, env=environment(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+    done = subprocess.run(line, env=make_environment(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                           stderr=subprocess.PIPE, timeout=PATIENCE)
     return done.returncode, done.stdout.decode("ascii"), done.stderr.decode("ascii")
 
@@ -106,15 +107,15 @@ def test_profile_flag_selects_that_profile_s_token(plane, placed, tmp_path):
     config = tmp_path / ".config" / "plexctl" / "config.json"
     config.parent.mkdir(parents=True)
     profiles = {name: {"server": plane.url, "token": "token-of-" + name} for name in ("lab", "prod")}
-    config.write_bytes(encoded({"default": "prod", "profiles": profiles}))
+    config.write_bytes(encode({"default": "prod", "profiles": profiles}))
     config.chmod(0o600)
-    answered(plane, page(), *placed("--profile", "lab"), env={HOME: str(tmp_path)})
+    run_against(plane, page(), *placed("--profile", "lab"), env={HOME: str(tmp_path)})
     assert [asked.headers["authorization"] for asked in plane.requests] == ["Bearer token-of-lab"]
 
 
 @rule("1.3")
 def test_token_file_flag_gives_the_token(plane, placed, tmp_path):
-    answered(plane, page(), *placed("--token-file", token_file(tmp_path, "of-a-file")))
+    run_against(plane, page(), *placed("--token-file", write_token_file(tmp_path, "of-a-file")))
     assert [asked.headers["authorization"] for asked in plane.requests] == ["Bearer of-a-file"]
 
 
@@ -122,7 +123,7 @@ SHOWN = {"text": b"ID  ", "json": b'{\n  "items": [', "yaml": b'items:\n  - ', "
 
 
 @rule("1.3")
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("form", LIST_FORMS)
 def test_output_flag_chooses_the_form_of_list(plane, placed, form):
     result = run_cli(*placed("--output", form), plane=plane)
     assert result.code == 0 and result.out.startswith(SHOWN[form])
@@ -133,7 +134,7 @@ def test_output_flag_chooses_the_form_of_list(plane, placed, form):
     ("text", b"==> "), ("json", b"{\n"), ("yaml", b"action: "), ("jsonl", b'{"created_at"'), ("raw", b"bytes alone")])
 def test_output_flag_chooses_the_form_of_get(plane, placed, form, shown):
     wire = execution([target(inline(b"bytes alone"))])
-    result = answered(plane, wire, *placed("--output", form, command=GET))
+    result = run_against(plane, wire, *placed("--output", form, command=GET))
     assert result.code == 0 and result.out.startswith(shown)
 
 
@@ -144,7 +145,7 @@ def test_text_is_the_form_where_none_is_chosen(plane):
 
 @rule("1.3")
 def test_raw_is_a_form_of_get_alone(placed):
-    assert "--output" in refused(*placed("--output", "raw"))[0]
+    assert "--output" in refuse(*placed("--output", "raw"))[0]
 
 
 @rule("1.3")
@@ -167,7 +168,7 @@ def test_ssl_cert_file_and_ssl_cert_dir_are_trusted_without_the_flag(tls_plane, 
 @rule("1.3")
 def test_timeout_flag_ends_a_silent_server(plane, placed):
     begun = time.monotonic()
-    assert answered(plane, hang, *placed("--timeout", "0.05")).code == 1
+    assert run_against(plane, hang, *placed("--timeout", "0.05")).code == 1
     assert time.monotonic() - begun < PATIENCE / 2      # the default of 30 s would take as long as PATIENCE
 
 
@@ -207,14 +208,14 @@ def test_yes_and_reveal_secrets_have_no_effect(plane, placed):
     ("--output=raw", "list") + LIST[2:] + ("--output", "json"),
     ("--output", "json") + LIST], ids=["after", "between", "raw before list", "before"])
 def test_last_of_a_repeated_persistent_flag_counts_across_the_places(plane, argv):
-    assert answered(plane, page(), *argv).out == b'{\n  "items": []\n}\n'
+    assert run_against(plane, page(), *argv).out == b'{\n  "items": []\n}\n'
 
 
 @rule("1.4")
 def test_last_of_a_repeated_flag_counts(plane):
-    answered(plane, page(), *LIST + ("--limit", "3", "--status", "ack", "--limit=7", "--status=failed"))
-    answered(plane, page(), *LIST + ("--cursor", "x", "--cursor", "", "--project=" + CANONICAL))
-    assert queries(plane) == [{"status": "failed", "limit": "7"}, {}] and CANONICAL in plane.requests[1].target
+    run_against(plane, page(), *LIST + ("--limit", "3", "--status", "ack", "--limit=7", "--status=failed"))
+    run_against(plane, page(), *LIST + ("--cursor", "x", "--cursor", "", "--project=" + CANONICAL))
+    assert read_queries(plane) == [{"status": "failed", "limit": "7"}, {}] and CANONICAL in plane.requests[1].target
 
 
 @rule("1.4")
@@ -222,7 +223,7 @@ def test_last_of_a_repeated_flag_counts(plane):
     (("--project", PROJECT, "list"), "--project"), (("--cursor", "x") + LIST, "--cursor"),
     (("exec-log", "--all") + LIST[1:], "--all"), (("--id", EXECUTION) + GET, "--id")])
 def test_own_flags_of_a_subcommand_stand_after_it(argv, named):
-    assert refused(*argv)
+    assert refuse(*argv)
 
 
 @rule("1.4")
@@ -231,7 +232,7 @@ def test_own_flags_of_a_subcommand_stand_after_it(argv, named):
     ("list", "--proj", PROJECT), GET + ("--output-d", "x"), ("--serv=http://h",) + LIST, LIST + ("--verb",),
     LIST[:1] + ("--tok", "x") + LIST[1:]], ids=" ".join)
 def test_neither_flags_nor_subcommands_can_be_abbreviated(argv):
-    assert refused(*argv)
+    assert refuse(*argv)
 
 
 OPAQUE = ["-abc", "--all", "--help", "--cursor", "-", "--x=y", "-rf", "-h", "--version", "-1", "- x", "---", "x --",
@@ -243,8 +244,8 @@ OPAQUE = ["-abc", "--all", "--help", "--cursor", "-", "--x=y", "-rf", "-h", "--v
     (flag, value) for flag in ("--action-name", "--status") for value in OPAQUE[:4]], ids=ascii)
 def test_opaque_flags_take_whatever_follows(plane, flag, value):
     for argv in ((flag, value), (flag + "=" + value,), (flag, "x", flag, value)):
-        assert answered(plane, page(), *LIST + argv + ("--yes",)).code == 0
-    assert queries(plane) == [{flag[2:].replace("-", "_"): value}] * 3
+        assert run_against(plane, page(), *LIST + argv + ("--yes",)).code == 0
+    assert read_queries(plane) == [{flag[2:].replace("-", "_"): value}] * 3
 
 
 @rule("1.4")
@@ -252,14 +253,14 @@ def test_opaque_flags_take_whatever_follows(plane, flag, value):
     ("--cursor", "--"), ("--status", "--", "x"), ("--action-name", "--"), ("--cursor=--",), ("--action-name=--",),
     ("--status=--",), ("--cursor",), ("--limit=--",), ("--server=--",)], ids=" ".join)
 def test_bare_hyphens_are_no_value(argv):
-    assert argv[0].partition("=")[0] in refused(*LIST + argv)[0]
+    assert argv[0].partition("=")[0] in refuse(*LIST + argv)[0]
 
 
 @rule("1.1")
 @pytest.mark.parametrize("argv", [LIST + ("--", "--all"), LIST + ("--", "x"), LIST + ("x",), LIST + ("list",),
                                   LIST + ("",), ("exec-log", "exec-log", "list")], ids=" ".join)
 def test_further_words_are_refused(argv):
-    refused(*argv)
+    refuse(*argv)
 
 
 # ---- 1.5 to 1.7: projects, UUIDs and other values
@@ -269,22 +270,22 @@ def test_further_words_are_refused(argv):
     (("list",), "--project"), (("get", "--project", PROJECT), "--id"), (("get", "--id", EXECUTION), "--project"),
     (("exec-log", "get"), "--project")], ids=lambda value: " ".join(value) if isinstance(value, tuple) else value)
 def test_missing_project_or_id_is_2(argv, missing):
-    assert missing in refused(*argv)[0]
-    assert missing in refused(*argv, env={"PLEXSPHERE_PROJECT": ""})[0]
+    assert missing in refuse(*argv)[0]
+    assert missing in refuse(*argv, env={"PLEXSPHERE_PROJECT": ""})[0]
 
 
 @rule("1.5")
 @pytest.mark.parametrize("spelling", [CANONICAL, CANONICAL.upper(), "{%s}" % CANONICAL, BARE, "urn:uuid:" + CANONICAL])
 def test_project_of_the_environment_stands_in_for_the_flag(plane, spelling):
-    answered(plane, page(), "exec-log", "list", env={"PLEXSPHERE_PROJECT": spelling})
-    answered(plane, execution(), "get", "--id", EXECUTION, env={"PLEXSPHERE_PROJECT": spelling})
+    run_against(plane, page(), "exec-log", "list", env={"PLEXSPHERE_PROJECT": spelling})
+    run_against(plane, execution(), "get", "--id", EXECUTION, env={"PLEXSPHERE_PROJECT": spelling})
     paths = ["/v1/projects/%s/executions" % CANONICAL, "/v1/projects/%s/executions/%s" % (CANONICAL, EXECUTION)]
     assert [asked.target for asked in plane.requests] == paths
 
 
 @rule("1.5")
 def test_project_flag_wins_over_the_environment_s(plane):
-    answered(plane, page(), *LIST, env={"PLEXSPHERE_PROJECT": CANONICAL})
+    run_against(plane, page(), *LIST, env={"PLEXSPHERE_PROJECT": CANONICAL})
     assert plane.requests[0].target == "/v1/projects/%s/executions" % PROJECT
 
 
@@ -292,7 +293,7 @@ def test_project_flag_wins_over_the_environment_s(plane):
 @pytest.mark.parametrize("value", ["s3same9x", " " + CANONICAL, CANONICAL + "\n", "-", "\u20ac"], ids=ascii)
 @pytest.mark.parametrize("command", [("list",), ("get", "--id", EXECUTION)], ids=["list", "get"])
 def test_malformed_project_of_the_environment_is_2_and_names_the_variable(command, value):
-    error, hint = refused(*command, env={"PLEXSPHERE_PROJECT": value})
+    error, hint = refuse(*command, env={"PLEXSPHERE_PROJECT": value})
     assert "PLEXSPHERE_PROJECT" in error and "s3same9x" not in error + hint
 
 
@@ -311,7 +312,7 @@ MALFORMED_UUIDS = {
 @pytest.mark.parametrize("flag", ["--project", "--id", "--node"])
 @pytest.mark.parametrize("case", sorted(MALFORMED_UUIDS))
 def test_malformed_uuid_is_2(flag, case):
-    assert flag in refused(*GET + (flag + "=" + MALFORMED_UUIDS[case],), env={"PLEXSPHERE_PROJECT": PROJECT})[0]
+    assert flag in refuse(*GET + (flag + "=" + MALFORMED_UUIDS[case],), env={"PLEXSPHERE_PROJECT": PROJECT})[0]
 
 
 @rule("1.6")
@@ -319,11 +320,11 @@ def test_malformed_uuid_is_2(flag, case):
     CANONICAL, CANONICAL.upper(), "urn:uuid:" + CANONICAL, "URN:UUID:" + CANONICAL.upper(), "{%s}" % CANONICAL,
     BARE, BARE.upper()])
 def test_uuid_takes_four_spellings_and_sends_the_canonical_one(plane, spelling):
-    answered(plane, execution(id=CANONICAL), "get", "--project", spelling, "--id", spelling)
+    run_against(plane, execution(id=CANONICAL), "get", "--project", spelling, "--id", spelling)
     assert plane.requests[0].target == "/v1/projects/%s/executions/%s" % (CANONICAL, CANONICAL)
     wire = execution([target(node=node) for node in (NODES[0], CANONICAL)])
-    found = answered(plane, wire, *GET + ("--node", spelling))
-    assert found.code == 0 and [section[0] for section in sections(found.out)[0]] == [CANONICAL]
+    found = run_against(plane, wire, *GET + ("--node", spelling))
+    assert found.code == 0 and [section[0] for section in read_sections(found.out)[0]] == [CANONICAL]
 
 
 @rule("1.6")
@@ -333,7 +334,7 @@ def test_usage_is_judged_before_anything_is_read(tmp_path, argv):
     config.parent.mkdir(parents=True)
     config.write_bytes(b"no JSON")
     env = {HOME: str(tmp_path), "PLEXSPHERE_TOKEN": None, "PLEXSPHERE_URL": "no url"}
-    error, _ = refused("--token-file", str(tmp_path / "none"), *argv, env=env)
+    error, _ = refuse("--token-file", str(tmp_path / "none"), *argv, env=env)
     assert "PLEXSPHERE_URL" not in error and "--token-file" not in error
 
 
@@ -344,17 +345,17 @@ def test_usage_is_judged_before_anything_is_read(tmp_path, argv):
     (("--status", ""), {}), (("--action-name=",), {}), (("--cursor", ""), {}),
     (("--status", "no such"), {"status": "no such"}), (("--action-name", "a b"), {"action_name": "a b"}),
     (("--cursor", "c", "--limit", "7", "--action-name", "a", "--status", "s"),
-     {"status": "s", "action_name": "a", "limit": "7", "cursor": "c"})], ids=shortened)
+     {"status": "s", "action_name": "a", "limit": "7", "cursor": "c"})], ids=shorten_id)
 def test_values_are_passed_on_unchecked_and_empty_ones_are_not_sent(plane, flags, sent):
-    assert answered(plane, page(), *LIST + flags).code == 0
-    assert queries(plane) == [sent] and ("?" in plane.requests[0].target) == bool(sent)
+    assert run_against(plane, page(), *LIST + flags).code == 0
+    assert read_queries(plane) == [sent] and ("?" in plane.requests[0].target) == bool(sent)
 
 
 @rule("1.7")
 @pytest.mark.parametrize("flag", ["--server", "--profile", "--token-file", "--ca-file"])
 def test_empty_value_of_a_flag_that_selects_credentials_is_2(placed, flag):
-    assert flag in refused(*placed(flag, ""))[0]
-    assert flag in refused(*placed(flag + "="))[0]
+    assert flag in refuse(*placed(flag, ""))[0]
+    assert flag in refuse(*placed(flag + "="))[0]
 
 
 MALFORMED = {
@@ -378,16 +379,16 @@ NO_WHEN = [
 
 @rule("1.3", "1.7", "1.10")
 @pytest.mark.parametrize("flag, value", [(flag, value) for flag in sorted(MALFORMED) for value in MALFORMED[flag]],
-                         ids=shortened)
+                         ids=shorten_id)
 def test_malformed_value_is_2_and_names_the_flag(flag, value):
-    assert flag in refused(*LIST + (flag + "=" + value,))[0]
+    assert flag in refuse(*LIST + (flag + "=" + value,))[0]
 
 
 @rule("1.9")
 @pytest.mark.parametrize("flag, when", [("--since", when) for when in NO_WHEN] + [
     ("--until", when) for when in NO_WHEN[::5]], ids=ascii)
 def test_malformed_when_is_2(flag, when):
-    assert flag in refused(*LIST + (flag + "=" + when,))[0]
+    assert flag in refuse(*LIST + (flag + "=" + when,))[0]
 
 
 @rule("1.3")
@@ -405,17 +406,17 @@ def test_timeout_takes_seconds_and_fractions_up_to_a_day(plane, seconds):
     (GET + ("--wait=1",), "--wait"), (LIST + ("--verbose=1",), "--verbose"), (LIST + ("--server", "--all"), "--server"),
     (LIST + ("--profile", "-x"), "--profile"), (("list", "--project"), "--project")])
 def test_flags_of_the_other_command_and_values_where_none_belong_are_2(argv, named):
-    assert named in refused(*argv)[0]
+    assert named in refuse(*argv)[0]
 
 
 # ---- 1.8: walks
 
-def created(*times, **members):
+def make_executions(*times, **members):
     """An Execution for each time, whose id is that time."""
     return [execution(id=text, created_at=text, **members) for text in times]
 
 
-def walked(plane, *argv, form="jsonl", pages=(), **options):
+def walk(plane, *argv, form="jsonl", pages=(), **options):
     """Run `list` over these pages of Executions, whose cursors are c2, c3 and so on. Return its Result."""
     cursors = ["c%d" % number for number in range(2, len(pages) + 1)] + [None]
     plane.script(*[Reply(page(*items, next_cursor=cursor)) for items, cursor in zip(pages, cursors)])
@@ -444,12 +445,12 @@ FILTERS = [((), {}), (("--status", "s t", "--action-name=a&b"), {"status": "s t"
 @pytest.mark.parametrize("given, sent", FILTERS, ids=["no filter", "status and action"])
 @pytest.mark.parametrize("flags", COMBINATIONS, ids=" ".join)
 def test_every_combination_walks_all_pages_and_the_server_sees_every_filter(plane, flags, given, sent):
-    result = walked(plane, *flags + given, pages=PAGES)
+    result = walk(plane, *flags + given, pages=PAGES)
     kept = [wire["id"] for wire in LOG if all(KEEPS[flag](wire) for flag in flags)]
-    assert listed(result, "jsonl") == (kept[-2:] if "--last=2" in flags else kept, [])
+    assert read_listing(result, "jsonl") == (kept[-2:] if "--last=2" in flags else kept, [])
     assert (result.code, result.err) == (0, "")
     sent = dict(sent, limit="200")
-    assert queries(plane) == [sent, dict(sent, cursor="c2"), dict(sent, cursor="c3")]
+    assert read_queries(plane) == [sent, dict(sent, cursor="c2"), dict(sent, cursor="c3")]
 
 
 WALKS = ["--all", "--since=2026-03-01", "--until=2026-04-01", "--failed", "--last=9"]
@@ -459,43 +460,43 @@ WALKS = ["--all", "--since=2026-03-01", "--until=2026-04-01", "--failed", "--las
 @pytest.mark.parametrize("flag", WALKS)
 @pytest.mark.parametrize("limit, sent", [
     ((), {"limit": "200"}), (("--limit", "0"), {}), (("--limit=7",), {"limit": "7"}),
-    (("--limit", "201"), {"limit": "201"})], ids=shortened)
+    (("--limit", "201"), {"limit": "201"})], ids=shorten_id)
 def test_walk_begins_at_the_cursor_and_asks_for_200_unless_told_otherwise(plane, flag, limit, sent):
-    walked(plane, flag, "--cursor", "c1", *limit, pages=PAGES)
-    assert queries(plane) == [dict(sent, cursor="c1"), dict(sent, cursor="c2"), dict(sent, cursor="c3")]
+    walk(plane, flag, "--cursor", "c1", *limit, pages=PAGES)
+    assert read_queries(plane) == [dict(sent, cursor="c1"), dict(sent, cursor="c2"), dict(sent, cursor="c3")]
 
 
 @rule("1.7", "1.8")
 @pytest.mark.parametrize("flag", WALKS)
 def test_empty_cursor_begins_a_walk_at_the_first_page(plane, flag):
-    walked(plane, flag, "--cursor", "", pages=[LOG])
-    assert queries(plane) == [{"limit": "200"}]
+    walk(plane, flag, "--cursor", "", pages=[LOG])
+    assert read_queries(plane) == [{"limit": "200"}]
 
 
 @rule("1.8")
 def test_without_a_walk_one_page_of_the_server_s_default_is_asked_for(plane):
-    walked(plane, "--status", "s", pages=PAGES)
-    assert queries(plane) == [{"status": "s"}]
+    walk(plane, "--status", "s", pages=PAGES)
+    assert read_queries(plane) == [{"status": "s"}]
 
 
 @rule("1.8")
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("form", LIST_FORMS)
 def test_walk_over_the_sample_plane_shows_every_execution_once(plane, form):
     ids, cursors = [], [""]
     while cursors:
         result = run_cli(*LIST + ("--limit", "29", "--output", form, "--cursor", cursors[0]), plane=plane)
-        seen, cursors = listed(result, form)
+        seen, cursors = read_listing(result, form)
         ids += seen
     before = plane.connections
-    assert listed(run_cli(*ALL + ("--limit", "7", "--output", form), plane=plane), form) == (ids, [])
+    assert read_listing(run_cli(*ALL + ("--limit", "7", "--output", form), plane=plane), form) == (ids, [])
     assert len(ids) == len(set(ids)) > 29 and plane.connections == before + 1
 
 
 @rule("1.8")
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("form", LIST_FORMS)
 @pytest.mark.parametrize("flag", ["--all", "--since=2026-01-01", "--until=2027-01-01"])
 def test_walk_is_streamed_page_by_page(plane, form, flag):
-    halting = Halting(b"", encoded(page(execution(id="e-2"))))
+    halting = HaltingAnswer(b"", encode(page(execution(id="e-2"))))
     plane.script(Reply(page(execution(id="e-1"), next_cursor="c2")), halting)
     assert run_cli(*LIST + (flag, "--output", form), plane=plane, stdout=halting.out).code == 0
     assert b"e-1" in halting.seen and b"e-2" not in halting.seen
@@ -510,7 +511,7 @@ def test_library_walks_with_the_parameters_it_was_given(plane):
     transport.close()
     assert {wire["status"] for wire in found} == {"failed"}
     assert len(plane.requests) == len(found) > 1 and given["cursor"] == ""
-    assert all(query.items() >= {"status": "failed", "limit": "1"}.items() for query in queries(plane))
+    assert all(query.items() >= {"status": "failed", "limit": "1"}.items() for query in read_queries(plane))
 
 
 # ---- 1.9: times
@@ -529,14 +530,14 @@ def test_library_walks_with_the_parameters_it_was_given(plane):
     ("2024-02-29", "2024-02-28T23:59:59Z", "2024-02-29T00:00:00Z"),
     ("2026-11-24T23:59:59Z", "2026-11-24T23:59:58Z", "2026-11-24T23:59:59.000001Z")])
 def test_since_keeps_what_was_created_at_or_after_a_time_and_until_what_was_before(plane, when, before, first):
-    pages = [created(before, first), created("1999-01-01T00:00:00Z", "2027-01-01T00:00:00Z")]
-    since = walked(plane, "--since", when, pages=pages)
-    until = walked(plane, "--until=" + when, pages=pages)
-    assert listed(since, "jsonl")[0] == [first, "2027-01-01T00:00:00Z"] and (since.code, since.err) == (0, "")
-    assert listed(until, "jsonl")[0] == [before, "1999-01-01T00:00:00Z"] and (until.code, until.err) == (0, "")
+    pages = [make_executions(before, first), make_executions("1999-01-01T00:00:00Z", "2027-01-01T00:00:00Z")]
+    since = walk(plane, "--since", when, pages=pages)
+    until = walk(plane, "--until=" + when, pages=pages)
+    assert read_listing(since, "jsonl")[0] == [first, "2027-01-01T00:00:00Z"] and (since.code, since.err) == (0, "")
+    assert read_listing(until, "jsonl")[0] == [before, "1999-01-01T00:00:00Z"] and (until.code, until.err) == (0, "")
 
 
-def seconds_ago(seconds):
+def tell_seconds_ago(seconds):
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() - seconds))
 
 
@@ -545,59 +546,59 @@ def seconds_ago(seconds):
     ("90s", 90), ("3000m", 180000), ("200h", 720000), ("150d", 12960000), ("60w", 36288000), ("0s", 0),
     ("007d", 604800)])
 def test_age_counts_back_from_now(plane, age, seconds):
-    old, young = created(seconds_ago(seconds + 60), seconds_ago(seconds - 60))
-    assert listed(walked(plane, "--since", age, pages=[[old, young]]), "jsonl")[0] == [young["id"]]
-    assert listed(walked(plane, "--until", age, pages=[[old, young]]), "jsonl")[0] == [old["id"]]
+    old, young = make_executions(tell_seconds_ago(seconds + 60), tell_seconds_ago(seconds - 60))
+    assert read_listing(walk(plane, "--since", age, pages=[[old, young]]), "jsonl")[0] == [young["id"]]
+    assert read_listing(walk(plane, "--until", age, pages=[[old, young]]), "jsonl")[0] == [old["id"]]
 
 
 @rule("1.9")
 @pytest.mark.parametrize("zone", ["EAST-14", "WEST+11"])
 def test_times_are_utc_whatever_the_local_time_zone(plane, zone):
     times = ["2026-03-01T11:59:59Z", "2026-03-01T12:00:00Z", "2026-03-01T12:59:59Z", "2026-03-01T13:00:00Z"]
-    plane.script(Reply(page(*created(*times))))
+    plane.script(Reply(page(*make_executions(*times))))
     flags = ("--since", "2026-03-01 12", "--until", "2026-03-01T13", "--output", "jsonl")
-    assert listed(run_process(*LIST + flags, plane=plane, env={"TZ": zone}), "jsonl")[0] == times[1:3]
-    plane.script(Reply(page(*created(seconds_ago(3660), seconds_ago(3540)))))
+    assert read_listing(run_process(*LIST + flags, plane=plane, env={"TZ": zone}), "jsonl")[0] == times[1:3]
+    plane.script(Reply(page(*make_executions(tell_seconds_ago(3660), tell_seconds_ago(3540)))))
     result = run_process(*LIST + ("--since", "1h", "--output", "jsonl"), plane=plane, env={"TZ": zone})
-    assert len(listed(result, "jsonl")[0]) == 1
+    assert len(read_listing(result, "jsonl")[0]) == 1
 
 
 @rule("1.9")
-@pytest.mark.parametrize("age", ["9" * 400 + "w", DIGITS + "s", "3000w", "999999w"], ids=shortened)
+@pytest.mark.parametrize("age", ["9" * 400 + "w", DIGITS + "s", "3000w", "999999w"], ids=shorten_id)
 def test_age_beyond_all_time_keeps_everything(plane, age):
-    assert listed(walked(plane, "--since", age, pages=PAGES), "jsonl")[0] == [wire["id"] for wire in LOG]
+    assert read_listing(walk(plane, "--since", age, pages=PAGES), "jsonl")[0] == [wire["id"] for wire in LOG]
 
 
 @rule("1.9")
 @pytest.mark.parametrize("since, until", [
     ("2026-03-02", "2026-03-01"), ("1h", "2h"), ("2026-03-01T00:00:01", "2026-03-01"), ("1d", "2020-01-01")])
 def test_until_before_since_is_2(since, until):
-    assert "--until" in refused(*LIST + ("--since", since, "--until", until))[0]
-    assert "--until" in refused(*LIST + ("--until", until, "--since=" + since))[0]
+    assert "--until" in refuse(*LIST + ("--since", since, "--until", until))[0]
+    assert "--until" in refuse(*LIST + ("--until", until, "--since=" + since))[0]
 
 
 @rule("1.9")
 def test_until_at_the_time_of_since_keeps_nothing(plane):
-    result = walked(plane, "--since=2026-03-02 12", "--until=2026-03-02T12:00", pages=PAGES)
-    assert (result.code, listed(result, "jsonl")[0]) == (0, [])
+    result = walk(plane, "--since=2026-03-02 12", "--until=2026-03-02T12:00", pages=PAGES)
+    assert (result.code, read_listing(result, "jsonl")[0]) == (0, [])
 
 
 @rule("1.9", "1.15")
 @pytest.mark.parametrize("flag", ["--since", "--until"])
 def test_time_that_lost_its_quotes_is_told_so(flag):
-    assert "quot" in " ".join(refused(*LIST + (flag, "2026-07-14", "10:00"))).lower()
+    assert "quot" in " ".join(refuse(*LIST + (flag, "2026-07-14", "10:00"))).lower()
 
 
 # ---- 1.10, 1.11: the last ones, and times that are none
 
-OLD, MIDDLE, NEW, LATER = created(*["2026-01-0%dT00:00:00Z" % day for day in (1, 2, 3, 4)])
+OLD, MIDDLE, NEW, LATER = make_executions(*["2026-01-0%dT00:00:00Z" % day for day in (1, 2, 3, 4)])
 TIED = [dict(MIDDLE, id=name) for name in "cab"]
-FRACTIONS = created("2026-01-02T00:00:00.25Z", "2026-01-02T00:00:00Z", "2026-01-02T00:00:00.5Z",
-                    "2026-01-02T00:00:00.123456789Z")
+FRACTIONS = make_executions("2026-01-02T00:00:00.25Z", "2026-01-02T00:00:00Z", "2026-01-02T00:00:00.5Z",
+                            "2026-01-02T00:00:00.123456789Z")
 
 
 @rule("1.9", "1.10")
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("form", LIST_FORMS)
 @pytest.mark.parametrize("flags, pages, kept", [
     ("--since=2026-01-02", [[OLD, NEW], [NEW, MIDDLE, LATER]], [NEW, NEW, MIDDLE, LATER]),
     ("--since=2026-01-02", [[OLD], [], [MIDDLE]], [MIDDLE]), ("--since=2026-01-02", [[OLD]], []),
@@ -608,11 +609,11 @@ FRACTIONS = created("2026-01-02T00:00:00.25Z", "2026-01-02T00:00:00Z", "2026-01-
     ids=["several pages", "an empty page", "nothing kept", "nothing there", "any order", "any order of pages",
          "fewer than N", "last of nothing", "ties", "huge N", "fractions"])
 def test_what_a_walk_keeps_is_one_document(plane, form, flags, pages, kept):
-    assert walked(plane, flags, form=form, pages=pages) == answered(plane, page(*kept), *LIST + ("--output", form))
+    assert walk(plane, flags, form=form, pages=pages) == run_against(plane, page(*kept), *LIST + ("--output", form))
 
 
 @rule("1.10")
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("form", LIST_FORMS)
 @pytest.mark.parametrize("broken", [Reply(page(LATER), cut=100), Reply({}, 404), Reply({})],
                          ids=["cut", "refused", "not ours"])
 def test_last_prints_nothing_if_the_walk_breaks(plane, form, broken):
@@ -624,7 +625,7 @@ def test_last_prints_nothing_if_the_walk_breaks(plane, form, broken):
 @rule("1.10", "6.3")
 def test_last_offers_no_cursor_if_what_it_keeps_cannot_be_shown(plane):
     """What was kept comes from several pages: no cursor leads back to it."""
-    result = walked(plane, "--last=2", form="text", pages=[[OLD], [dict(NEW, action=5)], [LATER]])
+    result = walk(plane, "--last=2", form="text", pages=[[OLD], [dict(NEW, action=5)], [LATER]])
     assert result.code == 1 and "cursor" not in result.out.decode() + result.err and "expected strings" in result.err
 
 
@@ -632,7 +633,7 @@ def test_last_offers_no_cursor_if_what_it_keeps_cannot_be_shown(plane):
 def test_last_holds_no_more_than_what_it_keeps(plane):
     def body():
         for number in range(2000):
-            yield b"%s%s" % (b"," if number else b'{"items":[', encoded(execution(id="x", action="a" * 4000)))
+            yield b"%s%s" % (b"," if number else b'{"items":[', encode(execution(id="x", action="a" * 4000)))
         yield b"]}"
     plane.script(Reply(body(), framing="chunked"))
     tracemalloc = pytest.importorskip("tracemalloc", reason="PyPy does not trace memory")
@@ -659,15 +660,15 @@ NO_TIMES = {"missing": {}, "null": {"created_at": None}, "number": {"created_at"
 def test_created_at_that_is_no_utc_time_is_malformed_where_it_is_compared(plane, form, case):
     pages = [[NEW, dict(NO_TIMES[case], id="x")]]
     for flag, ids in (("--since=2026-01-01", [NEW["id"]]), ("--until=2027-01-01", [NEW["id"]]), ("--last=5", [])):
-        result = walked(plane, flag, form=form, pages=pages)
-        assert (result.code, listed(result, form)[0]) == (1, ids) and "created_at" in result.err
+        result = walk(plane, flag, form=form, pages=pages)
+        assert (result.code, read_listing(result, form)[0]) == (1, ids) and "created_at" in result.err
 
 
 @rule("1.11")
 @pytest.mark.parametrize("flag", ["--all", "--failed"])
 def test_created_at_is_not_judged_where_it_is_not_compared(plane, flag):
     odd = execution(id="x", status="failed", created_at="yesterdayZ")
-    assert listed(walked(plane, flag, form="text", pages=[[odd]]), "text")[0] == ["x"]
+    assert read_listing(walk(plane, flag, form="text", pages=[[odd]]), "text")[0] == ["x"]
 
 
 # ---- 1.12: --failed
@@ -681,34 +682,34 @@ NONE = dict(WIRE, targets=WIRE["targets"][:2])
 
 @rule("1.12", "5.4")
 def test_failed_targets_are_kept_in_text_and_the_recap_counts_all(plane):
-    result = answered(plane, WIRE, *GET + ("--failed",))
-    found, recap = sections(result.out)
+    result = run_against(plane, WIRE, *GET + ("--failed",))
+    found, recap = read_sections(result.out)
     assert [(section[0], section[3]) for section in found] == [(NODES[2], b"2"), (NODES[3], b"3"), (NODES[4], b"4")]
     assert (result.code, result.err) == (0, "") and b"  2/10  " in recap
-    assert answered(plane, NONE, *GET + ("--failed",)) == (0, answered(plane, page(NONE), *LIST).out, "")
+    assert run_against(plane, NONE, *GET + ("--failed",)) == (0, run_against(plane, page(NONE), *LIST).out, "")
 
 
 @rule("1.12", "5.4")
 @pytest.mark.parametrize("form", ["json", "yaml", "jsonl", "raw"])
 @pytest.mark.parametrize("wire, kept", [(WIRE, FAILED), (NONE, dict(NONE, targets=[]))], ids=["some", "none"])
 def test_failed_targets_in_every_other_form_are_as_if_the_rest_were_not_there(plane, form, wire, kept):
-    result = answered(plane, wire, *GET + ("--failed", "--output", form))
-    assert result == answered(plane, kept, *GET + ("--output", form)) and result.code == 0
+    result = run_against(plane, wire, *GET + ("--failed", "--output", form))
+    assert result == run_against(plane, kept, *GET + ("--output", form)) and result.code == 0
 
 
 @rule("1.12")
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("form", LIST_FORMS)
 def test_failed_finds_none_without_failure(plane, form):
-    result = walked(plane, "--failed", form=form, pages=[LOG[:4], LOG[7:]])
-    assert result == answered(plane, page(), *LIST + ("--output", form)) and result.code == 0
+    result = walk(plane, "--failed", form=form, pages=[LOG[:4], LOG[7:]])
+    assert result == run_against(plane, page(), *LIST + ("--output", form)) and result.code == 0
 
 
 @rule("1.12")
 @pytest.mark.parametrize("others", [(), ("--since=2020-01-01",), ("--until=2099-01-01",), ("--last=5",)], ids=" ".join)
 def test_what_failed_filters_out_is_not_judged(plane, others):
     odd = dict(LOG[3], action={"not": "text"}, created_at=5)
-    result = walked(plane, "--failed", *others, form="text", pages=[[odd, LOG[4]]])
-    assert (result.code, listed(result, "text")[0]) == (0, [LOG[4]["id"]])
+    result = walk(plane, "--failed", *others, form="text", pages=[[odd, LOG[4]]])
+    assert (result.code, read_listing(result, "text")[0]) == (0, [LOG[4]["id"]])
 
 
 # ---- 1.13, 1.14: what is sent, and the version
@@ -720,7 +721,7 @@ def test_what_failed_filters_out_is_not_judged(plane, others):
     pytest.param("--cursor", b"\xff\xc3", "cursor=%FF%C3", marks=posix_only),
     pytest.param("--status", b"\x80", "status=%80", marks=posix_only)], ids=ascii)
 def test_arguments_are_sent_as_their_bytes_percent_encoded(plane, flag, value, sent):
-    answered(plane, page(), *LIST + (flag, value))
+    run_against(plane, page(), *LIST + (flag, value))
     assert plane.requests[0].target == "/v1/projects/%s/executions?%s" % (PROJECT, sent)
 
 
@@ -750,7 +751,7 @@ def test_version_is_one_line(argv):
     (LIST + ("--since", "x"), "(exec-log )?list --help"), (GET + ("--id", "x"), "(exec-log )?get --help")],
     ids=lambda value: " ".join(value[:2] + value[4:]) if isinstance(value, tuple) else "")
 def test_hint_names_the_help_that_applies(argv, help_command):
-    assert re.search(r"\bplexctl_exec_log\.py %s\b" % help_command, refused(*argv)[1])
+    assert re.search(r"\bplexctl_exec_log\.py %s\b" % help_command, refuse(*argv)[1])
 
 
 @rule("1.15")
@@ -761,7 +762,7 @@ def test_hint_names_the_help_that_applies(argv, help_command):
     (LIST + ("--verbos",), "--verbos", "--verbose"),
     (("list", "--token-fil", "x"), "--token-fil", "--token-file"), (("get", "--nod"), "--nod", "--node")])
 def test_unknown_flag_is_named_before_what_is_missing_with_the_nearest_known_one(argv, unknown, meant):
-    error, _ = refused(*argv)
+    error, _ = refuse(*argv)
     assert "unknown flag %s; did you mean %s?" % (unknown, meant) in error
 
 
@@ -769,16 +770,16 @@ def test_unknown_flag_is_named_before_what_is_missing_with_the_nearest_known_one
 @pytest.mark.parametrize("argv", [("list", "--zzzzz"), LIST + ("-x",), ("get", "--qqq=1")], ids=" ".join)
 def test_unknown_flag_that_is_near_to_none_is_named_alone(argv):
     name = argv[-1].partition("=")[0]
-    error, _ = refused(*argv)
+    error, _ = refuse(*argv)
     assert "unknown flag %s" % name in error and "did you mean" not in error
 
 
 @rule("1.15")
 @pytest.mark.parametrize("argv, meant", [
     (("lst",), "list"), (("exec-log", "gett") + GET[2:], "get"), (("lsit",), "list"),
-    (("exec-logs",) + LIST[1:], "exec-log")], ids=shortened)
+    (("exec-logs",) + LIST[1:], "exec-log")], ids=shorten_id)
 def test_mistyped_word_is_answered_with_the_nearest(argv, meant):
-    assert re.search(r"did you mean %s\b" % meant, refused(*argv)[0])
+    assert re.search(r"did you mean %s\b" % meant, refuse(*argv)[0])
 
 
 SECRET = "s3same9x"
@@ -797,18 +798,18 @@ WRONG_PLACES = [("%s",), ("exec-log", "%s"), ("%s",) + LIST, LIST + ("%s",), GET
 def test_usage_error_shows_no_value(shape):
     typed = shape.replace("%s", SECRET)
     for place in WRONG_PLACES:
-        told = " ".join(refused(*[argument.replace("%s", typed) for argument in place]))
+        told = " ".join(refuse(*[argument.replace("%s", typed) for argument in place]))
         assert "s3s" not in told and "me9x" not in told, place
 
 
 @rule("1.15", "2.7")
-@pytest.mark.parametrize("value", [TOKEN, DIGITS, "plx-secret", "-9" + DIGITS], ids=shortened)
+@pytest.mark.parametrize("value", [TOKEN, DIGITS, "plx-secret", "-9" + DIGITS], ids=shorten_id)
 @pytest.mark.parametrize("flag", ["--limit", "--timeout", "--since", "--until", "--last", "--project", "--color",
                                   "--output", "--server", "--alll", "--tokn", "--all", "--verbose"])
 def test_usage_error_shows_no_token_and_no_number(flag, value):
     if (flag, value) in (("--limit", DIGITS), ("--last", DIGITS)):
         return      # whole numbers
-    told = " ".join(refused(*LIST + (flag + "=" + value,)) + refused(*LIST + (flag, value, "x")))
+    told = " ".join(refuse(*LIST + (flag + "=" + value,)) + refuse(*LIST + (flag, value, "x")))
     assert value not in told and "99999" not in told
 
 
@@ -821,14 +822,14 @@ LIST_FLAGS = {"--project", "--status", "--action-name", "--failed", "--limit", "
 GET_FLAGS = {"--project", "--id", "--node", "--failed", "--wait", "--wait-timeout", "--exit-status", "--output-dir"}
 
 
-def shown_help(*argv, columns=80):
+def read_help(*argv, columns=80):
     """The help of a command, on a terminal of so many columns."""
     result = run_cli(*argv, env={"COLUMNS": str(columns)})
     assert (result.code, result.err) == (0, "")
     return result.out.decode("ascii")
 
 
-def explained(text):
+def read_explanations(text):
     """The flags that a help text explains, in its order."""
     return re.findall(r"^ +(?:-\w, )?(--[a-z-]+)", text, re.MULTILINE)
 
@@ -837,17 +838,17 @@ def explained(text):
 @pytest.mark.parametrize("argv, flags", [
     (("--help",), {"--version"}), (("-h",), {"--version"}), (("exec-log", "--help"), set()),
     (("list", "--help"), LIST_FLAGS), (("exec-log", "list", "-h"), LIST_FLAGS), (("get", "--help"), GET_FLAGS),
-    (("exec-log", "get", "-h"), GET_FLAGS), (("get", "--bogus", "--help"), GET_FLAGS)], ids=shortened)
+    (("exec-log", "get", "-h"), GET_FLAGS), (("get", "--bogus", "--help"), GET_FLAGS)], ids=shorten_id)
 def test_help_explains_every_flag_of_its_command_but_those_without_effect(argv, flags):
-    text = shown_help(*argv)
-    assert set(explained(text)) == COMMON | flags and "--yes" not in text and "--reveal-secrets" not in text
+    text = read_help(*argv)
+    assert set(read_explanations(text)) == COMMON | flags and "--yes" not in text and "--reveal-secrets" not in text
 
 
 @rule("1.16")
 @pytest.mark.parametrize("command, own", [("list", LIST_FLAGS), ("get", GET_FLAGS)])
 def test_help_shows_own_flags_first_and_the_persistent_ones_under_a_heading(command, own):
-    text = shown_help(command, "--help")
-    flags = [flag for flag in explained(text) if flag != "--help"]
+    text = read_help(command, "--help")
+    flags = [flag for flag in read_explanations(text) if flag != "--help"]
     assert set(flags[:len(own)]) == own and set(flags[len(own):]) == COMMON - {"--help"}
     between = text[text.rindex("\n  " + flags[len(own) - 1]):text.index("\n  --server")]
     assert re.search(r"\n\n[a-z].*:\Z", between)
@@ -857,13 +858,13 @@ def test_help_shows_own_flags_first_and_the_persistent_ones_under_a_heading(comm
 @pytest.mark.parametrize("command", ["list", "get"])
 @pytest.mark.parametrize("columns", [60, 150])
 def test_help_is_as_wide_as_the_terminal(command, columns):
-    lines, usual = [shown_help(command, "--help", columns=width).splitlines() for width in (columns, 80)]
+    lines, usual = [read_help(command, "--help", columns=width).splitlines() for width in (columns, 80)]
     assert max(map(len, lines)) <= columns and (len(lines) < len(usual)) == (columns > 80)
 
 
 @rule("1.16")
 def test_help_tells_statuses_and_that_times_are_utc():
-    text = " ".join(shown_help("list", "--help").split())
+    text = " ".join(read_help("list", "--help").split())
     status, since = [re.search(" %s [A-Z].*?(?= --)" % flag, text).group() for flag in ("--status", "--since")]
     assert all(name in status for name in ("pending", "ack", "started", "succeeded", "failed", "cancelled", "timeout"))
     assert "UTC" in since
@@ -887,11 +888,12 @@ NAMED = "plexctl-exec-log"
 @pytest.fixture(scope="module")
 def completion():
     """Return the completions that shtab makes of the program under its installed name, by the name of the shell."""
-    pytest.importorskip("shtab", reason="needs shtab")
+    shtab = pytest.importorskip("shtab", reason="needs shtab")
 
     def made(shell):
         line = [sys.executable, "-m", "shtab", "--shell", shell, "--prog", NAMED, "plexctl_exec_log.make_parser"]
-        env = environment(env={"PYTHONPATH": ROOT})
+        packages = os.path.dirname(os.path.dirname(shtab.__file__))     # of the user perhaps, who has no home here
+        env = make_environment(env={"PYTHONPATH": ROOT + os.pathsep + packages})
         return subprocess.run(line, env=env, stdout=subprocess.PIPE, timeout=PATIENCE, check=True).stdout
     return {shell: made(shell) for shell in ("bash", "zsh")}
 
@@ -909,7 +911,7 @@ def test_bash_offers(completion, tmp_path, line, offered):
     (tmp_path / "token.txt").write_text("")
     (tmp_path / "folder").mkdir()
     asked = ["bash", "--norc", "--noprofile", "-c", ASK, "bash", "%s %s" % (NAMED, line)]
-    done = subprocess.run(asked, input=completion["bash"], env=environment(), stdout=subprocess.PIPE,
+    done = subprocess.run(asked, input=completion["bash"], env=make_environment(), stdout=subprocess.PIPE,
                           timeout=PATIENCE, cwd=str(tmp_path))
     found = set(done.stdout.decode("utf-8").replace("/", "").split())
     assert found >= offered and ("--output-dir" not in line or "token.txt" not in found)

@@ -13,10 +13,11 @@ import time
 
 import pytest
 
-from control_plane import TOKEN, Reply
-from kit import (FORMS, GET, HOME, LIST, PATIENCE, WINDOWS, answered, execution, inline, mode, page, posix_only, rule,
-                 run_cli, saved, shortened, target)
+from control_plane import TOKEN
+from kit import (GET, HOME, LIST, LIST_FORMS, PATIENCE, WINDOWS, execution, inline, page, posix_only, read_mode, rule,
+                 run_against, run_cli, save_to_folder, shorten_id, target)
 from kit_net import NAME, Proxy
+from server import Reply
 
 OTHER = "another-token-0123456789"
 NOBODY = 65534
@@ -57,14 +58,14 @@ def token_file(tmp_path):
     return tmp_path / "token"
 
 
-def bearers(plane):
+def read_bearers(plane):
     """The token of each request that came."""
     return [asked.headers["authorization"].partition("Bearer ")[2] for asked in plane.requests]
 
 
 # ---- 2.1, 2.2: which server and which token
 
-def taken(has):
+def take(has):
     """What section 2 says of sources that have a server (s), a token (t) or both (st): an exit code, or the pair."""
     order = ["flag", "environ", "default"] if has["named"] is None else ["flag", "named", "environ"]
     server, token = [next((source for source in order if letter in has[source]), None) for letter in "st"]
@@ -95,11 +96,11 @@ def test_server_and_token_come_each_from_the_first_source_that_has_one(plane, ho
         del plane.requests[:]
         plane.answers.clear()
         plane.script(Reply(page()))
-        code, expected = home.run(*argv, env=env).code, taken(has)
+        code, expected = home.run(*argv, env=env).code, take(has)
         if isinstance(expected, int):
             assert (code, plane.requests) == (expected, []), has
         else:
-            pair = plane.requests[0].target.split("/")[1], bearers(plane)[0].replace("token-of-", "")
+            pair = plane.requests[0].target.split("/")[1], read_bearers(plane)[0].replace("token-of-", "")
             assert (code, pair) == (0, expected), has
 
 
@@ -172,7 +173,7 @@ def test_without_home_the_user_database_tells_the_home_directory(plane, home, mo
     home.profile(plane.url)
     user = pwd.struct_passwd(("someone", "x", os.getuid(), os.getgid(), "", str(home.path), "/bin/sh"))
     monkeypatch.setattr(pwd, "getpwuid", lambda uid: user)      # the machine's database, not the program
-    assert home.run(env={HOME: None}).code == 0 and bearers(plane) == [TOKEN]
+    assert home.run(env={HOME: None}).code == 0 and read_bearers(plane) == [TOKEN]
 
 
 @rule("2.3")
@@ -335,7 +336,7 @@ def test_cure_can_be_pasted_into_a_shell(plane, home, token_file, tmp_path, monk
     token_file.rename(name)
     os.chmod(name, 0o644)
     hint = home.run("--token-file=" + name, plane=plane).err.partition("\nhint: ")[2]
-    assert "chmod 600" in hint and subprocess.call(["sh", "-c", hint]) == 0 and mode(name) == 0o600
+    assert "chmod 600" in hint and subprocess.call(["sh", "-c", hint]) == 0 and read_mode(name) == 0o600
 
 
 @rule("2.4")
@@ -345,7 +346,7 @@ def test_device_is_refused_without_a_chmod(plane, home):
     assert result.code == 3 and "chmod" not in result.err
 
 
-def given_away(path, plane, home, *argv):
+def give_away(path, plane, home, *argv):
     """Give the file to another user. Return what the program says, which must refuse it."""
     os.chown(str(path), NOBODY, -1)
     result = home.run(*argv, env={"PLEXSPHERE_URL": plane.url})
@@ -360,7 +361,7 @@ def test_file_of_another_user_is_3_and_names_the_owner(plane, home, token_file, 
     home.profile(plane.url)
     for path, argv in ((token_file, ("--token-file", str(token_file))), (home.config, ())):
         path.chmod(mode)
-        told = given_away(path, plane, home, *argv)
+        told = give_away(path, plane, home, *argv)
         assert str(path) in told and re.search("%d|nobody" % NOBODY, told) and "hint: chmod" not in told
 
 
@@ -371,10 +372,10 @@ def test_pipe_and_folder_of_another_user_are_3(plane, home, tmp_path):
     os.write(writing, TOKEN.encode())
     os.close(writing)
     pipe, folder = "/dev/fd/%d" % reading, str(tmp_path / "folder")
-    assert re.search("%d|nobody" % NOBODY, given_away(pipe, plane, home, "--token-file", pipe))
+    assert re.search("%d|nobody" % NOBODY, give_away(pipe, plane, home, "--token-file", pipe))
     os.close(reading)
     os.mkdir(folder, 0o700)
-    given_away(folder, plane, home, "--token-file", folder)
+    give_away(folder, plane, home, "--token-file", folder)
 
 
 @rule("2.4")
@@ -392,7 +393,7 @@ def test_file_of_the_user_passes_who_is_not_root(plane):
             result = run_cli(*LIST + ("--token-file", path), plane=plane, env={"PLEXSPHERE_TOKEN": OTHER})
         finally:
             os.setresuid(0, 0, 0)
-    assert result.code == 0 and bearers(plane) == [TOKEN]
+    assert result.code == 0 and read_bearers(plane) == [TOKEN]
 
 
 @rule("2.4")
@@ -415,7 +416,7 @@ def test_pipe_of_a_process_substitution_passes(plane, home):
     os.close(writing)
     result = home.run("--token-file", "/dev/fd/%d" % reading, plane=plane, env={"PLEXSPHERE_TOKEN": OTHER})
     os.close(reading)
-    assert result.code == 0 and bearers(plane) == [TOKEN]
+    assert result.code == 0 and read_bearers(plane) == [TOKEN]
 
 
 @contextlib.contextmanager
@@ -500,12 +501,12 @@ def test_no_more_is_read_of_a_file_without_end(plane, home, what, limit):
     (TOKEN.encode(), TOKEN), (b"\n\t %s \r\n" % TOKEN.encode(), TOKEN), (b"!~", "!~"), (b"", None), (b" \t\r\n", None),
     (b"two words", None), (b"line\nline", None), (b"caf\xc3\xa9", None), (b"\xff\xfe", None), (b"a\0b", None),
     (b"a\x7fb", None), (b"\xef\xbb\xbf%s\r\n" % TOKEN.encode(), TOKEN), (b"\xef\xbb\xbf", None),
-    (b"%s\xef\xbb\xbf" % TOKEN.encode(), None)], ids=shortened)
+    (b"%s\xef\xbb\xbf" % TOKEN.encode(), None)], ids=shorten_id)
 def test_token_file_holds_a_token_of_visible_ascii(plane, home, token_file, data, sent):
     token_file.write_bytes(data)
     plane.script(Reply(page()))
     result = home.run("--token-file", str(token_file), plane=plane)
-    assert (result.code, bearers(plane)) == ((0, [sent]) if sent else (3, []))
+    assert (result.code, read_bearers(plane)) == ((0, [sent]) if sent else (3, []))
     assert "caf" not in result.err and "words" not in result.err
 
 
@@ -518,19 +519,19 @@ def test_token_of_environment_and_profile_is_stripped_and_judged_too(plane, home
     home.profile(plane.url, token)
     plane.script(Reply(page()))
     result = home.run(env={} if source == "profile" else {"PLEXSPHERE_URL": plane.url, "PLEXSPHERE_TOKEN": token})
-    assert (result.code, bearers(plane)) == ((0, [sent]) if sent else (3, []))
+    assert (result.code, read_bearers(plane)) == ((0, [sent]) if sent else (3, []))
 
 
 @rule("2.3", "8.6")
 def test_byte_order_mark_of_the_config_file_is_ignored(plane, home):
     config = {"default": "x", "profiles": {"x": {"server": plane.url, "token": TOKEN}}}
     home.write(b"\xef\xbb\xbf" + json.dumps(config).encode())
-    assert home.run().code == 0 and bearers(plane) == [TOKEN]
+    assert home.run().code == 0 and read_bearers(plane) == [TOKEN]
 
 
 @rule("2.5", "2.7")
 @pytest.mark.parametrize("name", [
-    "nosuch-x", "no/such/x", "token/below-a-file", "s" * 5000, "./nosuch", "nosuch\u20ac"], ids=shortened)
+    "nosuch-x", "no/such/x", "token/below-a-file", "s" * 5000, "./nosuch", "nosuch\u20ac"], ids=shorten_id)
 def test_name_that_nothing_has_is_3_and_not_shown(plane, home, token_file, tmp_path, monkeypatch, name):
     monkeypatch.chdir(str(tmp_path))
     result = home.run("--token-file", name, plane=plane)
@@ -593,34 +594,34 @@ def test_bad_server_is_2_before_credentials_are_looked_for(home, server, source)
 @rule("2.6")
 @pytest.mark.parametrize("tail", ["", "/", "/a/b", "/a/b/", "/%41"])
 def test_server_may_have_a_prefix(plane, tail):
-    answered(plane, page(), *LIST, env={"PLEXSPHERE_URL": plane.url + tail})
+    run_against(plane, page(), *LIST, env={"PLEXSPHERE_URL": plane.url + tail})
     assert plane.requests[0].target.startswith(tail.rstrip("/") + "/v1/projects/")
 
 
 # ---- 2.7: what is never shown
 
-def echoed(plane, text, token=TOKEN, header=None):
+def echo(plane, text, token=TOKEN, header=None):
     """Return what the program says, with a trace, of an answer 400 that has this text as its detail."""
     answer = Reply({"detail": text}, 400, [("X-Echo", header)] if header else [])
-    result = answered(plane, answer, *LIST + ("-v",), env={"PLEXSPHERE_TOKEN": token})
+    result = run_against(plane, answer, *LIST + ("-v",), env={"PLEXSPHERE_TOKEN": token})
     assert result.code == 1
     return result.err
 
 
 @rule("2.7")
-@pytest.mark.parametrize("token, echo, shown", [
+@pytest.mark.parametrize("token, text, shown", [
     ("12345678", "not 12345678.", "not ***."), (TOKEN, "Bearer %s" % TOKEN, "Bearer ***"),
     (TOKEN, TOKEN * 3, "***" * 3),
     ("aaaaaaaa//bbbb@cccc", "not aaaaaaaa//bbbb@cccc.", "not ***."), ("a.c.e.g.", "abcdefgh", "abcdefgh"),
     ("1234567", "not 1234567", "not 1234567")],
     ids=["8 characters", "long", "repeated", "like user info", "dots are dots", "7 characters"])
-def test_echoed_token_is_masked(plane, token, echo, shown):
-    told = echoed(plane, "<%s>" % echo, token, "<%s>" % echo)
+def test_echoed_token_is_masked(plane, token, text, shown):
+    told = echo(plane, "<%s>" % text, token, "<%s>" % text)
     assert "< X-Echo: <%s>\n" % shown in told and "<%s>\n" % shown in told.split("\nerror: ")[1]
     assert "> Authorization: ***\n" in told
 
 
-def spelled(token, choose, form="%%%02X"):
+def spell(token, choose, form="%%%02X"):
     """The token with the characters of the chosen places percent-encoded."""
     return "".join(form % ord(char) if choose(place) else char for place, char in enumerate(token))
 
@@ -635,14 +636,14 @@ SPELLINGS = {"plain": (lambda place: False, ""), "upper": (lambda place: True, "
 @pytest.mark.parametrize("token", ["abc/def+ghi~jk=", "~~~///+++===-_.", "(.*)[a]\\d{3}$x", "%41%42%2F~jkmnp"])
 @pytest.mark.parametrize("spelling", sorted(SPELLINGS))
 def test_percent_encoded_token_is_masked_in_any_spelling(plane, token, spelling):
-    assert "<***>\n" in echoed(plane, "<%s>" % spelled(token, *SPELLINGS[spelling]), token).split("\nerror: ")[1]
+    assert "<***>\n" in echo(plane, "<%s>" % spell(token, *SPELLINGS[spelling]), token).split("\nerror: ")[1]
 
 
 @rule("2.7", "1.13")
 @pytest.mark.parametrize("token", ["abc/def+ghi~jk=", TOKEN, "a~b~c~d~e"])
 def test_token_among_the_arguments_is_masked_in_the_trace(plane, token):
     argv = LIST + ("--action-name", token, "--cursor", "<%s>" % token, "-v")
-    result = answered(plane, page(), *argv, env={"PLEXSPHERE_TOKEN": token})
+    result = run_against(plane, page(), *argv, env={"PLEXSPHERE_TOKEN": token})
     assert "action_name=***" in result.err and "cursor=%3C***%3E" in result.err and result.code == 0
 
 
@@ -668,7 +669,7 @@ def test_token_of_the_environment_is_masked_even_where_another_one_is_used(plane
 def test_no_piece_of_a_token_is_shown_where_the_query_of_a_redirect_is_cut_off(plane):
     token = "hunter22?hunter22#hunter22"
     answer = Reply(b"", 302, [("Location", "https://sso.test/%s/x" % token)])
-    assert "hunter" not in answered(plane, answer, *LIST, env={"PLEXSPHERE_TOKEN": token}).err
+    assert "hunter" not in run_against(plane, answer, *LIST, env={"PLEXSPHERE_TOKEN": token}).err
 
 
 LONG = "".join("%02x" % (number * 167 % 256) for number in range(400))
@@ -686,11 +687,11 @@ def shows_a_piece(told, text):
     ("abc/def+ghi~jk=", "upper"), ("abc/def+ghi~jk=", "odd places")], ids=[
     "usual", "usual, mixed", "800 characters", "800 encoded", "longer than a line", "reserved", "reserved, mixed"])
 def test_line_is_never_cut_inside_a_token(plane, token, spelling):
-    text = spelled(token, *SPELLINGS[spelling])
+    text = spell(token, *SPELLINGS[spelling])
     # Offsets near the end of the line, and around the place where the token ends with the line.
     offsets = set(range(LIMIT - 65, LIMIT + 5, 5)) | {max(0, LIMIT - len(text) - by) for by in range(0, 60, 7)}
     for offset in sorted(offsets):
-        told = echoed(plane, "#" * offset + text + "#" * 50, token)
+        told = echo(plane, "#" * offset + text + "#" * 50, token)
         assert not shows_a_piece(told, token) and not shows_a_piece(told, text), offset
         assert max(map(len, told.splitlines())) <= LIMIT, offset
 
@@ -699,7 +700,7 @@ def test_line_is_never_cut_inside_a_token(plane, token, spelling):
 @pytest.mark.parametrize("gap", ["", "#", "####", " "])
 def test_masking_that_shortens_the_line_uncovers_nothing(plane, gap):
     for begin in range(0, 40, 3):
-        assert not shows_a_piece(echoed(plane, "#" * begin + (TOKEN + gap) * 1500), TOKEN), begin
+        assert not shows_a_piece(echo(plane, "#" * begin + (TOKEN + gap) * 1500), TOKEN), begin
 
 
 @rule("2.7")
@@ -707,22 +708,22 @@ def test_masking_that_shortens_the_line_uncovers_nothing(plane, gap):
     "https://ann:hunter22@h.example/", "x //ann:hunter22@h.example", "https:ann:hunter22@h.example",
     "HTTP://ann:hunter22@h.example:80/x@y", "https://hunter22@h.example", "https://ann:hunter22@@h.example",
     "https://ann:hunter%20hunter22@h.example", "<a href='https://ann:hunter22@h.example'>",
-    "https://ann:%s@h.example" % ("hunter22" * 120)], ids=shortened)
+    "https://ann:%s@h.example" % ("hunter22" * 120)], ids=shorten_id)
 def test_user_info_of_any_url_is_masked(plane, text):
-    told = echoed(plane, text, header=text)
+    told = echo(plane, text, header=text)
     assert "hunter" not in told and "ann" not in told and told.count("h.example") == 2
 
 
 @rule("2.7")
 @pytest.mark.parametrize("text", ["ann@h.example", "http://h.example/a@b", "http://h.example?a@b"])
 def test_what_is_no_user_info_is_shown(plane, text):
-    assert "%s\n" % text in echoed(plane, text)
+    assert "%s\n" % text in echo(plane, text)
 
 
 @rule("2.7", "3.4")
 def test_user_info_of_a_redirect_s_target_is_not_shown(plane):
     answer = Reply(b"", 302, [("Location", "https://ann:hunter22@h.example/x")])
-    result = answered(plane, answer, *LIST + ("-v",))
+    result = run_against(plane, answer, *LIST + ("-v",))
     assert result.code == 1 and "hunter22" not in result.err and "h.example" in result.err
 
 
@@ -758,10 +759,10 @@ def test_trace_does_not_show_a_short_token(plane):
 
 
 @rule("2.7")
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("form", LIST_FORMS)
 def test_stdout_is_data_and_never_altered(plane, form):
     wire = execution(action="%s https://ann:pw@h" % TOKEN)
-    result = answered(plane, page(wire, next_cursor=TOKEN), *LIST + ("--output", form), echoes=True)
+    result = run_against(plane, page(wire, next_cursor=TOKEN), *LIST + ("--output", form), echoes=True)
     assert result.out.count(TOKEN.encode()) == (1 if form == "jsonl" else 2) and b"https://ann:pw@h" in result.out
 
 
@@ -770,9 +771,9 @@ def test_stdout_is_data_and_never_altered(plane, form):
 def test_outputs_are_data_and_never_altered(plane, tmp_path, form):
     data = b"token=%s\n http://ann:pw@h %s" % (TOKEN.encode(), b"Authorization: x\n")
     wire = execution([target(inline(data))])
-    assert data in answered(plane, wire, *GET + ("--output", form), echoes=True).out
+    assert data in run_against(plane, wire, *GET + ("--output", form), echoes=True).out
     plane.script(Reply(wire))
-    assert saved(plane, tmp_path / "out").code == 0
+    assert save_to_folder(plane, tmp_path / "out").code == 0
     assert data in [path.read_bytes() for path in (tmp_path / "out").iterdir()]
 
 
@@ -782,5 +783,5 @@ def test_masking_takes_time_in_proportion_to_the_text(plane, unit):
     # With the square of this million of characters it would take a minute at least.
     wire = execution([target({"kind": "tape"}, node=unit * (1000000 // len(unit)))])
     begun = time.monotonic()
-    assert answered(plane, wire, *GET).code == 1
+    assert run_against(plane, wire, *GET).code == 1
     assert time.monotonic() - begun < PATIENCE

@@ -10,10 +10,11 @@ import sys
 import pytest
 
 import plexctl_exec_log as program
-from control_plane import PROJECT, Reply
-from kit import (EXECUTION, FORMS, GET, LIST, NODES, Clock, answered, archive, execution, inline, rule, shortened,
-                 target, transport_to)
-from kit_net import Flood, hint_of, one_error, seen
+from control_plane import PROJECT
+from kit import (EXECUTION, GET, GET_FORMS, LIST, LIST_FORMS, NODES, Clock, archive, execution, inline, make_transport,
+                 rule, run_against, shorten_id, target)
+from kit_net import Flood, count_contacts, read_error, read_hint
+from server import Reply
 
 ID = b'"id":"%s"' % EXECUTION.encode()
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -30,7 +31,7 @@ class Reader:
     """Reads Executions, and pages of a list, from a plane over one kept Transport."""
 
     def __init__(self, plane):
-        self.plane, self.transport = plane, transport_to(plane, Clock())
+        self.plane, self.transport = plane, make_transport(plane, Clock())
 
     def read(self, *pieces, get=True, **how):
         """What a body in these pieces holds: the elements of its list, and its members. RemoteError."""
@@ -57,7 +58,7 @@ def reader(plane):
     made.transport.close()
 
 
-def bytewise(body):
+def slice_bytewise(body):
     """The body in pieces of one byte."""
     return [body[place:place + 1] for place in range(len(body))]
 
@@ -71,7 +72,7 @@ def test_body_may_be_cut_into_two_pieces_anywhere(reader):
     assert dict(whole[1], targets=whole[0]) == json.loads(SMALL.decode())
     for place in range(1, len(SMALL)):
         assert reader.read(SMALL[:place], SMALL[place:]) == whole, SMALL[:place]
-    assert seen(reader.plane) == (1, len(SMALL))
+    assert count_contacts(reader.plane) == (1, len(SMALL))
 
 
 @rule("3.10", "7.1")
@@ -88,17 +89,17 @@ def test_page_may_be_cut_into_two_pieces_anywhere(reader):
 def test_number_may_come_digit_by_digit(reader, number):
     for body in (b'{%s,"n":%s}', b'{%s,"n":[%s]}', b'{%s,"targets":[{"n":%s}]}', b'{%s,"n":%s ,"z":[]}'):
         body %= ID, number.encode()
-        assert reader.read(*bytewise(body)) == reader.read(body)
+        assert reader.read(*slice_bytewise(body)) == reader.read(body)
     assert reader.read(b'{"n":%s,%s}' % (number.encode(), ID))[1]["n"] == json.loads(number)
 
 
 @rule("3.10")
-@pytest.mark.parametrize("form", FORMS + ["raw"])
+@pytest.mark.parametrize("form", GET_FORMS)
 @pytest.mark.parametrize("framing", ["length", "chunked", "close"])
 def test_output_does_not_depend_on_pieces_and_framing(plane, framing, form):
-    whole = answered(plane, Reply(LARGE), *GET + ("--output", form))
+    whole = run_against(plane, Reply(LARGE), *GET + ("--output", form))
     for size in (1, 3, 4096):
-        assert answered(plane, Reply(LARGE, framing=framing, slices=size), *GET + ("--output", form)) == whole
+        assert run_against(plane, Reply(LARGE, framing=framing, slices=size), *GET + ("--output", form)) == whole
 
 
 # ---- the end of a body
@@ -134,8 +135,8 @@ BROKEN = {
 @pytest.mark.parametrize("answer", list(BROKEN.values()), ids=list(BROKEN))
 @pytest.mark.parametrize("form", ["text", "json"])
 def test_broken_body_is_1_with_one_error_and_asked_for_once(plane, answer, form):
-    result = answered(plane, answer, *GET + ("--output", form))
-    assert result.code == 1 and result.err.startswith("error: ") and seen(plane) == (1, 1)
+    result = run_against(plane, answer, *GET + ("--output", form))
+    assert result.code == 1 and result.err.startswith("error: ") and count_contacts(plane) == (1, 1)
     assert result.err.count("\n") == 1 + result.err.count("\nhint: ")
 
 
@@ -144,20 +145,20 @@ def test_broken_body_is_1_with_one_error_and_asked_for_once(plane, answer, form)
 def test_cut_body_is_malformed_over_tls_too(tls_plane, form):
     for framing in ("length", "chunked", "close"):
         answer = Reply(LARGE, framing=framing, cut=len(LARGE) - 1)
-        assert answered(tls_plane, answer, *GET + ("--output", form)).code == 1
+        assert run_against(tls_plane, answer, *GET + ("--output", form)).code == 1
 
 
 @rule("3.10")
 @pytest.mark.parametrize("headers", [
     b"Content-Length: -5", b"Content-Length: x", b"Content-Length: " + b"9" * 5000, b"Content-Length: ",
     b"Content-Length: 2\r\nContent-Length: 9", b"Transfer-Encoding: gzip", b"Transfer-Encoding: gzip, chunked",
-    b"Transfer-Encoding: chunked\r\nContent-Length: 9"], ids=shortened)
+    b"Transfer-Encoding: chunked\r\nContent-Length: 9"], ids=shorten_id)
 def test_odd_framing_is_whole_or_1(plane, headers):
-    result = answered(plane, b"HTTP/1.1 200 OK\r\n" + headers + b"\r\n\r\n" + LARGE)
+    result = run_against(plane, b"HTTP/1.1 200 OK\r\n" + headers + b"\r\n\r\n" + LARGE)
     if result.code:
         assert result.code == 1 and result.err.startswith("error: ")
     else:
-        assert result.out == answered(plane, Reply(LARGE)).out
+        assert result.out == run_against(plane, Reply(LARGE)).out
 
 
 @rule("3.10")
@@ -166,19 +167,19 @@ def test_odd_framing_is_whole_or_1(plane, headers):
     b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Encoding: identity\r\n\r\n"],
     ids=["HTTP/1.1", "HTTP/1.0", "no reason", "after a 100"])
 def test_body_that_ends_with_the_connection_is_whole_if_its_json_is(plane, head):
-    assert answered(plane, head + LARGE).code == 0
-    assert answered(plane, head + LARGE[:-1]).code == 1
+    assert run_against(plane, head + LARGE).code == 0
+    assert run_against(plane, head + LARGE[:-1]).code == 1
 
 
 @rule("3.10")
 def test_body_that_ends_with_the_connection_is_whole_over_tls_too(tls_plane):
-    assert answered(tls_plane, Reply(LARGE, framing="close")).code == 0
+    assert run_against(tls_plane, Reply(LARGE, framing="close")).code == 0
 
 
 @rule("3.10")
 def test_chunks_may_have_extensions_and_trailers(plane):
     body = CHUNKED + b"%x;a=b\r\n%s\r\n0;c\r\nX: y\r\nZ: \r\n\r\n" % (len(LARGE), LARGE)
-    assert answered(plane, body) == answered(plane, Reply(LARGE))
+    assert run_against(plane, body) == run_against(plane, Reply(LARGE))
 
 
 # ---- JSON
@@ -206,7 +207,7 @@ PLACES = {"member": b'{%%s,"a":%s}', "element": b'{%%s,"a":[%s,0]}', "in a targe
 MALFORMED = dict(BYTES, **{"document " + text: text.encode() for text in DOCUMENTS})
 MALFORMED["absurdly deep"] = b'{%s,"a":' + b"[" * 200000
 MALFORMED.update(("targets " + text, b'{%s,"targets":' + text.encode() + b"}") for text in LISTS)
-MALFORMED.update(("%s %s" % (name, shortened(text)), body % text.encode())
+MALFORMED.update(("%s %s" % (name, shorten_id(text)), body % text.encode())
                  for name, body in PLACES.items() for text in WORDS + STRINGS + NUMBERS)
 
 
@@ -215,15 +216,15 @@ MALFORMED.update(("%s %s" % (name, shortened(text)), body % text.encode())
 def test_malformed_body_is_refused_in_one_piece_and_in_many(reader, body):
     body = body.replace(b"%s", ID)
     reader.refuse(body)
-    reader.refuse(*bytewise(body) if len(body) < 999 else [body[:100], body[100:-1], body[-1:]])
+    reader.refuse(*slice_bytewise(body) if len(body) < 999 else [body[:100], body[100:-1], body[-1:]])
 
 
 @rule("3.10", "4.5")
 @pytest.mark.parametrize("body", [b'{"items":[],"next_cursor":%s}' % cursor.encode() for cursor in CURSORS] + [
-    b'{"items":%s}' % items.encode() for items in LISTS], ids=shortened)
+    b'{"items":%s}' % items.encode() for items in LISTS], ids=shorten_id)
 @pytest.mark.parametrize("form", ["text", "json"])
 def test_malformed_page_is_1(plane, body, form):
-    result = answered(plane, Reply(body), *LIST + ("--output", form))
+    result = run_against(plane, Reply(body), *LIST + ("--output", form))
     assert result.code == 1 and result.err.startswith("error: ") and result.err.count("error: ") == 1
 
 
@@ -247,7 +248,7 @@ def test_unusual_but_right_value(reader, text, value):
     assert members["b"] == value and type(members["b"]) is type(value)
     assert list(members)[-1] == "more" and elements == []
     if len(body) < 999:
-        assert reader.read(*bytewise(body)) == (elements, members)
+        assert reader.read(*slice_bytewise(body)) == (elements, members)
     element, = reader.read(b'{%s,"targets":[{"b":%s}]}' % (ID, text.encode()))[0]
     assert element["b"] == value
 
@@ -256,41 +257,41 @@ def test_unusual_but_right_value(reader, text, value):
 def test_large_numbers_are_printed_with_all_their_digits(plane):
     body = b'{%s,"n":%d,"targets":[]}' % (ID, BIG)
     for form in ("json", "jsonl", "yaml"):
-        result = answered(plane, Reply(body), *GET + ("--output", form))
+        result = run_against(plane, Reply(body), *GET + ("--output", form))
         assert form == "jsonl" or str(BIG).encode() in result.out
         assert result.code == 0
 
 
-def nested(levels, opening=b'{"a":[', closing=b"]}"):
+def nest(levels, opening=b'{"a":[', closing=b"]}"):
     return opening * (levels // 2) + closing * (levels // 2)
 
 
 @rule("3.10")
-@pytest.mark.parametrize("form", FORMS + ["raw"])
+@pytest.mark.parametrize("form", GET_FORMS)
 @pytest.mark.parametrize("where", [b'{%s,"deep":%%s,"targets":[]}' % ID, b'{%s,"targets":[{"deep":%%s}]}' % ID],
                          ids=["member", "in a target"])
 def test_100_levels_work_in_every_form(plane, form, where):
-    result = answered(plane, Reply(where % nested(98)), *GET + ("--output", form))
+    result = run_against(plane, Reply(where % nest(98)), *GET + ("--output", form))
     name = {"json": b'"a": ', "yaml": b"a:"}.get(form)
     assert result.code == 0 and (name is None or result.out.count(name) == 49)
 
 
 @rule("3.10")
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("form", LIST_FORMS)
 def test_100_levels_work_in_a_list_too(plane, form):
-    body = b'{"items":[{%s,"deep":%s}]}' % (ID, nested(96))
-    assert answered(plane, Reply(body), *LIST + ("--output", form)).code == 0
+    body = b'{"items":[{%s,"deep":%s}]}' % (ID, nest(96))
+    assert run_against(plane, Reply(body), *LIST + ("--output", form)).code == 0
 
 
-ABSURD = {"open lists": b"[" * 200000, "open objects": b'{"a":' * 200000, "closed lists": nested(200000, b"[", b"]")}
+ABSURD = {"open lists": b"[" * 200000, "open objects": b'{"a":' * 200000, "closed lists": nest(200000, b"[", b"]")}
 
 
 @rule("3.10", "6.2")
-@pytest.mark.parametrize("form", FORMS + ["raw"])
+@pytest.mark.parametrize("form", GET_FORMS)
 @pytest.mark.parametrize("deep", list(ABSURD.values()), ids=list(ABSURD))
 def test_absurd_depth_is_1_with_one_line(plane, form, deep):
     for where in (b'{%s,"deep":%%s}' % ID, b'{%s,"targets":[{"deep":%%s}]}' % ID):
-        result = answered(plane, Reply(where % deep), *GET + ("--output", form))
+        result = run_against(plane, Reply(where % deep), *GET + ("--output", form))
         assert result.code == 1 and result.err.count("\n") == 1 and result.err.startswith("error: "), result.err[:999]
 
 
@@ -298,14 +299,14 @@ def test_absurd_depth_is_1_with_one_line(plane, form, deep):
 @pytest.mark.parametrize("levels", [500, 1500, 5000])
 @pytest.mark.parametrize("form", ["text", "json"])
 def test_more_levels_are_printed_or_1_with_one_line(plane, form, levels):
-    result = answered(plane, Reply(b'{%s,"deep":%s,"targets":[]}' % (ID, nested(levels))), *GET + ("--output", form))
+    result = run_against(plane, Reply(b'{%s,"deep":%s,"targets":[]}' % (ID, nest(levels))), *GET + ("--output", form))
     assert result.code == 0 and not result.err or result.code == 1 and result.err.count("\n") == 1
 
 
 @rule("3.10", "6.1")
 @pytest.mark.parametrize("more", [b"[" * 20000, b"9" * 5000, b"NaN", b"1e999"], ids=["deep", "digits", "NaN", "1e999"])
 def test_errors_body_that_is_no_json_of_ours_leaves_the_status(plane, more):
-    result = answered(plane, Reply(b'{"code":"rebac_denied","a":%s}' % more, 403), *LIST)
+    result = run_against(plane, Reply(b'{"code":"rebac_denied","a":%s}' % more, 403), *LIST)
     assert result.code in (4, 77) and "error: HTTP 403 " in result.err
 
 
@@ -331,7 +332,7 @@ TWICE = {
 @pytest.mark.parametrize("form", ["text", "json"])
 def test_member_may_not_come_twice(plane, body, form):
     argv = LIST if b"items" in body else GET
-    result = answered(plane, Reply(body), *argv + ("--output", form))
+    result = run_against(plane, Reply(body), *argv + ("--output", form))
     assert result.code == 1 and "twice" in result.err and result.err.count("error: ") == 1
 
 
@@ -347,7 +348,7 @@ NOT_JUDGED = {
 @pytest.mark.parametrize("form", ["text", "json"])
 def test_members_of_inner_objects_are_not_judged(plane, body, form):
     argv = GET if body.startswith(b"{" + ID) else LIST
-    assert answered(plane, Reply(body), *argv + ("--output", form)).code == 0
+    assert run_against(plane, Reply(body), *argv + ("--output", form)).code == 0
 
 
 # ---- large values
@@ -355,8 +356,8 @@ def test_members_of_inner_objects_are_not_judged(plane, body, form):
 @rule("3.10", "7.1")
 def test_value_beyond_the_limit_is_malformed_before_more_of_it_came(plane):
     flood = Flood(b'HTTP/1.1 200 OK\r\n\r\n{%s,"x":"' % ID, b"x" * 0x100000)
-    result = answered(plane, flood)
-    assert "large" in one_error(result) and result.err.count("\n") == 1
+    result = run_against(plane, flood)
+    assert "large" in read_error(result) and result.err.count("\n") == 1
     plane.close()
     assert 64 << 20 <= flood.sent < 96 << 20        # a quarter more, and what fits into the buffers of two sockets
 
@@ -366,22 +367,22 @@ def test_value_beyond_the_limit_is_malformed_before_more_of_it_came(plane):
 @rule("4.3")
 def test_answer_with_another_executions_id_is_not_saved_either(plane, tmp_path):
     folder = tmp_path / "new"
-    answered(plane, execution([target()], id=NODES[0]), *GET + ("--output-dir", str(folder)))
+    run_against(plane, execution([target()], id=NODES[0]), *GET + ("--output-dir", str(folder)))
     assert not (folder / "targets").exists()
 
 
 @rule("4.3")
-@pytest.mark.parametrize("form", FORMS + ["raw"])
+@pytest.mark.parametrize("form", GET_FORMS)
 @pytest.mark.parametrize("body", [b'{"id":"%s","targets":[{}]}', b'{"targets":[{}],"id":"%s"}'], ids=["first", "last"])
 def test_id_may_stand_anywhere_and_in_any_case_but_must_be_the_one_asked_for(plane, form, body):
     for identity, code in ((EXECUTION.title(), 0), (NODES[0], 1)):
-        assert answered(plane, Reply(body % identity.encode()), *GET + ("--output", form)).code == code
+        assert run_against(plane, Reply(body % identity.encode()), *GET + ("--output", form)).code == code
 
 
 @rule("4.3", "6.2")
 @pytest.mark.parametrize("argv", [LIST, GET], ids=["list", "get"])
-@pytest.mark.parametrize("body", [b"<html>", b"<!DOCTYPE html>\n<title>Log in</title>", b"\n <html>"], ids=shortened)
+@pytest.mark.parametrize("body", [b"<html>", b"<!DOCTYPE html>\n<title>Log in</title>", b"\n <html>"], ids=shorten_id)
 @pytest.mark.parametrize("status", [200, 404])
 def test_html_gets_a_hint_at_the_server(plane, argv, body, status):
-    result = answered(plane, Reply(body, status, [("Content-Type", "text/html")]), *argv)
-    assert one_error(result) and "--server" in hint_of(result)
+    result = run_against(plane, Reply(body, status, [("Content-Type", "text/html")]), *argv)
+    assert read_error(result) and "--server" in read_hint(result)

@@ -6,24 +6,24 @@ import random
 import pytest
 
 import plexctl_exec_log as program
-from control_plane import STATUSES, Reply
-from kit import (EXECUTION, FORMS, GET, LIST, NODES, answered, archive, execution, inline, page, rule, sections, target,
-                 told)
+from control_plane import STATUSES
+from kit import (EXECUTION, GET, GET_FORMS, LIST, LIST_FORMS, NODES, archive, error_lines, execution, inline, page,
+                 read_sections, rule, run_against, target)
+from server import Reply
 
-GET_FORMS = FORMS + ["raw"]
-every_form = pytest.mark.parametrize("form", FORMS)
+every_form = pytest.mark.parametrize("form", LIST_FORMS)
 every_get_form = pytest.mark.parametrize("form", GET_FORMS)
 WIRE = execution([target(inline(b"one\n")), target(archive(sha256="ab" * 32), NODES[1], "failed"),
                   target(node=NODES[2], status="pending")])
 
 
-def in_order(wire, order):
+def sort_members(wire, order):
     """The same JSON value, the members of its objects in another order."""
     if isinstance(wire, list):
-        return [in_order(value, order) for value in wire]
+        return [sort_members(value, order) for value in wire]
     if not isinstance(wire, dict):
         return wire
-    return {name: in_order(wire[name], order) for name in order(list(wire))}
+    return {name: sort_members(wire[name], order) for name in order(list(wire))}
 
 
 def unsorted_json(wire):
@@ -31,11 +31,11 @@ def unsorted_json(wire):
     return Reply(json.dumps(wire))
 
 
-def without(wire, name):
+def drop_member(wire, name):
     return {other: value for other, value in wire.items() if other != name}
 
 
-def row(result):
+def read_row(result):
     """The cells of the last row of a listing or recap; no value of these tests holds a blank."""
     return result.out.decode("utf-8").splitlines()[-1].split()
 
@@ -51,26 +51,26 @@ ORDERS = {"alphabetical": sorted, "backwards": lambda names: sorted(names, rever
 def test_members_come_in_any_order(plane, order):
     listing = page(WIRE, execution(), next_cursor="c-2")
     for wire, argv in ((WIRE, GET), (WIRE, GET + ("--output", "raw")), (listing, LIST)):
-        expected = answered(plane, wire, *argv)
-        assert answered(plane, unsorted_json(in_order(wire, order)), *argv) == expected
+        expected = run_against(plane, wire, *argv)
+        assert run_against(plane, unsorted_json(sort_members(wire, order)), *argv) == expected
     assert expected.out.endswith(b"\nnext_cursor: c-2\n")
 
 
 @rule("4.1")
 def test_id_after_the_targets_is_known_all_the_same(plane):
-    last = dict(without(WIRE, "id"), id=EXECUTION)
-    assert answered(plane, unsorted_json(last)) == answered(plane, WIRE)
-    wrong = answered(plane, unsorted_json(dict(last, id=NODES[0])))
-    assert wrong.code == 1 and told(wrong) and b"\nID " not in wrong.out
+    last = dict(drop_member(WIRE, "id"), id=EXECUTION)
+    assert run_against(plane, unsorted_json(last)) == run_against(plane, WIRE)
+    wrong = run_against(plane, unsorted_json(dict(last, id=NODES[0])))
+    assert wrong.code == 1 and error_lines(wrong) and b"\nID " not in wrong.out
 
 
 @rule("4.1", "9.2")
 @pytest.mark.parametrize("status", STATUSES)
 def test_each_status_is_shown_as_it_is(plane, status):
     wire = execution([target(status=status)], status=status)
-    assert row(answered(plane, page(wire), *LIST))[1:4] == [status, "builtin", "%d/1" % (status == "succeeded")]
-    result = answered(plane, wire, *GET + ("--exit-status",))
-    assert sections(result.out)[0][0][1] == status and result.code == (0 if status == "succeeded" else 5)
+    assert read_row(run_against(plane, page(wire), *LIST))[1:4] == [status, "builtin", "%d/1" % (status == "succeeded")]
+    result = run_against(plane, wire, *GET + ("--exit-status",))
+    assert read_sections(result.out)[0][0][1] == status and result.code == (0 if status == "succeeded" else 5)
 
 
 # ---- 4.2: lenient where nothing is lost
@@ -82,19 +82,19 @@ COLUMNS = {name: place for place, name in enumerate(["id", "status", "type", "",
 @rule("4.2")
 @pytest.mark.parametrize("name", ["id"] + SCALARS)
 def test_absent_or_null_scalar_of_a_row_is_a_dash(plane, name):
-    for wire in (without(execution(), name), execution(**{name: None})):
-        result = answered(plane, page(wire), *LIST)
+    for wire in (drop_member(execution(), name), execution(**{name: None})):
+        result = run_against(plane, page(wire), *LIST)
         assert (result.code, result.err) == (0, "")
-        assert [place for place, cell in enumerate(row(result)) if cell == "-"] == [COLUMNS[name]]
+        assert [place for place, cell in enumerate(read_row(result)) if cell == "-"] == [COLUMNS[name]]
 
 
 @rule("4.2")
 @pytest.mark.parametrize("name", SCALARS)
 def test_absent_or_null_scalar_of_a_recap_is_a_dash(plane, name):
-    for wire in (without(execution(), name), execution(**{name: None})):
-        result = answered(plane, wire)
+    for wire in (drop_member(execution(), name), execution(**{name: None})):
+        result = run_against(plane, wire)
         assert (result.code, result.err) == (0, "")
-        assert [place for place, cell in enumerate(row(result)) if cell == "-"] == [COLUMNS[name]]
+        assert [place for place, cell in enumerate(read_row(result)) if cell == "-"] == [COLUMNS[name]]
 
 
 @rule("4.2")
@@ -102,16 +102,16 @@ def test_absent_or_null_scalar_of_a_recap_is_a_dash(plane, name):
                                             ("status", "==> %s - 1 bytes <==" % NODES[0])])
 def test_absent_or_null_scalar_of_a_section_is_a_dash(plane, member, header):
     whole = target(inline(b"x"))
-    for wire in (without(whole, member), dict(whole, **{member: None})):
-        result = answered(plane, execution([wire]))
+    for wire in (drop_member(whole, member), dict(whole, **{member: None})):
+        result = run_against(plane, execution([wire]))
         assert (result.code, result.err) == (0, "") and result.out.decode().startswith(header + "\nx\n\nID ")
-        assert answered(plane, execution([wire]), *GET + ("--output", "raw")) == (0, b"x", "")
+        assert run_against(plane, execution([wire]), *GET + ("--output", "raw")) == (0, b"x", "")
 
 
 @rule("4.2")
 @every_form
 def test_null_items_are_an_empty_page(plane, form):
-    result = answered(plane, {"items": None, "next_cursor": None}, *LIST + ("--output", form))
+    result = run_against(plane, {"items": None, "next_cursor": None}, *LIST + ("--output", form))
     assert (result.code, result.err) == (0, "") and result.out.count(b"\n") == {"jsonl": 0, "json": 4}.get(
         form, 2 if form == "yaml" else 1)
 
@@ -119,12 +119,12 @@ def test_null_items_are_an_empty_page(plane, form):
 @rule("4.2")
 @every_get_form
 @pytest.mark.parametrize("wire", [execution(), execution(targets=[]), dict(execution(), targets=None),
-                                  without(execution(), "targets")], ids=["none", "empty", "null", "absent"])
+                                  drop_member(execution(), "targets")], ids=["none", "empty", "null", "absent"])
 def test_null_or_absent_targets_are_no_targets(plane, wire, form):
-    result = answered(plane, wire, *GET + ("--output", form))
+    result = run_against(plane, wire, *GET + ("--output", form))
     assert (result.code, result.err) == (0, "")
     if form == "text":
-        assert row(result)[3] == "0/0" and result.out.count(b"\n") == 2
+        assert read_row(result)[3] == "0/0" and result.out.count(b"\n") == 2
     elif form == "json":
         assert json.loads(result.out.decode()) == wire
     else:
@@ -133,17 +133,18 @@ def test_null_or_absent_targets_are_no_targets(plane, wire, form):
 
 @rule("4.2")
 def test_null_or_absent_targets_of_a_listed_execution_are_none(plane):
-    result = answered(plane, page(dict(execution(), targets=None), without(execution(), "targets")), *LIST)
+    result = run_against(plane, page(dict(execution(), targets=None), drop_member(execution(), "targets")), *LIST)
     assert [line.split()[3] for line in result.out.decode().splitlines()] == ["TARGETS", "0/0", "0/0"]
 
 
 @rule("4.2", "5.2")
 @pytest.mark.parametrize("none", [None, ""], ids=["null", "empty"])
 def test_null_or_empty_next_cursor_is_no_next_page(plane, none):
-    assert answered(plane, page(execution(), next_cursor=none), *LIST) == answered(plane, page(execution()), *LIST)
-    result = answered(plane, page(execution(), next_cursor=none), *LIST + ("--output", "jsonl"))
+    without = run_against(plane, page(execution()), *LIST)
+    assert run_against(plane, page(execution(), next_cursor=none), *LIST) == without
+    result = run_against(plane, page(execution(), next_cursor=none), *LIST + ("--output", "jsonl"))
     assert (result.code, result.err) == (0, "")
-    answered(plane, page(execution(), next_cursor=none), *LIST + ("--all",))
+    run_against(plane, page(execution(), next_cursor=none), *LIST + ("--all",))
     assert len(plane.requests) == 4 and not plane.answers
 
 
@@ -152,8 +153,8 @@ def test_null_or_empty_next_cursor_is_no_next_page(plane, none):
     (None, "no output"), ({"kind": "inline"}, "0 bytes"), ({"kind": "inline", "inline_bytes": None}, "0 bytes"),
     (archive(sha256=None), "archived")], ids=["null output_ref", "absent bytes", "null bytes", "null digest"])
 def test_null_members_of_an_output_are_absent(plane, output, what):
-    result = answered(plane, execution([dict(target(), output_ref=output)]))
-    assert (result.code, result.err) == (0, "") and sections(result.out)[0][0][2] == what
+    result = run_against(plane, execution([dict(target(), output_ref=output)]))
+    assert (result.code, result.err) == (0, "") and read_sections(result.out)[0][0][2] == what
 
 
 UNKNOWN = {"zzz": [1, {"b": None, "a": "x"}], "aaa": True}
@@ -163,41 +164,41 @@ UNKNOWN = {"zzz": [1, {"b": None, "a": "x"}], "aaa": True}
 def test_unknown_members_are_ignored_in_text(plane):
     odd = dict(WIRE, targets=[dict(wire, **UNKNOWN) for wire in WIRE["targets"]], **UNKNOWN)
     for argv in (GET, GET + ("--output", "raw")):
-        assert answered(plane, odd, *argv) == answered(plane, WIRE, *argv)
-    assert answered(plane, page(odd, **UNKNOWN), *LIST) == answered(plane, page(WIRE), *LIST)
+        assert run_against(plane, odd, *argv) == run_against(plane, WIRE, *argv)
+    assert run_against(plane, page(odd, **UNKNOWN), *LIST) == run_against(plane, page(WIRE), *LIST)
 
 
 @rule("4.2", "5.8")
 @pytest.mark.parametrize("form", ["json", "jsonl"])
 def test_unknown_members_are_kept_in_documents(plane, form):
     odd = dict(WIRE, targets=[dict(wire, **UNKNOWN) for wire in WIRE["targets"]], **UNKNOWN)
-    out = answered(plane, odd, *GET + ("--output", form)).out.decode("ascii")
+    out = run_against(plane, odd, *GET + ("--output", form)).out.decode("ascii")
     got = json.loads(out) if form == "json" else [json.loads(line) for line in out.splitlines()]
     assert got == (odd if form == "json" else odd["targets"])
-    out = answered(plane, page(odd, **UNKNOWN), *LIST + ("--output", form)).out.decode("ascii")
+    out = run_against(plane, page(odd, **UNKNOWN), *LIST + ("--output", form)).out.decode("ascii")
     assert json.loads(out) == (page(odd, **UNKNOWN) if form == "json" else odd)
 
 
 @rule("4.2", "5.8")
 def test_unknown_members_are_kept_in_yaml(plane):
-    out = answered(plane, dict({"id": EXECUTION}, **UNKNOWN), *GET + ("--output", "yaml")).out
+    out = run_against(plane, dict({"id": EXECUTION}, **UNKNOWN), *GET + ("--output", "yaml")).out
     assert b"\nzzz:\n  - 1\n" in out and b'a: "x"\n' in out and b"aaa: true\n" in out
 
 
 @rule("4.2")
 def test_unknown_status_and_type_are_shown_as_they_are(plane):
     wire = execution([target(status="Paused")], status="quarantined", type="cron")
-    result = answered(plane, wire)
-    assert (result.code, result.err) == (0, "") and sections(result.out)[0][0][1] == "Paused"
-    assert row(result)[1:4] == ["quarantined", "cron", "0/1"]
-    assert answered(plane, page(wire), *LIST).out == result.out[result.out.index(b"ID "):]
+    result = run_against(plane, wire)
+    assert (result.code, result.err) == (0, "") and read_sections(result.out)[0][0][1] == "Paused"
+    assert read_row(result)[1:4] == ["quarantined", "cron", "0/1"]
+    assert run_against(plane, page(wire), *LIST).out == result.out[result.out.index(b"ID "):]
 
 
 @rule("4.2")
 def test_status_counts_as_succeeded_only_if_it_is_exactly_that(plane):
     odd = [target(status=status) for status in ("succeeded", "SUCCEEDED", "succeeded ", "", None, "success")]
-    assert row(answered(plane, page(execution(odd)), *LIST))[3] == "1/6"
-    assert row(answered(plane, execution(odd)))[3] == "1/6"
+    assert read_row(run_against(plane, page(execution(odd)), *LIST))[3] == "1/6"
+    assert read_row(run_against(plane, execution(odd)))[3] == "1/6"
 
 
 # ---- 4.3: the answer is the one that was asked for
@@ -212,11 +213,11 @@ OTHERS = {"nothing": {}, "a problem": {"title": "x", "status": 404}, "an Executi
 @pytest.mark.parametrize("wire", list(OTHERS.values()), ids=list(OTHERS))
 def test_listing_without_items_is_malformed(plane, wire, form):
     for flags in ((), ("--all", "--cursor", "c")):
-        result = answered(plane, wire, *LIST + flags + ("--output", form))
-        assert result.code == 1 and told(result) and "next_cursor: x" not in result.err + result.out.decode()
+        result = run_against(plane, wire, *LIST + flags + ("--output", form))
+        assert result.code == 1 and error_lines(result) and "next_cursor: x" not in result.err + result.out.decode()
 
 
-FOREIGN = {"absent": without(WIRE, "id"), "null": dict(WIRE, id=None), "a number": dict(WIRE, id=1),
+FOREIGN = {"absent": drop_member(WIRE, "id"), "null": dict(WIRE, id=None), "a number": dict(WIRE, id=1),
            "empty": dict(WIRE, id=""), "another": dict(WIRE, id=NODES[0]), "a list": dict(WIRE, id=[EXECUTION]),
            "longer": dict(WIRE, id=EXECUTION + "0"), "with blanks": dict(WIRE, id=" " + EXECUTION),
            "a page": page(WIRE)}
@@ -226,8 +227,8 @@ FOREIGN = {"absent": without(WIRE, "id"), "null": dict(WIRE, id=None), "a number
 @every_get_form
 @pytest.mark.parametrize("wire", list(FOREIGN.values()), ids=list(FOREIGN))
 def test_execution_with_another_id_is_malformed(plane, wire, form):
-    result = answered(plane, wire, *GET + ("--output", form))
-    assert result.code == 1 and told(result) and b"\nID " not in b"\n" + result.out
+    result = run_against(plane, wire, *GET + ("--output", form))
+    assert result.code == 1 and error_lines(result) and b"\nID " not in b"\n" + result.out
     if form == "json":
         with pytest.raises(ValueError):
             json.loads(result.out.decode())
@@ -235,13 +236,13 @@ def test_execution_with_another_id_is_malformed(plane, wire, form):
 
 @rule("4.3")
 def test_foreign_id_says_what_was_asked_for(plane):
-    assert EXECUTION in answered(plane, dict(WIRE, id=NODES[0])).err
+    assert EXECUTION in run_against(plane, dict(WIRE, id=NODES[0])).err
 
 
 @rule("4.3")
 @every_get_form
 def test_case_of_the_id_does_not_matter(plane, form):
-    result = answered(plane, execution([target(inline(b"x"))], id=EXECUTION.upper()), *GET + ("--output", form))
+    result = run_against(plane, execution([target(inline(b"x"))], id=EXECUTION.upper()), *GET + ("--output", form))
     assert (result.code, result.err) == (0, "")
 
 
@@ -258,10 +259,10 @@ HELD = [(name, value) for name in SCALARS for value in WRONG]
     ("targets", value) for value in LISTS + NO_OBJECTS + [[{"status": value}] for value in WRONG]], ids=ascii)
 def test_wrong_type_in_a_listed_execution_is_judged_by_text_alone(plane, name, value):
     wire = page(execution(), dict(execution(), **{name: value}), execution())
-    result = answered(plane, wire, *LIST)
-    assert result.code == 1 and told(result) and name in result.err
+    result = run_against(plane, wire, *LIST)
+    assert result.code == 1 and error_lines(result) and name in result.err
     assert result.out.count(EXECUTION.encode()) == 1
-    document = answered(plane, wire, *LIST + ("--output", "json"))
+    document = run_against(plane, wire, *LIST + ("--output", "json"))
     assert json.loads(document.out.decode()) == wire and document[::2] == (0, "")
 
 
@@ -269,9 +270,9 @@ def test_wrong_type_in_a_listed_execution_is_judged_by_text_alone(plane, name, v
 @pytest.mark.parametrize("name, value", HELD, ids=ascii)
 def test_wrong_type_in_an_execution_is_judged_by_text(plane, name, value):
     wire = dict(WIRE, **{name: value})
-    result = answered(plane, wire)
-    assert result.code == 1 and name in told(result)[0] and b"ID " not in result.out
-    document = answered(plane, wire, *GET + ("--output", "json"))
+    result = run_against(plane, wire)
+    assert result.code == 1 and name in error_lines(result)[0] and b"ID " not in result.out
+    document = run_against(plane, wire, *GET + ("--output", "json"))
     assert json.loads(document.out.decode()) == wire and document[::2] == (0, "")
 
 
@@ -280,9 +281,9 @@ def test_wrong_type_in_an_execution_is_judged_by_text(plane, name, value):
 def test_wrong_type_in_a_target_is_judged_by_text_and_raw(plane, name, value):
     wire = execution([target(inline(b"fine\n")), dict(target(inline(b"x"), NODES[1]), **{name: value})])
     for form, shown in (("text", b"==> %s succeeded 5 bytes <==\nfine\n" % NODES[0].encode()), ("raw", b"fine\n")):
-        result = answered(plane, wire, *GET + ("--output", form))
+        result = run_against(plane, wire, *GET + ("--output", form))
         assert (result.code, result.out.rstrip(b"\n")) == (1, shown.rstrip(b"\n")) and name in result.err
-    document = answered(plane, wire, *GET + ("--output", "json"))
+    document = run_against(plane, wire, *GET + ("--output", "json"))
     assert json.loads(document.out.decode()) == wire and document[::2] == (0, "")
 
 
@@ -290,9 +291,9 @@ def test_wrong_type_in_a_target_is_judged_by_text_and_raw(plane, name, value):
 def test_wrong_type_of_a_member_that_is_not_used_does_not_matter(plane):
     odd = dict(execution([dict(target(), created_at=5, updated_at=[])]), project_id=1, domain_id={})
     for wire, argv in ((odd, GET), (odd, GET + ("--output", "raw")), (page(odd, more=1), LIST)):
-        assert answered(plane, wire, *argv).code == 0
+        assert run_against(plane, wire, *argv).code == 0
     listed = execution([dict(target({"kind": 1}), node_id=5), dict(target(), output_ref="x")])
-    assert row(answered(plane, page(listed), *LIST))[3] == "2/2"
+    assert read_row(run_against(plane, page(listed), *LIST))[3] == "2/2"
 
 
 # ---- 4.5: json, yaml and jsonl check the frame
@@ -306,19 +307,19 @@ FRAMES = {"a list": [{"items": [], "id": EXECUTION}], "nothing": b"", "null": b"
 @pytest.mark.parametrize("body", list(FRAMES.values()), ids=list(FRAMES))
 def test_answer_is_one_object_in_every_form(plane, body, form):
     for argv in (LIST, GET):
-        result = answered(plane, Reply(body), *argv + ("--output", form))
-        assert result.code == 1 and told(result)
+        result = run_against(plane, Reply(body), *argv + ("--output", form))
+        assert result.code == 1 and error_lines(result)
 
 
 @rule("4.5")
 @pytest.mark.parametrize("form, value", [("json", value) for value in LISTS + NO_OBJECTS] + [
     (form, value) for form in ("text", "yaml", "jsonl", "raw") for value in ({}, [{}, []])], ids=ascii)
 def test_streamed_list_is_a_list_of_objects_in_every_form(plane, value, form):
-    result = answered(plane, dict(execution(), targets=value), *GET + ("--output", form))
-    assert result.code == 1 and "targets" in told(result)[0]
+    result = run_against(plane, dict(execution(), targets=value), *GET + ("--output", form))
+    assert result.code == 1 and "targets" in error_lines(result)[0]
     if form != "raw":
-        result = answered(plane, {"items": value}, *LIST + ("--output", form))
-        assert result.code == 1 and "items" in told(result)[0]
+        result = run_against(plane, {"items": value}, *LIST + ("--output", form))
+        assert result.code == 1 and "items" in error_lines(result)[0]
 
 
 @rule("4.5")
@@ -326,22 +327,22 @@ def test_streamed_list_is_a_list_of_objects_in_every_form(plane, value, form):
 @pytest.mark.parametrize("value", [1, 0, False, ["x"], [], {}], ids=ascii)
 def test_next_cursor_is_a_string_or_null_in_every_form(plane, value, form):
     for flags in ((), ("--all",)):
-        result = answered(plane, page(next_cursor=value), *LIST + flags + ("--output", form))
+        result = run_against(plane, page(next_cursor=value), *LIST + flags + ("--output", form))
         assert result.code == 1 and "next_cursor" in result.err
 
 
 @rule("4.5")
 def test_documents_print_the_rest_unjudged(plane):
     odd = {"id": 5, "status": [], "targets": "x", "output_ref": {"kind": "tape", "inline_bytes": "no base64"}}
-    out = answered(plane, page(odd, {}), *LIST + ("--output", "json")).out
+    out = run_against(plane, page(odd, {}), *LIST + ("--output", "json")).out
     assert json.loads(out.decode()) == page(odd, {})
     wire = execution([dict(odd, node_id=7), {}], status=[1])
-    assert json.loads(answered(plane, wire, *GET + ("--output", "json")).out.decode()) == wire
-    assert answered(plane, wire, *GET + ("--output", "jsonl")).out.decode().splitlines() == [
+    assert json.loads(run_against(plane, wire, *GET + ("--output", "json")).out.decode()) == wire
+    assert run_against(plane, wire, *GET + ("--output", "jsonl")).out.decode().splitlines() == [
         json.dumps(wire["targets"][0], sort_keys=True, separators=(",", ":")), "{}"]
-    assert answered(plane, wire, *GET + ("--output", "yaml"))[::2] == (0, "")
-    assert answered(plane, page(odd, {}), *LIST + ("--output", "yaml"))[::2] == (0, "")
-    assert answered(plane, page(odd, {}), *LIST + ("--output", "jsonl")).out.endswith(b"}\n{}\n")
+    assert run_against(plane, wire, *GET + ("--output", "yaml"))[::2] == (0, "")
+    assert run_against(plane, page(odd, {}), *LIST + ("--output", "yaml"))[::2] == (0, "")
+    assert run_against(plane, page(odd, {}), *LIST + ("--output", "jsonl")).out.endswith(b"}\n{}\n")
 
 
 # ---- what a program that imports the module gets

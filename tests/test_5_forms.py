@@ -9,10 +9,12 @@ import sys
 import pytest
 
 import plexctl_exec_log as program
-from control_plane import EXECUTIONS, TOKEN, Reply
-from kit import (EXECUTION, FORMS, GET, LIST, NODES, Halting, answered, archive, execution, inline,
-                 listed, page, posix_only, rule, run_cli, run_process, run_shell, surroundings, target, told)
+from control_plane import EXECUTIONS, TOKEN
+from kit import (EXECUTION, GET, GET_FORMS, LIST, LIST_FORMS, NODES, HaltingAnswer, archive, error_lines, execution,
+                 inline, page, posix_only, read_listing, rule, run_against, run_cli, run_in_shell, run_process,
+                 surroundings, target)
 from kit_yaml import read_yaml
+from server import Reply
 
 ALL_BYTES = bytes(range(256))
 RAW = GET + ("--output", "raw")
@@ -28,7 +30,7 @@ NUMBERS = [0, -1, 10 ** 300, 1.5, 1e22, -1e-7, 1e300, 1.5e300, 123456789.1234567
 # ---- 5.1: stdout is data, stderr is everything else
 
 @rule("5.1")
-@pytest.mark.parametrize("form", FORMS + ["raw"])
+@pytest.mark.parametrize("form", GET_FORMS)
 def test_traces_and_retries_are_on_stderr_alone(plane, form):
     wire = execution([target(inline(b"x\n"))])
     plane.script(Reply(wire), Reply({}, 503), Reply(wire))
@@ -41,19 +43,19 @@ def test_traces_and_retries_are_on_stderr_alone(plane, form):
 @pytest.mark.parametrize("argv", [("nonsense",), LIST, GET, GET + ("--output", "json")],
                          ids=["usage", "list", "get", "json"])
 def test_failure_writes_nothing_to_stdout(plane, argv):
-    result = answered(plane, Reply({"title": "Gone"}, 410), *argv)
-    assert result.out == b"" and told(result)
+    result = run_against(plane, Reply({"title": "Gone"}, 410), *argv)
+    assert result.out == b"" and error_lines(result)
 
 
 @rule("5.1")
-@pytest.mark.parametrize("form", FORMS + ["raw"])
+@pytest.mark.parametrize("form", GET_FORMS)
 def test_stdout_is_never_masked(plane, form):
     wire = execution([target(inline(TOKEN.encode())), target(node=TOKEN, status=TOKEN)], action=TOKEN)
-    result = answered(plane, wire, *GET + ("--output", form), echoes=True)
+    result = run_against(plane, wire, *GET + ("--output", form), echoes=True)
     assert result.code == 0 and b"***" not in result.out
     assert result.out.count(TOKEN.encode()) == {"raw": 1, "json": 3, "yaml": 3, "jsonl": 2, "text": 4}[form]
     if form != "raw":
-        result = answered(plane, page(wire, next_cursor="plain"), *LIST + ("--output", form), echoes=True)
+        result = run_against(plane, page(wire, next_cursor="plain"), *LIST + ("--output", form), echoes=True)
         assert TOKEN.encode() in result.out and b"***" not in result.out
 
 
@@ -70,7 +72,7 @@ def test_both_streams_are_utf_8_in_every_locale(plane, lang):
     env = {"LC_ALL": lang, "LANG": lang, "PYTHONIOENCODING": "latin-1", "PYTHONUTF8": "0"}
     result = run_process(*GET, plane=plane, env=env)
     assert result == run_cli(*GET, plane=plane)
-    assert "caf\u00e9 \u20ac \U0001F600\n".encode("utf-8") in result.out and "n\u00e4\u20ac" in told(result)[0]
+    assert "caf\u00e9 \u20ac \U0001F600\n".encode("utf-8") in result.out and "n\u00e4\u20ac" in error_lines(result)[0]
 
 
 @rule("5.1")
@@ -128,7 +130,7 @@ def test_stderr_that_cannot_be_written_changes_nothing(plane, name, redirection)
     argv, answers = UNHEARD[name]
     plane.script(*answers + answers)
     heard = run_cli(*argv, plane=plane)
-    assert run_shell(redirection, *argv, plane=plane)[:2] == heard[:2] and not plane.answers
+    assert run_in_shell(redirection, *argv, plane=plane)[:2] == heard[:2] and not plane.answers
 
 
 @rule("5.1")
@@ -156,7 +158,7 @@ DOCUMENTS = {
 every_document = pytest.mark.parametrize("argv, wire", list(DOCUMENTS.values()), ids=list(DOCUMENTS))
 
 
-def cursor_last(wire):
+def put_cursor_last(wire):
     """The wire object with its next_cursor, if any, in the last place."""
     return dict([(name, value) for name, value in wire.items() if name != "next_cursor"],
                 **{name: value for name, value in wire.items() if name == "next_cursor"})
@@ -165,8 +167,8 @@ def cursor_last(wire):
 @rule("5.8")
 @every_document
 def test_json_is_the_wire_document_with_the_cursor_last(plane, argv, wire):
-    result = answered(plane, Reply(json.dumps(wire)), *argv + ("--output", "json"))
-    assert result.out.decode("ascii") == json.dumps(cursor_last(wire), indent=2) + "\n"
+    result = run_against(plane, Reply(json.dumps(wire)), *argv + ("--output", "json"))
+    assert result.out.decode("ascii") == json.dumps(put_cursor_last(wire), indent=2) + "\n"
     assert (result.code, result.err) == (0, "")
 
 
@@ -179,20 +181,20 @@ PAGES = {
 
 
 @rule("5.8", "1.8")
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("form", LIST_FORMS)
 @pytest.mark.parametrize("first, second, whole", list(PAGES.values()), ids=list(PAGES))
 def test_walk_is_one_document(plane, form, first, second, whole):
     plane.script(Reply(first), Reply(second))
     walked = run_cli(*LIST + ("--all", "--output", form), plane=plane)
-    assert walked == answered(plane, whole, *LIST + ("--output", form)) and len(plane.requests) == 3
+    assert walked == run_against(plane, whole, *LIST + ("--output", form)) and len(plane.requests) == 3
     if form == "json":
         assert json.loads(walked.out.decode()) == whole
 
 
 @rule("5.8")
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("form", LIST_FORMS)
 def test_every_form_tells_the_same_of_the_sample_plane(plane, form):
-    ids, cursors = listed(run_cli(*LIST + ("--limit", "7", "--output", form), plane=plane), form)
+    ids, cursors = read_listing(run_cli(*LIST + ("--limit", "7", "--output", form), plane=plane), form)
     assert ids == [wire["id"] for wire in EXECUTIONS[:7]] and len(cursors) == 1
 
 
@@ -218,21 +220,21 @@ def body_of(name, *elements):
                                             b'{"status":"failed","id":"7","a":[{"z":"s","b":"n"}]}\n' * 2)],
     ids=["odd", "none", "wire order"])
 def test_line_is_the_wire_object_compact_and_ascii(plane, argv, name, elements, out):
-    assert answered(plane, Reply(body_of(name, *elements)), *argv) == (0, out, "")
+    assert run_against(plane, Reply(body_of(name, *elements)), *argv) == (0, out, "")
 
 
 @rule("5.8")
 @pytest.mark.parametrize("body", [b'{"next_cursor": "c-2", "items": [%s]}', b'{"items": [%s], "next_cursor": "c-2"}'],
                          ids=["first", "last"])
 def test_jsonl_tells_the_cursor_on_stderr_alone(plane, body):
-    assert answered(plane, Reply(body % ODD), *LINES["list"][0]) == (0, ODD_LINE, "next_cursor: c-2\n")
+    assert run_against(plane, Reply(body % ODD), *LINES["list"][0]) == (0, ODD_LINE, "next_cursor: c-2\n")
 
 
 @rule("5.8", "7.1")
 @either
 def test_line_is_out_before_the_next_has_come(plane, argv, name):
     first = b'{"id":"%s","%s":[{"n":1},{"n":' % (EXECUTION.encode(), name.encode())
-    halting = Halting(first, b"2}]}", b'{"n":1}\n')
+    halting = HaltingAnswer(first, b"2}]}", b'{"n":1}\n')
     plane.script(halting)
     assert run_cli(*argv, plane=plane, stdout=halting.out).code == 0 and halting.seen == b'{"n":1}\n'
 
@@ -242,15 +244,16 @@ def test_line_is_out_before_the_next_has_come(plane, argv, name):
 @pytest.mark.parametrize("rest", [b'{"n":3', b'{"n":3,}]}', b"3]}", b"null]}", b'{"n":1e999}]}', b'{"n":"\xff"}]}',
                                   b"nonsense"], ids=ascii)
 def test_lines_that_came_whole_are_printed(plane, argv, name, rest):
-    result = answered(plane, Reply(body_of(name, b'{"n":1}', b'{"n":2}', rest)), *argv)
-    assert (result.code, result.out) == (1, b'{"n":1}\n{"n":2}\n') and told(result) and "next_cursor" not in result.err
+    result = run_against(plane, Reply(body_of(name, b'{"n":1}', b'{"n":2}', rest)), *argv)
+    assert (result.code, result.out) == (1, b'{"n":1}\n{"n":2}\n')
+    assert error_lines(result) and "next_cursor" not in result.err
 
 
 # ---- 5.8: yaml
 
-def yaml_of(plane, wire, argv=GET):
+def read_yaml_of(plane, wire, argv=GET):
     """The yaml form of a document, ASCII text."""
-    result = answered(plane, Reply(json.dumps(wire)), *argv + ("--output", "yaml"))
+    result = run_against(plane, Reply(json.dumps(wire)), *argv + ("--output", "yaml"))
     assert (result.code, result.err) == (0, "")
     return result.out.decode("ascii")
 
@@ -275,14 +278,14 @@ every_readable = pytest.mark.parametrize("argv, wire", list(READABLE.values()), 
 @rule("5.8")
 @every_readable
 def test_yaml_is_ascii_block_style_and_reads_back_to_the_same_data(plane, argv, wire):
-    assert exactly(read_yaml(yaml_of(plane, wire, argv))) == exactly(cursor_last(wire))
+    assert exactly(read_yaml(read_yaml_of(plane, wire, argv))) == exactly(put_cursor_last(wire))
 
 
 @rule("5.8")
 @every_readable
 def test_pyyaml_reads_back_the_same_data(plane, argv, wire):
     yaml = pytest.importorskip("yaml", reason="PyYAML, a loader of YAML 1.1, is not installed")
-    assert exactly(yaml.safe_load(yaml_of(plane, wire, argv))) == exactly(cursor_last(wire))
+    assert exactly(yaml.safe_load(read_yaml_of(plane, wire, argv))) == exactly(put_cursor_last(wire))
 
 
 @rule("5.8")
@@ -292,7 +295,7 @@ def test_ruamel_reads_back_the_same_data(plane, argv, wire, version):
     ruamel = pytest.importorskip("ruamel.yaml", reason="ruamel.yaml, a loader of YAML 1.1 and 1.2, is not installed")
     loader = ruamel.YAML(typ="safe", pure=True)
     loader.version = version
-    assert exactly(loader.load(yaml_of(plane, wire, argv))) == exactly(cursor_last(wire))
+    assert exactly(loader.load(read_yaml_of(plane, wire, argv))) == exactly(put_cursor_last(wire))
 
 
 SCALARS = [
@@ -313,14 +316,14 @@ KEYS = [("status", "status"), ("domain_id", "domain_id"), ("on", '"on"'), ("yes"
 @rule("5.8")
 def test_yaml_scalars_are_this_text(plane):
     wire = dict({"id": EXECUTION}, all=[value for value, _ in SCALARS])
-    lines = yaml_of(plane, wire).splitlines()
+    lines = read_yaml_of(plane, wire).splitlines()
     assert lines == ['id: "%s"' % EXECUTION, "all:"] + ["  - " + scalar for _, scalar in SCALARS]
 
 
 @rule("5.8")
 def test_yaml_keys_are_this_text(plane):
     wire = dict({"id": EXECUTION}, all={key: number for number, (key, _) in enumerate(KEYS)})
-    lines = yaml_of(plane, wire).splitlines()
+    lines = read_yaml_of(plane, wire).splitlines()
     assert lines[2:] == ["  %s: %d" % (shown, number) for number, (_, shown) in enumerate(KEYS)]
 
 
@@ -328,7 +331,7 @@ def test_yaml_keys_are_this_text(plane):
 def test_yaml_is_block_style(plane):
     body = ('{"id":"%s","targets":[{"node_id":"a","more":[[1,[2]],{"a":{"b":[]}}]},{}],'
             '"last":{"c":[{"d":{},"e":null}]}}' % EXECUTION)
-    assert answered(plane, Reply(body), *GET + ("--output", "yaml")).out.decode("ascii") == """\
+    assert run_against(plane, Reply(body), *GET + ("--output", "yaml")).out.decode("ascii") == """\
 id: "%s"
 targets:
   - node_id: "a"
@@ -349,18 +352,18 @@ last:
 @pytest.mark.parametrize("body", [b'{"next_cursor": "no", "items": [{"id":"e-1"}], "z": 1}',
                                   b'{"items": [{"id":"e-1"}], "z": 1, "next_cursor": "no"}'], ids=["first", "last"])
 def test_yaml_has_the_cursor_last(plane, body):
-    out = answered(plane, Reply(body), *LIST + ("--output", "yaml")).out.decode()
+    out = run_against(plane, Reply(body), *LIST + ("--output", "yaml")).out.decode()
     assert out == 'items:\n  - id: "e-1"\nz: 1\nnext_cursor: "no"\n'
 
 
 # ---- every form
 
 @rule("3.10", "5.8")
-@pytest.mark.parametrize("form", FORMS + ["raw"])
+@pytest.mark.parametrize("form", GET_FORMS)
 def test_100_levels_are_printed(plane, form):
     deep = "[" * 97 + "]" * 97
     body = '{"id":"%s","targets":[{"output_ref":null,"deep":%s}],"deep":%s}' % (EXECUTION, deep, deep)
-    result = answered(plane, Reply(body), *GET + ("--output", form))
-    assert result.code == 0 and not told(result)
+    result = run_against(plane, Reply(body), *GET + ("--output", form))
+    assert result.code == 0 and not error_lines(result)
     if form == "json":
         assert json.loads(result.out.decode()) == json.loads(body)

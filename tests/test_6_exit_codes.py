@@ -6,20 +6,19 @@ import os
 import pytest
 
 import plexctl_exec_log as program
-from control_plane import (DROP, FORBIDDEN_PROJECT, HANG, RESET, TOKEN, UNLICENSED_PROJECT, ControlPlane,
-                           Reply)
-from kit import (EXECUTION, FORMS, GET, LIST, NODES, Failing, answered, archive, execution, inline, page, posix_only,
-                 rule, run_cli, run_process, surroundings, target, told)
+from control_plane import FORBIDDEN_PROJECT, TOKEN, UNLICENSED_PROJECT, ControlPlane
+from kit import (EXECUTION, GET, GET_FORMS, LIST, LIST_FORMS, NODES, FailingStream, archive, error_lines, execution,
+                 inline, page, posix_only, rule, run_against, run_cli, run_process, surroundings, target)
+from server import DROP, HANG, RESET, Reply
 
-GET_FORMS = FORMS + ["raw"]
 RAW = GET + ("--output", "raw")
 DENIED = {"type": "about:blank", "title": "Forbidden", "status": 403, "code": "rebac_denied", "reason": "no relation",
           "relation_path": ["user:ann", "project:p"], "correlation_id": "c-17", "detail": "not yours"}
 
 
-def failed(result, code):
+def has_failed(result, code):
     """Whether a run ended with this code, said why, and wrote nothing."""
-    return (result.code, result.out, bool(told(result))) == (code, b"", True)
+    return (result.code, result.out, bool(error_lines(result))) == (code, b"", True)
 
 
 # ---- 0 and 5
@@ -42,14 +41,14 @@ def test_what_was_printed_is_0_and_5_only_if_the_status_was_asked_for(plane, sta
     (Reply(execution(status="failed"), cut=99), "json", 1)], ids=[
         "unreadable", "archived", "404", "401", "403", "denied", "cut"])
 def test_5_hides_no_other_failure(plane, answer, form, code):
-    result = answered(plane, answer, *GET + ("--exit-status", "--output", form))
-    assert result.code == code and told(result)
+    result = run_against(plane, answer, *GET + ("--exit-status", "--output", form))
+    assert result.code == code and error_lines(result)
 
 
 @rule("6.1", "6.2", "5.2")
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("form", LIST_FORMS)
 def test_empty_page_is_0(plane, form):
-    assert answered(plane, page(), *LIST + ("--output", form))[::2] == (0, "")
+    assert run_against(plane, page(), *LIST + ("--output", form))[::2] == (0, "")
 
 
 # ---- 1, 3, 4: the status decides
@@ -63,9 +62,9 @@ STATUS_CODES.update({401: 3, 403: 4})
 @pytest.mark.parametrize("status, code", sorted(STATUS_CODES.items()))
 def test_status_decides_the_exit_code_whatever_the_body_says(plane, status, code):
     for argv, problem in ((GET, {"code": "some_code", "status": 403}), (LIST, {"code": "rebac_denied", "status": 403})):
-        result = answered(plane, Reply(dict(problem, items=[], id=EXECUTION), status), *argv)
-        assert failed(result, 77 if (argv, status) == (LIST, 403) else code)
-        assert told(result)[0].startswith("HTTP %d" % status)
+        result = run_against(plane, Reply(dict(problem, items=[], id=EXECUTION), status), *argv)
+        assert has_failed(result, 77 if (argv, status) == (LIST, 403) else code)
+        assert error_lines(result)[0].startswith("HTTP %d" % status)
     assert len(plane.requests) == 2
 
 
@@ -73,8 +72,8 @@ def test_status_decides_the_exit_code_whatever_the_body_says(plane, status, code
 @pytest.mark.parametrize("problem", [DENIED, {"status": 500, "code": "internal"}], ids=["denied", "500"])
 @pytest.mark.parametrize("argv", [LIST, GET], ids=["list", "get"])
 def test_problem_in_a_200_is_malformed_and_no_denial(plane, argv, problem):
-    result = answered(plane, Reply(problem, 200), *argv)
-    assert result.code == 1 and told(result)
+    result = run_against(plane, Reply(problem, 200), *argv)
+    assert result.code == 1 and error_lines(result)
 
 
 @rule("6.1", "3.8")
@@ -82,7 +81,7 @@ def test_problem_in_a_200_is_malformed_and_no_denial(plane, argv, problem):
 def test_transient_status_is_1_after_two_retries(plane, status):
     plane.script(*[Reply({"title": "Busy", "code": "rebac_denied"}, status, [("Retry-After", "0")])] * 3)
     result = run_cli(*GET, plane=plane)
-    assert failed(result, 1) and len(plane.requests) == 3 and len(told(result, "retry")) == 2
+    assert has_failed(result, 1) and len(plane.requests) == 3 and len(error_lines(result, "retry")) == 2
 
 
 # ---- 4 and 77
@@ -108,29 +107,29 @@ CODES = {
 @rule("6.1")
 @pytest.mark.parametrize("body, code", list(CODES.values()), ids=list(CODES))
 def test_403_is_77_only_with_exactly_this_code(plane, body, code):
-    assert failed(answered(plane, Reply(body, 403)), code)
+    assert has_failed(run_against(plane, Reply(body, 403)), code)
 
 
 @rule("6.1")
 @pytest.mark.parametrize("media", ["application/json; charset=utf-8", "text/plain", "text/html", ""])
 def test_code_counts_whatever_the_media_type(plane, media):
-    assert failed(answered(plane, Reply(DENIED, 403, [("Content-Type", media)])), 77)
+    assert has_failed(run_against(plane, Reply(DENIED, 403, [("Content-Type", media)])), 77)
 
 
 @rule("6.1")
 @pytest.mark.parametrize("framing", ["length", "chunked", "close"])
 def test_denial_is_read_in_every_framing(plane, framing):
-    assert failed(answered(plane, Reply(DENIED, 403, framing=framing, slices=7), *LIST), 77)
+    assert has_failed(run_against(plane, Reply(DENIED, 403, framing=framing, slices=7), *LIST), 77)
 
 
 @rule("6.1")
 @pytest.mark.parametrize("answer, code", [(Reply(DENIED, 403), 77), (Reply({}, 403), 4), (Reply({}, 401), 3)],
                          ids=["77", "4", "3"])
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("form", LIST_FORMS)
 def test_refusal_within_a_walk_keeps_its_code(plane, answer, code, form):
     plane.script(Reply(page(execution(), next_cursor="c2")), answer)
     result = run_cli(*LIST + ("--all", "--output", form), plane=plane)
-    assert result.code == code and EXECUTION.encode() in result.out and told(result)
+    assert result.code == code and EXECUTION.encode() in result.out and error_lines(result)
 
 
 # ---- 1: transport, bodies, outputs
@@ -140,15 +139,15 @@ def test_refusal_within_a_walk_keeps_its_code(plane, answer, code, form):
 def test_lost_connection_is_1_after_two_retries_and_silence_at_once(plane, fault, requests):
     plane.script(fault, fault, fault)
     result = run_cli(*GET + ("--timeout", "0.2"), plane=plane)
-    assert failed(result, 1) and len(plane.requests) == requests
-    assert ("--timeout" in told(result, "hint")[0]) if fault is HANG else "lost" in told(result)[0]
+    assert has_failed(result, 1) and len(plane.requests) == requests
+    assert ("--timeout" in error_lines(result, "hint")[0]) if fault is HANG else "lost" in error_lines(result)[0]
 
 
 @rule("6.1", "6.2")
 def test_refused_connection_is_1(plane):
     plane.close()
     result = run_cli(*LIST, plane=plane)
-    assert failed(result, 1) and len(told(result, "hint")) == 1
+    assert has_failed(result, 1) and len(error_lines(result, "hint")) == 1
 
 
 @rule("6.1", "6.2", "3.2")
@@ -156,28 +155,28 @@ def test_refused_connection_is_1(plane):
 def test_certificate_that_cannot_be_trusted_is_1(kind):
     with ControlPlane(tls=kind) as plane:
         result = run_cli(*LIST, plane=plane)
-    assert failed(result, 1) and told(result, "hint") and plane.requests == []
+    assert has_failed(result, 1) and error_lines(result, "hint") and plane.requests == []
 
 
 @rule("6.1", "6.2", "3.3")
 def test_plain_http_elsewhere_is_1(plane):
     result = run_cli(*LIST + ("--server", "http://plexsphere.test:1"), plane=plane)
-    assert failed(result, 1) and "--allow-http" in told(result, "hint")[0]
+    assert has_failed(result, 1) and "--allow-http" in error_lines(result, "hint")[0]
 
 
 @rule("6.1", "6.2", "3.4")
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 def test_redirect_is_1(plane, status):
-    result = answered(plane, Reply("", status, [("Location", plane.url + "/elsewhere")]))
-    assert failed(result, 1) and "/elsewhere" in told(result)[0] and len(plane.requests) == 1
+    result = run_against(plane, Reply("", status, [("Location", plane.url + "/elsewhere")]))
+    assert has_failed(result, 1) and "/elsewhere" in error_lines(result)[0] and len(plane.requests) == 1
 
 
 @rule("6.1", "6.2", "3.10")
 @pytest.mark.parametrize("form", GET_FORMS)
 @pytest.mark.parametrize("body", [b"", b"<html>Welcome</html>", b"null", b"{", b'{"id":NaN}'], ids=ascii)
 def test_malformed_body_is_1(plane, body, form):
-    result = answered(plane, Reply(body), *GET + ("--output", form))
-    assert result.code == 1 and told(result)
+    result = run_against(plane, Reply(body), *GET + ("--output", form))
+    assert result.code == 1 and error_lines(result)
 
 
 @rule("6.1", "6.2")
@@ -186,8 +185,8 @@ def test_malformed_body_is_1(plane, body, form):
     (execution([target(archive())]), RAW), (execution(), GET + ("--node", NODES[0]))],
     ids=["unreadable", "unreadable raw", "archived raw", "no such node"])
 def test_output_that_is_not_on_stdout_is_1(plane, wire, argv):
-    result = answered(plane, wire, *argv)
-    assert result.code == 1 and len(told(result)) == 1
+    result = run_against(plane, wire, *argv)
+    assert result.code == 1 and len(error_lines(result)) == 1
 
 
 @rule("6.1", "6.2")
@@ -198,8 +197,9 @@ def test_output_that_is_not_on_stdout_is_1(plane, wire, argv):
     ids=["full", "closed", "gone"])
 def test_stdout_that_cannot_be_written_is_1_and_a_reader_that_went_is_141_silently(plane, argv, error, code):
     plane.script(Reply(page(execution()) if argv == LIST else execution([target(inline(b"x"))])))
-    result = run_cli(*argv, plane=plane, stdout=Failing(error))
-    assert result.code == code and (len(told(result)), bool(result.err)) == ((1, True) if code == 1 else (0, False))
+    result = run_cli(*argv, plane=plane, stdout=FailingStream(error))
+    assert result.code == code
+    assert (len(error_lines(result)), bool(result.err)) == ((1, True) if code == 1 else (0, False))
 
 
 @rule("6.1", "6.2")
@@ -223,13 +223,13 @@ def test_reader_that_goes_ends_the_process_with_141_silently(plane):
     (LIST, {"PLEXSPHERE_URL": "https://plexsphere.test", "HTTPS_PROXY": "socks5://127.0.0.1:1"})], ids=[
         "nothing", "command", "no project", "no id", "value", "flag", "form", "URL", "no server", "project", "proxy"])
 def test_usage_is_2_before_anything_is_sent(plane, argv, env):
-    assert failed(run_cli(*argv, plane=plane, env=env), 2) and plane.requests == []
+    assert has_failed(run_cli(*argv, plane=plane, env=env), 2) and plane.requests == []
 
 
 @rule("6.1", "6.2", "2.6")
 def test_no_token_is_3_before_anything_is_sent(plane):
     result = run_cli(*LIST, plane=plane, env={"PLEXSPHERE_TOKEN": None})
-    assert failed(result, 3) and plane.requests == [] and told(result, "hint")
+    assert has_failed(result, 3) and plane.requests == [] and error_lines(result, "hint")
 
 
 @rule("6.1", "6.2", "2.4")
@@ -239,7 +239,7 @@ def test_insecure_token_file_is_3_before_anything_is_sent(plane, tmp_path):
     path.write_text(TOKEN)
     path.chmod(0o640)
     result = run_cli(*LIST + ("--token-file", str(path)), plane=plane)
-    assert failed(result, 3) and plane.requests == [] and "chmod" in told(result, "hint")[0]
+    assert has_failed(result, 3) and plane.requests == [] and "chmod" in error_lines(result, "hint")[0]
 
 
 @rule("6.1", "6.2")
@@ -250,7 +250,7 @@ def test_insecure_token_file_is_3_before_anything_is_sent(plane, tmp_path):
         "denied", "forbidden", "no project", "no execution", "token of a get", "token of a list", "right"])
 def test_sample_plane_is_answered_for_with_the_documented_code(plane, argv, token, code):
     result = run_cli(*argv, plane=plane, env={"PLEXSPHERE_TOKEN": token})
-    assert result.code == code and bool(told(result)) == (code != 0) == bool(told(result, "hint"))
+    assert result.code == code and bool(error_lines(result)) == (code != 0) == bool(error_lines(result, "hint"))
     assert plane.requests[0].target.endswith("/executions" + ("/" + EXECUTION if argv == GET else ""))
 
 
@@ -263,7 +263,7 @@ def test_interrupt_is_130_silently(plane):
 
     plane.script(Reply({}, 503))
     result = run_cli(*GET, plane=plane, sleep=interrupt)
-    assert (result.code, result.out, told(result)) == (130, b"", []) and "hint" not in result.err
+    assert (result.code, result.out, error_lines(result)) == (130, b"", []) and "hint" not in result.err
 
 
 # ---- 6.2: what the lines say
@@ -271,7 +271,7 @@ def test_interrupt_is_130_silently(plane):
 @rule("6.2")
 @pytest.mark.parametrize("status", [403, 409, 500])
 def test_error_names_all_that_the_problem_has(plane, status):
-    line, = told(answered(plane, Reply(DENIED, status)))
+    line, = error_lines(run_against(plane, Reply(DENIED, status)))
     for text in ("HTTP %d" % status, "rebac_denied", "not yours", "no relation", "user:ann > project:p", "c-17"):
         assert line.count(text) == 1
 
@@ -280,9 +280,9 @@ def test_error_names_all_that_the_problem_has(plane, status):
 @pytest.mark.parametrize("name, value", sorted(DENIED.items()), ids=ascii)
 def test_error_leaves_out_what_the_problem_has_not(plane, name, value):
     problem = {other: kept for other, kept in DENIED.items() if other != name}
-    whole, = told(answered(plane, Reply(DENIED, 409)))
-    line, = told(answered(plane, Reply(problem, 409)))
-    null, = told(answered(plane, Reply(dict(problem, **{name: None}), 409)))
+    whole, = error_lines(run_against(plane, Reply(DENIED, 409)))
+    line, = error_lines(run_against(plane, Reply(problem, 409)))
+    null, = error_lines(run_against(plane, Reply(dict(problem, **{name: None}), 409)))
     assert line == null and "None" not in line and "null" not in line
     gone = {"relation_path": "user:ann", "type": "about", "status": "403", "title": "Forbidden"}.get(name, value)
     assert gone not in line and (gone in whole or name in ("type", "status"))
@@ -294,7 +294,7 @@ def test_error_leaves_out_what_the_problem_has_not(plane, name, value):
     {"relation_path": []}, {"relation_path": [1, None]}, {"detail": "", "code": "", "reason": ""}, {}],
     ids=["wrong types", "empty path", "path of no texts", "empty texts", "nothing"])
 def test_error_of_an_odd_problem_is_the_status(plane, problem):
-    assert told(answered(plane, Reply(problem, 403))) == ["HTTP 403 Forbidden"]
+    assert error_lines(run_against(plane, Reply(problem, 403))) == ["HTTP 403 Forbidden"]
 
 
 HINTS = {
@@ -319,7 +319,7 @@ def test_hints_tell_different_steps_apart(plane):
     def hint(status, **problem):
         plane.answers.clear()
         plane.script(*[Reply(problem, status)] * 3)
-        return told(run_cli(*LIST, plane=plane), "hint")[0]
+        return error_lines(run_cli(*LIST, plane=plane), "hint")[0]
 
     hints = [hint(status, **problem) for status, problem, _ in HINTS.values() if problem is not DENIED]
     assert len(set(hints)) >= len(hints) - 1        # 500 and 503 may share one
@@ -331,7 +331,7 @@ def test_hints_tell_different_steps_apart(plane):
 @pytest.mark.parametrize("flag, value", [("--cursor", "no-cursor"), ("--status", "no-status"), ("--limit", "201")])
 def test_value_that_the_plane_refuses_is_traced_to_its_flag(plane, flag, value):
     result = run_cli(*LIST + (flag, value), plane=plane)
-    assert failed(result, 1) and flag in told(result, "hint")[0]
+    assert has_failed(result, 1) and flag in error_lines(result, "hint")[0]
 
 
 @rule("6.2")
@@ -339,9 +339,9 @@ def test_value_that_the_plane_refuses_is_traced_to_its_flag(plane, flag, value):
                                          (b"", "TEXT/HTML; charset=utf-8")], ids=["HTML", "undeclared", "empty"])
 @pytest.mark.parametrize("status, code", [(200, 1), (401, 3), (403, 4), (404, 1), (500, 1)])
 def test_html_is_no_answer(plane, status, code, body, media):
-    result = answered(plane, Reply(body, status, [("Content-Type", media)]))
-    assert failed(result, code) and (told(result, "hint") or status == 200)
-    assert status != 200 or not body or "is this the API?" in told(result, "hint")[0]
+    result = run_against(plane, Reply(body, status, [("Content-Type", media)]))
+    assert has_failed(result, code) and (error_lines(result, "hint") or status == 200)
+    assert status != 200 or not body or "is this the API?" in error_lines(result, "hint")[0]
 
 
 @rule("6.2")

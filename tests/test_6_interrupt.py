@@ -14,12 +14,12 @@ import time
 
 import pytest
 
-from control_plane import HANG, Reply
-from kit import GET, LIST, NODES, PATIENCE, ROOT, Failing, Halting, command, drained, encoded, environment, execution, \
-    finish_cli, full_pipe, inline, is_full, page, posix_only, read_until, rule, run_cli, run_process, run_shell, \
-    start_cli, target, until
+from kit import (GET, LIST, NODES, PATIENCE, ROOT, FailingStream, HaltingAnswer, drain, encode, execution, finish_cli,
+                 inline, is_full, make_command, make_environment, make_full_pipe, page, posix_only, read_until, rule,
+                 run_cli, run_in_shell, run_process, start_cli, target, wait_until)
 from kit_net import Raw, nobody_accepting
-from kit_terminal import CTRL_C, Session, dripping_body, screen
+from kit_terminal import CTRL_C, Session, draw_screen, drip_body
+from server import HANG, Reply
 
 needs_full_device = pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
 needs_bash = pytest.mark.skipif(not shutil.which("bash"), reason="needs bash")
@@ -44,15 +44,15 @@ def heeded_interrupts():
     signal.signal(signal.SIGINT, before)
 
 
-def scripted(plane, wire):
+def script_answer(plane, wire):
     """The plane, which will answer with this twice."""
     plane.script(*[Reply(wire)] * 2 if wire else [])
     return plane
 
 
-def before(wire, mark):
+def cut_before(wire, mark):
     """The answer with this body as far as the mark, after which nothing comes."""
-    body = encoded(wire)
+    body = encode(wire)
     return lambda sock: (sock.sendall(OK + body[:body.index(mark)]), HANG(sock))
 
 
@@ -60,9 +60,9 @@ def before(wire, mark):
 
 #: Where the program waits: the answers, the command line, and the stream and the text that show that it is there.
 PHASES = {
-    "a listing": ([before(page(SMALL), b"]}")], LIST, "stdout", "restart-nginx\n"),
+    "a listing": ([cut_before(page(SMALL), b"]}")], LIST, "stdout", "restart-nginx\n"),
     "a later page": ([Reply(page(SMALL, next_cursor="c")), HANG], LIST + ("--all",), "stdout", "restart-nginx\n"),
-    "a get": ([before(TWO_TARGETS, b'],"type"')], GET, "stdout", "second\n"),
+    "a get": ([cut_before(TWO_TARGETS, b'],"type"')], GET, "stdout", "second\n"),
     "a wait": ([Reply(execution(status="started"))], GET + ("--wait",), "stderr", "status: started"),
     "a retry pause": ([Reply({}, 503, [("Retry-After", "30")])], LIST, "stderr", "retry: ")}
 
@@ -86,7 +86,7 @@ def test_ctrl_c_kills_the_process_by_sigint_and_nothing_is_closed_or_printed(pla
     with running(start_cli(*argv, plane=plane)) as process:
         shown = {"stdout": b"", "stderr": b""}
         shown[stream] = read_until(getattr(process, stream).fileno(), wanted.encode())
-        until(lambda: len(plane.requests) == len(answers))
+        wait_until(lambda: len(plane.requests) == len(answers))
         process.send_signal(signal.SIGINT)
         result = finish_cli(process)
     out, err = (shown["stdout"] + result.out).decode(), shown["stderr"].decode() + result.err
@@ -104,7 +104,7 @@ def test_ctrl_c_kills_it_while_the_server_says_nothing(scheme):
     with Raw(HANG) as server:
         url = "%s://localhost:%d" % (scheme, server.address[1])
         with running(start_cli(*LIST + ("--server", url), plane=server)) as process:
-            until(lambda: server.connections)
+            wait_until(lambda: server.connections)
             process.send_signal(signal.SIGINT)
             assert finish_cli(process) == (KILLED, b"", "")
 
@@ -124,7 +124,7 @@ def test_ctrl_c_kills_it_while_connecting(plane):
         port = int(address.split(":")[1])
         others = attempts(port)
         with running(start_cli(*LIST + ("--server", "http://" + address), plane=plane)) as process:
-            until(lambda: attempts(port) > others)
+            wait_until(lambda: attempts(port) > others)
             process.send_signal(signal.SIGINT)
             assert finish_cli(process) == (KILLED, b"", "")
 
@@ -133,11 +133,11 @@ def test_ctrl_c_kills_it_while_connecting(plane):
 @rule("6.5")
 def test_ctrl_c_kills_it_while_a_full_pipe_takes_nothing(plane):
     reading, writing = os.pipe()
-    with running(start_cli(*GET, plane=scripted(plane, LARGE), stdout=writing)) as process:
-        until(lambda: is_full(writing))
+    with running(start_cli(*GET, plane=script_answer(plane, LARGE), stdout=writing)) as process:
+        wait_until(lambda: is_full(writing))
         os.close(writing)
         process.send_signal(signal.SIGINT)
-        assert finish_cli(process)[::2] == (KILLED, "") and drained([reading])[0].startswith(b"==> ")
+        assert finish_cli(process)[::2] == (KILLED, "") and drain([reading])[0].startswith(b"==> ")
 
 
 @posix_only
@@ -146,10 +146,10 @@ def test_ctrl_c_kills_the_installed_command_too(plane):
     with open(os.path.join(ROOT, "pyproject.toml"), encoding="utf-8") as file:
         function, = re.findall(r'^plexctl-exec-log = "plexctl_exec_log:(\w+)"$', file.read(), re.MULTILINE)
     script = "import sys\nfrom plexctl_exec_log import %s\nsys.exit(%s())" % (function, function)
-    plane.script(before(TWO_TARGETS, b'],"type"'), Reply({}, 404))
+    plane.script(cut_before(TWO_TARGETS, b'],"type"'), Reply({}, 404))
 
     def started():
-        return subprocess.Popen([sys.executable, "-c", script] + list(GET), cwd=ROOT, env=environment(plane),
+        return subprocess.Popen([sys.executable, "-c", script] + list(GET), cwd=ROOT, env=make_environment(plane),
                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
     with running(started()) as process:
@@ -166,10 +166,10 @@ def test_ctrl_c_kills_the_installed_command_too(plane):
 def test_ctrl_c_at_a_terminal_stops_a_shell_loop(plane, phase):
     answers, argv, _, wanted = PHASES[phase]
     plane.script(*answers)
-    loop = ["bash", "-c", 'for i in 1 2 3; do "$@"; done; echo after', "bash"] + command(*argv)
+    loop = ["bash", "-c", 'for i in 1 2 3; do "$@"; done; echo after', "bash"] + make_command(*argv)
     with Session(loop, plane) as session:
         session.wait_for(wanted.strip())
-        until(lambda: len(plane.requests) == len(answers))
+        wait_until(lambda: len(plane.requests) == len(answers))
         session.press(CTRL_C)
         result = session.finish()
     assert result.code == KILLED and "after" not in result.err and len(plane.requests) == len(answers)
@@ -181,9 +181,9 @@ def test_ctrl_c_at_a_terminal_stops_a_shell_loop(plane, phase):
 @pytest.mark.parametrize("redirection, wanted", [(">/dev/null", "1 page"), ("", "restart-nginx")],
                          ids=["live line", "table"])
 def test_prompt_after_ctrl_c_starts_on_a_line_of_its_own(plane, redirection, wanted):
-    body = dripping_body(b'{"items":[' + encoded(SMALL), b" ", b"]}", threading.Event())
+    body = drip_body(b'{"items":[' + encode(SMALL), b" ", b"]}", threading.Event())
     plane.script(Reply(body, framing="close", pause=0.01))
-    line = 'bash -c \'exec "$@"\' bash %s %s\n' % (" ".join(command(*LIST + ("--all",))), redirection)
+    line = 'bash -c \'exec "$@"\' bash %s %s\n' % (" ".join(make_command(*LIST + ("--all",))), redirection)
     shell = ["bash", "--norc", "--noprofile", "--noediting", "-i"]
     with Session(shell, plane, {"PS1": "prompt> "}, echo=True) as session:
         session.wait_for("prompt> ")
@@ -191,19 +191,19 @@ def test_prompt_after_ctrl_c_starts_on_a_line_of_its_own(plane, redirection, wan
         session.wait_for("(?s)\n.*" + wanted)
         session.press(CTRL_C)
         session.wait_for("(?s)prompt> .*prompt> ")
-        assert screen(session.shown.decode())[-1] == "prompt> "
+        assert draw_screen(session.shown.decode())[-1] == "prompt> "
 
 
 @posix_only
 @rule("6.5", "9.5")
 def test_live_line_is_removed_by_ctrl_c(plane):
-    body = dripping_body(b'{"items":[' + encoded(SMALL), b" ", b"]}", threading.Event())
+    body = drip_body(b'{"items":[' + encode(SMALL), b" ", b"]}", threading.Event())
     plane.script(Reply(body, framing="close", pause=0.01))
-    with Session(command(*LIST + ("--all",)), plane, stdout=os.devnull) as session:
+    with Session(make_command(*LIST + ("--all",)), plane, stdout=os.devnull) as session:
         session.wait_for("execution")
         session.press(CTRL_C)
         result = session.finish()
-    assert result.code == KILLED and screen(result.err) == [""]
+    assert result.code == KILLED and draw_screen(result.err) == [""]
 
 
 @posix_only
@@ -211,7 +211,7 @@ def test_live_line_is_removed_by_ctrl_c(plane):
 @rule("6.5")
 def test_ignored_sigint_stays_ignored(plane):
     go_on = threading.Event()
-    body = encoded(TWO_TARGETS)
+    body = encode(TWO_TARGETS)
     place = body.index(b'],"type"')
 
     def halting(sock):
@@ -220,9 +220,9 @@ def test_ignored_sigint_stays_ignored(plane):
         sock.sendall(body[place:])
 
     plane.script(halting)
-    line = ["sh", "-c", "trap '' INT; exec \"$@\"", "sh"] + command(*GET)
+    line = ["sh", "-c", "trap '' INT; exec \"$@\"", "sh"] + make_command(*GET)
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    with running(subprocess.Popen(line, env=environment(plane), **pipes)) as process:
+    with running(subprocess.Popen(line, env=make_environment(plane), **pipes)) as process:
         read_until(process.stdout.fileno(), b"second\n")
         process.send_signal(signal.SIGINT)
         go_on.set()
@@ -251,11 +251,11 @@ def interrupt(*_):
     signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
 
 
-def interrupted_at(wire, mark, wanted):
+def interrupt_at(wire, mark, wanted):
     """An answer that is interrupted before the mark when the wanted bytes are on its stdout."""
-    body = encoded(wire)
+    body = encode(wire)
     place = body.index(mark)
-    return Halting(body[:place], body[place:], wanted, interrupt)
+    return HaltingAnswer(body[:place], body[place:], wanted, interrupt)
 
 
 def assert_left_open(halting, result, form):
@@ -273,7 +273,7 @@ def assert_left_open(halting, result, form):
 @pytest.mark.parametrize("form, wanted", [
     ("text", b"==> "), ("raw", b""), ("json", b"inline_bytes"), ("yaml", b"inline_bytes"), ("jsonl", b"inline_bytes")])
 def test_interrupt_in_a_body_is_130_and_closes_nothing(plane, form, wanted, wire):
-    halting = interrupted_at(wire, b'],"type"', wanted)
+    halting = interrupt_at(wire, b'],"type"', wanted)
     plane.script(halting)
     assert_left_open(halting, run_cli(*GET + ("--output", form), plane=plane, stdout=halting.out), form)
 
@@ -282,7 +282,7 @@ def test_interrupt_in_a_body_is_130_and_closes_nothing(plane, form, wanted, wire
 @rule("6.5")
 @pytest.mark.parametrize("form", ["text", "json", "yaml", "jsonl"])
 def test_interrupt_between_pages_is_130_and_tells_no_cursor(plane, form):
-    halting = interrupted_at(page(SMALL), b"{", b"restart-nginx")
+    halting = interrupt_at(page(SMALL), b"{", b"restart-nginx")
     plane.script(Reply(page(SMALL, next_cursor="the-cursor")), halting)
     argv = LIST + ("--all", "--output", form)
     assert_left_open(halting, run_cli(*argv, plane=plane, stdout=halting.out), form)
@@ -314,12 +314,12 @@ class Watched(io.FileIO):
 @pytest.mark.parametrize("name", ["help", "list", "large"])
 def test_interrupt_while_a_full_pipe_takes_nothing_is_130(plane, name, blocking):
     argv, wire = COMMANDS[name]
-    reading, writing, filling = full_pipe()
+    reading, writing, filling = make_full_pipe()
     os.set_blocking(writing, blocking)
     with Watched(writing) as stdout:
         threading.Thread(target=lambda: stdout.tried.wait(PATIENCE) and interrupt()).start()
-        assert run_cli(*argv, plane=scripted(plane, wire), stdout=stdout)[::2] == (130, "")
-    assert drained([reading]) == [filling]
+        assert run_cli(*argv, plane=script_answer(plane, wire), stdout=stdout)[::2] == (130, "")
+    assert drain([reading]) == [filling]
 
 
 # ---- a stdout that takes nothing: its reader has left (141, silently), or it is full, closed, no stream (1)
@@ -334,7 +334,7 @@ def test_interrupt_while_a_full_pipe_takes_nothing_is_130(plane, name, blocking)
     (TypeError("no text"), 1, "error: cannot write standard output: no text\n")],
     ids=["reader gone", "Ctrl-C", "memory", "full", "closed", "text stream"])
 def test_failed_write_is_1_and_told_but_a_reader_that_has_gone_is_141_and_silent(plane, argv, wire, error, code, told):
-    result = run_cli(*argv, plane=scripted(plane, wire), stdout=Failing(error))
+    result = run_cli(*argv, plane=script_answer(plane, wire), stdout=FailingStream(error))
     assert (result.code, result.err) == (code, told)
 
 
@@ -342,8 +342,8 @@ def test_failed_write_is_1_and_told_but_a_reader_that_has_gone_is_141_and_silent
 @pytest.mark.parametrize("error, code", [(BrokenPipeError(), 141), (OSError(28, "No space left"), 1)],
                          ids=["reader gone", "full"])
 def test_failed_write_counts_for_a_failed_read_too(plane, error, code):
-    plane.script(Reply(encoded(SMALL)[:-1] + b"?"))
-    result = run_cli(*GET, plane=plane, stdout=Failing(error))
+    plane.script(Reply(encode(SMALL)[:-1] + b"?"))
+    result = run_cli(*GET, plane=plane, stdout=FailingStream(error))
     assert result.code == code and result.err.count("error: ") == (code == 1)
 
 
@@ -355,7 +355,7 @@ def test_failed_write_counts_for_a_failed_read_too(plane, error, code):
 @pytest.mark.parametrize("name", ["help", "get"])
 def test_unwritable_stdout_is_1_without_noise_at_the_exit(plane, redirection, told, name):
     argv, wire = COMMANDS[name]
-    result = run_shell(redirection, *argv, plane=scripted(plane, wire))
+    result = run_in_shell(redirection, *argv, plane=script_answer(plane, wire))
     assert result.code == 1 and result.err.count("\n") == 1 and told in result.err
     assert result.err.startswith("error: ") and "standard output" in result.err
     assert not plane.requests or told != "closed"
@@ -366,7 +366,7 @@ def test_unwritable_stdout_is_1_without_noise_at_the_exit(plane, redirection, to
 @pytest.mark.parametrize("redirection", ["", ">&-", pytest.param(">/dev/full", marks=needs_full_device)],
                          ids=["open", "closed", "full"])
 def test_usage_is_2_whatever_stdout_is(redirection):
-    assert run_shell(redirection, "nonsense")[:2] == (2, b"")
+    assert run_in_shell(redirection, "nonsense")[:2] == (2, b"")
 
 
 # ---- a stdout that takes little at once, or does not block
@@ -381,7 +381,7 @@ class Frugal(io.BytesIO):
 @rule("5.1")
 @every_command
 def test_nothing_is_lost_on_a_stream_that_takes_little_at_once(plane, argv, wire):
-    runs = [run_cli(*argv, plane=scripted(plane, wire), stdout=stdout) for stdout in (Frugal(), None)]
+    runs = [run_cli(*argv, plane=script_answer(plane, wire), stdout=stdout) for stdout in (Frugal(), None)]
     assert runs[0] == runs[1] and runs[0].code == 0
 
 
@@ -389,7 +389,7 @@ def test_nothing_is_lost_on_a_stream_that_takes_little_at_once(plane, argv, wire
 @rule("5.1")
 @every_command
 def test_pipe_that_does_not_block_is_waited_for_and_loses_nothing(plane, argv, wire):
-    reading, writing, filling = full_pipe()
+    reading, writing, filling = make_full_pipe()
     os.set_blocking(writing, False)
     got = []
 
@@ -397,12 +397,12 @@ def test_pipe_that_does_not_block_is_waited_for_and_loses_nothing(plane, argv, w
         stdout.tried.wait(PATIENCE)
         time.sleep(0.05)
         got.append(os.read(reading, 20000))
-        got.extend(drained([reading]))
+        got.extend(drain([reading]))
 
     with Watched(writing) as stdout:
         reader = threading.Thread(target=read)
         reader.start()
-        code = run_cli(*argv, plane=scripted(plane, wire), stdout=stdout).code
+        code = run_cli(*argv, plane=script_answer(plane, wire), stdout=stdout).code
     reader.join(PATIENCE)
     assert code == 0 and b"".join(got) == filling + run_cli(*argv, plane=plane).out
 
@@ -417,7 +417,7 @@ def test_pipe_that_does_not_block_is_waited_for_and_loses_nothing(plane, argv, w
     (("nonsense",), None, 2, 0), (GET + ("--output", "raw", "-v"), LARGE, 0, 60 * 12288),
     (GET + ("--output", "raw"), execution([target({"kind": "tape"})]), 1, 0)], ids=["usage", "large", "unreadable"])
 def test_stderr_that_cannot_be_written_changes_nothing(plane, redirection, argv, wire, code, size):
-    result = run_shell(redirection, *argv, plane=scripted(plane, wire))
+    result = run_in_shell(redirection, *argv, plane=script_answer(plane, wire))
     assert (result.code, len(result.out), result.err, len(plane.requests)) == (code, size, "", bool(wire))
 
 
@@ -426,6 +426,6 @@ def test_stderr_that_cannot_be_written_changes_nothing(plane, redirection, argv,
 def test_reader_of_stderr_gone_changes_nothing(plane):
     reading, writing = os.pipe()
     os.close(reading)
-    result = run_process(*GET + ("-v",), plane=scripted(plane, SMALL), stderr=writing)
+    result = run_process(*GET + ("-v",), plane=script_answer(plane, SMALL), stderr=writing)
     os.close(writing)
     assert result.code == 0 and b"some output\n" in result.out

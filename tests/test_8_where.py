@@ -11,13 +11,15 @@ import zipfile
 import pytest
 
 import plexctl_exec_log as program
-from control_plane import PROJECT, SHOWCASE, SHOWCASE_NODES, TOKEN, Reply
-from kit import GET, HOME, LIST, MODULE, NODES, PATIENCE, ROOT, WINDOWS, ByteScreen, environment, execution, \
-    inline, load_module, page, posix_only, read, rule, run_cli, run_process, run_shell, surroundings, target
+from control_plane import PROJECT, SHOWCASE, SHOWCASE_NODES, TOKEN
+from kit import (GET, HOME, LIST, MODULE, NODES, PATIENCE, ROOT, WINDOWS, ByteScreen, execution, inline, load_module,
+                 make_environment, page, posix_only, read_file, rule, run_cli, run_in_shell, run_process, surroundings,
+                 target)
+from server import Reply
 
 BYTES = bytes(range(256))
 BINARY = ("get", "--project", PROJECT, "--id", SHOWCASE, "--node", SHOWCASE_NODES["binary"], "--output", "raw")
-SOURCE = read(MODULE).decode("utf-8")
+SOURCE = read_file(MODULE).decode("utf-8")
 IMPORTED = sorted({name.split(".")[0] for node in ast.walk(ast.parse(SOURCE)) for name in (
     [alias.name for alias in node.names] if isinstance(node, ast.Import) else
     [node.module] if isinstance(node, ast.ImportFrom) else [])})
@@ -27,7 +29,7 @@ not_pypy = pytest.mark.skipif(sys.implementation.name == "pypy", reason="PyPy it
 
 def run_python(*line, plane=None, env=None, **options):
     """Run any command line of this Python. Its exit code, stdout as bytes, stderr as text."""
-    done = subprocess.run([sys.executable] + list(line), env=environment(plane, env), stdout=subprocess.PIPE,
+    done = subprocess.run([sys.executable] + list(line), env=make_environment(plane, env), stdout=subprocess.PIPE,
                           stderr=subprocess.PIPE, timeout=PATIENCE, **dict({"stdin": subprocess.DEVNULL}, **options))
     return done.returncode, done.stdout, done.stderr.decode("utf-8")
 
@@ -95,7 +97,7 @@ def test_locale_changes_no_byte_of_arguments_output_and_errors(plane, env):
 @rule("8.1")
 def test_closed_stdin_changes_nothing(plane):
     plane.script(*[Reply(execution([target(inline(b"x\n"))]))] * 2)
-    assert run_shell("<&-", *GET, plane=plane) == run_cli(*GET, plane=plane)
+    assert run_in_shell("<&-", *GET, plane=plane) == run_cli(*GET, plane=plane)
 
 
 # ---- 8.1: nothing is written to disk
@@ -130,7 +132,7 @@ def test_no_file_is_opened_for_writing_and_no_program_is_run(tls_plane, argv):
 @rule("8.1")
 def test_folders_are_as_they_were(plane, tmp_path):
     copy = tmp_path / "plexctl_exec_log.py"
-    copy.write_bytes(read(MODULE))
+    copy.write_bytes(read_file(MODULE))
     env = dict.fromkeys([HOME, "TMPDIR", "XDG_CONFIG_HOME", "XDG_CACHE_HOME"], str(tmp_path))
     for argv in (LIST + ("--all",), BINARY):
         assert run_python(str(copy), *argv, plane=plane, env=env, cwd=str(tmp_path))[0] == 0
@@ -182,7 +184,7 @@ HOSTILE = "import os\nos.write(2, ('imported: %s\\n' % __name__).encode())\n"
 def shared_folder(tmp_path_factory):
     """A copy of the program in a folder with a hostile file for every module of the standard library."""
     folder = tmp_path_factory.mktemp("shared")
-    (folder / "plexctl_exec_log.py").write_bytes(read(MODULE))
+    (folder / "plexctl_exec_log.py").write_bytes(read_file(MODULE))
     for name in set(IMPORTED) | set(getattr(sys, "stdlib_module_names", sys.builtin_module_names)) | {
             "email", "encodings", "http", "importlib", "ssl", "socket", "select", "selectors", "urllib", "zipimport"}:
         (folder / (name + ".py")).write_text(HOSTILE)

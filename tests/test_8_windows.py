@@ -14,10 +14,12 @@ import time
 
 import pytest
 
-from control_plane import HANG, TOKEN, Reply
-from kit import GET, LIST, NODES, PATIENCE, ROOT, WINDOWS, command, contents, encoded, environment, execution, \
-    finish_cli, inline, page, rule, run_cli, run_process, saved, start_cli, target, until
+from control_plane import TOKEN
+from kit import (GET, LIST, NODES, PATIENCE, ROOT, WINDOWS, encode, execution, finish_cli, inline, make_command,
+                 make_environment, page, read_folder, rule, run_cli, run_process, save_to_folder, start_cli, target,
+                 wait_until)
 from kit_net import Raw, nobody_accepting
+from server import HANG, Reply
 
 pytestmark = rule("8.5")
 windows_only = pytest.mark.skipif(not WINDOWS, reason="needs a Windows console")
@@ -48,7 +50,7 @@ def test_reader_that_left_before_the_first_byte_is_141_silently(plane, argv):
 
     def late(sock):
         left.wait(PATIENCE)
-        sock.sendall(OK + encoded(SMALL if argv == GET else page(SMALL)))
+        sock.sendall(OK + encode(SMALL if argv == GET else page(SMALL)))
 
     plane.script(late)
     process = start_cli(*argv, plane=plane)
@@ -110,7 +112,7 @@ CREATE_NO_WINDOW, CREATE_NEW_PROCESS_GROUP = 0x08000000, 0x200
 
 def press_ctrl_c(line, plane, ready, flags=0, then=lambda: None, cwd=None):
     """Run a command line in a console, and press Ctrl-C there when ready() returns. [code, seconds, stdout, stderr]."""
-    helper = subprocess.Popen([sys.executable, "-c", PRESS, str(flags)] + line, env=environment(plane), cwd=cwd,
+    helper = subprocess.Popen([sys.executable, "-c", PRESS, str(flags)] + line, env=make_environment(plane), cwd=cwd,
                               creationflags=CREATE_NO_WINDOW, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     with helper:
         try:
@@ -124,14 +126,14 @@ def press_ctrl_c(line, plane, ready, flags=0, then=lambda: None, cwd=None):
     return json.loads(out.decode())
 
 
-def before(wire, mark):
+def cut_before(wire, mark):
     """The answer with this body as far as the mark, after which nothing comes."""
-    body = encoded(wire)
+    body = encode(wire)
     return lambda sock: (sock.sendall(OK + body[:body.index(mark)]), HANG(sock))
 
 
 WAITS = {
-    "headers": ([HANG], LIST), "a body": ([before(TWO, b'],"type"')], GET),
+    "headers": ([HANG], LIST), "a body": ([cut_before(TWO, b'],"type"')], GET),
     "a wait": ([Reply(execution(status="started"))], GET + ("--wait",)),
     "a retry pause": ([Reply({}, 503, [("Retry-After", "30")])], LIST)}
 
@@ -143,10 +145,10 @@ WAITS = {
 def test_ctrl_c_ends_the_process_with_130_while_it_waits(plane, name, start):
     answers, argv = WAITS[name]
     plane.script(*answers)
-    line = command(*argv + ("--timeout", "30"))
+    line = make_command(*argv + ("--timeout", "30"))
     if start == "installed":
         line[1:2] = ["-c", installed_script()]
-    code, seconds, out, err = press_ctrl_c(line, plane, lambda: asked(plane), cwd=ROOT)
+    code, seconds, out, err = press_ctrl_c(line, plane, lambda: wait_until_asked(plane), cwd=ROOT)
     assert code == 130 and seconds < 5 and "Traceback" not in err and "cursor" not in out and "\nID" not in out
 
 
@@ -157,9 +159,9 @@ def installed_script():
     return "import sys\nfrom plexctl_exec_log import %s\nsys.exit(%s())" % (function, function)
 
 
-def asked(plane):
+def wait_until_asked(plane):
     """Wait until the program has asked, and waits itself."""
-    until(lambda: plane.requests)
+    wait_until(lambda: plane.requests)
     time.sleep(0.3)
 
 
@@ -167,8 +169,9 @@ def asked(plane):
 @rule("6.5")
 def test_ctrl_c_ends_it_while_a_handshake_is_awaited():
     with Raw(HANG) as server:
-        line = command(*LIST + ("--server", "https://localhost:%d" % server.address[1]))
-        code, seconds, _, err = press_ctrl_c(line, server, lambda: (until(lambda: server.connections), time.sleep(0.3)))
+        line = make_command(*LIST + ("--server", "https://localhost:%d" % server.address[1]))
+        code, seconds, _, err = press_ctrl_c(line, server, lambda: (wait_until(lambda: server.connections),
+                                                                    time.sleep(0.3)))
         assert (code, err) == (130, "") and seconds < 5
 
 
@@ -176,7 +179,7 @@ def test_ctrl_c_ends_it_while_a_handshake_is_awaited():
 @rule("6.5")
 def test_ctrl_c_ends_it_while_connecting(plane):
     with nobody_accepting() as address:
-        line = command(*LIST + ("--server", "http://" + address))
+        line = make_command(*LIST + ("--server", "http://" + address))
         code, seconds, _, err = press_ctrl_c(line, plane, lambda: time.sleep(2))
         assert (code, err) == (130, "") and seconds < 5
 
@@ -185,13 +188,14 @@ def test_ctrl_c_ends_it_while_connecting(plane):
 @rule("6.5")
 def test_ctrl_c_that_is_switched_off_for_the_process_stays_off(plane):
     go_on = threading.Event()
-    plane.script(lambda sock: (go_on.wait(PATIENCE), sock.sendall(OK + encoded(SMALL))))
+    plane.script(lambda sock: (go_on.wait(PATIENCE), sock.sendall(OK + encode(SMALL))))
 
     def wait_and_go_on():
         time.sleep(1)
         go_on.set()
 
-    told = press_ctrl_c(command(*GET), plane, lambda: asked(plane), CREATE_NEW_PROCESS_GROUP, wait_and_go_on)
+    told = press_ctrl_c(make_command(*GET), plane, lambda: wait_until_asked(plane), CREATE_NEW_PROCESS_GROUP,
+                        wait_and_go_on)
     assert told[0] == 0 and "some output" in told[2] and told[3] == ""
 
 
@@ -217,8 +221,8 @@ print(json.dumps([code, buffer[:count.value]]))
 
 def on_console(plane, out, err, *argv, env=None):
     """Run the program on a console. (exit code, what the console shows)."""
-    line = [sys.executable, "-c", CONSOLE, out, err] + command(*argv)
-    told = subprocess.check_output(line, env=environment(plane, dict({"TERM": None}, **env or {})),
+    line = [sys.executable, "-c", CONSOLE, out, err] + make_command(*argv)
+    told = subprocess.check_output(line, env=make_environment(plane, dict({"TERM": None}, **env or {})),
                                    creationflags=CREATE_NO_WINDOW, stdin=subprocess.DEVNULL, timeout=60)
     return json.loads(told.decode())
 
@@ -261,8 +265,8 @@ def test_stdout_of_the_process_is_not_translated(plane):
 def test_files_are_not_translated(plane, tmp_path):
     data = b"a\nb\r\n\x1a\n"
     plane.script(Reply(execution([target(inline(data))])))
-    assert saved(plane, tmp_path / "out").code == 0
-    files = contents(tmp_path / "out")
+    assert save_to_folder(plane, tmp_path / "out").code == 0
+    files = read_folder(tmp_path / "out")
     assert files[NODES[0] + ".out"] == data and files["targets"].count(b"\n") == 1 and b"\r" not in files["targets"]
 
 
@@ -315,4 +319,4 @@ def test_mode_of_an_output_folder_is_checked_everywhere_but_on_windows(plane, tm
     (tmp_path / "out").mkdir()
     (tmp_path / "out").chmod(0o777)
     plane.script(Reply(SMALL))
-    assert saved(plane, tmp_path / "out").code == (0 if WINDOWS else 1)
+    assert save_to_folder(plane, tmp_path / "out").code == (0 if WINDOWS else 1)

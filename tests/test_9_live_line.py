@@ -7,13 +7,13 @@ import threading
 
 import pytest
 
-from control_plane import Reply
-from kit import GET, LIST, ByteScreen, command, encoded, execution, inline, page, posix_only, rule, run_cli, target, \
-    told
-from kit_terminal import CTRL_C, Session, dripping_body, screen
+from kit import (GET, LIST, ByteScreen, encode, error_lines, execution, inline, make_command, page, posix_only, rule,
+                 run_cli, target)
+from kit_terminal import CTRL_C, Session, draw_screen, drip_body
+from server import Reply
 
-ITEM, TARGET = encoded(execution()), encoded(target(inline(b"out\n")))
-HEAD = {"list": b'{"items":[' + ITEM, "get": encoded(execution())[:-1].replace(b'"targets":[],', b"")}
+ITEM, TARGET = encode(execution()), encode(target(inline(b"out\n")))
+HEAD = {"list": b'{"items":[' + ITEM, "get": encode(execution())[:-1].replace(b'"targets":[],', b"")}
 HEAD["get"] += b',"targets":[' + TARGET
 MORE = {"list": b"," + ITEM, "get": b"," + TARGET}
 ALL = LIST + ("--all",)
@@ -23,7 +23,7 @@ COUNTS = {"list": r"\d+ pages?, \d+ executions?\b", "get": r"\d+ targets?, \d[\d
 
 def slow(kind, seen=None, more=None, end=b"]}", count=400):
     """An answer that goes on, piece by piece, until it was seen or so many pieces have been sent."""
-    body = dripping_body(HEAD[kind], more or MORE[kind], end, seen or threading.Event(), count)
+    body = drip_body(HEAD[kind], more or MORE[kind], end, seen or threading.Event(), count)
     return Reply(body, framing="chunked", pause=0.01)
 
 
@@ -46,12 +46,13 @@ def test_long_read_shows_a_live_line_which_is_gone_at_the_end(plane, tmp_path, k
     seen = threading.Event()
     plane.script(slow(kind, seen))
     argv = [str(tmp_path / "out") if argument == "FOLDER" else argument for argument in argv]
-    with Session(command(*argv), plane, stdout=tmp_path / "file" if stdout == "file" else stdout) as session:
+    with Session(make_command(*argv), plane, stdout=tmp_path / "file" if stdout == "file" else stdout) as session:
         session.wait_for(COUNTS[kind])
         seen.set()
         result = session.finish()
     assert not re.search(r"(?<!\d)1 (pages|executions|targets|bytes)\b", result.err)
-    lines = [line for line in screen(result.err) if not line.startswith("error: target ")]  # it comes several times
+    # The error comes several times.
+    lines = [line for line in draw_screen(result.err) if not line.startswith("error: target ")]
     if stdout == "terminal":
         header, row, rest = lines
         assert header.startswith("ID ") and row.endswith("restart-nginx") and rest == ""
@@ -64,10 +65,10 @@ def test_long_read_shows_a_live_line_which_is_gone_at_the_end(plane, tmp_path, k
 def test_wait_shows_one_live_line_which_is_gone_when_the_output_begins(plane):
     final = Reply(execution([target(inline(b"done\n"))]))
     plane.script(Reply(execution(status="started")), final, final)
-    with Session(command(*GET + ("--wait",)), plane) as session:
+    with Session(make_command(*GET + ("--wait",)), plane) as session:
         session.wait_for("status: started")
         result = session.finish()
-    lines = screen(result.err)
+    lines = draw_screen(result.err)
     assert result.code == 0 and result.err.count("\n") == 5 and "status: started" not in "".join(lines)
     assert lines[0].endswith("succeeded 5 bytes <==") and lines[1:3] == ["done", ""]
 
@@ -77,11 +78,11 @@ def test_wait_shows_one_live_line_which_is_gone_when_the_output_begins(plane):
 @pytest.mark.parametrize("status", ["x" * 300, "a\nb\x1b[2J" * 40], ids=["long", "hostile"])
 def test_live_line_is_one_line_of_printable_characters_that_does_not_wrap(plane, status):
     plane.script(Reply(execution(status=status)))
-    with Session(command(*GET + ("--wait",)), plane) as session:
+    with Session(make_command(*GET + ("--wait",)), plane) as session:
         session.wait_for("status: \\S{50}")
         session.press(CTRL_C)
         shown = session.finish().err
-    assert "\n" not in shown and screen(shown) == [""]
+    assert "\n" not in shown and draw_screen(shown) == [""]
     assert all(text.isprintable() and len(text) < 80 for text in re.split("\r|\x1b\\[K", shown))
 
 
@@ -90,7 +91,7 @@ def test_live_line_is_one_line_of_printable_characters_that_does_not_wrap(plane,
 def test_live_line_counts_one_and_more(plane):
     seen = threading.Event()
     plane.script(slow("list", seen, b" ", b'],"next_cursor":"c"}'), slow("list", None, b" "))
-    with Session(command(*ALL), plane, stdout=os.devnull) as session:
+    with Session(make_command(*ALL), plane, stdout=os.devnull) as session:
         session.wait_for(r"(?<!\d)1 page, 0 executions\b")
         seen.set()
         session.wait_for(r"(?<!\d)2 pages, 1 execution\b")
@@ -100,7 +101,7 @@ def test_live_line_counts_one_and_more(plane):
 @rule("9.5")
 def test_live_line_counts_targets_and_bytes_as_they_come(plane):
     plane.script(slow("get"))
-    with Session(command(*GET), plane, stdout=os.devnull) as session:
+    with Session(make_command(*GET), plane, stdout=os.devnull) as session:
         session.wait_for(r"(?<!\d)1 target, [1-9]")
         session.wait_for(r"(?<!\d)3 targets, [1-9]")
 
@@ -126,7 +127,7 @@ def test_no_live_line_beside_a_reader_on_a_terminal_that_is_written_or_in_the_ba
         sessions = []
         for argv, stdout, place in HIDDEN[kind]:
             argv = [argument.replace("FOLDER", str(tmp_path / "out")) for argument in argv]
-            sessions.append(stack.enter_context(Session(command(*argv), plane, stdout=stdout, place=place)))
+            sessions.append(stack.enter_context(Session(make_command(*argv), plane, stdout=stdout, place=place)))
         for (argv, stdout, _), session in zip(HIDDEN[kind], sessions):
             result = session.finish()
             assert "--output-dir" in argv or result.code == 0
@@ -138,7 +139,7 @@ def test_no_live_line_beside_a_reader_on_a_terminal_that_is_written_or_in_the_ba
 @rule("9.5", "9.4")
 def test_no_live_line_on_a_terminal_that_interprets_no_escapes(plane):
     plane.script(slow("list", count=3))
-    with Session(command(*ALL), plane, env={"TERM": "dumb"}, stdout=os.devnull) as session:
+    with Session(make_command(*ALL), plane, env={"TERM": "dumb"}, stdout=os.devnull) as session:
         assert session.finish().err == ""
 
 
@@ -154,7 +155,7 @@ def test_no_live_line_on_a_stderr_that_is_no_terminal(plane, argv):
 @rule("9.5", "9.1")
 def test_wait_beside_a_reader_tells_the_status_on_lines(plane):
     plane.script(Reply(execution(status="started")))
-    with Session(command(*GET + ("--wait",)), plane, stdout="pipe") as session:
+    with Session(make_command(*GET + ("--wait",)), plane, stdout="pipe") as session:
         session.wait_for("status: started")
         session.press(CTRL_C)
         result = session.finish()
@@ -172,11 +173,11 @@ def test_wait_beside_a_reader_tells_the_status_on_lines(plane):
 def test_live_line_is_gone_before_another_line(plane, tmp_path, ending, label):
     seen = threading.Event()
     plane.script(slow("list", seen, None, b'],"next_cursor":"c"}'), *ending)
-    with Session(command(*ALL), plane, stdout=tmp_path / "file") as session:
+    with Session(make_command(*ALL), plane, stdout=tmp_path / "file") as session:
         session.wait_for(COUNTS["list"])
         seen.set()
         result = session.finish()
-    lines = screen(result.err)
+    lines = draw_screen(result.err)
     assert lines[0].startswith(label + ": ") and lines[-1] == "" and len(lines) <= 3
     assert all(re.match("error: |hint: |retry: ", line) for line in lines[:-1])
 
@@ -192,7 +193,7 @@ FIRST = page(execution(), next_cursor="c")
 def test_page_that_is_not_the_last_hints_at_what_goes_further(plane, terminals, flags):
     plane.script(Reply(FIRST))
     result = run_cli(*LIST + flags, plane=plane, terminals=terminals)
-    hint, = told(result, "hint")
+    hint, = error_lines(result, "hint")
     assert result.code == 0 and result.err == "hint: %s\n" % hint and b"hint" not in result.out
     assert "oldest" in hint and all(flag in hint for flag in ("--last N", "--since", "--all"))
 
@@ -222,15 +223,15 @@ def test_no_hint_where_stderr_is_no_terminal(plane, terminals):
 @pytest.mark.parametrize("stdout", ["terminal", "pipe", "file"])
 def test_hint_is_on_a_real_terminal_wherever_stdout_goes_and_comes_last(plane, tmp_path, stdout):
     plane.script(Reply(FIRST))
-    with Session(command(*LIST), plane, stdout=tmp_path / "file" if stdout == "file" else stdout) as session:
+    with Session(make_command(*LIST), plane, stdout=tmp_path / "file" if stdout == "file" else stdout) as session:
         result = session.finish()
-    lines = screen(result.err)
+    lines = draw_screen(result.err)
     assert result.code == 0 and lines[-2].startswith("hint: ") and lines[-1] == ""
     assert lines[-3:-2] == (["next_cursor: c"] if stdout == "terminal" else [])
 
 
 @rule("9.6", "6.2")
 def test_page_that_breaks_has_the_hint_of_its_error_alone(plane):
-    plane.script(Reply(FIRST, cut=len(encoded(FIRST)) - 2))
+    plane.script(Reply(FIRST, cut=len(encode(FIRST)) - 2))
     result = run_cli(*LIST, plane=plane, stdout=ByteScreen(), terminals=("stderr",))
     assert result.code == 1 and "--last" not in result.err

@@ -9,9 +9,11 @@ import time
 
 import pytest
 
-from control_plane import HANG, PROJECT, SHOWCASE, SHOWCASE_NODES, Reply, write_objects
-from kit import GET, LIST, NODES, PATIENCE, archive, contents, encoded, execution, finish_cli, inline, mode, \
-    posix_only, rule, run_cli, saved, sections, start_cli, target, told, until
+from control_plane import PROJECT, SHOWCASE, SHOWCASE_NODES, write_objects
+from kit import (GET, LIST, NODES, PATIENCE, archive, as_given, encode, error_lines, execution, finish_cli, inline,
+                 posix_only, read_folder, read_mode, read_sections, rule, run_cli, save_to_folder, start_cli, target,
+                 wait_until)
+from server import HANG, Reply
 
 pytestmark = rule("9.3")
 OK = b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n"
@@ -24,20 +26,20 @@ def folder(tmp_path):
     return tmp_path / "out"
 
 
-def saved_targets(plane, folder, *targets, flags=(), options=(), **members):
+def save_targets(plane, folder, *targets, flags=(), options=(), **members):
     """Run `get --output-dir` for an Execution with these targets. Its Result."""
     plane.script(Reply(execution(targets, **members)))
-    return saved(plane, folder, *flags, **dict(options))
+    return save_to_folder(plane, folder, *flags, **dict(options))
 
 
-def numbered(outputs):
+def number_nodes(outputs):
     """A target for each of the outputs."""
     return [target(output, "%s%02x" % (NODES[0][:-2], number)) for number, output in enumerate(outputs)]
 
 
-def rows(folder, name="targets"):
+def read_rows(folder, name="targets"):
     """The lines of the folder's file, each a list of fields."""
-    data = contents(folder)[name].decode("utf-8")
+    data = read_folder(folder)[name].decode("utf-8")
     assert data == "" or data.endswith("\n")
     return [line.split("\t") for line in data.split("\n")[:-1]]
 
@@ -63,12 +65,12 @@ OUTPUTS = {
 @pytest.mark.parametrize("terminals", [(), ("stdout", "stderr")], ids=["pipe", "terminal"])
 @pytest.mark.parametrize("color", ["auto", "always"])
 def test_files_hold_exactly_the_bytes_wherever_stdout_goes(plane, folder, terminals, color):
-    targets = numbered(map(inline, OUTPUTS.values()))
-    result = saved_targets(plane, folder, *targets, flags=("--color", color), options={"terminals": terminals})
+    targets = number_nodes(map(inline, OUTPUTS.values()))
+    result = save_targets(plane, folder, *targets, flags=("--color", color), options={"terminals": terminals})
     names = [wire["node_id"] for wire in targets]
     lines = [row_of(data, node=name) for name, data in zip(names, OUTPUTS.values())]
-    assert (result.code, told(result)) == (0, []) and rows(folder) == lines
-    files = contents(folder)
+    assert (result.code, error_lines(result)) == (0, []) and read_rows(folder) == lines
+    files = read_folder(folder)
     del files["targets"]
     assert files == {name + ".out": data for name, data in zip(names, OUTPUTS.values())}
 
@@ -90,36 +92,36 @@ LINES = [
 @pytest.mark.parametrize("wire, fields", LINES, ids=["inline", "none", "archived", "no digest", "odd digest", "empty",
                                                    "no status", "kind", "no key", "base64", "odd names", "odd status"])
 def test_line_of_targets_has_six_fields(plane, folder, wire, fields):
-    result = saved_targets(plane, folder, wire)
-    assert rows(folder) == [fields] and set(contents(folder)) == {"targets"} | (
+    result = save_targets(plane, folder, wire)
+    assert read_rows(folder) == [fields] and set(read_folder(folder)) == {"targets"} | (
         {NODES[0] + ".out"} if fields[2] == "inline" else set())
-    assert (result.code, len(told(result))) == ((1, 1) if fields[2] == "unreadable" else (0, 0))
+    assert (result.code, len(error_lines(result))) == ((1, 1) if fields[2] == "unreadable" else (0, 0))
 
 
 def test_file_has_the_node_id_s_own_spelling(plane, folder):
     node = NODES[0].upper()
-    assert saved_targets(plane, folder, target(inline(b"x"), node)).code == 0
-    assert set(contents(folder)) == {"targets", node + ".out"}
+    assert save_targets(plane, folder, target(inline(b"x"), node)).code == 0
+    assert set(read_folder(folder)) == {"targets", node + ".out"}
 
 
 def test_targets_are_in_wire_order_and_an_unreadable_one_costs_no_other(plane, folder):
     wires = [target({"kind": "tape"}, NODES[3]), target(inline(b"x"), NODES[1]), target(node=NODES[2])]
-    result = saved_targets(plane, folder, *wires)
-    assert result.code == 1 and len(told(result)) == 1 and NODES[3] in result.err and "tape" in result.err
-    assert rows(folder) == [row("unreadable", node=NODES[3]), row_of(b"x", node=NODES[1]), row(node=NODES[2])]
+    result = save_targets(plane, folder, *wires)
+    assert result.code == 1 and len(error_lines(result)) == 1 and NODES[3] in result.err and "tape" in result.err
+    assert read_rows(folder) == [row("unreadable", node=NODES[3]), row_of(b"x", node=NODES[1]), row(node=NODES[2])]
     assert (folder / (NODES[1] + ".out")).read_bytes() == b"x" and b" 3/3 " in result.out
 
 
 def test_execution_without_targets_has_an_empty_file_targets(plane, folder):
-    assert saved_targets(plane, folder).code == 0 and contents(folder) == {"targets": b""}
+    assert save_targets(plane, folder).code == 0 and read_folder(folder) == {"targets": b""}
 
 
 @rule("5.3")
 def test_stdout_gets_the_recap_alone(plane, folder):
     targets = [target(inline(b"out\n")), target(archive(), NODES[1], "failed")]
     plane.script(*[Reply(execution(targets, action="two words"))] * 2)
-    recap = sections(run_cli(*GET, plane=plane).out)[1]
-    assert saved(plane, folder).out == recap and recap.count(b"\n") == 2 and b"1/2" in recap
+    recap = read_sections(run_cli(*GET, plane=plane).out)[1]
+    assert save_to_folder(plane, folder).out == recap and recap.count(b"\n") == 2 and b"1/2" in recap
 
 
 @rule("5.4", "9.2", "1.12")
@@ -129,16 +131,16 @@ def test_stdout_gets_the_recap_alone(plane, folder):
 def test_flags_of_get_hold_and_the_recap_counts_all(plane, folder, flags, code, kept):
     data, statuses = [b"0", b"1", b"2"], ("succeeded", "failed", "timeout")
     targets = [target(inline(one), node, status) for one, node, status in zip(data, NODES, statuses)]
-    result = saved_targets(plane, folder, *targets, flags=flags, status="failed")
+    result = save_targets(plane, folder, *targets, flags=flags, status="failed")
     assert result.code == code and b" 1/3 " in result.out
-    assert rows(folder) == [row_of(data[number], node=NODES[number], status=statuses[number]) for number in kept]
-    assert set(contents(folder)) == {"targets"} | {NODES[number] + ".out" for number in kept}
+    assert read_rows(folder) == [row_of(data[number], node=NODES[number], status=statuses[number]) for number in kept]
+    assert set(read_folder(folder)) == {"targets"} | {NODES[number] + ".out" for number in kept}
 
 
 @rule("5.4")
 def test_node_that_is_no_target_is_1(plane, folder):
-    result = saved_targets(plane, folder, target(inline(b"x")), flags=("--node", NODES[3]))
-    assert result.code == 1 and NODES[3] in told(result)[0] and NODES[0] + ".out" not in contents(folder)
+    result = save_targets(plane, folder, target(inline(b"x")), flags=("--node", NODES[3]))
+    assert result.code == 1 and NODES[3] in error_lines(result)[0] and NODES[0] + ".out" not in read_folder(folder)
 
 
 # ---- what awk alone answers
@@ -153,7 +155,7 @@ def answer(folder, program):
 def test_awk_tells_who_failed_who_printed_the_same_and_what_has_no_digest(plane, folder):
     outputs = [inline(b"same"), inline(b"other"), inline(b"same"), archive(), archive("b", "k", sha256=DIGEST), None]
     statuses = ("succeeded", "failed", "succeeded", "timeout", "succeeded", "pending")
-    saved_targets(plane, folder, *[target(*wire) for wire in zip(outputs, NODES, statuses)])
+    save_targets(plane, folder, *[target(*wire) for wire in zip(outputs, NODES, statuses)])
     assert answer(folder, '$2 ~ /^(failed|cancelled|timeout)$/ { print $1 }') == [NODES[1], NODES[3]]
     assert answer(folder, '$3 == "archived" && $5 == "-" { print $6 }') == ["logs/a/b.log"]
     assert answer(folder, '$3 == "inline" { n[$5]++ } END { for (d in n) if (n[d] > 1) print n[d], d }') == [
@@ -163,7 +165,7 @@ def test_awk_tells_who_failed_who_printed_the_same_and_what_has_no_digest(plane,
 @pytest.mark.skipif(not (shutil.which("awk") and shutil.which("sha256sum")), reason="needs awk and sha256sum")
 def test_sha256sum_confirms_the_outputs_and_what_the_object_store_holds(plane, folder, tmp_path):
     result = run_cli("get", "--project", PROJECT, "--id", SHOWCASE, "--output-dir", str(folder), plane=plane)
-    assert result.code == 0 and contents(folder)[SHOWCASE_NODES["binary"] + ".out"] == bytes(range(256))
+    assert result.code == 0 and read_folder(folder)[SHOWCASE_NODES["binary"] + ".out"] == bytes(range(256))
     write_objects(str(tmp_path / "objects"))
     for program, place in (('$3 == "inline" { print $5 "  " $1 ".out" }', folder),
                            ('$3 == "archived" && $5 != "-" { print $5 "  " $6 }', tmp_path / "objects")):
@@ -178,7 +180,7 @@ def test_sha256sum_confirms_the_outputs_and_what_the_object_store_holds(plane, f
 TWO = execution([target(inline(b"first")), target(inline(b"second"), NODES[1])])
 
 
-SECOND = encoded(TWO).index(b',{"created_at"')      # where the second target begins
+SECOND = encode(TWO).index(b',{"created_at"')      # where the second target begins
 
 
 @rule("7.1")
@@ -186,50 +188,51 @@ def test_files_and_lines_are_written_as_targets_arrive(plane, folder):
     there = []
 
     def halting(sock):
-        sock.sendall(OK + encoded(TWO)[:SECOND])
+        sock.sendall(OK + encode(TWO)[:SECOND])
         end = time.monotonic() + PATIENCE
         while not there and time.monotonic() < end:
             time.sleep(0.005)
-            if contents(folder).get("targets.partial", b"").endswith(b"\n"):
-                there.append(contents(folder))      # afresh: the file may have come while the first look went on
-        sock.sendall(encoded(TWO)[SECOND:])
+            if read_folder(folder).get("targets.partial", b"").endswith(b"\n"):
+                there.append(read_folder(folder))      # afresh: the file may have come while the first look went on
+        sock.sendall(encode(TWO)[SECOND:])
 
     plane.script(halting)
-    assert saved(plane, folder).code == 0
+    assert save_to_folder(plane, folder).code == 0
     line = "\t".join(row_of(b"first")).encode() + b"\n"
     assert there == [{"targets.partial": line, NODES[0] + ".out": b"first"}]
-    assert rows(folder) == [row_of(b"first"), row_of(b"second", node=NODES[1])]
-    assert set(contents(folder)) == {"targets", NODES[0] + ".out", NODES[1] + ".out"}
+    assert read_rows(folder) == [row_of(b"first"), row_of(b"second", node=NODES[1])]
+    assert set(read_folder(folder)) == {"targets", NODES[0] + ".out", NODES[1] + ".out"}
 
 
 @pytest.mark.parametrize("answer, code, lines", [
-    (Reply(TWO, cut=SECOND + 20), 1, 1), (Reply(TWO, cut=len(encoded(TWO)) - 1), 1, 2),
+    (Reply(TWO, cut=SECOND + 20), 1, 1), (Reply(TWO, cut=len(encode(TWO)) - 1), 1, 2),
     (Reply(execution([target(inline(b"first")), target(node=7)])), 1, 1),
-    (Reply(encoded(dict(TWO, zzz=0))[:-2] + b"?}"), 1, 2), (Reply(dict(TWO, id=NODES[5])), 1, None),
+    (Reply(encode(dict(TWO, zzz=0))[:-2] + b"?}"), 1, 2), (Reply(dict(TWO, id=NODES[5])), 1, None),
     (Reply({"code": "rebac_denied"}, 403), 77, None), (Reply({}, 404), 1, None)],
     ids=["cut in a target", "cut at the end", "wrong type", "malformed", "other id", "403", "404"])
 def test_failure_is_as_ever_and_leaves_no_targets(plane, folder, answer, code, lines):
     plane.script(answer)
-    result = saved(plane, folder)
-    assert (result.code, result.out, len(told(result))) == (code, b"", 1) and "targets" not in contents(folder)
+    result = save_to_folder(plane, folder)
+    assert (result.code, result.out, len(error_lines(result))) == (code, b"", 1)
+    assert "targets" not in read_folder(folder)
     if lines:
-        assert [NODES[0], NODES[1]][:lines] == [fields[0] for fields in rows(folder, "targets.partial")]
+        assert [NODES[0], NODES[1]][:lines] == [fields[0] for fields in read_rows(folder, "targets.partial")]
         assert (folder / (NODES[0] + ".out")).read_bytes() == b"first"
 
 
 @posix_only
 @rule("6.5")
 def test_ctrl_c_leaves_no_targets(plane, folder):
-    plane.script(lambda sock: (sock.sendall(OK + encoded(TWO)[:SECOND]), HANG(sock)))
+    plane.script(lambda sock: (sock.sendall(OK + encode(TWO)[:SECOND]), HANG(sock)))
     before = signal.signal(signal.SIGINT, signal.default_int_handler)   # a child would inherit that it is ignored
     try:
         process = start_cli(*GET + ("--output-dir", str(folder)), plane=plane)
     finally:
         signal.signal(signal.SIGINT, before)
-    until(lambda: (folder / (NODES[0] + ".out")).exists() and contents(folder).get("targets.partial"))
+    wait_until(lambda: (folder / (NODES[0] + ".out")).exists() and read_folder(folder).get("targets.partial"))
     process.send_signal(signal.SIGINT)
     assert finish_cli(process) == (-signal.SIGINT, b"", "")
-    assert rows(folder, "targets.partial") == [row_of(b"first")] and "targets" not in contents(folder)
+    assert read_rows(folder, "targets.partial") == [row_of(b"first")] and "targets" not in read_folder(folder)
 
 
 @posix_only
@@ -238,11 +241,11 @@ def test_full_disk_is_1_naming_the_file_and_leaves_no_targets(plane, folder):
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (8192, limits[1]))
     try:
-        result = saved_targets(plane, folder, target(inline(b"small")), target(inline(b"x" * 16384), NODES[1]))
+        result = save_targets(plane, folder, target(inline(b"small")), target(inline(b"x" * 16384), NODES[1]))
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-    assert (result.code, result.out, len(told(result))) == (1, b"", 1) and "too large" in result.err
-    assert "targets" not in contents(folder) and (folder / (NODES[0] + ".out")).read_bytes() == b"small"
+    assert (result.code, result.out, len(error_lines(result))) == (1, b"", 1) and "too large" in result.err
+    assert "targets" not in read_folder(folder) and (folder / (NODES[0] + ".out")).read_bytes() == b"small"
 
 
 @rule("6.2")
@@ -252,7 +255,7 @@ def test_recap_that_cannot_be_written_is_1(plane, folder, closed):
         plane.script(Reply(TWO))
         if closed:
             unwritable.close()
-        result = saved(plane, folder, stdout=unwritable)
+        result = save_to_folder(plane, folder, stdout=unwritable)
     assert result.code == 1 and "standard output" in result.err
 
 
@@ -272,28 +275,29 @@ BAD_IDS = {     # and how they are shown
 @pytest.mark.parametrize("output", [inline(b"bad"), archive(sha256=DIGEST), None], ids=["inline", "archived", "none"])
 def test_node_id_that_is_no_uuid_stays_in_targets_and_becomes_no_file(plane, folder, output):
     bad = list(BAD_IDS)
-    result = saved_targets(plane, folder, *[target(output, node) for node in bad] + [target(inline(b"good"))])
-    assert (result.code, len(told(result))) == (1, len(bad))
-    for line, node in zip(told(result), bad):
+    result = save_targets(plane, folder, *[target(output, node) for node in bad] + [target(inline(b"good"))])
+    assert (result.code, len(error_lines(result))) == (1, len(bad))
+    for line, node in zip(error_lines(result), bad):
         assert BAD_IDS[node] in line
-    assert [fields[0] for fields in rows(folder)] == [BAD_IDS[node] for node in bad] + [NODES[0]]
-    assert set(contents(folder)) == {"targets", NODES[0] + ".out"} and os.listdir(str(folder.parent)) == ["out"]
+    assert [fields[0] for fields in read_rows(folder)] == [BAD_IDS[node] for node in bad] + [NODES[0]]
+    assert set(read_folder(folder)) == {"targets", NODES[0] + ".out"} and os.listdir(str(folder.parent)) == ["out"]
 
 
 @pytest.mark.parametrize("first, second", [
     (NODES[0], NODES[0]), (NODES[0], NODES[0].upper()), (NODES[0].upper(), NODES[0])], ids=["same", "upper", "lower"])
 def test_node_that_comes_twice_stays_in_targets_and_is_written_once(plane, folder, first, second):
-    result = saved_targets(plane, folder, target(inline(b"first"), first), target(inline(b"second"), second))
-    assert result.code == 1 and len(told(result)) == 1 and second in told(result)[0] and b" 2/2 " in result.out
-    assert rows(folder) == [row_of(b"first", node=first), row_of(b"second", node=second)]
-    files = contents(folder)
+    result = save_targets(plane, folder, target(inline(b"first"), first), target(inline(b"second"), second))
+    error, = error_lines(result)
+    assert result.code == 1 and second in error and b" 2/2 " in result.out
+    assert read_rows(folder) == [row_of(b"first", node=first), row_of(b"second", node=second)]
+    files = read_folder(folder)
     del files["targets"]
     assert {name.lower(): data for name, data in files.items()} == {NODES[0] + ".out": b"first"}
 
 
 def test_archived_target_that_comes_twice_is_1_too(plane, folder):
-    result = saved_targets(plane, folder, target(archive()), target(archive()))
-    assert (result.code, len(told(result)), len(rows(folder))) == (1, 1, 2)
+    result = save_targets(plane, folder, target(archive()), target(archive()))
+    assert (result.code, len(error_lines(result)), len(read_rows(folder))) == (1, 1, 2)
 
 
 # ---- the folder
@@ -309,11 +313,11 @@ def test_modes_are_private_under_every_umask(plane, folder, mask, made):
         pytest.skip("such a folder could not be entered")
     before = os.umask(mask)
     try:
-        result = saved_targets(plane, folder, target(inline(b"x")), target(status="started", node=NODES[1]))
+        result = save_targets(plane, folder, target(inline(b"x")), target(status="started", node=NODES[1]))
     finally:
         os.umask(before)
-    assert (result.code, mode(folder)) == (0, made or 0o700 & ~mask)
-    assert {mode(folder / name) for name in contents(folder)} == {0o600 & ~mask} and len(contents(folder)) == 2
+    assert (result.code, read_mode(folder)) == (0, made or 0o700 & ~mask)
+    assert [read_mode(folder / name) for name in read_folder(folder)] == [0o600 & ~mask] * 2
 
 
 @pytest.mark.parametrize("name", ["here", "out/", "-out", "a b", "\u00e9", "./x", ".", "%s", "#x"], ids=ascii)
@@ -321,7 +325,7 @@ def test_folder_may_have_any_name_and_is_that_of_the_working_directory(plane, tm
     monkeypatch.chdir(tmp_path)
     plane.script(Reply(execution([target(inline(b"x"))])))
     result = run_cli(*GET + ("--output-dir=" + name,), plane=plane)
-    assert result.code == 0 and (tmp_path / name / (NODES[0] + ".out")).read_bytes() == b"x"
+    assert result.code == 0 and (tmp_path / as_given(name) / (NODES[0] + ".out")).read_bytes() == b"x"
 
 
 def make_folder(path, permissions=0o700, owner=None):
@@ -363,8 +367,8 @@ def test_folder_that_cannot_be_used_is_1_saying_why_and_nothing_is_written_or_se
     make(folder)
     before = tree(folder.parent)
     result = run_cli(*GET + ("--wait", "--output-dir", str(folder) + end), plane=plane)
-    assert (result.code, result.out, plane.requests, len(told(result))) == (1, b"", [], 1)
-    assert "--output-dir" in result.err and word in told(result)[0].replace(str(folder), "")
+    assert (result.code, result.out, plane.requests, len(error_lines(result))) == (1, b"", [], 1)
+    assert "--output-dir" in result.err and word in error_lines(result)[0].replace(str(folder), "")
     assert tree(folder.parent) == before
 
 
@@ -377,7 +381,7 @@ def test_each_reason_has_a_message_of_its_own(plane, tmp_path):
         if used != "missing parent":
             path.parent.mkdir()
             REFUSED[used][0](path)
-        messages[used] = told(saved(plane, path))[0].replace(str(path), "")
+        messages[used] = error_lines(save_to_folder(plane, path))[0].replace(str(path), "")
     assert len(set(messages.values())) == len(messages) and not plane.requests
 
 
@@ -386,7 +390,7 @@ def test_each_reason_has_a_message_of_its_own(plane, tmp_path):
 def test_folder_that_cannot_be_made_is_1_and_nothing_is_written_or_sent(plane, tmp_path, name):
     (tmp_path / "file").write_bytes(b"mine")
     result = run_cli(*GET + ("--output-dir", str(tmp_path / name) if "\0" not in name else name), plane=plane)
-    assert (result.code, result.out, plane.requests, len(told(result))) == (1, b"", [], 1)
+    assert (result.code, result.out, plane.requests, len(error_lines(result))) == (1, b"", [], 1)
     assert os.listdir(str(tmp_path)) == ["file"] and (tmp_path / "file").read_bytes() == b"mine"
 
 
@@ -396,13 +400,13 @@ def test_folder_that_cannot_be_made_is_1_and_nothing_is_written_or_sent(plane, t
 def test_planted_link_is_not_followed(plane, folder, tmp_path, name, exists):
     def plant(sock):
         (folder / name).exists() or os.path.islink(str(folder / name)) or os.symlink(str(victim), str(folder / name))
-        sock.sendall(OK + encoded(execution([target(inline(b"x"), status="started")])))
+        sock.sendall(OK + encode(execution([target(inline(b"x"), status="started")])))
 
     victim = tmp_path / "victim"
     if exists:
         victim.write_bytes(b"precious")
     plane.script(plant)
-    result = saved(plane, folder)
+    result = save_to_folder(plane, folder)
     assert victim.read_bytes() == b"precious" if exists else not victim.exists()
     assert result.code == (1 if name.endswith(".out") else result.code) and not os.path.islink(str(folder / "targets"))
 
@@ -410,12 +414,12 @@ def test_planted_link_is_not_followed(plane, folder, tmp_path, name, exists):
 def test_planted_file_is_not_overwritten(plane, folder):
     def plant(sock):
         (folder / (NODES[0] + ".out")).write_bytes(b"precious")
-        sock.sendall(OK + encoded(execution([target(inline(b"x"))])))
+        sock.sendall(OK + encode(execution([target(inline(b"x"))])))
 
     plane.script(plant)
-    result = saved(plane, folder)
-    assert (result.code, result.out) == (1, b"") and NODES[0] + ".out" in told(result)[0]
-    assert (folder / (NODES[0] + ".out")).read_bytes() == b"precious" and "targets" not in contents(folder)
+    result = save_to_folder(plane, folder)
+    assert (result.code, result.out) == (1, b"") and NODES[0] + ".out" in error_lines(result)[0]
+    assert (folder / (NODES[0] + ".out")).read_bytes() == b"precious" and "targets" not in read_folder(folder)
 
 
 # ---- usage

@@ -10,10 +10,11 @@ import time
 import pytest
 
 import plexctl_exec_log as program
-from control_plane import DROP, HANG, PROJECT, RESET, STATUSES, TLS_DIR, TOKEN, Reply
-from kit import EXECUTION, GET, LIST, NODES, Clock, archive, execution, inline, rule, run_cli, status_lines, \
-    surroundings, target, told, transport_to, waited
-from kit_net import END_OF_SILENCE, dripping
+from control_plane import PROJECT, STATUSES, TOKEN
+from kit import (EXECUTION, GET, GET_FORMS, LIST, NODES, Clock, archive, error_lines, execution, inline, make_transport,
+                 rule, run_cli, surroundings, target, wait_until_final)
+from kit_net import END_OF_SILENCE, drip
+from server import DROP, HANG, RESET, TLS_DIR, Reply
 
 pytestmark = rule("9.1")
 WAIT = GET + ("--wait",)
@@ -35,7 +36,7 @@ def stalled(first):
 def test_pauses_are_2_s_each_half_as_long_again_at_most_15(plane):
     clock = Clock()
     plane.script(*[at("started")] * 9 + [at("succeeded")])
-    assert waited(plane, clock) == "succeeded"
+    assert wait_until_final(plane, clock) == "succeeded"
     assert clock.sleeps == [2, 3, 4.5, 6.75, 10.125, 15, 15, 15, 15] and len(plane.requests) == 10
     assert {(request.method, request.target) for request in plane.requests} == {
         ("GET", "/v1/projects/%s/executions/%s" % (PROJECT, EXECUTION))}
@@ -45,24 +46,24 @@ def test_pauses_are_2_s_each_half_as_long_again_at_most_15(plane):
 def test_final_status_is_returned_at_once(plane, status):
     clock = Clock()
     plane.script(at(status))
-    assert (waited(plane, clock), clock.sleeps, len(plane.requests)) == (status, [], 1)
+    assert (wait_until_final(plane, clock), clock.sleeps, len(plane.requests)) == (status, [], 1)
 
 
 @pytest.mark.parametrize("status", ["pending", "ack", "started", "SUCCEEDED", "succeeded ", "done", "", None])
 def test_any_other_status_is_waited_out(plane, status):
     clock = Clock()
     plane.script(at(status), at("failed"))
-    assert (waited(plane, clock), clock.sleeps, len(plane.requests)) == ("failed", [2], 2)
+    assert (wait_until_final(plane, clock), clock.sleeps, len(plane.requests)) == ("failed", [2], 2)
 
 
 def test_absent_status_is_waited_out(plane):
     plane.script(Reply({"id": EXECUTION, "targets": []}), at("cancelled"))
-    assert waited(plane, Clock()) == "cancelled" and len(plane.requests) == 2
+    assert wait_until_final(plane, Clock()) == "cancelled" and len(plane.requests) == 2
 
 
 def test_status_is_that_of_the_execution_and_not_of_a_target(plane):
     plane.script(Reply(b'{"targets":[{"status":"failed"}],"status":"timeout","id":"%s"}' % EXECUTION.encode()))
-    assert waited(plane, Clock()) == "timeout"
+    assert wait_until_final(plane, Clock()) == "timeout"
 
 
 # ---- faults after the first good answer
@@ -80,7 +81,7 @@ TRANSIENT = {
 def test_fault_is_waited_out_however_often_it_comes(plane, fault):
     clock = Clock()
     plane.script(*[at("started")] + [fault] * 7 + [at("started"), fault, at("succeeded")])
-    assert waited(plane, clock) == "succeeded"
+    assert wait_until_final(plane, clock) == "succeeded"
     assert clock.sleeps == [2, 3, 4.5, 6.75, 10.125, 15, 15, 15, 15, 15] and len(plane.requests) == 11
 
 
@@ -88,13 +89,13 @@ def test_fault_is_waited_out_however_often_it_comes(plane, fault):
                          ids=["no answer", "stalled body"])
 def test_timeout_is_waited_out(plane, fault):
     plane.script(at("started"), fault, fault, at("succeeded"))
-    assert waited(plane, Clock(), timeout=0.1) == "succeeded" and len(plane.requests) == 4
+    assert wait_until_final(plane, Clock(), timeout=0.1) == "succeeded" and len(plane.requests) == 4
 
 
 def test_refused_connection_is_waited_out_as_long_as_the_limit_allows(plane):
     clock = Clock(during={1: plane.close})
     plane.script(at("started"))
-    error = waited(plane, clock, seconds=60)
+    error = wait_until_final(plane, clock, seconds=60)
     assert "--wait-timeout" in str(error) and clock.sleeps[:7] == [2, 3, 4.5, 6.75, 10.125, 15, 15]
     assert sum(clock.sleeps) == 60
 
@@ -106,7 +107,7 @@ def test_refused_connection_is_waited_out_as_long_as_the_limit_allows(plane):
 def test_retry_after_is_heeded_up_to_30_s(plane, value, pause):
     clock = Clock()
     plane.script(at("started"), Reply(b"", 429, [("Retry-After", value)]), at("started"), at("succeeded"))
-    assert waited(plane, clock) == "succeeded" and clock.sleeps == [2, pause, 4.5]
+    assert wait_until_final(plane, clock) == "succeeded" and clock.sleeps == [2, pause, 4.5]
 
 
 # ---- what ends it
@@ -129,11 +130,11 @@ ENDING = {
 def test_anything_else_ends_it_and_prints_nothing(plane, answer, code):
     clock = Clock()
     plane.script(at("started"), answer, at("succeeded"))
-    assert waited(plane, clock).exit_code == code and clock.sleeps == [2] and len(plane.requests) == 2
+    assert wait_until_final(plane, clock).exit_code == code and clock.sleeps == [2] and len(plane.requests) == 2
     plane.answers.clear()
     plane.script(at("started"), answer)
     result = run_cli(*WAIT, plane=plane)
-    assert (result.code, result.out, len(told(result))) == (code, b"", 1)
+    assert (result.code, result.out, len(error_lines(result))) == (code, b"", 1)
 
 
 def test_name_that_no_longer_resolves_ends_it(plane, monkeypatch):
@@ -161,7 +162,7 @@ def test_certificate_that_is_no_longer_trusted_ends_it(tls_plane):
     clock = Clock(during={1: exchange})
     tls_plane.script(at("started", framing="close"), at("succeeded"))
     with surroundings(tls_plane):
-        assert waited(tls_plane, clock).exit_code == 1
+        assert wait_until_final(tls_plane, clock).exit_code == 1
     assert clock.sleeps == [2] and len(tls_plane.requests) == 1
 
 
@@ -174,7 +175,7 @@ def test_certificate_that_is_no_longer_trusted_ends_it(tls_plane):
 def test_fault_before_the_first_good_answer_is_treated_as_ever(plane, answers, code, sleeps):
     clock = Clock()
     plane.script(*answers + [at("succeeded")])
-    end = waited(plane, clock, timeout=0.1)
+    end = wait_until_final(plane, clock, timeout=0.1)
     assert getattr(end, "exit_code", 0) == code and clock.sleeps == sleeps
     assert len(plane.requests) == len(answers) + 1 - code
 
@@ -182,12 +183,12 @@ def test_fault_before_the_first_good_answer_is_treated_as_ever(plane, answers, c
 def test_refused_connection_before_the_first_good_answer_ends_it(plane):
     clock = Clock()
     plane.close()
-    assert waited(plane, clock).exit_code == 1 and clock.sleeps == []
+    assert wait_until_final(plane, clock).exit_code == 1 and clock.sleeps == []
 
 
 def test_after_the_wait_ordinary_retries_hold_again_and_its_limit_does_not(plane):
     clock = Clock()
-    transport = transport_to(plane, clock)
+    transport = make_transport(plane, clock)
     plane.script(at("started"), at("succeeded"), Reply({}, 503), DROP, Reply(ONE_TARGET))
     program.wait_for_execution(transport, PROJECT, EXECUTION, 5)
     clock.slept += 100
@@ -204,7 +205,7 @@ def test_after_the_wait_ordinary_retries_hold_again_and_its_limit_does_not(plane
 def test_wait_timeout_ends_the_last_pause_and_tells_the_last_status(plane, seconds, sleeps, later):
     clock = Clock()
     plane.script(at("ack"), *[later] * 9)
-    error = waited(plane, clock, seconds)
+    error = wait_until_final(plane, clock, seconds)
     assert error.exit_code == 1 and "--wait-timeout" in str(error) and "ack" in str(error)
     assert clock.sleeps == sleeps and len(plane.requests) == len(sleeps)
 
@@ -213,24 +214,24 @@ def test_wait_timeout_ends_the_last_pause_and_tells_the_last_status(plane, secon
 def test_wait_timeout_bounds_a_retry_before_the_first_good_answer(plane, seconds):
     clock = Clock()
     plane.script(Reply({}, 503, [("Retry-After", "30")]))
-    error = waited(plane, clock, seconds)
+    error = wait_until_final(plane, clock, seconds)
     assert error.exit_code == 1 and "--wait-timeout" in str(error) and clock.slept == seconds
 
 
 HEAD = b"HTTP/1.1 %s\r\nConnection: close\r\nContent-Type: application/json\r\n"
 OK = HEAD % b"200 OK"
 ENDLESS = {
-    "no answer": HANG, "dripping headers": dripping(OK + b"X: ", b" "),
-    "dripping body": dripping(OK + b"\r\n{", b" "), "flood of blanks": dripping(OK + b"\r\n{", b" " * 9999, 0),
-    "dripping error": dripping(HEAD % b"503 Service Unavailable" + b"\r\n{", b" "),
-    "flood of targets": dripping(OK + b'\r\n{"targets": [{}', b", {}" * 1000, 0)}
+    "no answer": HANG, "dripping headers": drip(OK + b"X: ", b" "),
+    "dripping body": drip(OK + b"\r\n{", b" "), "flood of blanks": drip(OK + b"\r\n{", b" " * 9999, 0),
+    "dripping error": drip(HEAD % b"503 Service Unavailable" + b"\r\n{", b" "),
+    "flood of targets": drip(OK + b'\r\n{"targets": [{}', b", {}" * 1000, 0)}
 
 
 @pytest.mark.parametrize("answer", [ENDLESS[name] for name in sorted(ENDLESS)], ids=sorted(ENDLESS))
 def test_wait_timeout_ends_it_whatever_the_server_sends(plane, answer):
     plane.script(at("started"), answer)
     began = time.monotonic()
-    error = waited(plane, Clock(running=True), seconds=2.4, timeout=20)     # two of them pass in the pause
+    error = wait_until_final(plane, Clock(running=True), seconds=2.4, timeout=20)     # two of them pass in the pause
     assert "--wait-timeout" in str(error) and "started" in str(error) and len(plane.requests) == 2
     assert time.monotonic() - began < END_OF_SILENCE - 0.5       # 0.4, far below the timeout
 
@@ -246,7 +247,7 @@ def test_handshake_that_is_reset_is_waited_out(tls_plane):
 
     tls_plane.script(at("started", framing="close"), at("succeeded"))
     with surroundings(tls_plane):
-        assert waited(tls_plane, Clock(during={1: fall, 2: recover})) == "succeeded"
+        assert wait_until_final(tls_plane, Clock(during={1: fall, 2: recover})) == "succeeded"
 
 
 def test_wait_timeout_bounds_a_handshake_too(tls_plane):
@@ -256,7 +257,7 @@ def test_wait_timeout_bounds_a_handshake_too(tls_plane):
     tls_plane.script(at("started", framing="close"))
     began = time.monotonic()
     with surroundings(tls_plane):
-        error = waited(tls_plane, Clock(running=True, during={1: fall_silent}), seconds=2.4, timeout=20)
+        error = wait_until_final(tls_plane, Clock(running=True, during={1: fall_silent}), seconds=2.4, timeout=20)
     assert "--wait-timeout" in str(error) and tls_plane.connections == 2 and time.monotonic() - began < 15
 
 
@@ -264,7 +265,8 @@ def test_wait_timeout_is_exit_1_saying_the_status(plane):
     plane.script(at("st\x1barted"))
     result = run_cli(*WAIT + ("--wait-timeout", "0.1"), plane=plane, sleep=time.sleep)
     assert (result.code, result.out, len(plane.requests)) == (1, b"", 1)
-    assert len(told(result)) == 1 and "st\\x1barted" in told(result)[0] and "--wait-timeout" in told(result)[0]
+    error, = error_lines(result)
+    assert "st\\x1barted" in error and "--wait-timeout" in error
 
 
 @pytest.mark.parametrize("value, code", [
@@ -286,7 +288,7 @@ def test_wait_is_a_flag_of_get_alone(plane):
 
 # ---- what is printed
 
-@pytest.mark.parametrize("form", ["text", "json", "yaml", "jsonl", "raw"])
+@pytest.mark.parametrize("form", GET_FORMS)
 def test_output_is_that_of_one_ordinary_get(plane, form):
     plane.script(at("timeout"), Reply(ONE_TARGET), Reply(ONE_TARGET))
     result = run_cli(*WAIT + ("--output", form), plane=plane)
@@ -330,8 +332,9 @@ def test_status_is_told_at_each_change_before_the_next_answer(plane):
 def test_stderr_has_a_safe_line_for_each_change_of_status_and_each_fault(plane):
     plane.script(at("pending"), at("pending"), Reply({}, 502), at("pending"), at("started"), at("started"),
                  at("pending"), at(None), at("evil\n\x1b[2Jerror: x"), at("succeeded"), at("succeeded"))
-    err = run_cli(*WAIT, plane=plane).err
-    assert status_lines(err) == ["pending", "started", "pending", "-", "evil\\x0a\\x1b[2Jerror:\\x20x", "succeeded"]
+    result = run_cli(*WAIT, plane=plane)
+    shown, err = error_lines(result, "status"), result.err
+    assert shown == ["pending", "started", "pending", "-", "evil\\x0a\\x1b[2Jerror:\\x20x", "succeeded"]
     assert err.count("\n") == 7 and err.count("\nretry: HTTP 502 ") == 1 and "\r" not in err and "\x1b" not in err
 
 
@@ -341,7 +344,7 @@ MANY = [target(inline(b"out\n")), target(archive(), NODES[1], "failed"), target(
 
 
 @rule("9.2")
-@pytest.mark.parametrize("form", ["text", "json", "yaml", "jsonl", "raw"])
+@pytest.mark.parametrize("form", GET_FORMS)
 @pytest.mark.parametrize("status", STATUSES + ("SUCCEEDED", "done", "", None), ids=str)
 def test_exit_status_is_5_unless_it_succeeded_and_everything_is_printed(plane, form, status):
     argv = GET + ("--output", form)

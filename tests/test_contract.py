@@ -5,6 +5,7 @@ the sources of the tests, so it says the same however many of them are run.
 """
 
 import ast
+import collections
 import functools
 import glob
 import os
@@ -21,59 +22,62 @@ TESTS = [path for path in SOURCES if os.path.basename(path).startswith("test_")]
 NUMBERED = [path for path in TESTS if re.match("test_[0-9]_", os.path.basename(path))]
 
 
-def text(path):
+def read_text(path):
     with open(path, encoding="utf-8") as file:
         return file.read()
 
 
 @functools.lru_cache(None)
-def parsed(path):
-    return ast.parse(text(path))
+def parse(path):
+    return ast.parse(read_text(path))
 
 
-def rules():
+def list_rules():
     """The numbers of the contract, in their order."""
-    return re.findall(r"^([0-9]+\.[0-9]+) ", text(CONTRACT), re.MULTILINE)
+    return re.findall(r"^([0-9]+\.[0-9]+[a-z]?) ", read_text(CONTRACT), re.MULTILINE)
 
 
-def carried(tree):
+def list_carried(tree):
     """The numbers that a piece of source carries: the arguments of every call of rule()."""
-    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and called(node) == "rule"]
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and name_called(node) == "rule"]
     return [ast.literal_eval(argument) for call in calls for argument in call.args]
 
 
-def called(call):
+def name_called(call):
     """The name of what a call calls, without what stands before its last dot."""
     return getattr(call.func, "attr", getattr(call.func, "id", None))
 
 
 def test_every_rule_has_a_test_and_every_number_carried_is_a_rule():
-    carrying = {number for path in TESTS for number in carried(parsed(path))}
-    assert sorted(set(rules()) - carrying) == [], "rules without a test"
-    assert sorted(carrying - set(rules())) == [], "numbers that are no rules"
+    carrying = {number for path in TESTS for number in list_carried(parse(path))}
+    assert sorted(set(list_rules()) - carrying) == [], "rules without a test"
+    assert sorted(carrying - set(list_rules())) == [], "numbers that are no rules"
 
 
 def test_every_flag_stands_in_the_contract():
     flags = re.findall("(?m)^(?:-v/)?(--[a-z-]+)", "\n".join(
         [program.COMMON_FLAGS, program.LIST_FLAGS, program.GET_FLAGS]))
-    known = set(re.findall("--[a-z]+(?:-[a-z]+)*", text(CONTRACT)))
+    known = set(re.findall("--[a-z]+(?:-[a-z]+)*", read_text(CONTRACT)))
     assert len(flags) > 20 and set(flags) <= known
 
 
-def test_rules_are_numbered_without_a_gap():
-    numbers = [tuple(map(int, number.split("."))) for number in rules()]
-    sections = range(1, 1 + max(section for section, _ in numbers))
-    counts = {section: sum(of == section for of, _ in numbers) for section in sections}
-    assert numbers == [(section, rule + 1) for section in sections for rule in range(counts[section])]
+def test_rules_are_numbered_without_a_gap_and_a_letter_comes_after_its_relatives():
+    found = [re.match(r"(\d+)\.(\d+)(.?)", number).groups() for number in list_rules()]
+    numbers = [(int(section), int(number), letter) for section, number, letter in found]
+    plain = [(section, number) for section, number, letter in numbers if not letter]
+    counts = collections.Counter(section for section, _ in plain)
+    assert plain == [(section, number) for section in sorted(counts) for number in range(1, 1 + counts[section])]
+    assert sorted(counts) == list(range(1, 1 + len(counts)))
+    assert numbers == sorted(set(numbers)) and {number[:2] for number in numbers} == set(plain)
 
 
 @pytest.mark.parametrize("path", NUMBERED, ids=os.path.basename)
 def test_every_test_of_a_numbered_file_carries_a_rule_and_one_of_its_section(path):
-    tree, section = parsed(path), os.path.basename(path)[len("test_")]
+    tree, section = parse(path), os.path.basename(path)[len("test_")]
     whole = [node for node in tree.body if isinstance(node, ast.Assign) and "pytestmark" in ast.dump(node.targets[0])]
-    for_all = [number for node in whole for number in carried(node)]
+    for_all = [number for node in whole for number in list_carried(node)]
     tests = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")]
-    by_test = {test.name: for_all + [number for mark in test.decorator_list for number in carried(mark)]
+    by_test = {test.name: for_all + [number for mark in test.decorator_list for number in list_carried(mark)]
                for test in tests}
     assert [name for name, numbers in sorted(by_test.items()) if not numbers] == [], "tests without a rule"
     assert any(number.startswith(section + ".") for numbers in by_test.values() for number in numbers)
@@ -81,22 +85,22 @@ def test_every_test_of_a_numbered_file_carries_a_rule_and_one_of_its_section(pat
 
 @pytest.mark.parametrize("path", TESTS, ids=os.path.basename)
 def test_no_test_hides_another_of_the_same_name(path):
-    names = re.findall(r"^def (test_\w+)", text(path), re.MULTILINE)
+    names = re.findall(r"^def (test_\w+)", read_text(path), re.MULTILINE)
     assert sorted(names) == sorted(set(names))
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=os.path.basename)
 def test_lines_have_at_most_120_columns(path):
-    assert [number for number, line in enumerate(text(path).split("\n"), 1) if len(line) > 120] == []
+    assert [number for number, line in enumerate(read_text(path).split("\n"), 1) if len(line) > 120] == []
 
 
-@pytest.mark.parametrize("path", [path for path in SOURCES if os.path.basename(path).startswith("kit")],
+@pytest.mark.parametrize("path", [path for path in SOURCES if os.path.basename(path).startswith(("kit", "server"))],
                          ids=os.path.basename)
 def test_every_helper_is_used(path):
-    nodes = [node for source in SOURCES for node in ast.walk(parsed(source))]
+    nodes = [node for source in SOURCES for node in ast.walk(parse(source))]
     used = {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
     used |= {node.attr for node in nodes if isinstance(node, ast.Attribute)}
-    body = parsed(path).body
+    body = parse(path).body
     defined = [node.name for node in body if isinstance(node, (ast.FunctionDef, ast.ClassDef))]
     defined += [name.id for node in body if isinstance(node, ast.Assign) for name in ast.walk(node)
                 if isinstance(name, ast.Name) and isinstance(name.ctx, ast.Store)]

@@ -12,7 +12,7 @@ import tokenize
 import pytest
 
 import plexctl_exec_log as program
-from kit import MODULE, read
+from kit import MODULE, read_file
 
 MOST_TOKENS = 12000         # of code; 11,700 would be better
 LONGEST_FUNCTION = 60       # lines, with its docstring and its blank lines
@@ -45,30 +45,30 @@ NOWHERE = {
     "remove", "replace of os", "rmdir", "rmtree", "chmod of os", "symlink", "CERT_NONE", "check_hostname",
     "verify_mode", "_create_unverified_context", "SSLContext", "set_debuglevel", "exit of os", "quit"}
 
-SOURCE = read(MODULE).decode("utf-8")
+SOURCE = read_file(MODULE).decode("utf-8")
 TREE = ast.parse(SOURCE)
 DEFINITIONS = (ast.FunctionDef, ast.ClassDef)
 FUNCTIONS = [node for node in ast.walk(TREE) if isinstance(node, ast.FunctionDef)]
 TOP_LEVEL = {node.name: node for node in TREE.body if isinstance(node, DEFINITIONS)}
 
 
-def length(node):
+def count_lines(node):
     """Lines of a function; 3.6 and 3.7 tell only where things begin."""
     ends = [getattr(inner, "end_lineno", getattr(inner, "lineno", 0)) or 0 for inner in ast.walk(node)]
     return max(ends) - node.lineno + 1
 
 
-def nesting(node):
+def count_nesting(node):
     """Return how many blocks stand inside each other; inner functions count for themselves, an elif for none."""
     deepest = 0
     for child in ast.iter_child_nodes(node):
         if not isinstance(child, DEFINITIONS):
             is_elif = isinstance(node, ast.If) and isinstance(child, ast.If) and node.orelse == [child]
-            deepest = max(deepest, nesting(child) - is_elif)
+            deepest = max(deepest, count_nesting(child) - is_elif)
     return deepest + isinstance(node, (ast.For, ast.While, ast.If, ast.With, ast.Try))
 
 
-def names_of(node):
+def list_names(node):
     """What a node names: a variable (also `of builtins`), an attribute (also `of OWNER`), an import, a text."""
     if isinstance(node, ast.Attribute):
         return {node.attr, "%s of %s" % (node.attr, getattr(node.value, "id", None))}
@@ -80,20 +80,20 @@ def names_of(node):
     return {getattr(node, member)} if member else set()
 
 
-def indexed(node, where, index):
+def build_index(node, where, index):
     """The index: for each name the functions, as CLASS.NAME, in which it stands."""
     for child in ast.iter_child_nodes(node):
         inner = (where + "." + child.name).strip(".") if isinstance(child, DEFINITIONS) else where
-        for name in names_of(child):
+        for name in list_names(child):
             index.setdefault(name, set()).add(inner)
-        indexed(child, inner, index)
+        build_index(child, inner, index)
     return index
 
 
-INDEX = indexed(TREE, "", {})
+INDEX = build_index(TREE, "", {})
 
 
-def bound(node):
+def list_bound(node):
     """The names that a function binds: parameters, variables, imports."""
     inner = list(ast.walk(node))
     return {name.arg for name in inner if isinstance(name, ast.arg)} | {
@@ -103,7 +103,7 @@ def bound(node):
 
 # ---- small
 
-def spans(node):
+def list_spans(node):
     """Return the annotations below a node, as pairs of places; Python 3.6 and 3.7 do not know where they end."""
     found = [getattr(inner, name, None) for inner in ast.walk(node) for name in ("returns", "annotation")]
     return [((inner.lineno, inner.col_offset), (inner.end_lineno, inner.end_col_offset)) for inner in found if inner]
@@ -115,7 +115,7 @@ def count_tokens(source):
     layout = (tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER)
     documented = [node for node in ast.walk(tree) if isinstance(node, (ast.Module,) + DEFINITIONS)]
     docstrings = {node.body[0].lineno for node in documented if ast.get_docstring(node)}
-    annotations = spans(tree)
+    annotations = list_spans(tree)
 
     def is_code(token):
         is_docstring = token.type == tokenize.STRING and token.start[0] in docstrings
@@ -132,8 +132,8 @@ def test_budget_of_tokens():
 
 
 def test_functions_are_short_and_flat():
-    assert [node.name for node in FUNCTIONS if length(node) > LONGEST_FUNCTION] == []
-    assert [node.name for node in FUNCTIONS if nesting(node) > DEEPEST_NESTING] == []
+    assert [node.name for node in FUNCTIONS if count_lines(node) > LONGEST_FUNCTION] == []
+    assert [node.name for node in FUNCTIONS if count_nesting(node) > DEEPEST_NESTING] == []
 
 
 def test_lines_are_short_and_hold_one_statement():
@@ -152,7 +152,7 @@ def test_sections_stand_in_the_order_of_the_map():
 
 
 def test_no_name_is_used_above_its_definition():
-    defined = {name: node.lineno for node in TREE.body if isinstance(node, ast.Assign) for name in bound(node)}
+    defined = {name: node.lineno for node in TREE.body if isinstance(node, ast.Assign) for name in list_bound(node)}
     defined.update({name: node.lineno for name, node in TOP_LEVEL.items()})
     used = [(name, inner.id) for name, node in TOP_LEVEL.items() for inner in ast.walk(node)
             if isinstance(inner, ast.Name) and defined.get(inner.id, 0) > node.lineno]
@@ -161,7 +161,7 @@ def test_no_name_is_used_above_its_definition():
 
 def test_no_local_name_is_a_function_s():
     names = {name for name, node in TOP_LEVEL.items() if isinstance(node, ast.FunctionDef)}
-    assert [(node.name, name) for node in FUNCTIONS for name in bound(node) & names] == []
+    assert [(node.name, name) for node in FUNCTIONS for name in list_bound(node) & names] == []
 
 
 def test_everything_public_is_documented_and_annotated():

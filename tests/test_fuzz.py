@@ -8,15 +8,16 @@ import os
 import random
 
 import plexctl_exec_log as program
-from control_plane import PROJECT, TOKEN, Reply
-from kit import (EXECUTION, FORMS, GET, LIST, NODES, Clock, archive, encoded, execution, inline, page, rule, run_cli,
-                 target, transport_to)
+from control_plane import PROJECT, TOKEN
+from kit import (EXECUTION, GET, GET_FORMS, LIST, LIST_FORMS, NODES, Clock, archive, encode, execution, inline,
+                 make_transport, page, rule, run_cli, target)
+from server import Reply
 
 ROUNDS = int(os.environ.get("FUZZ_ROUNDS", "1"))
 WHOLE = execution([target(inline(b"caf\xc3\xa9\n" * 9)), target(archive(sha256="ab" * 32), NODES[1]),
                    target(node=NODES[2], status=None), target({"kind": "inline"}, NODES[3], "failed")],
                   note="\u20ac\ud83d\ude00 \x1b[2J", number=[1, -2.5e3, True])
-SEEDS = [encoded(WHOLE), encoded(page(WHOLE, execution(), next_cursor="abc"))]
+SEEDS = [encode(WHOLE), encode(page(WHOLE, execution(), next_cursor="abc"))]
 SNIPPETS = [b'"', b"\\", b"{", b"}", b"[", b"]", b",", b":", b"null", b"NaN", b"1e999", b"9" * 400, b"\xff", b"\xc3",
             b"\x00", b"\\ud800", b"\\u12", b'"items":[],', b'"targets":null,', b'"next_cursor":"x",', b'"id":"x",',
             b"[" * 2000, b'{"a":' * 2000, b"<html>", b" ", b"\r\n", b"-", b".", b"e", b"tru", b"==", TOKEN.encode(),
@@ -25,7 +26,7 @@ FLAGS = [[(), ("--node", NODES[0]), ("--failed",), ("--exit-status",)],
          [(), ("--all",), ("--since", "1w"), ("--last", "1"), ("--failed",), ("--until", "2h"), ("--cursor", "c")]]
 
 
-def mutated(chance, body):
+def mutate(chance, body):
     """The body after at most four random changes."""
     for _ in range(chance.randint(0, 4)):
         start = chance.randrange(len(body) + 1)
@@ -35,7 +36,7 @@ def mutated(chance, body):
     return body[:chance.randrange(len(body) + 1)] if chance.random() < 0.2 else body
 
 
-def sliced(chance, body):
+def slice_randomly(chance, body):
     """The body in slices of random sizes."""
     while body:
         size = chance.choice([1, 7, 50, 100, 500])
@@ -43,7 +44,7 @@ def sliced(chance, body):
         body = body[size:]
 
 
-def decoded(plane, transport, pieces, number):
+def decode(plane, transport, pieces, number):
     """What a body that comes in these pieces holds, and the type of the error that ends it, if any."""
     plane.script(Reply(pieces, framing="chunked"))
     elements, members = [], {}
@@ -62,12 +63,12 @@ def decoded(plane, transport, pieces, number):
 @rule("3.10", "7.1")
 def test_reader_bears_any_body_and_its_pieces_do_not_matter(plane):
     chance, outcomes = random.Random(6), collections.Counter()
-    transport = transport_to(plane, Clock())
+    transport = make_transport(plane, Clock())
     for _ in range(300 * ROUNDS):
         number = chance.randrange(2)
-        body = mutated(chance, SEEDS[number])
-        whole = decoded(plane, transport, (body,), number)
-        assert decoded(plane, transport, sliced(chance, body), number) == whole, body
+        body = mutate(chance, SEEDS[number])
+        whole = decode(plane, transport, (body,), number)
+        assert decode(plane, transport, slice_randomly(chance, body), number) == whole, body
         outcomes[whole[0]] += 1
     transport.close()
     assert set(outcomes) == {None, program.RemoteError} and min(outcomes.values()) > 50 * ROUNDS, outcomes
@@ -75,10 +76,10 @@ def test_reader_bears_any_body_and_its_pieces_do_not_matter(plane):
 
 def reply(chance, body):
     """The mutated body in any framing, or one whose very headers are mutated."""
-    body = mutated(chance, body)
+    body = mutate(chance, body)
     if chance.random() < 0.3:
         head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body)
-        return mutated(chance, head) + body
+        return mutate(chance, head) + body
     status, framing = chance.choice([200] * 6 + [403, 404, 500]), chance.choice(["length", "chunked", "close"])
     return Reply(body, status, framing=framing, slices=chance.choice([None, 1000]))
 
@@ -90,7 +91,7 @@ def test_program_bears_any_body_and_any_framing(plane):
         number = chance.randrange(2)
         plane.answers.clear()
         plane.script(*[reply(chance, SEEDS[number]) for _ in range(3)], *[Reply(page())])
-        form = chance.choice(FORMS + ["text" if number else "raw"])
+        form = chance.choice(LIST_FORMS if number else GET_FORMS)
         argv = (LIST if number else GET) + chance.choice(FLAGS[number])
         result = run_cli(*argv + ("--timeout", "0.2", "--output", form), plane=plane, echoes=True)
         codes[result.code] += 1

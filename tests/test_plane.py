@@ -14,7 +14,7 @@ import pytest
 from control_plane import (ADVANCING, ADVANCING_STAGES, BROKEN_PROJECT, DEMO, EXECUTIONS, FLEET, FORBIDDEN_PROJECT,
                            NODES, PROJECT, SHOWCASE, SHOWCASE_NODES, TOKEN, UNLICENSED_PROJECT, UNPROVISIONED_PROJECT,
                            ControlPlane)
-from kit import HERE, command, environment, on_terminal, posix_only, run_cli, sections
+from kit import HERE, make_command, make_environment, posix_only, read_sections, run_cli, run_on_terminal
 
 IN_PROJECT = ("--project", PROJECT)
 
@@ -30,7 +30,7 @@ def ask(plane, execution="", project=PROJECT, method="GET", token=TOKEN, **query
     return response.status, dict(response.getheaders()), json.loads(body.decode()) if body else None
 
 
-def walked(plane, **query):
+def walk(plane, **query):
     """Return the items of all pages."""
     page = ask(plane, **query)[2]
     items = page["items"]
@@ -77,7 +77,7 @@ def test_only_get_is_served(plane, method, execution):
 
 
 def test_ids_are_uuids_of_version_7_in_the_order_of_creation(plane):
-    items = walked(plane)
+    items = walk(plane)
     assert [item["id"] for item in items] == sorted(item["id"] for item in items)
     assert sorted(items, key=lambda item: item["created_at"]) == items == EXECUTIONS
     ids = re.findall('"(?:[a-z]*_)?id": "(.*?)"', json.dumps(items))
@@ -90,7 +90,7 @@ def test_ids_are_uuids_of_version_7_in_the_order_of_creation(plane):
 def test_pages_hold_what_the_filters_keep(plane, query):
     kept = [wire for wire in EXECUTIONS if query.get("status") in (None, wire["status"])
             and query.get("action_name") in (None, wire["action"])]
-    assert walked(plane, **query) == kept and len(plane.requests) == -(-len(kept) // query["limit"]) > 1
+    assert walk(plane, **query) == kept and len(plane.requests) == -(-len(kept) // query["limit"]) > 1
 
 
 def test_a_cursor_holds_for_its_own_query_only_and_one_of_the_first_begins_with_a_hyphen(plane):
@@ -102,7 +102,7 @@ def test_a_cursor_holds_for_its_own_query_only_and_one_of_the_first_begins_with_
 
 def test_a_running_execution_advances_in_get_and_in_list(plane):
     def in_list():
-        return [item for item in walked(plane) if item["id"] == ADVANCING][0]
+        return [item for item in walk(plane) if item["id"] == ADVANCING][0]
     assert in_list() == in_list() == ADVANCING_STAGES[0]
     for stage in ADVANCING_STAGES:
         assert in_list()["status"] == stage["status"] and ask(plane, ADVANCING)[2] == stage
@@ -114,7 +114,7 @@ def test_a_running_execution_advances_in_get_and_in_list(plane):
 
 def test_a_plane_can_be_large():
     with ControlPlane(executions=1000, targets=300) as plane:
-        items = walked(plane, limit=200)
+        items = walk(plane, limit=200)
         assert [item["id"] for item in items] == sorted({item["id"] for item in items}) and len(items) == 1001
         assert items[-61:-1] == EXECUTIONS and items[-1] == ask(plane, FLEET)[2]
         assert len({target["node_id"] for target in items[-1]["targets"]}) == 300
@@ -123,14 +123,14 @@ def test_a_plane_can_be_large():
 
 def test_a_plane_can_be_small():
     with ControlPlane(executions=3) as plane:
-        assert walked(plane) == EXECUTIONS[-3:] and ask(plane, EXECUTIONS[0]["id"])[0] == 404
+        assert walk(plane) == EXECUTIONS[-3:] and ask(plane, EXECUTIONS[0]["id"])[0] == 404
 
 
 def run_beside(plane_flags, *flags):
     """Run `list` beside the plane as a program. Return exit code, rows and standard error."""
     argv = [sys.executable, os.path.join(HERE, "control_plane.py")] + plane_flags + ["--"]
-    argv += command("list", *IN_PROJECT + ("--limit", "200") + flags)
-    done = subprocess.run(argv, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    argv += make_command("list", *IN_PROJECT + ("--limit", "200") + flags)
+    done = subprocess.run(argv, env=make_environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     return done.returncode, done.stdout.decode().splitlines()[1:], done.stderr.decode()
 
 
@@ -153,7 +153,7 @@ def test_the_incident_takes_two_commands(plane):
     failed, running = [row.split() for row in listed]
     assert failed[:2] == [SHOWCASE, "failed"] and failed[5].startswith("2026-07-14T09:29:")
     assert running[1] == "started" and running[4] > "2026-07-14T09:28"
-    found, recap = sections(run_cli("get", *IN_PROJECT + ("--id", failed[0], "--failed"), plane=plane).out)
+    found, recap = read_sections(run_cli("get", *IN_PROJECT + ("--id", failed[0], "--failed"), plane=plane).out)
     machines = [SHOWCASE_NODES[output] for output in ("text", "archived without digest", "no output")]
     assert [section[0] for section in found] == machines
     assert [section[1:3] for section in found] == [
@@ -164,5 +164,5 @@ def test_the_incident_takes_two_commands(plane):
 @posix_only
 def test_no_row_wraps_on_a_terminal_of_120_columns(plane):
     flags = IN_PROJECT + ("--limit", "200", "--color", "never")
-    rows = on_terminal("list", *flags, columns=120, plane=plane).out.decode().splitlines()
+    rows = run_on_terminal("list", *flags, columns=120, plane=plane).out.decode().splitlines()
     assert len(rows) == 1 + len(EXECUTIONS) and max(map(len, rows)) <= 120

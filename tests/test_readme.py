@@ -12,24 +12,24 @@ import plexctl_exec_log as program
 from control_plane import EXECUTIONS, PROJECT
 from kit import HERE, LIST, ROOT, posix_only, run_cli, surroundings
 
-README = kit_readme.read()
+README = kit_readme.read_readme()
 MOST_CHARACTERS = 14000
 #: A flag, as | `--timeout SECONDS` | what it is for |
 ROW = re.compile(r"^\| (`-[^|]+) \| .+ \|$", re.MULTILINE)
 
 
-def shown_flags(parser):
+def list_shown_flags(parser):
     """Return the flags that a parser and its commands show in help: {(names): value}."""
     found = {}
     for action in parser._actions:
         if action.option_strings and action.help != argparse.SUPPRESS:
             found[tuple(sorted(action.option_strings))] = action.metavar or ""
         for command in action.choices.values() if isinstance(action.choices, dict) else ():
-            found.update(shown_flags(command))
+            found.update(list_shown_flags(command))
     return found
 
 
-def told_flags():
+def list_told_flags():
     """Return what the README's table of flags says of the same."""
     rows = [[word.partition(" ") for word in re.findall("`([^`]+)`", flags)] for flags in ROW.findall(README)]
     return {tuple(sorted(name for name, _, _ in words)): "".join(value for _, _, value in words) for words in rows}
@@ -37,7 +37,7 @@ def told_flags():
 
 @posix_only
 def test_commands_print_what_the_readme_shows():
-    assert kit_readme.up_to_date(README) == README
+    assert kit_readme.renew(README) == README
 
 
 @posix_only
@@ -45,7 +45,7 @@ def test_what_failed_is_mailed_once():
     commands = re.findall(r"^\$ (.+)$", README, re.MULTILINE)
     recipe = [command for command in commands if re.search(r"\b(told|news)\b", command)]
     setup = [command for command in commands if "log()" in command]
-    mailed = kit_readme.outputs(setup + recipe * 2 + ["cat mailed"])[-1]
+    mailed = kit_readme.run_commands(setup + recipe * 2 + ["cat mailed"])[-1]
     assert len(recipe) == 3 and mailed.count("  failed  ") == len(mailed.splitlines()) == 2
 
 
@@ -54,9 +54,9 @@ def test_readme_is_short():
 
 
 def test_flag_table_is_the_parser_s():
-    shown = {names: value for names, value in shown_flags(program.make_parser()).items()
+    shown = {names: value for names, value in list_shown_flags(program.make_parser()).items()
              if not {"--help", "--version"} & set(names)}
-    assert told_flags() == shown
+    assert list_told_flags() == shown
 
 
 def test_exit_codes_are_those_of_the_help_and_of_the_contract():
@@ -76,7 +76,7 @@ def test_links_lead_somewhere():
 @posix_only
 def test_picture_is_of_the_present_output():
     with open(picture.PICTURE, encoding="utf-8") as file:
-        assert file.read() == picture.picture()
+        assert file.read() == picture.draw_picture()
 
 
 def test_version_has_its_line_of_changes():
