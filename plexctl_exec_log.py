@@ -1007,6 +1007,7 @@ class Document:
         self.cursor = cursor
         self.resume: "t.Optional[str]" = cursor
         self._expected_id = expected_id
+        self._slices = slices
         self._text = JSONText(slices)
         self._entries = self._text.find_entries("{}")       # members that are still unread
         self._list_entries = iter(())                       # elements of the list that are still unread
@@ -1027,6 +1028,14 @@ class Document:
     # then wait for the garbage collector.
     def _read_step(self):
         """Read one element of the list and return it, or one other member and return None. Return END at the end."""
+        try:
+            return self._read_on()
+        except RemoteError:
+            getattr(self._slices, "close", do_nothing)()        # give up the connection
+            raise
+
+    def _read_on(self):
+        """Do the work of _read_step."""
         text, members, array = self._text, self.members, self.array
         for _ in self._list_entries:
             element = text.take_value()
@@ -1983,19 +1992,17 @@ class Choice:
 
     def __init__(self, elements, conditions):
         self.count = 0
-        self._elements = self._choose(elements, conditions)
+        self._elements, self._conditions = elements, conditions
 
     def __iter__(self):
         return self
 
     def __next__(self):
-        return next(self._elements)
-
-    def _choose(self, elements, conditions):
-        for element in elements:
-            if all(keeps(element) for keeps in conditions):
+        for element in self._elements:
+            if all(keeps(element) for keeps in self._conditions):
                 self.count += 1
-                yield element
+                return element
+        raise StopIteration
 
 
 class JoinedPages:
@@ -2008,10 +2015,12 @@ class JoinedPages:
         self.resume = cursor    # the cursor of what is still unread
         self.page_count = 0     # pages that have begun to arrive
         self.count = 0          # Executions of those that have arrived
-        self.elements = self._read(pages)
+        self._pages = pages
 
-    def _read(self, pages):
-        for page in pages:
+    @property
+    def elements(self):
+        """The Executions of all pages."""
+        for page in self._pages:
             self.page_count += 1
             yield from page.elements
             self.count += page.count
@@ -2160,7 +2169,10 @@ def run(argv, console, sleep):
             allow_http=flags.allow_http, say=console.say, trace=console.line if flags.verbose else do_nothing,
             before_wait=console.before_wait, sleep=sleep) as transport:
         console.hide(*transport.secrets)
-        return (run_list if flags.command == "list" else run_get)(flags, console, transport)
+        try:
+            return (run_list if flags.command == "list" else run_get)(flags, console, transport)
+        finally:
+            console.progress = None     # it holds what is unread, and so a connection
 
 
 def main(argv: "t.Optional[t.List[str]]" = None, stdout: "t.Optional[t.BinaryIO]" = None,
