@@ -59,18 +59,12 @@ FAILED_STATUSES = ("failed", "cancelled", "timeout")
 
 # ------------------------------------------------------------------------------------------------ Safe text
 
-def escape(character: str) -> str:
-    r"""Return one character as \xNN, \uNNNN or \UNNNNNNNN."""
-    if character < "\x80":
-        return "\\x%02x" % ord(character)
-    return character.encode("ascii", "backslashreplace").decode("ascii")
-
-
 def make_visible(text: str) -> str:
-    """Return text as one line of printable characters, everything else escaped."""
+    r"""Return text as one line of printable characters, everything else escaped: as \n, \x1b, \u200b, \U000e0001."""
     if text.isprintable():
         return text
-    return "".join(character if character.isprintable() else escape(character) for character in text)
+    return "".join(character if character.isprintable() else character.encode("unicode_escape").decode("ascii")
+                   for character in text)
 
 
 def make_field(text: "t.Optional[str]") -> str:
@@ -146,12 +140,13 @@ class RemoteError(ExecLogError):
         can_resume      whether the same cursor may be asked for again
     """
 
-    def __init__(self, message: str, hint: str = "", retryable: bool = False, transient: bool = False) -> None:
+    def __init__(self, message: str, hint: str = "", retryable: bool = False, transient: bool = False,
+                 can_resume: bool = True, retry_after: "t.Optional[float]" = None) -> None:
         super().__init__(message, hint)
         self.retryable = retryable
         self.transient = transient or retryable
-        self.retry_after: "t.Optional[float]" = None
-        self.can_resume = True
+        self.can_resume = can_resume
+        self.retry_after = retry_after
 
 
 class WaitTimeout(RemoteError):
@@ -161,35 +156,7 @@ class WaitTimeout(RemoteError):
     """
 
     exit_code = 124
-
-    def __init__(self, message: str, hint: str = "", status: str = "") -> None:
-        super().__init__(message, hint)
-        self.status = status
-
-
-API_HINT = "check --server, PLEXSPHERE_URL or the profile: is this the API?"
-PROXY_HINT = "check HTTPS_PROXY, HTTP_PROXY (user:password@ before the host if it wants a login) and NO_PROXY"
-OVERLOAD_HINT = "the server is overloaded or restarting: try again in a minute"
-STATUS_HINTS = {
-    400: "the server refused the value of a flag",
-    401: "log in again: the token%s is missing, expired or not this server's",
-    403: "ask an owner of the Project to let this token read its Executions",
-    404: "check --project, the id and --server: no such thing there, or it is hidden from this token",
-    407: PROXY_HINT,
-    429: "too many requests: try again in a minute",
-    500: "the server failed: try again, then give its operators the time, the command and any correlation id",
-    501: "this server runs no actions: its operators must provision the actions dispatch first",
-    502: OVERLOAD_HINT,
-    503: OVERLOAD_HINT,
-    504: OVERLOAD_HINT,
-}
-PROBLEM_HINTS = {       # by the `code` or the `reason` of a Problem
-    "invalid_cursor": "the server refused the cursor: it belongs to one query, with its filters",
-    "invalid_limit": "the server refused the value of --limit",
-    "invalid_status": "the server refused the value of --status",
-    "caveat_violation": "the token is good, but not here and now: check the time, the address from which you come, and "
-                        "how you logged in",
-}
+    status: str = ""
 
 
 class APIError(RemoteError):
@@ -201,44 +168,16 @@ class APIError(RemoteError):
 
     def __init__(self, message: str, hint: str = "", status: int = 0, problem: "t.Optional[t.Dict[str, t.Any]]" = None,
                  retry_after: "t.Optional[float]" = None) -> None:
-        super().__init__(message, hint, retryable=status in (429, 502, 503, 504))
+        super().__init__(message, hint, retryable=status in (429, 502, 503, 504), can_resume=status != 400,
+                         retry_after=retry_after)
         self.status = status
         self.problem = problem or {}
-        self.retry_after = retry_after
-        self.can_resume = status != 400     # a query that was refused will be refused again
 
         # This is the one place where a status and the `code` of a Problem become an exit code.
         if status == 401:
             self.exit_code = 3
         elif status == 403:
             self.exit_code = 77 if self.problem.get("code") == "rebac_denied" else 4
-
-    @classmethod
-    def from_answer(cls, status: int, phrase: str, problem: "t.Dict[str, t.Any]", correlation_id: str = "",
-                    token_source: str = "", retry_after: "t.Optional[float]" = None) -> "APIError":
-        """Make the error of an answer. `phrase` is that of the status line. `correlation_id` comes from the header, for
-        a Problem that has none. `token_source` names where the token came from, or is empty."""
-        def read(name):
-            """Return a member of the Problem as text, empty if it is none. `relation_path` is a list of texts."""
-            value = problem.get(name)
-            if isinstance(value, list):
-                value = " > ".join(step for step in value if isinstance(step, str))
-            return value if isinstance(value, str) else ""
-
-        parts = {"": read("detail"), "code ": read("code"), "reason: ": read("reason"),
-                 "relation path: ": read("relation_path"),
-                 "correlation id: ": read("correlation_id") or correlation_id}
-        message = "; ".join([("HTTP %d %s" % (status, read("title") or phrase)).strip()]
-                            + [label + text for label, text in parts.items() if text])
-
-        hint = STATUS_HINTS.get(status, "")
-        if status == 401:
-            hint %= token_source and " from " + token_source
-        elif status == 404 and not problem:
-            hint = API_HINT
-        elif status in (400, 403):
-            hint = PROBLEM_HINTS.get(read("code")) or PROBLEM_HINTS.get(read("reason")) or hint
-        return cls(message, hint, status, problem, retry_after)
 
 
 KINDS = {str: "a string", dict: "an object", list: "a list"}
@@ -529,6 +468,29 @@ DEFAULT_TIMEOUT = 30.0              # seconds
 RETRY_PAUSES = (0.5, 1.0)           # seconds before the first and the second retry
 SECRET_HEADERS = ("authorization", "proxy-authorization", "cookie", "set-cookie", "location")
 
+API_HINT = "check --server, PLEXSPHERE_URL or the profile: is this the API?"
+PROXY_HINT = "check HTTPS_PROXY, HTTP_PROXY (user:password@ before the host if it wants a login) and NO_PROXY"
+OVERLOAD_HINT = "the server is overloaded or restarting: try again in a minute"
+STATUS_HINTS = {
+    400: "the server refused the value of a flag",
+    401: "log in again: the token%s is missing, expired or not this server's",        # ` from PLEXSPHERE_TOKEN`
+    403: "ask an owner of the Project to let this token read its Executions",
+    404: "check --project, the id and --server: no such thing there, or it is hidden from this token",
+    407: PROXY_HINT,
+    429: "too many requests: try again in a minute",
+    500: "the server failed: try again, then give its operators the time, the command and any correlation id",
+    501: "this server runs no actions: its operators must provision the actions dispatch first",
+    502: OVERLOAD_HINT,
+    503: OVERLOAD_HINT,
+    504: OVERLOAD_HINT,
+}
+PROBLEM_HINTS = {       # by the `code` or the `reason` of a Problem
+    "invalid_cursor": "the server refused the cursor: it belongs to one query, with its filters",
+    "invalid_limit": "the server refused the value of --limit",
+    "invalid_status": "the server refused the value of --status",
+    "caveat_violation": "the token is good, but not here and now: check the time, the address from which you come, and "
+                        "how you logged in",
+}
 TLS_HINT = "check the port, the host's name and this host's clock; a CA of your own is named with --ca-file"
 
 
@@ -706,17 +668,16 @@ class Transport:
     def _connect(self):
         """Open a connection, through the proxy's tunnel for https. Raises RemoteError, and UsageError for the file of
         CAs."""
-        from http.client import HTTPConnection, HTTPException
+        from http import client
         server, proxy = self.server, self._proxy
         at = proxy or server
 
         # Prepare a connection that has not been opened yet.
+        make = client.HTTPConnection
         if server.scheme == "https":
             self._context = self._context or make_tls_context(self._ca_file)
-            from http.client import HTTPSConnection
-            connection = HTTPSConnection(at.host, at.port, timeout=self._limit(), context=self._context)
-        else:
-            connection = HTTPConnection(at.host, at.port, timeout=self._limit())
+            make = partial(client.HTTPSConnection, context=self._context)
+        connection = make(at.host, at.port, timeout=self._limit())
         if proxy and server.scheme == "https":
             self._trace_lines(">", "CONNECT %s:%d" % (server.host, server.port), proxy.headers.items())
             connection.set_tunnel(server.host, server.port, proxy.headers)
@@ -724,7 +685,7 @@ class Transport:
         # Open it. auto_open=0: http.client must not connect again by itself.
         try:
             connection.connect()
-        except (OSError, HTTPException, ValueError) as error:   # ValueError: a name that no host can have, for one
+        except (OSError, client.HTTPException, ValueError) as error:    # ValueError: a name that no host has, for one
             connection.close()
             raise self._explain(error)
         connection.auto_open = 0
@@ -788,18 +749,46 @@ class Transport:
             self._trace("%s %s: %s" % (mark, name, "***" if name.lower() in SECRET_HEADERS else value))
 
     def _make_error(self, response, slices):
-        """Return the error for a response that is no 200: RemoteError for a redirect, else APIError. Of the body at
-        most 64 KiB are used."""
+        """Return the error for a response that is no 200: RemoteError for a redirect, else APIError."""
         # Name a redirect's target without user info and query, which may hold a password or a code. Mask our own token
         # before the text is cut: it may hold a `?`.
-        location = response.getheader("Location")
-        if 300 <= response.status < 400 and location:
+        status, location = response.status, response.getheader("Location")
+        if 300 <= status < 400 and location:
             target = re.split("[?#]", location.replace(self.secrets[0], "***"))[0]
             return RemoteError("HTTP %d: redirected to %s, and redirects are not followed: the token goes to the named "
-                               "server only" % (response.status, re.sub("//[^/]*@", "//", target)),
-                               "name the right --server")
+                               "server only" % (status, re.sub("//[^/]*@", "//", target)), "name the right --server")
 
-        # Read the Problem. What came of a body that breaks is used, but what was cut is no JSON.
+        problem = self._read_problem(slices)
+
+        def read(name):
+            """Return a member of the Problem as text, empty if it is none. `relation_path` is a list of texts."""
+            value = problem.get(name)
+            if isinstance(value, list):
+                value = " > ".join(step for step in value if isinstance(step, str))
+            return value if isinstance(value, str) else ""
+
+        # Say what the Problem says.
+        parts = {"": read("detail"), "code ": read("code"), "reason: ": read("reason"),
+                 "relation path: ": read("relation_path"),
+                 "correlation id: ": read("correlation_id") or response.getheader("X-Correlation-Id")}
+        message = ("HTTP %d %s" % (status, read("title") or response.reason)).strip()
+        message += "".join("; " + label + text for label, text in parts.items() if text)
+
+        # Find the next step.
+        hint = STATUS_HINTS.get(status, "")
+        if status == 401:
+            hint %= self._token_source and " from " + self._token_source
+        elif status == 404 and not problem:
+            hint = API_HINT
+        elif status in (400, 403):
+            hint = PROBLEM_HINTS.get(read("code")) or PROBLEM_HINTS.get(read("reason")) or hint
+
+        retry_after = response.getheader("Retry-After", "").strip()
+        return APIError(message, hint, status, problem,
+                        min(float(retry_after), 30.0) if re.fullmatch("[0-9]+", retry_after) else None)
+
+    def _read_problem(self, slices):
+        """Return the JSON object of an error's body, {} if there is none. Of the body at most 64 KiB are used."""
         body = b""
         try:
             for piece in slices:
@@ -807,16 +796,12 @@ class Transport:
                 if len(body) > ERROR_BODY_LIMIT:
                     break
         except RemoteError:
-            pass
+            pass        # what came is used; if it was cut, it is no JSON
         try:
             problem = json.loads(body.decode("utf-8"), parse_int=float)     # an int of 5,000 digits fails on 3.11
         except (ValueError, RecursionError):
-            problem = None
-
-        retry_after = response.getheader("Retry-After", "").strip()
-        return APIError.from_answer(response.status, response.reason, problem if isinstance(problem, dict) else {},
-                                    response.getheader("X-Correlation-Id", ""), self._token_source,
-                                    min(float(retry_after), 30.0) if re.fullmatch("[0-9]+", retry_after) else None)
+            return {}
+        return problem if isinstance(problem, dict) else {}
 
     def _read_slices(self, connection, response, process):
         """Yield the body of a response as it arrives. `process` is the id of the one that asked for it. Raises
@@ -1180,15 +1165,10 @@ def walk(transport: Transport, project: "t.Union[str, AnyUUID]", parameters: "Pa
         if cursor is None:
             return
 
-        fault = ""
         if hash(cursor) in seen:
-            fault = "the server's cursors go round in a circle: %s came again" % cursor
-        elif re.search("[\ud800-\udfff]", cursor):
-            fault = "next_cursor holds half a surrogate pair, which cannot be sent back"
-        if fault:
-            error = RemoteError(fault)
-            error.can_resume = False
-            raise error
+            raise RemoteError("the server's cursors go round in a circle: %s came again" % cursor, can_resume=False)
+        if re.search("[\ud800-\udfff]", cursor):
+            raise RemoteError("next_cursor holds half a surrogate pair, which cannot be sent back", can_resume=False)
         seen.add(hash(cursor))
         query["cursor"] = cursor
 
@@ -1244,9 +1224,11 @@ def wait_for_execution(transport: Transport, project: "t.Union[str, AnyUUID]", e
 
             transport.sleep(max(0.0, min(rest, left())))
             if left() <= 0:
-                raise WaitTimeout("waited %g s; the last status was %s%s" % (
+                error = WaitTimeout("waited %g s; the last status was %s%s" % (
                     seconds, status or "not answered", failure and "; at last: " + failure),
-                    "it may still be running: wait again, or longer", status)
+                    "it may still be running: wait again, or longer")
+                error.status = status
+                raise error
             pause = min(pause * 1.5, 15.0)
     finally:
         transport.end = None
@@ -1721,9 +1703,14 @@ class Parser(argparse.ArgumentParser):
         raise UsageError(message)
 
 
+def read_argv():
+    """Return the arguments of the process, the program's name first. A program that embeds Python may have none."""
+    return getattr(sys, "argv", None) or [""]
+
+
 def name_program():
     """Return the name under which the program was started."""
-    return os.path.basename((getattr(sys, "argv", None) or [""])[0]) or "plexctl_exec_log.py"
+    return os.path.basename(read_argv()[0]) or "plexctl_exec_log.py"
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -2035,6 +2022,7 @@ def show(pieces, console):
     except RecursionError:
         raise RemoteError("the body is nested too deeply to be printed")
     finally:
+        console.progress = None     # it would hold the document, and so perhaps a connection
         console.flush()
 
 
@@ -2169,10 +2157,7 @@ def run(argv, console, sleep):
             allow_http=flags.allow_http, say=console.say, trace=console.line if flags.verbose else do_nothing,
             before_wait=console.before_wait, sleep=sleep) as transport:
         console.hide(*transport.secrets)
-        try:
-            return (run_list if flags.command == "list" else run_get)(flags, console, transport)
-        finally:
-            console.progress = None     # it holds what is unread, and so a connection
+        return (run_list if flags.command == "list" else run_get)(flags, console, transport)
 
 
 def main(argv: "t.Optional[t.List[str]]" = None, stdout: "t.Optional[t.BinaryIO]" = None,
@@ -2184,7 +2169,7 @@ def main(argv: "t.Optional[t.List[str]]" = None, stdout: "t.Optional[t.BinaryIO]
     console = Console(sys.stdout if stdout is None else stdout, sys.stderr if stderr is None else stderr)
     console.hide(os.environ.get("PLEXSPHERE_TOKEN", "").strip())
     try:
-        exit_code = run(sys.argv[1:] if argv is None else argv, console, sleep)
+        exit_code = run(read_argv()[1:] if argv is None else argv, console, sleep)
     except ExecLogError as error:
         exit_code = error.exit_code
         if exit_code == 141:        # whoever read has had enough, and needs no message
