@@ -4,7 +4,76 @@
 # dependencies = []
 # ///
 # mypy: allow-untyped-defs, allow-untyped-calls, allow-incomplete-defs
-"""plexctl exec-log: show what the actions of a plexsphere control plane did.
+"""plexctl exec-log: show what the actions of a plexsphere control plane did, and what each machine printed.
+
+    plexctl_exec_log.py [exec-log] list --project UUID [flags]
+    plexctl_exec_log.py [exec-log] get  --project UUID UUID [flags]
+
+One file for Python 3.6 or newer, on the standard library alone. It only reads. Its sections; every name is defined
+before it is used:
+
+    Safe text     escape what must not reach a terminal or imitate our own lines
+    Errors        one family of expected failures, each with its exit code
+    Settings      find server, token and proxy in flags, environment and config file
+    Transport     send GET requests: kept connections, retries, no redirects; make errors of what is no answer
+    JSON text     decode values while their bytes still arrive
+    Wire model    read and check the objects that the server sends
+    Operations    fetch one page, all pages, one Execution; wait for its end
+    Forms         turn a document into a table, sections, lines, bare bytes, json or a folder of files
+    Command line  parse flags, own the standard streams, run
+
+Programs may import it; the names in __all__ are public. A report of what failed, and what each target printed:
+
+    try:
+        with Transport.from_settings() as transport:
+            for page in walk(transport, "019a3f1c-8a52-7d0e-9b96-c2e85d7f6b13", {"status": "failed"}):
+                for execution in page.elements:
+                    for target in get_execution(transport, execution["project_id"], execution["id"]).elements:
+                        output = OutputRef.from_wire(target.get("output_ref"))
+                        print(target["node_id"], target["status"], output.location or output.data)
+    except ExecLogError as error:
+        print("the report ends here:", make_visible(str(error)))
+
+What it touches, and what it trusts
+-----------------------------------
+Connections go to the host and port of --server, PLEXSPHERE_URL or the profile, or to the proxy that the environment
+names for that server, looked up by the system's resolver. Only `GET` is sent, and `CONNECT host:port` to a proxy before
+https. TLS is verified against the system's CAs, or those of --ca-file alone.
+
+The token is sent in one header, to that server alone: redirects are refused, CONNECT does not carry it, and the token
+of a profile that names a server goes to that server only. Plain http is refused unless the server is this host or
+--allow-http is given: over plain http whoever listens there, the network and an HTTP proxy can read the token.
+
+--timeout bounds each single wait: connecting to an address, each read, each write. Nothing bounds their sum, and
+nothing a name's lookup, interim answers or odd headers: a server can hold the program. GNU `timeout 300` bounds a run.
+
+Files read: the token file and the config file, which must be private (mode and owner are checked; of a pipe the owner;
+on Windows neither), and that of --ca-file. Files written: none but those in the one folder of --output-dir. Python and
+the C library read and write their own: modules and .pyc, CAs, openssl.cnf, resolver and locale, SSLKEYLOGFILE's file.
+
+Environment: PLEXSPHERE_URL, PLEXSPHERE_TOKEN, PLEXSPHERE_PROJECT, XDG_CONFIG_HOME, HOME (USERPROFILE on Windows),
+NO_COLOR, TERM; HTTP_PROXY, HTTPS_PROXY, NO_PROXY in either case, REQUEST_METHOD. Python and its libraries read more
+(PYTHON*, LD_*, SSL_CERT_*, OPENSSL_*, LANG, COLUMNS), which may load code: clear it (env -i) where it is not yours.
+
+It starts no process, evaluates nothing that it read, and fetches no archived output. The script imports nothing that
+lies beside it. On stderr the token, PLEXSPHERE_TOKEN and a proxy's password and login become `***` where they stand as
+they are, from 8 characters on. Neither stdout nor the text of exceptions is searched for them.
+
+The server, and the machines whose output it relays, are not trusted. On a terminal (for UTF-8) their text is escaped.
+A JSON value has at most 64 Mi characters (a quarter more may pass), an error's body 64 KiB; not bounded are the number
+of values, the disk, and memory as a whole, of which objects take 70 times their text: set `ulimit -v` where it
+matters. What was printed before an answer broke stands: the exit code tells. Only you can prevent that another program
+writes an output raw to a terminal (`| less -R`), that a copy of this file was changed, or that somebody owns the host.
+
+Where to look
+-------------
+    connecting; certificates                Transport._connect, make_tls_context
+    the token's one header, one server      Transport.__init__, find_settings (its last step), Transport._make_error
+    secrets read from files                 read_private_file, find_strangers
+    files made                              Folder
+    standard output and error, masking      Console
+    text made harmless                      make_terminal_safe, make_visible, make_json_visible
+    bounds of what is read                  JSONText._read_more, Transport._read_problem
 """
 
 import sys
@@ -1650,32 +1719,30 @@ def parse_seconds(text):
     return check_seconds(float(text) if re.fullmatch(r"[0-9]+(\.[0-9]*)?|\.[0-9]+", text) else 0.0)
 
 
-# As `2026-11-24`, `2026-11-24T09`, `2026-11-24T09:30`, `2026-11-24T09:30:00` and `2026-11-24T09:30:00Z`.
-TIMES = "%Y-%m-%d", "%Y-%m-%dT%H", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%SZ"
+# The beginnings of a UTC time (RFC 3339), by their length.
+TIMES = {10: "%Y-%m-%d", 13: "%Y-%m-%dT%H", 16: "%Y-%m-%dT%H:%M", 19: "%Y-%m-%dT%H:%M:%S", 20: "%Y-%m-%dT%H:%M:%SZ"}
+TIME_OF_DAY = "([01]?[0-9]|2[0-3]):[0-5][0-9]"
 AGES = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}        # seconds
 
 
 def parse_when(flag, text, now, after=None):
     """Return the moment, a datetime in UTC without a zone, for an age (`2h`), a time of day (`9:30`) or the beginning
-    of a time (`2026-07-14 09`). `now` is a datetime, too. A time of day is the last one that was, or with `after` the
-    first one after that moment. Raises UsageError, which names the flag."""
+    of a time (`2026-07-14 09`). `now` is a datetime, too. A time of day is the first one after the moment `after`, or
+    without that the last one that was. Raises UsageError, which names the flag."""
     from datetime import datetime, timedelta
     if re.fullmatch("-?[0-9]+[smhdw]", text):
         age = float(text.strip("-smhdw")) * AGES[text[-1]]
         return now - timedelta(seconds=min(age, (now - datetime(1970, 1, 1)).total_seconds()))
-    if re.fullmatch("([01]?[0-9]|2[0-3]):[0-5][0-9]", text):
-        hour, minute = map(int, text.split(":"))
-        moment = (after or now).replace(hour=hour, minute=minute, second=0, microsecond=0)
-        if after is None:
-            return moment if moment <= now else moment - timedelta(days=1)
-        return moment if moment > after else moment + timedelta(days=1)
-    for form in TIMES:
-        try:
-            return datetime.strptime(text.replace(" ", "T"), form)
-        except ValueError:
-            pass        # perhaps one of the others
-    raise UsageError("argument %s: expected an age as 90s, 30m, 2h, 7d or 2w, a time of day as 9:30, or a UTC time as "
-                     "2026-07-14 or '2026-07-14 09:30'" % flag)
+    try:
+        if re.fullmatch(TIME_OF_DAY, text):
+            hour, minute = map(int, text.split(":"))
+            start = after or now - timedelta(days=1)
+            moment = start.replace(hour=hour, minute=minute, second=0, microsecond=0)
+            return moment if moment > start else moment + timedelta(days=1)
+        return datetime.strptime(text.replace(" ", "T"), TIMES[len(text)])
+    except (KeyError, ValueError, OverflowError):       # no such length, no such time, after the year 9999
+        raise UsageError("argument %s: expected an age as 90s, 30m, 2h, 7d or 2w, a time of day as 9:30, or a UTC time "
+                         "as 2026-07-14 or '2026-07-14 09:30'" % flag)
 
 
 def suggest(word, known):
@@ -1766,24 +1833,20 @@ def split_arguments(argv):
     return arguments, given, words
 
 
-def read_words(words, given):
-    """Return (command, id or None) for the words of a command line. Raises UsageError for those that do not belong
-    there, and for a flag of the other command."""
-    words = words[1:] if words[:1] == ["exec-log"] else words
+def read_command(words, given):
+    """Return the command, and take it from the words. Raises UsageError for any other word in its place, and for a flag
+    of the other command."""
+    if words[:1] == ["exec-log"]:
+        del words[0]
     if not words:
         raise UsageError("expected a command: list or get")
-    command, *words = words
+    command = words.pop(0)
     if command not in ("list", "get"):
         raise UsageError("unknown command" + quote_word(command) + suggest(command, ["list", "get", "exec-log"]))
     for flag in given:
         if flag.command not in ("", command):
             raise UsageError("%s is a flag of %s" % (flag.names[-1], flag.command))
-
-    execution_id = words.pop(0) if command == "get" and words and "--id" not in [flag.names[0] for flag in given] else None
-    if words:
-        raise UsageError("unexpected argument%s: a value follows its flag, in quotes if it holds a blank"
-                         % quote_word(words[0]))
-    return command, execution_id
+    return command
 
 
 def choose_statuses(flags):
@@ -1810,7 +1873,7 @@ def set_times(flags):
         raise UsageError("argument --until: expected a time that is not before --since")
     taken = ["%s %sZ" % (name, moment.isoformat()[:16])
              for name, text, moment in (("since", since, flags.since), ("until", until, flags.until))
-             if text and re.match("[0-9]+:", text)]
+             if text and re.fullmatch(TIME_OF_DAY, text)]
     if taken:
         flags.taken = "%s; it is %sZ now" % (", ".join(taken), now.strftime("%H:%M"))
 
@@ -1822,10 +1885,13 @@ def parse(argv):
     if flags.help or flags.version:
         return flags
 
-    # Read the words, and what stands in their place.
-    flags.command, execution_id = read_words(words, given)
-    if execution_id is not None:
-        flags.id = parse_uuid(execution_id)
+    # Read the words, and the variable that stands for a flag.
+    flags.command = read_command(words, given)
+    if words and flags.command == "get" and not flags.id:
+        flags.id = parse_uuid(words.pop(0), " after get")
+    if words:
+        raise UsageError("unexpected argument%s: a value follows its flag, in quotes if it holds a blank"
+                         % quote_word(words[0]))
     project = os.environ.get("PLEXSPHERE_PROJECT")
     if project and not flags.project:
         flags.project = parse_uuid(project, " in PLEXSPHERE_PROJECT")
