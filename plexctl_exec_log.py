@@ -563,10 +563,10 @@ PROBLEM_HINTS = {       # by the `code` or the `reason` of a Problem
 TLS_HINT = "check the port, the host's name and this host's clock; a CA of your own is named with --ca-file"
 
 
-def check_seconds(seconds: float) -> float:
-    """Return a number of seconds above 0, a day at most. Raises UsageError for anything else."""
+def check_seconds(seconds: float, lead: str = "") -> float:
+    """Return a number of seconds above 0, a day at most. Raises UsageError for anything else; `lead` begins it."""
     if not isinstance(seconds, (int, float)) or not 0 < seconds <= 86400:
-        raise UsageError("expected seconds, more than 0 and 86400 (a day) at most")
+        raise UsageError(lead + "expected seconds, more than 0 and 86400 (a day) at most")
     return seconds
 
 
@@ -648,7 +648,7 @@ class Transport:
 
         # What the caller wants.
         self._ca_file = ca_file
-        self._timeout = check_seconds(timeout)
+        self._timeout = check_seconds(timeout, "timeout: ")
         self._proxy = proxy
         self._token_source = token_source
         self._say, self._trace, self._before_wait = say, trace, before_wait
