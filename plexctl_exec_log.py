@@ -3,7 +3,7 @@
 # requires-python = ">=3.6"
 # dependencies = []
 # ///
-# mypy: allow-untyped-defs, allow-untyped-calls, allow-incomplete-defs
+# mypy: allow-untyped-defs, allow-untyped-calls, no-check-untyped-defs, no-warn-return-any
 """plexctl exec-log: show what the actions of a plexsphere control plane did, and what each machine printed.
 
     plexctl_exec_log.py [exec-log] list --project UUID [flags]
@@ -249,7 +249,7 @@ class APIError(RemoteError):
             self.exit_code = 77 if self.problem.get("code") == "rebac_denied" else 4
 
 
-KINDS = {str: "a string", dict: "an object", list: "a list"}
+KINDS: "t.Dict[type, str]" = {str: "a string", dict: "an object", list: "a list"}
 
 
 def check_type(value: "t.Any", kind: type, what: str,
@@ -284,12 +284,12 @@ class Server(namedtuple("Server", "scheme host port prefix")):
         """Parse `http(s)://host[:port][/prefix]` in visible ASCII. `what` names the URL in the error. Raises
         UsageError, which does not quote the URL: what is wrong with it may be a password."""
         match = re.fullmatch(SERVER_URL, url)
-        # Without a match say port 0, which is refused below.
-        scheme, host, digits, path = match.groups() if match else ("http", "", "0", "")
-        port = int(digits or DEFAULT_PORTS[scheme.lower()])
-        if not 0 < port < 65536:
-            raise UsageError("%s: expected http(s)://host[:port][/prefix]" % what, "write it as https://HOST")
-        return cls(scheme.lower(), host.strip("[]").lower(), port, path.rstrip("/"))
+        if match:
+            scheme, host, digits, path = match.groups()
+            port = int(digits or DEFAULT_PORTS[scheme.lower()])
+            if 0 < port < 65536:
+                return cls(scheme.lower(), host.strip("[]").lower(), port, path.rstrip("/"))
+        raise UsageError("%s: expected http(s)://host[:port][/prefix]" % what, "write it as https://HOST")
 
     @property
     def authority(self) -> str:
@@ -326,7 +326,7 @@ def read_private_file(path, limit, name):
             status = os.fstat(file.fileno())
             problem, is_mode = find_strangers(status, 0 if stat.S_ISFIFO(status.st_mode) else 0o077)
             if problem:
-                hint = "make a file of your own" if not is_mode else ""
+                hint = "make a file of your own"
                 if is_mode and stat.S_ISREG(status.st_mode) and path.isprintable():
                     import shlex
                     hint = "chmod 600 -- " + shlex.quote(path)
@@ -366,24 +366,29 @@ class Profile:
         bases = os.environ.get("XDG_CONFIG_HOME", ""), os.path.join(home, ".config")
         paths = [os.path.join(base, "plexctl", "config.json") for base in bases if os.path.isabs(base)]
         path = next(filter(os.path.lexists, paths), None)
+        if path is None and self._name is None:
+            self.explanation = "there is no config file"
+            return {}
+        if path is None:
+            raise CredentialsError("there is no config file", "it is looked for at " + " and ".join(paths))
 
-        # Read it. No file, null, and an empty value count as {}.
+        # Read it. Null and an empty value count as {}.
         def read(value, what):
             return check_type(value or {}, dict, "%s: %s" % (path, what), CredentialsError)
 
         try:
-            config = read(path and json.loads(read_private_file(path, 1 << 20, path)), "the whole")
+            config = read(json.loads(read_private_file(path, 1 << 20, path)), "the whole")
         except (ValueError, RecursionError):
             raise CredentialsError("%s is not JSON" % path)
 
         # Find the profile. Its name is not quoted before it is known: it may be a token that was pasted there.
         name = config.get("default") if self._name is None else self._name
         if name is None:
-            self.explanation = "%s has no default profile" % path if path else "there is no config file"
+            self.explanation = "%s has no default profile" % path
             return {}
         profiles = read(config.get("profiles"), "profiles")
         if not isinstance(name, str) or name not in profiles:
-            raise CredentialsError("%s has no profile of the name that was given" % (path or " or ".join(paths)),
+            raise CredentialsError("%s has no profile of the name that was given" % path,
                                    "it has: " + (", ".join(profiles) or "no profiles"))
         self.title = 'profile "%s"' % name
         return read(profiles[name], self.title)
@@ -722,7 +727,6 @@ class Transport:
                 response = self._exchange(target)
             except RemoteError as error:
                 if not error.retryable:
-                    self.close()
                     raise
         if response is None:
             self.close()
@@ -1293,11 +1297,11 @@ def wait_for_execution(transport: Transport, project: "t.Union[str, AnyUUID]", e
 
             transport.sleep(max(0.0, min(rest, left())))
             if left() <= 0:
-                error = WaitTimeout("waited %g s; the last status was %s%s" % (
-                    seconds, status or "not answered", failure and "; at last: " + failure),
+                timeout = WaitTimeout("waited %g s; the last status was %s%s" % (
+                    seconds or 0, status or "not answered", failure and "; at last: " + failure),
                     "it may still be running: wait again, or longer")
-                error.status = status
-                raise error
+                timeout.status = status
+                raise timeout
             pause = min(pause * 1.5, 15.0)
     finally:
         transport.end = None
@@ -1791,7 +1795,7 @@ def make_parser() -> argparse.ArgumentParser:
     groups = {"": parser.add_argument_group("flags"), "list": parser.add_argument_group("flags of list"),
               "get": parser.add_argument_group("flags of get")}
     for flag in read_flags():
-        options = {"action": "store_true"}
+        options: "t.Dict[str, t.Any]" = {"action": "store_true"}
         if flag.value:
             options = {"metavar": flag.value, "type": TYPES.get(flag.value, str), "choices": CHOICES.get(flag.value),
                        "action": "append" if flag.names[0] in REPEATED else "store"}
