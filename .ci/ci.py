@@ -3,7 +3,7 @@
 The jobs: the README's own test command; the suite on every other Python from 3.6 on, on PyPy, and on Windows' Python
 under wine; the package; style and types. Two run at a time, the longest first. A job returns whether it passed, and
 what is to be said; or it raises. All jobs run, whatever fails, so that one run tells all that is wrong. Nothing is
-written into the clone except .venv, by the README's command.
+written into the clone except what the suite itself makes under the README's command: .venv, and bytecode.
 """
 
 import os
@@ -74,7 +74,7 @@ class Job:
         closing = self.log.rpartition("\n")[2].strip("= ")
         if code == 0 and re.search(r"\b[1-9]\d* passed", closing):
             return True, closing
-        first = re.search(r"^=+ (?:FAILURES|ERRORS) =+\n(_{3,} .*?)^(?:_{3,}|={3,}) ", self.log, re.M | re.S)
+        first = re.search(r"^=+ (?:FAILURES|ERRORS) =+\n(_.*?)^(?:_+ [^_\n][^\n]* _+$|=)", self.log, re.M | re.S)
         # If there is none, the end of the log; of what a hanging pytest writes there, not the frames of its own.
         tail = [line for line in self.log.split("\n") if "site-packages" not in line][-30:]
         shown = first[1].rstrip().split("\n")[:60] if first else tail
