@@ -73,8 +73,9 @@ def make_exit_code_table():
 def renew_tables(text):
     """Return the text with its tables, each between `<!-- flags -->` or `<!-- exit codes -->` and `<!-- end -->`."""
     for name, rows in (("flags", make_flag_table()), ("exit codes", make_exit_code_table())):
-        table = "<!-- %s -->\n\n%s\n\n" % (name, "\n".join(rows))
-        text = re.sub("<!-- %s -->\n.*?(?=<!-- end -->)" % name, lambda _: table, text, flags=re.DOTALL)
+        before, mark, rest = text.partition("<!-- %s -->\n" % name)
+        if mark:
+            text = before + mark + "\n" + "\n".join(rows) + "\n\n" + rest[rest.index("<!-- end -->"):]
     return text
 
 
