@@ -1538,12 +1538,15 @@ class Folder:
         self.path = path            # as it was given
         self._descriptor = None     # of the open folder; None on Windows
         self._base = ""             # what stands before each name: on Windows the folder's path
+
         try:
             folder = os.path.abspath(path)      # without a last slash or `/.`, behind which a link would not show
             if not os.path.lexists(folder):
                 os.mkdir(folder, 0o700)
+
+            # Open it, and check what was opened. Our errors are like those of the calls.
             if os.path.islink(folder):
-                raise OSError("it is a symbolic link")      # an error like those of the calls below
+                raise OSError("it is a symbolic link")
             if WINDOWS:
                 self._base = folder
             else:
