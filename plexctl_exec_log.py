@@ -1641,8 +1641,8 @@ EXIT_CODES = """exit codes:
 EXAMPLES = """
 examples:
   %(prog)s list --failed --since 9:00
+  %(prog)s get 019f5fdd-76ef-7ee4-9d7e-18d62ffa4a61 --output table
   %(prog)s get 019f5fdd-76ef-7ee4-9d7e-18d62ffa4a61 --failed
-  %(prog)s get UUID --output lines | grep -a 'No space'
 """
 
 # The flags. A line holds the names, the name of the value unless it is a switch, two blanks or more, and the help. The
@@ -1850,7 +1850,8 @@ def read_command(words, given):
         raise UsageError("expected a command: list or get")
     command = words.pop(0)
     if command not in ("list", "get"):
-        raise UsageError("unknown command" + quote_word(command) + suggest(command, {"list", "get", "exec-log"} - {command}))
+        near = suggest(command, {"list", "get", "exec-log"} - {command})
+        raise UsageError("unknown command" + quote_word(command) + near)
     for flag in given:
         if flag.command not in ("", command):
             raise UsageError("%s is a flag of %s" % (flag.names[-1], flag.command))
