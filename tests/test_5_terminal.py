@@ -42,8 +42,8 @@ CASES.update(("innocent %d" % number, (data, data.decode())) for number, data in
 # A server's text that would be more than a line, and the one line that it is.
 HOSTILE = ("x\n==> forged up 1 bytes <==\nerror: forged\nhint: forged\nnext_cursor: forged\r\n\r\x1b]0;t\x07"
            "\x1b[2J\b\x7f\t\x9b2J\x85\u202e\u2028\U000e0041\ud800")
-VISIBLE = ("x\\x0a==> forged up 1 bytes <==\\x0aerror: forged\\x0ahint: forged\\x0anext_cursor: forged\\x0d\\x0a\\x0d"
-           "\\x1b]0;t\\x07\\x1b[2J\\x08\\x7f\\x09\\x9b2J\\x85\\u202e\\u2028\\U000e0041\\ud800")
+VISIBLE = ("x\\n==> forged up 1 bytes <==\\nerror: forged\\nhint: forged\\nnext_cursor: forged\\r\\n\\r\\x1b]0;t\\x07"
+           "\\x1b[2J\\x08\\x7f\\t\\x9b2J\\x85\\u202e\\u2028\\U000e0041\\ud800")
 FRAMED = VISIBLE.replace(" ", "\\x20")
 HEADER, VISIBLE_HEADER = "x\x1b]0;t\x07\x1b[2J\b\x7f\x9b2J end", "x\\x1b]0;t\\x07\\x1b[2J\\x08\\x7f\\x9b2J end"
 
@@ -173,7 +173,7 @@ PLACES = {
     "Problem": ([Reply(dict(PROBLEM, relation_path=["a", HOSTILE]), 403)], GET, [VISIBLE, "a > " + VISIBLE], 4),
     "redirect target": ([Reply("", 302, [("Location", "https://else.test/" + HEADER + "?code=hidden")])], GET,
                         ["https://else.test/" + VISIBLE_HEADER], 1),
-    "status phrase": ([speak("404 x\rerror: forged\x85.")], GET, ["HTTP 404 x\\x0derror: forged\\x85."], 1),
+    "status phrase": ([speak("404 x\rerror: forged\x85.")], GET, ["HTTP 404 x\\rerror: forged\\x85."], 1),
     "status line": ([speak(HEADER)], GET, [], 1), "body": ([Reply("\x1b[2J")], GET, [], 1),
     "traced header": ([Reply(execution(), 200, [("X-Any", HEADER)])], GET + ("-v",), ["X-Any: " + VISIBLE_HEADER], 0),
     "retry": ([Reply(PROBLEM, 503, [("Retry-After", "0")])] * 3, GET, ["retry: HTTP 503 " + VISIBLE], 1),
