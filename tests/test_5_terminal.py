@@ -236,7 +236,7 @@ def test_when_there_is_colour(plane, color, terminals, env, coloured):
 @pytest.mark.parametrize("status", STATUSES + ("no_such_status", None))
 def test_headers_are_bold_each_status_has_its_colour_and_nothing_else_changes(plane, status):
     wire = execution([target(inline(b"\x1b[2Jy\n"), status=status)], status=status)
-    shown, cell = [paint(ANSI.get(status), (status or "-").ljust(width)) for width in (0, 9)]
+    shown, cell = paint(ANSI.get(status, 1), status or "-"), paint(ANSI.get(status), "%-9s" % (status or "-"))
     for form in ("text", "table"):
         plain, out = [run_against(plane, wire, *GET + ("-o", form, "--color", color)).out.decode().split("\n")
                       for color in ("never", "always")]
