@@ -398,11 +398,11 @@ def test_token_file_that_cannot_be_read_is_3_and_shown_only_if_it_is_a_path(
 
 #: p4ssw0rd stands for a secret in the wrong place.
 NO_SERVERS = [
-    "p4ssw0rd", "xhttps://p4ssw0rd", "//p4ssw0rd", "https:p4ssw0rd", " https://p4ssw0rd", "https://", "https:///p4ssw0rd",
-    "https://ann:p4ssw0rd@host", "https://host:p4ssw0rd@x", "https://p4ssw0rd?x", "https://p4ssw0rd/#f", "https://::1",
-    "https://host/a?p4ssw0rd", "https://p4ssw0rd:0", "https://p4ssw0rd:65536", "https://p4ssw0rd:x", "https://p4ssw0rd:",
-    "https://host:000443", "https://p4ss w0rd", "https://p4ssw0rd\n", "https://p4ssw0r\u00f6", "https://p4ssw0rd/\x7f",
-    "https://p4ss\\w0rd", "https://[::1", "https://[p4ssw0rd]"]
+    "p4ssw0rd", "xhttps://p4ssw0rd", "//p4ssw0rd", "https:p4ssw0rd", " https://p4ssw0rd", "https://", "https://::1",
+    "https:///p4ssw0rd", "https://ann:p4ssw0rd@host", "https://host:p4ssw0rd@x", "https://p4ssw0rd?x", "https://[::1",
+    "https://p4ssw0rd/#f", "https://host/a?p4ssw0rd", "https://p4ssw0rd:0", "https://p4ssw0rd:65536",
+    "https://p4ssw0rd:x", "https://p4ssw0rd:", "https://host:000443", "https://p4ss w0rd", "https://p4ssw0rd\n",
+    "https://p4ssw0r\u00f6", "https://p4ssw0rd/\x7f", "https://p4ss\\w0rd", "https://[p4ssw0rd]"]
 
 
 @rule("2.6", "1.15")
