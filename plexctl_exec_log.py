@@ -3,8 +3,77 @@
 # requires-python = ">=3.6"
 # dependencies = []
 # ///
-# mypy: allow-untyped-defs, allow-untyped-calls, allow-incomplete-defs
-"""plexctl exec-log: show what the actions of a plexsphere control plane did.
+# mypy: allow-untyped-defs, allow-untyped-calls, no-check-untyped-defs, no-warn-return-any
+"""plexctl exec-log: show what the actions of a plexsphere control plane did, and what each machine printed.
+
+    plexctl_exec_log.py [exec-log] list --project UUID [flags]
+    plexctl_exec_log.py [exec-log] get  --project UUID UUID [flags]
+
+One file for Python 3.6 or newer, on the standard library alone. It only reads. Its sections; every name is defined
+before it is used:
+
+    Safe text     escape what must not reach a terminal or imitate our own lines
+    Errors        one family of expected failures, each with its exit code
+    Settings      find server, token and proxy in flags, environment and config file
+    Transport     send GET requests: kept connections, retries, no redirects; make errors of what is no answer
+    JSON text     decode values while their bytes still arrive
+    Wire model    read and check the objects that the server sends
+    Operations    fetch one page, all pages, one Execution; wait for its end
+    Forms         turn a document into a table, sections, lines, bare bytes, json or a folder of files
+    Command line  parse flags, own the standard streams, run
+
+Programs may import it; the names in __all__ are public. A report of what failed, and what each target printed:
+
+    try:
+        with Transport.from_settings() as transport:
+            for page in walk(transport, "019a3f1c-8a52-7d0e-9b96-c2e85d7f6b13", {"status": "failed"}):
+                for execution in page.elements:
+                    for target in get_execution(transport, execution["project_id"], execution["id"]).elements:
+                        output = OutputRef.from_wire(target.get("output_ref"))
+                        print(target["node_id"], target["status"], output.location or output.data)
+    except ExecLogError as error:
+        print("the report ends here:", make_visible(str(error)))
+
+What it touches, and what it trusts
+-----------------------------------
+Connections go to the host and port of --server, PLEXSPHERE_URL or the profile, or to the proxy that the environment
+names for that server, looked up by the system's resolver. Only `GET` is sent, and `CONNECT host:port` to a proxy before
+https. TLS is verified against the system's CAs, or those of --ca-file alone.
+
+The token is sent in one header, to that server alone: redirects are refused, CONNECT does not carry it, and the token
+of a profile that names a server goes to that server only. Plain http is refused unless the server is this host or
+--allow-http is given: over plain http whoever listens there, the network and an HTTP proxy can read the token.
+
+--timeout bounds each single wait: connecting to an address, each read, each write. Nothing bounds their sum, and
+nothing a name's lookup, interim answers or odd headers: a server can hold the program. GNU `timeout 300` bounds a run.
+
+Files read: the token file and the config file, which must be private (mode and owner are checked; of a pipe the owner;
+on Windows neither), and that of --ca-file. Files written: none but those in the one folder of --output-dir. Python and
+the C library read and write their own: modules and .pyc, CAs, openssl.cnf, resolver and locale, SSLKEYLOGFILE's file.
+
+Environment: PLEXSPHERE_URL, PLEXSPHERE_TOKEN, PLEXSPHERE_PROJECT, XDG_CONFIG_HOME, HOME (USERPROFILE on Windows),
+NO_COLOR, TERM; HTTP_PROXY, HTTPS_PROXY, NO_PROXY in either case, REQUEST_METHOD. Python and its libraries read more
+(PYTHON*, LD_*, SSL_CERT_*, OPENSSL_*, LANG, COLUMNS), which may load code: clear it (env -i) where it is not yours.
+
+It starts no process, evaluates nothing that it read, and fetches no archived output. The script imports nothing that
+lies beside it. On stderr the token, PLEXSPHERE_TOKEN and a proxy's password and login become `***` where they stand as
+they are, from 8 characters on. Neither stdout nor the text of exceptions is searched for them.
+
+The server, and the machines whose output it relays, are not trusted. On a terminal (for UTF-8) their text is escaped.
+A JSON value has at most 64 Mi characters (a quarter more may pass), an error's body 64 KiB; not bounded are the number
+of values, the disk, and memory as a whole, of which objects take 70 times their text: set `ulimit -v` where it
+matters. What was printed before an answer broke stands: the exit code tells. Only you can prevent that another program
+writes an output raw to a terminal (`| less -R`), that a copy of this file was changed, or that somebody owns the host.
+
+Where to look
+-------------
+    connecting; certificates                Transport._connect, make_tls_context
+    the token's one header, one server      Transport.__init__, find_settings (its last step), Transport._make_error
+    secrets read from files                 read_private_file, find_strangers
+    files made                              Folder
+    standard output and error, masking      Console
+    text made harmless                      make_terminal_safe, make_visible, make_json_visible
+    bounds of what is read                  JSONText._read_more, Transport._read_problem
 """
 
 import sys
@@ -27,7 +96,6 @@ if __name__ == "__main__":
 
 import argparse
 import codecs
-import io
 import json
 import os
 import re
@@ -59,18 +127,12 @@ FAILED_STATUSES = ("failed", "cancelled", "timeout")
 
 # ------------------------------------------------------------------------------------------------ Safe text
 
-def escape(character: str) -> str:
-    r"""Return one character as \xNN, \uNNNN or \UNNNNNNNN."""
-    if character < "\x80":
-        return "\\x%02x" % ord(character)
-    return character.encode("ascii", "backslashreplace").decode("ascii")
-
-
 def make_visible(text: str) -> str:
-    """Return text as one line of printable characters, everything else escaped."""
+    r"""Return text as one line of printable characters, everything else escaped: as \n, \x1b, \u200b, \U000e0001."""
     if text.isprintable():
         return text
-    return "".join(character if character.isprintable() else escape(character) for character in text)
+    return "".join(character if character.isprintable() else character.encode("unicode_escape").decode("ascii")
+                   for character in text)
 
 
 def make_field(text: "t.Optional[str]") -> str:
@@ -98,7 +160,7 @@ def make_terminal_safe(data: bytes) -> bytes:
     return re.sub(FORGED_HEADER, r"\1\\x3d", text).encode("utf-8")
 
 
-def describe_error(error: BaseException) -> str:
+def describe_error(error: Exception) -> str:
     """Return what an exception of the standard library says, or else its name."""
     return str(getattr(error, "strerror", None) or error) or type(error).__name__
 
@@ -146,12 +208,13 @@ class RemoteError(ExecLogError):
         can_resume      whether the same cursor may be asked for again
     """
 
-    def __init__(self, message: str, hint: str = "", retryable: bool = False, transient: bool = False) -> None:
+    def __init__(self, message: str, hint: str = "", retryable: bool = False, transient: bool = False,
+                 can_resume: bool = True, retry_after: "t.Optional[float]" = None) -> None:
         super().__init__(message, hint)
         self.retryable = retryable
         self.transient = transient or retryable
-        self.retry_after: "t.Optional[float]" = None
-        self.can_resume = True
+        self.can_resume = can_resume
+        self.retry_after = retry_after
 
 
 class WaitTimeout(RemoteError):
@@ -161,35 +224,7 @@ class WaitTimeout(RemoteError):
     """
 
     exit_code = 124
-
-    def __init__(self, message: str, hint: str = "", status: str = "") -> None:
-        super().__init__(message, hint)
-        self.status = status
-
-
-API_HINT = "check --server, PLEXSPHERE_URL or the profile: is this the API?"
-PROXY_HINT = "check HTTPS_PROXY, HTTP_PROXY (user:password@ before the host if it wants a login) and NO_PROXY"
-OVERLOAD_HINT = "the server is overloaded or restarting: try again in a minute"
-STATUS_HINTS = {
-    400: "the server refused the value of a flag",
-    401: "log in again: the token%s is missing, expired or not this server's",
-    403: "ask an owner of the Project to let this token read its Executions",
-    404: "check --project, the id and --server: no such thing there, or it is hidden from this token",
-    407: PROXY_HINT,
-    429: "too many requests: try again in a minute",
-    500: "the server failed: try again, then give its operators the time, the command and any correlation id",
-    501: "this server runs no actions: its operators must provision the actions dispatch first",
-    502: OVERLOAD_HINT,
-    503: OVERLOAD_HINT,
-    504: OVERLOAD_HINT,
-}
-PROBLEM_HINTS = {       # by the `code` or the `reason` of a Problem
-    "invalid_cursor": "the server refused the cursor: it belongs to one query, with its filters",
-    "invalid_limit": "the server refused the value of --limit",
-    "invalid_status": "the server refused the value of --status",
-    "caveat_violation": "the token is good, but not here and now: check the time, the address from which you come, and "
-                        "how you logged in",
-}
+    status: str = ""
 
 
 class APIError(RemoteError):
@@ -201,11 +236,10 @@ class APIError(RemoteError):
 
     def __init__(self, message: str, hint: str = "", status: int = 0, problem: "t.Optional[t.Dict[str, t.Any]]" = None,
                  retry_after: "t.Optional[float]" = None) -> None:
-        super().__init__(message, hint, retryable=status in (429, 502, 503, 504))
+        super().__init__(message, hint, retryable=status in (429, 502, 503, 504), can_resume=status != 400,
+                         retry_after=retry_after)
         self.status = status
         self.problem = problem or {}
-        self.retry_after = retry_after
-        self.can_resume = status != 400     # a query that was refused will be refused again
 
         # This is the one place where a status and the `code` of a Problem become an exit code.
         if status == 401:
@@ -213,35 +247,8 @@ class APIError(RemoteError):
         elif status == 403:
             self.exit_code = 77 if self.problem.get("code") == "rebac_denied" else 4
 
-    @classmethod
-    def from_answer(cls, status: int, phrase: str, problem: "t.Dict[str, t.Any]", correlation_id: str = "",
-                    token_source: str = "", retry_after: "t.Optional[float]" = None) -> "APIError":
-        """Make the error of an answer. `phrase` is that of the status line. `correlation_id` comes from the header, for
-        a Problem that has none. `token_source` names where the token came from, or is empty."""
-        def read(name):
-            """Return a member of the Problem as text, empty if it is none. `relation_path` is a list of texts."""
-            value = problem.get(name)
-            if isinstance(value, list):
-                value = " > ".join(step for step in value if isinstance(step, str))
-            return value if isinstance(value, str) else ""
 
-        parts = {"": read("detail"), "code ": read("code"), "reason: ": read("reason"),
-                 "relation path: ": read("relation_path"),
-                 "correlation id: ": read("correlation_id") or correlation_id}
-        message = "; ".join([("HTTP %d %s" % (status, read("title") or phrase)).strip()]
-                            + [label + text for label, text in parts.items() if text])
-
-        hint = STATUS_HINTS.get(status, "")
-        if status == 401:
-            hint %= token_source and " from " + token_source
-        elif status == 404 and not problem:
-            hint = API_HINT
-        elif status in (400, 403):
-            hint = PROBLEM_HINTS.get(read("code")) or PROBLEM_HINTS.get(read("reason")) or hint
-        return cls(message, hint, status, problem, retry_after)
-
-
-KINDS = {str: "a string", dict: "an object", list: "a list"}
+KINDS: "t.Dict[type, str]" = {str: "a string", dict: "an object", list: "a list"}
 
 
 def check_type(value: "t.Any", kind: type, what: str,
@@ -276,12 +283,12 @@ class Server(namedtuple("Server", "scheme host port prefix")):
         """Parse `http(s)://host[:port][/prefix]` in visible ASCII. `what` names the URL in the error. Raises
         UsageError, which does not quote the URL: what is wrong with it may be a password."""
         match = re.fullmatch(SERVER_URL, url)
-        # Without a match say port 0, which is refused below.
-        scheme, host, digits, path = match.groups() if match else ("http", "", "0", "")
-        port = int(digits or DEFAULT_PORTS[scheme.lower()])
-        if not 0 < port < 65536:
-            raise UsageError("%s: expected http(s)://host[:port][/prefix]" % what, "write it as https://HOST")
-        return cls(scheme.lower(), host.strip("[]").lower(), port, path.rstrip("/"))
+        if match:
+            scheme, host, digits, path = match.groups()
+            port = int(digits or DEFAULT_PORTS[scheme.lower()])
+            if 0 < port < 65536:
+                return cls(scheme.lower(), host.strip("[]").lower(), port, path.rstrip("/"))
+        raise UsageError("%s: expected http(s)://host[:port][/prefix]" % what, "write it as https://HOST")
 
     @property
     def authority(self) -> str:
@@ -318,7 +325,7 @@ def read_private_file(path, limit, name):
             status = os.fstat(file.fileno())
             problem, is_mode = find_strangers(status, 0 if stat.S_ISFIFO(status.st_mode) else 0o077)
             if problem:
-                hint = "make a file of your own" if not is_mode else ""
+                hint = "make a file of your own"
                 if is_mode and stat.S_ISREG(status.st_mode) and path.isprintable():
                     import shlex
                     hint = "chmod 600 -- " + shlex.quote(path)
@@ -358,24 +365,29 @@ class Profile:
         bases = os.environ.get("XDG_CONFIG_HOME", ""), os.path.join(home, ".config")
         paths = [os.path.join(base, "plexctl", "config.json") for base in bases if os.path.isabs(base)]
         path = next(filter(os.path.lexists, paths), None)
+        if path is None and self._name is None:
+            self.explanation = "there is no config file"
+            return {}
+        if path is None:
+            raise CredentialsError("there is no config file", "it is looked for at " + " and ".join(paths))
 
-        # Read it. No file, null, and an empty value count as {}.
+        # Read it. Null and an empty value count as {}.
         def read(value, what):
             return check_type(value or {}, dict, "%s: %s" % (path, what), CredentialsError)
 
         try:
-            config = read(path and json.loads(read_private_file(path, 1 << 20, path)), "the whole")
+            config = read(json.loads(read_private_file(path, 1 << 20, path)), "the whole")
         except (ValueError, RecursionError):
             raise CredentialsError("%s is not JSON" % path)
 
         # Find the profile. Its name is not quoted before it is known: it may be a token that was pasted there.
         name = config.get("default") if self._name is None else self._name
         if name is None:
-            self.explanation = "%s has no default profile" % path if path else "there is no config file"
+            self.explanation = "%s has no default profile" % path
             return {}
         profiles = read(config.get("profiles"), "profiles")
         if not isinstance(name, str) or name not in profiles:
-            raise CredentialsError("%s has no profile of the name that was given" % (path or " or ".join(paths)),
+            raise CredentialsError("%s has no profile of the name that was given" % path,
                                    "it has: " + (", ".join(profiles) or "no profiles"))
         self.title = 'profile "%s"' % name
         return read(profiles[name], self.title)
@@ -529,13 +541,36 @@ DEFAULT_TIMEOUT = 30.0              # seconds
 RETRY_PAUSES = (0.5, 1.0)           # seconds before the first and the second retry
 SECRET_HEADERS = ("authorization", "proxy-authorization", "cookie", "set-cookie", "location")
 
+API_HINT = "check --server, PLEXSPHERE_URL or the profile: is this the API?"
+PROXY_HINT = "check HTTPS_PROXY, HTTP_PROXY (user:password@ before the host if it wants a login) and NO_PROXY"
+OVERLOAD_HINT = "the server is overloaded or restarting: try again in a minute"
+STATUS_HINTS = {
+    400: "the server refused the value of a flag",
+    401: "log in again: the token%s is missing, expired or not this server's",        # ` from PLEXSPHERE_TOKEN`
+    403: "ask an owner of the Project to let this token read its Executions",
+    404: "check --project, the id and --server: no such thing there, or it is hidden from this token",
+    407: PROXY_HINT,
+    429: "too many requests: try again in a minute",
+    500: "the server failed: try again, then give its operators the time, the command and any correlation id",
+    501: "this server runs no actions: its operators must provision the actions dispatch first",
+    502: OVERLOAD_HINT,
+    503: OVERLOAD_HINT,
+    504: OVERLOAD_HINT,
+}
+PROBLEM_HINTS = {       # by the `code` or the `reason` of a Problem
+    "invalid_cursor": "the server refused the cursor: it belongs to one query, with its filters",
+    "invalid_limit": "the server refused the value of --limit",
+    "invalid_status": "the server refused the value of --status",
+    "caveat_violation": "the token is good, but not here and now: check the time, the address from which you come, and "
+                        "how you logged in",
+}
 TLS_HINT = "check the port, the host's name and this host's clock; a CA of your own is named with --ca-file"
 
 
-def check_seconds(seconds: float) -> float:
-    """Return a number of seconds above 0, a day at most. Raises UsageError for anything else."""
+def check_seconds(seconds: float, lead: str = "") -> float:
+    """Return a number of seconds above 0, a day at most. Raises UsageError for anything else; `lead` begins it."""
     if not isinstance(seconds, (int, float)) or not 0 < seconds <= 86400:
-        raise UsageError("expected seconds, more than 0 and 86400 (a day) at most")
+        raise UsageError(lead + "expected seconds, more than 0 and 86400 (a day) at most")
     return seconds
 
 
@@ -617,7 +652,7 @@ class Transport:
 
         # What the caller wants.
         self._ca_file = ca_file
-        self._timeout = check_seconds(timeout)
+        self._timeout = check_seconds(timeout, "timeout: ")
         self._proxy = proxy
         self._token_source = token_source
         self._say, self._trace, self._before_wait = say, trace, before_wait
@@ -691,7 +726,6 @@ class Transport:
                 response = self._exchange(target)
             except RemoteError as error:
                 if not error.retryable:
-                    self.close()
                     raise
         if response is None:
             self.close()
@@ -706,17 +740,16 @@ class Transport:
     def _connect(self):
         """Open a connection, through the proxy's tunnel for https. Raises RemoteError, and UsageError for the file of
         CAs."""
-        from http.client import HTTPConnection, HTTPException
+        from http import client
         server, proxy = self.server, self._proxy
         at = proxy or server
 
         # Prepare a connection that has not been opened yet.
+        make = client.HTTPConnection
         if server.scheme == "https":
             self._context = self._context or make_tls_context(self._ca_file)
-            from http.client import HTTPSConnection
-            connection = HTTPSConnection(at.host, at.port, timeout=self._limit(), context=self._context)
-        else:
-            connection = HTTPConnection(at.host, at.port, timeout=self._limit())
+            make = partial(client.HTTPSConnection, context=self._context)
+        connection = make(at.host, at.port, timeout=self._limit())
         if proxy and server.scheme == "https":
             self._trace_lines(">", "CONNECT %s:%d" % (server.host, server.port), proxy.headers.items())
             connection.set_tunnel(server.host, server.port, proxy.headers)
@@ -724,7 +757,7 @@ class Transport:
         # Open it. auto_open=0: http.client must not connect again by itself.
         try:
             connection.connect()
-        except (OSError, HTTPException, ValueError) as error:   # ValueError: a name that no host can have, for one
+        except (OSError, client.HTTPException, ValueError) as error:    # ValueError: a name that no host has, for one
             connection.close()
             raise self._explain(error)
         connection.auto_open = 0
@@ -788,18 +821,46 @@ class Transport:
             self._trace("%s %s: %s" % (mark, name, "***" if name.lower() in SECRET_HEADERS else value))
 
     def _make_error(self, response, slices):
-        """Return the error for a response that is no 200: RemoteError for a redirect, else APIError. Of the body at
-        most 64 KiB are used."""
+        """Return the error for a response that is no 200: RemoteError for a redirect, else APIError."""
         # Name a redirect's target without user info and query, which may hold a password or a code. Mask our own token
         # before the text is cut: it may hold a `?`.
-        location = response.getheader("Location")
-        if 300 <= response.status < 400 and location:
+        status, location = response.status, response.getheader("Location")
+        if 300 <= status < 400 and location:
             target = re.split("[?#]", location.replace(self.secrets[0], "***"))[0]
             return RemoteError("HTTP %d: redirected to %s, and redirects are not followed: the token goes to the named "
-                               "server only" % (response.status, re.sub("//[^/]*@", "//", target)),
-                               "name the right --server")
+                               "server only" % (status, re.sub("//[^/]*@", "//", target)), "name the right --server")
 
-        # Read the Problem. What came of a body that breaks is used, but what was cut is no JSON.
+        problem = self._read_problem(slices)
+
+        def read(name):
+            """Return a member of the Problem as text, empty if it is none. `relation_path` is a list of texts."""
+            value = problem.get(name)
+            if isinstance(value, list):
+                value = " > ".join(step for step in value if isinstance(step, str))
+            return value if isinstance(value, str) else ""
+
+        # Say what the Problem says.
+        parts = {"": read("detail"), "code ": read("code"), "reason: ": read("reason"),
+                 "relation path: ": read("relation_path"),
+                 "correlation id: ": read("correlation_id") or response.getheader("X-Correlation-Id")}
+        message = ("HTTP %d %s" % (status, read("title") or response.reason)).strip()
+        message += "".join("; " + label + text for label, text in parts.items() if text)
+
+        # Find the next step.
+        hint = STATUS_HINTS.get(status, "")
+        if status == 401:
+            hint %= self._token_source and " from " + self._token_source
+        elif status == 404 and not problem:
+            hint = API_HINT
+        elif status in (400, 403):
+            hint = PROBLEM_HINTS.get(read("code")) or PROBLEM_HINTS.get(read("reason")) or hint
+
+        retry_after = response.getheader("Retry-After", "").strip()
+        return APIError(message, hint, status, problem,
+                        min(float(retry_after), 30.0) if re.fullmatch("[0-9]+", retry_after) else None)
+
+    def _read_problem(self, slices):
+        """Return the JSON object of an error's body, {} if there is none. Of the body at most 64 KiB are used."""
         body = b""
         try:
             for piece in slices:
@@ -807,16 +868,12 @@ class Transport:
                 if len(body) > ERROR_BODY_LIMIT:
                     break
         except RemoteError:
-            pass
+            pass        # what came is used; if it was cut, it is no JSON
         try:
             problem = json.loads(body.decode("utf-8"), parse_int=float)     # an int of 5,000 digits fails on 3.11
         except (ValueError, RecursionError):
-            problem = None
-
-        retry_after = response.getheader("Retry-After", "").strip()
-        return APIError.from_answer(response.status, response.reason, problem if isinstance(problem, dict) else {},
-                                    response.getheader("X-Correlation-Id", ""), self._token_source,
-                                    min(float(retry_after), 30.0) if re.fullmatch("[0-9]+", retry_after) else None)
+            return {}
+        return problem if isinstance(problem, dict) else {}
 
     def _read_slices(self, connection, response, process):
         """Yield the body of a response as it arrives. `process` is the id of the one that asked for it. Raises
@@ -956,9 +1013,9 @@ class JSONText:
             except ValueError as error:
                 if self._ended:
                     # Tell a text that was cut, which is worth another try, from one that is wrong.
-                    is_cut = getattr(error, "pos", 0) >= len(text) or not text.rstrip().endswith("}")
+                    ends_early = getattr(error, "pos", 0) >= len(text) or not text.rstrip().endswith("}")
                     raise RemoteError("the body ends early or is malformed: %s" % getattr(error, "msg", error),
-                                      transient=is_cut)
+                                      transient=ends_early)
             # A quarter more at a time keeps the cost of all attempts at a few times the value's length.
             self._read_more(1 + (len(text) - at) // 4)
 
@@ -1180,15 +1237,10 @@ def walk(transport: Transport, project: "t.Union[str, AnyUUID]", parameters: "Pa
         if cursor is None:
             return
 
-        fault = ""
         if hash(cursor) in seen:
-            fault = "the server's cursors go round in a circle: %s came again" % cursor
-        elif re.search("[\ud800-\udfff]", cursor):
-            fault = "next_cursor holds half a surrogate pair, which cannot be sent back"
-        if fault:
-            error = RemoteError(fault)
-            error.can_resume = False
-            raise error
+            raise RemoteError("the server's cursors go round in a circle: %s came again" % cursor, can_resume=False)
+        if re.search("[\ud800-\udfff]", cursor):
+            raise RemoteError("next_cursor holds half a surrogate pair, which cannot be sent back", can_resume=False)
         seen.add(hash(cursor))
         query["cursor"] = cursor
 
@@ -1244,9 +1296,11 @@ def wait_for_execution(transport: Transport, project: "t.Union[str, AnyUUID]", e
 
             transport.sleep(max(0.0, min(rest, left())))
             if left() <= 0:
-                raise WaitTimeout("waited %g s; the last status was %s%s" % (
-                    seconds, status or "not answered", failure and "; at last: " + failure),
-                    "it may still be running: wait again, or longer", status)
+                timeout = WaitTimeout("waited %g s; the last status was %s%s" % (
+                    seconds or 0, status or "not answered", failure and "; at last: " + failure),
+                    "it may still be running: wait again, or longer")
+                timeout.status = status
+                raise timeout
             pause = min(pause * 1.5, 15.0)
     finally:
         transport.end = None
@@ -1484,12 +1538,15 @@ class Folder:
         self.path = path            # as it was given
         self._descriptor = None     # of the open folder; None on Windows
         self._base = ""             # what stands before each name: on Windows the folder's path
+
         try:
             folder = os.path.abspath(path)      # without a last slash or `/.`, behind which a link would not show
             if not os.path.lexists(folder):
                 os.mkdir(folder, 0o700)
+
+            # Open it, and check what was opened. Our errors are like those of the calls.
             if os.path.islink(folder):
-                raise OSError("it is a symbolic link")      # an error like those of the calls below
+                raise OSError("it is a symbolic link")
             if WINDOWS:
                 self._base = folder
             else:
@@ -1531,37 +1588,39 @@ def describe_line(node_id, status, output):
     return ("\t".join(map(make_field, fields)) + "\n").encode("utf-8")
 
 
+def save_output(target, view, folder, nodes):
+    """Write a target's inline output to its file. Return (what became of it, the target's line of the file `targets`).
+    `nodes` are the node ids that came before, in lower case: names may differ by case alone, and some file systems
+    ignore that."""
+    node_id, status, output = read_target(target, view)
+    outcome = {"none": "no output", "inline": "files"}.get(output.kind, output.kind)
+    node = (node_id or "").lower()
+    if node in nodes or not re.fullmatch(UUID, node):       # a UUID is a safe name
+        view.complain("target %s has no file: its node id came before, or is not a UUID" % make_field(node_id))
+        outcome = "without a file"
+    elif output.kind == "inline":
+        with folder.create(node_id + ".out") as file:
+            file.write(output.data)
+    nodes.add(node)
+    return outcome, describe_line(node_id, status, output)
+
+
 def write_folder(document, elements, view, folder, tally):
     """Write a file for each inline output, and `targets`, a line for each target, which is named `targets.partial`
     until all is there. Yield the recap alone. `tally` counts what became of the outputs. Holds the node ids of all
     targets. Raises ExecLogError for a file that cannot be written."""
-    nodes = set()       # in lower case: names may differ by case alone, and some file systems ignore that
-    name = "targets.partial"
+    nodes = set()
     try:
-        with folder.create(name) as targets:
+        with folder.create("targets.partial") as targets:
             for target in elements:
-                node_id, status, output = read_target(target, view)
-                kind = {"none": "no output"}.get(output.kind, output.kind)
-
-                # Write the output to its file. A node id that is a UUID is a safe name.
-                node = (node_id or "").lower()
-                if node in nodes or not re.fullmatch(UUID, node):
-                    view.complain("target %s has no file: its node id came before, or is not a UUID"
-                                  % make_field(node_id))
-                    kind = "without a file"
-                elif kind == "inline":
-                    name = node_id + ".out"
-                    with folder.create(name) as file:
-                        file.write(output.data)
-                nodes.add(node)
-                tally[kind] = tally.get(kind, 0) + 1
-
-                name = "targets.partial"
-                targets.write(describe_line(node_id, status, output))
+                outcome, line = save_output(target, view, folder, nodes)
+                tally[outcome] = tally.get(outcome, 0) + 1
+                targets.write(line)
                 targets.flush()
-        folder.rename(name, "targets")
+        folder.rename("targets.partial", "targets")
     except OSError as error:
-        raise ExecLogError("cannot write %s: %s" % (os.path.join(folder.path, name), describe_error(error)))
+        raise ExecLogError("cannot write %s: %s" % (os.path.join(folder.path, error.filename or ""),
+                                                    describe_error(error)))
     yield format_recap(document, view)
 
 
@@ -1586,8 +1645,8 @@ examples:
   %(prog)s get 019f5fdd-76ef-7ee4-9d7e-18d62ffa4a61 -o lines | grep -a space
 """
 
-# The flags. A line is: names, the name of the value unless it is a switch, two blanks or more, the help. The last two of
-# the first table belong to plexctl: they are accepted, have no effect here, and are not shown.
+# The flags. A line holds the names, the name of the value unless it is a switch, two blanks or more, and the help. The
+# last two of the first table belong to plexctl: they are accepted, have no effect here, and are not shown.
 COMMON_FLAGS = """
 --project UUID          the Project (else PLEXSPHERE_PROJECT)
 --status STATUS         only this status; may be given more than once
@@ -1668,32 +1727,30 @@ def parse_seconds(text):
     return check_seconds(float(text) if re.fullmatch(r"[0-9]+(\.[0-9]*)?|\.[0-9]+", text) else 0.0)
 
 
-# As `2026-11-24`, `2026-11-24T09`, `2026-11-24T09:30`, `2026-11-24T09:30:00` and `2026-11-24T09:30:00Z`.
-TIMES = "%Y-%m-%d", "%Y-%m-%dT%H", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%SZ"
+# The beginnings of a UTC time (RFC 3339), by their length.
+TIMES = {10: "%Y-%m-%d", 13: "%Y-%m-%dT%H", 16: "%Y-%m-%dT%H:%M", 19: "%Y-%m-%dT%H:%M:%S", 20: "%Y-%m-%dT%H:%M:%SZ"}
+TIME_OF_DAY = "([01]?[0-9]|2[0-3]):[0-5][0-9]"
 AGES = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}        # seconds
 
 
 def parse_when(flag, text, now, after=None):
     """Return the moment, a datetime in UTC without a zone, for an age (`2h`), a time of day (`9:30`) or the beginning
-    of a time (`2026-07-14 09`). `now` is a datetime, too. A time of day is the last one that was, or with `after` the
-    first one after that moment. Raises UsageError, which names the flag."""
+    of a time (`2026-07-14 09`). `now` is a datetime, too. A time of day is the first one after the moment `after`, or
+    without that the last one that was. Raises UsageError, which names the flag."""
     from datetime import datetime, timedelta
     if re.fullmatch("-?[0-9]+[smhdw]", text):
         age = float(text.strip("-smhdw")) * AGES[text[-1]]
         return now - timedelta(seconds=min(age, (now - datetime(1970, 1, 1)).total_seconds()))
-    if re.fullmatch("([01]?[0-9]|2[0-3]):[0-5][0-9]", text):
-        hour, minute = map(int, text.split(":"))
-        moment = (after or now).replace(hour=hour, minute=minute, second=0, microsecond=0)
-        if after is None:
-            return moment if moment <= now else moment - timedelta(days=1)
-        return moment if moment > after else moment + timedelta(days=1)
-    for form in TIMES:
-        try:
-            return datetime.strptime(text.replace(" ", "T"), form)
-        except ValueError:
-            pass        # perhaps one of the others
-    raise UsageError("argument %s: expected an age as 90s, 30m, 2h, 7d or 2w, a time of day as 9:30, or a UTC time as "
-                     "2026-07-14 or '2026-07-14 09:30'" % flag)
+    try:
+        if re.fullmatch(TIME_OF_DAY, text):
+            hour, minute = map(int, text.split(":"))
+            start = after or now - timedelta(days=1)
+            moment = start.replace(hour=hour, minute=minute, second=0, microsecond=0)
+            return moment if moment > start else moment + timedelta(days=1)
+        return datetime.strptime(text.replace(" ", "T"), TIMES[len(text)])
+    except (KeyError, ValueError, OverflowError):       # no such length, no such time, after the year 9999
+        raise UsageError("argument %s: expected an age as 90s, 30m, 2h, 7d or 2w, a time of day as 9:30, or a UTC time "
+                         "as 2026-07-14 or '2026-07-14 09:30'" % flag)
 
 
 def suggest(word, known):
@@ -1721,9 +1778,14 @@ class Parser(argparse.ArgumentParser):
         raise UsageError(message)
 
 
+def read_argv():
+    """Return the arguments of the process, the program's name first. A program that embeds Python may have none."""
+    return getattr(sys, "argv", None) or [""]
+
+
 def name_program():
     """Return the name under which the program was started."""
-    return os.path.basename((getattr(sys, "argv", None) or [""])[0]) or "plexctl_exec_log.py"
+    return os.path.basename(read_argv()[0]) or "plexctl_exec_log.py"
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -1737,7 +1799,7 @@ def make_parser() -> argparse.ArgumentParser:
     groups = {"": parser.add_argument_group("flags"), "list": parser.add_argument_group("flags of list"),
               "get": parser.add_argument_group("flags of get")}
     for flag in read_flags():
-        options = {"action": "store_true"}
+        options: "t.Dict[str, t.Any]" = {"action": "store_true"}
         if flag.value:
             options = {"metavar": flag.value, "type": TYPES.get(flag.value, str), "choices": CHOICES.get(flag.value),
                        "action": "append" if flag.names[0] in REPEATED else "store"}
@@ -1779,31 +1841,27 @@ def split_arguments(argv):
     return arguments, given, words
 
 
-def read_words(words, given):
-    """Return (command, id or None) for the words of a command line. Raises UsageError for those that do not belong
-    there, and for a flag of the other command."""
-    words = words[1:] if words[:1] == ["exec-log"] else words
+def read_command(words, given):
+    """Return the command, and take it from the words. Raises UsageError for any other word in its place, and for a flag
+    of the other command."""
+    if words[:1] == ["exec-log"]:
+        del words[0]
     if not words:
         raise UsageError("expected a command: list or get")
-    command, *words = words
+    command = words.pop(0)
     if command not in ("list", "get"):
         raise UsageError("unknown command" + quote_word(command) + suggest(command, ["list", "get", "exec-log"]))
     for flag in given:
         if flag.command not in ("", command):
             raise UsageError("%s is a flag of %s" % (flag.names[-1], flag.command))
-
-    execution_id = words.pop(0) if command == "get" and words and "--id" not in [flag.names[0] for flag in given] else None
-    if words:
-        raise UsageError("unexpected argument%s: a value follows its flag, in quotes if it holds a blank"
-                         % quote_word(words[0]))
-    return command, execution_id
+    return command
 
 
 def choose_statuses(flags):
     """Return the statuses that the flags choose, each once; none chooses all. Raises UsageError for one that the
     program would look for itself and that does not exist: a typo must not be an empty answer."""
-    chosen = dict.fromkeys(filter(None, flags.status or []))
-    chosen.update(dict.fromkeys((RUNNING_STATUSES if flags.running else ()) + (FAILED_STATUSES if flags.failed else ())))
+    groups = (RUNNING_STATUSES if flags.running else ()) + (FAILED_STATUSES if flags.failed else ())
+    chosen = dict.fromkeys(chain(filter(None, flags.status or []), groups))     # a set that keeps the order
     known = RUNNING_STATUSES + FINAL_STATUSES
     for status in chosen:
         if status not in known and (flags.command == "get" or len(chosen) > 1):
@@ -1823,7 +1881,7 @@ def set_times(flags):
         raise UsageError("argument --until: expected a time that is not before --since")
     taken = ["%s %sZ" % (name, moment.isoformat()[:16])
              for name, text, moment in (("since", since, flags.since), ("until", until, flags.until))
-             if text and re.match("[0-9]+:", text)]
+             if text and re.fullmatch(TIME_OF_DAY, text)]
     if taken:
         flags.taken = "%s; it is %sZ now" % (", ".join(taken), now.strftime("%H:%M"))
 
@@ -1835,10 +1893,13 @@ def parse(argv):
     if flags.help or flags.version:
         return flags
 
-    # Read the words, and what stands in their place.
-    flags.command, execution_id = read_words(words, given)
-    if execution_id is not None:
-        flags.id = parse_uuid(execution_id)
+    # Read the words, and the variable that stands for a flag.
+    flags.command = read_command(words, given)
+    if words and flags.command == "get" and not flags.id:
+        flags.id = parse_uuid(words.pop(0), " after get")
+    if words:
+        raise UsageError("unexpected argument%s: a value follows its flag, in quotes if it holds a blank"
+                         % quote_word(words[0]))
     project = os.environ.get("PLEXSPHERE_PROJECT")
     if project and not flags.project:
         flags.project = parse_uuid(project, " in PLEXSPHERE_PROJECT")
@@ -1921,11 +1982,10 @@ class Console:
         try:
             left = memoryview(data)
             while left:
-                size = self._out.write(left)
-                # A raw stream may take less than all, and None means nothing now. Any other takes all.
-                left = left[size or 0:] if isinstance(self._out, io.RawIOBase) else b""
-                if size is None and left:
+                size = self._out.write(left)    # a raw stream may take less than all, and nothing for now: None
+                if size is None:
                     raise OSError("it takes no more for now")
+                left = left[size:]
             self._out.flush()
         except (OSError, ValueError, TypeError, AttributeError) as error:   # ValueError: closed; TypeError: for text
             failure = ExecLogError("cannot write standard output: %s" % describe_error(error))
@@ -1963,7 +2023,7 @@ class Console:
         wrap, and could not be removed."""
         text = self.make_safe(text)[:72]
         if text != self._live:
-            self._write_error("\r" * bool(self._live) + " " * len(self._live) + "\r" * bool(self._live) + text)
+            self._write_error("\r%s\r%s" % (" " * len(self._live), text))
             self._live = text
 
     def _write_error(self, text):
@@ -2035,6 +2095,7 @@ def show(pieces, console):
     except RecursionError:
         raise RemoteError("the body is nested too deeply to be printed")
     finally:
+        console.progress = None     # it would hold the document, and so perhaps a connection
         console.flush()
 
 
@@ -2145,10 +2206,10 @@ def run_get(flags, console, transport):
         console.complain("node %s is not a target of execution %s" % (node, flags.id))
     if not chosen.count and not missing and console.err_terminal:
         console.line("hint: no target matches")
-    files = tally.pop("inline", 0)
+    files = tally.pop("files", 0)
     if set(tally) - {"no output"}:
         console.line("%s: %s" % (flags.output_dir, ", ".join(
-            [describe_counts((files, "file"))] + ["%d %s" % (tally[kind], kind) for kind in sorted(tally)])))
+            [describe_counts((files, "file"))] + ["%d %s" % (tally[outcome], outcome) for outcome in sorted(tally)])))
     if console.has_complained:
         return 1
     return 5 if flags.exit_status and document.members.get("status") != "succeeded" else 0
@@ -2169,10 +2230,7 @@ def run(argv, console, sleep):
             allow_http=flags.allow_http, say=console.say, trace=console.line if flags.verbose else do_nothing,
             before_wait=console.before_wait, sleep=sleep) as transport:
         console.hide(*transport.secrets)
-        try:
-            return (run_list if flags.command == "list" else run_get)(flags, console, transport)
-        finally:
-            console.progress = None     # it holds what is unread, and so a connection
+        return (run_list if flags.command == "list" else run_get)(flags, console, transport)
 
 
 def main(argv: "t.Optional[t.List[str]]" = None, stdout: "t.Optional[t.BinaryIO]" = None,
@@ -2183,8 +2241,9 @@ def main(argv: "t.Optional[t.List[str]]" = None, stdout: "t.Optional[t.BinaryIO]
     Anything else is a bug, and keeps its traceback, which is not masked."""
     console = Console(sys.stdout if stdout is None else stdout, sys.stderr if stderr is None else stderr)
     console.hide(os.environ.get("PLEXSPHERE_TOKEN", "").strip())
+
     try:
-        exit_code = run(sys.argv[1:] if argv is None else argv, console, sleep)
+        exit_code = run(read_argv()[1:] if argv is None else argv, console, sleep)
     except ExecLogError as error:
         exit_code = error.exit_code
         if exit_code == 141:        # whoever read has had enough, and needs no message
