@@ -158,8 +158,8 @@ def test_config_file_is_looked_for_in_absolute_places_alone(plane, home, tmp_pat
     env = {HOME: home_is and home_is.format(tmp_path), "XDG_CONFIG_HOME": xdg and xdg.format(tmp_path)}
     result = home.run("--profile", "lab", env=env)
     assert (result.code, read_bearers(plane)) == ((0, ["token-of-" + found]) if found else (3, []))
-    # An empty HOME is not the root directory. Where there is no place to look at, the message still has a subject.
-    assert ".config" not in result.err and "error:  " not in result.err
+    # An empty HOME is not the root directory. Where there is no place to look at, the message still makes sense.
+    assert ".config" not in result.err and not re.search("error:  | \n", result.err)
 
 
 @rule("2.3", "2.4", "8.5")
@@ -269,9 +269,9 @@ def test_cure_is_for_files_and_can_be_pasted_into_a_shell(home, tmp_path, monkey
     if name != "/dev/null":
         home.token_file.rename(name)
     result = home.run("--token-file=" + name, env={"PLEXSPHERE_URL": "http://127.0.0.1:1"})
-    cures = error_lines(result, "hint")
-    assert result.code == 3 and len(cures) == is_cured
-    assert not cures or subprocess.call(["sh", "-c", cures[0]]) == 0 and read_mode(name) == 0o600
+    assert result.code == 3 and ("chmod" in result.err) == is_cured
+    if is_cured:
+        assert subprocess.call(["sh", "-c", error_lines(result, "hint")[0]]) == 0 and read_mode(name) == 0o600
 
 
 def make_pipe(data):
