@@ -183,7 +183,7 @@ def test_this_host_is_never_proxied_and_names_below_localhost_are(proxy, scheme,
 
 @rule("2.7", "3.6")
 @pytest.mark.parametrize("answer", [None, b"no\r\n\r\n"] + [
-    b"HTTP/1.1 407 who is %s\r\nContent-Length: 0\r\n\r\n" % echo.encode() for echo in ("Basic " + BASIC, PASSWORD)],
+    b"HTTP/1.1 407 who is %s\r\nContent-Length: 0\r\n\r\n" % echo.encode() for echo in (BASIC, PASSWORD)],
     ids=ascii)
 @both_ways
 def test_proxy_credentials_are_never_on_stderr_even_where_they_are_echoed(url, answer):
