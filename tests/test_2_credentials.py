@@ -159,7 +159,7 @@ def test_config_file_is_looked_for_in_absolute_places_alone(plane, home, tmp_pat
     result = home.run("--profile", "lab", env=env)
     assert (result.code, read_bearers(plane)) == ((0, ["token-of-" + found]) if found else (3, []))
     # An empty HOME is not the root directory. Where there is no place to look at, the message still makes sense.
-    assert ".config" not in result.err and not re.search("error:  | \n", result.err)
+    assert " /.config" not in result.err and not re.search("error:  | \n", result.err)
 
 
 @rule("2.3", "2.4", "8.5")
