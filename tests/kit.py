@@ -23,6 +23,7 @@ import subprocess
 import sys
 import time
 from collections import namedtuple
+from urllib.parse import parse_qs
 
 import pytest
 
@@ -170,6 +171,21 @@ def run_against(plane, answer, *argv, **options):
     return run_cli(*(argv or GET), plane=plane, **options)
 
 
+def refuse(*argv, env=None):
+    """Run a command that is a usage error, which must exit 2 with two lines and no request. Return what the first of
+    them says after `error: `. Nothing listens at the server's address: a request would exit 1."""
+    result = run_cli(*argv, env=dict({"PLEXSPHERE_URL": "http://127.0.0.1:1", "PLEXSPHERE_TOKEN": TOKEN}, **env or {}))
+    match = re.match(r"error: (.+)\nhint: plexctl_exec_log\.py --help\n\Z", result.err)
+    assert match and (result.code, result.out) == (2, b""), (argv, result)
+    return match.group(1)
+
+
+def read_queries(plane):
+    """Return the parameters of each request that came, as a dict of their decoded values."""
+    found = [parse_qs(asked.target.partition("?")[2], keep_blank_values=True) for asked in plane.requests]
+    return [{name: "|".join(values) for name, values in query.items()} for query in found]
+
+
 def shorten_id(value):
     """Return the id of a parameter, for tables that hold very long ones: parametrize(..., ids=shorten_id)."""
     return ascii(sorted(value) if isinstance(value, (set, frozenset)) else value)[:40]
@@ -230,12 +246,13 @@ def read_sections(out):
 
 #: The forms of each command: tests about every form are parametrized over these, so that a new one is tested by being
 #: here. Where a listing in each form has its ids, read_listing must know too.
-LIST_FORMS = ("text", "json", "yaml", "jsonl")
-GET_FORMS = LIST_FORMS + ("raw",)
+TABLE_FORMS, DOCUMENT_FORMS, BYTE_FORMS = ("text", "table"), ("json", "yaml", "jsonl"), ("raw", "lines")
+LIST_FORMS = TABLE_FORMS + DOCUMENT_FORMS
+GET_FORMS = LIST_FORMS + BYTE_FORMS
 
-ROW_ID, MEMBER_ID = r"^(?!ID |next_cursor: )(\S+) ", r'^(?: {6}"id"|(?:  - | {4})id): "(.*)"'
-IDS = {"text": ROW_ID, "json": MEMBER_ID, "yaml": MEMBER_ID, "jsonl": r'^\{.*?"id":"([^"]*)"'}
-CURSOR_LINE, CURSOR_MEMBER = r"^next_cursor: ([^\"\n]+)$", r'^(?:  "next_cursor"|next_cursor): "(.*)"$'
+ROW_ID, MEMBER_ID = r"^(?!ID |next_cursor: )(\S+) ", r'^ {6}"id": "(.*)"'
+IDS = {"text": ROW_ID, "table": ROW_ID, "json": MEMBER_ID, "yaml": MEMBER_ID, "jsonl": r'^\{.*?"id":"([^"]*)"'}
+CURSOR_LINE, CURSOR_MEMBER = r"^next_cursor: ([^\"\n]+)$", r'^  "next_cursor": "(.*)"$'
 
 
 def read_listing(result, form):
