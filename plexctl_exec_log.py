@@ -770,13 +770,12 @@ class Transport:
             except UnicodeError:    # from 3.12 on, for a name that no host has
                 raise RemoteError("the name of %s does not resolve" % server.authority, API_HINT)
 
-        # Open it. auto_open=0: http.client must not connect again by itself.
+        # Open it.
         try:
             connection.connect()
         except (OSError, client.HTTPException, ValueError) as error:    # ValueError: a name that no host has, for one
             connection.close()
             raise self._explain(error)
-        connection.auto_open = 0
         self._connection, self._process = connection, os.getpid()
 
     def _limit(self):
@@ -876,13 +875,13 @@ class Transport:
                         min(float(retry_after), 30.0) if re.fullmatch("[0-9]+", retry_after) else None)
 
     def _read_problem(self, slices):
-        """Return the JSON object of an error's body, {} if there is none. Of the body at most 64 KiB are used."""
+        """Return the JSON object of an error's body, {} if there is none, or if the body has more than 64 KiB."""
         body = b""
         try:
             for piece in slices:
                 body += piece
                 if len(body) > ERROR_BODY_LIMIT:
-                    break
+                    return {}
         except RemoteError:
             pass        # what came is used; if it was cut, it is no JSON
         try:
@@ -917,7 +916,8 @@ class Transport:
 
             # Let the next request follow on this connection, unless the server closes it, or another one was opened
             # while this body was still unread.
-            self._is_idle = connection is self._connection and not response.will_close
+            if connection is self._connection:
+                self._is_idle = not response.will_close
         except socket.timeout:
             raise self._time_out("the next piece of the body")
         except (OSError, HTTPException, ValueError) as error:
