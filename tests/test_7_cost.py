@@ -75,16 +75,16 @@ def test_memory_does_not_grow_with_targets_executions_and_pages(plane, tmp_path,
 
 @rule("7.1")
 def test_long_value_is_not_scanned_again_for_each_piece_of_it():
-    """Four times as much may take four times as long, not sixteen times. An early `}` lets the value look complete."""
+    """16 times as much may take 16 times as long, not 256 times. An early `}` lets the value look complete."""
     def read(size):
-        """Return the seconds that it takes to read a target of this size in small slices."""
+        """Return the seconds, of the processor, that it takes to read a target of this size in small slices."""
         body = HEAD % b"failed" + b'{"a":{},"node_id":"%s"}]}' % (b"x" * size)
         slices = [body[place:place + 1024] for place in range(0, len(body), 1024)]
-        began = time.perf_counter()
+        began = time.process_time()
         assert len(list(program.Document(iter(slices), "targets", EXECUTION).elements)) == 1
-        return time.perf_counter() - began
+        return time.process_time() - began
 
-    assert min(read(1 << 21) for _ in range(5)) < 9 * min(read(1 << 19) for _ in range(5))
+    assert min(read(1 << 22) for _ in range(3)) < 80 * max(0.001, min(read(1 << 18) for _ in range(5)))
 
 
 # ---- what came is written before the next wait for the network
