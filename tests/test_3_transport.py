@@ -12,7 +12,7 @@ import pytest
 
 import plexctl_exec_log as program
 from control_plane import PROJECT, TOKEN, ControlPlane
-from kit import (EXECUTION, GET, HERE, LIST, PATIENCE, ROOT, Clock, Result, check_promises, encode, error_lines,
+from kit import (EXECUTION, GET, HERE, LIST, NODES, PATIENCE, ROOT, Clock, Result, check_promises, encode, error_lines,
                  execution, make_environment, make_transport, page, rule, run_against, run_cli, run_process, shorten_id)
 from kit_net import (LONG_LABEL, LONG_NAME, NO_NAME, Flood, Proxy, Raw, ask, count_contacts, nobody_accepting,
                      nobody_listening, read_error, read_hint, stall, was_asked_once)
@@ -310,13 +310,13 @@ def test_lost_kept_connection_is_replaced_in_silence_and_each_read_has_two_retri
 
 @rule("3.7")
 def test_documents_that_are_read_at_once_have_a_connection_each(plane):
+    plane.script(*[Reply(page(execution(id=node), execution(id=node)), slices=100) for node in NODES[:4]])
     with make_transport(plane, Clock()) as transport:
-        plane.script(Reply(page(execution(), execution()), slices=100), Reply(page(execution(status="failed"))))
-        first = program.get_page(transport, PROJECT, {})
-        begun = next(first.elements)
-        item, = program.get_page(transport, PROJECT, {}).elements
-        assert [found["status"] for found in [item, begun] + list(first.elements)] == ["failed"] + ["succeeded"] * 2
-    assert count_contacts(plane) == (2, 2)
+        first, second = (program.get_page(transport, PROJECT, {}) for _ in range(2))
+        next(second.elements)
+        seen = [[item["id"] for item in (document or program.get_page(transport, PROJECT, {})).elements]
+                for document in (first, None, second, None)]
+    assert seen == [[NODES[0]] * 2, [NODES[2]] * 2, [NODES[1]], [NODES[3]] * 2] and count_contacts(plane) == (3, 4)
 
 
 EMAIL_RAISES = OK[:-4] % 12 + b"\r\nContent-Type: multipart/mixed; boundary*=a; boundary*0=b\r\n\r\n" + EMPTY_PAGE
