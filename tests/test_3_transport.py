@@ -315,8 +315,8 @@ def test_documents_that_are_read_at_once_have_a_connection_each(plane):
         first, second = (program.get_page(transport, PROJECT, {}) for _ in range(2))
         next(second.elements)
         seen = [[item["id"] for item in (document or program.get_page(transport, PROJECT, {})).elements]
-                for document in (first, None, second, None)]
-    assert seen == [[NODES[0]] * 2, [NODES[2]] * 2, [NODES[1]], [NODES[3]] * 2] and count_contacts(plane) == (3, 4)
+                for document in (first, None, None, second)]
+    assert seen == [[NODES[0]] * 2, [NODES[2]] * 2, [NODES[3]] * 2, [NODES[1]]] and count_contacts(plane) == (3, 4)
 
 
 EMAIL_RAISES = OK[:-4] % 12 + b"\r\nContent-Type: multipart/mixed; boundary*=a; boundary*0=b\r\n\r\n" + EMPTY_PAGE
