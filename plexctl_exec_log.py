@@ -88,14 +88,15 @@ def restore_sigint() -> None:
 
 
 if __name__ == "__main__":
-    restore_sigint()        # before the imports below, which take a while
     # Python puts the script's folder first on the import path, unless -I or -P (`safe_path`, from 3.11 on) is given.
     # Take it off, so that nothing beside the script is imported.
     if not (sys.flags.isolated or getattr(sys.flags, "safe_path", False)):
         del sys.path[0]
+    restore_sigint()        # before the imports below, which take a while
 
 import argparse
 import codecs
+import io
 import json
 import os
 import re
@@ -233,7 +234,10 @@ class WaitTimeout(RemoteError):
     """
 
     exit_code = 124
-    status: str = ""
+
+    def __init__(self, message: str, hint: str = "", status: str = "") -> None:
+        super().__init__(message, hint)
+        self.status = status
 
 
 class APIError(RemoteError):
@@ -1312,11 +1316,9 @@ def wait_for_execution(transport: Transport, project: "t.Union[str, AnyUUID]", e
 
             transport.sleep(max(0.0, min(rest, left())))
             if left() <= 0:
-                timeout = WaitTimeout("waited %g s; the last status was %s%s" % (
+                raise WaitTimeout("waited %g s; the last status was %s%s" % (
                     seconds or 0, status or "not answered", failure and "; at last: " + failure),
-                    "it may still be running: wait again, or longer")
-                timeout.status = status
-                raise timeout
+                    "it may still be running: wait again, or longer", status)
             pause = min(pause * 1.5, 15.0)
     finally:
         transport.end = None
@@ -1999,9 +2001,9 @@ class Console:
             left = memoryview(data)
             while left:
                 size = self._out.write(left)    # a raw stream may take less than all, and nothing for now: None
-                if size is None:
+                if size is None and isinstance(self._out, io.RawIOBase):
                     raise OSError("it takes no more for now")
-                left = left[size:]
+                left = left[len(left) if size is None else size:]
             self._out.flush()
         except (OSError, ValueError, TypeError, AttributeError) as error:   # ValueError: closed; TypeError: for text
             failure = ExecLogError("cannot write standard output: %s" % describe_error(error))
