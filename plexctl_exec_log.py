@@ -3,7 +3,7 @@
 # requires-python = ">=3.6"
 # dependencies = []
 # ///
-# mypy: allow-untyped-defs, allow-untyped-calls, allow-incomplete-defs
+# mypy: allow-untyped-defs, allow-untyped-calls, no-check-untyped-defs, no-warn-return-any
 """plexctl exec-log: show what the actions of a plexsphere control plane did, and what each machine printed.
 
     plexctl_exec_log.py [exec-log] list --project UUID [flags]
@@ -96,7 +96,6 @@ if __name__ == "__main__":
 
 import argparse
 import codecs
-import io
 import json
 import os
 import re
@@ -161,7 +160,7 @@ def make_terminal_safe(data: bytes) -> bytes:
     return re.sub(FORGED_HEADER, r"\1\\x3d", text).encode("utf-8")
 
 
-def describe_error(error: BaseException) -> str:
+def describe_error(error: Exception) -> str:
     """Return what an exception of the standard library says, or else its name."""
     return str(getattr(error, "strerror", None) or error) or type(error).__name__
 
@@ -249,7 +248,7 @@ class APIError(RemoteError):
             self.exit_code = 77 if self.problem.get("code") == "rebac_denied" else 4
 
 
-KINDS = {str: "a string", dict: "an object", list: "a list"}
+KINDS: "t.Dict[type, str]" = {str: "a string", dict: "an object", list: "a list"}
 
 
 def check_type(value: "t.Any", kind: type, what: str,
@@ -284,12 +283,12 @@ class Server(namedtuple("Server", "scheme host port prefix")):
         """Parse `http(s)://host[:port][/prefix]` in visible ASCII. `what` names the URL in the error. Raises
         UsageError, which does not quote the URL: what is wrong with it may be a password."""
         match = re.fullmatch(SERVER_URL, url)
-        # Without a match say port 0, which is refused below.
-        scheme, host, digits, path = match.groups() if match else ("http", "", "0", "")
-        port = int(digits or DEFAULT_PORTS[scheme.lower()])
-        if not 0 < port < 65536:
-            raise UsageError("%s: expected http(s)://host[:port][/prefix]" % what, "write it as https://HOST")
-        return cls(scheme.lower(), host.strip("[]").lower(), port, path.rstrip("/"))
+        if match:
+            scheme, host, digits, path = match.groups()
+            port = int(digits or DEFAULT_PORTS[scheme.lower()])
+            if 0 < port < 65536:
+                return cls(scheme.lower(), host.strip("[]").lower(), port, path.rstrip("/"))
+        raise UsageError("%s: expected http(s)://host[:port][/prefix]" % what, "write it as https://HOST")
 
     @property
     def authority(self) -> str:
@@ -326,7 +325,7 @@ def read_private_file(path, limit, name):
             status = os.fstat(file.fileno())
             problem, is_mode = find_strangers(status, 0 if stat.S_ISFIFO(status.st_mode) else 0o077)
             if problem:
-                hint = "make a file of your own" if not is_mode else ""
+                hint = "make a file of your own"
                 if is_mode and stat.S_ISREG(status.st_mode) and path.isprintable():
                     import shlex
                     hint = "chmod 600 -- " + shlex.quote(path)
@@ -366,24 +365,29 @@ class Profile:
         bases = os.environ.get("XDG_CONFIG_HOME", ""), os.path.join(home, ".config")
         paths = [os.path.join(base, "plexctl", "config.json") for base in bases if os.path.isabs(base)]
         path = next(filter(os.path.lexists, paths), None)
+        if path is None and self._name is None:
+            self.explanation = "there is no config file"
+            return {}
+        if path is None:
+            raise CredentialsError("there is no config file", "it is looked for at " + " and ".join(paths))
 
-        # Read it. No file, null, and an empty value count as {}.
+        # Read it. Null and an empty value count as {}.
         def read(value, what):
             return check_type(value or {}, dict, "%s: %s" % (path, what), CredentialsError)
 
         try:
-            config = read(path and json.loads(read_private_file(path, 1 << 20, path)), "the whole")
+            config = read(json.loads(read_private_file(path, 1 << 20, path)), "the whole")
         except (ValueError, RecursionError):
             raise CredentialsError("%s is not JSON" % path)
 
         # Find the profile. Its name is not quoted before it is known: it may be a token that was pasted there.
         name = config.get("default") if self._name is None else self._name
         if name is None:
-            self.explanation = "%s has no default profile" % path if path else "there is no config file"
+            self.explanation = "%s has no default profile" % path
             return {}
         profiles = read(config.get("profiles"), "profiles")
         if not isinstance(name, str) or name not in profiles:
-            raise CredentialsError("%s has no profile of the name that was given" % (path or " or ".join(paths)),
+            raise CredentialsError("%s has no profile of the name that was given" % path,
                                    "it has: " + (", ".join(profiles) or "no profiles"))
         self.title = 'profile "%s"' % name
         return read(profiles[name], self.title)
@@ -722,7 +726,6 @@ class Transport:
                 response = self._exchange(target)
             except RemoteError as error:
                 if not error.retryable:
-                    self.close()
                     raise
         if response is None:
             self.close()
@@ -1010,9 +1013,9 @@ class JSONText:
             except ValueError as error:
                 if self._ended:
                     # Tell a text that was cut, which is worth another try, from one that is wrong.
-                    is_cut = getattr(error, "pos", 0) >= len(text) or not text.rstrip().endswith("}")
+                    ends_early = getattr(error, "pos", 0) >= len(text) or not text.rstrip().endswith("}")
                     raise RemoteError("the body ends early or is malformed: %s" % getattr(error, "msg", error),
-                                      transient=is_cut)
+                                      transient=ends_early)
             # A quarter more at a time keeps the cost of all attempts at a few times the value's length.
             self._read_more(1 + (len(text) - at) // 4)
 
@@ -1293,11 +1296,11 @@ def wait_for_execution(transport: Transport, project: "t.Union[str, AnyUUID]", e
 
             transport.sleep(max(0.0, min(rest, left())))
             if left() <= 0:
-                error = WaitTimeout("waited %g s; the last status was %s%s" % (
-                    seconds, status or "not answered", failure and "; at last: " + failure),
+                timeout = WaitTimeout("waited %g s; the last status was %s%s" % (
+                    seconds or 0, status or "not answered", failure and "; at last: " + failure),
                     "it may still be running: wait again, or longer")
-                error.status = status
-                raise error
+                timeout.status = status
+                raise timeout
             pause = min(pause * 1.5, 15.0)
     finally:
         transport.end = None
@@ -1535,12 +1538,15 @@ class Folder:
         self.path = path            # as it was given
         self._descriptor = None     # of the open folder; None on Windows
         self._base = ""             # what stands before each name: on Windows the folder's path
+
         try:
             folder = os.path.abspath(path)      # without a last slash or `/.`, behind which a link would not show
             if not os.path.lexists(folder):
                 os.mkdir(folder, 0o700)
+
+            # Open it, and check what was opened. Our errors are like those of the calls.
             if os.path.islink(folder):
-                raise OSError("it is a symbolic link")      # an error like those of the calls below
+                raise OSError("it is a symbolic link")
             if WINDOWS:
                 self._base = folder
             else:
@@ -1582,37 +1588,39 @@ def describe_line(node_id, status, output):
     return ("\t".join(map(make_field, fields)) + "\n").encode("utf-8")
 
 
+def save_output(target, view, folder, nodes):
+    """Write a target's inline output to its file. Return (what became of it, the target's line of the file `targets`).
+    `nodes` are the node ids that came before, in lower case: names may differ by case alone, and some file systems
+    ignore that."""
+    node_id, status, output = read_target(target, view)
+    outcome = {"none": "no output", "inline": "files"}.get(output.kind, output.kind)
+    node = (node_id or "").lower()
+    if node in nodes or not re.fullmatch(UUID, node):       # a UUID is a safe name
+        view.complain("target %s has no file: its node id came before, or is not a UUID" % make_field(node_id))
+        outcome = "without a file"
+    elif output.kind == "inline":
+        with folder.create(node_id + ".out") as file:
+            file.write(output.data)
+    nodes.add(node)
+    return outcome, describe_line(node_id, status, output)
+
+
 def write_folder(document, elements, view, folder, tally):
     """Write a file for each inline output, and `targets`, a line for each target, which is named `targets.partial`
     until all is there. Yield the recap alone. `tally` counts what became of the outputs. Holds the node ids of all
     targets. Raises ExecLogError for a file that cannot be written."""
-    nodes = set()       # in lower case: names may differ by case alone, and some file systems ignore that
-    name = "targets.partial"
+    nodes = set()
     try:
-        with folder.create(name) as targets:
+        with folder.create("targets.partial") as targets:
             for target in elements:
-                node_id, status, output = read_target(target, view)
-                kind = {"none": "no output"}.get(output.kind, output.kind)
-
-                # Write the output to its file. A node id that is a UUID is a safe name.
-                node = (node_id or "").lower()
-                if node in nodes or not re.fullmatch(UUID, node):
-                    view.complain("target %s has no file: its node id came before, or is not a UUID"
-                                  % make_field(node_id))
-                    kind = "without a file"
-                elif kind == "inline":
-                    name = node_id + ".out"
-                    with folder.create(name) as file:
-                        file.write(output.data)
-                nodes.add(node)
-                tally[kind] = tally.get(kind, 0) + 1
-
-                name = "targets.partial"
-                targets.write(describe_line(node_id, status, output))
+                outcome, line = save_output(target, view, folder, nodes)
+                tally[outcome] = tally.get(outcome, 0) + 1
+                targets.write(line)
                 targets.flush()
-        folder.rename(name, "targets")
+        folder.rename("targets.partial", "targets")
     except OSError as error:
-        raise ExecLogError("cannot write %s: %s" % (os.path.join(folder.path, name), describe_error(error)))
+        raise ExecLogError("cannot write %s: %s" % (os.path.join(folder.path, error.filename or ""),
+                                                    describe_error(error)))
     yield format_recap(document, view)
 
 
@@ -1637,8 +1645,8 @@ examples:
   %(prog)s get 019f5fdd-76ef-7ee4-9d7e-18d62ffa4a61 -o lines | grep -a space
 """
 
-# The flags. A line is: names, the name of the value unless it is a switch, two blanks or more, the help. The last two of
-# the first table belong to plexctl: they are accepted, have no effect here, and are not shown.
+# The flags. A line holds the names, the name of the value unless it is a switch, two blanks or more, and the help. The
+# last two of the first table belong to plexctl: they are accepted, have no effect here, and are not shown.
 COMMON_FLAGS = """
 --project UUID          the Project (else PLEXSPHERE_PROJECT)
 --status STATUS         only this status; may be given more than once
@@ -1791,7 +1799,7 @@ def make_parser() -> argparse.ArgumentParser:
     groups = {"": parser.add_argument_group("flags"), "list": parser.add_argument_group("flags of list"),
               "get": parser.add_argument_group("flags of get")}
     for flag in read_flags():
-        options = {"action": "store_true"}
+        options: "t.Dict[str, t.Any]" = {"action": "store_true"}
         if flag.value:
             options = {"metavar": flag.value, "type": TYPES.get(flag.value, str), "choices": CHOICES.get(flag.value),
                        "action": "append" if flag.names[0] in REPEATED else "store"}
@@ -1852,8 +1860,8 @@ def read_command(words, given):
 def choose_statuses(flags):
     """Return the statuses that the flags choose, each once; none chooses all. Raises UsageError for one that the
     program would look for itself and that does not exist: a typo must not be an empty answer."""
-    chosen = dict.fromkeys(filter(None, flags.status or []))
-    chosen.update(dict.fromkeys((RUNNING_STATUSES if flags.running else ()) + (FAILED_STATUSES if flags.failed else ())))
+    groups = (RUNNING_STATUSES if flags.running else ()) + (FAILED_STATUSES if flags.failed else ())
+    chosen = dict.fromkeys(chain(filter(None, flags.status or []), groups))     # a set that keeps the order
     known = RUNNING_STATUSES + FINAL_STATUSES
     for status in chosen:
         if status not in known and (flags.command == "get" or len(chosen) > 1):
@@ -1974,11 +1982,10 @@ class Console:
         try:
             left = memoryview(data)
             while left:
-                size = self._out.write(left)
-                # A raw stream may take less than all, and None means nothing now. Any other takes all.
-                left = left[size or 0:] if isinstance(self._out, io.RawIOBase) else b""
-                if size is None and left:
+                size = self._out.write(left)    # a raw stream may take less than all, and nothing for now: None
+                if size is None:
                     raise OSError("it takes no more for now")
+                left = left[size:]
             self._out.flush()
         except (OSError, ValueError, TypeError, AttributeError) as error:   # ValueError: closed; TypeError: for text
             failure = ExecLogError("cannot write standard output: %s" % describe_error(error))
@@ -2016,7 +2023,7 @@ class Console:
         wrap, and could not be removed."""
         text = self.make_safe(text)[:72]
         if text != self._live:
-            self._write_error("\r" * bool(self._live) + " " * len(self._live) + "\r" * bool(self._live) + text)
+            self._write_error("\r%s\r%s" % (" " * len(self._live), text))
             self._live = text
 
     def _write_error(self, text):
@@ -2199,10 +2206,10 @@ def run_get(flags, console, transport):
         console.complain("node %s is not a target of execution %s" % (node, flags.id))
     if not chosen.count and not missing and console.err_terminal:
         console.line("hint: no target matches")
-    files = tally.pop("inline", 0)
+    files = tally.pop("files", 0)
     if set(tally) - {"no output"}:
         console.line("%s: %s" % (flags.output_dir, ", ".join(
-            [describe_counts((files, "file"))] + ["%d %s" % (tally[kind], kind) for kind in sorted(tally)])))
+            [describe_counts((files, "file"))] + ["%d %s" % (tally[outcome], outcome) for outcome in sorted(tally)])))
     if console.has_complained:
         return 1
     return 5 if flags.exit_status and document.members.get("status") != "succeeded" else 0
@@ -2234,6 +2241,7 @@ def main(argv: "t.Optional[t.List[str]]" = None, stdout: "t.Optional[t.BinaryIO]
     Anything else is a bug, and keeps its traceback, which is not masked."""
     console = Console(sys.stdout if stdout is None else stdout, sys.stderr if stderr is None else stderr)
     console.hide(os.environ.get("PLEXSPHERE_TOKEN", "").strip())
+
     try:
         exit_code = run(read_argv()[1:] if argv is None else argv, console, sleep)
     except ExecLogError as error:
