@@ -18,9 +18,8 @@ from server import Reply
 BYTES = bytes(range(256))
 BINARY = ("get", SHOWCASE, "--project", PROJECT, "--node", SHOWCASE_NODES["binary"], "--output", "raw")
 SOURCE = read_file(MODULE).decode("utf-8")
-IMPORTED = {name.split(".")[0] for node in ast.walk(ast.parse(SOURCE)) for name in (
-    [alias.name for alias in node.names] if isinstance(node, ast.Import) else
-    [node.module] if isinstance(node, ast.ImportFrom) else [])}
+IMPORTED = {name.split(".")[0] for node in ast.walk(ast.parse(SOURCE)) for name in ([node.module] if isinstance(
+    node, ast.ImportFrom) else [alias.name for alias in node.names] if isinstance(node, ast.Import) else [])}
 VERSION = ("version=%s\n" % program.__version__).encode()
 
 
@@ -45,7 +44,8 @@ def test_only_the_standard_library_is_imported_in_the_syntax_of_3_6():
     (BINARY, "-I", 0), (BINARY, "-u -B -E -s -S", 0), (GET, "-bb -X dev -W error -OO", 1)])
 def test_python_flags_change_nothing(plane, argv, flags, code):
     result = run_process(*argv, plane=plane, python=flags.split())
-    assert result == run_cli(*argv, plane=plane) and result.code == code
+    same = run_cli(*argv, plane=plane)
+    assert result[:2] == same[:2] and result.err.splitlines() == same.err.splitlines() and result.code == code
 
 
 @posix_only
@@ -81,7 +81,7 @@ AUDITED = """
 import os, runpy, sys
 def audit(event, details):
     changes = event.split(".")[0] in ("subprocess", "shutil") or event in ["os." + name for name in (
-        "mkdir remove rename rmdir link symlink truncate chmod chown system exec fork posix_spawn utime putenv").split()]
+        "mkdir remove rename rmdir link symlink truncate chmod chown system exec fork posix_spawn putenv").split()]
     if event == "open" and isinstance(details[0], (str, bytes)):
         # PyPy tells O_WRONLY of every open().
         changes = details[1] != "r" and details[2] & (os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND)
@@ -129,7 +129,7 @@ WIRE = execution([target(inline(b"one\n")), target({"kind": "inline", "inline_by
 #: Command lines that between them load all that the program loads, and what is answered.
 EVERY_IMPORT = [(("--help",), []), (("nonsense",), []),
                 (LIST + ("--last", "2", "--since", "2020-01-01", "--until", "2030-01-01"), [Reply(page(WIRE))]),
-                (GET + ("--wait", "--wait-timeout", "9"), [Reply(WIRE)] * 2), (GET + ("-v", "-o", "json"), [Reply(WIRE)]),
+                (GET + ("--wait", "--wait-timeout", "9"), [Reply(WIRE)] * 2), (GET + ("-v",), [Reply(WIRE)]),
                 (LIST + ("--server", "http://plane.test", "--allow-http"), [])]
 
 
