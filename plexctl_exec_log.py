@@ -1322,9 +1322,9 @@ def paint(text, code, view):
     return "\x1b[%sm%s\x1b[0m" % (code, text) if view.is_coloured and code else text
 
 
-def paint_status(status, view, width=0):
-    """Return a status in its colour, padded before that to a width: escape codes are no width."""
-    return paint(make_field(status).ljust(width), COLOURS.get(status), view)
+def paint_status(status, view):
+    """Return a status in its colour for a table. It is padded before that: escape codes are no width."""
+    return paint("%-9s" % make_field(status), COLOURS.get(status), view)
 
 
 # What json escapes beside the controls below U+0020: what is not printed, changes the direction of a text or is no
@@ -1371,8 +1371,8 @@ def format_jsonl(document, elements, view):
         yield make_json_visible(encode_compact(element)) + "\n"
 
 
-# The tables of Executions: from how many columns of a terminal on, the names, and the format of a row. The last column
-# has no bound. In a narrow terminal the times are shorter, and there are fewer columns.
+# The tables of Executions: from how many columns of a terminal on; the names of the seven cells of a row; its format. The
+# last cell has no bound. In a narrow terminal the times are shorter, and the format leaves out some of the cells.
 TABLES = [
     (130, "ID STATUS TYPE TARGETS CREATED_AT UPDATED_AT ACTION", "{:36}  {:9}  {:7}  {:7}  {:20}  {:20}  {}\n"),
     (104, "ID STATUS TYPE TARGETS CREATED UPDATED ACTION", "{0:36}  {1:9}  {3:7}  {4:11}  {5:11}  {6}\n"),
@@ -1421,7 +1421,7 @@ def format_row(execution, succeeded, total, table, view):
     if " " in joined or not joined.isprintable():
         cells = [make_field(cell) for cell in cells]
     if view.is_coloured:
-        cells[1] = paint_status(status, view, 9)
+        cells[1] = paint_status(status, view)
     return table[2].format(*cells, make_visible(action or "-"))
 
 
@@ -1480,8 +1480,8 @@ def format_sections(document, elements, view):
             body += b"\n"
 
         what = "archived" if is_archived else description
-        header = (paint("==> %s " % make_field(node_id), BOLD, view) + paint_status(status, view)
-                  + paint(" %s <==" % what, BOLD, view))
+        header = (paint("==> %s " % make_field(node_id), BOLD, view)
+                  + paint(make_field(status), COLOURS.get(status, BOLD), view) + paint(" %s <==" % what, BOLD, view))
         yield header.encode("utf-8") + b"\n" + body + b"\n"
     yield format_recap(document, view)
 
@@ -1492,7 +1492,7 @@ def format_targets(document, elements, view):
     for target in elements:
         node_id, status, output = read_target(target, view)
         updated = get_text(target, "updated_at", "target %s: " % make_field(node_id))
-        yield header + TARGET_TABLE[2].format(make_field(node_id), paint_status(status, view, 9),
+        yield header + TARGET_TABLE[2].format(make_field(node_id), paint_status(status, view),
                                               make_field(remove_fraction(updated)), describe_output(output))
         header = ""
     yield header + "\n" + format_recap(document, view)
@@ -1641,8 +1641,8 @@ EXIT_CODES = """exit codes:
 EXAMPLES = """
 examples:
   %(prog)s list --failed --since 9:00
+  %(prog)s get 019f5fdd-76ef-7ee4-9d7e-18d62ffa4a61 --output table
   %(prog)s get 019f5fdd-76ef-7ee4-9d7e-18d62ffa4a61 --failed
-  %(prog)s get 019f5fdd-76ef-7ee4-9d7e-18d62ffa4a61 -o lines | grep -a space
 """
 
 # The flags. A line holds the names, the name of the value unless it is a switch, two blanks or more, and the help. The
@@ -1823,7 +1823,7 @@ def split_arguments(argv):
         if name not in known:
             near = suggest("--" + name.lstrip("-").replace("_", "-").lower(),
                            [flag.names[-1] for flag in known.values() if flag.text])
-            raise UsageError("unknown flag" + (quote_word(name) or near and " " + name) + near)
+            raise UsageError("unknown flag" + quote_word(name) + near)
 
         # Join the flag and its value: the next argument, unless that is a flag. (It may begin with `-`, as one cursor
         # in 64 does.)
@@ -1850,7 +1850,8 @@ def read_command(words, given):
         raise UsageError("expected a command: list or get")
     command = words.pop(0)
     if command not in ("list", "get"):
-        raise UsageError("unknown command" + quote_word(command) + suggest(command, ["list", "get", "exec-log"]))
+        near = suggest(command, {"list", "get", "exec-log"} - {command})
+        raise UsageError("unknown command" + quote_word(command) + near)
     for flag in given:
         if flag.command not in ("", command):
             raise UsageError("%s is a flag of %s" % (flag.names[-1], flag.command))
@@ -2027,6 +2028,8 @@ class Console:
             self._live = text
 
     def _write_error(self, text):
+        encoding = getattr(self._err, "encoding", None) or "utf-8"
+        text = text.encode(encoding, "backslashreplace").decode(encoding)
         attempt(lambda: self._err.write(text))
         attempt(lambda: self._err.flush())
 
