@@ -34,8 +34,7 @@ def heeded_interrupts():
 
 
 def start(line, plane, **env):
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    return subprocess.Popen(line, cwd=ROOT, env=make_environment(plane, env), **pipes)
+    return subprocess.Popen(line, cwd=ROOT, env=make_environment(plane, env), stdout=-1, stderr=-1)     # -1: a PIPE
 
 
 @posix_only
