@@ -75,9 +75,9 @@ def test_ignored_sigint_stays_ignored(plane):
 @rule("6.5")
 @pytest.mark.parametrize("place", ["sleep", "stdout"])
 def test_main_lets_keyboard_interrupt_pass(plane, place):
-    interrupting = FailingStream(KeyboardInterrupt())
+    stream, status = FailingStream(KeyboardInterrupt()), 503 if place == "sleep" else 200
     with pytest.raises(KeyboardInterrupt):
-        run_against(plane, Reply(SMALL, 503 if place == "sleep" else 200), sleep=interrupting.write, stdout=interrupting)
+        run_against(plane, Reply(SMALL, status), sleep=stream.write, stdout=stream)
 
 
 @posix_only
