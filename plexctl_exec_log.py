@@ -160,6 +160,15 @@ def make_terminal_safe(data: bytes) -> bytes:
     return re.sub(FORGED_HEADER, r"\1\\x3d", text).encode("utf-8")
 
 
+def mask(text, secrets):
+    """Return text with *** in place of the secrets, the longest first: one may hold another. A secret of fewer than 8
+    characters stays, since it would mask innocent text."""
+    for secret in sorted(secrets, key=len, reverse=True):
+        if len(secret) >= 8:
+            text = text.replace(secret, "***")
+    return text
+
+
 def describe_error(error: Exception) -> str:
     """Return what an exception of the standard library says, or else its name."""
     return str(getattr(error, "strerror", None) or error) or type(error).__name__
@@ -346,7 +355,7 @@ class Profile:
 
     def __init__(self, name):
         self.title = ""         # as `profile "lab"`; empty if there is none
-        self.explanation = ""   # for a person: what the config file lacks
+        self._lack = ""         # why there is none
         self._name = name
         self._members = None    # None until the file has been read
 
@@ -354,10 +363,11 @@ class Profile:
         """Return the `server` or the `token` of the profile, None if it has none. Raises CredentialsError."""
         if self._members is None:
             self._members = self._read()
-        value = check_type(self._members.get(key), str, "%s of %s" % (key, self.title), CredentialsError)
-        if value is None and self.title:
-            self.explanation = "%s has no %s" % (self.title, key)
-        return value
+        return check_type(self._members.get(key), str, "%s of %s" % (key, self.title), CredentialsError)
+
+    def explain(self, key):
+        """Return why a setting that was looked for here was not found, for the end of a hint."""
+        return "; %s has no %s" % (self.title, key) if self.title else "; " + self._lack
 
     def _read(self):
         # Find the config file.
@@ -366,10 +376,11 @@ class Profile:
         paths = [os.path.join(base, "plexctl", "config.json") for base in bases if os.path.isabs(base)]
         path = next(filter(os.path.lexists, paths), None)
         if path is None and self._name is None:
-            self.explanation = "there is no config file"
+            self._lack = "there is no config file"
             return {}
         if path is None:
-            raise CredentialsError("there is no config file", "it is looked for at " + " and ".join(paths))
+            raise CredentialsError("there is no config file", "it is looked for at " + " and ".join(paths) if paths else
+                                   "without a home directory there is none")
 
         # Read it. Null and an empty value count as {}.
         def read(value, what):
@@ -383,7 +394,7 @@ class Profile:
         # Find the profile. Its name is not quoted before it is known: it may be a token that was pasted there.
         name = config.get("default") if self._name is None else self._name
         if name is None:
-            self.explanation = "%s has no default profile" % path
+            self._lack = "%s has no default profile" % path
             return {}
         profiles = read(config.get("profiles"), "profiles")
         if not isinstance(name, str) or name not in profiles:
@@ -442,17 +453,19 @@ def find_settings(server_url, profile_name, token_file):
     # 2. Find the token. The path of its file is shown only if it is one: people paste tokens there.
     is_profile = False
     if token_file is not None:
-        is_path = token_file.startswith(("/", "./", "../", "~")) or os.path.lexists(token_file)
+        is_path = token_file.startswith(("/", "./", "../", "~")) or (
+            "\0" not in token_file and os.path.lexists(token_file))     # with a NUL 3.6 raises ValueError
         name, token_source = token_file if is_path else "the token file", "--token-file"
         token = read_private_file(token_file, 64 << 10, name)
     else:
         token, token_source, is_profile = look_up("token", "PLEXSPHERE_TOKEN")
-    also = profile.explanation and "; " + profile.explanation
     if token is None:
-        raise CredentialsError("no token", "give --token-file, PLEXSPHERE_TOKEN or a profile that has one" + also)
+        raise CredentialsError("no token", "give --token-file, PLEXSPHERE_TOKEN or a profile that has one"
+                               + profile.explain("token"))
     token = clean_token(token, token_source)
     if server is None:
-        raise UsageError("no server", "give --server, PLEXSPHERE_URL or a profile that has one" + also)
+        raise UsageError("no server", "give --server, PLEXSPHERE_URL or a profile that has one"
+                         + profile.explain("server"))
 
     # 3. Keep a profile's token from any server but the profile's own.
     own_url = profile.get("server") if is_profile else None
@@ -752,7 +765,10 @@ class Transport:
         connection = make(at.host, at.port, timeout=self._limit())
         if proxy and server.scheme == "https":
             self._trace_lines(">", "CONNECT %s:%d" % (server.host, server.port), proxy.headers.items())
-            connection.set_tunnel(server.host, server.port, proxy.headers)
+            try:
+                connection.set_tunnel(server.host, server.port, proxy.headers)
+            except UnicodeError:    # from 3.12 on, for a name that no host has
+                raise RemoteError("the name of %s does not resolve" % server.authority, API_HINT)
 
         # Open it. auto_open=0: http.client must not connect again by itself.
         try:
@@ -822,11 +838,11 @@ class Transport:
 
     def _make_error(self, response, slices):
         """Return the error for a response that is no 200: RemoteError for a redirect, else APIError."""
-        # Name a redirect's target without user info and query, which may hold a password or a code. Mask our own token
-        # before the text is cut: it may hold a `?`.
+        # Name a redirect's target without user info and query, which may hold a password or a code. Mask our own
+        # secrets before the text is cut: they may hold a `?`.
         status, location = response.status, response.getheader("Location")
         if 300 <= status < 400 and location:
-            target = re.split("[?#]", location.replace(self.secrets[0], "***"))[0]
+            target = re.split("[?#]", mask(location, self.secrets))[0]
             return RemoteError("HTTP %d: redirected to %s, and redirects are not followed: the token goes to the named "
                                "server only" % (status, re.sub("//[^/]*@", "//", target)), "name the right --server")
 
@@ -1371,8 +1387,8 @@ def format_jsonl(document, elements, view):
         yield make_json_visible(encode_compact(element)) + "\n"
 
 
-# The tables of Executions: from how many columns of a terminal on; the names of the seven cells of a row; its format. The
-# last cell has no bound. In a narrow terminal the times are shorter, and the format leaves out some of the cells.
+# The tables of Executions: from how many columns of a terminal on; the names of the seven cells of a row; its format.
+# The last cell has no bound. In a narrow terminal the times are shorter, and the format leaves out some of the cells.
 TABLES = [
     (130, "ID STATUS TYPE TARGETS CREATED_AT UPDATED_AT ACTION", "{:36}  {:9}  {:7}  {:7}  {:20}  {:20}  {}\n"),
     (104, "ID STATUS TYPE TARGETS CREATED UPDATED ACTION", "{0:36}  {1:9}  {3:7}  {4:11}  {5:11}  {6}\n"),
@@ -1963,9 +1979,8 @@ class Console:
         return make_terminal_safe(data) if self.out_terminal else data
 
     def hide(self, *secrets):
-        """Show *** in place of these texts from now on. One of fewer than 8 characters would mask innocent text."""
-        self._secrets += [secret for secret in secrets if len(secret) >= 8]
-        self._secrets.sort(key=len, reverse=True)       # the longest first: it may hold another
+        """Mask these texts from now on."""
+        self._secrets += secrets
 
     def write(self, piece):
         """Write text or bytes to stdout, before the next wait."""
@@ -1998,9 +2013,7 @@ class Console:
 
     def make_safe(self, text):
         """Return text with its secrets masked, made visible."""
-        for secret in self._secrets:
-            text = text.replace(secret, "***")
-        return make_visible(text)
+        return make_visible(mask(text, self._secrets))
 
     def line(self, text, limit=4000):
         """Write one line to stderr, after what was printed before, and cut it after `limit` characters (None: not)."""
