@@ -56,8 +56,8 @@ NO_COLOR, TERM; HTTP_PROXY, HTTPS_PROXY, NO_PROXY in either case, REQUEST_METHOD
 (PYTHON*, LD_*, SSL_CERT_*, OPENSSL_*, LANG, COLUMNS), which may load code: clear it (env -i) where it is not yours.
 
 It starts no process, evaluates nothing that it read, and fetches no archived output. The script imports nothing that
-lies beside it. On stderr the token, PLEXSPHERE_TOKEN and a proxy's password and login become `***` where they stand as
-they are, from 8 characters on. Neither stdout nor the text of exceptions is searched for them.
+lies beside it. On stderr the token, PLEXSPHERE_TOKEN, a proxy's password and its Basic string become `***` where they
+stand as they are, from 8 characters on. Neither stdout nor the text of exceptions is searched for them.
 
 The server, and the machines whose output it relays, are not trusted. On a terminal (for UTF-8) their text is escaped.
 A JSON value has at most 64 Mi characters (a quarter more may pass), an error's body 64 KiB; not bounded are the number
@@ -329,9 +329,11 @@ def find_strangers(status, forbidden):
 
 def read_private_file(path, limit, name):
     """Return the text of a file that holds a secret, without its byte order mark. `name` stands for the path in
-    messages. Raises CredentialsError if the file is unreadable, accessible to other users or larger than `limit`
-    bytes."""
+    messages unless it surely is one: people paste tokens there. Raises CredentialsError if the file is unreadable,
+    accessible to other users or larger than `limit` bytes."""
     try:
+        if path.startswith(("/", "./", "../", "~")) or os.path.lexists(path):
+            name = path
         with open(path, "rb") as file:
             # Check the opened file, so that its name cannot be pointed elsewhere meanwhile. A pipe, as the shell makes
             # for `<(...)`, may have any mode: 0 forbids no bit.
@@ -344,7 +346,7 @@ def read_private_file(path, limit, name):
                     hint = "chmod 600 -- " + shlex.quote(path)
                 raise CredentialsError("%s is insecure: %s" % (name, problem), hint)
             data = file.read(limit + 1)
-    except (OSError, ValueError) as error:      # ValueError: a NUL in the name
+    except (OSError, ValueError) as error:      # ValueError: a NUL in the path
         raise CredentialsError("cannot read %s: %s" % (name, describe_error(error)))
 
     if len(data) > limit:
@@ -454,13 +456,10 @@ def find_settings(server_url, profile_name, token_file):
         url, server_source, _ = look_up("server", "PLEXSPHERE_URL")
         server = None if url is None else Server.parse(url, "the server of " + server_source)
 
-    # 2. Find the token. The path of its file is shown only if it is one: people paste tokens there.
+    # 2. Find the token.
     is_profile = False
     if token_file is not None:
-        is_path = token_file.startswith(("/", "./", "../", "~")) or (
-            "\0" not in token_file and os.path.lexists(token_file))     # with a NUL 3.6 raises ValueError
-        name, token_source = token_file if is_path else "the token file", "--token-file"
-        token = read_private_file(token_file, 64 << 10, name)
+        token, token_source = read_private_file(token_file, 64 << 10, "the token file"), "--token-file"
     else:
         token, token_source, is_profile = look_up("token", "PLEXSPHERE_TOKEN")
     if token is None:
@@ -574,7 +573,7 @@ STATUS_HINTS = {
     503: OVERLOAD_HINT,
     504: OVERLOAD_HINT,
 }
-PROBLEM_HINTS = {       # by the `code` or the `reason` of a Problem
+PROBLEM_HINTS = {       # by the `code` of a 400, and the `reason` of a 403
     "invalid_cursor": "the server refused the cursor: it belongs to one query, with its filters",
     "invalid_limit": "the server refused the value of --limit",
     "invalid_status": "the server refused the value of --status",
@@ -632,7 +631,7 @@ class Transport:
     Not a namedtuple, so that repr() does not show the token.
 
         server      the Server
-        secrets     texts that must not be shown: the token, the proxy's login and password
+        secrets     texts that must not be shown: the token, the proxy's password and Basic string
         received    bytes of bodies so far
         end         a time of the clock at which every wait ends, or None
     """
@@ -847,7 +846,7 @@ class Transport:
         if 300 <= status < 400 and location:
             target = re.split("[?#]", mask(location, self.secrets))[0]
             return RemoteError("HTTP %d: redirected to %s, and redirects are not followed: the token goes to the named "
-                               "server only" % (status, re.sub("//[^/]*@", "//", target)), "name the right --server")
+                               "server only" % (status, re.sub(r"[^/\\]*@", "", target)), "name the right --server")
 
         problem = self._read_problem(slices)
 
@@ -872,7 +871,7 @@ class Transport:
         elif status == 404 and not problem:
             hint = API_HINT
         elif status in (400, 403):
-            hint = PROBLEM_HINTS.get(read("code")) or PROBLEM_HINTS.get(read("reason")) or hint
+            hint = PROBLEM_HINTS.get(read("code" if status == 400 else "reason"), hint)
 
         retry_after = response.getheader("Retry-After", "").strip()
         return APIError(message, hint, status, problem,
@@ -1308,11 +1307,12 @@ def wait_for_execution(transport: Transport, project: "t.Union[str, AnyUUID]", e
                 if status in FINAL_STATUSES:
                     return status
             except RemoteError as error:
-                is_over = seconds and left() <= 0       # then that is said below
+                is_over = seconds and left() <= 0       # then the failure is told below
                 if not is_over and not (status and error.transient):
                     raise
                 failure, rest = str(error), max(pause, error.retry_after or 0.0)
-                say("retry", failure)
+                if not is_over:
+                    say("retry", failure)
 
             transport.sleep(max(0.0, min(rest, left())))
             if left() <= 0:
@@ -1745,8 +1745,8 @@ def parse_seconds(text):
     return check_seconds(float(text) if re.fullmatch(r"[0-9]+(\.[0-9]*)?|\.[0-9]+", text) else 0.0)
 
 
-# The beginnings of a UTC time (RFC 3339), by their length.
-TIMES = {10: "%Y-%m-%d", 13: "%Y-%m-%dT%H", 16: "%Y-%m-%dT%H:%M", 19: "%Y-%m-%dT%H:%M:%S", 20: "%Y-%m-%dT%H:%M:%SZ"}
+# The beginnings of a UTC time (RFC 3339).
+TIMES = "%Y-%m-%d", "%Y-%m-%dT%H", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%SZ"
 TIME_OF_DAY = "([01]?[0-9]|2[0-3]):[0-5][0-9]"
 AGES = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}        # seconds
 
@@ -1765,10 +1765,16 @@ def parse_when(flag, text, now, after=None):
             start = after or now - timedelta(days=1)
             moment = start.replace(hour=hour, minute=minute, second=0, microsecond=0)
             return moment if moment > start else moment + timedelta(days=1)
-        return datetime.strptime(text.replace(" ", "T"), TIMES[len(text)])
-    except (KeyError, ValueError, OverflowError):       # no such length, no such time, after the year 9999
-        raise UsageError("argument %s: expected an age as 90s, 30m, 2h, 7d or 2w, a time of day as 9:30, or a UTC time "
-                         "as 2026-07-14 or '2026-07-14 09:30'" % flag)
+    except OverflowError:
+        pass        # after the year 9999
+
+    for form in TIMES:
+        try:
+            return datetime.strptime(text.replace(" ", "T"), form)
+        except ValueError:
+            pass        # perhaps one of the others
+    raise UsageError("argument %s: expected an age as 90s, 30m, 2h, 7d or 2w, a time of day as 9:30, or a UTC time as "
+                     "2026-07-14 or '2026-07-14 09:30'" % flag)
 
 
 def suggest(word, known):
@@ -1908,7 +1914,8 @@ def set_times(flags):
 def parse(argv):
     """Return the flags of a command line, checked. Raises UsageError."""
     arguments, given, words = split_arguments(argv)
-    flags = make_parser().parse_args(arguments)
+    questions = [argument for argument in arguments if argument in ("--help", "--version")]
+    flags = make_parser().parse_args(questions or arguments)
     if flags.help or flags.version:
         return flags
 
