@@ -228,7 +228,8 @@ class RemoteError(ExecLogError):
 
 
 class WaitTimeout(RemoteError):
-    """An Execution had no final status when the time to wait for it was over. As timeout(1) does, it exits with 124.
+    """A RemoteError: an Execution had no final status when the time to wait for it was over. As timeout(1) does, it
+    exits with 124.
 
         status      the last status that was seen, empty if there was no good answer
     """
@@ -245,6 +246,8 @@ class APIError(RemoteError):
 
         status      the HTTP status
         problem     the JSON object of the body (RFC 9457), empty if it had none
+
+    And as every RemoteError has them: exit_code, hint, retryable, transient, retry_after, can_resume.
     """
 
     def __init__(self, message: str, hint: str = "", status: int = 0, problem: "t.Optional[t.Dict[str, t.Any]]" = None,
@@ -540,7 +543,7 @@ def find_proxy(server):
 #                      response keeps the socket. It takes the end of the connection for the end of the headers. It
 #                      skips interim answers 100. The headers go through `email`, which may raise anything.
 #     read1(n)         returns at most n bytes, as soon as some are there, and b"" at the end.
-#     sock.close()     of a socket whose response is still unread takes effect when that response is closed or dropped.
+#     socket.close()   of a socket whose response is still unread takes effect when that response is closed or dropped.
 #                      So an answer can be read on after its connection was given up. (HTTPConnection.close() would
 #                      close the response, too.)
 #
@@ -680,9 +683,10 @@ class Transport:
 
         # Where things stand.
         self._context = None        # of TLS, made at the first connection
-        self._connection = None     # the connection of the last request, if it may be used again
-        self._is_idle = False       # whether its response was read to the end, so that it can take another request
+        self._connection = None     # http.client's, of the last request
+        self._socket = None         # its socket
         self._process = 0           # the id of the process that opened it
+        self._is_idle = False       # whether its response was read to the end, so that it can take another request
 
     @classmethod
     def from_settings(cls, server: "t.Optional[str]" = None, profile: "t.Optional[str]" = None,
@@ -701,9 +705,9 @@ class Transport:
 
     def close(self) -> None:
         """Close the kept connection, if there is one. A document that is still unread can be read on."""
-        connection, self._connection = self._connection, None
-        if connection and connection.sock:      # there is no socket after a response with `Connection: close`
-            connection.sock.close()
+        if self._socket:
+            self._socket.close()
+        self._connection = self._socket = None
 
     def bound(self, seconds: float) -> float:
         """Return the seconds, or what is left until `end` if that is less; 0 if it has passed."""
@@ -748,10 +752,13 @@ class Transport:
             self._connect()
             response = self._exchange(target)
 
-        slices = self._read_slices(self._connection, response, os.getpid())
-        if response.status != 200:
+        slices = self._read_slices(self._socket, response, os.getpid())
+        if response.status == 200:
+            return slices
+        try:
             raise self._make_error(response, slices)
-        return slices
+        finally:
+            response.close()
 
     def _connect(self):
         """Open a connection, through the proxy's tunnel for https. Raises RemoteError, and UsageError for the file of
@@ -779,7 +786,7 @@ class Transport:
         except (OSError, client.HTTPException, ValueError) as error:    # ValueError: a name that no host has, for one
             connection.close()
             raise self._explain(error)
-        self._connection, self._process = connection, os.getpid()
+        self._connection, self._socket, self._process = connection, connection.sock, os.getpid()
 
     def _limit(self):
         """Return the seconds that the next wait for the network may take. Never 0, which would mean not to wait."""
@@ -818,7 +825,7 @@ class Transport:
             headers = dict(headers, **self._proxy.headers)
         self._trace_lines(">", "GET %s HTTP/1.1" % target, headers.items())
         self._is_idle = False
-        connection.sock.settimeout(self._limit())
+        self._socket.settimeout(self._limit())
 
         try:
             connection.request("GET", target, headers=headers)
@@ -893,18 +900,17 @@ class Transport:
             return {}
         return problem if isinstance(problem, dict) else {}
 
-    def _read_slices(self, connection, response, process):
-        """Yield the body of a response as it arrives. `process` is the id of the one that asked for it. Raises
-        RemoteError."""
+    def _read_slices(self, sock, response, process):
+        """Yield the body of a response as it arrives from a socket. `process` is the id of the one that asked for it.
+        Raises RemoteError."""
         import socket
         from http.client import HTTPException
-        sock = connection.sock      # None if the server closes the connection after this response
         try:
             while True:
                 self._before_wait()
                 if process != os.getpid():
                     raise RemoteError("an answer can be read only in the process that asked for it, not after a fork")
-                if sock and self.end is not None:
+                if self.end is not None:
                     sock.settimeout(self._limit())
                 piece = response.read1(SLICE)
                 if not piece:
@@ -919,7 +925,7 @@ class Transport:
 
             # Let the next request follow on this connection, unless the server closes it, or another one was opened
             # while this body was still unread.
-            if connection is self._connection:
+            if sock is self._socket:
                 self._is_idle = not response.will_close
         except socket.timeout:
             raise self._time_out("the next piece of the body")
@@ -970,13 +976,13 @@ class JSONText:
         self._text = ""         # a stretch of the document
         self._at = 0            # what stands before this place in _text has been taken
         self._ended = False     # whether the document ends where _text ends
-        self._fault = None      # the RemoteError that comes after _text
+        self._fault = None      # what makes the RemoteError that comes after _text; not that itself, which holds frames
 
     def _read_more(self, least):
         """Drop what has been taken, and append at least `least` characters to _text; fewer if the document ends or
         fails before. A failure is raised by the next call: what came before it is taken first."""
         if self._fault:
-            raise self._fault
+            raise RemoteError(*self._fault)
         pieces = [self._text[self._at:]]
         if len(pieces[0]) > VALUE_LIMIT:
             raise RemoteError("the body holds a value that is too large or malformed")
@@ -988,7 +994,7 @@ class JSONText:
         except StopIteration:
             self._ended = True
         except RemoteError as error:
-            self._fault = error
+            self._fault = str(error), error.hint, error.retryable, error.transient
         self._text, self._at = "".join(pieces), 0
 
     def peek(self):
@@ -1300,8 +1306,9 @@ def wait_for_execution(transport: Transport, project: "t.Union[str, AnyUUID]", e
             rest, failure = pause, ""
             try:
                 # Read the status alone: the targets may be many. The next request gives up what is left.
-                document = get_execution(transport, project, execution_id, () if status else RETRY_PAUSES)
-                before, status = status, get_text(document.read_members("id", "status"), "status") or "-"
+                pauses = () if status else RETRY_PAUSES
+                members = get_execution(transport, project, execution_id, pauses).read_members("id", "status")
+                before, status = status, get_text(members, "status") or "-"
                 if status != before:
                     told(status)
                 if status in FINAL_STATUSES:
