@@ -230,12 +230,13 @@ def read_sections(out):
 
 #: The forms of each command: tests about every form are parametrized over these, so that a new one is tested by being
 #: here. Where a listing in each form has its ids, read_listing must know too.
-LIST_FORMS = ("text", "json", "yaml", "jsonl")
-GET_FORMS = LIST_FORMS + ("raw",)
+TABLE_FORMS, DOCUMENT_FORMS, BYTE_FORMS = ("text", "table"), ("json", "yaml", "jsonl"), ("raw", "lines")
+LIST_FORMS = TABLE_FORMS + DOCUMENT_FORMS
+GET_FORMS = LIST_FORMS + BYTE_FORMS
 
-ROW_ID, MEMBER_ID = r"^(?!ID |next_cursor: )(\S+) ", r'^(?: {6}"id"|(?:  - | {4})id): "(.*)"'
-IDS = {"text": ROW_ID, "json": MEMBER_ID, "yaml": MEMBER_ID, "jsonl": r'^\{.*?"id":"([^"]*)"'}
-CURSOR_LINE, CURSOR_MEMBER = r"^next_cursor: ([^\"\n]+)$", r'^(?:  "next_cursor"|next_cursor): "(.*)"$'
+ROW_ID, MEMBER_ID = r"^(?!ID |next_cursor: )(\S+) ", r'^ {6}"id": "(.*)"'
+IDS = {"text": ROW_ID, "table": ROW_ID, "json": MEMBER_ID, "yaml": MEMBER_ID, "jsonl": r'^\{.*?"id":"([^"]*)"'}
+CURSOR_LINE, CURSOR_MEMBER = r"^next_cursor: ([^\"\n]+)$", r'^  "next_cursor": "(.*)"$'
 
 
 def read_listing(result, form):
