@@ -3,8 +3,77 @@
 # requires-python = ">=3.6"
 # dependencies = []
 # ///
-# mypy: allow-untyped-defs, allow-untyped-calls, allow-incomplete-defs
-"""plexctl exec-log: show what the actions of a plexsphere control plane did.
+# mypy: allow-untyped-defs, allow-untyped-calls, no-check-untyped-defs, no-warn-return-any
+"""plexctl exec-log: show what the actions of a plexsphere control plane did, and what each machine printed.
+
+    plexctl_exec_log.py [exec-log] list --project UUID [flags]
+    plexctl_exec_log.py [exec-log] get  --project UUID UUID [flags]
+
+One file for Python 3.6 or newer, on the standard library alone. It only reads. Its sections; every name is defined
+before it is used:
+
+    Safe text     escape what must not reach a terminal or imitate our own lines
+    Errors        one family of expected failures, each with its exit code
+    Settings      find server, token and proxy in flags, environment and config file
+    Transport     send GET requests: kept connections, retries, no redirects; make errors of what is no answer
+    JSON text     decode values while their bytes still arrive
+    Wire model    read and check the objects that the server sends
+    Operations    fetch one page, all pages, one Execution; wait for its end
+    Forms         turn a document into a table, sections, lines, bare bytes, json or a folder of files
+    Command line  parse flags, own the standard streams, run
+
+Programs may import it; the names in __all__ are public. A report of what failed, and what each target printed:
+
+    try:
+        with Transport.from_settings() as transport:
+            for page in walk(transport, "019a3f1c-8a52-7d0e-9b96-c2e85d7f6b13", {"status": "failed"}):
+                for execution in page.elements:
+                    for target in get_execution(transport, execution["project_id"], execution["id"]).elements:
+                        output = OutputRef.from_wire(target.get("output_ref"))
+                        print(target["node_id"], target["status"], output.location or output.data)
+    except ExecLogError as error:
+        print("the report ends here:", make_visible(str(error)))
+
+What it touches, and what it trusts
+-----------------------------------
+Connections go to the host and port of --server, PLEXSPHERE_URL or the profile, or to the proxy that the environment
+names for that server, looked up by the system's resolver. Only `GET` is sent, and `CONNECT host:port` to a proxy before
+https. TLS is verified against the system's CAs, or those of --ca-file alone.
+
+The token is sent in one header, to that server alone: redirects are refused, CONNECT does not carry it, and the token
+of a profile that names a server goes to that server only. Plain http is refused unless the server is this host or
+--allow-http is given: over plain http whoever listens there, the network and an HTTP proxy can read the token.
+
+--timeout bounds each single wait: connecting to an address, each read, each write. Nothing bounds their sum, and
+nothing a name's lookup, interim answers or odd headers: a server can hold the program. GNU `timeout 300` bounds a run.
+
+Files read: the token file and the config file, which must be private (mode and owner are checked; of a pipe the owner;
+on Windows neither), and that of --ca-file. Files written: none but those in the one folder of --output-dir. Python and
+the C library read and write their own: modules and .pyc, CAs, openssl.cnf, resolver and locale, SSLKEYLOGFILE's file.
+
+Environment: PLEXSPHERE_URL, PLEXSPHERE_TOKEN, PLEXSPHERE_PROJECT, XDG_CONFIG_HOME, HOME (USERPROFILE on Windows),
+NO_COLOR, TERM; HTTP_PROXY, HTTPS_PROXY, NO_PROXY in either case, REQUEST_METHOD. Python and its libraries read more
+(PYTHON*, LD_*, SSL_CERT_*, OPENSSL_*, LANG, COLUMNS), which may load code: clear it (env -i) where it is not yours.
+
+It starts no process, evaluates nothing that it read, and fetches no archived output. The script imports nothing that
+lies beside it. On stderr the token, PLEXSPHERE_TOKEN and a proxy's password and login become `***` where they stand as
+they are, from 8 characters on. Neither stdout nor the text of exceptions is searched for them.
+
+The server, and the machines whose output it relays, are not trusted. On a terminal (for UTF-8) their text is escaped.
+A JSON value has at most 64 Mi characters (a quarter more may pass), an error's body 64 KiB; not bounded are the number
+of values, the disk, and memory as a whole, of which objects take 70 times their text: set `ulimit -v` where it
+matters. What was printed before an answer broke stands: the exit code tells. Only you can prevent that another program
+writes an output raw to a terminal (`| less -R`), that a copy of this file was changed, or that somebody owns the host.
+
+Where to look
+-------------
+    connecting; certificates                Transport._connect, make_tls_context
+    the token's one header, one server      Transport.__init__, find_settings (its last step), Transport._make_error
+    secrets read from files                 read_private_file, find_strangers
+    files made                              Folder
+    standard output and error, masking      Console
+    text made harmless                      make_terminal_safe, make_visible, make_json_visible
+    bounds of what is read                  JSONText._read_more, Transport._read_problem
 """
 
 import sys
@@ -27,7 +96,6 @@ if __name__ == "__main__":
 
 import argparse
 import codecs
-import io
 import json
 import os
 import re
@@ -92,7 +160,7 @@ def make_terminal_safe(data: bytes) -> bytes:
     return re.sub(FORGED_HEADER, r"\1\\x3d", text).encode("utf-8")
 
 
-def describe_error(error: BaseException) -> str:
+def describe_error(error: Exception) -> str:
     """Return what an exception of the standard library says, or else its name."""
     return str(getattr(error, "strerror", None) or error) or type(error).__name__
 
@@ -180,7 +248,7 @@ class APIError(RemoteError):
             self.exit_code = 77 if self.problem.get("code") == "rebac_denied" else 4
 
 
-KINDS = {str: "a string", dict: "an object", list: "a list"}
+KINDS: "t.Dict[type, str]" = {str: "a string", dict: "an object", list: "a list"}
 
 
 def check_type(value: "t.Any", kind: type, what: str,
@@ -215,12 +283,12 @@ class Server(namedtuple("Server", "scheme host port prefix")):
         """Parse `http(s)://host[:port][/prefix]` in visible ASCII. `what` names the URL in the error. Raises
         UsageError, which does not quote the URL: what is wrong with it may be a password."""
         match = re.fullmatch(SERVER_URL, url)
-        # Without a match say port 0, which is refused below.
-        scheme, host, digits, path = match.groups() if match else ("http", "", "0", "")
-        port = int(digits or DEFAULT_PORTS[scheme.lower()])
-        if not 0 < port < 65536:
-            raise UsageError("%s: expected http(s)://host[:port][/prefix]" % what, "write it as https://HOST")
-        return cls(scheme.lower(), host.strip("[]").lower(), port, path.rstrip("/"))
+        if match:
+            scheme, host, digits, path = match.groups()
+            port = int(digits or DEFAULT_PORTS[scheme.lower()])
+            if 0 < port < 65536:
+                return cls(scheme.lower(), host.strip("[]").lower(), port, path.rstrip("/"))
+        raise UsageError("%s: expected http(s)://host[:port][/prefix]" % what, "write it as https://HOST")
 
     @property
     def authority(self) -> str:
@@ -257,7 +325,7 @@ def read_private_file(path, limit, name):
             status = os.fstat(file.fileno())
             problem, is_mode = find_strangers(status, 0 if stat.S_ISFIFO(status.st_mode) else 0o077)
             if problem:
-                hint = "make a file of your own" if not is_mode else ""
+                hint = "make a file of your own"
                 if is_mode and stat.S_ISREG(status.st_mode) and path.isprintable():
                     import shlex
                     hint = "chmod 600 -- " + shlex.quote(path)
@@ -297,24 +365,29 @@ class Profile:
         bases = os.environ.get("XDG_CONFIG_HOME", ""), os.path.join(home, ".config")
         paths = [os.path.join(base, "plexctl", "config.json") for base in bases if os.path.isabs(base)]
         path = next(filter(os.path.lexists, paths), None)
+        if path is None and self._name is None:
+            self.explanation = "there is no config file"
+            return {}
+        if path is None:
+            raise CredentialsError("there is no config file", "it is looked for at " + " and ".join(paths))
 
-        # Read it. No file, null, and an empty value count as {}.
+        # Read it. Null and an empty value count as {}.
         def read(value, what):
             return check_type(value or {}, dict, "%s: %s" % (path, what), CredentialsError)
 
         try:
-            config = read(path and json.loads(read_private_file(path, 1 << 20, path)), "the whole")
+            config = read(json.loads(read_private_file(path, 1 << 20, path)), "the whole")
         except (ValueError, RecursionError):
             raise CredentialsError("%s is not JSON" % path)
 
         # Find the profile. Its name is not quoted before it is known: it may be a token that was pasted there.
         name = config.get("default") if self._name is None else self._name
         if name is None:
-            self.explanation = "%s has no default profile" % path if path else "there is no config file"
+            self.explanation = "%s has no default profile" % path
             return {}
         profiles = read(config.get("profiles"), "profiles")
         if not isinstance(name, str) or name not in profiles:
-            raise CredentialsError("%s has no profile of the name that was given" % (path or " or ".join(paths)),
+            raise CredentialsError("%s has no profile of the name that was given" % path,
                                    "it has: " + (", ".join(profiles) or "no profiles"))
         self.title = 'profile "%s"' % name
         return read(profiles[name], self.title)
@@ -494,10 +567,10 @@ PROBLEM_HINTS = {       # by the `code` or the `reason` of a Problem
 TLS_HINT = "check the port, the host's name and this host's clock; a CA of your own is named with --ca-file"
 
 
-def check_seconds(seconds: float) -> float:
-    """Return a number of seconds above 0, a day at most. Raises UsageError for anything else."""
+def check_seconds(seconds: float, lead: str = "") -> float:
+    """Return a number of seconds above 0, a day at most. Raises UsageError for anything else; `lead` begins it."""
     if not isinstance(seconds, (int, float)) or not 0 < seconds <= 86400:
-        raise UsageError("expected seconds, more than 0 and 86400 (a day) at most")
+        raise UsageError(lead + "expected seconds, more than 0 and 86400 (a day) at most")
     return seconds
 
 
@@ -579,7 +652,7 @@ class Transport:
 
         # What the caller wants.
         self._ca_file = ca_file
-        self._timeout = check_seconds(timeout)
+        self._timeout = check_seconds(timeout, "timeout: ")
         self._proxy = proxy
         self._token_source = token_source
         self._say, self._trace, self._before_wait = say, trace, before_wait
@@ -653,7 +726,6 @@ class Transport:
                 response = self._exchange(target)
             except RemoteError as error:
                 if not error.retryable:
-                    self.close()
                     raise
         if response is None:
             self.close()
@@ -941,9 +1013,9 @@ class JSONText:
             except ValueError as error:
                 if self._ended:
                     # Tell a text that was cut, which is worth another try, from one that is wrong.
-                    is_cut = getattr(error, "pos", 0) >= len(text) or not text.rstrip().endswith("}")
+                    ends_early = getattr(error, "pos", 0) >= len(text) or not text.rstrip().endswith("}")
                     raise RemoteError("the body ends early or is malformed: %s" % getattr(error, "msg", error),
-                                      transient=is_cut)
+                                      transient=ends_early)
             # A quarter more at a time keeps the cost of all attempts at a few times the value's length.
             self._read_more(1 + (len(text) - at) // 4)
 
@@ -1224,11 +1296,11 @@ def wait_for_execution(transport: Transport, project: "t.Union[str, AnyUUID]", e
 
             transport.sleep(max(0.0, min(rest, left())))
             if left() <= 0:
-                error = WaitTimeout("waited %g s; the last status was %s%s" % (
-                    seconds, status or "not answered", failure and "; at last: " + failure),
+                timeout = WaitTimeout("waited %g s; the last status was %s%s" % (
+                    seconds or 0, status or "not answered", failure and "; at last: " + failure),
                     "it may still be running: wait again, or longer")
-                error.status = status
-                raise error
+                timeout.status = status
+                raise timeout
             pause = min(pause * 1.5, 15.0)
     finally:
         transport.end = None
@@ -1466,12 +1538,15 @@ class Folder:
         self.path = path            # as it was given
         self._descriptor = None     # of the open folder; None on Windows
         self._base = ""             # what stands before each name: on Windows the folder's path
+
         try:
             folder = os.path.abspath(path)      # without a last slash or `/.`, behind which a link would not show
             if not os.path.lexists(folder):
                 os.mkdir(folder, 0o700)
+
+            # Open it, and check what was opened. Our errors are like those of the calls.
             if os.path.islink(folder):
-                raise OSError("it is a symbolic link")      # an error like those of the calls below
+                raise OSError("it is a symbolic link")
             if WINDOWS:
                 self._base = folder
             else:
@@ -1513,37 +1588,39 @@ def describe_line(node_id, status, output):
     return ("\t".join(map(make_field, fields)) + "\n").encode("utf-8")
 
 
+def save_output(target, view, folder, nodes):
+    """Write a target's inline output to its file. Return (what became of it, the target's line of the file `targets`).
+    `nodes` are the node ids that came before, in lower case: names may differ by case alone, and some file systems
+    ignore that."""
+    node_id, status, output = read_target(target, view)
+    outcome = {"none": "no output", "inline": "files"}.get(output.kind, output.kind)
+    node = (node_id or "").lower()
+    if node in nodes or not re.fullmatch(UUID, node):       # a UUID is a safe name
+        view.complain("target %s has no file: its node id came before, or is not a UUID" % make_field(node_id))
+        outcome = "without a file"
+    elif output.kind == "inline":
+        with folder.create(node_id + ".out") as file:
+            file.write(output.data)
+    nodes.add(node)
+    return outcome, describe_line(node_id, status, output)
+
+
 def write_folder(document, elements, view, folder, tally):
     """Write a file for each inline output, and `targets`, a line for each target, which is named `targets.partial`
     until all is there. Yield the recap alone. `tally` counts what became of the outputs. Holds the node ids of all
     targets. Raises ExecLogError for a file that cannot be written."""
-    nodes = set()       # in lower case: names may differ by case alone, and some file systems ignore that
-    name = "targets.partial"
+    nodes = set()
     try:
-        with folder.create(name) as targets:
+        with folder.create("targets.partial") as targets:
             for target in elements:
-                node_id, status, output = read_target(target, view)
-                kind = {"none": "no output"}.get(output.kind, output.kind)
-
-                # Write the output to its file. A node id that is a UUID is a safe name.
-                node = (node_id or "").lower()
-                if node in nodes or not re.fullmatch(UUID, node):
-                    view.complain("target %s has no file: its node id came before, or is not a UUID"
-                                  % make_field(node_id))
-                    kind = "without a file"
-                elif kind == "inline":
-                    name = node_id + ".out"
-                    with folder.create(name) as file:
-                        file.write(output.data)
-                nodes.add(node)
-                tally[kind] = tally.get(kind, 0) + 1
-
-                name = "targets.partial"
-                targets.write(describe_line(node_id, status, output))
+                outcome, line = save_output(target, view, folder, nodes)
+                tally[outcome] = tally.get(outcome, 0) + 1
+                targets.write(line)
                 targets.flush()
-        folder.rename(name, "targets")
+        folder.rename("targets.partial", "targets")
     except OSError as error:
-        raise ExecLogError("cannot write %s: %s" % (os.path.join(folder.path, name), describe_error(error)))
+        raise ExecLogError("cannot write %s: %s" % (os.path.join(folder.path, error.filename or ""),
+                                                    describe_error(error)))
     yield format_recap(document, view)
 
 
@@ -1568,8 +1645,8 @@ examples:
   %(prog)s get 019f5fdd-76ef-7ee4-9d7e-18d62ffa4a61 -o lines | grep -a space
 """
 
-# The flags. A line is: names, the name of the value unless it is a switch, two blanks or more, the help. The last two of
-# the first table belong to plexctl: they are accepted, have no effect here, and are not shown.
+# The flags. A line holds the names, the name of the value unless it is a switch, two blanks or more, and the help. The
+# last two of the first table belong to plexctl: they are accepted, have no effect here, and are not shown.
 COMMON_FLAGS = """
 --project UUID          the Project (else PLEXSPHERE_PROJECT)
 --status STATUS         only this status; may be given more than once
@@ -1650,32 +1727,30 @@ def parse_seconds(text):
     return check_seconds(float(text) if re.fullmatch(r"[0-9]+(\.[0-9]*)?|\.[0-9]+", text) else 0.0)
 
 
-# As `2026-11-24`, `2026-11-24T09`, `2026-11-24T09:30`, `2026-11-24T09:30:00` and `2026-11-24T09:30:00Z`.
-TIMES = "%Y-%m-%d", "%Y-%m-%dT%H", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%SZ"
+# The beginnings of a UTC time (RFC 3339), by their length.
+TIMES = {10: "%Y-%m-%d", 13: "%Y-%m-%dT%H", 16: "%Y-%m-%dT%H:%M", 19: "%Y-%m-%dT%H:%M:%S", 20: "%Y-%m-%dT%H:%M:%SZ"}
+TIME_OF_DAY = "([01]?[0-9]|2[0-3]):[0-5][0-9]"
 AGES = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}        # seconds
 
 
 def parse_when(flag, text, now, after=None):
     """Return the moment, a datetime in UTC without a zone, for an age (`2h`), a time of day (`9:30`) or the beginning
-    of a time (`2026-07-14 09`). `now` is a datetime, too. A time of day is the last one that was, or with `after` the
-    first one after that moment. Raises UsageError, which names the flag."""
+    of a time (`2026-07-14 09`). `now` is a datetime, too. A time of day is the first one after the moment `after`, or
+    without that the last one that was. Raises UsageError, which names the flag."""
     from datetime import datetime, timedelta
     if re.fullmatch("-?[0-9]+[smhdw]", text):
         age = float(text.strip("-smhdw")) * AGES[text[-1]]
         return now - timedelta(seconds=min(age, (now - datetime(1970, 1, 1)).total_seconds()))
-    if re.fullmatch("([01]?[0-9]|2[0-3]):[0-5][0-9]", text):
-        hour, minute = map(int, text.split(":"))
-        moment = (after or now).replace(hour=hour, minute=minute, second=0, microsecond=0)
-        if after is None:
-            return moment if moment <= now else moment - timedelta(days=1)
-        return moment if moment > after else moment + timedelta(days=1)
-    for form in TIMES:
-        try:
-            return datetime.strptime(text.replace(" ", "T"), form)
-        except ValueError:
-            pass        # perhaps one of the others
-    raise UsageError("argument %s: expected an age as 90s, 30m, 2h, 7d or 2w, a time of day as 9:30, or a UTC time as "
-                     "2026-07-14 or '2026-07-14 09:30'" % flag)
+    try:
+        if re.fullmatch(TIME_OF_DAY, text):
+            hour, minute = map(int, text.split(":"))
+            start = after or now - timedelta(days=1)
+            moment = start.replace(hour=hour, minute=minute, second=0, microsecond=0)
+            return moment if moment > start else moment + timedelta(days=1)
+        return datetime.strptime(text.replace(" ", "T"), TIMES[len(text)])
+    except (KeyError, ValueError, OverflowError):       # no such length, no such time, after the year 9999
+        raise UsageError("argument %s: expected an age as 90s, 30m, 2h, 7d or 2w, a time of day as 9:30, or a UTC time "
+                         "as 2026-07-14 or '2026-07-14 09:30'" % flag)
 
 
 def suggest(word, known):
@@ -1724,7 +1799,7 @@ def make_parser() -> argparse.ArgumentParser:
     groups = {"": parser.add_argument_group("flags"), "list": parser.add_argument_group("flags of list"),
               "get": parser.add_argument_group("flags of get")}
     for flag in read_flags():
-        options = {"action": "store_true"}
+        options: "t.Dict[str, t.Any]" = {"action": "store_true"}
         if flag.value:
             options = {"metavar": flag.value, "type": TYPES.get(flag.value, str), "choices": CHOICES.get(flag.value),
                        "action": "append" if flag.names[0] in REPEATED else "store"}
@@ -1766,31 +1841,27 @@ def split_arguments(argv):
     return arguments, given, words
 
 
-def read_words(words, given):
-    """Return (command, id or None) for the words of a command line. Raises UsageError for those that do not belong
-    there, and for a flag of the other command."""
-    words = words[1:] if words[:1] == ["exec-log"] else words
+def read_command(words, given):
+    """Return the command, and take it from the words. Raises UsageError for any other word in its place, and for a flag
+    of the other command."""
+    if words[:1] == ["exec-log"]:
+        del words[0]
     if not words:
         raise UsageError("expected a command: list or get")
-    command, *words = words
+    command = words.pop(0)
     if command not in ("list", "get"):
         raise UsageError("unknown command" + quote_word(command) + suggest(command, ["list", "get", "exec-log"]))
     for flag in given:
         if flag.command not in ("", command):
             raise UsageError("%s is a flag of %s" % (flag.names[-1], flag.command))
-
-    execution_id = words.pop(0) if command == "get" and words and "--id" not in [flag.names[0] for flag in given] else None
-    if words:
-        raise UsageError("unexpected argument%s: a value follows its flag, in quotes if it holds a blank"
-                         % quote_word(words[0]))
-    return command, execution_id
+    return command
 
 
 def choose_statuses(flags):
     """Return the statuses that the flags choose, each once; none chooses all. Raises UsageError for one that the
     program would look for itself and that does not exist: a typo must not be an empty answer."""
-    chosen = dict.fromkeys(filter(None, flags.status or []))
-    chosen.update(dict.fromkeys((RUNNING_STATUSES if flags.running else ()) + (FAILED_STATUSES if flags.failed else ())))
+    groups = (RUNNING_STATUSES if flags.running else ()) + (FAILED_STATUSES if flags.failed else ())
+    chosen = dict.fromkeys(chain(filter(None, flags.status or []), groups))     # a set that keeps the order
     known = RUNNING_STATUSES + FINAL_STATUSES
     for status in chosen:
         if status not in known and (flags.command == "get" or len(chosen) > 1):
@@ -1810,7 +1881,7 @@ def set_times(flags):
         raise UsageError("argument --until: expected a time that is not before --since")
     taken = ["%s %sZ" % (name, moment.isoformat()[:16])
              for name, text, moment in (("since", since, flags.since), ("until", until, flags.until))
-             if text and re.match("[0-9]+:", text)]
+             if text and re.fullmatch(TIME_OF_DAY, text)]
     if taken:
         flags.taken = "%s; it is %sZ now" % (", ".join(taken), now.strftime("%H:%M"))
 
@@ -1822,10 +1893,13 @@ def parse(argv):
     if flags.help or flags.version:
         return flags
 
-    # Read the words, and what stands in their place.
-    flags.command, execution_id = read_words(words, given)
-    if execution_id is not None:
-        flags.id = parse_uuid(execution_id)
+    # Read the words, and the variable that stands for a flag.
+    flags.command = read_command(words, given)
+    if words and flags.command == "get" and not flags.id:
+        flags.id = parse_uuid(words.pop(0), " after get")
+    if words:
+        raise UsageError("unexpected argument%s: a value follows its flag, in quotes if it holds a blank"
+                         % quote_word(words[0]))
     project = os.environ.get("PLEXSPHERE_PROJECT")
     if project and not flags.project:
         flags.project = parse_uuid(project, " in PLEXSPHERE_PROJECT")
@@ -1908,11 +1982,10 @@ class Console:
         try:
             left = memoryview(data)
             while left:
-                size = self._out.write(left)
-                # A raw stream may take less than all, and None means nothing now. Any other takes all.
-                left = left[size or 0:] if isinstance(self._out, io.RawIOBase) else b""
-                if size is None and left:
+                size = self._out.write(left)    # a raw stream may take less than all, and nothing for now: None
+                if size is None:
                     raise OSError("it takes no more for now")
+                left = left[size:]
             self._out.flush()
         except (OSError, ValueError, TypeError, AttributeError) as error:   # ValueError: closed; TypeError: for text
             failure = ExecLogError("cannot write standard output: %s" % describe_error(error))
@@ -1950,7 +2023,7 @@ class Console:
         wrap, and could not be removed."""
         text = self.make_safe(text)[:72]
         if text != self._live:
-            self._write_error("\r" * bool(self._live) + " " * len(self._live) + "\r" * bool(self._live) + text)
+            self._write_error("\r%s\r%s" % (" " * len(self._live), text))
             self._live = text
 
     def _write_error(self, text):
@@ -2133,10 +2206,10 @@ def run_get(flags, console, transport):
         console.complain("node %s is not a target of execution %s" % (node, flags.id))
     if not chosen.count and not missing and console.err_terminal:
         console.line("hint: no target matches")
-    files = tally.pop("inline", 0)
+    files = tally.pop("files", 0)
     if set(tally) - {"no output"}:
         console.line("%s: %s" % (flags.output_dir, ", ".join(
-            [describe_counts((files, "file"))] + ["%d %s" % (tally[kind], kind) for kind in sorted(tally)])))
+            [describe_counts((files, "file"))] + ["%d %s" % (tally[outcome], outcome) for outcome in sorted(tally)])))
     if console.has_complained:
         return 1
     return 5 if flags.exit_status and document.members.get("status") != "succeeded" else 0
@@ -2168,6 +2241,7 @@ def main(argv: "t.Optional[t.List[str]]" = None, stdout: "t.Optional[t.BinaryIO]
     Anything else is a bug, and keeps its traceback, which is not masked."""
     console = Console(sys.stdout if stdout is None else stdout, sys.stderr if stderr is None else stderr)
     console.hide(os.environ.get("PLEXSPHERE_TOKEN", "").strip())
+
     try:
         exit_code = run(read_argv()[1:] if argv is None else argv, console, sleep)
     except ExecLogError as error:

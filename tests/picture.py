@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The README's terminal picture, tests/picture.svg, from a real run against the sample control plane.
 
-    PYTHONPATH=. python3 tests/picture.py      writes it anew; tests/test_readme.py checks that it shows today's output
+tests/renew.py writes it anew; tests/test_readme.py checks that it shows today's output.
 """
 
 import os
@@ -12,7 +12,7 @@ from control_plane import DEMO, PROJECT, ControlPlane
 from kit import HERE, run_on_terminal
 
 PICTURE = os.path.join(HERE, "picture.svg")
-COMMANDS = (("list", "--last", "6"), ("get", "--id", DEMO))
+COMMANDS = (("list", "--last", "6"), ("get", DEMO))
 ADVANCE, LINE, MARGIN = 7.23, 17, 14        # pixels: of a character of 12 px monospace, of a line, around all
 SGR = re.compile("\x1b\\[([0-9]+)m")        # one colour, as ESC [ 3 2 m
 COLOURS = {"0": "", "1": ' font-weight="bold"', "31": ' fill="#f47067"', "32": ' fill="#57ab5a"',
@@ -50,8 +50,3 @@ def draw_picture():
     texts = ['<text x="%d" y="%d">%s</text>' % (MARGIN, MARGIN + LINE * (number + 0.75), draw_line(line))
              for number, line in enumerate(lines) if line]
     return FRAME % (width + 2 * MARGIN, LINE * len(lines) + 2 * MARGIN, "\n".join(texts))
-
-
-if __name__ == "__main__":
-    with open(PICTURE, "w", encoding="utf-8") as file:
-        file.write(draw_picture())

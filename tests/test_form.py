@@ -14,36 +14,40 @@ import pytest
 import plexctl_exec_log as program
 from kit import MODULE, read_file
 
-MOST_TOKENS = 12000         # of code; 11,700 would be better
+MOST_TOKENS = 13400         # of code; the next feature has room
 LONGEST_FUNCTION = 60       # lines, with its docstring and its blank lines
+LONGEST_WALL = 20           # lines without a blank one or a comment
+LONGEST_DOCSTRING = 75      # lines, of the module
 DEEPEST_NESTING, LONGEST_LINE = 4, 120
 
 # All that is imported: the standard library.
-IMPORTED = {"argparse", "binascii", "codecs", "collections", "contextlib", "ctypes", "datetime", "difflib", "functools",
-            "gc", "hashlib", "heapq", "http", "io", "ipaddress", "itertools", "json", "msvcrt", "operator", "os", "re",
-            "shlex", "signal", "socket", "ssl", "stat", "sys", "time", "typing", "urllib"}
+IMPORTED = {"argparse", "binascii", "codecs", "collections", "datetime", "difflib", "functools", "hashlib", "heapq",
+            "http", "ipaddress", "itertools", "json", "os", "re", "shlex", "signal", "socket", "ssl", "stat", "sys",
+            "time", "typing", "urllib", "uuid"}
 
 # For a security reviewer: what is named, and the only functions that name it. The docstring names them too.
-ENVIRONMENT = {"find_proxy", "find_settings.find", "interprets_escapes", "main", "parse", "read_profile", "run"}
 ONLY_IN = {
     "connections are made": ({"HTTPConnection", "HTTPSConnection"}, {"Transport._connect"}),
     "servers are verified": ({"create_default_context"}, {"make_tls_context"}),
     "the token is sent": ({"Bearer "}, {"Transport.__init__"}),
     "the environment is read": ({"environ of os", "getproxies_environment", "proxy_bypass_environment", "expanduser"},
-                                ENVIRONMENT),
-    "files are opened": ({"open"}, {"open_new", "read_private_file"}),
+                                {"Profile._read", "find_settings.look_up", "find_proxy", "parse", "run", "main"}),
+    "files are opened": ({"open of builtins"}, {"read_private_file", "Folder.create"}),
     "files are read": ({"rb", "read of file"}, {"read_private_file"}),
-    "files are written": ({"xb", "open of os"}, {"open_new"}),
-    "a file is renamed": ({"rename of os"}, {"FolderForm.pieces"}),
-    "a folder is made": ({"mkdir"}, {"make_folder"}),
-    "Windows is asked": ({"ctypes"}, {"interprets_escapes", "run_as_script"})}
+    "files are written": ({"xb", "open of os"}, {"Folder.__init__", "Folder.create"}),
+    "a file is renamed": ({"rename of os"}, {"Folder.rename"}),
+    "a folder is made": ({"mkdir"}, {"Folder.__init__"}),
+    "SIGINT is set": ({"signal of signal"}, {"restore_sigint"}),
+    "everything is caught": ({"Exception"}, {"ExecLogError", "Transport._exchange", "describe_error"}),
+    "the process ends": ({"_exit"}, {"run_as_script"})}
 NOWHERE = {
     "subprocess", "system", "popen", "fork", "execv", "execve", "execvp", "spawnl", "spawnv", "posix_spawn",
     "startfile", "eval", "exec", "__import__", "import_module", "compile of builtins", "pickle", "marshal", "shelve",
     "globals", "setattr", "create_connection", "socket of socket", "socketpair", "urlopen", "build_opener",
     "urlretrieve", "bind", "listen", "getenv", "putenv", "fdopen", "read_text", "write_text", "mkstemp", "unlink",
     "remove", "replace of os", "rmdir", "rmtree", "chmod of os", "symlink", "CERT_NONE", "check_hostname",
-    "verify_mode", "_create_unverified_context", "SSLContext", "set_debuglevel", "exit of os", "quit"}
+    "verify_mode", "_create_unverified_context", "SSLContext", "set_debuglevel", "exit of sys", "quit", "ctypes",
+    "redirect_stdout", "lru_cache", "BaseException"}
 
 SOURCE = read_file(MODULE).decode("utf-8")
 TREE = ast.parse(SOURCE)
@@ -145,8 +149,17 @@ def test_lines_are_short_and_hold_one_statement():
 
 # ---- read from top to bottom
 
+def test_no_walls():
+    for node in FUNCTIONS:
+        run = 0
+        for line in SOURCE.splitlines()[node.lineno - 1:node.lineno - 1 + count_lines(node)]:
+            run = 0 if not line.strip() or line.strip().startswith("#") else run + 1
+            assert run <= LONGEST_WALL, node.name
+
+
 def test_sections_stand_in_the_order_of_the_map():
     banners = re.findall("^# -{40,} (.+)$", SOURCE, re.MULTILINE)
+    assert program.__doc__.count("\n") <= LONGEST_DOCSTRING
     assert len(banners) == 9 and banners == re.findall(
         "^    ([A-Z][A-Za-z ]+?)  +\\S", program.__doc__, re.MULTILINE)
 
@@ -165,7 +178,7 @@ def test_no_local_name_is_a_function_s():
 
 
 def test_everything_public_is_documented_and_annotated():
-    public = [TOP_LEVEL[name] for name in program.__all__]
+    public = [TOP_LEVEL[name] for name in program.__all__ if not name.isupper()]
     methods = [node for outer in public if isinstance(outer, ast.ClassDef) for node in outer.body
                if isinstance(node, ast.FunctionDef) and not node.name.startswith("_")]
     functions = methods + [node for node in public if isinstance(node, ast.FunctionDef)]
@@ -203,9 +216,3 @@ def test_docstring_names_the_environment_that_is_read():
     read_here = re.findall("environ(?:\\.get\\(|\\[)\"([A-Z_]+)\"|, \"([A-Z]+_[A-Z]+)\"\\)", SOURCE)
     names = {name for pair in read_here for name in pair if name}
     assert len(names) > 5 and [name for name in names if name not in program.__doc__] == []
-
-
-def test_no_handler_catches_everything():
-    caught = [ast.dump(node.type) if node.type else "" for node in ast.walk(TREE)
-              if isinstance(node, ast.ExceptHandler)]
-    assert [dump for dump in caught if not dump or "'Exception'" in dump or "'BaseException'" in dump] == []

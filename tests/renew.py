@@ -1,0 +1,99 @@
+#!/usr/bin/env python3
+"""Renew what is made from the program: README.md's command outputs, the tables of flags and exit codes in README.md and
+tests/contract.md, and tests/picture.svg.
+
+    PYTHONPATH=. python3 tests/renew.py         writes them; tests/test_readme.py tells when they are out of date
+
+The README's commands, the lines after `$ `, run in order in one bash beside the sample control plane. One that uses jq
+is left as it stands where there is no jq.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+
+import picture
+import plexctl_exec_log as program
+from kit import HERE, MODULE, ROOT, make_environment
+
+README, CONTRACT = os.path.join(ROOT, "README.md"), os.path.join(HERE, "contract.md")
+COMMAND = re.compile(r"^\$ (.+)\n((?:(?!\$ |```).*\n)*)", re.MULTILINE)
+MARK = "=== next command ==="
+
+
+def read_text(path):
+    with open(path, encoding="utf-8") as file:
+        return file.read()
+
+
+def run_commands(commands):
+    """Return what each command prints on both streams. One bash runs them all, in a copy of the clone."""
+    script = "".join("echo '%s'\n{ %s\n} 2>&1\n" % (MARK, command) for command in commands)
+    with tempfile.TemporaryDirectory() as folder:
+        shutil.copy(MODULE, folder)
+        shutil.copytree(HERE, os.path.join(folder, "tests"), ignore=shutil.ignore_patterns("__pycache__"))
+
+        # Make python3 this very Python, and mail nothing that leaves this machine: it ends in the file `mailed`.
+        tools = os.path.join(folder, "bin")
+        os.mkdir(tools)
+        for name, line in (("python3", 'exec "%s" "$@"' % sys.executable), ("mail", "cat >>mailed")):
+            with open(os.path.join(tools, name), "w") as file:
+                file.write("#!/bin/sh\n%s\n" % line)
+            os.chmod(file.name, 0o755)
+        env = make_environment(env={"PATH": tools + os.pathsep + os.environ["PATH"], "HOME": folder})
+
+        plane = ["python3", "tests/control_plane.py", "--objects", "store", "--", "bash"]
+        done = subprocess.run(plane, input=script.encode("utf-8"), stdout=subprocess.PIPE, cwd=folder, env=env,
+                              timeout=120)
+    return done.stdout.decode("utf-8").split(MARK + "\n")[1:]
+
+
+def make_flag_table():
+    """Return the rows of the table of flags, in the order of the help."""
+    rows, group = ["| flag | |", "|---|---|"], ""
+    for flag in program.read_flags():
+        if flag.command != group:
+            group = flag.command
+            rows.append("| **`%s`** | |" % group)
+        if flag.text:
+            names = ", ".join("`%s`" % name for name in flag.names)
+            rows.append("| %s%s | %s |" % (names, flag.value and " " + flag.value, flag.text))
+    return rows
+
+
+def make_exit_code_table():
+    """Return the rows of the table of exit codes."""
+    pairs = re.findall("(?m)^  ([0-9]+) +(.+)$", program.EXIT_CODES)
+    return ["| code | when |", "|---|---|"] + ["| %s | %s |" % pair for pair in pairs]
+
+
+def renew_tables(text):
+    """Return the text with its tables, each between `<!-- flags -->` or `<!-- exit codes -->` and `<!-- end -->`."""
+    for name, rows in (("flags", make_flag_table()), ("exit codes", make_exit_code_table())):
+        before, mark, rest = text.partition("<!-- %s -->\n" % name)
+        if mark:
+            text = before + mark + "\n" + "\n".join(rows) + "\n\n" + rest[rest.index("<!-- end -->"):]
+    return text
+
+
+def renew_outputs(text):
+    """Return the README with the outputs that its commands have now."""
+    printed = iter(run_commands([command for command, _ in COMMAND.findall(text)]))
+
+    def renew(found):
+        output = next(printed)
+        keeps = re.search(r"\bjq\b|\btold\b", found.group(1)) and not shutil.which("jq")
+        return found.group() if keeps else "$ %s\n%s" % (found.group(1), output)
+
+    return COMMAND.sub(renew, text)
+
+
+if __name__ == "__main__":
+    for path, renew in ((README, lambda text: renew_tables(renew_outputs(text))), (CONTRACT, renew_tables),
+                        (picture.PICTURE, lambda _: picture.draw_picture())):
+        new = renew(read_text(path))
+        with open(path, "w", encoding="utf-8") as changed:
+            changed.write(new)
