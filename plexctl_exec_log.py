@@ -1641,8 +1641,8 @@ EXIT_CODES = """exit codes:
 EXAMPLES = """
 examples:
   %(prog)s list --failed --since 9:00
+  %(prog)s get 019f5fdd-76ef-7ee4-9d7e-18d62ffa4a61 --output table
   %(prog)s get 019f5fdd-76ef-7ee4-9d7e-18d62ffa4a61 --failed
-  %(prog)s get 019f5fdd-76ef-7ee4-9d7e-18d62ffa4a61 -o lines | grep -a space
 """
 
 # The flags. A line holds the names, the name of the value unless it is a switch, two blanks or more, and the help. The
@@ -1823,7 +1823,7 @@ def split_arguments(argv):
         if name not in known:
             near = suggest("--" + name.lstrip("-").replace("_", "-").lower(),
                            [flag.names[-1] for flag in known.values() if flag.text])
-            raise UsageError("unknown flag" + (quote_word(name) or near and " " + name) + near)
+            raise UsageError("unknown flag" + quote_word(name) + near)
 
         # Join the flag and its value: the next argument, unless that is a flag. (It may begin with `-`, as one cursor
         # in 64 does.)
@@ -1850,7 +1850,8 @@ def read_command(words, given):
         raise UsageError("expected a command: list or get")
     command = words.pop(0)
     if command not in ("list", "get"):
-        raise UsageError("unknown command" + quote_word(command) + suggest(command, ["list", "get", "exec-log"]))
+        near = suggest(command, {"list", "get", "exec-log"} - {command})
+        raise UsageError("unknown command" + quote_word(command) + near)
     for flag in given:
         if flag.command not in ("", command):
             raise UsageError("%s is a flag of %s" % (flag.names[-1], flag.command))

@@ -23,6 +23,7 @@ import subprocess
 import sys
 import time
 from collections import namedtuple
+from urllib.parse import parse_qs
 
 import pytest
 
@@ -168,6 +169,21 @@ def run_against(plane, answer, *argv, **options):
     assert not plane.answers, "an answer that was scripted before was not asked for"
     plane.script(Reply(answer) if isinstance(answer, (dict, list)) else answer)
     return run_cli(*(argv or GET), plane=plane, **options)
+
+
+def refuse(*argv, env=None):
+    """Run a command that is a usage error, which must exit 2 with two lines and no request. Return what the first of
+    them says after `error: `. Nothing listens at the server's address: a request would exit 1."""
+    result = run_cli(*argv, env=dict({"PLEXSPHERE_URL": "http://127.0.0.1:1", "PLEXSPHERE_TOKEN": TOKEN}, **env or {}))
+    match = re.match(r"error: (.+)\nhint: plexctl_exec_log\.py --help\n\Z", result.err)
+    assert match and (result.code, result.out) == (2, b""), (argv, result)
+    return match.group(1)
+
+
+def read_queries(plane):
+    """Return the parameters of each request that came, as a dict of their decoded values."""
+    found = [parse_qs(asked.target.partition("?")[2], keep_blank_values=True) for asked in plane.requests]
+    return [{name: "|".join(values) for name, values in query.items()} for query in found]
 
 
 def shorten_id(value):

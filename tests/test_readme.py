@@ -12,7 +12,7 @@ import picture
 import plexctl_exec_log as program
 import renew
 from control_plane import EXECUTIONS
-from kit import HERE, LIST, ROOT, posix_only, run_cli, surroundings
+from kit import LIST, ROOT, posix_only, run_cli, surroundings
 
 README = renew.read_text(renew.README)
 MOST_CHARACTERS = 12000

@@ -1,0 +1,323 @@
+"""Section 1: which Executions and targets are shown. Walks, times, the last ones, statuses, nodes, nothing found."""
+
+import itertools
+import re
+import time
+
+import pytest
+
+from control_plane import PROJECT
+from kit import (BYTE_FORMS, DOCUMENT_FORMS, EXECUTION, GET, LIST, LIST_FORMS, NODES, encode, error_lines, execution,
+                 inline, page, read_listing, read_queries, read_sections, refuse, rule, run_against, run_cli,
+                 run_process, shorten_id, target)
+from server import Reply
+
+
+def make_executions(*times, **members):
+    """Return an Execution for each time, whose id is that time."""
+    return [execution(id=text, created_at=text, **members) for text in times]
+
+
+def walk(plane, *argv, form="jsonl", pages=(), **options):
+    """Run `list` over these pages of Executions, whose cursors are c2, c3 and so on. Return its Result."""
+    cursors = ["c%d" % number for number in range(2, len(pages) + 1)] + [None]
+    plane.script(*[Reply(page(*items, next_cursor=cursor)) for items, cursor in zip(pages, cursors)])
+    return run_cli(*LIST + argv + ("--output", form), plane=plane, **options)
+
+
+def list_ids(plane, *argv, **options):
+    """Return the ids that a walk prints, which must succeed without a word."""
+    result = walk(plane, *argv, **options)
+    assert (result.code, result.err) == (0, "")
+    return read_listing(result, options.get("form", "jsonl"))[0]
+
+
+RUNNING, FAILED = ("pending", "ack", "started"), ("failed", "cancelled", "timeout")
+STATUSES = ("pending", "ack", "started", "succeeded", "failed", "cancelled", "timeout", "FAILED", "failed ", "", None)
+#: Three pages: an Execution for each status, a day apart, in the order of their creation.
+LOG = [execution(id="e%d" % day, status=status, created_at="2026-03-%02dT12:00:00Z" % (day + 1))
+       for day, status in enumerate(STATUSES)]
+PAGES = [LOG[:4], LOG[4:7], LOG[7:]]
+
+
+# ---- 1.8: walks
+
+#: What each flag that makes a walk keeps of LOG; --failed and --running add up, --last is applied at the end.
+KEEPS = {"--all": None, "--last=2": None, "--failed": FAILED, "--running": RUNNING,
+         "--since=2026-03-02T12": lambda day: day >= 1, "--until=2026-03-07 12:00": lambda day: day < 6}
+COMBINATIONS = [flags for size in range(1, 1 + len(KEEPS)) for flags in itertools.combinations(sorted(KEEPS), size)]
+
+
+@rule("1.8", "1.9", "1.10", "1.12")
+@pytest.mark.parametrize("flags", COMBINATIONS, ids=" ".join)
+def test_every_combination_walks_all_pages_and_keeps_what_all_its_flags_keep(plane, flags):
+    chosen = sum([KEEPS[flag] for flag in flags if isinstance(KEEPS[flag], tuple)], ()) or STATUSES
+    limits = [KEEPS[flag] for flag in flags if callable(KEEPS[flag])]
+    kept = [wire["id"] for day, wire in enumerate(LOG)
+            if wire["status"] in chosen and all(keeps(day) for keeps in limits)]
+    found = list_ids(plane, *flags + ("--action-name", "a&b"), pages=PAGES)
+    assert found == (kept[-2:] if "--last=2" in flags else kept)
+    sent = {"action_name": "a&b", "limit": "200"}
+    assert read_queries(plane) == [sent, dict(sent, cursor="c2"), dict(sent, cursor="c3")]
+
+
+@rule("1.8", "1.7")
+@pytest.mark.parametrize("flags, sent", [
+    ("", {"limit": "200"}), ("--limit 0", {}), ("--limit=7", {"limit": "7"}), ("--limit=201", {"limit": "201"}),
+    ("--cursor c1", {"limit": "200", "cursor": "c1"}), ("--cursor=", {"limit": "200"})])
+@pytest.mark.parametrize("flag", sorted(KEEPS))
+def test_walk_begins_at_the_cursor_and_asks_for_200_unless_told_otherwise(plane, flag, flags, sent):
+    walk(plane, flag, *flags.split(), pages=[LOG])
+    assert read_queries(plane) == [sent]
+
+
+# ---- 1.9: times
+
+@rule("1.9")
+@pytest.mark.parametrize("when, before, first", [
+    ("2026-11-24", "2026-11-23T23:59:59.999999Z", "2026-11-24T00:00:00Z"),
+    ("2026-11-24T09", "2026-11-24T08:59:59Z", "2026-11-24T09:00:00.0Z"),
+    ("2026-11-24 09", "2026-11-24T08:59:59.99Z", "2026-11-24T09:00:00Z"),
+    ("2026-11-24T09:30", "2026-11-24T09:29:59.9Z", "2026-11-24T09:30:00Z"),
+    ("2026-11-24 09:30", "2026-11-24T09:29:59.9Z", "2026-11-24T09:30:00.5Z"),
+    ("2026-11-24T09:30:07Z", "2026-11-24T09:30:06.999Z", "2026-11-24T09:30:07Z"),
+    ("2026-11-24 09:30:07", "2026-11-24T09:30:06Z", "2026-11-24T09:30:07.000001Z"),
+    ("2024-02-29", "2024-02-28T23:59:59Z", "2024-02-29T00:00:00Z")])
+def test_since_keeps_what_was_created_at_or_after_a_time_and_until_what_was_before(plane, when, before, first):
+    pages = [make_executions(before, first), make_executions("1999-01-01T00:00:00Z", "2027-01-01T00:00:00Z")]
+    assert list_ids(plane, "--since", when, pages=pages) == [first, "2027-01-01T00:00:00Z"]
+    assert list_ids(plane, "--until=" + when, pages=pages) == [before, "1999-01-01T00:00:00Z"]
+
+
+def tell_time(seconds, form="%Y-%m-%dT%H:%M:%SZ"):
+    """Return the time in UTC so many seconds from now."""
+    return time.strftime(form, time.gmtime(time.time() + seconds))
+
+
+@rule("1.9")
+@pytest.mark.parametrize("age, seconds", [("90s", 90), ("3000m", 180000), ("200h", 720000), ("150d", 12960000),
+                                          ("60w", 36288000), ("0s", 0), ("007d", 604800), ("-2h", 7200)])
+def test_age_counts_back_from_now(plane, age, seconds):
+    old, young = make_executions(tell_time(-seconds - 60), tell_time(60 - seconds))
+    assert list_ids(plane, "--since", age, pages=[[old, young]]) == [young["id"]]
+    assert list_ids(plane, "--until=" + age, pages=[[old, young]]) == [old["id"]]
+
+
+@rule("1.9")
+@pytest.mark.parametrize("age", ["9" * 400 + "w", "9" * 5000 + "s", "3000w"], ids=shorten_id)
+def test_age_beyond_all_time_keeps_everything(plane, age):
+    assert list_ids(plane, "--since", age, pages=PAGES) == [wire["id"] for wire in LOG]
+
+
+@rule("1.9", "1.9a")
+@pytest.mark.parametrize("zone", ["EAST-14", "WEST+11"])
+def test_times_are_utc_whatever_the_local_time_zone(plane, zone):
+    created = [tell_time(minutes * 60) for minutes in (-121, -119, -61, -59, -4, -2)]
+    plane.script(Reply(page(*make_executions(*created[:4]))), Reply(page(*make_executions(*created[4:]))))
+    runs = [run_process(*LIST + flags + ("--output", "jsonl"), plane=plane, env={"TZ": zone}) for flags in (
+        ("--since", "2h", "--until", tell_time(-3600, "%Y-%m-%d %H:%M")), ("--since", tell_time(-180, "%H:%M")))]
+    assert [read_listing(run, "jsonl")[0] for run in runs] == [created[1:3], created[5:]]
+
+
+@rule("1.9")
+@pytest.mark.parametrize("value", [
+    "", " ", "now", "yesterday", "h", "1", "90", "1.5h", "+1h", "--1h", "1H", "1y", "1M", "1ms", "2 h", " 2h", "2h ",
+    "2h\n", "1h30m", "\u0663h", "1_0s", "2026", "2026-11", "26-11-24", "2026-11-24\n", "2026-11-24Z",
+    "2026-11-24T", "2026-11-24 ", "2026-11-24T09Z", "2026-11-24T09:30Z", "2026-11-24  09", "2026-11-24T09:30:00+01:00",
+    "2026-11-24T09:30:00.5Z", "2026-02-30", "2026-13-01", "2026-11-24T24", "2026-11-24T09:60", "2026-11-24T09:30:62Z",
+    "0000-01-01", "20261124", "2026-11-24_09", "24:00", "9:60", "9:3", "009:30", "9:30:00", ":30", "9:", "-9:30",
+    "9:30Z", "09:30\n", "\u0669:30", "9h30"], ids=ascii)
+def test_malformed_when_is_2(value):
+    for flag in ("--since", "--until"):
+        assert refuse(*LIST + (flag + "=" + value,)).startswith("argument %s: expected an age as 90s, " % flag)
+
+
+@rule("1.9", "1.9a")
+@pytest.mark.parametrize("since, until", [("2026-03-02", "2026-03-01"), ("1h", "2h"), ("1d", "2020-01-01"),
+                                          ("2026-03-01T00:00:01", "2026-03-01"), ("9999-12-31T10", "9:30")])
+def test_until_before_since_is_2(since, until):
+    for flags in (("--since", since, "--until", until), ("--until", until, "--since=" + since)):
+        assert refuse(*LIST + flags).startswith("argument --until: ")
+
+
+@rule("1.9a")
+@pytest.mark.parametrize("seconds, ago", [(-180, 180), (180, 86220)], ids=["today's", "yesterday's"])
+def test_time_of_day_is_the_last_one_that_was(plane, seconds, ago):
+    old, young = make_executions(tell_time(-ago - 90), tell_time(90 - ago))
+    clock = tell_time(seconds, "%H:%M")
+    assert list_ids(plane, "--since", clock, pages=[[old, young]]) == [young["id"]]
+    assert list_ids(plane, "--until", clock, pages=[[old, young]]) == [old["id"]]
+
+
+@rule("1.9a")
+@pytest.mark.parametrize("since, until, last, first", [
+    ("2026-03-01T08", "9:30", "2026-03-01T09:29:59Z", "2026-03-01T09:30:00Z"),
+    ("2026-03-01T09:30", "09:30", "2026-03-02T09:29:59Z", "2026-03-02T09:30:00Z"),
+    ("2026-03-01T09:29:59", "09:30", "2026-03-01T09:29:59Z", "2026-03-01T09:30:00Z"),
+    ("2026-02-28 23:30", "0:15", "2026-03-01T00:14:59Z", "2026-03-01T00:15:00Z")])
+def test_until_a_time_of_day_is_the_first_such_time_after_since(plane, since, until, last, first):
+    assert list_ids(plane, "--until", until, "--since", since, pages=[make_executions(last, first)]) == [last]
+
+
+@rule("1.9a")
+@pytest.mark.parametrize("flags, taken", [
+    ("--since {0}", "since {2}Z"), ("--until={1}", "until {3}Z"), ("--since={1} --until={0}", "since {3}Z, until {2}Z"),
+    ("--since=2026-03-01 --until=9:30", "until 2026-03-01T09:30Z"), ("--since 2h --until 2099-12-31", "")])
+def test_hint_on_a_terminal_says_what_was_taken(plane, flags, taken):
+    today, yesterday, before = [tell_time(seconds, "%Y-%m-%dT%H:%M") for seconds in (-180, 180 - 86400, 0)]
+    argv = flags.format(today[11:], yesterday[11:]).split()
+    result = walk(plane, *argv, pages=[LOG], terminals=("stderr",))
+    found = re.match(r"(?:hint: (.*); it is (..:..)Z now\n)?(hint: no Execution matches\n)?\Z", result.err)
+    assert (found.group(1) or "") == taken.format("", "", today, yesterday)
+    assert found.group(2) in (before[11:], tell_time(0, "%H:%M"), None) and walk(plane, *argv, pages=[LOG]).err == ""
+
+
+# ---- 1.10, 1.11: the last ones, and times that are none
+
+OLD, MIDDLE, NEW, LATER = make_executions(*["2026-01-0%dT00:00:00Z" % day for day in (1, 2, 3, 4)])
+TIED = [dict(MIDDLE, id=name) for name in "cab"]
+FRACTIONS = make_executions("2026-01-02T00:00:00.25Z", "2026-01-02T00:00:00Z", "2026-01-02T00:00:00.5Z",
+                            "2026-01-02T00:00:00.123456789Z")
+
+
+@rule("1.9", "1.10")
+@pytest.mark.parametrize("form", LIST_FORMS)
+@pytest.mark.parametrize("flags, pages, kept", [
+    ("--since=2026-01-02", [[OLD, NEW], [], [NEW, MIDDLE, LATER]], [NEW, NEW, MIDDLE, LATER]),
+    ("--since=2026-01-02", [[OLD], []], []), ("--failed", [LOG[:4], LOG[7:]], []),
+    ("--since=2026-03-02T12 --until=2026-03-02T12:00", PAGES, []),
+    ("--last=2", [[NEW], [LATER, MIDDLE], [OLD]], [NEW, LATER]), ("--last=2", [[], [OLD]], [OLD]),
+    ("--last=2", [[], []], []), ("--last=2", [TIED], TIED[1:]), ("--last=" + "9" * 5000, [[NEW, OLD]], [OLD, NEW]),
+    ("--last=3", [FRACTIONS], [FRACTIONS[3], FRACTIONS[0], FRACTIONS[2]])],
+    ids=["several pages", "nothing kept", "nothing failed", "until since", "any order", "fewer than N",
+         "last of nothing", "ties", "huge N", "fractions"])
+def test_what_a_walk_keeps_is_one_document(plane, form, flags, pages, kept):
+    one = run_against(plane, page(*kept), *LIST + ("--output", form))
+    assert walk(plane, *flags.split(), form=form, pages=pages) == one
+
+
+@rule("1.10")
+@pytest.mark.parametrize("form", LIST_FORMS)
+@pytest.mark.parametrize("broken", [Reply(page(LATER), cut=100), Reply({}, 404), Reply({})],
+                         ids=["cut", "refused", "not ours"])
+def test_last_prints_nothing_if_the_walk_breaks(plane, form, broken):
+    plane.script(Reply(page(OLD, NEW, next_cursor="c2")), broken)
+    result = run_cli(*LIST + ("--last", "1", "--output", form), plane=plane)
+    assert (result.code, result.out, len(error_lines(result))) == (1, b"", 1)
+
+
+@rule("1.10")
+def test_last_holds_no_more_than_what_it_keeps(plane):
+    def body():
+        for number in range(1000):
+            yield b"%s%s" % (b"," if number else b'{"items":[', encode(execution(id="x", action="a" * 8000)))
+        yield b"]}"
+    plane.script(Reply(body(), framing="chunked"))
+    tracemalloc = pytest.importorskip("tracemalloc", reason="PyPy does not trace memory")
+    tracemalloc.start()
+    try:
+        assert run_cli(*LIST + ("--last", "2"), plane=plane).code == 0
+        assert tracemalloc.get_traced_memory()[1] < 4 << 20       # of 8 MB that came
+    finally:
+        tracemalloc.stop()
+
+
+@rule("1.11", "1.12")
+@pytest.mark.parametrize("value", [
+    None, 5, [1], "", "yesterdayZ", "2026-01-02T00:00:00+00:00", "2026-01-02T00:00:00", "2026-01-02",
+    "2026-13-02T00:00:00Z", "2026-01-02T24:00:00Z", "2026-01-32T00:00:00Z", "2026-01-02T00:60:00Z",
+    "2026-01-02T00:00:61Z", "2026-01-02T00:00:00Z\n", "2026-01-02T00:00:00.Z"], ids=ascii)
+def test_created_at_that_is_no_utc_time_is_malformed_where_it_is_compared_and_only_there(plane, value):
+    pages = [[NEW, execution(id="x", status="ack", created_at=value)]]
+    for flag, ids in (("--since=2026-01-01", [NEW["id"]]), ("--until=2027-01-01", [NEW["id"]]), ("--last=5", [])):
+        result = walk(plane, flag, pages=pages)
+        assert (result.code, read_listing(result, "jsonl")[0]) == (1, ids) and "created_at" in error_lines(result)[0]
+    assert list_ids(plane, "--all", pages=pages) == [NEW["id"], "x"]
+    assert list_ids(plane, "--running", pages=pages) == ["x"]
+    for flag in ("--since=2026-01-01", "--until=2027-01-01", "--last=5"):
+        assert list_ids(plane, flag, "--failed", form="text", pages=pages) == []
+
+
+# ---- 1.12: statuses add up
+
+#: What flags choose of the seven statuses and those that are none.
+CHOICES = [
+    ("--failed", FAILED), ("--running", RUNNING), ("--status timeout --running", ("timeout",) + RUNNING),
+    ("--running --failed", RUNNING + FAILED), ("--status failed --failed", FAILED),
+    ("--status ack --status= --status=succeeded", ("ack", "succeeded")), ("--failed --status ack", FAILED + ("ack",))]
+
+
+@rule("1.12", "1.8")
+@pytest.mark.parametrize("flags, kept", CHOICES, ids=[flags for flags, _ in CHOICES])
+def test_several_statuses_are_chosen_by_the_program_from_all_pages(plane, flags, kept):
+    assert list_ids(plane, *flags.split(), pages=PAGES) == [wire["id"] for wire in LOG if wire["status"] in kept]
+    assert read_queries(plane) == [{"limit": "200"}, {"limit": "200", "cursor": "c2"}, {"limit": "200", "cursor": "c3"}]
+
+
+@rule("1.12", "1.8", "1.7")
+@pytest.mark.parametrize("flags, sent", [
+    ("--status failed", {"status": "failed"}), ("--status=x", {"status": "x"}), ("--status=", {}),
+    ("--status ack --status=ack", {"status": "ack"}), ("--status x --status= --status x", {"status": "x"}),
+    ("--status failed --all", {"status": "failed", "limit": "200"}),
+    ("--status=x --last 3 --limit 7", {"status": "x", "limit": "7"})])
+def test_one_status_is_sent_to_the_server_unchecked(plane, flags, sent):
+    assert list_ids(plane, *flags.split(), pages=[LOG]) == [wire["id"] for wire in LOG][-3 if "--last" in flags else 0:]
+    assert read_queries(plane) == [sent]
+
+
+WIRE = execution([target(inline(b"%d\n" % number), NODES[number], status) for number, status in enumerate(STATUSES[:9])]
+                 + [target({"kind": "tape"}, NODES[9], "odd")])
+
+
+def keep_targets(statuses):
+    return dict(WIRE, targets=[wire for wire in WIRE["targets"] if wire["status"] in statuses])
+
+
+@rule("1.12")
+@pytest.mark.parametrize("flags, kept", CHOICES + [
+    ("--status failed", ("failed",)), ("--status=", STATUSES + ("odd",))], ids=ascii)
+def test_statuses_choose_targets_and_the_recap_counts_all(plane, flags, kept):
+    result = run_against(plane, WIRE, *GET + tuple(flags.split()))
+    found, recap = read_sections(result.out)
+    assert [section[0] for section in found] == [wire["node_id"] for wire in keep_targets(kept)["targets"]]
+    assert b"  1/10  " in recap and result.code == ("odd" in kept)
+
+
+@rule("1.12")
+@pytest.mark.parametrize("form", DOCUMENT_FORMS + BYTE_FORMS)
+@pytest.mark.parametrize("flags, kept", [("--failed", FAILED), ("--status=succeeded", ("succeeded",))])
+def test_targets_of_other_statuses_are_as_if_they_were_not_there(plane, form, flags, kept):
+    result = run_against(plane, WIRE, *GET + (flags, "--output", form))
+    assert result == run_against(plane, keep_targets(kept), *GET + ("--output", form)) and result.code == 0
+
+
+# ---- 1.12a, 1.12b: nodes, and nothing found
+
+@rule("1.12a", "1.12")
+@pytest.mark.parametrize("flags, out, missing", [
+    ("--node {3}", b"3\n", []), ("--node {5} --node {2}", b"2\n5\n", []), ("--node={4} --node {4}", b"4\n", []),
+    ("--node {4} --node {2} --failed", b"4\n", []), ("--node {2} --failed", b"", []),
+    ("--running --node {5} --failed", b"5\n", []), ("--node {3} --node {0} --status succeeded", b"3\n", []),
+    ("--node {3} --node {10}", b"3\n", [PROJECT]), ("--node {11} --node {10} --failed", b"", [EXECUTION, PROJECT])])
+def test_nodes_add_up_and_statuses_choose_among_them(plane, flags, out, missing):
+    argv = flags.format(*NODES + [PROJECT, EXECUTION]).split()
+    result = run_against(plane, WIRE, *GET + ("-o", "raw") + tuple(argv))
+    assert (result.out, result.code) == (out, 1 if missing else 0)
+    assert error_lines(result) == ["node %s is not a target of execution %s" % (node, EXECUTION) for node in missing]
+
+
+NOTHING = [
+    ("", page(), "no Execution matches"), ("--since=2026-06-01 -o json", page(LOG[0]), "no Execution matches"),
+    ("--last 3 -o jsonl", page(), "no Execution matches"), ("--failed", page(LOG[3]), "no Execution matches"),
+    ("", page(LOG[0]), None), ("--failed", page(LOG[4]), None), ("-o json", page(next_cursor="c"), None),
+    ("--status timeout", dict(WIRE, targets=WIRE["targets"][:5]), "no target matches"),
+    ("-o raw", dict(WIRE, targets=[]), "no target matches"), ("--running", WIRE, None)]
+
+
+@rule("1.12b")
+@pytest.mark.parametrize("terminals", [("stderr",), ("stdout",)], ids=["stderr", "stdout"])
+@pytest.mark.parametrize("flags, wire, hint", NOTHING, ids=range(len(NOTHING)))
+def test_hint_on_a_terminal_says_that_nothing_was_found(plane, flags, wire, hint, terminals):
+    command = LIST if "items" in wire else GET
+    result = run_against(plane, wire, *command + tuple(flags.split()), terminals=terminals)
+    assert (result.code, error_lines(result, "hint")) == (0, [hint] if hint and "stderr" in terminals else [])
