@@ -7,8 +7,8 @@ import threading
 
 import pytest
 
-from kit import (DOCUMENT_FORMS, EXECUTION, GET, LIST, TABLE_FORMS, encode, error_lines, execution, inline, make_command, page,
-                 posix_only, rule, run_against, target)
+from kit import (DOCUMENT_FORMS, EXECUTION, GET, LIST, TABLE_FORMS, encode, error_lines, execution, inline,
+                 make_command, page, posix_only, rule, run_against, target)
 from kit_terminal import CTRL_C, Session, draw_screen, drip_body
 from server import Reply
 
@@ -110,7 +110,7 @@ def test_wait_tells_the_status_on_a_live_line_or_where_there_is_none_on_a_line(p
 @posix_only
 @rule("9.5", "6.3")
 @pytest.mark.parametrize("ending, labels", [
-    ([Reply({}, 404)], ["error", "hint", "next_cursor"]), ([Reply(page(execution()), cut=30)], ["error", "next_cursor"]),
+    ([Reply({}, 404)], ["error", "hint", "next_cursor"]), ([Reply(page(), cut=5)], ["error", "next_cursor"]),
     ([Reply({}, 503, [("Retry-After", "0")]), Reply(page())], ["retry"])], ids=["404", "cut", "retry"])
 def test_live_line_is_gone_before_another_line(plane, start, ending, labels):
     seen = threading.Event()
@@ -143,7 +143,8 @@ def test_page_that_is_not_the_last_hints_at_what_goes_further_on_a_terminal(plan
     (LIST, EMPTY, [NOTHING]), (LAST, EMPTY, [NOTHING]), (LIST + ("--failed", "-o", "json"), LISTED, [NOTHING]),
     (GET + ("--failed",), RUN, [NO_TARGET]), (GET + ("--failed", "-o", "raw"), RUN, [NO_TARGET]), (GET, RUN, []),
     (LIST, LISTED, []), (LIST, page(execution(), next_cursor=None), []), (LAST, LISTED, []), (ALL, LISTED, [])]
-    + [(LIST + ("--output", form), FIRST, []) for form in DOCUMENT_FORMS], ids=lambda value: " ".join(value[1:] if isinstance(value, tuple) else list(value)[:1]))
+    + [(LIST + ("--output", form), FIRST, []) for form in DOCUMENT_FORMS],
+    ids=lambda value: " ".join(value[1:] if isinstance(value, tuple) else list(value)[:1]))
 def test_nothing_found_is_said_and_all_that_was_found_has_no_hint(plane, argv, answer, hints):
     assert error_lines(run_against(plane, answer, *argv, terminals=("stderr",)), "hint") == hints
     assert error_lines(run_against(plane, answer, *argv, terminals=("stdout",)), "hint") == []

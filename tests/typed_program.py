@@ -1,6 +1,6 @@
-"""A program that imports plexctl_exec_log and uses all of its public names. Nothing runs it: it is here for type checkers.
+"""A program that imports plexctl_exec_log and uses all of its public names. It is for type checkers; nothing runs it.
 
-    MYPYPATH=. mypy --strict tests/typed_program.py         in the clone; .ci/run does so
+    mypy --strict tests/typed_program.py        in the clone; .ci/run does so
 
 It must be accepted as it is, and what a name gives must have the type that is written here.
 """
@@ -30,7 +30,7 @@ def open_transport(server_url: Optional[str], token: str) -> Transport:
     if server_url is None:
         return Transport.from_settings(profile="lab", timeout=10, say=lambda label, text: print(label, text))
     server: Server = Server.parse(server_url)
-    where: Tuple[str, int, str] = server.host, server.port, server.scheme + server.prefix + server.authority
+    where: Tuple[str, int, str] = (server.host, server.port, server.scheme + server.prefix + server.authority)
     print(where, server.url)
     return Canned(server, token, ca_file=None, allow_http=True, trace=print, before_wait=lambda: None)
 
@@ -46,7 +46,7 @@ def report(transport: Transport, project: uuid.UUID) -> int:
                 failed += target["status"] in FAILED_STATUSES + RUNNING_STATUSES
                 print(output.kind, len(output.data), output.location, output.sha256, output.fault)
             members: Dict[str, Any] = document.members
-            counts: Tuple[int, int] = document.count, document.succeeded
+            counts: Tuple[int, int] = (document.count, document.succeeded)
             print(members, counts, document.array, document.read_members("status"))
     return failed
 
@@ -74,7 +74,7 @@ def explain(error: ExecLogError) -> str:
         status: int = error.status
         return "%s %s %d" % (text, problem, status)
     if isinstance(error, RemoteError):
-        facts: Tuple[bool, bool, bool] = error.retryable, error.transient, error.can_resume
+        facts: Tuple[bool, bool, bool] = (error.retryable, error.transient, error.can_resume)
         rest: Optional[float] = error.retry_after
         return "%s %s %s" % (text, facts, rest)
     return text + ("usage" if isinstance(error, UsageError) else "token" if isinstance(error, CredentialsError) else "")
