@@ -170,10 +170,9 @@ def test_wait_timeout_ends_the_last_pause_and_tells_the_status_and_the_failure(p
 @rule("9.1a")
 @pytest.mark.parametrize("seconds", [1, 29.5])
 def test_no_retry_begins_when_nothing_is_left(plane, seconds):
-    clock = Clock()
     plane.script(Reply({}, 503, [("Retry-After", "30")]))
-    error = wait_until_final(plane, clock, seconds)
-    assert error.exit_code == 124 and "503" in str(error) and clock.slept == seconds and len(plane.requests) == 1
+    error = wait_until_final(plane, Clock(), seconds)
+    assert error.exit_code == 124 and "503" in str(error) and len(plane.requests) == 1
 
 
 SLOW = {"no answer": HANG, "stalled body": stall(OK + b"\r\n{"),
@@ -185,8 +184,9 @@ SLOW = {"no answer": HANG, "stalled body": stall(OK + b"\r\n{"),
 @pytest.mark.parametrize("before", [[], [answer("started")]], ids=["first", "second"])
 def test_each_wait_for_the_network_is_at_most_what_is_left(plane, slow, before):
     plane.script(*before + [slow])
+    began = time.monotonic()
     error = wait_until_final(plane, Clock(running=True), 2 * len(before) + 0.2, timeout=20)      # a pause takes no time
-    assert (error.exit_code, error.status) == (124, "started" if before else "")
+    assert (error.exit_code, error.status) == (124, "started" if before else "") and time.monotonic() - began < 10
 
 
 @rule("9.1a")
