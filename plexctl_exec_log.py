@@ -56,8 +56,8 @@ NO_COLOR, TERM; HTTP_PROXY, HTTPS_PROXY, NO_PROXY in either case, REQUEST_METHOD
 (PYTHON*, LD_*, SSL_CERT_*, OPENSSL_*, LANG, COLUMNS), which may load code: clear it (env -i) where it is not yours.
 
 It starts no process, evaluates nothing that it read, and fetches no archived output. The script imports nothing that
-lies beside it. On stderr the token, PLEXSPHERE_TOKEN and a proxy's password and login become `***` where they stand as
-they are, from 8 characters on. Neither stdout nor the text of exceptions is searched for them.
+lies beside it. On stderr the token, PLEXSPHERE_TOKEN, a proxy's password and its Basic string become `***` where they
+stand as they are, from 8 characters on. Neither stdout nor the text of exceptions is searched for them.
 
 The server, and the machines whose output it relays, are not trusted. On a terminal (for UTF-8) their text is escaped.
 A JSON value has at most 64 Mi characters (a quarter more may pass), an error's body 64 KiB; not bounded are the number
@@ -88,14 +88,15 @@ def restore_sigint() -> None:
 
 
 if __name__ == "__main__":
-    restore_sigint()        # before the imports below, which take a while
     # Python puts the script's folder first on the import path, unless -I or -P (`safe_path`, from 3.11 on) is given.
     # Take it off, so that nothing beside the script is imported.
     if not (sys.flags.isolated or getattr(sys.flags, "safe_path", False)):
         del sys.path[0]
+    restore_sigint()        # before the imports below, which take a while
 
 import argparse
 import codecs
+import io
 import json
 import os
 import re
@@ -158,6 +159,15 @@ def make_terminal_safe(data: bytes) -> bytes:
     text = re.sub("\r\n?", "\n", text)
     text = re.sub("[^\t\n -~]+", lambda found: make_visible(found.group()), text)
     return re.sub(FORGED_HEADER, r"\1\\x3d", text).encode("utf-8")
+
+
+def mask(text, secrets):
+    """Return text with *** in place of the secrets, the longest first: one may hold another. A secret of fewer than 8
+    characters stays, since it would mask innocent text."""
+    for secret in sorted(secrets, key=len, reverse=True):
+        if len(secret) >= 8:
+            text = text.replace(secret, "***")
+    return text
 
 
 def describe_error(error: Exception) -> str:
@@ -224,7 +234,10 @@ class WaitTimeout(RemoteError):
     """
 
     exit_code = 124
-    status: str = ""
+
+    def __init__(self, message: str, hint: str = "", status: str = "") -> None:
+        super().__init__(message, hint)
+        self.status = status
 
 
 class APIError(RemoteError):
@@ -316,9 +329,11 @@ def find_strangers(status, forbidden):
 
 def read_private_file(path, limit, name):
     """Return the text of a file that holds a secret, without its byte order mark. `name` stands for the path in
-    messages. Raises CredentialsError if the file is unreadable, accessible to other users or larger than `limit`
-    bytes."""
+    messages unless it surely is one: people paste tokens there. Raises CredentialsError if the file is unreadable,
+    accessible to other users or larger than `limit` bytes."""
     try:
+        if path.startswith(("/", "./", "../", "~")) or os.path.lexists(path):
+            name = path
         with open(path, "rb") as file:
             # Check the opened file, so that its name cannot be pointed elsewhere meanwhile. A pipe, as the shell makes
             # for `<(...)`, may have any mode: 0 forbids no bit.
@@ -331,7 +346,7 @@ def read_private_file(path, limit, name):
                     hint = "chmod 600 -- " + shlex.quote(path)
                 raise CredentialsError("%s is insecure: %s" % (name, problem), hint)
             data = file.read(limit + 1)
-    except (OSError, ValueError) as error:      # ValueError: a NUL in the name
+    except (OSError, ValueError) as error:      # ValueError: a NUL in the path
         raise CredentialsError("cannot read %s: %s" % (name, describe_error(error)))
 
     if len(data) > limit:
@@ -346,7 +361,7 @@ class Profile:
 
     def __init__(self, name):
         self.title = ""         # as `profile "lab"`; empty if there is none
-        self.explanation = ""   # for a person: what the config file lacks
+        self._lack = ""         # why there is none
         self._name = name
         self._members = None    # None until the file has been read
 
@@ -354,10 +369,11 @@ class Profile:
         """Return the `server` or the `token` of the profile, None if it has none. Raises CredentialsError."""
         if self._members is None:
             self._members = self._read()
-        value = check_type(self._members.get(key), str, "%s of %s" % (key, self.title), CredentialsError)
-        if value is None and self.title:
-            self.explanation = "%s has no %s" % (self.title, key)
-        return value
+        return check_type(self._members.get(key), str, "%s of %s" % (key, self.title), CredentialsError)
+
+    def explain(self, key):
+        """Return why a setting that was looked for here was not found, for the end of a hint."""
+        return "; %s has no %s" % (self.title, key) if self.title else "; " + self._lack
 
     def _read(self):
         # Find the config file.
@@ -366,10 +382,11 @@ class Profile:
         paths = [os.path.join(base, "plexctl", "config.json") for base in bases if os.path.isabs(base)]
         path = next(filter(os.path.lexists, paths), None)
         if path is None and self._name is None:
-            self.explanation = "there is no config file"
+            self._lack = "there is no config file"
             return {}
         if path is None:
-            raise CredentialsError("there is no config file", "it is looked for at " + " and ".join(paths))
+            raise CredentialsError("there is no config file", "it is looked for at " + " and ".join(paths) if paths else
+                                   "without a home directory there is none")
 
         # Read it. Null and an empty value count as {}.
         def read(value, what):
@@ -383,7 +400,7 @@ class Profile:
         # Find the profile. Its name is not quoted before it is known: it may be a token that was pasted there.
         name = config.get("default") if self._name is None else self._name
         if name is None:
-            self.explanation = "%s has no default profile" % path
+            self._lack = "%s has no default profile" % path
             return {}
         profiles = read(config.get("profiles"), "profiles")
         if not isinstance(name, str) or name not in profiles:
@@ -439,20 +456,19 @@ def find_settings(server_url, profile_name, token_file):
         url, server_source, _ = look_up("server", "PLEXSPHERE_URL")
         server = None if url is None else Server.parse(url, "the server of " + server_source)
 
-    # 2. Find the token. The path of its file is shown only if it is one: people paste tokens there.
+    # 2. Find the token.
     is_profile = False
     if token_file is not None:
-        is_path = token_file.startswith(("/", "./", "../", "~")) or os.path.lexists(token_file)
-        name, token_source = token_file if is_path else "the token file", "--token-file"
-        token = read_private_file(token_file, 64 << 10, name)
+        token, token_source = read_private_file(token_file, 64 << 10, "the token file"), "--token-file"
     else:
         token, token_source, is_profile = look_up("token", "PLEXSPHERE_TOKEN")
-    also = profile.explanation and "; " + profile.explanation
     if token is None:
-        raise CredentialsError("no token", "give --token-file, PLEXSPHERE_TOKEN or a profile that has one" + also)
+        raise CredentialsError("no token", "give --token-file, PLEXSPHERE_TOKEN or a profile that has one"
+                               + profile.explain("token"))
     token = clean_token(token, token_source)
     if server is None:
-        raise UsageError("no server", "give --server, PLEXSPHERE_URL or a profile that has one" + also)
+        raise UsageError("no server", "give --server, PLEXSPHERE_URL or a profile that has one"
+                         + profile.explain("server"))
 
     # 3. Keep a profile's token from any server but the profile's own.
     own_url = profile.get("server") if is_profile else None
@@ -557,7 +573,7 @@ STATUS_HINTS = {
     503: OVERLOAD_HINT,
     504: OVERLOAD_HINT,
 }
-PROBLEM_HINTS = {       # by the `code` or the `reason` of a Problem
+PROBLEM_HINTS = {       # by the `code` of a 400, and the `reason` of a 403
     "invalid_cursor": "the server refused the cursor: it belongs to one query, with its filters",
     "invalid_limit": "the server refused the value of --limit",
     "invalid_status": "the server refused the value of --status",
@@ -615,7 +631,7 @@ class Transport:
     Not a namedtuple, so that repr() does not show the token.
 
         server      the Server
-        secrets     texts that must not be shown: the token, the proxy's login and password
+        secrets     texts that must not be shown: the token, the proxy's password and Basic string
         received    bytes of bodies so far
         end         a time of the clock at which every wait ends, or None
     """
@@ -752,15 +768,17 @@ class Transport:
         connection = make(at.host, at.port, timeout=self._limit())
         if proxy and server.scheme == "https":
             self._trace_lines(">", "CONNECT %s:%d" % (server.host, server.port), proxy.headers.items())
-            connection.set_tunnel(server.host, server.port, proxy.headers)
+            try:
+                connection.set_tunnel(server.host, server.port, proxy.headers)
+            except UnicodeError:    # from 3.12 on, for a name that no host has
+                raise RemoteError("the name of %s does not resolve" % server.authority, API_HINT)
 
-        # Open it. auto_open=0: http.client must not connect again by itself.
+        # Open it.
         try:
             connection.connect()
         except (OSError, client.HTTPException, ValueError) as error:    # ValueError: a name that no host has, for one
             connection.close()
             raise self._explain(error)
-        connection.auto_open = 0
         self._connection, self._process = connection, os.getpid()
 
     def _limit(self):
@@ -822,13 +840,13 @@ class Transport:
 
     def _make_error(self, response, slices):
         """Return the error for a response that is no 200: RemoteError for a redirect, else APIError."""
-        # Name a redirect's target without user info and query, which may hold a password or a code. Mask our own token
-        # before the text is cut: it may hold a `?`.
+        # Name a redirect's target without user info and query, which may hold a password or a code. Mask our own
+        # secrets before the text is cut: they may hold a `?`.
         status, location = response.status, response.getheader("Location")
         if 300 <= status < 400 and location:
-            target = re.split("[?#]", location.replace(self.secrets[0], "***"))[0]
+            target = re.split("[?#]", mask(location, self.secrets))[0]
             return RemoteError("HTTP %d: redirected to %s, and redirects are not followed: the token goes to the named "
-                               "server only" % (status, re.sub("//[^/]*@", "//", target)), "name the right --server")
+                               "server only" % (status, re.sub(r"[^/\\]*@", "", target)), "name the right --server")
 
         problem = self._read_problem(slices)
 
@@ -853,20 +871,20 @@ class Transport:
         elif status == 404 and not problem:
             hint = API_HINT
         elif status in (400, 403):
-            hint = PROBLEM_HINTS.get(read("code")) or PROBLEM_HINTS.get(read("reason")) or hint
+            hint = PROBLEM_HINTS.get(read("code" if status == 400 else "reason"), hint)
 
         retry_after = response.getheader("Retry-After", "").strip()
         return APIError(message, hint, status, problem,
                         min(float(retry_after), 30.0) if re.fullmatch("[0-9]+", retry_after) else None)
 
     def _read_problem(self, slices):
-        """Return the JSON object of an error's body, {} if there is none. Of the body at most 64 KiB are used."""
+        """Return the JSON object of an error's body, {} if there is none, or if the body has more than 64 KiB."""
         body = b""
         try:
             for piece in slices:
                 body += piece
                 if len(body) > ERROR_BODY_LIMIT:
-                    break
+                    return {}
         except RemoteError:
             pass        # what came is used; if it was cut, it is no JSON
         try:
@@ -901,7 +919,8 @@ class Transport:
 
             # Let the next request follow on this connection, unless the server closes it, or another one was opened
             # while this body was still unread.
-            self._is_idle = connection is self._connection and not response.will_close
+            if connection is self._connection:
+                self._is_idle = not response.will_close
         except socket.timeout:
             raise self._time_out("the next piece of the body")
         except (OSError, HTTPException, ValueError) as error:
@@ -1288,19 +1307,18 @@ def wait_for_execution(transport: Transport, project: "t.Union[str, AnyUUID]", e
                 if status in FINAL_STATUSES:
                     return status
             except RemoteError as error:
-                is_over = seconds and left() <= 0       # then that is said below
+                is_over = seconds and left() <= 0       # then the failure is told below
                 if not is_over and not (status and error.transient):
                     raise
                 failure, rest = str(error), max(pause, error.retry_after or 0.0)
-                say("retry", failure)
+                if not is_over:
+                    say("retry", failure)
 
             transport.sleep(max(0.0, min(rest, left())))
             if left() <= 0:
-                timeout = WaitTimeout("waited %g s; the last status was %s%s" % (
+                raise WaitTimeout("waited %g s; the last status was %s%s" % (
                     seconds or 0, status or "not answered", failure and "; at last: " + failure),
-                    "it may still be running: wait again, or longer")
-                timeout.status = status
-                raise timeout
+                    "it may still be running: wait again, or longer", status)
             pause = min(pause * 1.5, 15.0)
     finally:
         transport.end = None
@@ -1322,9 +1340,9 @@ def paint(text, code, view):
     return "\x1b[%sm%s\x1b[0m" % (code, text) if view.is_coloured and code else text
 
 
-def paint_status(status, view, width=0):
-    """Return a status in its colour, padded before that to a width: escape codes are no width."""
-    return paint(make_field(status).ljust(width), COLOURS.get(status), view)
+def paint_status(status, view):
+    """Return a status in its colour for a table. It is padded before that: escape codes are no width."""
+    return paint("%-9s" % make_field(status), COLOURS.get(status), view)
 
 
 # What json escapes beside the controls below U+0020: what is not printed, changes the direction of a text or is no
@@ -1371,8 +1389,8 @@ def format_jsonl(document, elements, view):
         yield make_json_visible(encode_compact(element)) + "\n"
 
 
-# The tables of Executions: from how many columns of a terminal on, the names, and the format of a row. The last column
-# has no bound. In a narrow terminal the times are shorter, and there are fewer columns.
+# The tables of Executions: from how many columns of a terminal on; the names of the seven cells of a row; its format.
+# The last cell has no bound. In a narrow terminal the times are shorter, and the format leaves out some of the cells.
 TABLES = [
     (130, "ID STATUS TYPE TARGETS CREATED_AT UPDATED_AT ACTION", "{:36}  {:9}  {:7}  {:7}  {:20}  {:20}  {}\n"),
     (104, "ID STATUS TYPE TARGETS CREATED UPDATED ACTION", "{0:36}  {1:9}  {3:7}  {4:11}  {5:11}  {6}\n"),
@@ -1421,7 +1439,7 @@ def format_row(execution, succeeded, total, table, view):
     if " " in joined or not joined.isprintable():
         cells = [make_field(cell) for cell in cells]
     if view.is_coloured:
-        cells[1] = paint_status(status, view, 9)
+        cells[1] = paint_status(status, view)
     return table[2].format(*cells, make_visible(action or "-"))
 
 
@@ -1480,8 +1498,8 @@ def format_sections(document, elements, view):
             body += b"\n"
 
         what = "archived" if is_archived else description
-        header = (paint("==> %s " % make_field(node_id), BOLD, view) + paint_status(status, view)
-                  + paint(" %s <==" % what, BOLD, view))
+        header = (paint("==> %s " % make_field(node_id), BOLD, view)
+                  + paint(make_field(status), COLOURS.get(status, BOLD), view) + paint(" %s <==" % what, BOLD, view))
         yield header.encode("utf-8") + b"\n" + body + b"\n"
     yield format_recap(document, view)
 
@@ -1492,7 +1510,7 @@ def format_targets(document, elements, view):
     for target in elements:
         node_id, status, output = read_target(target, view)
         updated = get_text(target, "updated_at", "target %s: " % make_field(node_id))
-        yield header + TARGET_TABLE[2].format(make_field(node_id), paint_status(status, view, 9),
+        yield header + TARGET_TABLE[2].format(make_field(node_id), paint_status(status, view),
                                               make_field(remove_fraction(updated)), describe_output(output))
         header = ""
     yield header + "\n" + format_recap(document, view)
@@ -1727,8 +1745,8 @@ def parse_seconds(text):
     return check_seconds(float(text) if re.fullmatch(r"[0-9]+(\.[0-9]*)?|\.[0-9]+", text) else 0.0)
 
 
-# The beginnings of a UTC time (RFC 3339), by their length.
-TIMES = {10: "%Y-%m-%d", 13: "%Y-%m-%dT%H", 16: "%Y-%m-%dT%H:%M", 19: "%Y-%m-%dT%H:%M:%S", 20: "%Y-%m-%dT%H:%M:%SZ"}
+# The beginnings of a UTC time (RFC 3339).
+TIMES = "%Y-%m-%d", "%Y-%m-%dT%H", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%SZ"
 TIME_OF_DAY = "([01]?[0-9]|2[0-3]):[0-5][0-9]"
 AGES = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}        # seconds
 
@@ -1747,10 +1765,16 @@ def parse_when(flag, text, now, after=None):
             start = after or now - timedelta(days=1)
             moment = start.replace(hour=hour, minute=minute, second=0, microsecond=0)
             return moment if moment > start else moment + timedelta(days=1)
-        return datetime.strptime(text.replace(" ", "T"), TIMES[len(text)])
-    except (KeyError, ValueError, OverflowError):       # no such length, no such time, after the year 9999
-        raise UsageError("argument %s: expected an age as 90s, 30m, 2h, 7d or 2w, a time of day as 9:30, or a UTC time "
-                         "as 2026-07-14 or '2026-07-14 09:30'" % flag)
+    except OverflowError:
+        pass        # after the year 9999
+
+    for form in TIMES:
+        try:
+            return datetime.strptime(text.replace(" ", "T"), form)
+        except ValueError:
+            pass        # perhaps one of the others
+    raise UsageError("argument %s: expected an age as 90s, 30m, 2h, 7d or 2w, a time of day as 9:30, or a UTC time as "
+                     "2026-07-14 or '2026-07-14 09:30'" % flag)
 
 
 def suggest(word, known):
@@ -1890,7 +1914,8 @@ def set_times(flags):
 def parse(argv):
     """Return the flags of a command line, checked. Raises UsageError."""
     arguments, given, words = split_arguments(argv)
-    flags = make_parser().parse_args(arguments)
+    questions = [argument for argument in arguments if argument in ("--help", "--version")]
+    flags = make_parser().parse_args(questions or arguments)
     if flags.help or flags.version:
         return flags
 
@@ -1963,9 +1988,8 @@ class Console:
         return make_terminal_safe(data) if self.out_terminal else data
 
     def hide(self, *secrets):
-        """Show *** in place of these texts from now on. One of fewer than 8 characters would mask innocent text."""
-        self._secrets += [secret for secret in secrets if len(secret) >= 8]
-        self._secrets.sort(key=len, reverse=True)       # the longest first: it may hold another
+        """Mask these texts from now on."""
+        self._secrets += secrets
 
     def write(self, piece):
         """Write text or bytes to stdout, before the next wait."""
@@ -1984,9 +2008,9 @@ class Console:
             left = memoryview(data)
             while left:
                 size = self._out.write(left)    # a raw stream may take less than all, and nothing for now: None
-                if size is None:
+                if size is None and isinstance(self._out, io.RawIOBase):
                     raise OSError("it takes no more for now")
-                left = left[size:]
+                left = left[len(left) if size is None else size:]
             self._out.flush()
         except (OSError, ValueError, TypeError, AttributeError) as error:   # ValueError: closed; TypeError: for text
             failure = ExecLogError("cannot write standard output: %s" % describe_error(error))
@@ -1998,9 +2022,7 @@ class Console:
 
     def make_safe(self, text):
         """Return text with its secrets masked, made visible."""
-        for secret in self._secrets:
-            text = text.replace(secret, "***")
-        return make_visible(text)
+        return make_visible(mask(text, self._secrets))
 
     def line(self, text, limit=4000):
         """Write one line to stderr, after what was printed before, and cut it after `limit` characters (None: not)."""
@@ -2028,6 +2050,8 @@ class Console:
             self._live = text
 
     def _write_error(self, text):
+        encoding = getattr(self._err, "encoding", None) or "utf-8"
+        text = text.encode(encoding, "backslashreplace").decode(encoding)
         attempt(lambda: self._err.write(text))
         attempt(lambda: self._err.flush())
 

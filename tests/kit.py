@@ -12,7 +12,6 @@ Every run is checked for what no run may ever do: show a traceback, or the token
 import base64
 import contextlib
 import errno
-import importlib.util
 import io
 import json
 import os
@@ -269,14 +268,6 @@ def error_lines(result, label="error"):
 
 # ---- streams
 
-def load_module(path=MODULE):
-    """Load the program as a module by its path. sys.modules does not know it."""
-    spec = importlib.util.spec_from_file_location("plexctl_exec_log", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 def read_some(descriptor):
     """Return what a pipe or terminal gives next, empty at its end, which a terminal tells by EIO."""
     assert select.select([descriptor], [], [], PATIENCE)[0], "nothing came"
@@ -350,30 +341,12 @@ def run_in_shell(redirection, *argv, plane=None, env=None, python=()):
     return Result(done.returncode, done.stdout, done.stderr.decode("utf-8"))
 
 
-def is_full(descriptor):
-    """Tell whether the pipe that this is the writing end of takes nothing more now."""
-    return not select.select([], [descriptor], [], 0)[1]
-
-
 def wait_until(condition):
     """Wait for something that must come true."""
     end = time.monotonic() + PATIENCE
     while not condition():
         assert time.monotonic() < end, "it never came true"
         time.sleep(0.005)
-
-
-def make_full_pipe():
-    """Return both ends of a blocking pipe that takes nothing more, and what is in it."""
-    reading, writing = os.pipe()
-    filling = 0
-    os.set_blocking(writing, False)
-    try:
-        while True:
-            filling += os.write(writing, b"." * 4096)
-    except BlockingIOError:
-        os.set_blocking(writing, True)
-    return reading, writing, b"." * filling
 
 
 class HaltingAnswer:

@@ -14,7 +14,7 @@ import pytest
 from control_plane import (ADVANCING, ADVANCING_STAGES, BROKEN_PROJECT, DEMO, EXECUTIONS, FLEET, FORBIDDEN_PROJECT,
                            NODES, PROJECT, SHOWCASE, SHOWCASE_NODES, TOKEN, UNLICENSED_PROJECT, UNPROVISIONED_PROJECT,
                            ControlPlane)
-from kit import HERE, make_command, make_environment, posix_only, read_sections, run_cli, run_on_terminal
+from kit import HERE, make_command, make_environment, read_sections, run_cli
 
 IN_PROJECT = ("--project", PROJECT)
 
@@ -48,32 +48,16 @@ def walk(plane, **query):
     (dict(execution=NODES[0]), 404, "execution_not_found"),
     (dict(execution="not-a-uuid"), 400, "invalid_execution_id"),
     (dict(execution=DEMO.replace("-", "")), 400, "invalid_execution_id"),
-    (dict(limit=""), 400, "invalid_limit"), (dict(limit="0"), 400, "invalid_limit"),
-    (dict(limit="201"), 400, "invalid_limit"), (dict(limit="x"), 400, "invalid_limit"),
-    (dict(status=""), 400, "invalid_status"), (dict(status="done"), 400, "invalid_status"),
-    (dict(cursor=""), 400, "invalid_cursor"), (dict(cursor="\u00e4"), 400, "invalid_cursor"),
+    (dict(limit="0"), 400, "invalid_limit"), (dict(limit="201"), 400, "invalid_limit"),
+    (dict(status="done"), 400, "invalid_status"), (dict(cursor=""), 400, "invalid_cursor"),
+    (dict(project=FORBIDDEN_PROJECT), 403, "rebac_denied"), (dict(project=UNLICENSED_PROJECT), 403, None),
     (dict(project=UNPROVISIONED_PROJECT), 501, "actions_dispatch_not_provisioned"),
     (dict(project=BROKEN_PROJECT), 500, "internal")])
 def test_refusals_are_problems(plane, asked, status, code):
     answer, headers, problem = ask(plane, **asked)
     assert (answer, headers["Content-Type"]) == (status, "application/problem+json")
-    assert (problem["status"], problem["code"]) == (status, code)
+    assert (problem["status"], problem.get("code")) == (status, code)
     assert problem["instance"].startswith("/v1/projects/") and {"type", "title", "detail"} <= set(problem)
-
-
-@pytest.mark.parametrize("project, code", [(FORBIDDEN_PROJECT, "rebac_denied"), (UNLICENSED_PROJECT, None)])
-def test_403_is_a_permission_denied_with_one_of_three_reasons(plane, project, code):
-    status, _, problem = ask(plane, project=project)
-    assert status == 403 and problem.get("code", None) == code and ("code" in problem) == (code is not None)
-    assert problem["reason"] in ("out_of_scope", "insufficient_relation", "caveat_violation")
-    assert uuid.UUID(problem["correlation_id"])
-
-
-@pytest.mark.parametrize("method", ["HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"])
-@pytest.mark.parametrize("execution", ["", DEMO], ids=["list", "get"])
-def test_only_get_is_served(plane, method, execution):
-    status, headers, problem = ask(plane, execution, method=method)
-    assert (status, headers["Allow"]) == (405, "GET") and (problem is None) == (method == "HEAD")
 
 
 def test_ids_are_uuids_of_version_7_in_the_order_of_creation(plane):
@@ -121,11 +105,6 @@ def test_a_plane_can_be_large():
         assert ask(plane, items[0]["id"])[2] == items[0]
 
 
-def test_a_plane_can_be_small():
-    with ControlPlane(executions=3) as plane:
-        assert walk(plane) == EXECUTIONS[-3:] and ask(plane, EXECUTIONS[0]["id"])[0] == 404
-
-
 def run_beside(plane_flags, *flags):
     """Run `list` beside the plane as a program. Return exit code, rows and standard error."""
     argv = [sys.executable, os.path.join(HERE, "control_plane.py")] + plane_flags + ["--"]
@@ -137,11 +116,6 @@ def run_beside(plane_flags, *flags):
 def test_flags_make_it_large():
     code, rows, _ = run_beside(["--executions", "70", "--targets", "20"])
     assert (code, len(rows)) == (0, 71) and rows[-1].split()[:4] == [FLEET, "failed", "hook", "19/20"]
-
-
-def test_flags_make_it_slow():
-    code, rows, err = run_beside(["--delay", "2000"], "--timeout", "0.5")
-    assert (code, rows) == (1, []) and "0.5 s" in err
 
 
 # ---- the incident
@@ -159,10 +133,3 @@ def test_the_incident_takes_two_commands(plane):
     assert [section[1:3] for section in found] == [
         ("failed", "76 bytes"), ("failed", "archived"), ("cancelled", "no output")]
     assert b"No space left on device" in found[0][3] and b" 3/6 " in recap
-
-
-@posix_only
-def test_no_row_wraps_on_a_terminal_of_120_columns(plane):
-    flags = IN_PROJECT + ("--limit", "200", "--color", "never")
-    rows = run_on_terminal("list", *flags, columns=120, plane=plane).out.decode().splitlines()
-    assert len(rows) == 1 + len(EXECUTIONS) and max(map(len, rows)) <= 120
