@@ -193,7 +193,8 @@ def main(argv):
         return serve()
     programs = {name: path for name, path in (("ours", PROGRAM), ("beside", arguments.beside)) if path}
     with server() as environ:
-        return int(any([measure(name, programs, arguments.rounds, environ) for name in arguments.works or WORKS]))
+        missed = [measure(name, programs, arguments.rounds, environ) for name in arguments.works or WORKS]
+        return int(any(missed))
 
 
 if __name__ == "__main__":

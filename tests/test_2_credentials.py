@@ -15,7 +15,7 @@ import pytest
 import plexctl_exec_log as program
 from control_plane import TOKEN
 from kit import (GET, GET_FORMS, HOME, LIST, LIST_FORMS, WINDOWS, error_lines, execution, inline, page, posix_only,
-                 read_folder, read_mode, rule, run_against, run_cli, save_to_folder, shorten_id, target)
+                 read_mode, rule, run_against, run_cli, shorten_id, target)
 from server import Reply
 
 OTHER = "another-token-0123456789"
@@ -350,8 +350,8 @@ def test_token_file_has_at_most_64_kib_and_config_file_1_mib_byte_order_mark_and
     home.write_profile(plane.url)
     home.write((codecs.BOM_UTF8 + home.config.read_bytes()).ljust((1 << 20) + extra, b" "))
     argv = home.write_token((codecs.BOM_UTF8 + TOKEN.encode()).ljust((64 << 10) + extra, b"\n"))
-    for argv, limit in ((argv, "64 KiB"), ("--verbose", "1024 KiB")):
-        result = home.run(argv, env={"PLEXSPHERE_URL": plane.url})
+    for flags, limit in ((argv, "64 KiB"), ("--verbose", "1024 KiB")):
+        result = home.run(flags, env={"PLEXSPHERE_URL": plane.url})
         assert result.code == 3 * extra and (limit in "".join(error_lines(result))) == bool(extra)
 
 

@@ -2,7 +2,6 @@
 
 import ast
 import io
-import os
 import subprocess
 import sys
 import threading
