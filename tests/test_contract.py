@@ -19,7 +19,7 @@ from kit import HERE
 CONTRACT = os.path.join(HERE, "contract.md")
 SOURCES = sorted(glob.glob(os.path.join(HERE, "*.py")))
 TESTS = [path for path in SOURCES if os.path.basename(path).startswith("test_")]
-NUMBERED = [path for path in TESTS if re.match("test_[0-9]_", os.path.basename(path))]
+NUMBERED = [path for path in TESTS if re.match("test_[0-9]+_", os.path.basename(path))]
 
 
 def read_text(path):
@@ -73,7 +73,7 @@ def test_rules_are_numbered_without_a_gap_and_a_letter_comes_after_its_relatives
 
 @pytest.mark.parametrize("path", NUMBERED, ids=os.path.basename)
 def test_every_test_of_a_numbered_file_carries_a_rule_and_one_of_its_section(path):
-    tree, section = parse(path), os.path.basename(path)[len("test_")]
+    tree, section = parse(path), os.path.basename(path).split("_")[1]
     whole = [node for node in tree.body if isinstance(node, ast.Assign) and "pytestmark" in ast.dump(node.targets[0])]
     for_all = [number for node in whole for number in list_carried(node)]
     tests = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")]

@@ -1,0 +1,97 @@
+"""A program that imports plexctl_exec_log and uses all of its public names. It is for type checkers; nothing runs it.
+
+    mypy --strict tests/typed_program.py        in the clone; .ci/run does so
+
+It must be accepted as it is, and what a name gives must have the type that is written here.
+"""
+
+import argparse
+import io
+import sys
+import uuid
+from typing import Any, Dict, Iterator, List, Mapping, Optional, Tuple, Union
+
+import plexctl_exec_log
+from plexctl_exec_log import (FAILED_STATUSES, FINAL_STATUSES, RUNNING_STATUSES, APIError, CredentialsError, Document,
+                              ExecLogError, OutputRef, RemoteError, Server, Transport, UsageError, WaitTimeout,
+                              get_execution, get_page, main, make_parser, make_visible, parse_uuid, wait_for_execution,
+                              walk)
+
+
+class Canned(Transport):
+    """A transport without a server."""
+
+    def get(self, path: str, parameters: Mapping[str, Union[str, bytes, None]],
+            pauses: Any = ()) -> Iterator[bytes]:
+        return iter([b'{"items": []}'])
+
+
+def open_transport(server_url: Optional[str], token: str) -> Transport:
+    if server_url is None:
+        return Transport.from_settings(profile="lab", timeout=10, say=lambda label, text: print(label, text))
+    server: Server = Server.parse(server_url)
+    where: Tuple[str, int, str] = (server.host, server.port, server.scheme + server.prefix + server.authority)
+    print(where, server.url)
+    return Canned(server, token, ca_file=None, allow_http=True, trace=print, before_wait=lambda: None)
+
+
+def report(transport: Transport, project: uuid.UUID) -> int:
+    failed = 0
+    for page in walk(transport, project, {"limit": "200", "cursor": b"c", "status": None}):
+        for execution in page.elements:
+            wire: Dict[str, Any] = execution
+            document: Document = get_execution(transport, project, wire["id"])
+            for target in document.elements:
+                output: OutputRef = OutputRef.from_wire(target.get("output_ref"))
+                failed += target["status"] in FAILED_STATUSES + RUNNING_STATUSES
+                print(output.kind, len(output.data), output.location, output.sha256, output.fault)
+            members: Dict[str, Any] = document.members
+            counts: Tuple[int, int] = (document.count, document.succeeded)
+            print(members, counts, document.array, document.read_members("status"))
+    return failed
+
+
+def export(transport: Transport, project: str, cursor: str) -> str:
+    page = get_page(transport, project, {"cursor": cursor})
+    rows: List[Dict[str, Any]] = list(page.elements)
+    resume: Optional[str] = page.resume
+    print(rows, transport.received, transport.secrets, transport.server.url)
+    return page.cursor if resume is None else resume
+
+
+def watch(transport: Transport, project: str, identity: str) -> str:
+    try:
+        status: str = wait_for_execution(transport, project, identity, 0.5, told=print, say=print)
+    except WaitTimeout as error:
+        return error.status
+    return status if status in FINAL_STATUSES else "?"
+
+
+def explain(error: ExecLogError) -> str:
+    text: str = make_visible("%s %s %d" % (error, error.hint, error.exit_code))
+    if isinstance(error, APIError):
+        problem: Dict[str, Any] = error.problem
+        status: int = error.status
+        return "%s %s %d" % (text, problem, status)
+    if isinstance(error, RemoteError):
+        facts: Tuple[bool, bool, bool] = (error.retryable, error.transient, error.can_resume)
+        rest: Optional[float] = error.retry_after
+        return "%s %s %s" % (text, facts, rest)
+    return text + ("usage" if isinstance(error, UsageError) else "token" if isinstance(error, CredentialsError) else "")
+
+
+def run() -> int:
+    parser: argparse.ArgumentParser = make_parser()
+    print(parser.prog, plexctl_exec_log.__version__)
+    project: str = parse_uuid(uuid.UUID(int=7)) or parse_uuid("{00000000-0000-0000-0000-000000000007}")
+    try:
+        with open_transport("https://plexsphere.example", "token") as transport:
+            print(report(transport, uuid.UUID(project)), export(transport, project, ""), watch(transport, project, "x"))
+    except ExecLogError as error:
+        print(explain(error))
+    code: int = main(["list", "--version"], io.BytesIO(), io.StringIO(), sleep=lambda seconds: None)
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(run())
