@@ -44,12 +44,14 @@ The token is sent in one header, to that server alone: redirects are refused, CO
 of a profile that names a server goes to that server only. Plain http is refused unless the server is this host or
 --allow-http is given: over plain http whoever listens there, the network and an HTTP proxy can read the token.
 
---timeout bounds each single wait: connecting to an address, each read, each write. Nothing bounds their sum, and
-nothing a name's lookup, interim answers or odd headers: a server can hold the program. GNU `timeout 300` bounds a run.
+--timeout bounds each single wait for the network: connecting to an address, each read, each write. Nothing bounds the
+run: a server that drips, sends interim answers or odd headers, a slow resolver, or a pipe that nobody writes to can
+hold the program. GNU `timeout 300` bounds a run.
 
-Files read: the token file and the config file, which must be private (mode and owner are checked; of a pipe the owner;
-on Windows neither), and that of --ca-file. Files written: none but those in the one folder of --output-dir. Python and
-the C library read and write their own: modules and .pyc, CAs, openssl.cnf, resolver and locale, SSLKEYLOGFILE's file.
+Files read: the token file and the config file, whose mode and owner are checked (of a pipe, as the shell makes for
+`<(...)`, the owner alone; on Windows neither); the file of --ca-file. Files written: those in the one folder of
+--output-dir. Python and the C library read their own (modules, CAs, openssl.cnf, resolver, locale) and write .pyc and
+the file that SSLKEYLOGFILE names.
 
 Environment: PLEXSPHERE_URL, PLEXSPHERE_TOKEN, PLEXSPHERE_PROJECT, XDG_CONFIG_HOME, HOME (USERPROFILE on Windows),
 NO_COLOR, TERM; HTTP_PROXY, HTTPS_PROXY, NO_PROXY in either case, REQUEST_METHOD. Python and its libraries read more
@@ -59,11 +61,12 @@ It starts no process, evaluates nothing that it read, and fetches no archived ou
 lies beside it. On stderr the token, PLEXSPHERE_TOKEN, a proxy's password and its Basic string become `***` where they
 stand as they are, from 8 characters on. Neither stdout nor the text of exceptions is searched for them.
 
-The server, and the machines whose output it relays, are not trusted. On a terminal (for UTF-8) their text is escaped.
-A JSON value has at most 64 Mi characters (a quarter more may pass), an error's body 64 KiB; not bounded are the number
-of values, the disk, and memory as a whole, of which objects take 70 times their text: set `ulimit -v` where it
-matters. What was printed before an answer broke stands: the exit code tells. Only you can prevent that another program
-writes an output raw to a terminal (`| less -R`), that a copy of this file was changed, or that somebody owns the host.
+The server, and the machines whose output it relays, are not trusted. On a terminal (for UTF-8) their text is escaped;
+json escapes a list of its own, UNPRINTABLE. A JSON value has at most 64 Mi characters (a quarter more may pass), an
+error's body 64 KiB. Not bounded are the number of values, the disk, and memory as a whole, of which objects take up to
+90 times their text: set `ulimit -v` where it matters. What was printed before an answer broke stands: the exit code
+tells. Only you can prevent that another program writes an output raw to a terminal (`| less -R`), that a copy of this
+file was changed, or that somebody owns the host.
 
 Where to look
 -------------
@@ -78,6 +81,11 @@ Where to look
 
 import sys
 
+# Python puts the script's folder first on the import path, unless -I or -P (`safe_path`, from 3.11 on) is given. Take
+# it off before anything else is imported, so that nothing that lies beside the script is. (`sys` is built in.)
+if __name__ == "__main__" and not (sys.flags.isolated or getattr(sys.flags, "safe_path", False)):
+    del sys.path[0]
+
 
 def restore_sigint() -> None:
     """Let Ctrl-C end the process by the signal, at once, as it ends a program in C. Python's own handler would wait for
@@ -88,10 +96,6 @@ def restore_sigint() -> None:
 
 
 if __name__ == "__main__":
-    # Python puts the script's folder first on the import path, unless -I or -P (`safe_path`, from 3.11 on) is given.
-    # Take it off, so that nothing beside the script is imported.
-    if not (sys.flags.isolated or getattr(sys.flags, "safe_path", False)):
-        del sys.path[0]
     restore_sigint()        # before the imports below, which take a while
 
 import argparse
@@ -129,7 +133,8 @@ FAILED_STATUSES = ("failed", "cancelled", "timeout")
 # ------------------------------------------------------------------------------------------------ Safe text
 
 def make_visible(text: str) -> str:
-    r"""Return text as one line of printable characters, everything else escaped: as \n, \x1b, \u200b, \U000e0001."""
+    r"""Return text as one line of printable characters, everything else escaped: as \n, \x1b, \u200b, \U000e0001. (An
+    old Python takes a new character for unprintable, and escapes it.)"""
     if text.isprintable():
         return text
     return "".join(character if character.isprintable() else character.encode("unicode_escape").decode("ascii")
@@ -145,9 +150,9 @@ def make_field(text: "t.Optional[str]") -> str:
 # A complete CSI sequence (ECMA-48, 5.4), as `\x1b[1;31m` for red or `\x1b[2J`, and what `tput sgr0` adds to it.
 TERMINAL_SEQUENCES = "\x1b\\[[0-?]*[ -/]*[@-~]|\x1b\\(B"
 
-# The beginning of a line that a person could take for a section header: `==>`, `  = =>`. Before and between the three
-# characters may stand blanks and anything outside ASCII, since some of that is invisible.
-FORGED_HEADER = "(?m)^([^!-~\n]*)=(?=[^!-~\n]*=[^!-~\n]*>)"
+# The beginning of a line that a person could take for a section header: `==>`, `  = =>`.
+PAD = "[^!-~\n]*"       # blanks, and anything outside ASCII, since some of that is invisible
+FORGED_HEADER = "(?m)^(%s)=(?=%s=%s>)" % (PAD, PAD, PAD)
 
 
 def make_terminal_safe(data: bytes) -> bytes:
@@ -155,7 +160,7 @@ def make_terminal_safe(data: bytes) -> bytes:
     everything else that is not printable, tab or LF shown as an escape. No line begins as a section header does. (A
     line that the terminal wraps, or look-alike characters, may still seem to.)"""
     text = data.decode("utf-8", "backslashreplace")
-    text = re.sub(TERMINAL_SEQUENCES, "", text)
+    text = re.sub(TERMINAL_SEQUENCES, "", text)     # if this joins what makes another, its ESC is escaped below
     text = re.sub("\r\n?", "\n", text)
     text = re.sub("[^\t\n -~]+", lambda found: make_visible(found.group()), text)
     return re.sub(FORGED_HEADER, r"\1\\x3d", text).encode("utf-8")
@@ -177,8 +182,9 @@ def describe_error(error: Exception) -> str:
 
 # --------------------------------------------------------------------------------------------------- Errors
 #
-# Each error can be copied and pickled. Python does that by calling the class with `args`, which is the message alone,
-# and then restoring the other attributes; so every class takes the message first, and all else has a default.
+# Each error can be copied and pickled. Python does that by calling the class with `args`, which
+# super().__init__(message) sets to the message alone, and then restoring the other attributes. So every class takes the
+# message first, and all else has a default.
 
 class ExecLogError(Exception):
     """An expected failure. The command prints `error: MESSAGE` and `hint: HINT`, and exits with `exit_code`. The class
@@ -196,8 +202,8 @@ class ExecLogError(Exception):
 
 
 class UsageError(ExecLogError, argparse.ArgumentTypeError):
-    """An argument, or a setting that stands for one, cannot be used. It is argparse's own error too, so that a function
-    that raises it serves as a `type=`."""
+    """An argument, or a setting that stands for one, cannot be used. It is argparse's own error too: if a function that
+    serves as a `type=` raises it, argparse says `argument --flag: MESSAGE`."""
 
     exit_code = 2
 
@@ -279,8 +285,8 @@ def check_type(value: "t.Any", kind: type, what: str,
 # ------------------------------------------------------------------------------------------------- Settings
 
 # As `https://[::1]:8443/prefix/`: scheme, host, port and path. The look ahead wants visible ASCII alone. No host holds
-# `@`, and no path `?` or `#`: a URL with a login or a query does not match. (Patterns that a run may not need are
-# strings: they are compiled at their first use.)
+# `@`, and no path `?` or `#`: a URL with a login or a query does not match. What follows the first single slash is
+# path, whatever it looks like. (Patterns that a run may not need are strings: they are compiled at their first use.)
 SERVER_URL = r"(?=[!-~]+\Z)([hH][tT][tT][pP][sS]?)://(\[[0-9a-fA-F:.]+\]|[^/?#@:\[\]\\]+)(?::([0-9]{1,5}))?(/[^?#]*|)"
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
@@ -321,7 +327,8 @@ class Server(namedtuple("Server", "scheme host port prefix")):
 def find_strangers(status, forbidden):
     """Return (problem, is_mode): how anyone but the user and root has access to a file or folder, empty if nobody has,
     and whether its mode is the reason. `status` is its os.stat() result, `forbidden` the permission bits that let
-    others in. On Windows nothing is checked: it has neither modes nor owners of this kind."""
+    others in; a POSIX ACL shows in those of the group. On Windows nothing is checked: it has neither modes nor owners
+    of this kind."""
     if WINDOWS:
         return "", False
     if status.st_uid not in (0, os.geteuid()):
@@ -332,8 +339,8 @@ def find_strangers(status, forbidden):
 
 def read_private_file(path, limit, name):
     """Return the text of a file that holds a secret, without its byte order mark. `name` stands for the path in
-    messages unless it surely is one: people paste tokens there. Raises CredentialsError if the file is unreadable,
-    accessible to other users or larger than `limit` bytes."""
+    messages unless that looks like a path: people paste tokens there. Raises CredentialsError if the file is
+    unreadable, accessible to other users or larger than `limit` bytes."""
     try:
         if path.startswith(("/", "./", "../", "~")) or os.path.lexists(path):
             name = path
@@ -379,7 +386,7 @@ class Profile:
         return "; %s has no %s" % (self.title, key) if self.title else "; " + self._lack
 
     def _read(self):
-        # Find the config file.
+        # Find the config file. Where no home is known, expanduser returns `~`, which isabs drops.
         home = os.environ.get("USERPROFILE" if WINDOWS else "HOME", os.path.expanduser("~"))
         bases = os.environ.get("XDG_CONFIG_HOME", ""), os.path.join(home, ".config")
         paths = [os.path.join(base, "plexctl", "config.json") for base in bases if os.path.isabs(base)]
@@ -430,16 +437,8 @@ def find_settings(server_url, profile_name, token_file):
     setting comes from the first source that has it: its flag, the profile that --profile names, the environment
     (PLEXSPHERE_URL, PLEXSPHERE_TOKEN), the config file's default profile. --profile turns the default profile off.
 
-    A profile's token goes to the profile's own server. So with every pair of sources:
-
-                        token: --token-file     --profile           environment     default profile
-        server: --server       sent             same server only    sent            same server only
-                --profile      sent             sent                sent            (not used)
-                environment    sent             same server only    sent            same server only
-                default        sent             (not used)          sent            sent
-
-    `same server only` is the last step below: sent if the profile has no server of its own, or that very one.
-    Raises UsageError for a bad or missing server, and CredentialsError for a bad or missing token."""
+    The token of a profile that names a server goes to that server only; any other token goes to the server that was
+    found. Raises UsageError for a bad or missing server, and CredentialsError for a bad or missing token."""
     profile = Profile(profile_name)
 
     def look_up(key, variable):
@@ -473,7 +472,7 @@ def find_settings(server_url, profile_name, token_file):
         raise UsageError("no server", "give --server, PLEXSPHERE_URL or a profile that has one"
                          + profile.explain("server"))
 
-    # 3. Keep a profile's token from any server but the profile's own.
+    # 3. Keep a profile's token from any server but the profile's own, if it names one.
     own_url = profile.get("server") if is_profile else None
     own = server if own_url is None else Server.parse(own_url, "the server of " + profile.title)
     if own != server:
@@ -485,8 +484,8 @@ def find_settings(server_url, profile_name, token_file):
 
 
 def is_this_host(host: str) -> bool:
-    """Tell whether the host is this machine: a loopback or unspecified address, or the name `localhost`, whatever the
-    resolver makes of it."""
+    """Tell whether the host is this machine: a loopback or unspecified address in the usual spellings (127.1 is none),
+    or the name `localhost`, whatever the resolver makes of it."""
     import ipaddress
     try:
         address = ipaddress.ip_address(host)
@@ -499,7 +498,8 @@ class Proxy:
     """An HTTP proxy. Not a namedtuple, so that repr() does not show the password."""
 
     def __init__(self, url: str, variable: str) -> None:
-        """Parse `[http://][user:password@]host[:port]`. `variable` names its source in messages. Raises UsageError."""
+        """Parse `[http://][user:password@]host[:port]`, where a password may hold `@`. `variable` names its source in
+        messages. Raises UsageError."""
         scheme, _, rest = url.rpartition("://")
         user_info, at, address = rest.rpartition("@")
         if scheme.lower() not in ("", "http"):
@@ -520,7 +520,8 @@ class Proxy:
 def find_proxy(server):
     """Return the Proxy that the environment names for the server, or None. urllib.request reads the variables: the name
     in lower case wins, HTTP_PROXY does not count in a CGI script (where REQUEST_METHOD is set), and NO_PROXY is `*` or
-    a list of host names, of which each stands for its subdomains too. This host is never reached through a proxy."""
+    a list of hosts, each with or without a port, of which each stands for its subdomains too. This host is never
+    reached through a proxy."""
     variable = server.scheme + "_proxy"
     if variable not in map(str.lower, os.environ) or is_this_host(server.host):
         return None     # as nearly always: urllib.request is slow to import
@@ -534,25 +535,25 @@ def find_proxy(server):
 
 # ------------------------------------------------------------------------------------------------ Transport
 #
-# How http.client is used, and what it does (the same from Python 3.6 to 3.13):
+# How http.client is used, and what it does, from Python 3.6 to 3.13. (Read HTTPConnection.connect, _tunnel and
+# getresponse, HTTPResponse.begin, read1 and _read1_chunked, and socket._io_refs.)
 #
-#     connect()        looks up the name, connects, asks a proxy for a tunnel, shakes hands. set_tunnel() gives CONNECT
-#                      the proxy's headers alone; the certificate must be that of the tunnel's far end, the server.
-#     timeout          bounds each of these steps and each later read and write by itself, not their sum.
-#     getresponse()    reads the headers, and closes the connection object if the server says `Connection: close`; the
-#                      response keeps the socket. It takes the end of the connection for the end of the headers. It
-#                      skips interim answers 100. The headers go through `email`, which may raise anything.
-#     read1(n)         returns at most n bytes, as soon as some are there, and b"" at the end.
-#     socket.close()   of a socket whose response is still unread takes effect when that response is closed or dropped.
-#                      So an answer can be read on after its connection was given up. (HTTPConnection.close() would
-#                      close the response, too.)
+#     connect()        looks up the name, connects, asks a proxy for a tunnel, shakes hands. CONNECT carries the headers
+#                      given to set_tunnel() alone (from 3.12 on also Host); the certificate must be the server's.
+#     timeout          bounds each of these steps, and each later read and write, by itself; not their sum.
+#     getresponse()    reads the headers. It skips interim answers 100. It takes the end of the connection for the end
+#                      of the headers. `email` parses them, and may raise anything. After `Connection: close` it closes
+#                      the connection object; the response keeps the socket.
+#     read1(n)         returns some bytes, n at most, as soon as there are any, and b"" at the end.
+#     socket.close()   takes effect when no response reads from the socket any more. So an answer can be read on after
+#                      its connection was given up. (HTTPConnection.close() would close the response, too.)
 #
 # How the end of a body is recognized, by read1() and by response.length, which read1() lowers by what it returns:
 #
 #     kind of body                at its end                       if the connection is cut before
 #     Content-Length: N           b"", response.length is 0        b"", response.length is what is missing
-#     Transfer-Encoding: chunked  b"" after the last chunk         raises IncompleteRead or ValueError
-#     neither                     b"", response.length is None     b"": the JSON text is incomplete, and tells
+#     Transfer-Encoding: chunked  b"" after the last chunk         raises; b"" within the last line: the JSON is whole
+#     neither                     b"", response.length is None     b"": the JSON is incomplete, and tells
 
 SLICE = 32 << 10                    # most bytes taken from a body at once: two records of TLS
 ERROR_BODY_LIMIT = 64 << 10         # bytes: a Problem has a few hundred
@@ -595,8 +596,8 @@ def check_seconds(seconds: float, lead: str = "") -> float:
 
 def make_tls_context(ca_file):
     """Return the standard library's context, which verifies certificate and host name, with TLS 1.2 or newer. The
-    system's CAs are trusted if `ca_file` is None, else those of the file alone. Raises UsageError for an unusable file,
-    RemoteError if this Python has no ssl module."""
+    system's CAs are trusted if `ca_file` is None or empty, else those of the file alone. Raises UsageError for an
+    unusable file, RemoteError if this Python has no ssl module."""
     try:
         import ssl
     except ImportError:
@@ -608,7 +609,7 @@ def make_tls_context(ca_file):
                          "check --ca-file")
     if not hasattr(context, "minimum_version"):     # Python 3.6, or an OpenSSL older than 1.1.0: 1.2 and 1.3 are left
         context.options |= ssl.OP_NO_TLSv1 | ssl.OP_NO_TLSv1_1
-    elif context.minimum_version < ssl.TLSVersion.TLSv1_2:      # as where openssl.cnf allows it; a stricter one stays
+    elif context.minimum_version < ssl.TLSVersion.TLSv1_2:      # as where openssl.cnf allows it
         context.minimum_version = ssl.TLSVersion.TLSv1_2
     return context
 
@@ -653,7 +654,7 @@ class Transport:
             proxy           a Proxy, as find_proxy() returns it
             token_source    where the token came from, for the hint of a 401
             say             say(label, text) is told of each retry
-            trace           trace(text) is told of each request and response, their secrets masked
+            trace           trace(text) is told of each request and response, the values of SECRET_HEADERS masked
             before_wait     called before each wait for the network
             clock, sleep    seconds; for tests
 
@@ -686,6 +687,7 @@ class Transport:
         self._connection = None     # http.client's, of the last request
         self._socket = None         # its socket
         self._process = 0           # the id of the process that opened it
+        self._allowed = 0.0         # seconds for the wait that is going on
         self._is_idle = False       # whether its response was read to the end, so that it can take another request
 
     @classmethod
@@ -713,11 +715,16 @@ class Transport:
         """Return the seconds, or what is left until `end` if that is less; 0 if it has passed."""
         return seconds if self.end is None else max(0.0, min(seconds, self.end - self.clock()))
 
+    def is_over(self) -> bool:
+        """Tell whether `end` has passed."""
+        return self.end is not None and self.clock() >= self.end
+
     def get(self, path: str, parameters: "Parameters",
             pauses: "t.Iterable[float]" = RETRY_PAUSES) -> "t.Iterator[bytes]":
         """Send a GET, and return an iterator over the body of its 200 response, whose headers are in on return. `path`
-        is sent as it is. Parameters are percent-encoded, empty ones left out. A retryable failure is retried after each
-        of the pauses (seconds), unless `end` has passed. Raises RemoteError, from the iterator too."""
+        is sent as it is. Parameters, text or bytes, are percent-encoded, empty ones left out. A retryable failure is
+        retried after each of the pauses (seconds), or as many seconds as the server asked for, unless `end` has passed.
+        Raises RemoteError, from the iterator too."""
         from urllib.parse import quote, urlencode
         query = urlencode([pair for pair in parameters.items() if pair[1]], quote_via=quote, safe="")
         target = self.server.prefix + path + ("?" + query if query else "")
@@ -731,7 +738,7 @@ class Transport:
                 rest = pause if error.retry_after is None else error.retry_after
                 self._say("retry", "%s; again in %.1f s" % (error, rest))
                 self.sleep(self.bound(rest))
-                if not self.bound(1.0):
+                if self.is_over():
                     raise
         return self._request(target)
 
@@ -739,13 +746,13 @@ class Transport:
         """Send one request, and return an iterator over the body of its 200 response. Raises RemoteError."""
         self._before_wait()
 
-        # Try the kept connection. If the server has closed it meanwhile, ask once more on a new one.
+        # Try the kept connection. If it is lost, since the server has closed it meanwhile, ask once more on a new one.
         response = None
         if self._connection and self._is_idle and self._process == os.getpid():
             try:
                 response = self._exchange(target)
             except RemoteError as error:
-                if not error.retryable:
+                if not error.retryable:     # here that is a lost connection alone
                     raise
         if response is None:
             self.close()
@@ -783,30 +790,34 @@ class Transport:
         # Open it.
         try:
             connection.connect()
-        except (OSError, client.HTTPException, ValueError) as error:    # ValueError: a name that no host has, for one
+        except (OSError, client.HTTPException, ValueError) as error:
+            # OSError for a proxy's refusal, too; ValueError for a name that no host has, and a certificate on 3.6.
             connection.close()
             raise self._explain(error)
         self._connection, self._socket, self._process = connection, connection.sock, os.getpid()
 
     def _limit(self):
         """Return the seconds that the next wait for the network may take. Never 0, which would mean not to wait."""
-        return max(self.bound(self._timeout), 0.001)
+        self._allowed = max(self.bound(self._timeout), 0.001)
+        return self._allowed
 
     def _time_out(self, what, hint=""):
         """Return the error for a wait that took too long."""
-        return RemoteError("timed out: %s took more than %g s" % (what, self._timeout),
+        return RemoteError("timed out: %s took more than %g s" % (what, self._allowed),
                            hint or "a slow server or network may need a longer --timeout", transient=True)
 
     def _explain(self, error):
         """Return the RemoteError for a connection that could not be made: name, TCP, proxy or TLS."""
         import socket
         ssl = sys.modules.get("ssl")        # a Python without TLS has none
-        where, hint = self.server.authority, API_HINT
+        where, hint, timeout_hint = self.server.authority, API_HINT, ""
         if self._proxy:
             where, hint = "proxy %s:%d" % (self._proxy.host, self._proxy.port), PROXY_HINT
+            timeout_hint = hint
 
+        # The order counts: all of these but CertificateError on 3.6 and UnicodeError are OSErrors.
         if isinstance(error, socket.timeout):
-            return self._time_out("connecting to " + where, self._proxy and hint)
+            return self._time_out("connecting to " + where, timeout_hint)
         if ssl and isinstance(error, (ssl.SSLError, ssl.CertificateError)):     # 3.6: the latter is a ValueError
             return RemoteError("no TLS with %s: %s" % (self.server.authority, describe_error(error)), TLS_HINT)
         if isinstance(error, (socket.gaierror, UnicodeError)):
@@ -832,7 +843,7 @@ class Transport:
             response = connection.getresponse()
         except socket.timeout:
             raise self._time_out("the response")
-        except OSError:
+        except OSError:     # among them RemoteDisconnected: it was closed before the first byte
             raise RemoteError("the connection was lost before the response", API_HINT, retryable=True)
         except Exception as error:      # HTTPException for the status line, and whatever `email` makes of the headers
             raise RemoteError("what answers speaks no proper HTTP: %s" % describe_error(error), API_HINT)
@@ -848,7 +859,7 @@ class Transport:
     def _make_error(self, response, slices):
         """Return the error for a response that is no 200: RemoteError for a redirect, else APIError."""
         # Name a redirect's target without user info and query, which may hold a password or a code. Mask our own
-        # secrets before the text is cut: they may hold a `?`.
+        # secrets before the text is cut: of the token `abc?def` the cut would leave `abc`.
         status, location = response.status, response.getheader("Location")
         if 300 <= status < 400 and location:
             target = re.split("[?#]", mask(location, self.secrets))[0]
@@ -874,12 +885,13 @@ class Transport:
         # Find the next step.
         hint = STATUS_HINTS.get(status, "")
         if status == 401:
-            hint %= self._token_source and " from " + self._token_source
+            hint = hint % (" from " + self._token_source if self._token_source else "")
         elif status == 404 and not problem:
             hint = API_HINT
         elif status in (400, 403):
             hint = PROBLEM_HINTS.get(read("code" if status == 400 else "reason"), hint)
 
+        # Retry-After may also be a date, which is not read. A number of 500 digits is infinite, and cut to 30.
         retry_after = response.getheader("Retry-After", "").strip()
         return APIError(message, hint, status, problem,
                         min(float(retry_after), 30.0) if re.fullmatch("[0-9]+", retry_after) else None)
@@ -929,7 +941,7 @@ class Transport:
                 self._is_idle = not response.will_close
         except socket.timeout:
             raise self._time_out("the next piece of the body")
-        except (OSError, HTTPException, ValueError) as error:
+        except (OSError, HTTPException, ValueError, OverflowError) as error:    # the last two: an impossible chunk size
             raise RemoteError("the connection was lost within the body: %s" % describe_error(error), transient=True)
         finally:
             # Before 3.13 a response stays open after its last byte, and the next one is refused.
@@ -943,8 +955,8 @@ VALUE_LIMIT = 64 << 20      # characters: three thousand times the largest outpu
 
 
 def read_number(literal):
-    """Return a JSON number that a double can hold. Raises JSONDecodeError, also for NaN and Infinity, which RFC 8259
-    does not know."""
+    """Return a JSON number that a double can hold (`-0` becomes 0, `1E2` 100.0). Raises JSONDecodeError, also for NaN
+    and Infinity, which RFC 8259 does not know."""
     if not abs(float(literal)) <= sys.float_info.max:       # `not <=`, so that NaN is caught too
         raise json.JSONDecodeError("a number that is not one of JSON, or too large: %.20s" % literal, "", 0)
     return int(literal) if literal.lstrip("-").isdigit() else float(literal)
@@ -957,7 +969,7 @@ def decode_utf8(slices):
     for piece in chain(slices, [b""]):      # the empty one is the end
         try:
             yield decode(piece, not piece)
-        except UnicodeDecodeError as error:     # its object: what was left of the last slice, and this one
+        except UnicodeDecodeError as error:     # its object: what the decoder kept of the last slice, and this one
             yield error.object[:error.start].decode("utf-8")
             raise RemoteError("the body holds bytes that are not UTF-8", transient=not piece)
 
@@ -967,7 +979,7 @@ class JSONText:
     decodes every value; this class makes sure that all of the value has arrived. Raises RemoteError.
 
     Take `{"items":[1,2]}` as an example: `for _ in find_entries("{}")`, take_value() is `items`, take(":"), then
-    `for _ in find_entries("[]"): take_value()`; peek() shows what comes next."""
+    `for _ in find_entries("[]")`, take_value() is 1, then 2. peek() shows what comes next."""
 
     def __init__(self, slices):
         self._pieces = decode_utf8(slices)
@@ -980,7 +992,7 @@ class JSONText:
 
     def _read_more(self, least):
         """Drop what has been taken, and append at least `least` characters to _text; fewer if the document ends or
-        fails before. A failure is raised by the next call: what came before it is taken first."""
+        fails before. A failure is raised by the next call: of `[1,2` that breaks off, 1 is taken first."""
         if self._fault:
             raise RemoteError(*self._fault)
         pieces = [self._text[self._at:]]
@@ -1000,7 +1012,7 @@ class JSONText:
     def peek(self):
         """Return the next character that is no blank, without taking it; empty at the end. Afterwards it stands at
         `_at`, or the document has ended."""
-        while self._text[self._at:self._at + 1] <= " ":     # a blank, a control character, or nothing
+        while self._text[self._at:self._at + 1] <= " ":     # a blank, a control character, or "", which sorts first
             self._at = BLANKS.match(self._text, self._at).end()
             if self._ended or self._at < len(self._text):
                 break
@@ -1016,6 +1028,12 @@ class JSONText:
         self._at += 1
         return character
 
+    def _may_go_on(self, end):
+        """Tell whether the number that ends before `end` may go on in what is still to come: of `1e-5` only `1e-` may
+        be here, of which json takes `1`. It is whole if a character follows that no number holds."""
+        following = self._text[end:end + 1]
+        return self._text[end - 1].isdigit() and not self._ended and not following.strip("+-.eE0123456789")
+
     def take_value(self):
         """Take one whole value. If it cannot be decoded, it may only be incomplete: read more and try again, until the
         text ends or _read_more finds the value too large. So what is malformed is noticed only then."""
@@ -1028,16 +1046,15 @@ class JSONText:
             try:
                 if not is_cut:
                     value, end = self._scan(text, at)
-                    # A number may go on in what is still to come: of `1e-5` only `1e-` may be here, of which json takes
-                    # `1`. It is whole if a character follows that no number holds.
-                    if self._ended or not text[end - 1].isdigit() or text[end:end + 1].strip("+-.eE0123456789"):
+                    if not self._may_go_on(end):
                         self._at = end
                         return value
             except RecursionError:
                 raise RemoteError("the body is nested too deeply")
             except ValueError as error:
                 if self._ended:
-                    # Tell a text that was cut, which is worth another try, from one that is wrong.
+                    # Tell a text that was cut, which is worth another try, from one that is wrong. (`pos` is where json
+                    # found the fault; int() of Python 3.11 has none for 5,000 digits.)
                     ends_early = getattr(error, "pos", 0) >= len(text) or not text.rstrip().endswith("}")
                     raise RemoteError("the body ends early or is malformed: %s" % getattr(error, "msg", error),
                                       transient=ends_early)
@@ -1045,7 +1062,8 @@ class JSONText:
             self._read_more(1 + (len(text) - at) // 4)
 
     def find_entries(self, brackets):
-        """Take an object or an array but for its entries: yield before each of them, and the caller takes it."""
+        """Take the brackets and commas of an object or an array. Yield, without a value, before each entry, which the
+        caller takes: `for _ in find_entries("[]"): value = take_value()`."""
         begin, end = brackets
         self.take(begin)
         if self.peek() == end:
@@ -1097,6 +1115,7 @@ class Document:
     @property
     def elements(self) -> "t.Iterator[t.Dict[str, t.Any]]":
         """The elements that are still unread."""
+        # iter() calls the function until it returns END.
         return (step for step in iter(self._read_step, END) if step is not None)
 
     def read_members(self, *names: str) -> "t.Dict[str, t.Any]":
@@ -1119,7 +1138,7 @@ class Document:
     def _read_on(self):
         """Do the work of _read_step."""
         text, members, array = self._text, self.members, self.array
-        for _ in self._list_entries:
+        for _ in self._list_entries:        # at most once: it returns
             element = text.take_value()
             if not isinstance(element, dict):
                 raise RemoteError("%s: expected a list of objects" % array)
@@ -1127,7 +1146,7 @@ class Document:
             self.succeeded += element.get("status") == "succeeded"
             return element
 
-        for _ in self._entries:
+        for _ in self._entries:             # at most once, too
             # Read the member's name. For what is no string, take() raises.
             name = text.take_value() if text.peek() == '"' else text.take('"')
             text.take(":")
@@ -1166,7 +1185,8 @@ class Document:
 UUID = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 UUID_SPELLINGS = r"(?:urn:uuid:)?(%s)|\{(%s)\}|([0-9a-f]{32})" % (UUID, UUID)
 
-# `2026-11-24T09:30:00.5Z`: a UTC time of RFC 3339. Without the Z, texts sort as the times do: `00` before `00.5`.
+# `2026-11-24T09:30:00.5Z`: a UTC time of RFC 3339. Without the Z, texts sort as the times do: `00` before `00.5`. (But
+# for zeros at the end: `00.5` sorts before `00.50`.)
 UTC_TIME = ("([0-9]{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])T(?:[01][0-9]|2[0-3]):[0-5][0-9]:(?:[0-5][0-9]|60)"
             r"(?:\.[0-9]+)?)Z")
 
@@ -1177,7 +1197,7 @@ def parse_uuid(value: "t.Union[str, AnyUUID]", where: str = "") -> str:
     match = re.fullmatch(UUID_SPELLINGS, str(value).lower())
     if not match:
         raise UsageError("expected a UUID as 6f1d7c1e-0b5a-4c1e-9a53-2b8f0c9e7a10" + where)
-    digits = "".join(match.groups("")).replace("-", "")
+    digits = "".join(match.groups("")).replace("-", "")     # of the three groups two are empty
     return re.sub("(.{8})(.{4})(.{4})(.{4})", r"\1-\2-\3-\4-", digits)
 
 
@@ -1198,8 +1218,9 @@ def read_created_at(execution):
 def decode_base64(text: str) -> bytes:
     """Decode standard base64 with exact padding (RFC 4648, 4). Raises ValueError for anything else.
 
-    a2b_base64 passes over foreign characters, and over whatever follows the padding. Then the result is shorter than
-    three bytes for each four characters, less the padding. (To compare with b2a_base64 costs a large `get` 10 %.)"""
+    a2b_base64 passes over foreign characters, and over whatever follows the padding. Each character that it passes over
+    lacks three quarters of a byte. So then the result is shorter than three bytes for each four characters, less the
+    padding. (To compare with b2a_base64 costs a large `get` 10 %.)"""
     data = a2b_base64(text)
     padding = text.endswith("=") + text.endswith("==")
     if len(text) % 4 or len(data) != len(text) // 4 * 3 - padding:
@@ -1252,7 +1273,7 @@ def walk(transport: Transport, project: "t.Union[str, AnyUUID]", parameters: "Pa
     """Yield the pages of a Project's Executions. The next one is asked for when you come back for it. Raises as
     get_page does; also RemoteError if a cursor comes again, for which all of them are remembered."""
     query = dict(parameters)
-    seen = set()        # hashes of cursors
+    seen = {hash(os.fsdecode(parameters.get("cursor") or ""))}      # hashes of the cursors that were asked for
     while True:
         page = get_page(transport, project, query)
         yield page
@@ -1274,7 +1295,7 @@ def select_last(executions: "t.Iterable[t.Dict[str, t.Any]]", number: int) -> "t
     """Return the `number` Executions that were created last, oldest first; of those created at one moment the ones that
     came last. Holds no more than these. Raises RemoteError."""
     from heapq import nlargest
-    arrival = count()
+    arrival = count()       # nlargest asks for the key of each once, in their order
     return nlargest(number, executions, key=lambda execution: (read_created_at(execution), next(arrival)))[::-1]
 
 
@@ -1352,8 +1373,8 @@ def paint_status(status, view):
     return paint("%-9s" % make_field(status), COLOURS.get(status), view)
 
 
-# What json escapes beside the controls below U+0020: what is not printed, changes the direction of a text or is no
-# character. It is a list of our own because what Python takes for printable grows with its version.
+# What json escapes beside the controls below U+0020: the common characters that are not printed, change the direction
+# of a text or are none. It is a list of our own, so that it is the same on every Python; rare ones are not in it.
 UNPRINTABLE = re.compile("[\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufffe\uffff"
                          "\ud800-\udfff]")
 encode_indented = json.JSONEncoder(indent=2, ensure_ascii=False).encode
@@ -1374,6 +1395,7 @@ def format_json(document, elements, view):
         """Return members as texts, without the 4 characters `{\\n  ` and the 2 `\\n}` of an object around each."""
         return [make_json_visible(encode_indented({name: members[name]})[4:-2]) for name in names]
 
+    # When the first element arrives, the list is the last member that has begun.
     first = next(elements, None)
     names = list(members)
     place = names.index(array) if array in members else len(names)
@@ -1495,7 +1517,8 @@ def format_recap(document, view):
 
 
 def format_sections(document, elements, view):
-    """Yield a section for each target, as `==> NODE_ID STATUS N bytes <==` and the N bytes; then the recap."""
+    """Yield a section for each target, as `==> NODE_ID STATUS N bytes <==` and the N bytes, which a terminal is shown
+    made safe; then the recap."""
     for target in elements:
         node_id, status, output = read_target(target, view)
         is_archived = output.kind == "archived"
@@ -1555,8 +1578,9 @@ GET_FORMS = {"text": format_sections, "table": format_targets, "lines": format_l
 
 
 class Folder:
-    """The folder of --output-dir: new, or empty and private. It is opened once, and everything in it is reached through
-    that descriptor, so that it does not matter what its name stands for later. (Windows has no such descriptors.)"""
+    """The folder of --output-dir: new, or empty and for nobody else to write to. It is opened once, and everything in
+    it is reached through that descriptor, so that it does not matter what its name stands for later. (Windows has no
+    such descriptors.)"""
 
     def __init__(self, path):
         """Make the folder if it is missing, open it and check it. Raises ExecLogError, which says what is wrong."""
@@ -1569,7 +1593,8 @@ class Folder:
             if not os.path.lexists(folder):
                 os.mkdir(folder, 0o700)
 
-            # Open it, and check what was opened. Our errors are like those of the calls.
+            # Open it, and check what was opened. Our errors are like those of the calls. (O_NOFOLLOW refuses a link;
+            # islink is for the message, and for Windows.)
             if os.path.islink(folder):
                 raise OSError("it is a symbolic link")
             if WINDOWS:
@@ -1593,7 +1618,7 @@ class Folder:
             os.close(descriptor)
 
     def create(self, name):
-        """Open a new file, mode 0600, for bytes. Mode x fails if there is anything of that name, a link too."""
+        """Open a new file, mode 0600, for bytes. Mode x, O_EXCL, fails if there is anything of that name, a link too."""
         return open(os.path.join(self._base, name), "xb", opener=lambda path, flags: os.open(
             path, flags, 0o600, dir_fd=self._descriptor))
 
@@ -1760,8 +1785,8 @@ AGES = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}        # seconds
 
 def parse_when(flag, text, now, after=None):
     """Return the moment, a datetime in UTC without a zone, for an age (`2h`), a time of day (`9:30`) or the beginning
-    of a time (`2026-07-14 09`). `now` is a datetime, too. A time of day is the first one after the moment `after`, or
-    without that the last one that was. Raises UsageError, which names the flag."""
+    of a time (`2026-07-14 09`, also `2026-7-14 9`). `now` is a datetime, too. A time of day is the first one after the
+    moment `after`, or without that the last one that was. Raises UsageError, which names the flag."""
     from datetime import datetime, timedelta
     if re.fullmatch("-?[0-9]+[smhdw]", text):
         age = float(text.strip("-smhdw")) * AGES[text[-1]]
@@ -1795,11 +1820,11 @@ def quote_word(word):
     return " " + word if len(word) <= 20 else ""
 
 
-# By the name of a flag's value: what makes the value of the text, how often the flag counts, what it may be.
+# By the name of a flag's value: what makes the value of the text (str, if nothing), and what it may be (anything).
 TYPES = {"URL": require_text, "NAME": require_text, "FILE": require_text, "FOLDER": require_text, "UUID": parse_uuid,
          "SECONDS": parse_seconds, "ROWS": parse_limit, "N": parse_count}
-REPEATED = "--status", "--node"
 CHOICES = {"WHICH": ("auto", "always", "never")}
+REPEATED = "--status", "--node"         # these flags add up
 
 
 class Parser(argparse.ArgumentParser):
@@ -1816,7 +1841,7 @@ def read_argv():
 
 def name_program():
     """Return the name under which the program was started."""
-    return os.path.basename(read_argv()[0]) or "plexctl_exec_log.py"
+    return make_visible(os.path.basename(read_argv()[0])) or "plexctl_exec_log.py"
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -1840,8 +1865,11 @@ def make_parser() -> argparse.ArgumentParser:
 
 
 def split_arguments(argv):
-    """Return (arguments, flags, words): the flags as argparse reads them most surely, `--flag=value`; the Flags that
-    were given; and what is left over. Raises UsageError for an unknown flag, wherever it stands."""
+    """Return (arguments, flags, words): the flags, each as `--flag=value` or `--flag`; the Flags that were given; and
+    what is left over. Raises UsageError for an unknown flag, wherever it stands.
+
+    argparse alone would name what is missing before what is unknown, take a value that begins with `-` for a flag, and
+    drop the value of `--flag=--` (before 3.12.2)."""
     known = {name: flag for flag in read_flags() for name in flag.names}
     arguments, given, words, problem = [], [], [], ""
     rest = list(argv)
@@ -1890,8 +1918,9 @@ def read_command(words, given):
 
 
 def choose_statuses(flags):
-    """Return the statuses that the flags choose, each once; none chooses all. Raises UsageError for one that the
-    program would look for itself and that does not exist: a typo must not be an empty answer."""
+    """Return the statuses that the flags choose, each once; none chooses all. An empty --status counts as not given.
+    Raises UsageError for one that the program would look for itself and that does not exist: a typo must not be an
+    empty answer."""
     groups = (RUNNING_STATUSES if flags.running else ()) + (FAILED_STATUSES if flags.failed else ())
     chosen = dict.fromkeys(chain(filter(None, flags.status or []), groups))     # a set that keeps the order
     known = RUNNING_STATUSES + FINAL_STATUSES
@@ -2028,7 +2057,7 @@ class Console:
         self._is_unfinished = self.out_terminal and data[-1:] != b"\n"
 
     def make_safe(self, text):
-        """Return text with its secrets masked, made visible."""
+        """Return text with its secrets masked, made visible. Masked first: an escape could split a secret, as a cut."""
         return make_visible(mask(text, self._secrets))
 
     def line(self, text, limit=4000):
@@ -2066,8 +2095,9 @@ class Console:
         """Tell whether a live line does not mix with other output: stderr is a terminal with this process in its
         foreground, and stdout is a file, or a terminal to which nothing is written before the end (`is_quiet`). Never
         if stdout is a pipe: its reader may write to the same terminal."""
-        if not self.err_terminal or not (self.out_terminal and is_quiet) and not stat.S_ISREG(
-                attempt(lambda: os.fstat(self._out.fileno()).st_mode) or 0):
+        mode = attempt(lambda: os.fstat(self._out.fileno()).st_mode) or 0
+        is_free = stat.S_ISREG(mode) or self.out_terminal and is_quiet
+        if not (self.err_terminal and is_free):
             return False
         return not hasattr(os, "tcgetpgrp") or attempt(lambda: os.tcgetpgrp(self._err.fileno())) == os.getpgrp()
 
