@@ -1618,7 +1618,7 @@ class Folder:
             os.close(descriptor)
 
     def create(self, name):
-        """Open a new file, mode 0600, for bytes. Mode x, O_EXCL, fails if there is anything of that name, a link too."""
+        """Open a new file, mode 0600, for bytes. Mode x (O_EXCL) fails if the name exists, as a link too."""
         return open(os.path.join(self._base, name), "xb", opener=lambda path, flags: os.open(
             path, flags, 0o600, dir_fd=self._descriptor))
 

@@ -257,7 +257,7 @@ def test_swapping_the_name_of_the_folder_changes_nothing(plane, folder, tmp_path
     def answer(sock):
         sock.sendall(OK + encode(TWO)[:SECOND])
         if when != "while it waits":
-            wait_until(lambda: (folder / (NODES[0] + ".out")).exists())
+            wait_until((folder / (NODES[0] + ".out")).exists)
             swap_name()
         sock.sendall(encode(TWO)[SECOND:])
 

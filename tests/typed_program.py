@@ -28,7 +28,7 @@ class Canned(Transport):
 
 def open_transport(server_url: Optional[str], token: str) -> Transport:
     if server_url is None:
-        return Transport.from_settings(profile="lab", timeout=10, say=lambda label, text: print(label, text))
+        return Transport.from_settings(profile="lab", timeout=10, say=print)
     server: Server = Server.parse(server_url)
     where: Tuple[str, int, str] = (server.host, server.port, server.scheme + server.prefix + server.authority)
     print(where, server.url)
