@@ -321,7 +321,7 @@ def test_documents_that_are_read_at_once_have_a_connection_each(plane):
 
 EMAIL_RAISES = OK[:-4] % 12 + b"\r\nContent-Type: multipart/mixed; boundary*=a; boundary*0=b\r\n\r\n" + EMPTY_PAGE
 #: What has fallen silent, is broken or no HTTP, and what the only error says. Of an error's body what came is used.
-LATE, NO_HTTP, BROKEN, LOST_WITHIN = "took more than 0.1 s", "speaks no proper HTTP", "the body", "lost within the body"
+LATE, NO_HTTP, BROKEN, LOST_WITHIN = "took more than 0.3 s", "speaks no proper HTTP", "the body", "lost within the body"
 DENIAL, KNOWN_DENIAL, FORBIDDEN = "HTTP 403 ", "; code rebac_denied", b"HTTP/1.1 403 No\r\n"
 FINAL = {
     "silent": (stall(b""), LATE), "silent within a header": (stall(b"HTTP/1.1 200 OK\r\nX: y"), LATE),
