@@ -220,8 +220,8 @@ class RemoteError(ExecLogError):
         retryable       Transport.get asks again: the server is overloaded, or the connection was lost before the
                         response
         transient       a wait goes on: what is retryable, failed connections, timeouts, cut bodies
-        retry_after     seconds for which the server wants to be left alone, or None
-        can_resume      whether the same cursor may be asked for again
+        retry_after     seconds for which the server wants to be left alone, 30 at most, or None
+        can_resume      whether the same cursor may be asked for again; if not, begin without one
     """
 
     def __init__(self, message: str, hint: str = "", retryable: bool = False, transient: bool = False,
@@ -461,7 +461,7 @@ def find_settings(server_url, profile_name, token_file):
     # 2. Find the token.
     is_profile = False
     if token_file is not None:
-        token, token_source = read_private_file(token_file, 64 << 10, "the token file"), "--token-file"
+        token, token_source = read_private_file(os.fspath(token_file), 64 << 10, "the token file"), "--token-file"
     else:
         token, token_source, is_profile = look_up("token", "PLEXSPHERE_TOKEN")
     if token is None:
@@ -626,7 +626,8 @@ class Transport:
         with Transport.from_settings() as transport: ...        the server, token and proxy that the command would use
         Transport(Server.parse("https://plexsphere.example"), token)        these alone; no proxy, no environment
 
-    To test a program without a server, override `get`, the only method that talks to one:
+    To test a program without a server, override `get`, the only method that talks to one. It returns slices of a body,
+    or raises RemoteError. (For a wait, give `clock` and `sleep` too.)
 
         class Canned(Transport):
             def get(self, path, parameters, pauses=()):
@@ -637,7 +638,7 @@ class Transport:
         server      the Server
         secrets     texts that must not be shown: the token, the proxy's password and Basic string
         received    bytes of bodies so far
-        end         a time of the clock at which every wait ends, or None
+        end         a time of the clock at which every wait ends, or None; wait_for_execution sets it while it waits
     """
 
     def __init__(self, server: Server, token: str, *, ca_file: "t.Optional[str]" = None,
@@ -651,7 +652,7 @@ class Transport:
             ca_file         PEM file of the CAs to trust instead of the system's
             timeout         seconds for each single wait for the network: more than 0, at most 86400
             allow_http      whether plain http may go to another host than this one
-            proxy           a Proxy, as find_proxy() returns it
+            proxy           a Proxy, as from_settings() finds it
             token_source    where the token came from, for the hint of a 401
             say             say(label, text) is told of each retry
             trace           trace(text) is told of each request and response, the values of SECRET_HEADERS masked
@@ -723,10 +724,13 @@ class Transport:
             pauses: "t.Iterable[float]" = RETRY_PAUSES) -> "t.Iterator[bytes]":
         """Send a GET, and return an iterator over the body of its 200 response, whose headers are in on return. `path`
         is sent as it is. Parameters, text or bytes, are percent-encoded, empty ones left out. A retryable failure is
-        retried after each of the pauses (seconds), or as many seconds as the server asked for, unless `end` has passed.
-        Raises RemoteError, from the iterator too."""
+        retried after each of the pauses (seconds), or instead as many seconds as the server asked for, unless `end` has
+        passed. Raises RemoteError, from the iterator too, and UsageError for an unusable file of CAs."""
         from urllib.parse import quote, urlencode
-        query = urlencode([pair for pair in parameters.items() if pair[1]], quote_via=quote, safe="")
+        try:
+            query = urlencode([pair for pair in parameters.items() if pair[1]], quote_via=quote, safe="")
+        except UnicodeEncodeError:
+            raise UsageError("a parameter holds half a surrogate pair, which cannot be sent")
         target = self.server.prefix + path + ("?" + query if query else "")
 
         for pause in pauses:
@@ -1082,7 +1086,8 @@ END = object()      # what is read when nothing is left
 
 
 class Document:
-    """One answer of the server, a JSON object, read as its bytes arrive. Reading raises RemoteError.
+    """One answer of the server, a JSON object, read as its bytes arrive. Reading raises RemoteError, and after that the
+    same again. While it is unread it holds a connection: drop it, or close() it.
 
         for execution in get_page(transport, project, {}).elements: ...
 
@@ -1108,6 +1113,7 @@ class Document:
         self.resume: "t.Optional[str]" = cursor
         self._expected_id = expected_id
         self._slices = slices
+        self._fault = None              # what makes the RemoteError at which reading ended
         self._text = JSONText(slices)
         self._entries = self._text.find_entries("{}")       # members that are still unread
         self._list_entries = iter(())                       # elements of the list that are still unread
@@ -1117,6 +1123,10 @@ class Document:
         """The elements that are still unread."""
         # iter() calls the function until it returns END.
         return (step for step in iter(self._read_step, END) if step is not None)
+
+    def close(self) -> None:
+        """Give up what is unread, and the connection on which it would come."""
+        getattr(self._slices, "close", do_nothing)()
 
     def read_members(self, *names: str) -> "t.Dict[str, t.Any]":
         """Read on until these members are known, and return what is known. Elements of the list that stand before them
@@ -1129,10 +1139,13 @@ class Document:
     # then wait for the garbage collector.
     def _read_step(self):
         """Read one element of the list and return it, or one other member and return None. Return END at the end."""
+        if self._fault:
+            raise RemoteError(*self._fault)
         try:
             return self._read_on()
-        except RemoteError:
-            getattr(self._slices, "close", do_nothing)()        # give up the connection
+        except RemoteError as error:
+            self._fault = str(error), error.hint, error.retryable, error.transient
+            self.close()
             raise
 
     def _read_on(self):
@@ -1270,8 +1283,10 @@ def get_page(transport: Transport, project: "t.Union[str, AnyUUID]", parameters:
 
 
 def walk(transport: Transport, project: "t.Union[str, AnyUUID]", parameters: "Parameters") -> "t.Iterator[Document]":
-    """Yield the pages of a Project's Executions. The next one is asked for when you come back for it. Raises as
-    get_page does; also RemoteError if a cursor comes again, for which all of them are remembered."""
+    """Yield the pages of a Project's Executions. Each is asked for when you come for it, and what you left unread of
+    the one before is skipped. Raises as get_page does; also RemoteError if a cursor comes again, for which all of them
+    are remembered. To go on after an error, walk anew with the last page's `resume` as the cursor; to look for what is
+    new after the end, with the last page's `cursor`."""
     query = dict(parameters)
     seen = {hash(os.fsdecode(parameters.get("cursor") or ""))}      # hashes of the cursors that were asked for
     while True:
@@ -1310,30 +1325,29 @@ def get_execution(transport: Transport, project: "t.Union[str, AnyUUID]", execut
 def wait_for_execution(transport: Transport, project: "t.Union[str, AnyUUID]", execution_id: "t.Union[str, AnyUUID]",
                        seconds: "t.Optional[float]" = None, told: "t.Callable[[str], t.Any]" = do_nothing,
                        say: "t.Callable[[str, str], t.Any]" = do_nothing) -> str:
-    """Wait until the status of an Execution is final, and return it. `told(status)` is given each change of it,
-    `say(label, text)` each failure that is waited out. Raises WaitTimeout after so many seconds (None: never; 0: ask
-    once), and RemoteError at once for a failure that waiting does not mend, or that comes before the first good answer.
-    The pauses are 2 s, then each half as long again, 15 s at most."""
+    """Wait until the status of an Execution is final, and return it. `told(status)` is given each change of it (`-` if
+    the answer has none; an unknown status is not final), `say(label, text)` each failure that is waited out. The pauses
+    are 2 s, then each half as long again, 15 s at most. Raises WaitTimeout after so many seconds (None: never; 0: ask
+    once), RemoteError at once for a failure that waiting does not mend, or that comes before the first good answer, and
+    UsageError for an id that is no UUID, or seconds that are neither 0 nor as Transport's timeout may be."""
+    if seconds:
+        check_seconds(seconds, "seconds: ")
     deadline = transport.clock() + (seconds or 0.0)
 
     def left():
         """Return the seconds that are left."""
         return float("inf") if seconds is None else deadline - transport.clock()
 
-    transport.end = deadline if seconds else None       # with 0 the one request has its usual time
+    outer_end, transport.end = transport.end, deadline if seconds else None     # with 0 the one request has its time
     status, pause = "", 2.0
     try:
         while True:
-            rest, failure = pause, ""
+            # Ask for the status alone: the targets may be many. The next request gives up what is left.
+            before, rest, failure = status, pause, ""
             try:
-                # Read the status alone: the targets may be many. The next request gives up what is left.
                 pauses = () if status else RETRY_PAUSES
                 members = get_execution(transport, project, execution_id, pauses).read_members("id", "status")
-                before, status = status, get_text(members, "status") or "-"
-                if status != before:
-                    told(status)
-                if status in FINAL_STATUSES:
-                    return status
+                status = get_text(members, "status") or "-"
             except RemoteError as error:
                 is_over = seconds and left() <= 0       # then the failure is told below
                 if not is_over and not (status and error.transient):
@@ -1342,6 +1356,11 @@ def wait_for_execution(transport: Transport, project: "t.Union[str, AnyUUID]", e
                 if not is_over:
                     say("retry", failure)
 
+            if status != before:
+                told(status)
+            if status in FINAL_STATUSES and not failure:
+                return status
+
             transport.sleep(max(0.0, min(rest, left())))
             if left() <= 0:
                 raise WaitTimeout("waited %g s; the last status was %s%s" % (
@@ -1349,7 +1368,7 @@ def wait_for_execution(transport: Transport, project: "t.Union[str, AnyUUID]", e
                     "it may still be running: wait again, or longer", status)
             pause = min(pause * 1.5, 15.0)
     finally:
-        transport.end = None
+        transport.end = outer_end
 
 
 # ---------------------------------------------------------------------------------------------------- Forms
@@ -1778,7 +1797,7 @@ def parse_seconds(text):
 
 
 # The beginnings of a UTC time (RFC 3339).
-TIMES = "%Y-%m-%d", "%Y-%m-%dT%H", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%SZ"
+TIMES = ("%Y-%m-%d", "%Y-%m-%dT%H", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%MZ", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%SZ")
 TIME_OF_DAY = "([01]?[0-9]|2[0-3]):[0-5][0-9]"
 AGES = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}        # seconds
 
@@ -1910,6 +1929,8 @@ def read_command(words, given):
     command = words.pop(0)
     if command not in ("list", "get"):
         near = suggest(command, {"list", "get", "exec-log"} - {command})
+        if re.fullmatch(UUID_SPELLINGS, command.lower()):
+            near = "; did you mean get UUID?"
         raise UsageError("unknown command" + quote_word(command) + near)
     for flag in given:
         if flag.command not in ("", command):
@@ -2044,7 +2065,7 @@ class Console:
             left = memoryview(data)
             while left:
                 size = self._out.write(left)    # a raw stream may take less than all, and nothing for now: None
-                if size is None and isinstance(self._out, io.RawIOBase):
+                if size == 0 or size is None and isinstance(self._out, io.RawIOBase):
                     raise OSError("it takes no more for now")
                 left = left[len(left) if size is None else size:]
             self._out.flush()
