@@ -1847,10 +1847,10 @@ REPEATED = "--status", "--node"         # these flags add up
 
 
 class Parser(argparse.ArgumentParser):
-    """argparse's parser, whose errors are UsageErrors."""
+    """argparse's parser, whose errors are UsageErrors. A long value in them is not shown: it may be a secret."""
 
     def error(self, message):
-        raise UsageError(message)
+        raise UsageError(re.sub("'[^']{21,}'", "a longer word", message))
 
 
 def read_argv():

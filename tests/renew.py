@@ -2,7 +2,9 @@
 """Renew what is made from the program: README.md's command outputs, the tables of flags and exit codes in README.md and
 tests/contract.md, and tests/picture.svg.
 
-    PYTHONPATH=. python3 tests/renew.py         writes them; tests/test_readme.py tells when they are out of date
+    PYTHONPATH=. .venv/bin/python tests/renew.py
+
+writes them; tests/test_readme.py tells when they are out of date.
 
 The README's commands, the lines after `$ `, run in order in one bash beside the sample control plane. One that uses jq
 is left as it stands where there is no jq.

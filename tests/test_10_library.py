@@ -214,6 +214,10 @@ def test_id_is_a_uuid_in_any_spelling_or_refused_before_anything_is_sent_and_so_
     for timeout in (0, -1, 86400.1, float("nan"), float("inf"), None, "30"):
         error = catch(program.Transport, transport.server, TOKEN, timeout=timeout)
         assert isinstance(error, program.UsageError) and "timeout" in str(error)
+    for seconds in (-1, 86400.1, float("nan"), float("inf"), "5"):
+        error = catch(program.wait_for_execution, transport, PROJECT, PROJECT, seconds)
+        assert isinstance(error, program.UsageError) and "seconds" in str(error)
+    assert isinstance(catch(program.get_page, transport, PROJECT, {"cursor": "\ud800"}), program.UsageError)
 
 
 @rule("10.8", "3.6")
@@ -238,6 +242,18 @@ def test_resume_is_the_cursor_of_what_is_unread_and_cursor_that_of_the_page(plan
         ("", "", 0, "b"), ("b", "b", 0, "c"), ("c", "c", 1, None)]
     broken = program.get_page(transport, PROJECT, {"cursor": "d"})
     assert catch(list, broken.elements).transient and (broken.cursor, broken.resume) == ("d", "d")
+
+
+@rule("10.4", "10.9")
+@pytest.mark.parametrize("body", [
+    PAGE[:-5], b'{"items":[{}],"next_cursor":5}', b'{"items":[{},5,{}],"next_cursor":"c"}'],
+    ids=["cut", "wrong type", "wrong element"])
+def test_document_that_failed_fails_again_and_holds_no_connection(plane, transport, body):
+    plane.script(Reply(body, framing="close"))
+    one = program.get_page(transport, PROJECT, {})
+    errors = [catch(list, one.elements) for _ in range(3)]
+    assert len({str(error) for error in errors}) == 1 and one.resume == "" and "next_cursor" not in one.members
+    program.get_page(transport, PROJECT, {}).close()
 
 
 def report(transport):      # what the targets of failed Executions printed, and why it ends

@@ -292,6 +292,7 @@ NEVER = {
     "value where none belongs": (2, LIST + ("--all=%s",)), "project": (2, ("list", "--project", "%s")),
     "limit": (2, LIST + ("--limit", "%s")), "last": (2, LIST + ("--last", "%s")), "since": (2, LIST + ("--since=%s",)),
     "timeout": (2, LIST + ("--timeout", "%s")), "node": (2, GET + ("--node=%s",)), "form": (2, LIST + ("-o", "%s")),
+    "colour": (2, LIST + ("--color", "%s")),
     "status": (2, GET + ("--status", "%s")), "several statuses": (2, LIST + ("--running", "--status=%s")),
     "lines": (2, LIST + ("x\n%s",)), "flag of two lines": (2, LIST + ("--all\n=%s",)), "hyphen": (2, LIST + ("-%s",))}
 

@@ -165,6 +165,13 @@ def test_walk_ends_with_1_at_a_cursor_that_comes_again_and_tells_no_cursor(plane
     assert not cycle or " c%d " % lead in error_lines(result)[0]
 
 
+@rule("6.4")
+def test_cursor_that_was_given_counts_when_it_comes_again(plane):
+    plane.script(*[Reply(page(next_cursor=cursor)) for cursor in "ba"])
+    result = run_cli(*ALL + ("--cursor", "a"), plane=plane)
+    assert result.code == 1 and " a came again" in error_lines(result)[0] and len(plane.requests) == 2
+
+
 @rule("6.4", "6.3")
 @pytest.mark.parametrize("asked", ["c8", ""], ids=["later page", "first page"])
 def test_cursor_that_cannot_be_sent_ends_the_walk_and_is_not_told(plane, asked):

@@ -16,7 +16,7 @@ from kit import LIST, ROOT, posix_only, run_cli, surroundings
 
 README = renew.read_text(renew.README)
 MOST_CHARACTERS = 12000
-RENEW = "run: PYTHONPATH=. python3 tests/renew.py"
+RENEW = "run: PYTHONPATH=. .venv/bin/python tests/renew.py"
 
 
 @posix_only
