@@ -12,7 +12,7 @@
 One file for Python 3.6 or newer, on the standard library alone. It only reads. Its sections; every name is defined
 before it is used:
 
-    Safe text     escape what must not reach a terminal or imitate our own lines
+    Safe text     escape what must not reach a terminal, or imitate a section's header
     Errors        one family of expected failures, each with its exit code
     Settings      find server, token and proxy in flags, environment and config file
     Transport     send GET requests: kept connections, retries, no redirects; make errors of what is no answer
@@ -30,7 +30,8 @@ Programs may import it; the names in __all__ are public. A report of what failed
                 for execution in page.elements:
                     for target in get_execution(transport, execution["project_id"], execution["id"]).elements:
                         output = OutputRef.from_wire(target.get("output_ref"))
-                        print(target["node_id"], target["status"], output.location or output.data)
+                        seen = target["node_id"], target["status"], output.location or output.data
+                        print(make_visible("%s %s %s" % seen))
     except ExecLogError as error:
         print("the report ends here:", make_visible(str(error)))
 
@@ -40,13 +41,13 @@ Connections go to the host and port of --server, PLEXSPHERE_URL or the profile, 
 names for that server, looked up by the system's resolver. Only `GET` is sent, and `CONNECT host:port` to a proxy before
 https. TLS is verified against the system's CAs, or those of --ca-file alone.
 
-The token is sent in one header, to that server alone: redirects are refused, CONNECT does not carry it, and the token
-of a profile that names a server goes to that server only. Plain http is refused unless the server is this host or
---allow-http is given: over plain http whoever listens there, the network and an HTTP proxy can read the token.
+The token is sent in one header, for that server alone: redirects are refused, CONNECT does not carry it, and the token
+of a profile that names a server goes to that server only. Plain http is refused unless the server is this host (its
+address, or `localhost`) or --allow-http is given: whoever listens there, the network and a proxy can then read it.
 
 --timeout bounds each single wait for the network: connecting to an address, each read, each write. Nothing bounds the
-run: a server that drips, sends interim answers or odd headers, a slow resolver, or a pipe that nobody writes to can
-hold the program. GNU `timeout 300` bounds a run.
+run, --wait-timeout neither: a server that drips or sends headers without end, a slow resolver, a pipe that nobody
+writes to or reads from can hold the program. GNU `timeout 300` bounds a run.
 
 Files read: the token file and the config file, whose mode and owner are checked (of a pipe, as the shell makes for
 `<(...)`, the owner alone; on Windows neither); the file of --ca-file. Files written: those in the one folder of
@@ -58,15 +59,15 @@ NO_COLOR, TERM; HTTP_PROXY, HTTPS_PROXY, NO_PROXY in either case, REQUEST_METHOD
 (PYTHON*, LD_*, SSL_CERT_*, OPENSSL_*, LANG, COLUMNS), which may load code: clear it (env -i) where it is not yours.
 
 It starts no process, evaluates nothing that it read, and fetches no archived output. The script imports nothing that
-lies beside it. On stderr the token, PLEXSPHERE_TOKEN, a proxy's password and its Basic string become `***` where they
-stand as they are, from 8 characters on. Neither stdout nor the text of exceptions is searched for them.
+lies beside it. On stderr the token, PLEXSPHERE_TOKEN, a proxy's password and its Basic string become `***` once they
+are known, where they stand as they are, from 8 characters on. stdout and exceptions are not searched for them.
 
 The server, and the machines whose output it relays, are not trusted. On a terminal (for UTF-8) their text is escaped;
 json escapes a list of its own, UNPRINTABLE. A JSON value has at most 64 Mi characters (a quarter more may pass), an
-error's body 64 KiB. Not bounded are the number of values, the disk, and memory as a whole, of which objects take up to
-90 times their text: set `ulimit -v` where it matters. What was printed before an answer broke stands: the exit code
-tells. Only you can prevent that another program writes an output raw to a terminal (`| less -R`), that a copy of this
-file was changed, or that somebody owns the host.
+error's body 64 KiB. Not bounded are the number of values, the disk, and memory as a whole: objects take up to 90 times
+their text, and deeply nested ones, which json indents, thousands of times. Set `ulimit -v` where it matters. What was
+printed before an answer broke stands: the exit code tells. Only you can prevent that another program writes an output
+raw to a terminal (`| less -R`), that a copy of this file was changed, or that somebody owns the host.
 
 Where to look
 -------------
@@ -539,7 +540,8 @@ def find_proxy(server):
 # getresponse, HTTPResponse.begin, read1 and _read1_chunked, and socket._io_refs.)
 #
 #     connect()        looks up the name, connects, asks a proxy for a tunnel, shakes hands. CONNECT carries the headers
-#                      given to set_tunnel() alone (from 3.12 on also Host); the certificate must be the server's.
+#                      given to set_tunnel() alone (from 3.12 on also Host; before 3.13 an IPv6 address has no
+#                      brackets there); the certificate must be the server's.
 #     timeout          bounds each of these steps, and each later read and write, by itself; not their sum.
 #     getresponse()    reads the headers. It skips interim answers 100. It takes the end of the connection for the end
 #                      of the headers. `email` parses them, and may raise anything. After `Connection: close` it closes
@@ -559,6 +561,7 @@ SLICE = 32 << 10                    # most bytes taken from a body at once: two 
 ERROR_BODY_LIMIT = 64 << 10         # bytes: a Problem has a few hundred
 DEFAULT_TIMEOUT = 30.0              # seconds
 RETRY_PAUSES = (0.5, 1.0)           # seconds before the first and the second retry
+USER_INFO = r"^((?:[a-zA-Z][a-zA-Z0-9+.-]*:)?[/\\]*)[^/\\]*@"      # of a URL, after scheme and slashes; group 1 stays
 SECRET_HEADERS = ("authorization", "proxy-authorization", "cookie", "set-cookie", "location")
 
 API_HINT = "check --server, PLEXSPHERE_URL or the profile: is this the API?"
@@ -867,8 +870,9 @@ class Transport:
         status, location = response.status, response.getheader("Location")
         if 300 <= status < 400 and location:
             target = re.split("[?#]", mask(location, self.secrets))[0]
+            target = re.sub(USER_INFO, r"\1", target)
             return RemoteError("HTTP %d: redirected to %s, and redirects are not followed: the token goes to the named "
-                               "server only" % (status, re.sub(r"[^/\\]*@", "", target)), "name the right --server")
+                               "server only" % (status, target), "name the right --server")
 
         problem = self._read_problem(slices)
 
@@ -962,7 +966,7 @@ def read_number(literal):
     """Return a JSON number that a double can hold (`-0` becomes 0, `1E2` 100.0). Raises JSONDecodeError, also for NaN
     and Infinity, which RFC 8259 does not know."""
     if not abs(float(literal)) <= sys.float_info.max:       # `not <=`, so that NaN is caught too
-        raise json.JSONDecodeError("a number that is not one of JSON, or too large: %.20s" % literal, "", 0)
+        raise json.JSONDecodeError("a number that is not one of JSON, or too large", "", 0)
     return int(literal) if literal.lstrip("-").isdigit() else float(literal)
 
 
@@ -1258,7 +1262,7 @@ class OutputRef(namedtuple("OutputRef", "kind data location sha256 fault")):
             return cls("none", b"", "", "", "")
         try:
             kind = get_text(check_type(ref, dict, "output_ref"), "kind")
-            if kind == "inline":
+            if kind == "inline":        # an empty output has no inline_bytes
                 return cls(kind, decode_base64(get_text(ref, "inline_bytes") or ""), "", "", "")
             if kind != "object_store":
                 raise ValueError('kind: unknown: "%s"' % kind)
@@ -1277,7 +1281,8 @@ EXECUTIONS = "/v1/projects/%s/executions"
 
 def get_page(transport: Transport, project: "t.Union[str, AnyUUID]", parameters: "Parameters") -> Document:
     """Ask for one page of a Project's Executions, and return it as soon as its headers are in. `parameters` are those
-    of the API: status, action_name, limit, cursor. Raises UsageError for an id that is no UUID, RemoteError."""
+    of the API: status, action_name, limit, cursor. Raises RemoteError, and UsageError for an id that is no UUID or an
+    unusable file of CAs."""
     path = EXECUTIONS % parse_uuid(project)
     return Document(transport.get(path, parameters), "items", cursor=os.fsdecode(parameters.get("cursor") or ""))
 
@@ -1328,8 +1333,9 @@ def wait_for_execution(transport: Transport, project: "t.Union[str, AnyUUID]", e
     """Wait until the status of an Execution is final, and return it. `told(status)` is given each change of it (`-` if
     the answer has none; an unknown status is not final), `say(label, text)` each failure that is waited out. The pauses
     are 2 s, then each half as long again, 15 s at most. Raises WaitTimeout after so many seconds (None: never; 0: ask
-    once), RemoteError at once for a failure that waiting does not mend, or that comes before the first good answer, and
-    UsageError for an id that is no UUID, or seconds that are neither 0 nor as Transport's timeout may be."""
+    once, retries aside), RemoteError at once for a failure that waiting does not mend, or that comes before the first
+    good answer, and UsageError for an id that is no UUID, or seconds that are neither 0 nor as Transport's timeout may
+    be."""
     if seconds:
         check_seconds(seconds, "seconds: ")
     deadline = transport.clock() + (seconds or 0.0)
@@ -1394,15 +1400,14 @@ def paint_status(status, view):
 
 # What json escapes beside the controls below U+0020: the common characters that are not printed, change the direction
 # of a text or are none. It is a list of our own, so that it is the same on every Python; rare ones are not in it.
-UNPRINTABLE = re.compile("[\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufffe\uffff"
-                         "\ud800-\udfff]")
+UNPRINTABLE = "[\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufffe\uffff\ud800-\udfff]"
 encode_indented = json.JSONEncoder(indent=2, ensure_ascii=False).encode
 encode_compact = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 
 
 def make_json_visible(text):
     r"""Return a JSON text with each UNPRINTABLE character as \uNNNN. Such characters stand only within strings."""
-    return UNPRINTABLE.sub(lambda found: "\\u%04x" % ord(found.group()), text)
+    return re.sub(UNPRINTABLE, lambda found: "\\u%04x" % ord(found.group()), text)
 
 
 def format_json(document, elements, view):
@@ -1608,7 +1613,7 @@ class Folder:
         self._base = ""             # what stands before each name: on Windows the folder's path
 
         try:
-            folder = os.path.abspath(path)      # without a last slash or `/.`, behind which a link would not show
+            folder = re.sub("(?<=.)(?:/+\\.?)+$", "", path)      # behind a last slash or `/.` a link would not show
             if not os.path.lexists(folder):
                 os.mkdir(folder, 0o700)
 
@@ -2010,10 +2015,10 @@ def parse(argv):
 
 def attempt(action):
     """Call `action`, which asks something of a stream, and return its result. Return None if the stream is missing
-    (AttributeError of None), closed (ValueError), or of another kind."""
+    (AttributeError of None), closed (ValueError), or of another kind (LookupError: of no known encoding)."""
     try:
         return action()
-    except (OSError, ValueError, AttributeError):
+    except (OSError, ValueError, AttributeError, LookupError):
         return None
 
 
@@ -2108,8 +2113,7 @@ class Console:
 
     def _write_error(self, text):
         encoding = getattr(self._err, "encoding", None) or "utf-8"
-        text = text.encode(encoding, "backslashreplace").decode(encoding)
-        attempt(lambda: self._err.write(text))
+        attempt(lambda: self._err.write(text.encode(encoding, "backslashreplace").decode(encoding)))
         attempt(lambda: self._err.flush())
 
     def can_be_live(self, is_quiet):
