@@ -438,11 +438,13 @@ WITHOUT_SSL = ("import sys; sys.modules['_ssl'] = None; sys.path.insert(0, %r); 
 @rule("8.4")
 @pytest.mark.parametrize("scheme, answer, code, says", [
     ("http", Reply(page()), 0, ""), ("http", b"no HTTP\r\n\r\n", 1, "HTTP"), ("http", stall(b""), 1, "timed out"),
-    ("https", DROP, 1, "this Python has no TLS")], ids=["http", "no HTTP", "silent", "https"])
+    ("https", DROP, 1, "this Python has no TLS"), ("", DROP, 1, "does not resolve")],
+    ids=["http", "no HTTP", "silent", "https", "no such host"])
 def test_python_without_ssl_reads_plain_http_as_ever_and_says_why_no_https(plane, scheme, answer, code, says):
     plane.script(answer)
-    env = make_environment(plane, {"PLEXSPHERE_URL": plane.url.replace("http", scheme)})
-    done = subprocess.run([sys.executable, "-c", WITHOUT_SSL] + list(QUICK), env=env, stdin=subprocess.DEVNULL,
+    url = "http://" + NO_NAME if "resolve" in says else plane.url.replace("http", scheme)
+    env = make_environment(plane, {"PLEXSPHERE_URL": url})
+    done = subprocess.run([sys.executable, "-c", WITHOUT_SSL, "--allow-http"] + list(QUICK), env=env, stdin=subprocess.DEVNULL,
                           stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=PATIENCE)
     result = check_promises(Result(done.returncode, done.stdout, done.stderr.decode("utf-8")))
     assert result.code == code and says in result.err and ("no TLS" in result.err) == (scheme == "https")

@@ -171,8 +171,10 @@ def test_wait_timeout_ends_the_last_pause_and_tells_the_status_and_the_failure(p
 @pytest.mark.parametrize("seconds", [1, 29.5])
 def test_no_retry_begins_when_nothing_is_left(plane, seconds):
     plane.script(Reply({}, 503, [("Retry-After", "30")]))
-    error = wait_until_final(plane, Clock(), seconds)
+    clock = Clock()
+    error = wait_until_final(plane, clock, seconds)
     assert error.exit_code == 124 and "503" in str(error) and len(plane.requests) == 1
+    assert clock.sleeps[0] == seconds == sum(clock.sleeps)
 
 
 SLOW = {"no answer": HANG, "stalled body": stall(OK + b"\r\n{"),
