@@ -444,8 +444,8 @@ def test_python_without_ssl_reads_plain_http_as_ever_and_says_why_no_https(plane
     plane.script(answer)
     url = "http://" + NO_NAME if "resolve" in says else plane.url.replace("http", scheme)
     env = make_environment(plane, {"PLEXSPHERE_URL": url})
-    done = subprocess.run([sys.executable, "-c", WITHOUT_SSL, "--allow-http"] + list(QUICK), env=env, stdin=subprocess.DEVNULL,
-                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=PATIENCE)
+    done = subprocess.run([sys.executable, "-c", WITHOUT_SSL, "--allow-http"] + list(QUICK), env=env,
+                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=PATIENCE)
     result = check_promises(Result(done.returncode, done.stdout, done.stderr.decode("utf-8")))
     assert result.code == code and says in result.err and ("no TLS" in result.err) == (scheme == "https")
     assert bool(plane.connections) == (scheme == "http")
