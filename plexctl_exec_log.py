@@ -728,7 +728,8 @@ class Transport:
         """Send a GET, and return an iterator over the body of its 200 response, whose headers are in on return. `path`
         is sent as it is. Parameters, text or bytes, are percent-encoded, empty ones left out. A retryable failure is
         retried after each of the pauses (seconds), or instead as many seconds as the server asked for, unless `end` has
-        passed. Raises RemoteError, from the iterator too, and UsageError for an unusable file of CAs."""
+        passed. (Beside these tries, a kept connection that went cold is replaced without a word.) Raises RemoteError,
+        from the iterator too, and UsageError for an unusable file of CAs."""
         from urllib.parse import quote, urlencode
         try:
             query = urlencode([pair for pair in parameters.items() if pair[1]], quote_via=quote, safe="")
@@ -2146,7 +2147,10 @@ class Choice:
 
     def __next__(self):
         for element in self._elements:
-            if all(keeps(element) for keeps in self._conditions):
+            for keeps in self._conditions:
+                if not keeps(element):
+                    break
+            else:
                 self.count += 1
                 return element
         raise StopIteration
