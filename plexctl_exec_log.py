@@ -343,7 +343,7 @@ def read_private_file(path, limit, name):
     messages unless that looks like a path: people paste tokens there. Raises CredentialsError if the file is
     unreadable, accessible to other users or larger than `limit` bytes."""
     try:
-        if path.startswith(("/", "./", "../", "~")) or os.path.lexists(path):
+        if os.path.isabs(path) or path.startswith(("./", "../", "~")) or os.path.lexists(path):
             name = path
         with open(path, "rb") as file:
             # Check the opened file, so that its name cannot be pointed elsewhere meanwhile. A pipe, as the shell makes

@@ -5,8 +5,8 @@ import re
 import pytest
 
 from control_plane import STATUSES
-from kit import (BYTE_FORMS, EXECUTION, GET, LIST, NODES, archive, error_lines, execution, inline, page, rule,
-                 run_against, run_cli, target)
+from kit import (BYTE_FORMS, EXECUTION, GET, LIST, NODES, WINDOWS, archive, error_lines, execution, inline, page, rule,
+                  run_against, run_cli, target)
 from server import Reply
 
 BOTH = ("stdout", "stderr")
@@ -229,7 +229,8 @@ def test_when_there_is_colour(plane, color, terminals, env, coloured):
     for wire, argv in ((execution(), GET), (page(), LIST), (execution(), GET + ("-o", "table"))):
         flags = () if color == "auto" else ("--color", color)
         result = run_against(plane, wire, *argv + flags, terminals=terminals, env=env)
-        assert result.code == 0 and (b"\x1b[" in result.out) == coloured
+        assert result.code == 0
+        assert (b"\x1b[" in result.out) == (coloured and not (WINDOWS and color == "auto"))
 
 
 @rule("9.4", "5.9")

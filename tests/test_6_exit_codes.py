@@ -95,8 +95,7 @@ HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n"
 FAULTS = {
     "drop": (DROP, 3, "lost", ""), "reset": (RESET, 3, "lost", ""), "silence": (HANG, 1, "timed out", "--timeout"),
     "no HTTP": (b"SSH-2.0-OpenSSH_9.6\r\n\r\n", 1, "HTTP", "is this the API?"),
-    "a header that Python cannot read": (
-        HEAD + b"Content-Type: multipart/mixed; boundary*=a; boundary*0=b\r\n\r\n{}", 1, "HTTP", "is this the API?"),
+    "an impossible chunk": (HEAD[:17] + b"Transfer-Encoding: chunked\r\n\r\n-5\r\n", 1, "body", ""),
     "an empty body": (Reply(b""), 1, "", ""), "HTML": (Reply(b"<html>Welcome"), 1, "", "is this the API?"),
     "a denial": (Reply(DENIED), 1, "", "is this the API?"), "NaN": (Reply(b'{"id":NaN}'), 1, "", "")}
 

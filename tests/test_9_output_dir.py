@@ -5,8 +5,9 @@ import os
 
 import pytest
 
-from kit import (GET, GET_FORMS, LIST, NODES, archive, as_given, encode, error_lines, execution, inline, posix_only,
-                 read_folder, read_mode, read_sections, rule, run_against, run_cli, save_to_folder, target, wait_until)
+from kit import (GET, GET_FORMS, LIST, NODES, WINDOWS, archive, as_given, encode, error_lines, execution, inline,
+                  posix_only, read_folder, read_mode, read_sections, rule, run_against, run_cli,
+                  save_to_folder, target, wait_until)
 from server import Reply
 
 pytestmark = rule("9.3")
@@ -51,7 +52,7 @@ OUTPUTS = [bytes(range(256)) + b"\r\n\n\x00", b"", b"no newline", b"\xef\xbb\xbf
 def test_files_hold_exactly_the_bytes_wherever_stdout_goes(plane, folder, terminals):
     wires = [target(inline(data), node) for data, node in zip(OUTPUTS, NODES)]
     result = save_targets(plane, folder, *wires, flags=("--color", "always"), terminals=terminals)
-    assert (result.code, result.err) == (0, "")
+    assert result.code == 0 and (WINDOWS or result.err == "")       # where foreground is unknown, a live line
     files = read_folder(folder)
     assert read_rows(folder) == [row_of(data, node=node) for data, node in zip(OUTPUTS, NODES)] and files.pop("targets")
     assert files == {node + ".out": data for data, node in zip(OUTPUTS, NODES)}
