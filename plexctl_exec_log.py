@@ -1040,8 +1040,7 @@ class JSONText:
     def _may_go_on(self, end):
         """Tell whether the number that ends before `end` may go on in what is still to come: of `1e-5` only `1e-` may
         be here, of which json takes `1`. It is whole if a character follows that no number holds."""
-        following = self._text[end:end + 1]
-        return self._text[end - 1].isdigit() and not self._ended and not following.strip("+-.eE0123456789")
+        return not self._ended and not self._text[end:end + 1].strip("+-.eE0123456789")
 
     def take_value(self):
         """Take one whole value. If it cannot be decoded, it may only be incomplete: read more and try again, until the
@@ -1055,7 +1054,7 @@ class JSONText:
             try:
                 if not is_cut:
                     value, end = self._scan(text, at)
-                    if not self._may_go_on(end):
+                    if not (text[end - 1].isdigit() and self._may_go_on(end)):
                         self._at = end
                         return value
             except RecursionError:
