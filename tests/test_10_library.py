@@ -162,7 +162,7 @@ def check_error(error):
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: str(getattr(fault, "status", "other")))
 def test_error_of_an_answer_can_be_copied_and_pickled_and_names_no_flag(plane, fault):
     plane.script(*[fault] * 3)
-    with make_transport(plane, Clock(), timeout=0.25) as transport:
+    with make_transport(plane, Clock(), timeout=0.4) as transport:
         error = catch(lambda: [list(one.elements) for one in program.walk(transport, PROJECT, {"cursor": "a"})])
     check_error(error)
     if ("Retry-After", "7") in getattr(fault, "headers", ()):

@@ -324,8 +324,7 @@ def test_documents_that_are_read_at_once_have_a_connection_each(plane):
 
 UNREADABLE = OK[:-2] % 12 + BAD_HEADER + b"\r\n" + EMPTY_PAGE
 #: What has fallen silent, is broken or no HTTP, and what the only error says. Of an error's body what came is used.
-LATE, NO_HTTP = "took more than 0.25 s", "speaks no proper HTTP"
-BROKEN, LOST_WITHIN = "the body", "lost within the body"
+LATE, NO_HTTP, BROKEN, LOST_WITHIN = "took more than 0.3 s", "speaks no proper HTTP", "the body", "lost within the body"
 DENIAL, KNOWN_DENIAL, FORBIDDEN = "HTTP 403 ", "; code rebac_denied", b"HTTP/1.1 403 No\r\n"
 FINAL = {
     "silent": (stall(b""), LATE), "silent within a header": (stall(b"HTTP/1.1 200 OK\r\nX: y"), LATE),
@@ -357,7 +356,7 @@ FINAL.update((str(status), (Reply(b"", status), "HTTP %d " % status)) for status
 @rule("3.5", "3.8", "6.2")
 @pytest.mark.parametrize("answer, says", list(FINAL.values()), ids=list(FINAL))
 def test_other_failure_is_one_error_and_not_retried(plane, answer, says):
-    argv = LIST + ("--timeout", "0.25" if callable(answer) else "9")      # the former fall silent, or are reset
+    argv = LIST + ("--timeout", "0.3" if callable(answer) else "9")      # the former fall silent, or are reset
     result, slept = ask(plane, answer, Reply(page()), argv=argv)
     error, = error_lines(result)
     assert says in error and result.code == {"HTTP 401 ": 3, DENIAL: 4, KNOWN_DENIAL: 77}.get(says, 1) and slept == []

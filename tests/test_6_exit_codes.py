@@ -175,7 +175,7 @@ def test_missing_or_insecure_credentials_are_3_before_anything_is_sent(plane, tm
 @rule("6.1", "6.2")
 def test_wait_that_took_too_long_is_124(plane):
     plane.script(*[Reply(execution(status="started"))] * 9)
-    result = run_cli(*GET + ("--wait", "--wait-timeout", "0.4"), plane=plane, sleep=time.sleep)
+    result = run_cli(*GET + ("--wait", "--wait-timeout", "0.6"), plane=plane, sleep=time.sleep)
     assert has_failed(result, 124) and "started" in error_lines(result)[0] and error_lines(result, "hint")
 
 

@@ -102,7 +102,7 @@ def test_no_live_line_beside_a_reader_on_a_terminal_that_is_written_or_in_the_ba
 @pytest.mark.parametrize("stdout, lines", [("terminal", 0), ("file", 0), ("pipe", 1), (os.devnull, 1)])
 def test_wait_tells_the_status_on_a_live_line_or_where_there_is_none_on_a_line(plane, start, stdout, lines):
     plane.script(Reply(execution(status="started")))
-    result = start(GET + ("--wait", "--wait-timeout", "0.5"), stdout).finish()
+    result = start(GET + ("--wait", "--wait-timeout", "0.8"), stdout).finish()
     assert (result.code, "\r" in result.err, result.err.count("status: started")) == (124, not lines, 1)
     assert [line.split(":")[0] for line in draw_screen(result.err)] == ["status"] * lines + ["error", "hint", ""]
 

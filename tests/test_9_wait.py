@@ -66,7 +66,7 @@ def test_fault_is_waited_out_however_often_it_comes_each_with_one_request(plane,
 
 def test_timeout_is_waited_out(plane):
     plane.script(answer("started"), HANG, stall(OK + b"\r\n{"), answer("succeeded"))
-    assert wait_until_final(plane, Clock(), timeout=0.25) == "succeeded" and len(plane.requests) == 4
+    assert wait_until_final(plane, Clock(), timeout=0.4) == "succeeded" and len(plane.requests) == 4
 
 
 def test_connection_that_is_refused_or_reset_in_its_handshake_is_waited_out(plane, tls_plane):
@@ -138,7 +138,7 @@ def test_certificate_that_is_no_longer_trusted_ends_it(tls_plane):
 def test_fault_before_the_first_good_answer_is_treated_as_ever(plane, answers, code, sleeps):
     clock = Clock()
     plane.script(*answers + [answer("succeeded")])
-    end = wait_until_final(plane, clock, timeout=0.25)
+    end = wait_until_final(plane, clock, timeout=0.4)
     assert getattr(end, "exit_code", 0) == code and clock.sleeps == sleeps
 
 
@@ -215,7 +215,7 @@ def test_wait_timeout_bounds_a_handshake_too(tls_plane):
 @rule("9.1a", "6.1")
 def test_command_exits_124_and_says_the_status_and_nothing_else(plane):
     plane.script(answer("st\x1barted"))
-    result = run_cli(*WAIT + ("--wait-timeout", "0.4"), plane=plane, sleep=time.sleep)
+    result = run_cli(*WAIT + ("--wait-timeout", "0.6"), plane=plane, sleep=time.sleep)
     assert (result.code, result.out) == (124, b"") and "st\\x1barted" in error_lines(result)[0]
 
 
