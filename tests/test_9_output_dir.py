@@ -183,7 +183,8 @@ def test_node_that_comes_twice_stays_in_targets_and_is_written_once(plane, folde
 @pytest.mark.parametrize("made", [None, 0o755], ids=["new", "0755"])
 def test_modes_are_private_under_every_umask(plane, folder, mask, made):
     if made:
-        folder.mkdir(made)
+        folder.mkdir()
+        folder.chmod(made)
     before = os.umask(mask)
     try:
         result = save_targets(plane, folder, target(inline(b"x")), target(status="started", node=NODES[1]))
