@@ -205,8 +205,8 @@ as_root = pytest.mark.skipif(os.name == "nt" or os.geteuid() != 0, reason="needs
 #: What stands in the place of the folder, and a word of the message that says so, of no other.
 REFUSED = {
     "a file": (lambda path: path.write_bytes(b"mine"), "directory"),
-    "holds a file": (lambda path: [path.mkdir(), (path / ".hidden").write_bytes(b"mine")], "not empty"),
-    "holds a folder": (lambda path: (path / "inner").mkdir(parents=True), "not empty"),
+    "holds a file": (lambda path: [path.mkdir(), path.chmod(0o700), (path / ".hidden").write_bytes(b"")], "not empty"),
+    "holds a folder": (lambda path: [(path / "inner").mkdir(parents=True), path.chmod(0o700)], "not empty"),
     "a pipe": (lambda path: os.mkfifo(str(path)), "directory"),
     "link to a folder": (lambda path: [(path.parent / "else").mkdir(), path.symlink_to("else")], "link"),
     "link to nothing": (lambda path: path.symlink_to("nowhere"), "link"),
