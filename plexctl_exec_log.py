@@ -1322,7 +1322,7 @@ def select_last(executions: "t.Iterable[t.Dict[str, t.Any]]", number: int) -> "t
 def get_execution(transport: Transport, project: "t.Union[str, AnyUUID]", execution_id: "t.Union[str, AnyUUID]",
                   pauses: "t.Iterable[float]" = RETRY_PAUSES) -> Document:
     """Ask for one Execution, and return it as soon as its headers are in. Its elements are the targets;
-    OutputRef.from_wire reads the `output_ref` of one. Raises UsageError for an id that is no UUID, RemoteError."""
+    OutputRef.from_wire reads the `output_ref` of one. Raises as get_page does."""
     project, identity = parse_uuid(project), parse_uuid(execution_id)
     return Document(transport.get("%s/%s" % (EXECUTIONS % project, identity), {}, pauses), "targets", identity)
 
