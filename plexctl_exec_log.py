@@ -109,6 +109,7 @@ import stat
 import time
 from binascii import a2b_base64, b2a_base64
 from collections import namedtuple
+from copy import copy
 from functools import partial
 from itertools import chain, count
 
@@ -151,9 +152,9 @@ def make_field(text: "t.Optional[str]") -> str:
 # A complete CSI sequence (ECMA-48, 5.4), as `\x1b[1;31m` for red or `\x1b[2J`, and what `tput sgr0` adds to it.
 TERMINAL_SEQUENCES = "\x1b\\[[0-?]*[ -/]*[@-~]|\x1b\\(B"
 
-# The beginning of a line that a person could take for a section header: `==>`, `  = =>`.
-PAD = "[^!-~\n]*"       # blanks, and anything outside ASCII, since some of that is invisible
-FORGED_HEADER = "(?m)^(%s)=(?=%s=%s>)" % (PAD, PAD, PAD)
+# A line whose first visible ASCII characters are `==>`, as those of a section header. Whatever else may stand before
+# them and between them: blanks, and letters of other scripts, of which some are invisible.
+FORGED_HEADER = r"(?m)^([^!-~\n]*)=([^!-~\n]*=[^!-~\n]*>)"
 
 
 def make_terminal_safe(data: bytes) -> bytes:
@@ -164,7 +165,7 @@ def make_terminal_safe(data: bytes) -> bytes:
     text = re.sub(TERMINAL_SEQUENCES, "", text)     # if this joins what makes another, its ESC is escaped below
     text = re.sub("\r\n?", "\n", text)
     text = re.sub("[^\t\n -~]+", lambda found: make_visible(found.group()), text)
-    return re.sub(FORGED_HEADER, r"\1\\x3d", text).encode("utf-8")
+    return re.sub(FORGED_HEADER, r"\1\\x3d\2", text).encode("utf-8")
 
 
 def mask(text, secrets):
@@ -285,10 +286,14 @@ def check_type(value: "t.Any", kind: type, what: str,
 
 # ------------------------------------------------------------------------------------------------- Settings
 
-# As `https://[::1]:8443/prefix/`: scheme, host, port and path. The look ahead wants visible ASCII alone. No host holds
-# `@`, and no path `?` or `#`: a URL with a login or a query does not match. What follows the first single slash is
-# path, whatever it looks like. (Patterns that a run may not need are strings: they are compiled at their first use.)
-SERVER_URL = r"(?=[!-~]+\Z)([hH][tT][tT][pP][sS]?)://(\[[0-9a-fA-F:.]+\]|[^/?#@:\[\]\\]+)(?::([0-9]{1,5}))?(/[^?#]*|)"
+# As `https://[::1]:8443/prefix/`. A login, a query or anything outside ASCII does not match. (The flags: ASCII, in
+# either case, without its own blanks. Patterns that a run may not need are strings, compiled at their first use.)
+SERVER_URL = r"""(?aix)
+    (https?) ://
+    ( \[ [0-9a-f:.]+ \] | [\w.-]+ )                 # the host: an IPv6 address in brackets, a name or an IPv4 address
+    (?: : ( [0-9]{1,5} ) )?                         # the port
+    ( / [\w/.~%:@!$&'()*+,;=-]* )?                  # the path (RFC 3986, 3.3)
+    """
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
@@ -310,7 +315,7 @@ class Server(namedtuple("Server", "scheme host port prefix")):
             scheme, host, digits, path = match.groups()
             port = int(digits or DEFAULT_PORTS[scheme.lower()])
             if 0 < port < 65536:
-                return cls(scheme.lower(), host.strip("[]").lower(), port, path.rstrip("/"))
+                return cls(scheme.lower(), host.strip("[]").lower(), port, (path or "").rstrip("/"))
         raise UsageError("%s: expected http(s)://host[:port][/prefix]" % what, "write it as https://HOST")
 
     @property
@@ -537,31 +542,24 @@ def find_proxy(server):
 # ------------------------------------------------------------------------------------------------ Transport
 #
 # How http.client is used, and what it does, from Python 3.6 to 3.13. (Read HTTPConnection.connect, _tunnel and
-# getresponse, HTTPResponse.begin, read1 and _read1_chunked, and socket._io_refs.)
+# getresponse, HTTPResponse.begin and read1.)
 #
-#     connect()        looks up the name, connects, asks a proxy for a tunnel, shakes hands. CONNECT carries the headers
-#                      given to set_tunnel() alone (from 3.12 on also Host; before 3.13 an IPv6 address has no
-#                      brackets there); the certificate must be the server's.
-#     timeout          bounds each of these steps, and each later read and write, by itself; not their sum.
-#     getresponse()    reads the headers. It skips interim answers 100. It takes the end of the connection for the end
-#                      of the headers. `email` parses them, and may raise anything. After `Connection: close` it closes
-#                      the connection object; the response keeps the socket.
-#     read1(n)         returns some bytes, n at most, as soon as there are any, and b"" at the end.
-#     socket.close()   takes effect when no response reads from the socket any more. So an answer can be read on after
-#                      its connection was given up. (HTTPConnection.close() would close the response, too.)
+#     connect()       looks up the name, connects, asks a proxy for a tunnel, shakes hands. CONNECT carries the headers
+#                     given to set_tunnel() alone (from 3.12 on also Host; before 3.13 an IPv6 address has no brackets
+#                     there). The certificate must be the server's.
+#     timeout         bounds each of these steps, and each later read and write, by itself; not their sum.
+#     getresponse()   reads the headers, after skipping interim answers (100). Headers that are cut off count as whole.
+#                     `email` parses them, and may raise anything.
+#     read1(n)        returns some bytes, n at most, as soon as there are any, and b"" at the end. A body that is cut
+#                     off raises, or just ends; then its JSON is incomplete, and that is told.
 #
-# How the end of a body is recognized, by read1() and by response.length, which read1() lowers by what it returns:
-#
-#     kind of body                at its end                       if the connection is cut before
-#     Content-Length: N           b"", response.length is 0        b"", response.length is what is missing
-#     Transfer-Encoding: chunked  b"" after the last chunk         raises; b"" within the last line: the JSON is whole
-#     neither                     b"", response.length is None     b"": the JSON is incomplete, and tells
+# A connection is either idle, and kept for the next request, or it belongs to the one response that is read from it.
+# So several responses can be read at once, in any order.
 
 SLICE = 32 << 10                    # most bytes taken from a body at once: two records of TLS
 ERROR_BODY_LIMIT = 64 << 10         # bytes: a Problem has a few hundred
 DEFAULT_TIMEOUT = 30.0              # seconds
 RETRY_PAUSES = (0.5, 1.0)           # seconds before the first and the second retry
-USER_INFO = r"^((?:[a-zA-Z][a-zA-Z0-9+.-]*:)?[/\\]*)[^/\\]*@"      # of a URL, after scheme and slashes; group 1 stays
 SECRET_HEADERS = ("authorization", "proxy-authorization", "cookie", "set-cookie", "location")
 
 API_HINT = "check --server, PLEXSPHERE_URL or the profile: is this the API?"
@@ -610,10 +608,8 @@ def make_tls_context(ca_file):
     except (OSError, ValueError, TypeError) as error:       # a NUL in the name is one of the last two
         raise UsageError("the file of CAs, or the one of SSLKEYLOGFILE, cannot be used: " + describe_error(error),
                          "check --ca-file")
-    if not hasattr(context, "minimum_version"):     # Python 3.6, or an OpenSSL older than 1.1.0: 1.2 and 1.3 are left
+    if sys.version_info < (3, 10):      # later ones begin with TLS 1.2 by themselves
         context.options |= ssl.OP_NO_TLSv1 | ssl.OP_NO_TLSv1_1
-    elif context.minimum_version < ssl.TLSVersion.TLSv1_2:      # as where openssl.cnf allows it
-        context.minimum_version = ssl.TLSVersion.TLSv1_2
     return context
 
 
@@ -686,13 +682,9 @@ class Transport:
                          "Accept": "application/json, application/problem+json", "Accept-Encoding": "identity",
                          "User-Agent": "plexctl-exec-log/" + __version__}
 
-        # Where things stand.
         self._context = None        # of TLS, made at the first connection
-        self._connection = None     # http.client's, of the last request
-        self._socket = None         # its socket
-        self._process = 0           # the id of the process that opened it
-        self._allowed = 0.0         # seconds for the wait that is going on
-        self._is_idle = False       # whether its response was read to the end, so that it can take another request
+        self._idle = {}             # the kept connection, by the id of the process that made it: no other may use it
+        self._keeps = True          # whether connections are kept, as they are until close()
 
     @classmethod
     def from_settings(cls, server: "t.Optional[str]" = None, profile: "t.Optional[str]" = None,
@@ -710,10 +702,14 @@ class Transport:
         self.close()
 
     def close(self) -> None:
-        """Close the kept connection, if there is one. A document that is still unread can be read on."""
-        if self._socket:
-            self._socket.close()
-        self._connection = self._socket = None
+        """Close the kept connection. What is unread can be read on, and asked for; nothing is kept any more."""
+        self._keeps = False
+        self._drop_idle()
+
+    def _drop_idle(self):
+        for connection in self._idle.values():
+            connection.close()
+        self._idle = {}
 
     def bound(self, seconds: float) -> float:
         """Return the seconds, or what is left until `end` if that is less; 0 if it has passed."""
@@ -755,64 +751,58 @@ class Transport:
         self._before_wait()
 
         # Try the kept connection. If it is lost, since the server has closed it meanwhile, ask once more on a new one.
-        response = None
-        if self._connection and self._is_idle and self._process == os.getpid():
+        connection, answer = self._idle.pop(os.getpid(), None), None
+        if connection:
             try:
-                response = self._exchange(target)
+                answer = self._exchange(connection, target)
             except RemoteError as error:
                 if not error.retryable:     # here that is a lost connection alone
                     raise
-        if response is None:
-            self.close()
-            self._connect()
-            response = self._exchange(target)
+        if not answer:
+            connection = self._connect()
+            answer = self._exchange(connection, target)
 
-        slices = self._read_slices(self._socket, response, os.getpid())
+        response, sock = answer
+        slices = self._read_slices(connection, response, sock)
+        next(slices)        # begin it, so that it is ended too: then the connection is kept or closed
         if response.status == 200:
             return slices
         try:
             raise self._make_error(response, slices)
         finally:
-            response.close()
+            slices.close()
 
     def _connect(self):
-        """Open a connection, through the proxy's tunnel for https. Raises RemoteError, and UsageError for the file of
-        CAs."""
+        """Return a new connection, through the proxy's tunnel for https. Raises RemoteError, and UsageError for the
+        file of CAs."""
         from http import client
         server, proxy = self.server, self._proxy
         at = proxy or server
-
-        # Prepare a connection that has not been opened yet.
         make = client.HTTPConnection
         if server.scheme == "https":
             self._context = self._context or make_tls_context(self._ca_file)
             make = partial(client.HTTPSConnection, context=self._context)
         connection = make(at.host, at.port, timeout=self._limit())
-        if proxy and server.scheme == "https":
-            self._trace_lines(">", "CONNECT %s:%d" % (server.host, server.port), proxy.headers.items())
-            try:
-                connection.set_tunnel(server.host, server.port, proxy.headers)
-            except UnicodeError:    # from 3.12 on, for a name that no host has
-                raise RemoteError("the name of %s does not resolve" % server.authority, API_HINT)
 
-        # Open it.
         try:
+            if proxy and server.scheme == "https":
+                self._trace_lines(">", "CONNECT %s:%d" % (server.host, server.port), proxy.headers.items())
+                connection.set_tunnel(server.host, server.port, proxy.headers)
             connection.connect()
         except (OSError, client.HTTPException, ValueError) as error:
             # OSError for a proxy's refusal, too; ValueError for a name that no host has, and a certificate on 3.6.
             connection.close()
             raise self._explain(error)
-        self._connection, self._socket, self._process = connection, connection.sock, os.getpid()
+        return connection
 
     def _limit(self):
         """Return the seconds that the next wait for the network may take. Never 0, which would mean not to wait."""
-        self._allowed = max(self.bound(self._timeout), 0.001)
-        return self._allowed
+        return max(self.bound(self._timeout), 0.001)
 
     def _time_out(self, what, hint=""):
         """Return the error for a wait that took too long."""
-        return RemoteError("timed out: %s took more than %g s" % (what, self._allowed),
-                           hint or "a slow server or network may need a longer --timeout", transient=True)
+        advice = "a slow server or network may need a longer --timeout than %g s" % self._timeout
+        return RemoteError("timed out: " + what, hint or advice, transient=True)
 
     def _explain(self, error):
         """Return the RemoteError for a connection that could not be made: name, TCP, proxy or TLS."""
@@ -826,37 +816,35 @@ class Transport:
         # The order counts: all of these but CertificateError on 3.6 and UnicodeError are OSErrors.
         if isinstance(error, socket.timeout):
             return self._time_out("connecting to " + where, timeout_hint)
-        if ssl and isinstance(error, (ssl.SSLError, ssl.CertificateError)):     # 3.6: the latter is a ValueError
+        if ssl and isinstance(error, (ssl.SSLError, ssl.CertificateError)):
             return RemoteError("no TLS with %s: %s" % (self.server.authority, describe_error(error)), TLS_HINT)
-        if isinstance(error, (socket.gaierror, UnicodeError)):
-            return RemoteError("the name of %s does not resolve" % where, hint)
-        if isinstance(error, ConnectionRefusedError):
-            return RemoteError("nothing listens at %s: connection refused" % where, hint, transient=True)
-        return RemoteError("cannot connect to %s: %s" % (where, describe_error(error)), hint, transient=True)
+        is_name = isinstance(error, (socket.gaierror, UnicodeError))
+        what = "its name does not resolve" if is_name else describe_error(error)
+        return RemoteError("cannot connect to %s: %s" % (where, what), hint, transient=not is_name)
 
-    def _exchange(self, target):
-        """Send one request on the open connection, and return the response once its headers are in. Raises
-        RemoteError, which is retryable if the connection was lost."""
+    def _exchange(self, connection, target):
+        """Send one request. Return (response, socket) once the headers are in: http.client forgets the socket of a
+        connection that the server closes. Raises RemoteError, which is retryable if the connection was lost."""
         import socket
-        connection, headers = self._connection, self._headers
+        headers, sock = self._headers, connection.sock
         if self._proxy and self.server.scheme == "http":
             target = "http://" + self.server.authority + target
             headers = dict(headers, **self._proxy.headers)
         self._trace_lines(">", "GET %s HTTP/1.1" % target, headers.items())
-        self._is_idle = False
-        self._socket.settimeout(self._limit())
 
         try:
+            sock.settimeout(self._limit())
             connection.request("GET", target, headers=headers)
             response = connection.getresponse()
-        except socket.timeout:
-            raise self._time_out("the response")
-        except OSError:     # among them RemoteDisconnected: it was closed before the first byte
-            raise RemoteError("the connection was lost before the response", API_HINT, retryable=True)
-        except Exception as error:      # HTTPException for the status line, and whatever `email` makes of the headers
+        except Exception as error:      # whatever `email` makes of the headers
+            connection.close()
+            if isinstance(error, socket.timeout):
+                raise self._time_out("no response")
+            if isinstance(error, OSError):      # as RemoteDisconnected: it was closed before the first byte
+                raise RemoteError("the connection was lost before the response", API_HINT, retryable=True)
             raise RemoteError("what answers speaks no proper HTTP: %s" % describe_error(error), API_HINT)
         self._trace_lines("<", "HTTP/1.1 %d %s" % (response.status, response.reason), response.getheaders())
-        return response
+        return response, sock
 
     def _trace_lines(self, mark, first, headers):
         """Trace a request or a response, its secrets masked."""
@@ -871,7 +859,7 @@ class Transport:
         status, location = response.status, response.getheader("Location")
         if 300 <= status < 400 and location:
             target = re.split("[?#]", mask(location, self.secrets))[0]
-            target = re.sub(USER_INFO, r"\1", target)
+            target = re.sub("//[^/]*@", "//", target)
             return RemoteError("HTTP %d: redirected to %s, and redirects are not followed: the token goes to the named "
                                "server only" % (status, target), "name the right --server")
 
@@ -921,12 +909,13 @@ class Transport:
             return {}
         return problem if isinstance(problem, dict) else {}
 
-    def _read_slices(self, sock, response, process):
-        """Yield the body of a response as it arrives from a socket. `process` is the id of the one that asked for it.
-        Raises RemoteError."""
+    def _read_slices(self, connection, response, sock):
+        """Yield the body of a response as it arrives, after an empty slice at once. Raises RemoteError."""
         import socket
         from http.client import HTTPException
+        process, is_read = os.getpid(), False
         try:
+            yield b""
             while True:
                 self._before_wait()
                 if process != os.getpid():
@@ -935,26 +924,23 @@ class Transport:
                     sock.settimeout(self._limit())
                 piece = response.read1(SLICE)
                 if not piece:
-                    break
+                    is_read = True
+                    return
                 self.received += len(piece)
                 yield piece
 
-            # Is it whole? See the table at the head of this section.
-            if response.length:
-                raise RemoteError("the body ended short of what was announced; bytes missing: %d" % response.length,
-                                  transient=True)
-
-            # Let the next request follow on this connection, unless the server closes it, or another one was opened
-            # while this body was still unread.
-            if sock is self._socket:
-                self._is_idle = not response.will_close
         except socket.timeout:
-            raise self._time_out("the next piece of the body")
+            raise self._time_out("the body stopped")
         except (OSError, HTTPException, ValueError, OverflowError) as error:    # the last two: an impossible chunk size
             raise RemoteError("the connection was lost within the body: %s" % describe_error(error), transient=True)
         finally:
             # Before 3.13 a response stays open after its last byte, and the next one is refused.
             response.close()
+            if is_read and self._keeps and not response.will_close:
+                self._drop_idle()
+                self._idle[process] = connection
+            else:
+                connection.close()
 
 
 # ------------------------------------------------------------------------------------------------ JSON text
@@ -987,8 +973,9 @@ class JSONText:
     """The text of one JSON document (RFC 8259), read from byte slices only as far as it is needed. json's own decoder
     decodes every value; this class makes sure that all of the value has arrived. Raises RemoteError.
 
-    Take `{"items":[1,2]}` as an example: `for _ in find_entries("{}")`, take_value() is `items`, take(":"), then
-    `for _ in find_entries("[]")`, take_value() is 1, then 2. peek() shows what comes next."""
+    Take `{"items":[1,2]}` as an example: has_entry("{}", True), take_value() is `items`, take(":"),
+    has_entry("[]", True), take_value() is 1, has_entry("[]", False), take_value() is 2, has_entry("[]", False) is
+    False, and has_entry("{}", False) is, too."""
 
     def __init__(self, slices):
         self._pieces = decode_utf8(slices)
@@ -997,13 +984,13 @@ class JSONText:
         self._text = ""         # a stretch of the document
         self._at = 0            # what stands before this place in _text has been taken
         self._ended = False     # whether the document ends where _text ends
-        self._fault = None      # what makes the RemoteError that comes after _text; not that itself, which holds frames
+        self._fault = None      # the RemoteError that comes after _text
 
     def _read_more(self, least):
         """Drop what has been taken, and append at least `least` characters to _text; fewer if the document ends or
         fails before. A failure is raised by the next call: of `[1,2` that breaks off, 1 is taken first."""
         if self._fault:
-            raise RemoteError(*self._fault)
+            raise copy(self._fault)
         pieces = [self._text[self._at:]]
         if len(pieces[0]) > VALUE_LIMIT:
             raise RemoteError("the body holds a value that is too large or malformed")
@@ -1015,13 +1002,18 @@ class JSONText:
         except StopIteration:
             self._ended = True
         except RemoteError as error:
-            self._fault = str(error), error.hint, error.retryable, error.transient
+            self.break_off(error)
         self._text, self._at = "".join(pieces), 0
+
+    def break_off(self, error):
+        """Let reading fail with this error from now on, as soon as it needs more than is here. A copy is kept: the
+        error itself holds the frames that it passed, and so perhaps a connection."""
+        self._text, self._at, self._ended, self._fault = "", 0, False, copy(error)
 
     def peek(self):
         """Return the next character that is no blank, without taking it; empty at the end. Afterwards it stands at
         `_at`, or the document has ended."""
-        while self._text[self._at:self._at + 1] <= " ":     # a blank, a control character, or "", which sorts first
+        while self._text[self._at:self._at + 1] in " \t\n\r":      # a blank, or "", which is in every text
             self._at = BLANKS.match(self._text, self._at).end()
             if self._ended or self._at < len(self._text):
                 break
@@ -1031,57 +1023,56 @@ class JSONText:
     def take(self, choices):
         """Take the next character that is no blank. It must be one of the choices."""
         character = self.peek()
-        if not character or character not in choices:
-            raise RemoteError("the body is malformed: expected %s, found %s" % (
-                " or ".join(choices), character or "its end"), API_HINT, transient=not character)
+        if not character:
+            raise RemoteError("the body ends early", API_HINT, transient=True)
+        if character not in choices:
+            raise RemoteError("the body is malformed: expected %s, found %s" % (" or ".join(choices), character),
+                              API_HINT)
         self._at += 1
         return character
 
-    def _may_go_on(self, end):
-        """Tell whether the number that ends before `end` may go on in what is still to come: of `1e-5` only `1e-` may
-        be here, of which json takes `1`. It is whole if a character follows that no number holds."""
-        return not self._ended and not self._text[end:end + 1].strip("+-.eE0123456789")
+    def has_entry(self, brackets, is_first):
+        """Tell whether another entry of an object `{}` or an array `[]` follows, and take what stands before it: the
+        opening bracket before the first one, a comma before any other. Take the closing bracket if none follows."""
+        begin, end = brackets
+        if is_first:
+            self.take(begin)
+            if self.peek() != end:
+                return True
+        if self.peek() != ",":
+            self.take("," + end)
+            return False
+        self._at += 1
+        return True
 
     def take_value(self):
         """Take one whole value. If it cannot be decoded, it may only be incomplete: read more and try again, until the
         text ends or _read_more finds the value too large. So what is malformed is noticed only then."""
         self.peek()
         while True:
-            # Do not let json scan an object without any `}`: it is incomplete, and to find that out takes json long.
-            # (This saves a third of the time of a large `get`.)
             text, at = self._text, self._at
-            is_cut = not self._ended and text[at] == "{" and text.find("}", at) < 0
             try:
-                if not is_cut:
+                # Do not let json scan an object without any `}`: it is incomplete, and to find that out takes json
+                # long. (This saves a third of the time of a large `get`.)
+                if self._ended or text[at] != "{" or text.find("}", at) >= 0:
                     value, end = self._scan(text, at)
-                    if not (text[end - 1].isdigit() and self._may_go_on(end)):
-                        self._at = end
-                        return value
+
+                    # Believe a number only with three characters behind it: of `1e-5`, of which `1e-` may be here, json
+                    # takes 1.
+                    if self._ended or not isinstance(value, (int, float)) or end + 3 <= len(text):
+                        break
             except RecursionError:
                 raise RemoteError("the body is nested too deeply")
-            except ValueError as error:
+            except ValueError as error:     # int() of Python 3.11 refuses 5,000 digits with one that has no `msg`
                 if self._ended:
-                    # Tell a text that was cut, which is worth another try, from one that is wrong. (`pos` is where json
-                    # found the fault; int() of Python 3.11 has none for 5,000 digits.)
-                    ends_early = getattr(error, "pos", 0) >= len(text) or not text.rstrip().endswith("}")
+                    # A text that was cut is worth another try.
                     raise RemoteError("the body ends early or is malformed: %s" % getattr(error, "msg", error),
-                                      transient=ends_early)
+                                      transient=not text.rstrip().endswith("}"))
             # A quarter more at a time keeps the cost of all attempts at a few times the value's length.
             self._read_more(1 + (len(text) - at) // 4)
 
-    def find_entries(self, brackets):
-        """Take the brackets and commas of an object or an array. Yield, without a value, before each entry, which the
-        caller takes: `for _ in find_entries("[]"): value = take_value()`."""
-        begin, end = brackets
-        self.take(begin)
-        if self.peek() == end:
-            self._at += 1
-            return
-        yield
-        while self.peek() == ",":
-            self._at += 1
-            yield
-        self.take("," + end)    # no comma is there: it is named for the error's text
+        self._at = end
+        return value
 
 
 # ----------------------------------------------------------------------------------------------- Wire model
@@ -1117,16 +1108,19 @@ class Document:
         self.resume: "t.Optional[str]" = cursor
         self._expected_id = expected_id
         self._slices = slices
-        self._fault = None              # what makes the RemoteError at which reading ended
         self._text = JSONText(slices)
-        self._entries = self._text.find_entries("{}")       # members that are still unread
-        self._list_entries = iter(())                       # elements of the list that are still unread
+        self._is_in_list = False        # whether what comes next belongs to the list
+        self._is_complete = False
 
     @property
     def elements(self) -> "t.Iterator[t.Dict[str, t.Any]]":
         """The elements that are still unread."""
-        # iter() calls the function until it returns END.
-        return (step for step in iter(self._read_step, END) if step is not None)
+        while True:
+            element = self._read_step()
+            if element is END:
+                return
+            if element is not None:
+                yield element
 
     def close(self) -> None:
         """Give up what is unread, and the connection on which it would come."""
@@ -1139,54 +1133,55 @@ class Document:
             pass
         return self.members
 
-    # This is no generator: that would hold the document, which would hold it, and a connection that is given up would
-    # then wait for the garbage collector.
     def _read_step(self):
         """Read one element of the list and return it, or one other member and return None. Return END at the end."""
-        if self._fault:
-            raise RemoteError(*self._fault)
+        text, members = self._text, self.members
         try:
-            return self._read_on()
+            if self._is_in_list:
+                if text.has_entry("[]", self.count == 0):
+                    element = text.take_value()
+                    if not isinstance(element, dict):
+                        raise RemoteError("%s: expected a list of objects" % self.array)
+                    self.count += 1
+                    self.succeeded += element.get("status") == "succeeded"
+                    return element
+                self._is_in_list = False
+
+            if not self._is_complete:
+                if text.has_entry("{}", not (members or self._last)):
+                    return self._read_member()
+                self._finish()
+            return END
         except RemoteError as error:
-            self._fault = str(error), error.hint, error.retryable, error.transient
+            text.break_off(error)
             self.close()
             raise
 
-    def _read_on(self):
-        """Do the work of _read_step."""
-        text, members, array = self._text, self.members, self.array
-        for _ in self._list_entries:        # at most once: it returns
-            element = text.take_value()
-            if not isinstance(element, dict):
-                raise RemoteError("%s: expected a list of objects" % array)
-            self.count += 1
-            self.succeeded += element.get("status") == "succeeded"
-            return element
+    def _read_member(self):
+        # Read the name. For what is no string, take() raises.
+        text = self._text
+        name = text.take_value() if text.peek() == '"' else text.take('"')
+        text.take(":")
+        if name in self.members or name in self._last:
+            raise RemoteError('the body has "%s" twice' % name)
 
-        for _ in self._entries:             # at most once, too
-            # Read the member's name. For what is no string, take() raises.
-            name = text.take_value() if text.peek() == '"' else text.take('"')
-            text.take(":")
-            if name in members or name == "next_cursor" and self._last:
-                raise RemoteError('the body has "%s" twice' % name)
+        # Stream the list; take any other member as a whole.
+        if name == self.array and text.peek() == "[":
+            self.members[name] = []
+            self._is_in_list = True
+        else:
+            kept = self._last if name == "next_cursor" else self.members
+            kept[name] = self._check_member(name, text.take_value())
 
-            # Stream the list; take any other member as a whole.
-            if name == array and text.peek() == "[":
-                members[name] = []
-                self._list_entries = text.find_entries("[]")
-            else:
-                kept = self._last if name == "next_cursor" else members
-                kept[name] = self._check_member(name, text.take_value())
-            return None
-
-        if text.peek():
+    def _finish(self):
+        if self._text.peek():
             raise RemoteError("the body is malformed: it goes on after its end")
         needed = "items" if self._expected_id is None else "id"
-        if needed not in members:
+        if needed not in self.members:
             raise RemoteError('the answer has no member "%s"' % needed, API_HINT)
-        members.update(self._last)
+        self.members.update(self._last)
         self.resume = self._last.get("next_cursor") or None
-        return END
+        self._is_complete = True
 
     def _check_member(self, name, value):
         """Return a member's value. Raises RemoteError if it cannot be part of the answer to what was asked. `object` is
@@ -1204,14 +1199,13 @@ UUID_SPELLINGS = r"(?:urn:uuid:)?(%s)|\{(%s)\}|([0-9a-f]{32})" % (UUID, UUID)
 
 # `2026-11-24T09:30:00.5Z`: a UTC time of RFC 3339. Without the Z, texts sort as the times do: `00` before `00.5`. (But
 # for zeros at the end: `00.5` sorts before `00.50`.)
-UTC_TIME = ("([0-9]{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])T(?:[01][0-9]|2[0-3]):[0-5][0-9]:(?:[0-5][0-9]|60)"
-            r"(?:\.[0-9]+)?)Z")
+UTC_TIME = r"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]+)?)Z"
 
 
 def parse_uuid(value: "t.Union[str, AnyUUID]", where: str = "") -> str:
     """Return the canonical lower-case spelling of a UUID. It may be a uuid.UUID, or text: canonical, with `urn:uuid:`
     before it, in braces, or 32 digits. `where` ends the error's message, as ` in NAME`. Raises UsageError."""
-    match = re.fullmatch(UUID_SPELLINGS, str(value).lower())
+    match = re.fullmatch(UUID_SPELLINGS, str(value).strip().lower())
     if not match:
         raise UsageError("expected a UUID as 6f1d7c1e-0b5a-4c1e-9a53-2b8f0c9e7a10" + where)
     digits = "".join(match.groups("")).replace("-", "")     # of the three groups two are empty
@@ -1232,17 +1226,17 @@ def read_created_at(execution):
     return match.group(1)
 
 
-def decode_base64(text: str) -> bytes:
-    """Decode standard base64 with exact padding (RFC 4648, 4). Raises ValueError for anything else.
+BASE64 = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 
-    a2b_base64 passes over foreign characters, and over whatever follows the padding. Each character that it passes over
-    lacks three quarters of a byte. So then the result is shorter than three bytes for each four characters, less the
-    padding. (To compare with b2a_base64 costs a large `get` 10 %.)"""
-    data = a2b_base64(text)
-    padding = text.endswith("=") + text.endswith("==")
-    if len(text) % 4 or len(data) != len(text) // 4 * 3 - padding:
+
+def decode_base64(text: str) -> bytes:
+    """Decode standard base64 with exact padding (RFC 4648, 4). Raises ValueError for anything else. (What a2b_base64
+    itself refuses differs from Python to Python.)"""
+    data = text.encode("ascii")
+    rest = data.translate(None, BASE64)     # what is not of the alphabet
+    if len(data) % 4 or rest not in (b"", b"=", b"==") or not data.endswith(rest):
         raise ValueError("inline_bytes: expected standard base64 with exact padding")
-    return data
+    return a2b_base64(data)
 
 
 class OutputRef(namedtuple("OutputRef", "kind data location sha256 fault")):
@@ -1338,39 +1332,38 @@ def wait_for_execution(transport: Transport, project: "t.Union[str, AnyUUID]", e
     be."""
     if seconds:
         check_seconds(seconds, "seconds: ")
-    deadline = transport.clock() + (seconds or 0.0)
-
-    def left():
-        """Return the seconds that are left."""
-        return float("inf") if seconds is None else deadline - transport.clock()
-
-    outer_end, transport.end = transport.end, deadline if seconds else None     # with 0 the one request has its time
     status, pause = "", 2.0
+    outer_end = transport.end
+    transport.end = transport.clock() + seconds if seconds else None
     try:
         while True:
             # Ask for the status alone: the targets may be many. The next request gives up what is left.
-            before, rest, failure = status, pause, ""
+            failure, rest = "", pause
             try:
                 pauses = () if status else RETRY_PAUSES
                 members = get_execution(transport, project, execution_id, pauses).read_members("id", "status")
-                status = get_text(members, "status") or "-"
+                new = get_text(members, "status") or "-"
             except RemoteError as error:
-                is_over = seconds and left() <= 0       # then the failure is told below
-                if not is_over and not (status and error.transient):
-                    raise
                 failure, rest = str(error), max(pause, error.retry_after or 0.0)
-                if not is_over:
-                    say("retry", failure)
+                if not (status and error.transient or transport.is_over()):
+                    raise
 
-            if status != before:
-                told(status)
-            if status in FINAL_STATUSES and not failure:
-                return status
+            # Tell what is new.
+            else:
+                if new != status:
+                    told(new)
+                status = new
+                if status in FINAL_STATUSES:
+                    return status
 
-            transport.sleep(max(0.0, min(rest, left())))
-            if left() <= 0:
+            # Wait, if there is time.
+            if failure and not transport.is_over():
+                say("retry", failure)
+            if seconds != 0:
+                transport.sleep(transport.bound(rest))
+            if seconds == 0 or transport.is_over():
                 raise WaitTimeout("waited %g s; the last status was %s%s" % (
-                    seconds or 0, status or "not answered", failure and "; at last: " + failure),
+                    seconds, status or "not answered", failure and "; at last: " + failure),
                     "it may still be running: wait again, or longer", status)
             pause = min(pause * 1.5, 15.0)
     finally:
@@ -1410,30 +1403,30 @@ def make_json_visible(text):
     return re.sub(UNPRINTABLE, lambda found: "\\u%04x" % ord(found.group()), text)
 
 
+def indent_json(value, depth):
+    """Return a value as indented JSON text that stands `depth` levels deep. (Within its strings no line breaks.)"""
+    return make_json_visible(encode_indented(value)).replace("\n", "\n" + "  " * depth)
+
+
 def format_json(document, elements, view):
     """Yield the wire document, its members in their order, indented by 2. YAML 1.2 contains JSON: this serves for yaml
     too."""
-    members, array = document.members, document.array
+    def format_members(names):
+        return [indent_json(name, 0) + ": " + indent_json(document.members[name], 1) for name in names]
 
-    def encode_members(names):
-        """Return members as texts, without the 4 characters `{\\n  ` and the 2 `\\n}` of an object around each."""
-        return [make_json_visible(encode_indented({name: members[name]})[4:-2]) for name in names]
-
-    # When the first element arrives, the list is the last member that has begun.
+    # Read the first element. What has arrived now stands before it, but for the list itself, which comes last.
     first = next(elements, None)
-    names = list(members)
-    place = names.index(array) if array in members else len(names)
-    before = encode_members(names[:place])
+    names = list(document.members)
     if first is None:
-        yield "{\n  " + ",\n  ".join(before + encode_members(names[place:])) + "\n}\n"
+        yield "{\n  " + ",\n  ".join(format_members(names)) + "\n}\n"
         return
 
-    yield "{\n  " + ",\n  ".join(before + ['"%s": [' % array])
-    comma = ""
-    for element in chain([first], elements):
-        yield comma + "\n    " + make_json_visible(encode_indented(element)).replace("\n", "\n    ")
-        comma = ","
-    yield "\n  ]" + "".join(",\n  " + text for text in encode_members(list(members)[place + 1:])) + "\n}\n"
+    names.pop()
+    yield "{\n  " + ",\n  ".join(format_members(names) + ['"%s": [\n    ' % document.array]) + indent_json(first, 2)
+    for element in elements:
+        yield ",\n    " + indent_json(element, 2)
+    after = list(document.members)[len(names) + 1:]
+    yield "\n  ]" + "".join(",\n  " + text for text in format_members(after)) + "\n}\n"
 
 
 def format_jsonl(document, elements, view):
@@ -1452,13 +1445,12 @@ TABLES = [
 TARGET_TABLE = 0, "NODE_ID STATUS UPDATED_AT OUTPUT", "{:36}  {:9}  {:20}  {}\n"
 ROW_MEMBERS = "id status type created_at updated_at action".split()
 TEXT_TYPES = {str, type(None)}
-# The fraction of a second, as `.25` in `09:30:00.25Z`. The dot comes first, so that `re` looks back only where one is.
-FRACTION = re.compile(r"\.(?<=:[0-9]{2}\.)[0-9]+")
 
 
 def remove_fraction(text):
-    """Return a time as it came, without the fraction of a second."""
-    return FRACTION.sub("", text or "")
+    """Return a time without the fraction of a second: `09:30:00Z` for `09:30:00.25Z`. Anything else stays as it is."""
+    head, _, tail = (text or "").partition(".")
+    return head + tail.lstrip("0123456789") if head[-3:-2] == ":" else text
 
 
 def shorten_time(text):
@@ -1613,7 +1605,7 @@ class Folder:
         self._base = ""             # what stands before each name: on Windows the folder's path
 
         try:
-            folder = re.sub("(?<=.)(?:/+\\.?)+$", "", path)      # behind a last slash or `/.` a link would not show
+            folder = path.rstrip("/") or path       # behind a last slash a link would not show
             if not os.path.lexists(folder):
                 os.mkdir(folder, 0o700)
 
@@ -1715,7 +1707,7 @@ EXIT_CODES = """exit codes:
 EXAMPLES = """
 examples:
   %(prog)s list --failed --since 9:00
-  %(prog)s get 019f5fdd-76ef-7ee4-9d7e-18d62ffa4a61 --output table
+  %(prog)s get 019f5fdd-76ef-7ee4-9d7e-18d62ffa4a61 -o table
   %(prog)s get 019f5fdd-76ef-7ee4-9d7e-18d62ffa4a61 --failed
 """
 
@@ -1764,14 +1756,15 @@ Flag = namedtuple("Flag", "names value text command")   # value: empty for a swi
 
 
 def read_flags():
-    """Return the Flags of the tables."""
-    flags = []
+    """Yield the Flags of the tables."""
     for command, table in (("", COMMON_FLAGS), ("list", LIST_FLAGS), ("get", GET_FLAGS)):
         for line in table.strip().splitlines():
             flag, _, text = line.partition("  ")
             names, _, value = flag.partition(" ")
-            flags.append(Flag(names.split("/"), value, text.strip(), command))
-    return flags
+            yield Flag(names.split("/"), value, text.strip(), command)
+
+
+FLAGS = list(read_flags())
 
 
 def require_text(text):
@@ -1808,9 +1801,10 @@ AGES = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}        # seconds
 
 
 def parse_when(flag, text, now, after=None):
-    """Return the moment, a datetime in UTC without a zone, for an age (`2h`), a time of day (`9:30`) or the beginning
-    of a time (`2026-07-14 09`, also `2026-7-14 9`). `now` is a datetime, too. A time of day is the first one after the
-    moment `after`, or without that the last one that was. Raises UsageError, which names the flag."""
+    """Return the moment, a datetime in UTC without a zone, for an age (`2h`), a time of day (`9:30`), a time without a
+    year (`07-14T09:30`) or the beginning of a time (`2026-07-14 09`, also `2026-7-14 9`). `now` is a datetime, too. A
+    time of day is the first one after the moment `after`, or without that the last one that was. Raises UsageError,
+    which names the flag."""
     from datetime import datetime, timedelta
     if re.fullmatch("-?[0-9]+[smhdw]", text):
         age = float(text.strip("-smhdw")) * AGES[text[-1]]
@@ -1824,13 +1818,20 @@ def parse_when(flag, text, now, after=None):
     except OverflowError:
         pass        # after the year 9999
 
+    # Complete a time without a year, as a narrow table shows it: it is the last one that was.
+    text = text.replace(" ", "T")
+    is_short = re.match("[0-9]{2}-[0-9]{2}T", text)
+    if is_short:
+        text = "%d-%s" % (now.year, text)
+
     for form in TIMES:
         try:
-            return datetime.strptime(text.replace(" ", "T"), form)
+            moment = datetime.strptime(text, form)
+            return moment.replace(year=now.year - 1) if is_short and moment > now else moment
         except ValueError:
-            pass        # perhaps one of the others
+            pass        # perhaps another form
     raise UsageError("argument %s: expected an age as 90s, 30m, 2h, 7d or 2w, a time of day as 9:30, or a UTC time as "
-                     "2026-07-14 or '2026-07-14 09:30'" % flag)
+                     "2026-07-14, '2026-07-14 09:30' or 07-14T09:30" % flag)
 
 
 def suggest(word, known):
@@ -1864,8 +1865,9 @@ def read_argv():
 
 
 def name_program():
-    """Return the name under which the program was started."""
-    return make_visible(os.path.basename(read_argv()[0])) or "plexctl_exec_log.py"
+    """Return how the program was started, for help that can be pasted."""
+    name = make_visible(os.path.basename(read_argv()[0])) or "plexctl_exec_log.py"
+    return "python3 " + name if name.endswith(".py") else name
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -1878,7 +1880,7 @@ def make_parser() -> argparse.ArgumentParser:
                     formatter_class=formatter)
     groups = {"": parser.add_argument_group("flags"), "list": parser.add_argument_group("flags of list"),
               "get": parser.add_argument_group("flags of get")}
-    for flag in read_flags():
+    for flag in FLAGS:
         options: "t.Dict[str, t.Any]" = {"action": "store_true"}
         if flag.value:
             options = {"metavar": flag.value, "type": TYPES.get(flag.value, str), "choices": CHOICES.get(flag.value),
@@ -1890,12 +1892,12 @@ def make_parser() -> argparse.ArgumentParser:
 
 def split_arguments(argv):
     """Return (arguments, flags, words): the flags, each as `--flag=value` or `--flag`; the Flags that were given; and
-    what is left over. Raises UsageError for an unknown flag, wherever it stands.
+    what is left over. Raises UsageError for an unknown flag before any other mistake.
 
-    argparse alone would name what is missing before what is unknown, take a value that begins with `-` for a flag, and
-    drop the value of `--flag=--` (before 3.12.2)."""
-    known = {name: flag for flag in read_flags() for name in flag.names}
-    arguments, given, words, problem = [], [], [], ""
+    A flag takes the next argument for its value, unless that is a flag. So it may begin with `-`, as one cursor in 64
+    does, for which argparse alone would take it for a flag."""
+    known = {name: flag for flag in FLAGS for name in flag.names}
+    arguments, given, words, mistakes = [], [], [], []
     rest = list(argv)
     while rest:
         argument = rest.pop(0)
@@ -1905,22 +1907,20 @@ def split_arguments(argv):
             continue
         if name not in known:
             near = suggest("--" + name.lstrip("-").replace("_", "-").lower(),
-                           [flag.names[-1] for flag in known.values() if flag.text])
+                           [flag.names[-1] for flag in FLAGS if flag.text])
             raise UsageError("unknown flag" + quote_word(name) + near)
 
-        # Join the flag and its value: the next argument, unless that is a flag. (It may begin with `-`, as one cursor
-        # in 64 does.)
         flag = known[name]
-        given.append(flag)
         if flag.value and not equals and rest and rest[0].partition("=")[0] not in known:
             equals, value = "=", rest.pop(0)
         if equals and not flag.value:
-            problem = problem or "%s takes no value" % name
-        elif flag.value and (not equals or value == "--"):
-            problem = problem or "argument %s: expected one argument" % name
+            mistakes.append("%s takes no value" % name)
+        elif flag.value and (not equals or value == "--"):      # before 3.12.2 argparse drops `--`
+            mistakes.append("argument %s: expected one argument" % name)
+        given.append(flag)
         arguments.append(flag.names[-1] + equals + value)
-    if problem:
-        raise UsageError(problem)
+    if mistakes:
+        raise UsageError(mistakes[0])
     return arguments, given, words
 
 
@@ -1976,8 +1976,7 @@ def set_times(flags):
 def parse(argv):
     """Return the flags of a command line, checked. Raises UsageError."""
     arguments, given, words = split_arguments(argv)
-    questions = [argument for argument in arguments if argument in ("--help", "--version")]
-    flags = make_parser().parse_args(questions or arguments)
+    flags = make_parser().parse_args(arguments)
     if flags.help or flags.version:
         return flags
 
@@ -1985,6 +1984,8 @@ def parse(argv):
     flags.command = read_command(words, given)
     if words and flags.command == "get" and not flags.id:
         flags.id = parse_uuid(words.pop(0), " after get")
+    if words and flags.command == "list" and re.fullmatch(UUID_SPELLINGS, words[0].lower()):
+        raise UsageError("list takes no id; did you mean get UUID?")
     if words:
         raise UsageError("unexpected argument%s: a value follows its flag, in quotes if it holds a blank"
                          % quote_word(words[0]))
@@ -2134,25 +2135,21 @@ class Console:
 
 
 class Choice:
-    """An iterator over the elements that all conditions keep. A condition is asked only for what those before it
-    kept. `count` is how many were kept so far."""
+    """The elements that all conditions keep. A condition is asked only for what those before it kept. `count` is how
+    many were kept so far."""
 
     def __init__(self, elements, conditions):
         self.count = 0
         self._elements, self._conditions = elements, conditions
 
     def __iter__(self):
-        return self
-
-    def __next__(self):
         for element in self._elements:
             for keeps in self._conditions:
                 if not keeps(element):
                     break
             else:
                 self.count += 1
-                return element
-        raise StopIteration
+                yield element
 
 
 class JoinedPages:
@@ -2244,8 +2241,8 @@ def run_list(flags, console, transport):
 
         # Print.
         chosen = Choice(document.elements, conditions)
-        elements = iter(select_last(chosen, flags.last)) if flags.last else chosen
-        show(LIST_FORMS[flags.output](document, elements, console), console)
+        elements = select_last(chosen, flags.last) if flags.last else chosen
+        show(LIST_FORMS[flags.output](document, iter(elements), console), console)
     except RemoteError as error:
         if error.can_resume and not flags.last:
             console.next_cursor = document.resume if document else flags.cursor
@@ -2284,9 +2281,9 @@ def run_get(flags, console, transport):
         # Print them.
         chosen, tally = Choice(document.elements, conditions), {}
         if folder:
-            show(write_folder(document, chosen, console, folder, tally), console)
+            show(write_folder(document, iter(chosen), console, folder, tally), console)
         else:
-            show(GET_FORMS[flags.output](document, chosen, console), console)
+            show(GET_FORMS[flags.output](document, iter(chosen), console), console)
     finally:
         if folder:
             folder.close()

@@ -225,8 +225,8 @@ def test_last_holds_no_more_than_what_it_keeps(plane):
 @rule("1.11", "1.12")
 @pytest.mark.parametrize("value", [
     None, 5, [1], "", "yesterdayZ", "2026-01-02T00:00:00+00:00", "2026-01-02T00:00:00", "2026-01-02",
-    "2026-13-02T00:00:00Z", "2026-01-02T24:00:00Z", "2026-01-32T00:00:00Z", "2026-01-02T00:60:00Z",
-    "2026-01-02T00:00:61Z", "2026-01-02T00:00:00Z\n", "2026-01-02T00:00:00.Z"], ids=ascii)
+    "2026-1-02T00:00:00Z", "2026-01-02 00:00:00Z", "2026-01-02T00:00Z", "2026-01-02T00:00:00Z\n",
+    "2026-01-02T00:00:00.Z"], ids=ascii)
 def test_created_at_that_is_no_utc_time_is_malformed_where_it_is_compared_and_only_there(plane, value):
     pages = [[NEW, execution(id="x", status="ack", created_at=value)]]
     for flag, ids in (("--since=2026-01-01", [NEW["id"]]), ("--until=2027-01-01", [NEW["id"]]), ("--last=5", [])):

@@ -25,8 +25,9 @@ DIGITS = "9" * 5000
 
 @rule("1.1")
 @pytest.mark.parametrize("arguments, name", [
-    (["/x/other"], "other"), (["plexctl-exec-log", "list"], "plexctl-exec-log"), ([], "plexctl_exec_log.py"),
-    ([""], "plexctl_exec_log.py"), (None, "plexctl_exec_log.py")], ids=["path", "name", "none", "empty", "missing"])
+    (["/x/other"], "other"), (["plexctl-exec-log", "list"], "plexctl-exec-log"), ([], "python3 plexctl_exec_log.py"),
+    (["/x/other.py"], "python3 other.py"), (None, "python3 plexctl_exec_log.py")],
+    ids=["path", "name", "none", "script", "missing"])
 def test_program_calls_itself_by_the_name_of_this_run(arguments, name):
     err = io.StringIO()
     with surroundings():
@@ -137,7 +138,7 @@ def test_project_of_the_environment_stands_in_for_the_flag_which_wins(plane, spe
 
 
 @rule("1.5", "1.15")
-@pytest.mark.parametrize("value", ["s3same9x", " " + CANONICAL, CANONICAL + "\n", "-", "\u20ac"], ids=ascii)
+@pytest.mark.parametrize("value", ["s3same9x", " ", CANONICAL + "x", "-", "\u20ac"], ids=ascii)
 def test_malformed_project_of_the_environment_is_2_and_names_the_variable(value):
     for command in (("list",), ("get", EXECUTION)):
         error = refuse(*command, env={"PLEXSPHERE_PROJECT": value})
@@ -147,7 +148,7 @@ def test_malformed_project_of_the_environment_is_2_and_names_the_variable(value)
 @rule("1.6")
 @pytest.mark.parametrize("spelling", [
     CANONICAL, CANONICAL.upper(), "urn:uuid:" + CANONICAL, "URN:UUID:" + CANONICAL.upper(), "{%s}" % CANONICAL,
-    BARE, BARE.upper()])
+    BARE, BARE.upper(), " %s\n" % CANONICAL])
 def test_uuid_takes_four_spellings_and_sends_the_canonical_one(plane, spelling):
     wire = execution([target(inline(b"!"), node) for node in (NODES[0], CANONICAL)], id=CANONICAL)
     for identity in ((spelling,), ("--id", spelling)):
@@ -158,7 +159,7 @@ def test_uuid_takes_four_spellings_and_sends_the_canonical_one(plane, spelling):
 
 @rule("1.6")
 @pytest.mark.parametrize("value", [
-    "", "x", CANONICAL[:-1], CANONICAL + "0", " " + CANONICAL, CANONICAL + "\n", CANONICAL.replace("-", "_"),
+    "", "x", CANONICAL[:-1], CANONICAL + "0", CANONICAL[:9] + " " + CANONICAL[9:], CANONICAL.replace("-", "_"),
     CANONICAL[:8] + CANONICAL[9:], "6f1d7c1e0-b5a-4c1e-9a53-2b8f0c9e7a10", "urn:uuid:" + BARE, "{" + CANONICAL,
     CANONICAL + "}", "(%s)" % CANONICAL, "{urn:uuid:%s}" % CANONICAL, "urn:uuid:{%s}" % CANONICAL, "{%s}" % BARE,
     "urn:" + CANONICAL, "uuid:urn:" + CANONICAL, CANONICAL.replace("6", "\uff16"), CANONICAL.replace("0", "g"),
@@ -364,8 +365,8 @@ def test_help_names_the_statuses_what_walks_and_that_times_are_utc():
 @pytest.mark.parametrize("number", range(3))
 def test_examples_of_the_help_are_commands_that_run(plane, number):
     line = shlex.split(read_help().splitlines()[-3 + number].partition("|")[0])
-    assert line[0] == "plexctl_exec_log.py"
-    result = run_cli(*line[1:], plane=plane, env={"PLEXSPHERE_PROJECT": PROJECT})
+    assert line[:2] == ["python3", "plexctl_exec_log.py"]
+    result = run_cli(*line[2:], plane=plane, env={"PLEXSPHERE_PROJECT": PROJECT})
     assert result.code == 0 and result.out.startswith((b"ID ", b"NODE_ID ", b"==> "))
 
 

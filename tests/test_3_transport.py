@@ -202,8 +202,8 @@ def test_connecting_and_the_tls_handshake_end_within_the_timeout(plane, scheme, 
     with make() as server:
         address = server if isinstance(server, str) else "%s:%d" % server.address
         result, slept = ask(plane, argv=QUICK, env={"PLEXSPHERE_URL": "%s://%s" % (scheme, address)})
-    assert "timed out: connecting to %s took more than 0.1 s" % address in read_error(result)
-    assert "--timeout" in read_hint(result) and slept == []
+    assert read_error(result) == "error: timed out: connecting to " + address
+    assert "longer --timeout than 0.1 s" in read_hint(result) and slept == []
 
 
 @rule("3.5")
@@ -319,12 +319,12 @@ def test_documents_that_are_read_at_once_have_a_connection_each(plane):
         next(second.elements)
         seen = [[item["id"] for item in (document or program.get_page(transport, PROJECT, {})).elements]
                 for document in (first, None, None, second)]
-    assert seen == [[NODES[0]] * 2, [NODES[2]] * 2, [NODES[3]] * 2, [NODES[1]]] and count_contacts(plane) == (3, 4)
+    assert seen == [[NODES[0]] * 2, [NODES[2]] * 2, [NODES[3]] * 2, [NODES[1]]] and count_contacts(plane) == (2, 4)
 
 
 UNREADABLE = OK[:-2] % 12 + BAD_HEADER + b"\r\n" + EMPTY_PAGE
 #: What has fallen silent, is broken or no HTTP, and what the only error says. Of an error's body what came is used.
-LATE, NO_HTTP, BROKEN, LOST_WITHIN = "took more than 0.3 s", "speaks no proper HTTP", "the body", "lost within the body"
+LATE, NO_HTTP, BROKEN, LOST_WITHIN = "timed out: ", "speaks no proper HTTP", "the body", "lost within the body"
 DENIAL, KNOWN_DENIAL, FORBIDDEN = "HTTP 403 ", "; code rebac_denied", b"HTTP/1.1 403 No\r\n"
 FINAL = {
     "silent": (stall(b""), LATE), "silent within a header": (stall(b"HTTP/1.1 200 OK\r\nX: y"), LATE),

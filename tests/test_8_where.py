@@ -213,7 +213,7 @@ def test_sys_argv_may_be_empty_or_missing(monkeypatch, argv):
     if argv is None:
         monkeypatch.delattr(sys, "argv")
     err = io.StringIO()
-    assert program.main(None, io.BytesIO(), err) == 2 and "\nhint: plexctl_exec_log.py --help\n" in err.getvalue()
+    assert program.main(None, io.BytesIO(), err) == 2 and "\nhint: python3 plexctl_exec_log.py" in err.getvalue()
 
 
 @rule("8.3")

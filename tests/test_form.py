@@ -21,9 +21,9 @@ LONGEST_DOCSTRING = 75      # lines, of the module
 DEEPEST_NESTING, LONGEST_LINE = 4, 120
 
 # All that is imported: the standard library.
-IMPORTED = {"argparse", "binascii", "codecs", "collections", "datetime", "difflib", "functools", "hashlib", "heapq",
-            "http", "io", "ipaddress", "itertools", "json", "os", "re", "shlex", "signal", "socket", "ssl", "stat",
-            "sys", "time", "typing", "urllib", "uuid"}
+IMPORTED = {"argparse", "binascii", "codecs", "collections", "copy", "datetime", "difflib", "functools", "hashlib",
+            "heapq", "http", "io", "ipaddress", "itertools", "json", "os", "re", "shlex", "signal", "socket", "ssl",
+            "stat", "sys", "time", "typing", "urllib", "uuid"}
 
 # For a security reviewer: what is named, and the only functions that name it. The docstring names them too.
 ONLY_IN = {
@@ -45,7 +45,7 @@ NOWHERE = {
     "startfile", "eval", "exec", "__import__", "import_module", "compile of builtins", "pickle", "marshal", "shelve",
     "globals", "setattr", "create_connection", "socket of socket", "socketpair", "urlopen", "build_opener",
     "urlretrieve", "bind", "listen", "getenv", "putenv", "fdopen", "read_text", "write_text", "mkstemp", "unlink",
-    "remove", "replace of os", "rmdir", "rmtree", "chmod of os", "symlink", "CERT_NONE", "check_hostname",
+    "remove of os", "replace of os", "rmdir", "rmtree", "chmod of os", "symlink", "CERT_NONE", "check_hostname",
     "verify_mode", "_create_unverified_context", "SSLContext", "set_debuglevel", "exit of sys", "quit", "ctypes",
     "redirect_stdout", "lru_cache", "BaseException"}
 
