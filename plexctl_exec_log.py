@@ -702,14 +702,15 @@ class Transport:
         self.close()
 
     def close(self) -> None:
-        """Close the kept connection. What is unread can be read on, and asked for; nothing is kept any more."""
+        """Close the kept connection, and keep none from now on. What is unread can be read on."""
         self._keeps = False
-        self._drop_idle()
+        self._keep(None)
 
-    def _drop_idle(self):
-        for connection in self._idle.values():
-            connection.close()
-        self._idle = {}
+    def _keep(self, connection):
+        """Keep a connection, or none, in place of the one that was kept before."""
+        for other in self._idle.values():
+            other.close()
+        self._idle = {os.getpid(): connection} if connection else {}
 
     def bound(self, seconds: float) -> float:
         """Return the seconds, or what is left until `end` if that is less; 0 if it has passed."""
@@ -751,20 +752,15 @@ class Transport:
         self._before_wait()
 
         # Try the kept connection. If it is lost, since the server has closed it meanwhile, ask once more on a new one.
-        connection, answer = self._idle.pop(os.getpid(), None), None
-        if connection:
+        kept, answer = self._idle.pop(os.getpid(), None), None
+        if kept:
             try:
-                answer = self._exchange(connection, target)
+                answer = self._exchange(kept, target)
             except RemoteError as error:
                 if not error.retryable:     # here that is a lost connection alone
                     raise
-        if not answer:
-            connection = self._connect()
-            answer = self._exchange(connection, target)
+        response, slices = answer or self._exchange(self._connect(), target)
 
-        response, sock = answer
-        slices = self._read_slices(connection, response, sock)
-        next(slices)        # begin it, so that it is ended too: then the connection is kept or closed
         if response.status == 200:
             return slices
         try:
@@ -799,23 +795,22 @@ class Transport:
         """Return the seconds that the next wait for the network may take. Never 0, which would mean not to wait."""
         return max(self.bound(self._timeout), 0.001)
 
-    def _time_out(self, what, hint=""):
+    def _time_out(self, what):
         """Return the error for a wait that took too long."""
-        advice = "a slow server or network may need a longer --timeout than %g s" % self._timeout
-        return RemoteError("timed out: " + what, hint or advice, transient=True)
+        return RemoteError("timed out: " + what, "a slow server or network may need a longer --timeout than %g s"
+                           % self._timeout, transient=True)
 
     def _explain(self, error):
         """Return the RemoteError for a connection that could not be made: name, TCP, proxy or TLS."""
         import socket
         ssl = sys.modules.get("ssl")        # a Python without TLS has none
-        where, hint, timeout_hint = self.server.authority, API_HINT, ""
+        where, hint = self.server.authority, API_HINT
         if self._proxy:
             where, hint = "proxy %s:%d" % (self._proxy.host, self._proxy.port), PROXY_HINT
-            timeout_hint = hint
 
         # The order counts: all of these but CertificateError on 3.6 and UnicodeError are OSErrors.
         if isinstance(error, socket.timeout):
-            return self._time_out("connecting to " + where, timeout_hint)
+            return self._time_out("connecting to " + where)
         if ssl and isinstance(error, (ssl.SSLError, ssl.CertificateError)):
             return RemoteError("no TLS with %s: %s" % (self.server.authority, describe_error(error)), TLS_HINT)
         is_name = isinstance(error, (socket.gaierror, UnicodeError))
@@ -823,10 +818,11 @@ class Transport:
         return RemoteError("cannot connect to %s: %s" % (where, what), hint, transient=not is_name)
 
     def _exchange(self, connection, target):
-        """Send one request. Return (response, socket) once the headers are in: http.client forgets the socket of a
-        connection that the server closes. Raises RemoteError, which is retryable if the connection was lost."""
+        """Send one request, and return (response, iterator over its body) once the headers are in. Raises RemoteError,
+        which is retryable if the connection was lost."""
         import socket
-        headers, sock = self._headers, connection.sock
+        headers = self._headers
+        sock = connection.sock      # which http.client forgets after `Connection: close`
         if self._proxy and self.server.scheme == "http":
             target = "http://" + self.server.authority + target
             headers = dict(headers, **self._proxy.headers)
@@ -844,7 +840,10 @@ class Transport:
                 raise RemoteError("the connection was lost before the response", API_HINT, retryable=True)
             raise RemoteError("what answers speaks no proper HTTP: %s" % describe_error(error), API_HINT)
         self._trace_lines("<", "HTTP/1.1 %d %s" % (response.status, response.reason), response.getheaders())
-        return response, sock
+
+        slices = self._read_slices(connection, response, sock)
+        next(slices)        # begin it: then it keeps or closes the connection, even if nobody reads on
+        return response, slices
 
     def _trace_lines(self, mark, first, headers):
         """Trace a request or a response, its secrets masked."""
@@ -937,8 +936,7 @@ class Transport:
             # Before 3.13 a response stays open after its last byte, and the next one is refused.
             response.close()
             if is_read and self._keeps and not response.will_close:
-                self._drop_idle()
-                self._idle[process] = connection
+                self._keep(connection)
             else:
                 connection.close()
 

@@ -6,6 +6,7 @@ import time
 
 import pytest
 
+import plexctl_exec_log as program
 from control_plane import PROJECT
 from kit import (BYTE_FORMS, DOCUMENT_FORMS, EXECUTION, GET, LIST, LIST_FORMS, NODES, encode, error_lines, execution,
                  inline, page, read_listing, read_queries, read_sections, refuse, rule, run_against, run_cli,
@@ -126,7 +127,7 @@ def test_times_are_utc_whatever_the_local_time_zone(plane, zone):
     "2026-11-24T", "2026-11-24 ", "2026-11-24T09Z", "2026-11-24TZ", "2026-11-24  09", "2026-11-24T09:30:00+01:00",
     "2026-11-24T09:30:00.5Z", "2026-02-30", "2026-13-01", "2026-11-24T24", "2026-11-24T09:60", "2026-11-24T09:30:62Z",
     "0000-01-01", "20261124", "2026-11-24_09", "24:00", "9:60", "9:3", "009:30", "9:30:00", ":30", "9:", "-9:30",
-    "9:30Z", "09:30\n", "\u0669:30", "9h30"], ids=ascii)
+    "02-30T09", "07-14", "9:30Z", "09:30\n", "\u0669:30", "9h30"], ids=ascii)
 def test_malformed_when_is_2(value):
     for flag in ("--since", "--until"):
         assert refuse(*LIST + (flag + "=" + value,)).startswith("argument %s: expected an age as 90s, " % flag)
@@ -147,6 +148,15 @@ def test_time_of_day_is_the_last_one_that_was(plane, seconds, ago):
     clock = tell_time(seconds, "%H:%M")
     assert list_ids(plane, "--since", clock, pages=[[old, young]]) == [young["id"]]
     assert list_ids(plane, "--until", clock, pages=[[old, young]]) == [old["id"]]
+
+
+@rule("1.9a")
+@pytest.mark.parametrize("text, now, moment", [
+    ("07-14T09:30", "2026-07-14", "2025-07-14T09:30"), ("07-14 09:30", "2026-07-14T09:30", "2026-07-14T09:30"),
+    ("01-02T03", "2026-01-02T03:00:01", "2026-01-02T03"), ("12-31T23:59:59Z", "2026-12-31", "2025-12-31T23:59:59")])
+def test_time_without_a_year_is_the_last_one_that_was(text, now, moment):
+    now, moment = [program.parse_when("--since", value, None) for value in (now, moment)]
+    assert program.parse_when("--since", text, now) == moment
 
 
 @rule("1.9a")

@@ -196,8 +196,9 @@ def test_100_levels_work_in_every_form(plane, argv, body):
         assert result.code == 0 and (form != "json" or result.out.count(b'"a": ') >= 48)
 
 
-DEEP = {"open lists": b"[" * 200000, "open objects": b'{"a":' * 200000, "closed lists": nest(200000, b"[", b"]"),
-        "800": nest(800), "5000": nest(5000)}
+DEEP = {"open lists": b"[" * 200000, "open objects": b'{"a":' * 200000, "closed lists": nest(200000, b"[", b"]")}
+if sys.implementation.name != "pypy":       # whose encoder can exhaust the stack, and end the process, at such depths
+    DEEP.update({"800": nest(800), "5000": nest(5000)})
 
 
 @rule("3.10", "6.2")
