@@ -123,6 +123,7 @@ def test_end_of_a_body_is_told_over_tls_too(tls_plane, framing):
 def test_body_that_ends_with_the_connection_is_whole_if_its_json_is(plane, head):
     chunks = CHUNKED + b"%x;a=b\r\n%s\r\n0;c\r\nX: y\r\nZ: \r\n\r\n" % (len(LARGE), LARGE)
     assert run_against(plane, head + LARGE) == run_against(plane, Reply(LARGE)) == run_against(plane, chunks)
+    assert run_against(plane, Reply(LARGE, announce=len(LARGE) + 9)).code == 0
     assert run_against(plane, head + LARGE[:-1]).code == 1
 
 
