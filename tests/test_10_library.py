@@ -31,9 +31,9 @@ IDS = [wire["id"] for wire in EXECUTIONS]
 PAGE = encode(page(execution()))
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(autouse=True, scope="module")
 def collect_garbage():
-    """Let pytest blame a ResourceWarning on its test."""
+    """Let pytest blame a ResourceWarning on this file. (A collection after each test takes longer than the tests.)"""
     yield
     gc.collect()
 
