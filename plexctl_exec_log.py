@@ -682,9 +682,10 @@ class Transport:
                          "Accept": "application/json, application/problem+json", "Accept-Encoding": "identity",
                          "User-Agent": "plexctl-exec-log/" + __version__}
 
+        # Where things stand.
         self._context = None        # of TLS, made at the first connection
-        self._idle = {}             # the kept connection, by the id of the process that made it: no other may use it
         self._keeps = True          # whether connections are kept, as they are until close()
+        self._idle: "t.Dict[int, t.Any]" = {}   # the kept connection, by the id of the process that may use it
 
     @classmethod
     def from_settings(cls, server: "t.Optional[str]" = None, profile: "t.Optional[str]" = None,
@@ -1361,7 +1362,7 @@ def wait_for_execution(transport: Transport, project: "t.Union[str, AnyUUID]", e
                 transport.sleep(transport.bound(rest))
             if seconds == 0 or transport.is_over():
                 raise WaitTimeout("waited %g s; the last status was %s%s" % (
-                    seconds, status or "not answered", failure and "; at last: " + failure),
+                    seconds or 0, status or "not answered", failure and "; at last: " + failure),
                     "it may still be running: wait again, or longer", status)
             pause = min(pause * 1.5, 15.0)
     finally:
