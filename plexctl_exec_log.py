@@ -9,10 +9,10 @@
     plexctl_exec_log.py [exec-log] list --project UUID [flags]
     plexctl_exec_log.py [exec-log] get  --project UUID UUID [flags]
 
-One file for Python 3.6 or newer, on the standard library alone. It only reads. Its sections; every name is defined
-before it is used:
+One file for Python 3.6 or newer, on the standard library alone. It only reads. Its sections; each function and class
+stands above those that use it:
 
-    Safe text     escape what must not reach a terminal, or imitate a section's header
+    Safe text     escape what must not reach a terminal, or imitate a section's header there
     Errors        one family of expected failures, each with its exit code
     Settings      find server, token and proxy in flags, environment and config file
     Transport     send GET requests: kept connections, retries, no redirects; make errors of what is no answer
@@ -42,8 +42,9 @@ names for that server, looked up by the system's resolver. Only `GET` is sent, a
 https. TLS is verified against the system's CAs, or those of --ca-file alone.
 
 The token is sent in one header, for that server alone: redirects are refused, CONNECT does not carry it, and the token
-of a profile that names a server goes to that server only. Plain http is refused unless the server is this host (its
-address, or `localhost`) or --allow-http is given: whoever listens there, the network and a proxy can then read it.
+of a profile that names a server goes to that server only. Plain http is refused unless the server is this host (a
+loopback address, or `localhost`) or --allow-http is given: whoever listens there, the network and a proxy can then
+read it.
 
 --timeout bounds each single wait for the network: connecting to an address, each read, each write. Nothing bounds the
 run, --wait-timeout neither: a server that drips or sends headers without end, a slow resolver, a pipe that nobody
@@ -64,7 +65,7 @@ are known, where they stand as they are, from 8 characters on. stdout and except
 
 The server, and the machines whose output it relays, are not trusted. On a terminal (for UTF-8) their text is escaped;
 json escapes a list of its own, UNPRINTABLE. A JSON value has at most 64 Mi characters (a quarter more may pass), an
-error's body 64 KiB. Not bounded are the number of values, the disk, and memory as a whole: objects take up to 90 times
+error's body 64 KiB. Not bounded are the number of values, the disk, and memory as a whole: objects take up to 100 times
 their text, and deeply nested ones, which json indents, thousands of times. Set `ulimit -v` where it matters. What was
 printed before an answer broke stands: the exit code tells. Only you can prevent that another program writes an output
 raw to a terminal (`| less -R`), that a copy of this file was changed, or that somebody owns the host.
@@ -111,13 +112,13 @@ from binascii import a2b_base64, b2a_base64
 from collections import namedtuple
 from copy import copy
 from functools import partial
-from itertools import chain, count
+from itertools import chain
 
 TYPE_CHECKING = False       # type checkers take it for true; at run time `typing` is slow to import
 if TYPE_CHECKING:
     import typing as t
     from uuid import UUID as AnyUUID
-    Parameters = t.Mapping[str, t.Union[str, bytes, None]]
+    Parameters = t.Mapping[str, t.Optional[str]]
 
 WINDOWS = os.name == "nt"
 
@@ -608,8 +609,11 @@ def make_tls_context(ca_file):
     except (OSError, ValueError, TypeError) as error:       # a NUL in the name is one of the last two
         raise UsageError("the file of CAs, or the one of SSLKEYLOGFILE, cannot be used: " + describe_error(error),
                          "check --ca-file")
-    if sys.version_info < (3, 10):      # later ones begin with TLS 1.2 by themselves
+    # Do not rely on its own minimum: openssl.cnf can lower it, and some systems build Python without one.
+    if sys.version_info < (3, 7):
         context.options |= ssl.OP_NO_TLSv1 | ssl.OP_NO_TLSv1_1
+    elif context.minimum_version < ssl.TLSVersion.TLSv1_2:
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
     return context
 
 
@@ -724,13 +728,15 @@ class Transport:
     def get(self, path: str, parameters: "Parameters",
             pauses: "t.Iterable[float]" = RETRY_PAUSES) -> "t.Iterator[bytes]":
         """Send a GET, and return an iterator over the body of its 200 response, whose headers are in on return. `path`
-        is sent as it is. Parameters, text or bytes, are percent-encoded, empty ones left out. A retryable failure is
-        retried after each of the pauses (seconds), or instead as many seconds as the server asked for, unless `end` has
-        passed. (Beside these tries, a kept connection that went cold is replaced without a word.) Raises RemoteError,
-        from the iterator too, and UsageError for an unusable file of CAs."""
+        is sent as it is. Parameters are percent-encoded, empty ones left out. (What Python could not decode of a
+        command line is sent as the bytes that it was.) A retryable failure is retried after each of the pauses
+        (seconds), or instead as many seconds as the server asked for, unless `end` has passed. (Beside these tries, a
+        kept connection that went cold is replaced without a word.) Raises RemoteError, from the iterator too, and
+        UsageError for an unusable file of CAs."""
         from urllib.parse import quote, urlencode
         try:
-            query = urlencode([pair for pair in parameters.items() if pair[1]], quote_via=quote, safe="")
+            query = urlencode([pair for pair in parameters.items() if pair[1]], quote_via=quote, safe="",
+                              errors="surrogateescape")
         except UnicodeEncodeError:
             raise UsageError("a parameter holds half a surrogate pair, which cannot be sent")
         target = self.server.prefix + path + ("?" + query if query else "")
@@ -1047,7 +1053,7 @@ class JSONText:
     def take_value(self):
         """Take one whole value. If it cannot be decoded, it may only be incomplete: read more and try again, until the
         text ends or _read_more finds the value too large. So what is malformed is noticed only then."""
-        self.peek()
+        self.peek()     # now a character stands at _at, or the text has ended
         while True:
             text, at = self._text, self._at
             try:
@@ -1277,7 +1283,7 @@ def get_page(transport: Transport, project: "t.Union[str, AnyUUID]", parameters:
     of the API: status, action_name, limit, cursor. Raises RemoteError, and UsageError for an id that is no UUID or an
     unusable file of CAs."""
     path = EXECUTIONS % parse_uuid(project)
-    return Document(transport.get(path, parameters), "items", cursor=os.fsdecode(parameters.get("cursor") or ""))
+    return Document(transport.get(path, parameters), "items", cursor=parameters.get("cursor") or "")
 
 
 def walk(transport: Transport, project: "t.Union[str, AnyUUID]", parameters: "Parameters") -> "t.Iterator[Document]":
@@ -1286,7 +1292,7 @@ def walk(transport: Transport, project: "t.Union[str, AnyUUID]", parameters: "Pa
     are remembered. To go on after an error, walk anew with the last page's `resume` as the cursor; to look for what is
     new after the end, with the last page's `cursor`."""
     query = dict(parameters)
-    seen = {hash(os.fsdecode(parameters.get("cursor") or ""))}      # hashes of the cursors that were asked for
+    seen = {hash(parameters.get("cursor") or "")}       # hashes of the cursors that were asked for
     while True:
         page = get_page(transport, project, query)
         yield page
@@ -1307,9 +1313,12 @@ def walk(transport: Transport, project: "t.Union[str, AnyUUID]", parameters: "Pa
 def select_last(executions: "t.Iterable[t.Dict[str, t.Any]]", number: int) -> "t.List[t.Dict[str, t.Any]]":
     """Return the `number` Executions that were created last, oldest first; of those created at one moment the ones that
     came last. Holds no more than these. Raises RemoteError."""
-    from heapq import nlargest
-    arrival = count()       # nlargest asks for the key of each once, in their order
-    return nlargest(number, executions, key=lambda execution: (read_created_at(execution), next(arrival)))[::-1]
+    from heapq import heappush, heappushpop
+    latest: "t.List[t.Any]" = []        # a heap of (time, place of arrival, Execution): [0] is the first to go
+    for arrival, execution in enumerate(executions):
+        push = heappush if arrival < number else heappushpop
+        push(latest, (read_created_at(execution), arrival, execution))
+    return [execution for _, _, execution in sorted(latest)]
 
 
 def get_execution(transport: Transport, project: "t.Union[str, AnyUUID]", execution_id: "t.Union[str, AnyUUID]",
@@ -1325,10 +1334,11 @@ def wait_for_execution(transport: Transport, project: "t.Union[str, AnyUUID]", e
                        say: "t.Callable[[str, str], t.Any]" = do_nothing) -> str:
     """Wait until the status of an Execution is final, and return it. `told(status)` is given each change of it (`-` if
     the answer has none; an unknown status is not final), `say(label, text)` each failure that is waited out. The pauses
-    are 2 s, then each half as long again, 15 s at most. Raises WaitTimeout after so many seconds (None: never; 0: ask
-    once, retries aside), RemoteError at once for a failure that waiting does not mend, or that comes before the first
-    good answer, and UsageError for an id that is no UUID, or seconds that are neither 0 nor as Transport's timeout may
-    be."""
+    are 2 s, then each half as long again, 15 s at most.
+
+    Raises WaitTimeout once so many seconds have passed, whatever failed last (None: never; 0: ask once, retries aside);
+    before that RemoteError for a failure that waiting does not mend, or that comes before the first good answer. Raises
+    UsageError for an id that is no UUID, or seconds that are neither 0 nor as Transport's timeout may be."""
     if seconds:
         check_seconds(seconds, "seconds: ")
     status, pause = "", 2.0
@@ -1336,7 +1346,7 @@ def wait_for_execution(transport: Transport, project: "t.Union[str, AnyUUID]", e
     transport.end = transport.clock() + seconds if seconds else None
     try:
         while True:
-            # Ask for the status alone: the targets may be many. The next request gives up what is left.
+            # Ask for the status alone: the targets may be many. What is left unread is given up.
             failure, rest = "", pause
             try:
                 pauses = () if status else RETRY_PAUSES
@@ -1793,6 +1803,13 @@ def parse_seconds(text):
     return check_seconds(float(text) if re.fullmatch(r"[0-9]+(\.[0-9]*)?|\.[0-9]+", text) else 0.0)
 
 
+def parse_which(text):
+    """Return when to colour. Raises UsageError."""
+    if text not in ("auto", "always", "never"):
+        raise UsageError("expected auto, always or never")
+    return text
+
+
 # The beginnings of a UTC time (RFC 3339).
 TIMES = ("%Y-%m-%d", "%Y-%m-%dT%H", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%MZ", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%SZ")
 TIME_OF_DAY = "([01]?[0-9]|2[0-3]):[0-5][0-9]"
@@ -1844,18 +1861,17 @@ def quote_word(word):
     return " " + word if len(word) <= 20 else ""
 
 
-# By the name of a flag's value: what makes the value of the text (str, if nothing), and what it may be (anything).
+# By the name of a flag's value: what makes the value of the text; str, if nothing does.
 TYPES = {"URL": require_text, "NAME": require_text, "FILE": require_text, "FOLDER": require_text, "UUID": parse_uuid,
-         "SECONDS": parse_seconds, "ROWS": parse_limit, "N": parse_count}
-CHOICES = {"WHICH": ("auto", "always", "never")}
+         "SECONDS": parse_seconds, "ROWS": parse_limit, "N": parse_count, "WHICH": parse_which}
 REPEATED = "--status", "--node"         # these flags add up
 
 
 class Parser(argparse.ArgumentParser):
-    """argparse's parser, whose errors are UsageErrors. A long value in them is not shown: it may be a secret."""
+    """argparse's parser, whose errors are UsageErrors. They quote no value: the types below quote none."""
 
     def error(self, message):
-        raise UsageError(re.sub("'[^']{21,}'", "a longer word", message))
+        raise UsageError(message)
 
 
 def read_argv():
@@ -1882,7 +1898,7 @@ def make_parser() -> argparse.ArgumentParser:
     for flag in FLAGS:
         options: "t.Dict[str, t.Any]" = {"action": "store_true"}
         if flag.value:
-            options = {"metavar": flag.value, "type": TYPES.get(flag.value, str), "choices": CHOICES.get(flag.value),
+            options = {"metavar": flag.value, "type": TYPES.get(flag.value, str),
                        "action": "append" if flag.names[0] in REPEATED else "store"}
         groups[flag.command].add_argument(*flag.names, help=flag.text or argparse.SUPPRESS, **options)
     parser.set_defaults(output="text", timeout=DEFAULT_TIMEOUT, color="auto")
@@ -2215,11 +2231,10 @@ def run_list(flags, console, transport):
         console.say("hint", flags.taken)
 
     # Choose: one status by the server, several here, after all pages were read.
-    parameters = {"action_name": os.fsencode(flags.action_name or ""), "limit": flags.limit,
-                  "cursor": os.fsencode(flags.cursor or "")}
+    parameters = {"action_name": flags.action_name, "limit": flags.limit, "cursor": flags.cursor}
     conditions = []
     if len(flags.statuses) == 1:
-        parameters["status"] = os.fsencode(flags.statuses[0])
+        parameters["status"] = flags.statuses[0]
     elif flags.statuses:
         conditions.append(lambda execution: execution.get("status") in flags.statuses)
     if flags.since or flags.until:
