@@ -989,7 +989,7 @@ class JSONText:
         self._text = ""         # a stretch of the document
         self._at = 0            # what stands before this place in _text has been taken
         self._ended = False     # whether the document ends where _text ends
-        self._fault = None      # the RemoteError that comes after _text
+        self._fault = None      # the RemoteError that comes after _text; a copy, since that holds no frames
 
     def _read_more(self, least):
         """Drop what has been taken, and append at least `least` characters to _text; fewer if the document ends or
@@ -1007,12 +1007,11 @@ class JSONText:
         except StopIteration:
             self._ended = True
         except RemoteError as error:
-            self.break_off(error)
+            self._fault = copy(error)
         self._text, self._at = "".join(pieces), 0
 
     def break_off(self, error):
-        """Let reading fail with this error from now on, as soon as it needs more than is here. A copy is kept: the
-        error itself holds the frames that it passed, and so perhaps a connection."""
+        """Let all further reading fail with this error."""
         self._text, self._at, self._ended, self._fault = "", 0, False, copy(error)
 
     def peek(self):
@@ -1039,16 +1038,16 @@ class JSONText:
     def has_entry(self, brackets, is_first):
         """Tell whether another entry of an object `{}` or an array `[]` follows, and take what stands before it: the
         opening bracket before the first one, a comma before any other. Take the closing bracket if none follows."""
+        if not is_first and self.peek() == ",":     # as nearly always
+            self._at += 1
+            return True
         begin, end = brackets
         if is_first:
             self.take(begin)
             if self.peek() != end:
                 return True
-        if self.peek() != ",":
-            self.take("," + end)
-            return False
-        self._at += 1
-        return True
+        self.take("," + end)
+        return False
 
     def take_value(self):
         """Take one whole value. If it cannot be decoded, it may only be incomplete: read more and try again, until the
@@ -1200,7 +1199,7 @@ class Document:
 # `019f41fa-e706-7f35-8b48-2edd4d1a60e2`, and what Go's uuid.Parse takes too: `urn:uuid:` before it, braces around it,
 # or 32 bare digits.
 UUID = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
-UUID_SPELLINGS = r"(?:urn:uuid:)?(%s)|\{(%s)\}|([0-9a-f]{32})" % (UUID, UUID)
+UUID_SPELLINGS = r"(?:urn:uuid:)?%s|\{%s\}|[0-9a-f]{32}" % (UUID, UUID)
 
 # `2026-11-24T09:30:00.5Z`: a UTC time of RFC 3339. Without the Z, texts sort as the times do: `00` before `00.5`. (But
 # for zeros at the end: `00.5` sorts before `00.50`.)
@@ -1210,10 +1209,10 @@ UTC_TIME = r"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]+)?
 def parse_uuid(value: "t.Union[str, AnyUUID]", where: str = "") -> str:
     """Return the canonical lower-case spelling of a UUID. It may be a uuid.UUID, or text: canonical, with `urn:uuid:`
     before it, in braces, or 32 digits. `where` ends the error's message, as ` in NAME`. Raises UsageError."""
-    match = re.fullmatch(UUID_SPELLINGS, str(value).strip().lower())
-    if not match:
+    text = str(value).strip().lower()
+    if not re.fullmatch(UUID_SPELLINGS, text):
         raise UsageError("expected a UUID as 6f1d7c1e-0b5a-4c1e-9a53-2b8f0c9e7a10" + where)
-    digits = "".join(match.groups("")).replace("-", "")     # of the three groups two are empty
+    digits = re.sub("urn:uuid:|[{}-]", "", text)
     return re.sub("(.{8})(.{4})(.{4})(.{4})", r"\1-\2-\3-\4-", digits)
 
 
