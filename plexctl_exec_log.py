@@ -1759,7 +1759,7 @@ GET_FLAGS = """
 """
 DESCRIPTION = """Show what plexsphere actions ran and printed. A status is pending, ack, started,
 succeeded, failed, cancelled or timeout. list prints one page, the oldest first;
---since, --until, --last, --failed, --running and several --status read all."""
+all flags that choose, but --action-name and a single --status, read all pages."""
 Flag = namedtuple("Flag", "names value text command")   # value: empty for a switch; command: empty for both
 
 

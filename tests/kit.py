@@ -244,7 +244,8 @@ def read_sections(out):
 
 
 #: The forms of each command: tests about every form are parametrized over these, so that a new one is tested by being
-#: here. Where a listing in each form has its ids, read_listing must know too.
+#: here. Where a listing in each form has its ids, read_listing must know too. The groups: those with a row or recap of
+#: the Execution, those that print what the server sent, those with the bytes of outputs and nothing else.
 TABLE_FORMS, DOCUMENT_FORMS, BYTE_FORMS = ("text", "table"), ("json", "yaml", "jsonl"), ("raw", "lines")
 LIST_FORMS = TABLE_FORMS + DOCUMENT_FORMS
 GET_FORMS = LIST_FORMS + BYTE_FORMS

@@ -35,27 +35,28 @@ def list_ids(plane, *argv, **options):
 
 RUNNING, FAILED = ("pending", "ack", "started"), ("failed", "cancelled", "timeout")
 STATUSES = ("pending", "ack", "started", "succeeded", "failed", "cancelled", "timeout", "FAILED", "failed ", "", None)
-#: Three pages: an Execution for each status, a day apart, in the order of their creation.
-LOG = [execution(id="e%d" % day, status=status, created_at="2026-03-%02dT12:00:00Z" % (day + 1))
-       for day, status in enumerate(STATUSES)]
+#: Three pages: an Execution for each status, a day apart, in the order of their creation, every other one a hook.
+LOG = [execution(id="e%d" % day, status=status, created_at="2026-03-%02dT12:00:00Z" % (day + 1),
+                 type=("builtin", "hook")[day % 2]) for day, status in enumerate(STATUSES)]
 PAGES = [LOG[:4], LOG[4:7], LOG[7:]]
 
 
 # ---- 1.8: walks
 
-#: What each flag that makes a walk keeps of LOG; --failed and --running add up, --last is applied at the end.
-KEEPS = {"--all": None, "--last=2": None, "--failed": FAILED, "--running": RUNNING,
-         "--since=2026-03-02T12": lambda day: day >= 1, "--until=2026-03-07 12:00": lambda day: day < 6}
+#: What each flag that makes a walk keeps of LOG: statuses, which add up, or a condition on an Execution, of which all
+#: must hold. --last is applied at the end.
+KEEPS = {"--all": (), "--last=2": (), "--failed": FAILED, "--running": RUNNING,
+         "--since=2026-03-02T12": lambda wire: wire["created_at"] >= "2026-03-02T12",
+         "--until=2026-03-07 12:00": lambda wire: wire["created_at"] < "2026-03-07T12:00"}
 COMBINATIONS = [flags for size in range(1, 1 + len(KEEPS)) for flags in itertools.combinations(sorted(KEEPS), size)]
 
 
 @rule("1.8", "1.9", "1.10", "1.12")
 @pytest.mark.parametrize("flags", COMBINATIONS, ids=" ".join)
 def test_every_combination_walks_all_pages_and_keeps_what_all_its_flags_keep(plane, flags):
-    chosen = sum([KEEPS[flag] for flag in flags if isinstance(KEEPS[flag], tuple)], ()) or STATUSES
-    limits = [KEEPS[flag] for flag in flags if callable(KEEPS[flag])]
-    kept = [wire["id"] for day, wire in enumerate(LOG)
-            if wire["status"] in chosen and all(keeps(day) for keeps in limits)]
+    chosen = sum([KEEPS[flag] for flag in flags if not callable(KEEPS[flag])], ()) or STATUSES
+    conditions = [KEEPS[flag] for flag in flags if callable(KEEPS[flag])]
+    kept = [wire["id"] for wire in LOG if wire["status"] in chosen and all(keeps(wire) for keeps in conditions)]
     found = list_ids(plane, *flags + ("--action-name", "a&b"), pages=PAGES)
     assert found == (kept[-2:] if "--last=2" in flags else kept)
     sent = {"action_name": "a&b", "limit": "200"}

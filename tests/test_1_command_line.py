@@ -357,7 +357,7 @@ def test_help_names_the_statuses_what_walks_and_that_times_are_utc():
     since, until = [re.search(" %s WHEN .*?(?= --[a-z])" % flag, text).group() for flag in ("--since", "--until")]
     assert "CREATED_AT" in since and "UTC" in since and "CREATED_AT" in until
     assert re.search(r"\b%s or %s\b" % (", ".join(STATUSES[:-1]), STATUSES[-1]), text)
-    assert "--since, --until, --last, --failed, --running and several --status read all" in text
+    assert "all flags that choose, but --action-name and a single --status, read all pages" in text
     assert "yaml (JSON, which is YAML)" in text and "--yes" not in text and "--reveal-secrets" not in text
 
 
