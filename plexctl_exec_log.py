@@ -311,7 +311,7 @@ class Server(namedtuple("Server", "scheme host port prefix")):
     def parse(cls, url: str, what: str = "the server") -> "Server":
         """Parse `http(s)://host[:port][/prefix]` in visible ASCII. `what` names the URL in the error. Raises
         UsageError, which does not quote the URL: what is wrong with it may be a password."""
-        match = re.fullmatch(SERVER_URL, url)
+        match = re.fullmatch(SERVER_URL, url.strip())
         if match:
             scheme, host, digits, path = match.groups()
             port = int(digits or DEFAULT_PORTS[scheme.lower()])
@@ -1331,16 +1331,16 @@ def get_execution(transport: Transport, project: "t.Union[str, AnyUUID]", execut
 def wait_for_execution(transport: Transport, project: "t.Union[str, AnyUUID]", execution_id: "t.Union[str, AnyUUID]",
                        seconds: "t.Optional[float]" = None, told: "t.Callable[[str], t.Any]" = do_nothing,
                        say: "t.Callable[[str, str], t.Any]" = do_nothing) -> str:
-    """Wait until the status of an Execution is final, and return it. `told(status)` is given each change of it (`-` if
-    the answer has none; an unknown status is not final), `say(label, text)` each failure that is waited out. The pauses
-    are 2 s, then each half as long again, 15 s at most.
+    """Wait until the status of an Execution is final, and return it. `told(status)` is given each change of it, and
+    the status after each failure (`-` if the answer has none; an unknown status is not final), `say(label, text)` each
+    failure that is waited out. The pauses are 2 s, then each half as long again, 15 s at most.
 
     Raises WaitTimeout once so many seconds have passed, whatever failed last (None: never; 0: ask once, retries aside);
     before that RemoteError for a failure that waiting does not mend, or that comes before the first good answer. Raises
     UsageError for an id that is no UUID, or seconds that are neither 0 nor as Transport's timeout may be."""
     if seconds:
         check_seconds(seconds, "seconds: ")
-    status, pause = "", 2.0
+    status, shown, pause = "", "", 2.0
     outer_end = transport.end
     transport.end = transport.clock() + seconds if seconds else None
     try:
@@ -1355,12 +1355,14 @@ def wait_for_execution(transport: Transport, project: "t.Union[str, AnyUUID]", e
                 failure, rest = str(error), max(pause, error.retry_after or 0.0)
                 if not (status and error.transient or transport.is_over()):
                     raise
+                shown = ""
 
             # Tell what is new.
             else:
-                if new != status:
-                    told(new)
                 status = new
+                if status != shown:
+                    told(status)
+                    shown = status
                 if status in FINAL_STATUSES:
                     return status
 
@@ -1612,10 +1614,12 @@ class Folder:
         self._descriptor = None     # of the open folder; None on Windows
         self._base = ""             # what stands before each name: on Windows the folder's path
 
+        hint = ""
         try:
             folder = path.rstrip("/") or path       # behind a last slash a link would not show
             if not os.path.lexists(folder):
                 os.mkdir(folder, 0o700)
+            hint = "name another, or remove it"
 
             # Open it, and check what was opened. Our errors are like those of the calls. (O_NOFOLLOW refuses a link;
             # islink is for the message, and for Windows.)
@@ -1633,7 +1637,7 @@ class Folder:
         except (OSError, ValueError) as error:      # ValueError: a NUL in the name
             self.close()
             raise ExecLogError("the folder %s cannot be used: %s" % (path, describe_error(error)),
-                               "name another, or remove it")
+                               hint)
 
     def close(self):
         """Let go of the folder."""
@@ -1821,6 +1825,7 @@ def parse_when(flag, text, now, after=None):
     time of day is the first one after the moment `after`, or without that the last one that was. Raises UsageError,
     which names the flag."""
     from datetime import datetime, timedelta
+    text = remove_fraction(text.strip())
     if re.fullmatch("-?[0-9]+[smhdw]", text):
         age = float(text.strip("-smhdw")) * AGES[text[-1]]
         return now - timedelta(seconds=min(age, (now - datetime(1970, 1, 1)).total_seconds()))
@@ -1835,7 +1840,7 @@ def parse_when(flag, text, now, after=None):
 
     # Complete a time without a year, as a narrow table shows it: it is the last one that was.
     text = text.replace(" ", "T")
-    is_short = re.match("[0-9]{2}-[0-9]{2}T", text)
+    is_short = re.match("[0-9]{2}-[0-9]{2}(T|$)", text)
     if is_short:
         text = "%d-%s" % (now.year, text)
 
@@ -1998,8 +2003,9 @@ def parse(argv):
     flags.command = read_command(words, given)
     if words and flags.command == "get" and not flags.id:
         flags.id = parse_uuid(words.pop(0), " after get")
-    if words and flags.command == "list" and re.fullmatch(UUID_SPELLINGS, words[0].lower()):
-        raise UsageError("list takes no id; did you mean get UUID?")
+    if words and re.fullmatch(UUID_SPELLINGS, words[0].lower()):
+        raise UsageError("list takes no id; did you mean get UUID?" if flags.command == "list" else
+                         "get takes one id; a target is chosen by --node UUID")
     if words:
         raise UsageError("unexpected argument%s: a value follows its flag, in quotes if it holds a blank"
                          % quote_word(words[0]))

@@ -270,7 +270,8 @@ ERRORS = [
     ("list P --since 2026-07-14 10:00",
      "unexpected argument 10:00: a value follows its flag, in quotes if it holds a blank"),
     ("list P -- --all", "unexpected argument --: a value follows"),
-    ("list P ID", "list takes no id; did you mean get UUID?"), ("get ID P ID", "unexpected argument: a value follows"),
+    ("list P ID", "list takes no id; did you mean get UUID?"), 
+    ("get ID P ID", "get takes one id; a target is chosen by --node UUID"),
     ("get ID P --wait-timeout 5", "argument --wait-timeout: expected with --wait only")]
 
 

@@ -126,7 +126,7 @@ def test_token_for_another_server_is_3_and_the_message_tells_all(plane, home, so
 
 @rule("2.2")
 @pytest.mark.parametrize("own, asked, code", [
-    ("http://localhost:1/", "HTTP://LOCALHOST:1", 1), ("http://127.0.0.1:1/A/", "http://127.0.0.1:1/A", 1),
+    ("http://localhost:1/", "HTTP://LOCALHOST:1", 1), ("http://127.0.0.1:1/A/", " http://127.0.0.1:1/A\n", 1),
     ("http://127.0.0.1", "http://127.0.0.1:80/", 1), ("https://127.0.0.1:443", "https://127.0.0.1", 1),
     ("http://127.0.0.1:1/A", "http://127.0.0.1:1/a", 3), ("http://127.0.0.1:1", "http://127.0.0.1:2", 3),
     ("http://127.0.0.1:1", "http://127.0.0.1:1/prefix", 3), ("http://localhost:1", "http://127.0.0.1:1", 3),
@@ -398,10 +398,10 @@ def test_token_file_that_cannot_be_read_is_3_and_shown_only_if_it_is_a_path(
 
 #: p4ssw0rd stands for a secret in the wrong place.
 NO_SERVERS = [
-    "p4ssw0rd", "xhttps://p4ssw0rd", "//p4ssw0rd", "https:p4ssw0rd", " https://p4ssw0rd", "https://", "https://::1",
+    "p4ssw0rd", "xhttps://p4ssw0rd", "//p4ssw0rd", "https:p4ssw0rd", "https://", "https://::1",
     "https:///p4ssw0rd", "https://ann:p4ssw0rd@host", "https://host:p4ssw0rd@x", "https://p4ssw0rd?x", "https://[::1",
     "https://p4ssw0rd/#f", "https://host/a?p4ssw0rd", "https://p4ssw0rd:0", "https://p4ssw0rd:65536",
-    "https://p4ssw0rd:x", "https://p4ssw0rd:", "https://host:000443", "https://p4ss w0rd", "https://p4ssw0rd\n",
+    "https://p4ssw0rd:x", "https://p4ssw0rd:", "https://host:000443", "https://p4ss w0rd",
     "https://p4ssw0r\u00f6", "https://p4ssw0rd/\x7f", "https://p4ss\\w0rd", "https://[p4ssw0rd]"]
 
 
