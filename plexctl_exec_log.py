@@ -187,7 +187,7 @@ def describe_error(error: Exception) -> str:
 #
 # Each error can be copied and pickled. Python does that by calling the class with `args`, which
 # super().__init__(message) sets to the message alone, and then restoring the other attributes. So every class takes the
-# message first, and all else has a default.
+# message first, and all else has a default; a subclass of yours must, too.
 
 class ExecLogError(Exception):
     """An expected failure. The command prints `error: MESSAGE` and `hint: HINT`, and exits with `exit_code`. The class
@@ -287,11 +287,12 @@ def check_type(value: "t.Any", kind: type, what: str,
 
 # ------------------------------------------------------------------------------------------------- Settings
 
-# As `https://[::1]:8443/prefix/`. A login, a query or anything outside ASCII does not match. (The flags: ASCII, in
-# either case, without its own blanks. Patterns that a run may not need are strings, compiled at their first use.)
-SERVER_URL = r"""(?aix)
+# As `https://[::1]:8443/prefix/`. A login, a query or anything outside ASCII does not match. (Patterns that a run may
+# not need are strings, compiled at their first use.)
+SERVER_URL = r"""
     (https?) ://
-    ( \[ [0-9a-f:.]+ \] | [\w.-]+ )                 # the host: an IPv6 address in brackets, a name or an IPv4 address
+    ( \[ [0-9a-f:.]+ \] |                          # the host: an IPv6 address,
+      [\w-]{1,63} (?: \. [\w-]{1,63} )* \.? )       #     or the labels of a name (RFC 1035, 2.3.4), or an IPv4 address
     (?: : ( [0-9]{1,5} ) )?                         # the port
     ( / [\w/.~%:@!$&'()*+,;=-]* )?                  # the path (RFC 3986, 3.3)
     """
@@ -311,7 +312,7 @@ class Server(namedtuple("Server", "scheme host port prefix")):
     def parse(cls, url: str, what: str = "the server") -> "Server":
         """Parse `http(s)://host[:port][/prefix]` in visible ASCII. `what` names the URL in the error. Raises
         UsageError, which does not quote the URL: what is wrong with it may be a password."""
-        match = re.fullmatch(SERVER_URL, url.strip())
+        match = re.fullmatch(SERVER_URL, url.strip(), re.ASCII | re.IGNORECASE | re.VERBOSE)
         if match:
             scheme, host, digits, path = match.groups()
             port = int(digits or DEFAULT_PORTS[scheme.lower()])
@@ -440,9 +441,11 @@ def clean_token(token, source=""):
 
 
 def find_settings(server_url, profile_name, token_file):
-    """Return (server, token, where the token came from). The arguments are those of the flags, None if not given. Each
-    setting comes from the first source that has it: its flag, the profile that --profile names, the environment
-    (PLEXSPHERE_URL, PLEXSPHERE_TOKEN), the config file's default profile. --profile turns the default profile off.
+    """Return (server, token, where the token came from). The arguments are those of the flags, None if not given.
+    Server and token each come from the first of these that has it:
+
+        without --profile       the flag; PLEXSPHERE_URL or PLEXSPHERE_TOKEN; the default profile of the config file
+        with --profile          the flag; that profile; PLEXSPHERE_URL or PLEXSPHERE_TOKEN
 
     The token of a profile that names a server goes to that server only; any other token goes to the server that was
     found. Raises UsageError for a bad or missing server, and CredentialsError for a bad or missing token."""
@@ -451,12 +454,8 @@ def find_settings(server_url, profile_name, token_file):
     def look_up(key, variable):
         """Return (value, source, is_profile) where there is no flag. An empty variable counts as unset."""
         value = os.environ.get(variable) or None
-        if profile_name is None and value is not None:
-            return value, variable, False
-        member = profile.get(key)
-        if member is not None:
-            return member, profile.title, True
-        return value, variable, False
+        member = None if value is not None and profile_name is None else profile.get(key)
+        return (value, variable, False) if member is None else (member, profile.title, True)
 
     # 1. Find the server. A bad one is reported before credentials are looked for.
     if server_url is not None:
@@ -793,7 +792,7 @@ class Transport:
                 connection.set_tunnel(server.host, server.port, proxy.headers)
             connection.connect()
         except (OSError, client.HTTPException, ValueError) as error:
-            # OSError for a proxy's refusal, too; ValueError for a name that no host has, and a certificate on 3.6.
+            # OSError for a proxy's refusal, too; ValueError for a certificate on 3.6.
             connection.close()
             raise self._explain(error)
         return connection
@@ -815,12 +814,12 @@ class Transport:
         if self._proxy:
             where, hint = "proxy %s:%d" % (self._proxy.host, self._proxy.port), PROXY_HINT
 
-        # The order counts: all of these but CertificateError on 3.6 and UnicodeError are OSErrors.
+        # The order counts: all of these but CertificateError on 3.6 are OSErrors.
         if isinstance(error, socket.timeout):
             return self._time_out("connecting to " + where)
         if ssl and isinstance(error, (ssl.SSLError, ssl.CertificateError)):
             return RemoteError("no TLS with %s: %s" % (self.server.authority, describe_error(error)), TLS_HINT)
-        is_name = isinstance(error, (socket.gaierror, UnicodeError))
+        is_name = isinstance(error, socket.gaierror)
         what = "its name does not resolve" if is_name else describe_error(error)
         return RemoteError("cannot connect to %s: %s" % (where, what), hint, transient=not is_name)
 
@@ -835,17 +834,20 @@ class Transport:
             headers = dict(headers, **self._proxy.headers)
         self._trace_lines(">", "GET %s HTTP/1.1" % target, headers.items())
 
+        response = None
         try:
             sock.settimeout(self._limit())
             connection.request("GET", target, headers=headers)
             response = connection.getresponse()
-        except Exception as error:      # whatever `email` makes of the headers
-            connection.close()
-            if isinstance(error, socket.timeout):
-                raise self._time_out("no response")
-            if isinstance(error, OSError):      # as RemoteDisconnected: it was closed before the first byte
-                raise RemoteError("the connection was lost before the response", API_HINT, retryable=True)
+        except socket.timeout:
+            raise self._time_out("no response")
+        except OSError:     # among them RemoteDisconnected: it was closed before the first byte
+            raise RemoteError("the connection was lost before the response", API_HINT, retryable=True)
+        except Exception as error:      # HTTPException for the status line, and whatever `email` makes of the headers
             raise RemoteError("what answers speaks no proper HTTP: %s" % describe_error(error), API_HINT)
+        finally:
+            if response is None:
+                connection.close()
         self._trace_lines("<", "HTTP/1.1 %d %s" % (response.status, response.reason), response.getheaders())
 
         slices = self._read_slices(connection, response, sock)
@@ -860,12 +862,11 @@ class Transport:
 
     def _make_error(self, response, slices):
         """Return the error for a response that is no 200: RemoteError for a redirect, else APIError."""
-        # Name a redirect's target without user info and query, which may hold a password or a code. Mask our own
-        # secrets before the text is cut: of the token `abc?def` the cut would leave `abc`.
+        # Name a redirect's target without what stands before an `@`, and without its query: they may hold a password
+        # or a code. Mask our own secrets before the text is cut: of the token `abc?def` the cut would leave `abc`.
         status, location = response.status, response.getheader("Location")
         if 300 <= status < 400 and location:
-            target = re.split("[?#]", mask(location, self.secrets))[0]
-            target = re.sub("//[^/]*@", "//", target)
+            target = re.split("[?#]", mask(location, self.secrets))[0].rpartition("@")[2]
             return RemoteError("HTTP %d: redirected to %s, and redirects are not followed: the token goes to the named "
                                "server only" % (status, target), "name the right --server")
 
@@ -930,7 +931,7 @@ class Transport:
                     sock.settimeout(self._limit())
                 piece = response.read1(SLICE)
                 if not piece:
-                    is_read = True
+                    is_read = not response.length       # which is what is missing, or None if nothing was announced
                     return
                 self.received += len(piece)
                 yield piece
@@ -969,7 +970,8 @@ def decode_utf8(slices):
     for piece in chain(slices, [b""]):      # the empty one is the end
         try:
             yield decode(piece, not piece)
-        except UnicodeDecodeError as error:     # its object: what the decoder kept of the last slice, and this one
+        except UnicodeDecodeError as error:
+            # `object` is what was decoded: the rest of the slice before, a cut character, and this slice.
             yield error.object[:error.start].decode("utf-8")
             raise RemoteError("the body holds bytes that are not UTF-8", transient=not piece)
 
@@ -1028,7 +1030,7 @@ class JSONText:
         """Take the next character that is no blank. It must be one of the choices."""
         character = self.peek()
         if not character:
-            raise RemoteError("the body ends early", API_HINT, transient=True)
+            raise RemoteError("the body ends early", transient=True)
         if character not in choices:
             raise RemoteError("the body is malformed: expected %s, found %s" % (" or ".join(choices), character),
                               API_HINT)
@@ -1069,9 +1071,10 @@ class JSONText:
                 raise RemoteError("the body is nested too deeply")
             except ValueError as error:     # int() of Python 3.11 refuses 5,000 digits with one that has no `msg`
                 if self._ended:
-                    # A text that was cut is worth another try.
+                    # A text that was cut is worth another try: json finds the fault at its end, or no `}` is there.
+                    was_cut = getattr(error, "pos", 0) >= len(text) or not text.rstrip().endswith("}")
                     raise RemoteError("the body ends early or is malformed: %s" % getattr(error, "msg", error),
-                                      transient=not text.rstrip().endswith("}"))
+                                      transient=was_cut)
             # A quarter more at a time keeps the cost of all attempts at a few times the value's length.
             self._read_more(1 + (len(text) - at) // 4)
 
@@ -1236,7 +1239,7 @@ BASE64 = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 def decode_base64(text: str) -> bytes:
     """Decode standard base64 with exact padding (RFC 4648, 4). Raises ValueError for anything else. (What a2b_base64
     itself refuses differs from Python to Python.)"""
-    data = text.encode("ascii")
+    data = text.encode("ascii", "replace")      # `?` is not of the alphabet
     rest = data.translate(None, BASE64)     # what is not of the alphabet
     if len(data) % 4 or rest not in (b"", b"=", b"==") or not data.endswith(rest):
         raise ValueError("inline_bytes: expected standard base64 with exact padding")
@@ -1459,7 +1462,7 @@ TEXT_TYPES = {str, type(None)}
 
 def remove_fraction(text):
     """Return a time without the fraction of a second: `09:30:00Z` for `09:30:00.25Z`. Anything else stays as it is."""
-    head, _, tail = (text or "").partition(".")
+    head, _, tail = (text or "").partition(".")     # of a time, head ends in `:00`
     return head + tail.lstrip("0123456789") if head[-3:-2] == ":" else text
 
 
@@ -2174,12 +2177,12 @@ class Choice:
 
 class JoinedPages:
     """All pages of a walk as one Document, of which forms use members, array and elements. `cursor` is that of the
-    first page."""
+    first page. `resume` moves on when a page is complete: what fails is the page that it names."""
 
     def __init__(self, pages, cursor):
         self.array = "items"
         self.members = {"items": []}
-        self.resume = cursor    # the cursor of what is still unread
+        self.resume = cursor
         self.page_count = 0     # pages that have begun to arrive
         self.count = 0          # Executions of those that have arrived
         self._pages = pages

@@ -402,7 +402,8 @@ NO_SERVERS = [
     "https:///p4ssw0rd", "https://ann:p4ssw0rd@host", "https://host:p4ssw0rd@x", "https://p4ssw0rd?x", "https://[::1",
     "https://p4ssw0rd/#f", "https://host/a?p4ssw0rd", "https://p4ssw0rd:0", "https://p4ssw0rd:65536",
     "https://p4ssw0rd:x", "https://p4ssw0rd:", "https://host:000443", "https://p4ss w0rd",
-    "https://p4ssw0r\u00f6", "https://p4ssw0rd/\x7f", "https://p4ss\\w0rd", "https://[p4ssw0rd]"]
+    "https://p4ssw0r\u00f6", "https://p4ssw0rd/\x7f", "https://p4ss\\w0rd", "https://[p4ssw0rd]",
+    "https://p4ssw0rd..test", "https://.p4ssw0rd", "https://%s.test" % ("p4ssw0rd" * 8)]
 
 
 @rule("2.6", "1.15")
@@ -469,7 +470,7 @@ def test_token_of_the_environment_is_masked_in_a_usage_error_too():
 @rule("2.7", "3.4")
 @pytest.mark.parametrize("token, location, shown", [
     ("hunter22?hunter22#hunter22", "https://sso.test/hunter22?hunter22#hunter22/x", "https://sso.test/***/x"),
-    (TOKEN, "https://ann:hunter22@sso.test/x?code=hunter22", "https://sso.test/x")],
+    (TOKEN, "https://ann:hunter22@sso.test/x?code=hunter22", "sso.test/x")],
     ids=["token where the query is cut off", "user info and query"])
 def test_nothing_secret_of_a_redirect_s_target_is_shown(plane, token, location, shown):
     answer = Reply(b"", 302, [("Location", location)])

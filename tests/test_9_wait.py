@@ -52,6 +52,7 @@ TRANSIENT = {
     "429": Reply(b"busy", 429), "502": Reply(b"busy", 502), "503": Reply(b"busy", 503), "504": Reply(b"busy", 504),
     "dropped": DROP, "reset": RESET, "cut headers": b"HTTP/1.1 200 OK\r\nContent-Le", "empty body": Reply(b""),
     "cut body": Reply(execution(), cut=10), "cut chunk": Reply(execution(), cut=10, framing="chunked"),
+    "cut behind an inner brace": Reply(b'{"targets":[{"output_ref":{}', announce=99),
     "cut in a string": Reply(b'{"action":"abc'), "cut in a letter": Reply(b'{"action":"\xe2\x82'),
     "reset in body": Reply(execution(), cut=10, reset=True), "short body": Reply(b"{", announce=100)}
 
