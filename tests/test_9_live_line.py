@@ -99,12 +99,14 @@ def test_no_live_line_beside_a_reader_on_a_terminal_that_is_written_or_in_the_ba
 
 @posix_only
 @rule("9.5", "9.1")
-@pytest.mark.parametrize("stdout, lines", [("terminal", 0), ("file", 0), ("pipe", 1), (os.devnull, 1)])
-def test_wait_tells_the_status_on_a_live_line_or_where_there_is_none_on_a_line(plane, start, stdout, lines):
-    plane.script(Reply(execution(status="started")))
-    result = start(GET + ("--wait", "--wait-timeout", "0.8"), stdout).finish()
-    assert (result.code, "\r" in result.err, result.err.count("status: started")) == (124, not lines, 1)
-    assert [line.split(":")[0] for line in draw_screen(result.err)] == ["status"] * lines + ["error", "hint", ""]
+def test_wait_tells_the_status_on_a_live_line_or_where_there_is_none_on_a_line(plane, start):
+    places = ("terminal", 0), ("file", 0), ("pipe", 1), (os.devnull, 1)
+    plane.script(*[Reply(execution(status="started"))] * len(places))
+    sessions = [start(GET + ("--wait", "--wait-timeout", "1"), stdout) for stdout, _ in places]
+    for session, (_, lines) in zip(sessions, places):
+        result = session.finish()
+        assert (result.code, "\r" in result.err, result.err.count("status: started")) == (124, not lines, 1)
+        assert [line.split(":")[0] for line in draw_screen(result.err)] == ["status"] * lines + ["error", "hint", ""]
 
 
 @posix_only
