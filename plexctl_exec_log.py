@@ -581,7 +581,7 @@ STATUS_HINTS = {
 PROBLEM_HINTS = {       # by the `code` of a 400, and the `reason` of a 403
     "invalid_cursor": "the server refused the cursor: it belongs to one query, with its filters",
     "invalid_limit": "the server refused the value of --limit",
-    "invalid_status": "the server refused the value of --status",
+    "invalid_status": "the server refused the value of --status: --help names the seven",
     "caveat_violation": "the token is good, but not here and now: check the time, the address from which you come, and "
                         "how you logged in",
 }
@@ -1922,7 +1922,7 @@ def split_arguments(argv):
     arguments, given, words, mistakes = [], [], [], []
     rest = list(argv)
     while rest:
-        argument = rest.pop(0)
+        argument = re.sub("^-o(?=[^=])", "-o=", rest.pop(0))       # `-ojson`, as kubectl takes it
         name, equals, value = argument.partition("=")
         if not re.match("-.", argument) or argument == "--":
             words.append(argument)
@@ -2278,7 +2278,7 @@ def run_list(flags, console, transport):
     if console.err_terminal and not cursor and not chosen.count:
         console.line("hint: no Execution matches")
     elif console.err_terminal and cursor and is_table:
-        console.line("hint: the oldest come first; --last N, --since WHEN and --all go further")
+        console.line("hint: more follow; the oldest come first: see --last N, --since WHEN, --all")
     return 0
 
 
