@@ -158,6 +158,9 @@ def test_uuid_takes_four_spellings_and_sends_the_canonical_one(plane, spelling):
     assert [asked.target for asked in plane.requests] == ["/v1/projects/%s/executions/%s" % (CANONICAL, CANONICAL)] * 2
 
 
+UUID_FLAGS = [(GET, "--project"), (LIST, "--project"), (GET, "--id"), (GET, "--node")]
+
+
 @rule("1.6")
 @pytest.mark.parametrize("value", [
     "", "x", CANONICAL[:-1], CANONICAL + "0", CANONICAL[:9] + " " + CANONICAL[9:], CANONICAL.replace("-", "_"),
@@ -166,8 +169,8 @@ def test_uuid_takes_four_spellings_and_sends_the_canonical_one(plane, spelling):
     "urn:" + CANONICAL, "uuid:urn:" + CANONICAL, CANONICAL.replace("6", "\uff16"), CANONICAL.replace("0", "g"),
     BARE[:-1] + "g", "-" * 32], ids=ascii)
 def test_malformed_uuid_is_2(value):
-    for flag in ("--project", "--id", "--node"):
-        assert refuse(*GET + (flag + "=" + value,)).startswith("argument %s: expected a UUID as " % flag)
+    for command, flag in UUID_FLAGS:
+        assert refuse(*command + (flag + "=" + value,)).startswith("argument %s: expected a UUID as " % flag)
     assert value[:1] == "-" or refuse("get", value, "--project", PROJECT).startswith("expected a UUID as ")
 
 

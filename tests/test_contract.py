@@ -89,7 +89,7 @@ def test_no_test_hides_another_of_the_same_name(path):
     assert sorted(names) == sorted(set(names))
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=os.path.basename)
+@pytest.mark.parametrize("path", SOURCES + [CONTRACT], ids=os.path.basename)
 def test_lines_have_at_most_120_columns(path):
     assert [number for number, line in enumerate(read_text(path).split("\n"), 1) if len(line) > 120] == []
 
