@@ -30,8 +30,8 @@ Programs may import it; the names in __all__ are public. A report of what failed
                 for execution in page.elements:
                     for target in get_execution(transport, execution["project_id"], execution["id"]).elements:
                         output = OutputRef.from_wire(target.get("output_ref"))
-                        seen = target["node_id"], target["status"], output.location or output.data
-                        print(make_visible("%s %s %s" % seen))
+                        text = output.fault or output.location or output.data.decode("utf-8", "replace")
+                        print(make_visible("%s %s %s" % (target["node_id"], target["status"], text)))
     except ExecLogError as error:
         print("the report ends here:", make_visible(str(error)))
 
@@ -254,7 +254,7 @@ class APIError(RemoteError):
     """An answer whose HTTP status is neither 200 nor a redirect.
 
         status      the HTTP status
-        problem     the JSON object of the body (RFC 9457), empty if it had none
+        problem     the JSON object of the body (RFC 9457), its numbers as floats; empty if it had none
 
     And as every RemoteError has them: exit_code, hint, retryable, transient, retry_after, can_resume.
     """
@@ -309,16 +309,16 @@ class Server(namedtuple("Server", "scheme host port prefix")):
     """
 
     @classmethod
-    def parse(cls, url: str, what: str = "the server") -> "Server":
-        """Parse `http(s)://host[:port][/prefix]` in visible ASCII. `what` names the URL in the error. Raises
-        UsageError, which does not quote the URL: what is wrong with it may be a password."""
+    def parse(cls, url: str, what: str = "the server", hint: str = "write it as https://HOST") -> "Server":
+        """Parse `http(s)://host[:port][/prefix]`. `what` names the URL in the error. Raises UsageError, which does not
+        quote the URL: what is wrong with it may be a password."""
         match = re.fullmatch(SERVER_URL, url.strip(), re.ASCII | re.IGNORECASE | re.VERBOSE)
         if match:
             scheme, host, digits, path = match.groups()
             port = int(digits or DEFAULT_PORTS[scheme.lower()])
             if 0 < port < 65536:
                 return cls(scheme.lower(), host.strip("[]").lower(), port, (path or "").rstrip("/"))
-        raise UsageError("%s: expected http(s)://host[:port][/prefix]" % what, "write it as https://HOST")
+        raise UsageError("%s: expected http(s)://host[:port][/prefix]" % what, hint)
 
     @property
     def authority(self) -> str:
@@ -510,7 +510,7 @@ class Proxy:
         user_info, at, address = rest.rpartition("@")
         if scheme.lower() not in ("", "http"):
             raise UsageError("%s: expected http://host:port" % variable)
-        server = Server.parse("http://" + address, variable)
+        server = Server.parse("http://" + address, variable, "write it as http://HOST:PORT")
         self.host, self.port = server.host, server.port
         self.headers = {}               # for the proxy alone
         self.secrets = []               # texts that must not be shown: the login in the header, the password
@@ -640,7 +640,7 @@ class Transport:
         server      the Server
         secrets     texts that must not be shown: the token, the proxy's password and Basic string
         received    bytes of bodies so far
-        end         a time of the clock at which every wait ends, or None; wait_for_execution sets it while it waits
+        end         a time of the clock at which every wait ends, or None; for wait_for_execution alone
     """
 
     def __init__(self, server: Server, token: str, *, ca_file: "t.Optional[str]" = None,
@@ -657,9 +657,11 @@ class Transport:
             proxy           a Proxy, as from_settings() finds it
             token_source    where the token came from, for the hint of a 401
             say             say(label, text) is told of each retry
-            trace           trace(text) is told of each request and response, the values of SECRET_HEADERS masked
+            trace           trace(line) is told each line of requests and responses, the values of SECRET_HEADERS masked
             before_wait     called before each wait for the network
             clock, sleep    seconds; for tests
+
+        What is told may quote the server, unescaped: make_visible() it.
 
         Raises RemoteError for plain http to another host, CredentialsError for a bad token, UsageError for a bad
         timeout."""
@@ -695,7 +697,7 @@ class Transport:
                       token_file: "t.Optional[str]" = None, **options: "t.Any") -> "Transport":
         """Make a Transport with the settings of the command: server URL, profile and token file as its flags give them,
         and what is not given from the environment, the config file and the proxy variables. `options` are further
-        arguments of Transport. Raises UsageError, CredentialsError, RemoteError."""
+        arguments of Transport, but proxy and token_source. Raises UsageError, CredentialsError, RemoteError."""
         place, token, source = find_settings(server, profile, token_file)
         return cls(place, token, proxy=find_proxy(place), token_source=source, **options)
 
@@ -826,33 +828,37 @@ class Transport:
     def _exchange(self, connection, target):
         """Send one request, and return (response, iterator over its body) once the headers are in. Raises RemoteError,
         which is retryable if the connection was lost."""
-        import socket
         headers = self._headers
         sock = connection.sock      # which http.client forgets after `Connection: close`
         if self._proxy and self.server.scheme == "http":
             target = "http://" + self.server.authority + target
             headers = dict(headers, **self._proxy.headers)
-        self._trace_lines(">", "GET %s HTTP/1.1" % target, headers.items())
 
-        response = None
+        slices = None
         try:
-            sock.settimeout(self._limit())
+            self._trace_lines(">", "GET %s HTTP/1.1" % target, headers.items())
+            response = self._read_headers(connection, target, headers)
+            self._trace_lines("<", "HTTP/1.1 %d %s" % (response.status, response.reason), response.getheaders())
+            slices = self._read_slices(connection, response, sock)
+            next(slices)        # begin it: then it keeps or closes the connection, even if nobody reads on
+            return response, slices
+        finally:
+            if slices is None:
+                connection.close()
+
+    def _read_headers(self, connection, target, headers):
+        """Send a request, and return its response. Raises RemoteError."""
+        import socket
+        try:
+            connection.sock.settimeout(self._limit())
             connection.request("GET", target, headers=headers)
-            response = connection.getresponse()
+            return connection.getresponse()
         except socket.timeout:
             raise self._time_out("no response")
         except OSError:     # among them RemoteDisconnected: it was closed before the first byte
             raise RemoteError("the connection was lost before the response", API_HINT, retryable=True)
         except Exception as error:      # HTTPException for the status line, and whatever `email` makes of the headers
             raise RemoteError("what answers speaks no proper HTTP: %s" % describe_error(error), API_HINT)
-        finally:
-            if response is None:
-                connection.close()
-        self._trace_lines("<", "HTTP/1.1 %d %s" % (response.status, response.reason), response.getheaders())
-
-        slices = self._read_slices(connection, response, sock)
-        next(slices)        # begin it: then it keeps or closes the connection, even if nobody reads on
-        return response, slices
 
     def _trace_lines(self, mark, first, headers):
         """Trace a request or a response, its secrets masked."""
@@ -918,35 +924,38 @@ class Transport:
 
     def _read_slices(self, connection, response, sock):
         """Yield the body of a response as it arrives, after an empty slice at once. Raises RemoteError."""
-        import socket
-        from http.client import HTTPException
         process, is_read = os.getpid(), False
         try:
             yield b""
-            while True:
+            while not is_read:
                 self._before_wait()
                 if process != os.getpid():
                     raise RemoteError("an answer can be read only in the process that asked for it, not after a fork")
-                if self.end is not None:
-                    sock.settimeout(self._limit())
-                piece = response.read1(SLICE)
-                if not piece:
-                    is_read = not response.length       # which is what is missing, or None if nothing was announced
-                    return
+                piece = self._read_piece(response, sock)
                 self.received += len(piece)
+                is_read = not piece
                 yield piece
+        finally:
+            # Before 3.13 a response stays open after its last byte, and the next one is refused. (`length` is what is
+            # missing of the body, None if its length was not announced.)
+            is_whole = is_read and not response.length
+            response.close()
+            if is_whole and self._keeps and not response.will_close:
+                self._keep(connection)
+            else:
+                connection.close()
 
+    def _read_piece(self, response, sock):
+        """Return the next bytes of a body, none at its end. Raises RemoteError."""
+        import socket
+        from http.client import HTTPException
+        try:
+            sock.settimeout(self._limit())
+            return response.read1(SLICE)
         except socket.timeout:
             raise self._time_out("the body stopped")
         except (OSError, HTTPException, ValueError, OverflowError) as error:    # the last two: an impossible chunk size
             raise RemoteError("the connection was lost within the body: %s" % describe_error(error), transient=True)
-        finally:
-            # Before 3.13 a response stays open after its last byte, and the next one is refused.
-            response.close()
-            if is_read and self._keeps and not response.will_close:
-                self._keep(connection)
-            else:
-                connection.close()
 
 
 # ------------------------------------------------------------------------------------------------ JSON text
@@ -1089,7 +1098,7 @@ END = object()      # what is read when nothing is left
 
 class Document:
     """One answer of the server, a JSON object, read as its bytes arrive. Reading raises RemoteError, and after that the
-    same again. While it is unread it holds a connection: drop it, or close() it.
+    same again. While it is unread it holds a connection: drop it, or close() it if something, as an error, may hold it.
 
         for execution in get_page(transport, project, {}).elements: ...
 
@@ -1130,7 +1139,11 @@ class Document:
                 yield element
 
     def close(self) -> None:
-        """Give up what is unread, and the connection on which it would come."""
+        """Give up what is unread, and the connection on which it would come. Reading on raises RemoteError."""
+        self._give_up(RemoteError("the document was closed"))
+
+    def _give_up(self, error):
+        self._text.break_off(error)
         getattr(self._slices, "close", do_nothing)()
 
     def read_members(self, *names: str) -> "t.Dict[str, t.Any]":
@@ -1160,8 +1173,7 @@ class Document:
                 self._finish()
             return END
         except RemoteError as error:
-            text.break_off(error)
-            self.close()
+            self._give_up(error)
             raise
 
     def _read_member(self):
@@ -1338,9 +1350,10 @@ def wait_for_execution(transport: Transport, project: "t.Union[str, AnyUUID]", e
     the status after each failure (`-` if the answer has none; an unknown status is not final), `say(label, text)` each
     failure that is waited out. The pauses are 2 s, then each half as long again, 15 s at most.
 
-    Raises WaitTimeout once so many seconds have passed, whatever failed last (None: never; 0: ask once, retries aside);
-    before that RemoteError for a failure that waiting does not mend, or that comes before the first good answer. Raises
-    UsageError for an id that is no UUID, or seconds that are neither 0 nor as Transport's timeout may be."""
+    Raises WaitTimeout once so many seconds have passed, whatever failed last (None: never; 0: ask once, retries aside,
+    and raise what fails); before that RemoteError for a failure that waiting does not mend, or that comes before the
+    first good answer. Raises UsageError for an id that is no UUID, or seconds that are neither 0 nor as Transport's
+    timeout may be."""
     if seconds:
         check_seconds(seconds, "seconds: ")
     status, shown, pause = "", "", 2.0
@@ -1375,8 +1388,9 @@ def wait_for_execution(transport: Transport, project: "t.Union[str, AnyUUID]", e
             if seconds != 0:
                 transport.sleep(transport.bound(rest))
             if seconds == 0 or transport.is_over():
-                raise WaitTimeout("waited %g s; the last status was %s%s" % (
-                    seconds or 0, status or "not answered", failure and "; at last: " + failure),
+                raise WaitTimeout("waited %g s; %s%s" % (
+                    seconds or 0, "the last status was " + status if status else "no answer came",
+                    failure and "; at last: " + failure),
                     "it may still be running: wait again, or longer", status)
             pause = min(pause * 1.5, 15.0)
     finally:

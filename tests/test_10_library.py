@@ -7,6 +7,7 @@ import copy
 import gc
 import inspect
 import io
+import itertools
 import json
 import os
 import pickle
@@ -254,6 +255,30 @@ def test_document_that_failed_fails_again_and_holds_no_connection(plane, transpo
     errors = [catch(list, one.elements) for _ in range(3)]
     assert len({str(error) for error in errors}) == 1 and one.resume == "" and "next_cursor" not in one.members
     program.get_page(transport, PROJECT, {}).close()
+
+
+@rule("10.4")
+def test_document_that_is_closed_says_so(plane, transport):
+    plane.script(Reply(page(execution(), execution())))
+    one = program.get_page(transport, PROJECT, {})
+    next(one.elements)
+    one.close()
+    assert str(catch(list, one.elements)) == "the document was closed" and one.resume == ""
+
+
+@rule("10.4")
+@pytest.mark.parametrize("name", ["trace", "before_wait"])
+@pytest.mark.parametrize("number", range(3))
+def test_what_a_callback_raises_passes_and_leaves_no_connection(plane, name, number):
+    calls = itertools.count()
+
+    def fail(*_):
+        if next(calls) == number:
+            raise BrokenPipeError("mine")
+
+    with program.Transport(program.Server.parse(plane.url), TOKEN, **{name: fail}) as transport:
+        with pytest.raises(BrokenPipeError, match="mine"):
+            list(program.get_page(transport, PROJECT, {}).elements)
 
 
 def report(transport):      # what the targets of failed Executions printed, and why it ends

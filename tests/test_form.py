@@ -38,7 +38,7 @@ ONLY_IN = {
     "a file is renamed": ({"rename of os"}, {"Folder.rename"}),
     "a folder is made": ({"mkdir"}, {"Folder.__init__"}),
     "SIGINT is set": ({"signal of signal"}, {"restore_sigint"}),
-    "everything is caught": ({"Exception"}, {"ExecLogError", "Transport._exchange", "describe_error"}),
+    "everything is caught": ({"Exception"}, {"ExecLogError", "Transport._read_headers", "describe_error"}),
     "the process ends": ({"_exit"}, {"run_as_script"})}
 NOWHERE = {
     "subprocess", "system", "popen", "fork", "execv", "execve", "execvp", "spawnl", "spawnv", "posix_spawn",

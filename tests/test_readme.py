@@ -67,7 +67,7 @@ def test_library_example_runs(plane, capsys):
         exec(example, dict(vars(program)))
     printed = capsys.readouterr().out
     nodes = [target["node_id"] for item in EXECUTIONS if item["status"] == "failed" for target in item["targets"]]
-    assert re.findall("(?m)^([0-9a-f-]{36}) ", printed) == nodes and "failed b'/dev/nvme0n1p2 " in printed
+    assert re.findall("(?m)^([0-9a-f-]{36}) ", printed) == nodes and "failed /dev/nvme0n1p2 " in printed
 
 
 def test_config_example_is_read(tmp_path, plane):

@@ -37,7 +37,7 @@ def open_transport(server_url: Optional[str], token: str) -> Transport:
 
 def report(transport: Transport, project: uuid.UUID) -> int:
     failed = 0
-    for page in walk(transport, project, {"limit": "200", "cursor": b"c", "status": None}):
+    for page in walk(transport, project, {"limit": "200", "cursor": "c", "status": None}):
         for execution in page.elements:
             wire: Dict[str, Any] = execution
             document: Document = get_execution(transport, project, wire["id"])
