@@ -2004,7 +2004,7 @@ def set_times(flags):
         raise UsageError("argument --until: expected a time that is not before --since")
     taken = ["%s %sZ" % (name, moment.isoformat()[:16])
              for name, text, moment in (("since", since, flags.since), ("until", until, flags.until))
-             if text and re.fullmatch(TIME_OF_DAY, text)]
+             if text and re.fullmatch(TIME_OF_DAY, text.strip())]
     if taken:
         flags.taken = "%s; it is %sZ now" % (", ".join(taken), now.strftime("%H:%M"))
 

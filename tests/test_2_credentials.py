@@ -453,11 +453,11 @@ def test_token_is_masked_wherever_it_comes_from_and_a_401_tells_where(plane, hom
 @rule("2.7")
 @pytest.mark.parametrize("environ, file", [
     (OTHER, TOKEN), ("12345678", "12345678-and-more"), ("12345678-and-more", "12345678"), ("2345678-", "12345678-9")],
-    ids=["unlike", "its beginning", "beginning with it", "within it"])
+    ids=["unlike", "its beginning", "beginning with it", "within it"])      # the variable has blanks around it
 def test_token_of_the_environment_is_masked_beside_the_one_that_is_used(plane, home, environ, file):
     """The longest is masked first: the rest of it would be shown otherwise."""
     plane.script(Reply({"detail": "<%s> <%s>" % (environ, file)}, 400))
-    env = {"PLEXSPHERE_URL": plane.url, "PLEXSPHERE_TOKEN": environ}
+    env = {"PLEXSPHERE_URL": plane.url, "PLEXSPHERE_TOKEN": " %s\n" % environ}
     assert "<***> <***>" in home.run(home.write_token(file), env=env).err
 
 
@@ -507,6 +507,7 @@ def test_no_repr_shows_a_secret():
     proxy = program.Proxy("http://ann:hunter22@127.0.0.1:1", "HTTP_PROXY")
     transport = program.Transport(program.Server.parse("http://127.0.0.1:1"), TOKEN, proxy=proxy)
     assert TOKEN not in repr(transport) and "hunter22" not in repr(proxy)
+    assert program.Proxy("http://ann:hunter:22@127.0.0.1:1", "HTTP_PROXY").secrets[1] == "hunter:22"
 
 
 @rule("2.7")

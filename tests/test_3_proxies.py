@@ -152,7 +152,7 @@ def test_unusable_proxy_is_2_and_not_shown(value, url, variable):
 @pytest.mark.parametrize("host, no_proxy, bypassed", [
     ("NAME", " , ,", False), ("NAME", "*", True), ("B.NAME", "b.NAME", True), ("NAME", "b, NAME ,", True),
     ("x.NAME", "NAME", True), ("xNAME", "NAME", False), ("NAME", "x.NAME", False), ("x.NAME", ".NAME", True),
-    ("NAME:8", "NAME:8", True), ("NAME:8", "NAME:9", False), ("NAME:8", "NAME", True),
+    ("NAME", "NAME:80", True), ("NAME:8", "NAME:8", True), ("NAME:8", "NAME:9", False), ("NAME:8", "NAME", True),
     ("224.1.2.3", "224.1.2.3", True), ("224.1.2.3", "224.1.2.30", False),
     ("224.1.2.3", "224.0.0.0/8", False), ("[ff02::db8]", "ff02::/16", False)])
 @pytest.mark.parametrize("variable", ["NO_PROXY", "no_proxy"])

@@ -123,6 +123,15 @@ def test_no_tls_below_1_2_is_offered_however_lax_the_system_is(tmp_path):
 
 
 @rule("3.2")
+@pytest.mark.skipif(sys.version_info < (3, 7), reason="ssl cannot limit the version of a context")
+def test_stricter_policy_of_the_system_stands(monkeypatch):
+    strict = ssl.create_default_context()
+    strict.minimum_version = ssl.TLSVersion.TLSv1_3
+    monkeypatch.setattr(ssl, "create_default_context", lambda **_: strict)
+    assert program.make_tls_context(None).minimum_version == ssl.TLSVersion.TLSv1_3
+
+
+@rule("3.2")
 @pytest.mark.skipif(sys.version_info < (3, 7), reason="ssl cannot limit the version of this server")
 def test_tls_1_2_suffices(tls_plane):
     tls_plane.context.maximum_version = ssl.TLSVersion.TLSv1_2
@@ -176,6 +185,7 @@ def test_redirect_is_named_and_never_followed_and_location_counts_in_no_other_an
     ("https://sso.test/in?code=hunter22", "https://sso.test/in"), ("https://sso.test?hunter22", "https://sso.test"),
     ("https://sso.test/in#hunter22", "https://sso.test/in"), ("/in?next=hunter22", "/in"),
     ("//ann:hunter22@sso.test/", "sso.test/"), ("https://a@hunter22@sso.test/in", "sso.test/in"),
+    ("https://a@sso.test/in?u=b@hunter22", "sso.test/in"), ("https://sso.test/in#a@hunter22", "https://sso.test/in"),
     ("https:\\\\ann:hunter22@sso.test/in", "sso.test/in"), ("ann:hunter22@sso.test", "sso.test"),
     ("https://sso.test/" + TOKEN, "https://sso.test/***"), ("https://sso.test/\x1b[31m", "https://sso.test/\\x1b[31m")],
     ids=ascii)

@@ -20,7 +20,7 @@ CASES = {
     "concealed": (b"\x1b[8mx\x1b[1;08my", "xy"), "cursor, erasing": (b"\x1b[2Jx\x1b[H\x1b[1A\x1b[2K", "x"),
     "modes": (b"\x1b[?1049h\x1b[?25l\x1b[>4;2m\x1b[ q\x1b[1$r\x1b[!p\x1b[200~", ""),
     "queries": (b"\x1b[6n\x1b[c\x1b[>c\x1b[21t\n", "\n"), "CR LF": (b"a\r\nb\r\n", "a\nb\n"),
-    "progress": (b"10%\r20%\rdone\n", "10%\n20%\ndone\n"), "odd CR": (b"a\r\r\nb\n\rc\r", "a\n\nb\n\nc\n"),
+    "progress": (b"10%\r\x1b[K\n20%\rdone\n", "10%\n20%\ndone\n"), "odd CR": (b"a\r\r\nb\n\rc\r", "a\n\nb\n\nc\n"),
     "title": (b"\x1b]0;t\x07", "\\x1b]0;t\\x07"), "link": (b"\x1b]8;;u\x1b\\", "\\x1b]8;;u\\x1b\\"),
     "two characters": (b"\x1bc\x1b7\x1bM\x1b(0\x1b)B\x1b#8", "\\x1bc\\x1b7\\x1bM\\x1b(0\\x1b)B\\x1b#8"),
     "C1": (b"\x9b2J\x9d0;t\x9c\x85" + "\x9b31mx\x85".encode(), "\\x9b2J\\x9d0;t\\x9c\\x85\\x9b31mx\\x85"),
