@@ -28,10 +28,10 @@ Programs may import it; the names in __all__ are public. A report of what failed
         with Transport.from_settings() as transport:
             for page in walk(transport, "019a3f1c-8a52-7d0e-9b96-c2e85d7f6b13", {"status": "failed"}):
                 for execution in page.elements:
-                    for target in get_execution(transport, execution["project_id"], execution["id"]).elements:
+                    for target in get_execution(transport, execution.get("project_id"), execution.get("id")).elements:
                         output = OutputRef.from_wire(target.get("output_ref"))
                         text = output.fault or output.location or output.data.decode("utf-8", "replace")
-                        print(make_visible("%s %s %s" % (target["node_id"], target["status"], text)))
+                        print(make_visible("%s %s %s" % (target.get("node_id"), target.get("status"), text)))
     except ExecLogError as error:
         print("the report ends here:", make_visible(str(error)))
 
@@ -43,8 +43,8 @@ https. TLS is verified against the system's CAs, or those of --ca-file alone.
 
 The token is sent in one header, for that server alone: redirects are refused, CONNECT does not carry it, and the token
 of a profile that names a server goes to that server only. Plain http is refused unless the server is this host (a
-loopback address, or `localhost`) or --allow-http is given: whoever listens there, the network and a proxy can then
-read it.
+loopback or unspecified address, or `localhost`) or --allow-http is given: whoever listens there, the network and a
+proxy can then read it.
 
 --timeout bounds each single wait for the network: connecting to an address, each read, each write. Nothing bounds the
 run, --wait-timeout neither: a server that drips or sends headers without end, a slow resolver, a pipe that nobody
@@ -546,12 +546,13 @@ def find_proxy(server):
 #
 #     connect()       looks up the name, connects, asks a proxy for a tunnel, shakes hands. CONNECT carries the headers
 #                     given to set_tunnel() alone (from 3.12 on also Host; before 3.13 an IPv6 address has no brackets
-#                     there). The certificate must be the server's.
+#                     there). The certificate must be the server's, not the proxy's.
 #     timeout         bounds each of these steps, and each later read and write, by itself; not their sum.
 #     getresponse()   reads the headers, after skipping interim answers (100). Headers that are cut off count as whole.
 #                     `email` parses them, and may raise anything.
-#     read1(n)        returns some bytes, n at most, as soon as there are any, and b"" at the end. A body that is cut
-#                     off raises, or just ends; then its JSON is incomplete, and that is told.
+#     read1(n)        returns some bytes, n at most, as soon as there are any, and b"" at the end. It lowers
+#                     response.length by what it returns. A body that is cut off raises, or just ends; then its JSON is
+#                     incomplete, and that is told.
 #
 # A connection is either idle, and kept for the next request, or it belongs to the one response that is read from it.
 # So several responses can be read at once, in any order.
@@ -1004,7 +1005,7 @@ class JSONText:
 
     def _read_more(self, least):
         """Drop what has been taken, and append at least `least` characters to _text; fewer if the document ends or
-        fails before. A failure is raised by the next call: of `[1,2` that breaks off, 1 is taken first."""
+        fails before. A failure is raised by the next call: of `[{},{` that breaks off, {} is taken first."""
         if self._fault:
             raise copy(self._fault)
         pieces = [self._text[self._at:]]
@@ -1436,8 +1437,8 @@ def indent_json(value, depth):
 
 
 def format_json(document, elements, view):
-    """Yield the wire document, its members in their order, indented by 2. YAML 1.2 contains JSON: this serves for yaml
-    too."""
+    """Yield the document, its members in their order, next_cursor last, indented by 2. YAML 1.2 contains JSON: this
+    serves for yaml too."""
     def format_members(names):
         return [indent_json(name, 0) + ": " + indent_json(document.members[name], 1) for name in names]
 
@@ -1889,7 +1890,7 @@ REPEATED = "--status", "--node"         # these flags add up
 
 
 class Parser(argparse.ArgumentParser):
-    """argparse's parser, whose errors are UsageErrors. They quote no value: the types below quote none."""
+    """argparse's parser, whose errors are UsageErrors. They quote no value: the types above quote none."""
 
     def error(self, message):
         raise UsageError(message)
@@ -2190,8 +2191,9 @@ class Choice:
 
 
 class JoinedPages:
-    """All pages of a walk as one Document, of which forms use members, array and elements. `cursor` is that of the
-    first page. `resume` moves on when a page is complete: what fails is the page that it names."""
+    """All pages of a walk as one Document, of which forms use members, array and elements. What pages hold beside their
+    items is left out. `cursor` is that of the first page. `resume` moves on when a page is complete: what fails is the
+    page that it names."""
 
     def __init__(self, pages, cursor):
         self.array = "items"
