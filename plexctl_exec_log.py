@@ -951,7 +951,8 @@ class Transport:
         import socket
         from http.client import HTTPException
         try:
-            sock.settimeout(self._limit())
+            if not response.isclosed():     # since 3.13 it closes itself at its last byte, and with it the socket
+                sock.settimeout(self._limit())
             return response.read1(SLICE)
         except socket.timeout:
             raise self._time_out("the body stopped")
