@@ -14,7 +14,7 @@ import pytest
 import plexctl_exec_log as program
 from kit import MODULE, read_file
 
-MOST_TOKENS = 13850         # of code; the next feature has room
+MOST_TOKENS = 13950         # of code; the next feature has room
 LONGEST_FUNCTION = 60       # lines, with its docstring and its blank lines
 LONGEST_WALL = 20           # lines without a blank one or a comment
 LONGEST_DOCSTRING = 75      # lines, of the module
