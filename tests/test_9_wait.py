@@ -250,7 +250,8 @@ def test_stderr_has_a_safe_line_for_each_change_of_status_and_each_fault(plane):
 
 @rule("9.1a", "10.6")
 def test_transport_has_its_own_time_again_after_a_wait_that_was_too_long(plane):
-    plane.script(answer("started"), Reply({}, 503), Reply({"items": []}, slices=9, pause=0.2))
+    late = b'HTTP/1.1 200 OK\r\nContent-Length: 12\r\n\r\n{"items":[]}'
+    plane.script(answer("started"), Reply({}, 503), lambda sock: (time.sleep(0.3), sock.sendall(late)))
     with make_transport(plane, Clock()) as transport:
         with pytest.raises(program.WaitTimeout, match="503"):
             program.wait_for_execution(transport, PROJECT, EXECUTION, 2.1)      # a tenth is left for the second request
