@@ -238,7 +238,7 @@ def test_from_settings_takes_what_the_command_takes_and_a_transport_made_by_hand
 @rule("10.9")
 def test_resume_is_the_cursor_of_what_is_unread_and_cursor_that_of_the_page(plane, transport):
     plane.script(*[Reply(page(next_cursor=cursor)) for cursor in "bc"], Reply(PAGE), Reply(PAGE, cut=len(PAGE) - 1))
-    walk = program.walk(transport, PROJECT, {})
+    walk = program.walk(transport, PROJECT, {"cursor": None})
     assert [(one.cursor, one.resume, len(list(one.elements)), one.resume) for one in walk] == [
         ("", "", 0, "b"), ("b", "b", 0, "c"), ("c", "c", 1, None)]
     broken = program.get_page(transport, PROJECT, {"cursor": "d"})

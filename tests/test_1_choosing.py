@@ -314,7 +314,8 @@ def test_targets_of_other_statuses_are_as_if_they_were_not_there(plane, form, fl
     ("--node {3} --node {10}", b"3\n", [PROJECT]), ("--node {11} --node {10} --failed", b"", [EXECUTION, PROJECT])])
 def test_nodes_add_up_and_statuses_choose_among_them(plane, flags, out, missing):
     argv = flags.format(*NODES + [PROJECT, EXECUTION]).split()
-    result = run_against(plane, WIRE, *GET + ("-o", "raw") + tuple(argv))
+    wire = dict(WIRE, targets=[{"node_id": odd, "status": "failed"} for odd in (7, [], None)] + WIRE["targets"])
+    result = run_against(plane, wire, *GET + ("-o", "raw") + tuple(argv))
     assert (result.out, result.code) == (out, 1 if missing else 0)
     assert error_lines(result) == ["node %s is not a target of execution %s" % (node, EXECUTION) for node in missing]
 

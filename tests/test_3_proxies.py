@@ -228,5 +228,6 @@ def test_proxy_that_cannot_be_reached_is_1_and_named(url, proxy_url, says):
 def test_silent_proxy_is_1_within_the_timeout(url, first):
     with Raw(stall(first)) as proxy:
         result, slept = ask(proxy, argv=LIST + ("--timeout", "0.1", "--allow-http"), env=set_proxy(proxy.url, url))
-        assert "timed out: " in read_error(result) and slept == []
+        says = "no response" if url == HTTP else "connecting to proxy %s:%d" % proxy.address
+        assert "timed out: " + says in read_error(result) and slept == []
         assert "longer --timeout than 0.1 s" in read_hint(result)

@@ -255,7 +255,7 @@ def test_flood_is_left_soon(plane, flood):
     (Reply({"code": "x"}, 500, [("X-Correlation-Id", "c-1")]), "; code x; correlation id: c-1", "operators"),
     (Reply({"correlation_id": "c-2"}, 500, [("X-Correlation-Id", "c-1")]), "; correlation id: c-2", "operators"),
     (Reply(b"no", 500, [("X-Correlation-Id", "c\x1b")]), "; correlation id: c\\x1b", "operators"),
-    (Reply({"reason": "caveat_violation"}, 403), "; reason: caveat_violation", "address"),
+    (Reply({"code": "x", "reason": "caveat_violation"}, 403), "; code x; reason: caveat_violation", "address"),
     (Reply(b"no", 404), "HTTP 404 Not Found", "is this the API?"), (Reply({"code": "x"}, 404), "; code x", "--project"),
     (Reply({"code": "invalid_cursor"}, 400), "; code invalid_cursor", "the server refused the cursor")],
     ids=["id in the header", "id in both", "odd id", "caveat", "404 of something else", "404", "refused cursor"])
