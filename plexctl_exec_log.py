@@ -291,8 +291,8 @@ def check_type(value: "t.Any", kind: type, what: str,
 # not need are strings, compiled at their first use.)
 SERVER_URL = r"""
     (https?) ://
-    ( \[ [0-9a-f:.]+ \] |                          # the host: an IPv6 address,
-      [\w-]{1,63} (?: \. [\w-]{1,63} )* \.? )       #     or the labels of a name (RFC 1035, 2.3.4), or an IPv4 address
+    ( \[ [0-9a-f:.]+ \] |                           # the host: an IPv6 address,
+      [\w-]{1,63} (?: \. [\w-]{1,63} )* \.? )        #     or the labels of a name (RFC 1035, 2.3.4), or an IPv4 address
     (?: : ( [0-9]{1,5} ) )?                         # the port
     ( / [\w/.~%:@!$&'()*+,;=-]* )?                  # the path (RFC 3986, 3.3)
     """
@@ -1477,7 +1477,7 @@ TEXT_TYPES = {str, type(None)}
 
 
 def remove_fraction(text):
-    """Return a time without the fraction of a second: `09:30:00Z` for `09:30:00.25Z`. Anything else stays as it is."""
+    """Return a time without the fraction of a second: `09:30:00Z` for `09:30:00.25Z`. What is no time mostly stays."""
     head, _, tail = (text or "").partition(".")     # of a time, head ends in `:00`
     return head + tail.lstrip("0123456789") if head[-3:-2] == ":" else text
 
