@@ -64,7 +64,7 @@ lies beside it. On stderr the token, PLEXSPHERE_TOKEN, a proxy's password and it
 are known, where they stand as they are, from 8 characters on. stdout and exceptions are not searched for them.
 
 The server, and the machines whose output it relays, are not trusted. On a terminal (for UTF-8) their text is escaped;
-json escapes a list of its own, UNPRINTABLE. A JSON value has at most 64 Mi characters (a quarter more may pass), an
+json escapes a list of its own, JSON_ESCAPED. A JSON value has at most 64 Mi characters (a quarter more may pass), an
 error's body 64 KiB. Not bounded are the number of values, the disk, and memory as a whole: objects take up to 100 times
 their text, and deeply nested ones, which json indents, thousands of times. Set `ulimit -v` where it matters. What was
 printed before an answer broke stands: the exit code tells. Only you can prevent that another program writes an output
@@ -74,11 +74,11 @@ Where to look
 -------------
     connecting; certificates                Transport._connect, make_tls_context
     the token's one header, one server      Transport.__init__, find_settings (its last step), Transport._make_error
-    secrets read from files                 read_private_file, find_strangers
-    files made                              Folder
+    secrets read from files                 read_private_file, check_access
+    files made                              OutputFolder
     standard output and error, masking      Console
     text made harmless                      make_terminal_safe, make_visible, make_json_visible
-    bounds of what is read                  JSONText._read_more, Transport._read_problem
+    bounds of what is read                  JSONReader._fill, Transport._read_problem
 """
 
 import sys
@@ -144,7 +144,7 @@ def make_visible(text: str) -> str:
                    for character in text)
 
 
-def make_field(text: "t.Optional[str]") -> str:
+def escape_field(text: "t.Optional[str]") -> str:
     r"""Return text for a field that ends at a blank: `a b` becomes `a\x20b`, and None or empty becomes `-`. A backslash
     stays as it is, so this cannot be undone."""
     return make_visible(text or "-").replace(" ", "\\x20")
@@ -273,7 +273,7 @@ class APIError(RemoteError):
             self.exit_code = 77 if self.problem.get("code") == "rebac_denied" else 4
 
 
-KINDS: "t.Dict[type, str]" = {str: "a string", dict: "an object", list: "a list"}
+TYPE_NAMES: "t.Dict[type, str]" = {str: "a string", dict: "an object", list: "a list"}
 
 
 def check_type(value: "t.Any", kind: type, what: str,
@@ -281,7 +281,7 @@ def check_type(value: "t.Any", kind: type, what: str,
     """Return a JSON value if it is null or of the kind. Raises the error for any other value, as `status: expected a
     string` for the status."""
     if value is not None and not isinstance(value, kind):
-        raise error("%s: expected %s" % (what, KINDS[kind]))
+        raise error("%s: expected %s" % (what, TYPE_NAMES[kind]))
     return value
 
 
@@ -332,7 +332,7 @@ class Server(namedtuple("Server", "scheme host port prefix")):
         return "%s://%s%s" % (self.scheme, self.authority, self.prefix)
 
 
-def find_strangers(status, forbidden):
+def check_access(status, forbidden):
     """Return (problem, is_mode): how anyone but the user and root has access to a file or folder, empty if nobody has,
     and whether its mode is the reason. `status` is its os.stat() result, `forbidden` the permission bits that let
     others in; a POSIX ACL shows in those of the group. On Windows nothing is checked: it has neither modes nor owners
@@ -356,7 +356,7 @@ def read_private_file(path, limit, name):
             # Check the opened file, so that its name cannot be pointed elsewhere meanwhile. A pipe, as the shell makes
             # for `<(...)`, may have any mode: 0 forbids no bit.
             status = os.fstat(file.fileno())
-            problem, is_mode = find_strangers(status, 0 if stat.S_ISFIFO(status.st_mode) else 0o077)
+            problem, is_mode = check_access(status, 0 if stat.S_ISFIFO(status.st_mode) else 0o077)
             if problem:
                 hint = "make a file of your own"
                 if is_mode and stat.S_ISREG(status.st_mode) and path.isprintable():
@@ -379,7 +379,7 @@ class Profile:
 
     def __init__(self, name):
         self.title = ""         # as `profile "lab"`; empty if there is none
-        self._lack = ""         # why there is none
+        self._why_missing = ""         # why there is none
         self._name = name
         self._members = None    # None until the file has been read
 
@@ -391,7 +391,7 @@ class Profile:
 
     def explain(self, key):
         """Return why a setting that was looked for here was not found, for the end of a hint."""
-        return "; %s has no %s" % (self.title, key) if self.title else "; " + self._lack
+        return "; %s has no %s" % (self.title, key) if self.title else "; " + self._why_missing
 
     def _read(self):
         # Find the config file. Where no home is known, expanduser returns `~`, which isabs drops.
@@ -400,7 +400,7 @@ class Profile:
         paths = [os.path.join(base, "plexctl", "config.json") for base in bases if os.path.isabs(base)]
         path = next(filter(os.path.lexists, paths), None)
         if path is None and self._name is None:
-            self._lack = "there is no config file"
+            self._why_missing = "there is no config file"
             return {}
         if path is None:
             raise CredentialsError("there is no config file", "it is looked for at " + " and ".join(paths) if paths else
@@ -418,7 +418,7 @@ class Profile:
         # Find the profile. Its name is not quoted before it is known: it may be a token that was pasted there.
         name = config.get("default") if self._name is None else self._name
         if name is None:
-            self._lack = "%s has no default profile" % path
+            self._why_missing = "%s has no default profile" % path
             return {}
         profiles = read(config.get("profiles"), "profiles")
         if not isinstance(name, str) or name not in profiles:
@@ -428,7 +428,7 @@ class Profile:
         return read(profiles[name], self.title)
 
 
-def clean_token(token, source=""):
+def validate_token(token, source=""):
     """Return the token without white space around it. `source` says where it came from. Raises CredentialsError unless
     it is visible ASCII. (http.client refuses other characters too, but quotes the whole token in its error.)"""
     token = token.strip()
@@ -473,7 +473,7 @@ def find_settings(server_url, profile_name, token_file):
     if token is None:
         raise CredentialsError("no token", "give --token-file, PLEXSPHERE_TOKEN or a profile that has one"
                                + profile.explain("token"))
-    token = clean_token(token, token_source)
+    token = validate_token(token, token_source)
     if server is None:
         raise UsageError("no server", "give --server, PLEXSPHERE_URL or a profile that has one"
                          + profile.explain("server"))
@@ -557,7 +557,7 @@ def find_proxy(server):
 # A connection is either idle, and kept for the next request, or it belongs to the one response that is read from it.
 # So several responses can be read at once, in any order.
 
-SLICE = 32 << 10                    # most bytes taken from a body at once: two records of TLS
+READ_SIZE = 32 << 10                    # most bytes taken from a body at once: two records of TLS
 ERROR_BODY_LIMIT = 64 << 10         # bytes: a Problem has a few hundred
 DEFAULT_TIMEOUT = 30.0              # seconds
 RETRY_PAUSES = (0.5, 1.0)           # seconds before the first and the second retry
@@ -629,7 +629,7 @@ class Transport:
         with Transport.from_settings() as transport: ...        the server, token and proxy that the command would use
         Transport(Server.parse("https://plexsphere.example"), token)        these alone; no proxy, no environment
 
-    To test a program without a server, override `get`, the only method that talks to one. It returns slices of a body,
+    To test a program without a server, override `get`, the only method that talks to one. It returns chunks of a body,
     or raises RemoteError. (For a wait, give `clock` and `sleep` too.)
 
         class Canned(Transport):
@@ -669,7 +669,7 @@ class Transport:
         if server.scheme == "http" and not allow_http and not is_this_host(server.host):
             raise RemoteError("plain http to %s would show the token to the network" % server.host,
                               "use https://, or allow it with --allow-http")
-        token = clean_token(token, token_source)
+        token = validate_token(token, token_source)
         self.server = server
         self.secrets = [token] + (proxy.secrets if proxy else [])
         self.received = 0
@@ -690,7 +690,7 @@ class Transport:
 
         # Where things stand.
         self._context = None        # of TLS, made at the first connection
-        self._keeps = True          # whether connections are kept, as they are until close()
+        self._keep_alive = True          # whether connections are kept, as they are until close()
         self._idle: "t.Dict[int, t.Any]" = {}   # the kept connection, by the id of the process that may use it
 
     @classmethod
@@ -710,10 +710,10 @@ class Transport:
 
     def close(self) -> None:
         """Close the kept connection, and keep none from now on. What is unread can be read on."""
-        self._keeps = False
-        self._keep(None)
+        self._keep_alive = False
+        self._set_idle(None)
 
-    def _keep(self, connection):
+    def _set_idle(self, connection):
         """Keep a connection, or none, in place of the one that was kept before."""
         for other in self._idle.values():
             other.close()
@@ -768,14 +768,14 @@ class Transport:
             except RemoteError as error:
                 if not error.retryable:     # here that is a lost connection alone
                     raise
-        response, slices = answer or self._exchange(self._connect(), target)
+        response, chunks = answer or self._exchange(self._connect(), target)
 
         if response.status == 200:
-            return slices
+            return chunks
         try:
-            raise self._make_error(response, slices)
+            raise self._make_error(response, chunks)
         finally:
-            slices.close()
+            chunks.close()
 
     def _connect(self):
         """Return a new connection, through the proxy's tunnel for https. Raises RemoteError, and UsageError for the
@@ -787,7 +787,7 @@ class Transport:
         if server.scheme == "https":
             self._context = self._context or make_tls_context(self._ca_file)
             make = partial(client.HTTPSConnection, context=self._context)
-        connection = make(at.host, at.port, timeout=self._limit())
+        connection = make(at.host, at.port, timeout=self._socket_timeout())
 
         try:
             if proxy and server.scheme == "https":
@@ -797,19 +797,19 @@ class Transport:
         except (OSError, client.HTTPException, ValueError) as error:
             # OSError for a proxy's refusal, too; ValueError for a certificate on 3.6.
             connection.close()
-            raise self._explain(error)
+            raise self._connect_error(error)
         return connection
 
-    def _limit(self):
+    def _socket_timeout(self):
         """Return the seconds that the next wait for the network may take. Never 0, which would mean not to wait."""
         return max(self.bound(self._timeout), 0.001)
 
-    def _time_out(self, what):
+    def _timeout_error(self, what):
         """Return the error for a wait that took too long."""
         return RemoteError("timed out: " + what, "a slow server or network may need a longer --timeout than %g s"
                            % self._timeout, transient=True)
 
-    def _explain(self, error):
+    def _connect_error(self, error):
         """Return the RemoteError for a connection that could not be made: name, TCP, proxy or TLS."""
         import socket
         ssl = sys.modules.get("ssl")        # a Python without TLS has none
@@ -819,7 +819,7 @@ class Transport:
 
         # The order counts: all of these but CertificateError on 3.6 are OSErrors.
         if isinstance(error, socket.timeout):
-            return self._time_out("connecting to " + where)
+            return self._timeout_error("connecting to " + where)
         if ssl and isinstance(error, (ssl.SSLError, ssl.CertificateError)):
             return RemoteError("no TLS with %s: %s" % (self.server.authority, describe_error(error)), TLS_HINT)
         is_name = isinstance(error, socket.gaierror)
@@ -835,27 +835,27 @@ class Transport:
             target = "http://" + self.server.authority + target
             headers = dict(headers, **self._proxy.headers)
 
-        slices = None
+        chunks = None
         try:
             self._trace_lines(">", "GET %s HTTP/1.1" % target, headers.items())
-            response = self._read_headers(connection, target, headers)
+            response = self._send(connection, target, headers)
             self._trace_lines("<", "HTTP/1.1 %d %s" % (response.status, response.reason), response.getheaders())
-            slices = self._read_slices(connection, response, sock)
-            next(slices)        # begin it: then it keeps or closes the connection, even if nobody reads on
-            return response, slices
+            chunks = self._read_body(connection, response, sock)
+            next(chunks)        # begin it: then it keeps or closes the connection, even if nobody reads on
+            return response, chunks
         finally:
-            if slices is None:
+            if chunks is None:
                 connection.close()
 
-    def _read_headers(self, connection, target, headers):
+    def _send(self, connection, target, headers):
         """Send a request, and return its response. Raises RemoteError."""
         import socket
         try:
-            connection.sock.settimeout(self._limit())
+            connection.sock.settimeout(self._socket_timeout())
             connection.request("GET", target, headers=headers)
             return connection.getresponse()
         except socket.timeout:
-            raise self._time_out("no response")
+            raise self._timeout_error("no response")
         except OSError:     # among them RemoteDisconnected: it was closed before the first byte
             raise RemoteError("the connection was lost before the response", API_HINT, retryable=True)
         except Exception as error:      # HTTPException for the status line, and whatever `email` makes of the headers
@@ -867,7 +867,7 @@ class Transport:
         for name, value in headers:
             self._trace("%s %s: %s" % (mark, name, "***" if name.lower() in SECRET_HEADERS else value))
 
-    def _make_error(self, response, slices):
+    def _make_error(self, response, chunks):
         """Return the error for a response that is no 200: RemoteError for a redirect, else APIError."""
         # Name a redirect's target without what stands before an `@`, and without its query: they may hold a password
         # or a code. Mask our own secrets before the text is cut: of the token `abc?def` the cut would leave `abc`.
@@ -877,7 +877,7 @@ class Transport:
             return RemoteError("HTTP %d: redirected to %s, and redirects are not followed: the token goes to the named "
                                "server only" % (status, target), "name the right --server")
 
-        problem = self._read_problem(slices)
+        problem = self._read_problem(chunks)
 
         def read(name):
             """Return a member of the Problem as text, empty if it is none. `relation_path` is a list of texts."""
@@ -907,12 +907,12 @@ class Transport:
         return APIError(message, hint, status, problem,
                         min(float(retry_after), 30.0) if re.fullmatch("[0-9]+", retry_after) else None)
 
-    def _read_problem(self, slices):
+    def _read_problem(self, chunks):
         """Return the JSON object of an error's body, {} if there is none, or if the body has more than 64 KiB."""
         body = b""
         try:
-            for piece in slices:
-                body += piece
+            for chunk in chunks:
+                body += chunk
                 if len(body) > ERROR_BODY_LIMIT:
                     return {}
         except RemoteError:
@@ -923,7 +923,7 @@ class Transport:
             return {}
         return problem if isinstance(problem, dict) else {}
 
-    def _read_slices(self, connection, response, sock):
+    def _read_body(self, connection, response, sock):
         """Yield the body of a response as it arrives, after an empty slice at once. Raises RemoteError."""
         process, is_read = os.getpid(), False
         try:
@@ -932,37 +932,37 @@ class Transport:
                 self._before_wait()
                 if process != os.getpid():
                     raise RemoteError("an answer can be read only in the process that asked for it, not after a fork")
-                piece = self._read_piece(response, sock)
-                self.received += len(piece)
-                is_read = not piece
-                yield piece
+                chunk = self._read_chunk(response, sock)
+                self.received += len(chunk)
+                is_read = not chunk
+                yield chunk
         finally:
             # Before 3.13 a response stays open after its last byte, and the next one is refused. (`length` is what is
             # missing of the body, None if its length was not announced.)
             is_whole = is_read and not response.length
             response.close()
-            if is_whole and self._keeps and not response.will_close:
-                self._keep(connection)
+            if is_whole and self._keep_alive and not response.will_close:
+                self._set_idle(connection)
             else:
                 connection.close()
 
-    def _read_piece(self, response, sock):
+    def _read_chunk(self, response, sock):
         """Return the next bytes of a body, none at its end. Raises RemoteError."""
         import socket
         from http.client import HTTPException
         try:
             if not response.isclosed():     # since 3.13 it closes itself at its last byte, and with it the socket
-                sock.settimeout(self._limit())
-            return response.read1(SLICE)
+                sock.settimeout(self._socket_timeout())
+            return response.read1(READ_SIZE)
         except socket.timeout:
-            raise self._time_out("the body stopped")
+            raise self._timeout_error("the body stopped")
         except (OSError, HTTPException, ValueError, OverflowError) as error:    # the last two: an impossible chunk size
             raise RemoteError("the connection was lost within the body: %s" % describe_error(error), transient=True)
 
 
 # ------------------------------------------------------------------------------------------------ JSON text
 
-BLANKS = re.compile("[ \t\n\r]*")
+WHITESPACE = re.compile("[ \t\n\r]*")
 VALUE_LIMIT = 64 << 20      # characters: three thousand times the largest output that is sent inline
 
 
@@ -974,70 +974,70 @@ def read_number(literal):
     return int(literal) if literal.lstrip("-").isdigit() else float(literal)
 
 
-def decode_utf8(slices):
-    """Yield the text of UTF-8 slices. Raises RemoteError at the first byte that is not UTF-8, after all text before
+def decode_utf8(chunks):
+    """Yield the text of UTF-8 chunks. Raises RemoteError at the first byte that is not UTF-8, after all text before
     it."""
     decode = codecs.getincrementaldecoder("utf-8")().decode
-    for piece in chain(slices, [b""]):      # the empty one is the end
+    for chunk in chain(chunks, [b""]):      # the empty one is the end
         try:
-            yield decode(piece, not piece)
+            yield decode(chunk, not chunk)
         except UnicodeDecodeError as error:
             # `object` is what was decoded: the rest of the slice before, a cut character, and this slice.
             yield error.object[:error.start].decode("utf-8")
-            raise RemoteError("the body holds bytes that are not UTF-8", transient=not piece)
+            raise RemoteError("the body holds bytes that are not UTF-8", transient=not chunk)
 
 
-class JSONText:
-    """The text of one JSON document (RFC 8259), read from byte slices only as far as it is needed. json's own decoder
+class JSONReader:
+    """The text of one JSON document (RFC 8259), read from byte chunks only as far as it is needed. json's own decoder
     decodes every value; this class makes sure that all of the value has arrived. Raises RemoteError.
 
-    Take `{"items":[1,2]}` as an example: has_entry("{}", True), take_value() is `items`, take(":"),
-    has_entry("[]", True), take_value() is 1, has_entry("[]", False), take_value() is 2, has_entry("[]", False) is
-    False, and has_entry("{}", False) is, too."""
+    Take `{"items":[1,2]}` as an example: next_entry("{}", True), read_value() is `items`, expect(":"),
+    next_entry("[]", True), read_value() is 1, next_entry("[]", False), read_value() is 2, next_entry("[]", False) is
+    False, and next_entry("{}", False) is, too."""
 
-    def __init__(self, slices):
-        self._pieces = decode_utf8(slices)
+    def __init__(self, chunks):
+        self._texts = decode_utf8(chunks)
         self._scan = json.JSONDecoder(parse_float=read_number, parse_int=read_number,
                                       parse_constant=read_number).raw_decode
         self._text = ""         # a stretch of the document
-        self._at = 0            # what stands before this place in _text has been taken
+        self._pos = 0            # what stands before this place in _text has been taken
         self._ended = False     # whether the document ends where _text ends
-        self._fault = None      # the RemoteError that comes after _text; a copy, since that holds no frames
+        self._error = None      # the RemoteError that comes after _text; a copy, since that holds no frames
 
-    def _read_more(self, least):
+    def _fill(self, least):
         """Drop what has been taken, and append at least `least` characters to _text; fewer if the document ends or
         fails before. A failure is raised by the next call: of `[{},{` that breaks off, {} is taken first."""
-        if self._fault:
-            raise copy(self._fault)
-        pieces = [self._text[self._at:]]
-        if len(pieces[0]) > VALUE_LIMIT:
+        if self._error:
+            raise copy(self._error)
+        parts = [self._text[self._pos:]]
+        if len(parts[0]) > VALUE_LIMIT:
             raise RemoteError("the body holds a value that is too large or malformed")
 
         try:
             while least > 0:
-                pieces.append(next(self._pieces))
-                least -= len(pieces[-1])
+                parts.append(next(self._texts))
+                least -= len(parts[-1])
         except StopIteration:
             self._ended = True
         except RemoteError as error:
-            self._fault = copy(error)
-        self._text, self._at = "".join(pieces), 0
+            self._error = copy(error)
+        self._text, self._pos = "".join(parts), 0
 
-    def break_off(self, error):
+    def fail_with(self, error):
         """Let all further reading fail with this error."""
-        self._text, self._at, self._ended, self._fault = "", 0, False, copy(error)
+        self._text, self._pos, self._ended, self._error = "", 0, False, copy(error)
 
     def peek(self):
         """Return the next character that is no blank, without taking it; empty at the end. Afterwards it stands at
-        `_at`, or the document has ended."""
-        while self._text[self._at:self._at + 1] in " \t\n\r":      # a blank, or "", which is in every text
-            self._at = BLANKS.match(self._text, self._at).end()
-            if self._ended or self._at < len(self._text):
+        `_pos`, or the document has ended."""
+        while self._text[self._pos:self._pos + 1] in " \t\n\r":      # a blank, or "", which is in every text
+            self._pos = WHITESPACE.match(self._text, self._pos).end()
+            if self._ended or self._pos < len(self._text):
                 break
-            self._read_more(1)
-        return self._text[self._at:self._at + 1]
+            self._fill(1)
+        return self._text[self._pos:self._pos + 1]
 
-    def take(self, choices):
+    def expect(self, choices):
         """Take the next character that is no blank. It must be one of the choices."""
         character = self.peek()
         if not character:
@@ -1045,29 +1045,29 @@ class JSONText:
         if character not in choices:
             raise RemoteError("the body is malformed: expected %s, found %s" % (" or ".join(choices), character),
                               API_HINT)
-        self._at += 1
+        self._pos += 1
         return character
 
-    def has_entry(self, brackets, is_first):
+    def next_entry(self, brackets, is_first):
         """Tell whether another entry of an object `{}` or an array `[]` follows, and take what stands before it: the
         opening bracket before the first one, a comma before any other. Take the closing bracket if none follows."""
         if not is_first and self.peek() == ",":     # as nearly always
-            self._at += 1
+            self._pos += 1
             return True
         begin, end = brackets
         if is_first:
-            self.take(begin)
+            self.expect(begin)
             if self.peek() != end:
                 return True
-        self.take("," + end)
+        self.expect("," + end)
         return False
 
-    def take_value(self):
+    def read_value(self):
         """Take one whole value. If it cannot be decoded, it may only be incomplete: read more and try again, until the
-        text ends or _read_more finds the value too large. So what is malformed is noticed only then."""
-        self.peek()     # now a character stands at _at, or the text has ended
+        text ends or _fill finds the value too large. So what is malformed is noticed only then."""
+        self.peek()     # now a character stands at _pos, or the text has ended
         while True:
-            text, at = self._text, self._at
+            text, at = self._text, self._pos
             try:
                 # Do not let json scan an object without any `}`: it is incomplete, and to find that out takes json
                 # long. (This saves a third of the time of a large `get`.)
@@ -1087,9 +1087,9 @@ class JSONText:
                     raise RemoteError("the body ends early or is malformed: %s" % getattr(error, "msg", error),
                                       transient=was_cut)
             # A quarter more at a time keeps the cost of all attempts at a few times the value's length.
-            self._read_more(1 + (len(text) - at) // 4)
+            self._fill(1 + (len(text) - at) // 4)
 
-        self._at = end
+        self._pos = end
         return value
 
 
@@ -1115,7 +1115,7 @@ class Document:
                     empty for the first page, None after the last one
     """
 
-    def __init__(self, slices: "t.Iterable[bytes]", array: str, expected_id: "t.Optional[str]" = None,
+    def __init__(self, chunks: "t.Iterable[bytes]", array: str, expected_id: "t.Optional[str]" = None,
                  cursor: str = "") -> None:
         self.array = array
         self.members: "t.Dict[str, t.Any]" = {}
@@ -1125,16 +1125,16 @@ class Document:
         self.cursor = cursor
         self.resume: "t.Optional[str]" = cursor
         self._expected_id = expected_id
-        self._slices = slices
-        self._text = JSONText(slices)
-        self._is_in_list = False        # whether what comes next belongs to the list
+        self._chunks = chunks
+        self._text = JSONReader(chunks)
+        self._in_list = False        # whether what comes next belongs to the list
         self._is_complete = False
 
     @property
     def elements(self) -> "t.Iterator[t.Dict[str, t.Any]]":
         """The elements that are still unread."""
         while True:
-            element = self._read_step()
+            element = self._advance()
             if element is END:
                 return
             if element is not None:
@@ -1142,57 +1142,57 @@ class Document:
 
     def close(self) -> None:
         """Give up what is unread, and the connection on which it would come. Reading on raises RemoteError."""
-        self._give_up(RemoteError("the document was closed"))
+        self._fail(RemoteError("the document was closed"))
 
-    def _give_up(self, error):
-        self._text.break_off(error)
-        getattr(self._slices, "close", do_nothing)()
+    def _fail(self, error):
+        self._text.fail_with(error)
+        getattr(self._chunks, "close", do_nothing)()
 
     def read_members(self, *names: str) -> "t.Dict[str, t.Any]":
         """Read on until these members are known, and return what is known. Elements of the list that stand before them
         are lost."""
-        while not self.members.keys() >= set(names) and self._read_step() is not END:
+        while not self.members.keys() >= set(names) and self._advance() is not END:
             pass
         return self.members
 
-    def _read_step(self):
+    def _advance(self):
         """Read one element of the list and return it, or one other member and return None. Return END at the end."""
         text, members = self._text, self.members
         try:
-            if self._is_in_list:
-                if text.has_entry("[]", self.count == 0):
-                    element = text.take_value()
+            if self._in_list:
+                if text.next_entry("[]", self.count == 0):
+                    element = text.read_value()
                     if not isinstance(element, dict):
                         raise RemoteError("%s: expected a list of objects" % self.array)
                     self.count += 1
                     self.succeeded += element.get("status") == "succeeded"
                     return element
-                self._is_in_list = False
+                self._in_list = False
 
             if not self._is_complete:
-                if text.has_entry("{}", not (members or self._last)):
+                if text.next_entry("{}", not (members or self._last)):
                     return self._read_member()
                 self._finish()
             return END
         except RemoteError as error:
-            self._give_up(error)
+            self._fail(error)
             raise
 
     def _read_member(self):
-        # Read the name. For what is no string, take() raises.
+        # Read the name. For what is no string, expect() raises.
         text = self._text
-        name = text.take_value() if text.peek() == '"' else text.take('"')
-        text.take(":")
+        name = text.read_value() if text.peek() == '"' else text.expect('"')
+        text.expect(":")
         if name in self.members or name in self._last:
             raise RemoteError('the body has "%s" twice' % name)
 
         # Stream the list; take any other member as a whole.
         if name == self.array and text.peek() == "[":
             self.members[name] = []
-            self._is_in_list = True
+            self._in_list = True
         else:
             kept = self._last if name == "next_cursor" else self.members
-            kept[name] = self._check_member(name, text.take_value())
+            kept[name] = self._check_member(name, text.read_value())
 
     def _finish(self):
         if self._text.peek():
@@ -1341,8 +1341,8 @@ def get_execution(transport: Transport, project: "t.Union[str, AnyUUID]", execut
                   pauses: "t.Iterable[float]" = RETRY_PAUSES) -> Document:
     """Ask for one Execution, and return it as soon as its headers are in. Its elements are the targets;
     OutputRef.from_wire reads the `output_ref` of one. Raises as get_page does."""
-    project, identity = parse_uuid(project), parse_uuid(execution_id)
-    return Document(transport.get("%s/%s" % (EXECUTIONS % project, identity), {}, pauses), "targets", identity)
+    project, execution_id = parse_uuid(project), parse_uuid(execution_id)
+    return Document(transport.get("%s/%s" % (EXECUTIONS % project, execution_id), {}, pauses), "targets", execution_id)
 
 
 def wait_for_execution(transport: Transport, project: "t.Union[str, AnyUUID]", execution_id: "t.Union[str, AnyUUID]",
@@ -1402,34 +1402,34 @@ def wait_for_execution(transport: Transport, project: "t.Union[str, AnyUUID]", e
 # ---------------------------------------------------------------------------------------------------- Forms
 #
 # A form is a generator of what is printed, text or bytes. It is given the document, an iterator over the elements to
-# show, and the view: the Console, of which forms use is_coloured, columns, guard(bytes) and complain(text). If the
-# document fails, the iterator raises RemoteError in the midst of the form. Then nothing more is printed: no form
+# show, and the console: the Console, of which forms use is_coloured, columns, encode_for_stdout(bytes) and
+# report_error(text). If the document fails, the iterator raises RemoteError in the midst of the form. Then nothing more is printed: no form
 # completes what is broken, so that nobody takes it for whole.
 
 COLOURS = {"succeeded": "32", "failed": "31", "timeout": "31", "cancelled": "33", "started": "36", "ack": "36"}
 BOLD = "1"
 
 
-def paint(text, code, view):
+def paint(text, code, console):
     """Return text in an SGR colour (ECMA-48, 8.3.117), as it is if there is no code or no colour."""
-    return "\x1b[%sm%s\x1b[0m" % (code, text) if view.is_coloured and code else text
+    return "\x1b[%sm%s\x1b[0m" % (code, text) if console.is_coloured and code else text
 
 
-def paint_status(status, view):
+def paint_status(status, console):
     """Return a status in its colour for a table. It is padded before that: escape codes are no width."""
-    return paint("%-9s" % make_field(status), COLOURS.get(status), view)
+    return paint("%-9s" % escape_field(status), COLOURS.get(status), console)
 
 
 # What json escapes beside the controls below U+0020: the common characters that are not printed, change the direction
 # of a text or are none. It is a list of our own, so that it is the same on every Python; rare ones are not in it.
-UNPRINTABLE = "[\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufffe\uffff\ud800-\udfff]"
+JSON_ESCAPED = "[\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufffe\uffff\ud800-\udfff]"
 encode_indented = json.JSONEncoder(indent=2, ensure_ascii=False).encode
 encode_compact = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 
 
 def make_json_visible(text):
-    r"""Return a JSON text with each UNPRINTABLE character as \uNNNN. Such characters stand only within strings."""
-    return re.sub(UNPRINTABLE, lambda found: "\\u%04x" % ord(found.group()), text)
+    r"""Return a JSON text with each JSON_ESCAPED character as \uNNNN. Such characters stand only within strings."""
+    return re.sub(JSON_ESCAPED, lambda found: "\\u%04x" % ord(found.group()), text)
 
 
 def indent_json(value, depth):
@@ -1437,7 +1437,7 @@ def indent_json(value, depth):
     return make_json_visible(encode_indented(value)).replace("\n", "\n" + "  " * depth)
 
 
-def format_json(document, elements, view):
+def format_json(document, elements, console):
     """Yield the document, its members in their order, next_cursor last, indented by 2. YAML 1.2 contains JSON: this
     serves for yaml too."""
     def format_members(names):
@@ -1458,7 +1458,7 @@ def format_json(document, elements, view):
     yield "\n  ]" + "".join(",\n  " + text for text in format_members(after)) + "\n}\n"
 
 
-def format_jsonl(document, elements, view):
+def format_jsonl(document, elements, console):
     """Yield one compact object on each line."""
     for element in elements:
         yield make_json_visible(encode_compact(element)) + "\n"
@@ -1487,40 +1487,40 @@ def shorten_time(text):
     return text[5:16] if re.match("[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}", text or "") else "-"
 
 
-def choose_table(view):
+def choose_table(console):
     """Return the table of Executions that fits."""
-    return next(table for table in TABLES if view.columns >= table[0])
+    return next(table for table in TABLES if console.columns >= table[0])
 
 
-def format_header(table, view):
+def format_header(table, console):
     """Return the line above a table."""
     _, names, row = table
-    return paint(row.format(*names.split())[:-1], BOLD, view) + "\n"
+    return paint(row.format(*names.split())[:-1], BOLD, console) + "\n"
 
 
-def format_row(execution, succeeded, total, table, view):
+def format_row(execution, succeeded, total, table, console):
     """Return the row of an Execution. Raises RemoteError for a member of a wrong type."""
     values = [execution.get(name) for name in ROW_MEMBERS]
     if not TEXT_TYPES.issuperset(map(type, values)):
         raise RemoteError("execution %s: expected strings: %s" % (values[0], ", ".join(ROW_MEMBERS)))
-    identity, status, kind, created, updated, action = values
+    execution_id, status, kind, created, updated, action = values
     show_time = remove_fraction if table is TABLES[0] else shorten_time
-    cells = [identity, status, kind, "%d/%d" % (succeeded, total), show_time(created), show_time(updated)]
+    cells = [execution_id, status, kind, "%d/%d" % (succeeded, total), show_time(created), show_time(updated)]
 
-    # Look at the row as a whole: make_field changes no cell that is not empty, has no blank and is printable. This
+    # Look at the row as a whole: escape_field changes no cell that is not empty, has no blank and is printable. This
     # spares a hundred thousand rows six looks each (a tenth of a listing).
     joined = "".join([cell or " " for cell in cells])
     if " " in joined or not joined.isprintable():
-        cells = [make_field(cell) for cell in cells]
-    if view.is_coloured:
-        cells[1] = paint_status(status, view)
+        cells = [escape_field(cell) for cell in cells]
+    if console.is_coloured:
+        cells[1] = paint_status(status, console)
     return table[2].format(*cells, make_visible(action or "-"))
 
 
-def format_table(document, elements, view):
+def format_table(document, elements, console):
     """Yield a row for each Execution of a listing, and at last the cursor of the next page."""
-    table = choose_table(view)
-    header = format_header(table, view)
+    table = choose_table(console)
+    header = format_header(table, console)
     for execution in elements:
         # 0 is no status, and refused below.
         targets = check_type(execution.get("targets"), list, "targets") or []
@@ -1528,101 +1528,103 @@ def format_table(document, elements, view):
         if not TEXT_TYPES.issuperset(map(type, statuses)):
             raise RemoteError("execution %s: targets: expected objects, whose status is a string"
                               % execution.get("id"))
-        yield header + format_row(execution, statuses.count("succeeded"), len(statuses), table, view)
+        yield header + format_row(execution, statuses.count("succeeded"), len(statuses), table, console)
         header = ""     # it stands above the first row
 
     cursor = document.members.get("next_cursor")
     yield header + ("next_cursor: %s\n" % make_visible(cursor) if cursor else "")
 
 
-def read_target(target, view):
+def read_target(target, console):
     """Return (node id, status, OutputRef) of a target. Complains about an output that is unreadable. Raises
     RemoteError."""
     node_id = get_text(target, "node_id", "a target's ")
-    status = get_text(target, "status", "target %s: " % make_field(node_id))
+    status = get_text(target, "status", "target %s: " % escape_field(node_id))
     output = OutputRef.from_wire(target.get("output_ref"))
     if output.kind == "unreadable":
-        view.complain("the output of target %s is unreadable: %s" % (make_field(node_id), output.fault))
+        console.report_error("the output of target %s is unreadable: %s" % (escape_field(node_id), output.fault))
     return node_id, status, output
 
 
 def describe_output(output):
     """Return `N bytes`, `archived: BUCKET/KEY (sha256:DIGEST)`, `no output` or `unreadable`."""
     if output.kind == "archived":
-        digest = " (sha256:%s)" % make_field(output.sha256) if output.sha256 else ""
-        return "archived: " + make_field(output.location) + digest
+        digest = " (sha256:%s)" % escape_field(output.sha256) if output.sha256 else ""
+        return "archived: " + escape_field(output.location) + digest
     return {"inline": "%d bytes" % len(output.data), "none": "no output"}.get(output.kind, output.kind)
 
 
-def format_recap(document, view):
+def format_recap(document, console):
     """Return the table of one Execution. It stands at the end, because targets are printed as they arrive, and the end
     is what a terminal shows."""
-    table = choose_table(view)
-    return format_header(table, view) + format_row(document.members, document.succeeded, document.count, table, view)
+    table = choose_table(console)
+    row = format_row(document.members, document.succeeded, document.count, table, console)
+    return format_header(table, console) + row
 
 
-def format_sections(document, elements, view):
+def format_sections(document, elements, console):
     """Yield a section for each target, as `==> NODE_ID STATUS N bytes <==` and the N bytes, which a terminal is shown
     made safe; then the recap."""
     for target in elements:
-        node_id, status, output = read_target(target, view)
+        node_id, status, output = read_target(target, console)
         is_archived = output.kind == "archived"
         description = describe_output(output)
-        body = (description + "\n").encode("utf-8") if is_archived else view.guard(output.data)
+        body = (description + "\n").encode("utf-8") if is_archived else console.encode_for_stdout(output.data)
         if body[-1:] not in (b"\n", b""):
             body += b"\n"
 
         what = "archived" if is_archived else description
-        header = (paint("==> %s " % make_field(node_id), BOLD, view)
-                  + paint(make_field(status), COLOURS.get(status, BOLD), view) + paint(" %s <==" % what, BOLD, view))
-        yield header.encode("utf-8") + b"\n" + body + b"\n"
-    yield format_recap(document, view)
+        header = [paint("==> %s " % escape_field(node_id), BOLD, console),
+                  paint(escape_field(status), COLOURS.get(status, BOLD), console),
+                  paint(" %s <==" % what, BOLD, console)]
+        yield "".join(header).encode("utf-8") + b"\n" + body + b"\n"
+    yield format_recap(document, console)
 
 
-def format_targets(document, elements, view):
+def format_targets(document, elements, console):
     """Yield a row for each target, without its output; then the recap."""
-    header = format_header(TARGET_TABLE, view)
+    header = format_header(TARGET_TABLE, console)
     for target in elements:
-        node_id, status, output = read_target(target, view)
-        updated = get_text(target, "updated_at", "target %s: " % make_field(node_id))
-        yield header + TARGET_TABLE[2].format(make_field(node_id), paint_status(status, view),
-                                              make_field(remove_fraction(updated)), describe_output(output))
+        node_id, status, output = read_target(target, console)
+        updated = get_text(target, "updated_at", "target %s: " % escape_field(node_id))
+        yield header + TARGET_TABLE[2].format(escape_field(node_id), paint_status(status, console),
+                                              escape_field(remove_fraction(updated)), describe_output(output))
         header = ""
-    yield header + "\n" + format_recap(document, view)
+    yield header + "\n" + format_recap(document, console)
 
 
-def read_inline(elements, view):
+def read_inline(elements, console):
     """Yield (node id, output as bytes for stdout) of each target. Complains about those that are archived."""
     for target in elements:
-        node_id, _, output = read_target(target, view)
+        node_id, _, output = read_target(target, console)
         if output.kind == "archived":
-            view.complain("the output of target %s is %s" % (make_field(node_id), describe_output(output)))
-        yield node_id, view.guard(output.data)
+            console.report_error("the output of target %s is %s" % (escape_field(node_id), describe_output(output)))
+        yield node_id, console.encode_for_stdout(output.data)
 
 
-def format_raw(document, elements, view):
+def format_raw(document, elements, console):
     """Yield the bytes of the inline outputs, one after the other, and nothing else."""
-    for _, data in read_inline(elements, view):
+    for _, data in read_inline(elements, console):
         yield data
 
 
-def format_lines(document, elements, view):
+def format_lines(document, elements, console):
     """Yield every line of every inline output after its node, as `NODE_ID: LINE`."""
-    for node_id, data in read_inline(elements, view):
+    for node_id, data in read_inline(elements, console):
         lines = data.split(b"\n")       # splitlines() would break at CR, too
         if not lines[-1]:
             lines.pop()                 # nothing follows the last line break
-        lead = make_field(node_id).encode("utf-8") + b": "
+        lead = escape_field(node_id).encode("utf-8") + b": "
         yield b"".join(lead + line + b"\n" for line in lines)
 
 
-LIST_FORMS = {"text": format_table, "table": format_table, "json": format_json, "yaml": format_json,
+LIST_FORMATS = {"text": format_table, "table": format_table, "json": format_json, "yaml": format_json,
               "jsonl": format_jsonl}
-GET_FORMS = {"text": format_sections, "table": format_targets, "lines": format_lines, "raw": format_raw,
+GET_FORMATS = {"text": format_sections, "table": format_targets, "lines": format_lines, "raw": format_raw,
              "json": format_json, "yaml": format_json, "jsonl": format_jsonl}
 
 
-class Folder:
+class OutputFolder:
     """The folder of --output-dir: new, or empty and for nobody else to write to. It is opened once, and everything in
     it is reached through that descriptor, so that it does not matter what its name stands for later. (Windows has no
     such descriptors.)"""
@@ -1648,7 +1650,7 @@ class Folder:
                 self._base = folder
             else:
                 self._descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
-                problem, _ = find_strangers(os.fstat(self._descriptor), 0o022)
+                problem, _ = check_access(os.fstat(self._descriptor), 0o022)
                 if problem:
                     raise OSError(problem)
             if os.listdir(folder if WINDOWS else self._descriptor):
@@ -1675,34 +1677,34 @@ class Folder:
                   src_dir_fd=self._descriptor, dst_dir_fd=self._descriptor)
 
 
-def describe_line(node_id, status, output):
+def format_index_line(node_id, status, output):
     """Return a target's line of the file `targets`: NODE_ID, STATUS, kind, BYTES, SHA256, BUCKET/KEY."""
     size, digest = "", output.sha256
     if output.kind == "inline":
         from hashlib import sha256
         size, digest = "%d" % len(output.data), sha256(output.data).hexdigest()
     fields = node_id, status, output.kind, size, digest, output.location
-    return ("\t".join(map(make_field, fields)) + "\n").encode("utf-8")
+    return ("\t".join(map(escape_field, fields)) + "\n").encode("utf-8")
 
 
-def save_output(target, view, folder, nodes):
+def save_output(target, console, folder, nodes):
     """Write a target's inline output to its file. Return (what became of it, the target's line of the file `targets`).
     `nodes` are the node ids that came before, in lower case: names may differ by case alone, and some file systems
     ignore that."""
-    node_id, status, output = read_target(target, view)
+    node_id, status, output = read_target(target, console)
     outcome = {"none": "no output", "inline": "files"}.get(output.kind, output.kind)
     node = (node_id or "").lower()
     if node in nodes or not re.fullmatch(UUID, node):       # a UUID is a safe name
-        view.complain("target %s has no file: its node id came before, or is not a UUID" % make_field(node_id))
+        console.report_error("target %s has no file: its node id came before, or is not a UUID" % escape_field(node_id))
         outcome = "without a file"
     elif output.kind == "inline":
         with folder.create(node_id + ".out") as file:
             file.write(output.data)
     nodes.add(node)
-    return outcome, describe_line(node_id, status, output)
+    return outcome, format_index_line(node_id, status, output)
 
 
-def write_folder(document, elements, view, folder, tally):
+def write_folder(document, elements, console, folder, tally):
     """Write a file for each inline output, and `targets`, a line for each target, which is named `targets.partial`
     until all is there. Yield the recap alone. `tally` counts what became of the outputs. Holds the node ids of all
     targets. Raises ExecLogError for a file that cannot be written."""
@@ -1710,7 +1712,7 @@ def write_folder(document, elements, view, folder, tally):
     try:
         with folder.create("targets.partial") as targets:
             for target in elements:
-                outcome, line = save_output(target, view, folder, nodes)
+                outcome, line = save_output(target, console, folder, nodes)
                 tally[outcome] = tally.get(outcome, 0) + 1
                 targets.write(line)
                 targets.flush()
@@ -1718,7 +1720,7 @@ def write_folder(document, elements, view, folder, tally):
     except OSError as error:
         raise ExecLogError("cannot write %s: %s" % (os.path.join(folder.path, error.filename or ""),
                                                     describe_error(error)))
-    yield format_recap(document, view)
+    yield format_recap(document, console)
 
 
 # --------------------------------------------------------------------------------------------- Command line
@@ -1798,7 +1800,7 @@ def read_flags():
 FLAGS = list(read_flags())
 
 
-def require_text(text):
+def parse_nonempty(text):
     """Return the text. Raises UsageError if it is empty: an unset variable, as in `--profile "$X"`, must not select
     another credential."""
     if not text:
@@ -1833,9 +1835,10 @@ def parse_which(text):
 
 
 # The beginnings of a UTC time (RFC 3339).
-TIMES = ("%Y-%m-%d", "%Y-%m-%dT%H", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%MZ", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%SZ")
+TIME_FORMATS = ("%Y-%m-%d", "%Y-%m-%dT%H", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%MZ", "%Y-%m-%dT%H:%M:%S",
+                "%Y-%m-%dT%H:%M:%SZ")
 TIME_OF_DAY = "([01]?[0-9]|2[0-3]):[0-5][0-9]"
-AGES = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}        # seconds
+UNIT_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}        # seconds
 
 
 def parse_when(flag, text, now, after=None):
@@ -1846,7 +1849,7 @@ def parse_when(flag, text, now, after=None):
     from datetime import datetime, timedelta
     text = remove_fraction(text.strip())
     if re.fullmatch("-?[0-9]+[smhdw]", text):
-        age = float(text.strip("-smhdw")) * AGES[text[-1]]
+        age = float(text.strip("-smhdw")) * UNIT_SECONDS[text[-1]]
         return now - timedelta(seconds=min(age, (now - datetime(1970, 1, 1)).total_seconds()))
     try:
         if re.fullmatch(TIME_OF_DAY, text):
@@ -1863,7 +1866,7 @@ def parse_when(flag, text, now, after=None):
     if is_short:
         text = "%d-%s" % (now.year, text)
 
-    for form in TIMES:
+    for form in TIME_FORMATS:
         try:
             moment = datetime.strptime(text, form)
             return moment.replace(year=now.year - 1) if is_short and moment > now else moment
@@ -1885,9 +1888,10 @@ def quote_word(word):
 
 
 # By the name of a flag's value: what makes the value of the text; str, if nothing does.
-TYPES = {"URL": require_text, "NAME": require_text, "FILE": require_text, "FOLDER": require_text, "UUID": parse_uuid,
-         "SECONDS": parse_seconds, "ROWS": parse_limit, "N": parse_count, "WHICH": parse_which}
-REPEATED = "--status", "--node"         # these flags add up
+VALUE_PARSERS = {"URL": parse_nonempty, "NAME": parse_nonempty, "FILE": parse_nonempty, "FOLDER": parse_nonempty,
+                 "UUID": parse_uuid, "SECONDS": parse_seconds, "ROWS": parse_limit, "N": parse_count,
+                 "WHICH": parse_which}
+REPEATABLE = "--status", "--node"         # these flags add up
 
 
 class Parser(argparse.ArgumentParser):
@@ -1897,14 +1901,14 @@ class Parser(argparse.ArgumentParser):
         raise UsageError(message)
 
 
-def read_argv():
+def get_argv():
     """Return the arguments of the process, the program's name first. A program that embeds Python may have none."""
     return getattr(sys, "argv", None) or [""]
 
 
-def name_program():
+def get_program_name():
     """Return how the program was started, for help that can be pasted."""
-    name = make_visible(os.path.basename(read_argv()[0])) or "plexctl_exec_log.py"
+    name = make_visible(os.path.basename(get_argv()[0])) or "plexctl_exec_log.py"
     return "python3 " + name if name.endswith(".py") else name
 
 
@@ -1913,7 +1917,7 @@ def make_parser() -> argparse.ArgumentParser:
     `exec-log`, `list` or `get`, and an id."""
     # With no width given, each flag that is added looks up the terminal's, which imports half a dozen modules.
     formatter = partial(argparse.RawDescriptionHelpFormatter, width=80, max_help_position=26)
-    parser = Parser(prog=name_program(), usage="%(prog)s [exec-log] {list,get} [UUID] [flags]",
+    parser = Parser(prog=get_program_name(), usage="%(prog)s [exec-log] {list,get} [UUID] [flags]",
                     description=DESCRIPTION, epilog=EXIT_CODES + EXAMPLES, add_help=False, allow_abbrev=False,
                     formatter_class=formatter)
     groups = {"": parser.add_argument_group("flags"), "list": parser.add_argument_group("flags of list"),
@@ -1921,8 +1925,8 @@ def make_parser() -> argparse.ArgumentParser:
     for flag in FLAGS:
         options: "t.Dict[str, t.Any]" = {"action": "store_true"}
         if flag.value:
-            options = {"metavar": flag.value, "type": TYPES.get(flag.value, str),
-                       "action": "append" if flag.names[0] in REPEATED else "store"}
+            options = {"metavar": flag.value, "type": VALUE_PARSERS.get(flag.value, str),
+                       "action": "append" if flag.names[0] in REPEATABLE else "store"}
         groups[flag.command].add_argument(*flag.names, help=flag.text or argparse.SUPPRESS, **options)
     parser.set_defaults(output="text", timeout=DEFAULT_TIMEOUT, color="auto")
     return parser
@@ -1981,7 +1985,7 @@ def read_command(words, given):
     return command
 
 
-def choose_statuses(flags):
+def select_statuses(flags):
     """Return the statuses that the flags choose, each once; none chooses all. An empty --status counts as not given.
     Raises UsageError for one that the program would look for itself and that does not exist: a typo must not be an
     empty answer."""
@@ -2033,7 +2037,7 @@ def parse(argv):
         flags.project = parse_uuid(project, " in PLEXSPHERE_PROJECT")
 
     # Check what must be there, and what goes together.
-    forms = LIST_FORMS if flags.command == "list" else GET_FORMS
+    forms = LIST_FORMATS if flags.command == "list" else GET_FORMATS
     if flags.output not in forms:
         raise UsageError("argument --output: invalid choice%s (choose from %s)%s" % (
             quote_word(flags.output), ", ".join(forms), suggest(flags.output, forms)))
@@ -2046,14 +2050,14 @@ def parse(argv):
     if flags.output_dir and flags.output != "text":
         raise UsageError("argument --output-dir: expected with --output text only")
 
-    flags.statuses = choose_statuses(flags)
+    flags.statuses = select_statuses(flags)
     flags.taken = ""
     if flags.since is not None or flags.until is not None:
         set_times(flags)
     return flags
 
 
-def attempt(action):
+def or_none(action):
     """Call `action`, which asks something of a stream, and return its result. Return None if the stream is missing
     (AttributeError of None), closed (ValueError), or of another kind (LookupError: of no known encoding)."""
     try:
@@ -2067,35 +2071,35 @@ class Console:
     flushed. To stderr go visible lines without secrets; an error of stderr is ignored."""
 
     def __init__(self, stdout, stderr):
-        attempt(lambda: stdout.flush())     # what the caller printed before
+        or_none(lambda: stdout.flush())     # what the caller printed before
         self._out = getattr(stdout, "buffer", stdout)       # a binary stream; a raw one if Python does not buffer
         self._err = stderr                  # a text stream
-        self.out_terminal = bool(attempt(lambda: stdout.isatty()))
-        self.err_terminal = bool(attempt(lambda: stderr.isatty()))
+        self.stdout_is_terminal = bool(or_none(lambda: stdout.isatty()))
+        self.stderr_is_terminal = bool(or_none(lambda: stderr.isatty()))
         # The columns of the table that fits: as many as it wants where stdout is no terminal, or tells none (0).
-        width = attempt(lambda: os.get_terminal_size(stdout.fileno()).columns) if self.out_terminal else None
+        width = or_none(lambda: os.get_terminal_size(stdout.fileno()).columns) if self.stdout_is_terminal else None
         self.columns = width or TABLES[0][0]
 
         self.is_coloured = False
-        self.has_complained = False     # whether a part of what was asked for could not be had
+        self.has_errors = False     # whether a part of what was asked for could not be had
         self.next_cursor = ""           # at which to go on; the last line on stderr
         self.progress = None            # returns the live line that is drawn before each wait
         self._pending = []              # bytes for stdout
-        self._is_unfinished = False     # whether the last line that the terminal got has no end
-        self._live = ""                 # the live line that is on the terminal
+        self._mid_line = False     # whether the last line that the terminal got has no end
+        self._progress_text = ""                 # the live line that is on the terminal
         self._secrets = []
 
-    def guard(self, data):
+    def encode_for_stdout(self, data):
         """Return the bytes of an output as stdout may have them."""
-        return make_terminal_safe(data) if self.out_terminal else data
+        return make_terminal_safe(data) if self.stdout_is_terminal else data
 
-    def hide(self, *secrets):
+    def add_secrets(self, *secrets):
         """Mask these texts from now on."""
         self._secrets += secrets
 
-    def write(self, piece):
+    def write(self, chunk):
         """Write text or bytes to stdout, before the next wait."""
-        self._pending.append(piece.encode("utf-8") if isinstance(piece, str) else piece)
+        self._pending.append(chunk.encode("utf-8") if isinstance(chunk, str) else chunk)
 
     def flush(self):
         """Write what is pending. Raises ExecLogError, with exit code 141 if the reader has left. A stdout that is
@@ -2105,7 +2109,7 @@ class Console:
             raise ExecLogError("standard output is closed")
         if not data:
             return
-        self.live("")
+        self.show_progress("")
         try:
             left = memoryview(data)
             while left:
@@ -2120,60 +2124,60 @@ class Console:
             if isinstance(error, BrokenPipeError) or WINDOWS and getattr(error, "errno", 0) == 22:
                 failure.exit_code = 141
             raise failure
-        self._is_unfinished = self.out_terminal and data[-1:] != b"\n"
+        self._mid_line = self.stdout_is_terminal and data[-1:] != b"\n"
 
-    def make_safe(self, text):
+    def redact(self, text):
         """Return text with its secrets masked, made visible. Masked first: an escape could split a secret, as a cut."""
         return make_visible(mask(text, self._secrets))
 
-    def line(self, text, limit=4000):
+    def write_line(self, text, limit=4000):
         """Write one line to stderr, after what was printed before, and cut it after `limit` characters (None: not)."""
-        self.live("")
-        begin = "\n" if self._is_unfinished and self.err_terminal else ""
-        self._is_unfinished = False
-        self._write_error(begin + self.make_safe(text)[:limit] + "\n")
+        self.show_progress("")
+        begin = "\n" if self._mid_line and self.stderr_is_terminal else ""
+        self._mid_line = False
+        self._write_error(begin + self.redact(text)[:limit] + "\n")
 
-    def say(self, label, text):
+    def report(self, label, text):
         """Write a line `LABEL: TEXT` to stderr."""
         self.flush()
-        self.line("%s: %s" % (label, text))
+        self.write_line("%s: %s" % (label, text))
 
-    def complain(self, text):
+    def report_error(self, text):
         """Say that a part of what was asked for cannot be had. The run goes on, and exits with 1."""
-        self.has_complained = True
-        self.say("error", text)
+        self.has_errors = True
+        self.report("error", text)
 
-    def live(self, text):
+    def show_progress(self, text):
         """Show a live line in place of the last one; an empty text removes it. With more than 72 characters it might
         wrap, and could not be removed."""
-        text = self.make_safe(text)[:72]
-        if text != self._live:
-            self._write_error("\r%s\r%s" % (" " * len(self._live), text))
-            self._live = text
+        text = self.redact(text)[:72]
+        if text != self._progress_text:
+            self._write_error("\r%s\r%s" % (" " * len(self._progress_text), text))
+            self._progress_text = text
 
     def _write_error(self, text):
         encoding = getattr(self._err, "encoding", None) or "utf-8"
-        attempt(lambda: self._err.write(text.encode(encoding, "backslashreplace").decode(encoding)))
-        attempt(lambda: self._err.flush())
+        or_none(lambda: self._err.write(text.encode(encoding, "backslashreplace").decode(encoding)))
+        or_none(lambda: self._err.flush())
 
-    def can_be_live(self, is_quiet):
+    def can_show_progress(self, is_quiet):
         """Tell whether a live line does not mix with other output: stderr is a terminal with this process in its
         foreground, and stdout is a file, or a terminal to which nothing is written before the end (`is_quiet`). Never
         if stdout is a pipe: its reader may write to the same terminal."""
-        mode = attempt(lambda: os.fstat(self._out.fileno()).st_mode) or 0
-        is_free = stat.S_ISREG(mode) or self.out_terminal and is_quiet
-        if not (self.err_terminal and is_free):
+        mode = or_none(lambda: os.fstat(self._out.fileno()).st_mode) or 0
+        is_free = stat.S_ISREG(mode) or self.stdout_is_terminal and is_quiet
+        if not (self.stderr_is_terminal and is_free):
             return False
-        return not hasattr(os, "tcgetpgrp") or attempt(lambda: os.tcgetpgrp(self._err.fileno())) == os.getpgrp()
+        return not hasattr(os, "tcgetpgrp") or or_none(lambda: os.tcgetpgrp(self._err.fileno())) == os.getpgrp()
 
     def before_wait(self):
         """Write what is pending, and draw the live line."""
         self.flush()
         if self.progress:
-            self.live(self.progress())
+            self.show_progress(self.progress())
 
 
-class Choice:
+class Filtered:
     """The elements that all conditions keep. A condition is asked only for what those before it kept. `count` is how
     many were kept so far."""
 
@@ -2214,11 +2218,11 @@ class JoinedPages:
             self.resume = page.resume
 
 
-def show(pieces, console):
+def print_chunks(chunks, console):
     """Print what a form yields, as far as it comes."""
     try:
-        for piece in pieces:
-            console.write(piece)
+        for chunk in chunks:
+            console.write(chunk)
     except RecursionError:
         raise RemoteError("the body is nested too deeply to be printed")
     finally:
@@ -2252,8 +2256,8 @@ def keep_times(since, until):
 
 def run_list(flags, console, transport):
     """Run the command `list`, and return its exit code."""
-    if flags.taken and console.err_terminal:
-        console.say("hint", flags.taken)
+    if flags.taken and console.stderr_is_terminal:
+        console.report("hint", flags.taken)
 
     # Choose: one status by the server, several here, after all pages were read.
     parameters = {"action_name": flags.action_name, "limit": flags.limit, "cursor": flags.cursor}
@@ -2273,15 +2277,15 @@ def run_list(flags, console, transport):
             if flags.limit is None:         # it is empty for --limit 0
                 parameters["limit"] = "200"
             document = JoinedPages(walk(transport, flags.project, parameters), flags.cursor)
-            if console.can_be_live(flags.last):
+            if console.can_show_progress(flags.last):
                 console.progress = lambda: describe_counts((document.page_count, "page"), (document.count, "execution"))
         else:
             document = get_page(transport, flags.project, parameters)
 
         # Print.
-        chosen = Choice(document.elements, conditions)
+        chosen = Filtered(document.elements, conditions)
         elements = select_last(chosen, flags.last) if flags.last else chosen
-        show(LIST_FORMS[flags.output](document, iter(elements), console), console)
+        print_chunks(LIST_FORMATS[flags.output](document, iter(elements), console), console)
     except RemoteError as error:
         if error.can_resume and not flags.last:
             console.next_cursor = document.resume if document else flags.cursor
@@ -2289,24 +2293,24 @@ def run_list(flags, console, transport):
 
     # Say how to go on.
     cursor = document.members.get("next_cursor")
-    is_table = LIST_FORMS[flags.output] is format_table
+    is_table = LIST_FORMATS[flags.output] is format_table
     if flags.output == "jsonl":
         console.next_cursor = cursor
-    if console.err_terminal and not cursor and not chosen.count:
-        console.line("hint: no Execution matches")
-    elif console.err_terminal and cursor and is_table:
-        console.line("hint: more follow; the oldest come first: see --last N, --since WHEN, --all")
+    if console.stderr_is_terminal and not cursor and not chosen.count:
+        console.write_line("hint: no Execution matches")
+    elif console.stderr_is_terminal and cursor and is_table:
+        console.write_line("hint: more follow; the oldest come first: see --last N, --since WHEN, --all")
     return 0
 
 
 def run_get(flags, console, transport):
     """Run the command `get`, and return its exit code."""
-    folder = Folder(flags.output_dir) if flags.output_dir else None     # before anything is waited for
+    folder = OutputFolder(flags.output_dir) if flags.output_dir else None     # before anything is waited for
     try:
         if flags.wait:
-            tell = console.live if console.can_be_live(True) else console.line
+            tell = console.show_progress if console.can_show_progress(True) else console.write_line
             wait_for_execution(transport, flags.project, flags.id, flags.wait_timeout,
-                               lambda status: tell("status: " + make_field(status)), console.say)
+                               lambda status: tell("status: " + escape_field(status)), console.report)
 
         # Choose the targets.
         missing = dict.fromkeys(flags.node or [])       # nodes that have not come yet
@@ -2314,29 +2318,29 @@ def run_get(flags, console, transport):
         if flags.statuses:
             conditions.append(lambda target: target.get("status") in flags.statuses)
         document = get_execution(transport, flags.project, flags.id)
-        if console.can_be_live(folder):
+        if console.can_show_progress(folder):
             console.progress = lambda: describe_counts((document.count, "target"), (transport.received, "byte"))
 
         # Print them.
-        chosen, tally = Choice(document.elements, conditions), {}
+        chosen, tally = Filtered(document.elements, conditions), {}
         if folder:
-            show(write_folder(document, iter(chosen), console, folder, tally), console)
+            print_chunks(write_folder(document, iter(chosen), console, folder, tally), console)
         else:
-            show(GET_FORMS[flags.output](document, iter(chosen), console), console)
+            print_chunks(GET_FORMATS[flags.output](document, iter(chosen), console), console)
     finally:
         if folder:
             folder.close()
 
     # Say what is not there.
     for node in missing:
-        console.complain("node %s is not a target of execution %s" % (node, flags.id))
-    if not chosen.count and not missing and console.err_terminal:
-        console.line("hint: no target matches")
+        console.report_error("node %s is not a target of execution %s" % (node, flags.id))
+    if not chosen.count and not missing and console.stderr_is_terminal:
+        console.write_line("hint: no target matches")
     files = tally.pop("files", 0)
     if set(tally) - {"no output"}:
-        console.line("%s: %s" % (flags.output_dir, ", ".join(
+        console.write_line("%s: %s" % (flags.output_dir, ", ".join(
             [describe_counts((files, "file"))] + ["%d %s" % (tally[outcome], outcome) for outcome in sorted(tally)])))
-    if console.has_complained:
+    if console.has_errors:
         return 1
     return 5 if flags.exit_status and document.members.get("status") != "succeeded" else 0
 
@@ -2349,13 +2353,13 @@ def run(argv, console, sleep):
         console.flush()
         return 0
 
-    console.is_coloured = flags.color == "always" or flags.color == "auto" and console.out_terminal and not (
+    console.is_coloured = flags.color == "always" or flags.color == "auto" and console.stdout_is_terminal and not (
         WINDOWS or os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb")
     with Transport.from_settings(
             flags.server, flags.profile, flags.token_file, ca_file=flags.ca_file, timeout=flags.timeout,
-            allow_http=flags.allow_http, say=console.say, trace=console.line if flags.verbose else do_nothing,
+            allow_http=flags.allow_http, say=console.report, trace=console.write_line if flags.verbose else do_nothing,
             before_wait=console.before_wait, sleep=sleep) as transport:
-        console.hide(*transport.secrets)
+        console.add_secrets(*transport.secrets)
         return (run_list if flags.command == "list" else run_get)(flags, console, transport)
 
 
@@ -2366,26 +2370,26 @@ def main(argv: "t.Optional[t.List[str]]" = None, stdout: "t.Optional[t.BinaryIO]
     text stream; the default is the process's own. An expected failure is reported on stderr. KeyboardInterrupt passes.
     Anything else is a bug, and keeps its traceback, which is not masked."""
     console = Console(sys.stdout if stdout is None else stdout, sys.stderr if stderr is None else stderr)
-    console.hide(os.environ.get("PLEXSPHERE_TOKEN", "").strip())
+    console.add_secrets(os.environ.get("PLEXSPHERE_TOKEN", "").strip())
 
     try:
-        exit_code = run(read_argv()[1:] if argv is None else argv, console, sleep)
+        exit_code = run(get_argv()[1:] if argv is None else argv, console, sleep)
     except ExecLogError as error:
         exit_code = error.exit_code
         if exit_code == 141:        # whoever read has had enough, and needs no message
             return exit_code
-        console.line("error: %s" % error)
-        hint = error.hint or (name_program() + " --help" if isinstance(error, UsageError) else "")
+        console.write_line("error: %s" % error)
+        hint = error.hint or (get_program_name() + " --help" if isinstance(error, UsageError) else "")
         if hint:
-            console.line("hint: " + hint)
+            console.write_line("hint: " + hint)
     except MemoryError:
         exit_code = 1
-        console.line("error: out of memory")
+        console.write_line("error: out of memory")
     finally:
-        console.live("")
+        console.show_progress("")
 
     if console.next_cursor:
-        console.line("next_cursor: " + console.next_cursor, limit=None)
+        console.write_line("next_cursor: " + console.next_cursor, limit=None)
     return exit_code
 
 
