@@ -641,12 +641,12 @@ class Transport:
         server      the Server
         secrets     texts that must not be shown: the token, the proxy's password and Basic string
         received    bytes of bodies so far
-        end         a time of the clock at which every wait ends, or None; for wait_for_execution alone
+        deadline    a time of the clock at which every wait ends, or None; for wait_for_execution alone
     """
 
     def __init__(self, server: Server, token: str, *, ca_file: "t.Optional[str]" = None,
                  timeout: float = DEFAULT_TIMEOUT, allow_http: bool = False, proxy: "t.Optional[Proxy]" = None,
-                 token_source: str = "", say: "t.Callable[[str, str], t.Any]" = do_nothing,
+                 token_source: str = "", on_retry: "t.Callable[[str], t.Any]" = do_nothing,
                  trace: "t.Callable[[str], t.Any]" = do_nothing, before_wait: "t.Callable[[], t.Any]" = do_nothing,
                  clock: "t.Callable[[], float]" = time.monotonic,
                  sleep: "t.Callable[[float], t.Any]" = time.sleep) -> None:
@@ -657,7 +657,7 @@ class Transport:
             allow_http      whether plain http may go to another host than this one
             proxy           a Proxy, as from_settings() finds it
             token_source    where the token came from, for the hint of a 401
-            say             say(label, text) is told of each retry
+            on_retry        called as on_retry(text) before each retry
             trace           trace(line) is told each line of requests and responses, the values of SECRET_HEADERS masked
             before_wait     called before each wait for the network
             clock, sleep    seconds; for tests
@@ -673,7 +673,7 @@ class Transport:
         self.server = server
         self.secrets = [token] + (proxy.secrets if proxy else [])
         self.received = 0
-        self.end: "t.Optional[float]" = None
+        self.deadline: "t.Optional[float]" = None
         self.clock, self.sleep = clock, sleep
 
         # What the caller wants.
@@ -681,7 +681,7 @@ class Transport:
         self._timeout = check_seconds(timeout, "timeout: ")
         self._proxy = proxy
         self._token_source = token_source
-        self._say, self._trace, self._before_wait = say, trace, before_wait
+        self._on_retry, self._trace, self._before_wait = on_retry, trace, before_wait
 
         # What is sent with each request.
         self._headers = {"Host": server.authority, "Authorization": "Bearer " + token,
@@ -719,21 +719,21 @@ class Transport:
             other.close()
         self._idle = {os.getpid(): connection} if connection else {}
 
-    def bound(self, seconds: float) -> float:
-        """Return the seconds, or what is left until `end` if that is less; 0 if it has passed."""
-        return seconds if self.end is None else max(0.0, min(seconds, self.end - self.clock()))
+    def remaining(self, seconds: float) -> float:
+        """Return the seconds, or what is left until `deadline` if that is less; 0 if it has passed."""
+        return seconds if self.deadline is None else max(0.0, min(seconds, self.deadline - self.clock()))
 
-    def is_over(self) -> bool:
-        """Tell whether `end` has passed."""
-        return self.end is not None and self.clock() >= self.end
+    def deadline_passed(self) -> bool:
+        """Tell whether `deadline` has passed."""
+        return self.deadline is not None and self.clock() >= self.deadline
 
     def get(self, path: str, parameters: "Parameters",
             pauses: "t.Iterable[float]" = RETRY_PAUSES) -> "t.Iterator[bytes]":
         """Send a GET, and return an iterator over the body of its 200 response, whose headers are in on return. `path`
         is sent as it is. Parameters are percent-encoded, empty ones left out. (What Python could not decode of a
         command line is sent as the bytes that it was.) A retryable failure is retried after each of the pauses
-        (seconds), or instead as many seconds as the server asked for, unless `end` has passed. (Beside these tries, a
-        kept connection that went cold is replaced without a word.) Raises RemoteError, from the iterator too, and
+        (seconds), or instead as many seconds as the server asked for, unless `deadline` has passed. (Beside these
+        tries, a kept connection that went cold is replaced without a word.) Raises RemoteError, from the iterator too, and
         UsageError for an unusable file of CAs."""
         from urllib.parse import quote, urlencode
         try:
@@ -750,9 +750,9 @@ class Transport:
                 if not error.retryable:
                     raise
                 rest = pause if error.retry_after is None else error.retry_after
-                self._say("retry", "%s; again in %.1f s" % (error, rest))
-                self.sleep(self.bound(rest))
-                if self.is_over():
+                self._on_retry("%s; again in %.1f s" % (error, rest))
+                self.sleep(self.remaining(rest))
+                if self.deadline_passed():
                     raise
         return self._request(target)
 
@@ -802,7 +802,7 @@ class Transport:
 
     def _socket_timeout(self):
         """Return the seconds that the next wait for the network may take. Never 0, which would mean not to wait."""
-        return max(self.bound(self._timeout), 0.001)
+        return max(self.remaining(self._timeout), 0.001)
 
     def _timeout_error(self, what):
         """Return the error for a wait that took too long."""
@@ -1104,7 +1104,7 @@ class Document:
 
         for execution in get_page(transport, project, {}).elements: ...
 
-        array       the name of the list that is streamed: `items` or `targets`
+        list_name   the name of the list that is streamed: `items` or `targets`
         elements    iterator over the objects of that list that are still unread, as the server sent them
         members     the other members that have arrived, in their order; [] stands for the list. `next_cursor` is added
                     last, when the document is complete; one that breaks has none
@@ -1115,9 +1115,9 @@ class Document:
                     empty for the first page, None after the last one
     """
 
-    def __init__(self, chunks: "t.Iterable[bytes]", array: str, expected_id: "t.Optional[str]" = None,
+    def __init__(self, chunks: "t.Iterable[bytes]", list_name: str, expected_id: "t.Optional[str]" = None,
                  cursor: str = "") -> None:
-        self.array = array
+        self.list_name = list_name
         self.members: "t.Dict[str, t.Any]" = {}
         self._last: "t.Dict[str, t.Any]" = {}       # next_cursor, until the document is complete
         self.count = 0
@@ -1163,7 +1163,7 @@ class Document:
                 if text.next_entry("[]", self.count == 0):
                     element = text.read_value()
                     if not isinstance(element, dict):
-                        raise RemoteError("%s: expected a list of objects" % self.array)
+                        raise RemoteError("%s: expected a list of objects" % self.list_name)
                     self.count += 1
                     self.succeeded += element.get("status") == "succeeded"
                     return element
@@ -1187,7 +1187,7 @@ class Document:
             raise RemoteError('the body has "%s" twice' % name)
 
         # Stream the list; take any other member as a whole.
-        if name == self.array and text.peek() == "[":
+        if name == self.list_name and text.peek() == "[":
             self.members[name] = []
             self._in_list = True
         else:
@@ -1207,7 +1207,7 @@ class Document:
     def _check_member(self, name, value):
         """Return a member's value. Raises RemoteError if it cannot be part of the answer to what was asked. `object` is
         any type. Where no id is expected, any will do."""
-        check_type(value, {self.array: list, "next_cursor": str}.get(name, object), name)
+        check_type(value, {self.list_name: list, "next_cursor": str}.get(name, object), name)
         if name == "id" and self._expected_id not in (None, str(value).lower()):
             raise RemoteError("expected execution %s, the answer's id is %s" % (self._expected_id, value), API_HINT)
         return value
@@ -1346,11 +1346,11 @@ def get_execution(transport: Transport, project: "t.Union[str, AnyUUID]", execut
 
 
 def wait_for_execution(transport: Transport, project: "t.Union[str, AnyUUID]", execution_id: "t.Union[str, AnyUUID]",
-                       seconds: "t.Optional[float]" = None, told: "t.Callable[[str], t.Any]" = do_nothing,
-                       say: "t.Callable[[str, str], t.Any]" = do_nothing) -> str:
-    """Wait until the status of an Execution is final, and return it. `told(status)` is given each change of it, and
-    the status after each failure (`-` if the answer has none; an unknown status is not final), `say(label, text)` each
-    failure that is waited out. The pauses are 2 s, then each half as long again, 15 s at most.
+                       seconds: "t.Optional[float]" = None, on_status: "t.Callable[[str], t.Any]" = do_nothing,
+                       on_retry: "t.Callable[[str], t.Any]" = do_nothing) -> str:
+    """Wait until the status of an Execution is final, and return it. `on_status(status)` is given each change of it,
+    and the status after each failure (`-` if the answer has none; an unknown status is not final), `on_retry(text)`
+    each failure that is waited out. The pauses are 2 s, then each half as long again, 15 s at most.
 
     Raises WaitTimeout once so many seconds have passed, whatever failed last (None: never; 0: ask once, retries aside,
     and raise what fails); before that RemoteError for a failure that waiting does not mend, or that comes before the
@@ -1359,8 +1359,8 @@ def wait_for_execution(transport: Transport, project: "t.Union[str, AnyUUID]", e
     if seconds:
         check_seconds(seconds, "seconds: ")
     status, shown, pause = "", "", 2.0
-    outer_end = transport.end
-    transport.end = transport.clock() + seconds if seconds else None
+    outer_deadline = transport.deadline
+    transport.deadline = transport.clock() + seconds if seconds else None
     try:
         while True:
             # Ask for the status alone: the targets may be many. What is left unread is given up.
@@ -1371,7 +1371,7 @@ def wait_for_execution(transport: Transport, project: "t.Union[str, AnyUUID]", e
                 new = get_text(members, "status") or "-"
             except RemoteError as error:
                 failure, rest = str(error), max(pause, error.retry_after or 0.0)
-                if not (status and error.transient or transport.is_over()):
+                if not (status and error.transient or transport.deadline_passed()):
                     raise
                 shown = ""
 
@@ -1379,32 +1379,32 @@ def wait_for_execution(transport: Transport, project: "t.Union[str, AnyUUID]", e
             else:
                 status = new
                 if status != shown:
-                    told(status)
+                    on_status(status)
                     shown = status
                 if status in FINAL_STATUSES:
                     return status
 
             # Wait, if there is time.
-            if failure and not transport.is_over():
-                say("retry", failure)
+            if failure and not transport.deadline_passed():
+                on_retry(failure)
             if seconds != 0:
-                transport.sleep(transport.bound(rest))
-            if seconds == 0 or transport.is_over():
+                transport.sleep(transport.remaining(rest))
+            if seconds == 0 or transport.deadline_passed():
                 raise WaitTimeout("waited %g s; %s%s" % (
                     seconds or 0, "the last status was " + status if status else "no answer came",
                     failure and "; at last: " + failure),
                     "it may still be running: wait again, or longer", status)
             pause = min(pause * 1.5, 15.0)
     finally:
-        transport.end = outer_end
+        transport.deadline = outer_deadline
 
 
 # ---------------------------------------------------------------------------------------------------- Forms
 #
 # A form is a generator of what is printed, text or bytes. It is given the document, an iterator over the elements to
 # show, and the console: the Console, of which forms use is_coloured, columns, encode_for_stdout(bytes) and
-# report_error(text). If the document fails, the iterator raises RemoteError in the midst of the form. Then nothing more is printed: no form
-# completes what is broken, so that nobody takes it for whole.
+# report_error(text). If the document fails, the iterator raises RemoteError in the midst of the form. Then nothing
+# more is printed: no form completes what is broken, so that nobody takes it for whole.
 
 COLOURS = {"succeeded": "32", "failed": "31", "timeout": "31", "cancelled": "33", "started": "36", "ack": "36"}
 BOLD = "1"
@@ -1451,7 +1451,7 @@ def format_json(document, elements, console):
         return
 
     names.pop()
-    yield "{\n  " + ",\n  ".join(format_members(names) + ['"%s": [\n    ' % document.array]) + indent_json(first, 2)
+    yield "{\n  " + ",\n  ".join(format_members(names) + ['"%s": [\n    ' % document.list_name]) + indent_json(first, 2)
     for element in elements:
         yield ",\n    " + indent_json(element, 2)
     after = list(document.members)[len(names) + 1:]
@@ -2142,6 +2142,10 @@ class Console:
         self.flush()
         self.write_line("%s: %s" % (label, text))
 
+    def report_retry(self, text):
+        """Report a failure after which the same request is sent again."""
+        self.report("retry", text)
+
     def report_error(self, text):
         """Say that a part of what was asked for cannot be had. The run goes on, and exits with 1."""
         self.has_errors = True
@@ -2201,7 +2205,7 @@ class JoinedPages:
     page that it names."""
 
     def __init__(self, pages, cursor):
-        self.array = "items"
+        self.list_name = "items"
         self.members = {"items": []}
         self.resume = cursor
         self.page_count = 0     # pages that have begun to arrive
@@ -2310,7 +2314,7 @@ def run_get(flags, console, transport):
         if flags.wait:
             tell = console.show_progress if console.can_show_progress(True) else console.write_line
             wait_for_execution(transport, flags.project, flags.id, flags.wait_timeout,
-                               lambda status: tell("status: " + escape_field(status)), console.report)
+                               lambda status: tell("status: " + escape_field(status)), console.report_retry)
 
         # Choose the targets.
         missing = dict.fromkeys(flags.node or [])       # nodes that have not come yet
@@ -2357,7 +2361,8 @@ def run(argv, console, sleep):
         WINDOWS or os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb")
     with Transport.from_settings(
             flags.server, flags.profile, flags.token_file, ca_file=flags.ca_file, timeout=flags.timeout,
-            allow_http=flags.allow_http, say=console.report, trace=console.write_line if flags.verbose else do_nothing,
+            allow_http=flags.allow_http, on_retry=console.report_retry,
+            trace=console.write_line if flags.verbose else do_nothing,
             before_wait=console.before_wait, sleep=sleep) as transport:
         console.add_secrets(*transport.secrets)
         return (run_list if flags.command == "list" else run_get)(flags, console, transport)

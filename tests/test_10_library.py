@@ -77,7 +77,7 @@ def test_public_names_are_a_literal_list_and_have_types_and_help():
                if value.__module__ == program.__name__ and given.annotation is given.empty and name != "self"]
     assert untyped == [] and len(own) > 20
 
-    for kind, names in ((program.Document, "array elements members count succeeded cursor resume read_members"),
+    for kind, names in ((program.Document, "list_name elements members count succeeded cursor resume read_members"),
                         (program.APIError, "status problem hint exit_code retryable transient retry_after")):
         shown = pydoc.plain(pydoc.render_doc(kind))
         assert [name for name in names.split() if not re.search(r"\b%s\b" % name, shown)] == []
@@ -335,29 +335,29 @@ def test_exporter_goes_on_where_it_broke_and_later_where_it_ended(plane, transpo
 def test_watcher_sees_each_status_gives_up_in_time_and_asks_once_in_zero_seconds(plane, transport):
     seen = []
     plane.script(Reply(execution(status="ack")), Reply({}, 404))
-    errors = [catch(program.wait_for_execution, transport, PROJECT, *arguments, told=seen.append)
+    errors = [catch(program.wait_for_execution, transport, PROJECT, *arguments, on_status=seen.append)
               for arguments in ((EXECUTION, 0), (EXECUTION, 0), (ADVANCING, 4))]
     assert [(type(error), error.status, error.exit_code) for error in errors] == [
         (program.WaitTimeout, "ack", 124), (program.APIError, 404, 1), (program.WaitTimeout, "started", 124)]
     check_error(errors[0])
-    assert program.wait_for_execution(transport, PROJECT, ADVANCING, 0, told=seen.append) == "succeeded"
+    assert program.wait_for_execution(transport, PROJECT, ADVANCING, 0, on_status=seen.append) == "succeeded"
     assert seen == ["ack", "pending", "started", "succeeded"] and len(plane.requests) == 5
 
 
 @rule("10.2", "3.8")
 def test_thread_pool_has_a_transport_for_each_task_and_metrics_count_statuses_bytes_and_retries(plane):
     def measure(identity):
-        with program.Transport.from_settings(say=say, sleep=lambda seconds: None) as transport:
+        with program.Transport.from_settings(on_retry=retries.append, sleep=lambda seconds: None) as transport:
             elements = program.get_execution(transport, PROJECT, identity).elements
             return collections.Counter(part["status"] for part in elements), transport.received
 
-    said, say = [], lambda label, text: said.append(label)
+    retries = []
     plane.script(Reply({}, 503))
     with surroundings(plane), concurrent.futures.ThreadPoolExecutor(4) as pool:
         measured = list(pool.map(measure, IDS))
     assert [counts for counts, _ in measured] == [
         collections.Counter(part["status"] for part in wire["targets"]) for wire in EXECUTIONS]
-    assert said == ["retry"] and min(received for _, received in measured) > 300
+    assert len(retries) == 1 and min(received for _, received in measured) > 300
 
 
 @rule("10.10")

@@ -255,7 +255,7 @@ def test_transport_has_its_own_time_again_after_a_wait_that_was_too_long(plane):
     with make_transport(plane, Clock()) as transport:
         with pytest.raises(program.WaitTimeout, match="503"):
             program.wait_for_execution(transport, PROJECT, EXECUTION, 2.1)      # a tenth is left for the second request
-        assert list(program.get_page(transport, PROJECT, {}).elements) == [] and transport.end is None
+        assert list(program.get_page(transport, PROJECT, {}).elements) == [] and transport.deadline is None
 
 
 MANY = [target(inline(b"out\n")), target(archive(), NODES[1], "failed"), target(node=NODES[2])]

@@ -28,7 +28,7 @@ class Canned(Transport):
 
 def open_transport(server_url: Optional[str], token: str) -> Transport:
     if server_url is None:
-        return Transport.from_settings(profile="lab", timeout=10, say=print)
+        return Transport.from_settings(profile="lab", timeout=10, on_retry=print)
     server: Server = Server.parse(server_url)
     where: Tuple[str, int, str] = (server.host, server.port, server.scheme + server.prefix + server.authority)
     print(where, server.url)
@@ -47,7 +47,7 @@ def report(transport: Transport, project: uuid.UUID) -> int:
                 print(output.kind, len(output.data), output.location, output.sha256, output.fault)
             members: Dict[str, Any] = document.members
             counts: Tuple[int, int] = (document.count, document.succeeded)
-            print(members, counts, document.array, document.read_members("status"))
+            print(members, counts, document.list_name, document.read_members("status"))
     return failed
 
 
@@ -61,7 +61,7 @@ def export(transport: Transport, project: str, cursor: str) -> str:
 
 def watch(transport: Transport, project: str, identity: str) -> str:
     try:
-        status: str = wait_for_execution(transport, project, identity, 0.5, told=print, say=print)
+        status: str = wait_for_execution(transport, project, identity, 0.5, on_status=print, on_retry=print)
     except WaitTimeout as error:
         return error.status
     return status if status in FINAL_STATUSES else "?"
