@@ -1,9 +1,9 @@
 """Decide whether a change lands. Started by .ci/run, on Python 3.11 or newer.
 
-The jobs: the README's own test command; the suite on every other Python from 3.6 on, on PyPy, and on Windows' Python
-under wine; the package; style and types. Two run at a time, the longest first. A job returns whether it passed, and
-what is to be said; or it raises. All jobs run, whatever fails, so that one run tells all that is wrong. Nothing is
-written into the clone except what the suite itself makes under the README's command: .venv, and bytecode.
+The jobs: the README's own test command; the suite on every Python of pyproject.toml's classifiers, on PyPy, and on
+Windows' Python under wine; the package; style and types. Two run at a time, the longest first. A job returns whether it
+passed, and what is to be said; or it raises. All jobs run, whatever fails, so that one run tells all that is wrong.
+Nothing is written into the clone except what the suite itself makes under the README's command: .venv, and bytecode.
 """
 
 import os
@@ -171,10 +171,16 @@ def attempt(name, function, *arguments, **options):
     print(f"== {name}: {word} in {time.monotonic() - start:.0f} s\n{verdict}\n", end="", flush=True)
 
 
-def find_suites():
-    """Yield (name, path, what is special) for each Python from 3.6 on, save that of the README's command.
+def list_versions():
+    """Return the versions that the package is for: ["3.6", "3.7", ...]. This is the one list of them."""
+    settings = Path("pyproject.toml").read_text("utf-8")
+    return re.findall(r"Programming Language :: Python :: (3\.\d+)\"", settings)
 
-    One that must not be missing, and is, is there too: its suite fails.
+
+def find_suites():
+    """Yield (name, path, what is special) for each Python that the package is for, except that of the README's command.
+
+    One that is missing is there too: its suite fails.
     """
     code = """import platform, sys
 if sys.version_info >= (3, 6): print("%s %s" % (platform.python_implementation(), platform.python_version()))"""
@@ -182,8 +188,9 @@ if sys.version_info >= (3, 6): print("%s %s" % (platform.python_implementation()
     for path in [".venv/bin/python", "pypy3", "/usr/bin/python3", *Path.home().glob(".pyenv/versions/*/bin/python")]:
         job = Job()
         pythons.setdefault(f"{path}, which does not start" if job.run(path, "-c", code) else job.log, path)
-    if not any(name.startswith("CPython 3.6.") for name in pythons):
-        pythons["CPython 3.6"] = "python3.6"
+    for version in list_versions():
+        if not any(name.startswith(f"CPython {version}.") for name in pythons):
+            pythons[f"CPython {version}"] = f"python{version}"
 
     # The conditions go to the newest save one, and down; where there are too few, to that of the README's command.
     tested, *others = pythons
