@@ -185,6 +185,20 @@ def read_queries(plane):
     return [{name: "|".join(values) for name, values in query.items()} for query in found]
 
 
+def serve_pages(plane, pages, ignores_status=False, reply=lambda number, body: Reply(body)):
+    """Let the plane answer what is not scripted with these pages of Executions, whose cursors are c2, c3 and so on. It
+    filters each page by `status` as the server does, unless it ignores that. reply(number of the request, body) may
+    break an answer."""
+    def answer(request):
+        query = {name: values[0] for name, values in parse_qs(request.target.partition("?")[2]).items()}
+        place, status = int(query.get("cursor", "c1")[1:]), query.get("status")
+        items = [wire for wire in (pages[place - 1] if pages else ())
+                 if ignores_status or status in (None, wire.get("status"))]
+        cursor = "c%d" % (place + 1) if place < len(pages) else None
+        return reply(len(plane.requests), encode(page(*items, next_cursor=cursor)))
+    plane.answer_to = answer
+
+
 def shorten_id(value):
     """Return the id of a parameter, for tables that hold very long ones: parametrize(..., ids=shorten_id)."""
     return ascii(sorted(value) if isinstance(value, (set, frozenset)) else value)[:40]

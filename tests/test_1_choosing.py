@@ -1,5 +1,6 @@
 """Section 1: which Executions and targets are shown. Walks, times, the last ones, statuses, nodes, nothing found."""
 
+import collections
 import itertools
 import re
 import time
@@ -10,7 +11,7 @@ import plexctl_exec_log as program
 from control_plane import PROJECT
 from kit import (BYTE_FORMS, DOCUMENT_FORMS, EXECUTION, GET, LIST, LIST_FORMS, NODES, encode, error_lines, execution,
                  inline, page, read_listing, read_queries, read_sections, refuse, rule, run_against, run_cli,
-                 run_process, shorten_id, target)
+                 run_process, serve_pages, shorten_id, target)
 from server import Reply
 
 
@@ -21,8 +22,7 @@ def make_executions(*times, **members):
 
 def walk(plane, *argv, form="jsonl", pages=(), **options):
     """Run `list` over these pages of Executions, whose cursors are c2, c3 and so on. Return its Result."""
-    cursors = ["c%d" % number for number in range(2, len(pages) + 1)] + [None]
-    plane.script(*[Reply(page(*items, next_cursor=cursor)) for items, cursor in zip(pages, cursors)])
+    serve_pages(plane, pages)
     return run_cli(*LIST + argv + ("--output", form), plane=plane, **options)
 
 
@@ -33,12 +33,17 @@ def list_ids(plane, *argv, **options):
     return read_listing(result, options.get("form", "jsonl"))[0]
 
 
+# In the order in which they are requested.
 RUNNING, FAILED = ("pending", "ack", "started"), ("failed", "cancelled", "timeout")
 STATUSES = ("pending", "ack", "started", "succeeded", "failed", "cancelled", "timeout", "FAILED", "failed ", "", None)
 #: Three pages: an Execution for each status, a day apart, in the order of their creation, every other one a hook.
 LOG = [execution(id="e%d" % day, status=status, created_at="2026-03-%02dT12:00:00Z" % (day + 1),
                  type=("builtin", "hook")[day % 2]) for day, status in enumerate(STATUSES)]
 PAGES = [LOG[:4], LOG[4:7], LOG[7:]]
+
+
+def sorted_items(query):
+    return sorted(query.items())
 
 
 # ---- 1.8: walks
@@ -60,7 +65,9 @@ def test_every_combination_walks_all_pages_and_keeps_what_all_its_flags_keep(pla
     found = list_ids(plane, *flags + ("--action-name", "a&b"), pages=PAGES)
     assert found == (kept[-2:] if "--last=2" in flags else kept)
     sent = {"action_name": "a&b", "limit": "200"}
-    assert read_queries(plane) == [sent, dict(sent, cursor="c2"), dict(sent, cursor="c3")]
+    queries = [dict(sent, status=status) for status in chosen] if chosen != STATUSES else [sent]
+    expected = [dict(query, **cursor) for query in queries for cursor in ({}, {"cursor": "c2"}, {"cursor": "c3"})]
+    assert sorted(read_queries(plane), key=sorted_items) == sorted(expected, key=sorted_items)
 
 
 @rule("1.8", "1.7")
@@ -70,7 +77,8 @@ def test_every_combination_walks_all_pages_and_keeps_what_all_its_flags_keep(pla
 @pytest.mark.parametrize("flag", sorted(KEEPS))
 def test_walk_begins_at_the_cursor_and_asks_for_200_unless_told_otherwise(plane, flag, flags, sent):
     walk(plane, flag, *flags.split(), pages=[LOG])
-    assert read_queries(plane) == [sent]
+    several = KEEPS[flag] if KEEPS[flag] and not callable(KEEPS[flag]) and "cursor" not in sent else ()
+    assert read_queries(plane) == ([dict(sent, status=status) for status in several] or [sent])
 
 
 # ---- 1.9: times
@@ -126,8 +134,8 @@ def test_times_are_utc_whatever_the_local_time_zone(plane, zone):
 @pytest.mark.parametrize("value", [
     "", " ", "now", "yesterday", "h", "1", "90", "1.5h", "+1h", "--1h", "1H", "1y", "1M", "1ms", "2 h",
     "1h30m", "\u0663h", "1_0s", "2026", "2026-11", "26-11-24", "2026-11-24Z",
-    "2026-11-24T", "2026-11-24T09Z", "2026-11-24TZ", "2026-11-24  09", "2026-11-24T09:30:00+01:00",
-    "2026-11-24T09:30:00.5+01:00", "2026-02-30", "2026-13-01", "2026-11-24T24", "2026-11-24T09:60",
+    "2026-11-24T", "2026-11-24T09Z", "2026-11-24TZ", "2026-11-24  09", "2026-11-24T09:30:00+01",
+    "2026-02-30", "2026-13-01", "2026-11-24T24", "2026-11-24T09:60",
     "2026-11-24T09:30:62Z", "0000-01-01", "20261124", "2026-11-24_09", "24:00", "9:60", "9:3", "009:30", "9:30:00",
     ":30", "9:", "-9:30", "02-30T09", "7-14", "13-01", "9:30Z", "\u0669:30", "9h30"], ids=ascii)
 def test_malformed_when_is_2(value):
@@ -237,16 +245,17 @@ def test_last_holds_no_more_than_what_it_keeps(plane):
 
 @rule("1.11", "1.12")
 @pytest.mark.parametrize("value", [
-    None, 5, [1], "", "yesterdayZ", "2026-01-02T00:00:00+00:00", "2026-01-02T00:00:00", "2026-01-02",
+    None, 5, [1], "", "yesterdayZ", "2026-01-02T00:00:00+00", "2026-01-02T00:00:00", "2026-01-02",
     "2026-1-02T00:00:00Z", "2026-01-02 00:00:00Z", "2026-01-02T00:00Z", "2026-01-02T00:00:00Z\n",
     "2026-01-02T00:00:00.Z"], ids=ascii)
-def test_created_at_that_is_no_utc_time_is_malformed_where_it_is_compared_and_only_there(plane, value):
+def test_created_at_that_is_no_time_is_malformed_where_it_is_compared_and_only_there(plane, value):
     pages = [[NEW, execution(id="x", status="ack", created_at=value)]]
-    for flag, ids in (("--since=2026-01-01", [NEW["id"]]), ("--until=2027-01-01", [NEW["id"]]), ("--last=5", [])):
+    for flag, ids in (("--since=2026-01-01", [NEW["id"]]), ("--until=2027-01-01", [NEW["id"]]), ("--last=5", []),
+                      ("--running", [])):
         result = walk(plane, flag, pages=pages)
         assert (result.code, read_listing(result, "jsonl")[0]) == (1, ids) and "created_at" in error_lines(result)[0]
     assert list_ids(plane, "--all", pages=pages) == [NEW["id"], "x"]
-    assert list_ids(plane, "--running", pages=pages) == ["x"]
+    assert list_ids(plane, "--running", "--cursor=c1", pages=pages) == ["x"]
     for flag in ("--since=2026-01-01", "--until=2027-01-01", "--last=5"):
         assert list_ids(plane, flag, "--failed", form="text", pages=pages) == []
 
@@ -260,11 +269,11 @@ CHOICES = [
     ("--status ack --status= --status=succeeded", ("ack", "succeeded")), ("--failed --status ack", FAILED + ("ack",))]
 
 
-@rule("1.12", "1.8")
+@rule("1.12", "1.12c")
 @pytest.mark.parametrize("flags, kept", CHOICES, ids=[flags for flags, _ in CHOICES])
-def test_several_statuses_are_chosen_by_the_program_from_all_pages(plane, flags, kept):
+def test_several_statuses_are_requested_one_by_one_and_merged(plane, flags, kept):
     assert list_ids(plane, *flags.split(), pages=PAGES) == [wire["id"] for wire in LOG if wire["status"] in kept]
-    assert read_queries(plane) == [{"limit": "200"}, {"limit": "200", "cursor": "c2"}, {"limit": "200", "cursor": "c3"}]
+    assert collections.Counter(query["status"] for query in read_queries(plane)) == dict.fromkeys(kept, 3)
 
 
 @rule("1.12", "1.8", "1.7")
@@ -274,7 +283,9 @@ def test_several_statuses_are_chosen_by_the_program_from_all_pages(plane, flags,
     ("--status failed --all", {"status": "failed", "limit": "200"}),
     ("--status=x --last 3 --limit 7", {"status": "x", "limit": "7"})])
 def test_one_status_is_sent_to_the_server_unchecked(plane, flags, sent):
-    assert list_ids(plane, *flags.split(), pages=[LOG]) == [wire["id"] for wire in LOG][-3 if "--last" in flags else 0:]
+    rows = [dict(wire, status=sent.get("status", wire["status"])) for wire in LOG]
+    found = list_ids(plane, *flags.split(), pages=[rows])
+    assert found == [wire["id"] for wire in LOG][-3 if "--last" in flags else 0:]
     assert read_queries(plane) == [sent]
 
 
@@ -333,5 +344,6 @@ NOTHING = [
 @pytest.mark.parametrize("flags, wire, hint", NOTHING, ids=range(len(NOTHING)))
 def test_hint_on_a_terminal_says_that_nothing_was_found(plane, flags, wire, hint, terminals):
     command = LIST if "items" in wire else GET
+    serve_pages(plane, [])
     result = run_against(plane, wire, *command + tuple(flags.split()), terminals=terminals)
     assert (result.code, error_lines(result, "hint")) == (0, [hint] if hint and "stderr" in terminals else [])

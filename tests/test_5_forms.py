@@ -91,7 +91,7 @@ UNHEARD = {"usage": (("nonsense",), []),
            "retried": (GET, [Reply({}, 503), Reply(execution([target(inline(b"x"))]))]),
            "unreadable": (GET, [Reply(UNREADABLE)]),
            "walk": (LIST + ("--all", "--output", "jsonl", "-v"), [Reply(page(execution(), next_cursor="c")),
-                                                                  Reply(page(execution()), cut=300)])}
+                                                                  *[Reply(page(execution()), cut=300)] * 3])}
 
 
 @rule("5.1")

@@ -1,0 +1,641 @@
+"""Listings of more than one page: merged statuses, --until, pages that are requested again, times with an offset."""
+
+import datetime
+import gc
+import inspect
+import json
+import re
+import socket
+import time
+
+import pytest
+
+import plexctl_exec_log as program
+from control_plane import PROJECT, Row
+from kit import (GET, LIST, LIST_FORMS, NODES, Clock, HaltingAnswer, encode, error_lines, execution, make_transport,
+                 page, posix_only, read_listing, read_queries, refuse, rule, run_cli, run_on_terminal, serve_pages,
+                 wait_until)
+from kit_net import ask, stall
+from server import Reply
+from test_10_library import catch, run_program
+
+ALL, JSONL = LIST + ("--all",), ("--output", "jsonl")
+LIFE = ("pending", "ack", "started", "succeeded", "failed", "cancelled", "timeout")
+OK = b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n"
+
+
+def row(name, created="09:30:00Z", status="failed", **members):
+    """Return an Execution. `created` may lack its day, which is 2026-07-14."""
+    day = "2026-07-14T" if re.match("[0-9]{2}:", str(created)) else ""
+    return execution(id=name, created_at=day + created if day else created, status=status, **members)
+
+
+def read_ids(result, form="jsonl"):
+    """Return the ids of a listing that must succeed without a word."""
+    assert (result.code, result.err) == (0, "")
+    return read_listing(result, form)[0]
+
+
+# ---- 1.12c, 1.12d: one query for each status, merged
+
+@rule("1.12c", "1.12d", "1.7")
+@pytest.mark.parametrize("flags, statuses", [
+    ("--failed", LIFE[4:]), ("--running", LIFE[:3]), ("--failed --status=succeeded --running", LIFE),
+    ("--status timeout --status=cancelled --status ack --status timeout", ("ack", "cancelled", "timeout"))])
+@pytest.mark.parametrize("limit, sent", [("", {"limit": "200"}), ("--limit=7", {"limit": "7"}), ("--limit 0", {})])
+def test_queries_start_in_the_order_of_a_life_with_every_other_filter(plane, flags, statuses, limit, sent):
+    serve_pages(plane, [[row("e-%d" % number, status=status) for number, status in enumerate(LIFE)]])
+    found = read_ids(run_cli(*LIST + JSONL + tuple((flags + " --action-name=a&b " + limit).split()), plane=plane))
+    assert found == ["e-%d" % LIFE.index(status) for status in statuses]
+    assert read_queries(plane) == [dict(sent, action_name="a&b", status=status) for status in statuses]
+
+
+@rule("1.12c", "1.8")
+@pytest.mark.parametrize("flags", [(), ("--last", "4")], ids=["all", "last"])
+def test_six_failed_among_three_thousand_take_four_requests_at_most(plane, flags):
+    rare = {0: "failed", 17: "timeout", 18: "cancelled", 1500: "failed", 2998: "cancelled", 2999: "failed"}
+    plane.rows = [Row(60 * (3000 - number), "kernel-patch", rare.get(number, "succeeded"), 1, 1)
+                  for number in range(3000)]
+    several = read_ids(run_cli(*LIST + JSONL + ("--failed",) + flags, plane=plane))
+    assert len(plane.requests) <= 4 and plane.connections <= 2
+    everything = run_cli(*ALL + JSONL, plane=plane).out.splitlines()
+    failed = [wire["id"] for wire in map(json.loads, everything) if wire["status"] != "succeeded"]
+    assert several == failed[-4 if flags else 0:] and len(failed) == 6
+
+
+ORDERED = {
+    "several pages": [[("a", "09:00:00Z", "failed"), ("b", "09:01:00Z", "timeout")],
+                      [("c", "09:02:00Z", "timeout"), ("d", "09:03:00Z", "cancelled")],
+                      [("e", "09:03:30Z", "failed"), ("f", "09:04:00Z", "timeout")]],
+    "ties": [[("a", "09:00:00Z", "timeout"), ("b", "09:00:00Z", "failed"), ("c", "09:00:00Z", "cancelled")]],
+    "fractions": [[("a", "09:00:00Z", "timeout"), ("c", "09:00:00.09999Z", "timeout"), ("b", "09:00:00.1Z", "failed"),
+                   ("d", "09:00:00.123456788Z", "timeout"), ("e", "09:00:00.123456789Z", "failed")]],
+    "zeros": [[("a", "09:00:00.50Z", "timeout"), ("b", "09:00:00.5Z", "failed"), ("c", "09:00:00.500Z", "cancelled")]],
+    "offsets": [[("a", "10:00:00+02:00", "timeout"), ("b", "08:30:00Z", "failed"), ("c", "04:00:00-05:00", "cancelled"),
+                 ("d", "2026-07-15T00:30:00.5+14:00", "timeout"), ("e", "10:30:00.6Z", "failed")]]}
+
+
+@rule("1.12c", "1.11a")
+@pytest.mark.parametrize("pages", list(ORDERED.values()), ids=list(ORDERED))
+def test_merge_is_in_the_order_of_created_at_and_then_of_the_id(plane, pages):
+    serve_pages(plane, [[row(*values) for values in one] for one in pages])
+    expected = [values[0] for one in pages for values in one]
+    assert read_ids(run_cli(*LIST + JSONL + ("--failed",), plane=plane)) == expected
+
+
+@rule("1.12d", "4.2")
+def test_merge_takes_executions_without_a_usable_id_for_different_ones(plane):
+    names = (None, "", 5, ["x"], "a")
+    rows = [row(name, status=status) for status in LIFE[4:] for name in names[:4 + (status == "failed")]]
+    absent = [{"status": status, "created_at": rows[0]["created_at"]} for status in LIFE[4:]]
+    serve_pages(plane, [rows + absent])
+    result = run_cli(*LIST + JSONL + ("--failed",), plane=plane)
+    found = [repr(json.loads(line).get("id")) for line in result.out.splitlines()]
+    assert result.code == 0 and found.count("None") == 6 and found.count("'a'") == 1
+    assert set(found) == set(map(repr, names))
+
+
+MOVES = {"once": ("pending", "started"), "twice": ("pending", "ack", "started"), "at the end": ("ack", "started")}
+
+
+@rule("1.12d")
+@pytest.mark.parametrize("form", LIST_FORMS)
+@pytest.mark.parametrize("seen", list(MOVES.values()), ids=list(MOVES))
+def test_execution_that_moves_on_between_two_queries_is_printed_once_as_the_later_has_it(plane, seen, form):
+    moved = {status: [row("b", status=status, action="as-" + status)] for status in seen}
+    moved["pending"] = [row("a", status="pending")] + moved.get("pending", []) + [row("c", status="pending")]
+    plane.script(*[Reply(page(*moved.get(status, []))) for status in LIFE[:3]])
+    result = run_cli(*LIST + ("--running", "--output", form), plane=plane)
+    assert read_ids(result, form) == ["a", "b", "c"]
+    assert [b"as-" + status.encode() in result.out for status in seen] == [False] * (len(seen) - 1) + [True]
+
+
+@rule("1.12d", "1.10")
+@pytest.mark.parametrize("flags", ["--last=2", "--last 2 --since 2026-07-14", "--since=2026-07-14T09:30"])
+def test_copy_of_an_execution_counts_once_with_other_filters(plane, flags):
+    old = row("a", "09:30:00Z", "pending")
+    plane.script(Reply(page(old, row("b", "09:31:00.5Z", "pending"))), Reply(page(row("b", "09:31:00.5Z", "ack"))),
+                 Reply(page()))
+    assert read_ids(run_cli(*LIST + JSONL + ("--running",) + tuple(flags.split()), plane=plane)) == ["a", "b"]
+
+
+@rule("1.12c", "1.12d")
+def test_server_that_ignores_the_status_shows_no_other_and_nothing_twice(plane):
+    odd = [row("x%d" % number, created, "succeeded") for number, created in enumerate((None, 5, "soon"))]
+    pages = [odd + [row("a", "09:00:00Z"), row(None, "09:01:00Z", "timeout")],
+             [row("b", "09:02:00Z", None), row("c", "09:03:00Z", ["failed"]), row("d", "09:04:00Z", "cancelled")]]
+    serve_pages(plane, [[dict(wire, action="row") for wire in one] for one in pages], ignores_status=True)
+    result = run_cli(*LIST + JSONL + ("--failed",), plane=plane)
+    assert [json.loads(line)["id"] for line in result.out.splitlines()] == ["a", None, "d"] and result.code == 0
+
+
+@rule("1.11", "1.12c")
+@pytest.mark.parametrize("created", [None, 5, "soon", "2026-07-14T09:30:00"])
+@pytest.mark.parametrize("name", ["x", "b"], ids=["one of its own", "a copy"])
+def test_malformed_created_at_of_any_merged_execution_exits_1(plane, created, name):
+    for statuses in (("failed", "timeout"), ("timeout", "failed")):
+        serve_pages(plane, [[row("a", "09:00:00Z", statuses[0]), row("b", status=statuses[0]),
+                             row(name, created, statuses[1])]])
+        result = run_cli(*LIST + ("--failed", "-o", "json"), plane=plane)
+        assert result.code == 1 and not result.out.endswith(b"}\n") and b'"soon"' not in result.out
+        assert "created_at" in error_lines(result)[0] and "next_cursor" not in result.err
+
+
+@rule("1.12f", "1.8")
+@pytest.mark.parametrize("flags", ["--failed", "--status failed --status=timeout", "--failed --until 2027-01-01"])
+def test_several_statuses_with_a_cursor_are_one_query_that_the_program_filters(plane, flags):
+    created = "2026-07-14T09:30:00Z" if "until" in flags else "soon"
+    pages = [[row("x")], [row("a"), row("b", created, "timeout"), row("c", "soon", "ack")], [row("d")]]
+    serve_pages(plane, pages)
+    argv = LIST + JSONL + tuple(flags.split())
+    assert read_ids(run_cli(*argv + ("--cursor=c2",), plane=plane)) == ["a", "b", "d"]
+    assert read_queries(plane) == [{"limit": "200", "cursor": "c2"}, {"limit": "200", "cursor": "c3"}]
+    serve_pages(plane, [[row("a")]])
+    assert read_ids(run_cli(*argv + ("--cursor=",), plane=plane)) == ["a"] and "status" in read_queries(plane)[-1]
+
+
+@rule("1.12f", "6.3")
+def test_several_statuses_with_a_cursor_end_with_next_cursor_if_they_fail(plane):
+    result, _ = ask(plane, Reply(page(row("a"), next_cursor="c3")), Reply({}, 404),
+                    argv=LIST + ("--failed", "--cursor=c2"))
+    assert result.code == 1 and result.err.splitlines()[-1] == "next_cursor: c3" and "next_since" not in result.err
+
+
+@rule("1.12g")
+@pytest.mark.parametrize("size", [1, 2, 9])
+def test_merge_of_a_server_that_lists_the_newest_first_prints_every_execution(plane, size):
+    log = [row("e%d" % number, "09:%02d:00Z" % number, LIFE[4 + number % 3]) for number in range(9)]
+    serve_pages(plane, [log[::-1][place:place + size] for place in range(0, 9, size)])
+    found = read_ids(run_cli(*LIST + JSONL + ("--failed",), plane=plane))
+    assert sorted(found) == [wire["id"] for wire in log]
+
+
+# ---- 1.12e: pages are read ahead
+
+def wide_row(name, created, status, size):
+    return encode(row(name, created, status, action="x" * size))
+
+
+def delay(answer):
+    """Return a scripted answer that sends this Reply after 0.2 s."""
+    return lambda sock: (time.sleep(0.2), answer.send(sock, time.sleep))
+
+
+@rule("1.12e")
+def test_page_of_a_rare_status_is_read_before_the_server_gives_up_on_it(plane):
+    def impatient(sock):        # closes what is not read within 0.3 s
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 16)
+        sock.settimeout(0.3)
+        sock.sendall(OK + b'{"items":[%s]}' % b",".join(rare))
+
+    rare = [wide_row("r%d" % number, "09:3%d:00Z" % number, "timeout", 1 << 20) for number in range(8)]
+    frequent = [Reply(page(row("f%d" % number, "09:0%d:00Z" % number), next_cursor=cursor), close=True)
+                for number, cursor in enumerate(["a", "b", "c", None])]
+    plane.script(frequent[0], impatient, *map(delay, frequent[1:]))
+    found = read_ids(run_cli(*LIST + JSONL + ("--status=failed", "--status=timeout"), plane=plane))
+    assert found == ["f%d" % number for number in range(4)] + ["r%d" % number for number in range(8)]
+
+
+@rule("1.12e", "7.1")
+def test_rest_of_a_page_of_more_than_16_mib_streams(plane):
+    rows = [wide_row("e%02d" % number, "09:%02d:00Z" % number, "failed", 1 << 20) for number in range(20)]
+    halting = HaltingAnswer(b'{"items":[' + b",".join(rows[:18]), b"," + b",".join(rows[18:]) + b"]}", wanted=b"e01")
+    plane.script(halting, Reply(page(row("z", "10:00:00Z", "timeout"))))
+    result = run_cli(*LIST + ("--status=failed", "--status=timeout"), plane=plane, stdout=halting.out)
+    assert halting.seen and read_ids(result, "text") == ["e%02d" % number for number in range(20)] + ["z"]
+
+
+# ---- 6.3a: a merge that fails
+
+CUT = Reply(encode(page(row("n1", "09:29:00Z"), row("n2", "09:29:01Z"))), cut=20)
+MOMENT = "next_since: 2026-07-14T09:28:41Z"
+#: The last times of what came, the further flags, the answers of the page that fails, and the last line on stderr.
+FAILURES = {
+    "refused": (("09:28:41Z", "09:28:41Z"), "", [Reply({}, 404)], MOMENT),
+    "cut three times": (("09:28:41Z", "09:28:41Z"), "", [CUT] * 3, MOMENT),
+    "malformed": (("09:28:41Z", "09:28:41Z"), "-o json", [Reply(b'{"items":[1]}')], MOMENT),
+    "fractions": (("09:28:41.25Z", "09:28:41.999999999Z"), "-o jsonl", [Reply({}, 404)], MOMENT),
+    "offsets": (("11:28:41+02:00", "2026-07-13T19:28:41.5-14:00"), "-o table", [Reply({}, 404)], MOMENT),
+    "since": (("09:28:41.5Z", "09:28:41.6Z"), "--since 2026-07-14T03:30-05:00", [Reply({}, 401)], MOMENT),
+    "last": (("09:28:41Z", "09:28:41Z"), "--last 5", [Reply({}, 404)], None),
+    "fallen": (("08:59:59Z", "09:28:41Z"), "", [Reply({}, 404)], None),
+    "fallen by a fraction": (("08:59:59.999999999Z", "09:28:41Z"), "", [Reply({}, 404)], None),
+    "fallen by an offset": (("10:59:59+02:00", "09:28:41Z"), "", [Reply({}, 404)], None),
+    "invalid": (("09:28:41Z", "09:28:41Z"), "", [Reply({"code": "invalid_cursor"}, 400)], None),
+    "circle": (("09:28:41Z", "09:28:41Z"), "", [Reply(page(next_cursor="c2"))], None)}
+
+
+@rule("6.3a", "1.11a")
+@pytest.mark.parametrize("times, flags, broken, last", list(FAILURES.values()), ids=list(FAILURES))
+def test_merge_that_fails_ends_with_next_since_which_resumes_it(plane, times, flags, broken, last):
+    rows = [row("r1", "09:00:00Z"), row("r2", times[0]), row("r3", times[1])]
+    late = row("s", "09:50:00Z", "timeout")
+    argv = LIST + ("--status=failed", "--status=timeout") + tuple(flags.split())
+    result, _ = ask(plane, Reply(page(*rows, next_cursor="c2")), Reply(page(late)), *broken, argv=argv)
+    ids = read_listing(result, flags[3:] if "-o" in flags else "text")[0]
+    assert result.code in (1, 3) and b"next_" not in result.out and "next_cursor" not in result.err
+    if "last" in flags:
+        assert ids == [] and "next_since" not in result.err
+    elif last:
+        assert ids in (["r1", "r2"], ["r1", "r2", "r3"]) and result.err.splitlines()[-1] == last
+        serve_pages(plane, [rows, [late]])
+        again = run_cli(*argv[:6] + ("--since=" + last[12:],), plane=plane)
+        assert set(ids + read_listing(again, "text")[0]) == {"r1", "r2", "r3", "s"}
+    else:
+        assert ids[:1] == ["r1"] and "next_since" not in result.err
+
+
+# ---- 1.9b, 1.9c: --until ends the walk
+
+#: Minutes after nine on each page, and how many of the pages `--until 09:30` requests.
+WALKS = {
+    "it lies after": ("00 10 | 30 40 | 50 | 20", 2), "risen from page to page": ("10 20 | 40 | 50", 2),
+    "at once": ("30 40 | 50 | 55", 1), "one row each": ("10 | 30 | 50", 2), "in part": ("10 40 | 50 55 | 56", 2),
+    "empty page": ("10 20 | | 30 40 | 50", 3), "empty pages first": (" | | 30 40 | 50", 3),
+    "none after": ("00 | 10 | 20", 3),
+    "newest first": ("50 40 | 35 30 | 20 10", 3), "newest first, one row each": ("50 | 40 | 30 | 20 | 10", 5),
+    "equal times": ("40 40 | 40 | 40 20", 3), "equal, then risen": ("40 40 | 40 50 | 55", 2),
+    "fallen long ago": ("05 00 | 10 20 | 40 50 | 55 | 20", 5), "fallen on the page": ("10 20 | 50 40 | 55 | 20", 4),
+    "fallen from page to page": ("10 20 | 15 25 | 40 50 | 20", 4)}
+#: Times that are equal as times, and not as texts.
+EQUAL = ["09:40:00.5Z", "09:40:00.50Z", "11:40:00.5+02:00", "04:40:00.500-05:00", "09:40:00.5+00:00"]
+
+
+def make_pages(layout):
+    """Return pages of Executions, whose ids are their minutes, for a row of WALKS."""
+    return [[row(minute, "09:%s:00Z" % minute) for minute in one.split()] for one in layout.split("|")]
+
+
+@rule("1.9b", "1.9c")
+@pytest.mark.parametrize("form", ["jsonl", "json", "text"])
+@pytest.mark.parametrize("layout, requests", list(WALKS.values()), ids=list(WALKS))
+def test_until_ends_the_walk_after_a_page_that_lies_after_it(plane, layout, requests, form):
+    serve_pages(plane, make_pages(layout))
+    result = run_cli(*LIST + ("--until", "2026-07-14T09:30", "--output", form), plane=plane)
+    assert len(plane.requests) == requests and b"next_cursor" not in result.out
+    shown = [minute for one in layout.split("|")[:requests] for minute in one.split() if minute < "30"]
+    assert read_ids(result, form) == shown
+
+
+@rule("1.9b", "1.11a")
+def test_times_that_differ_as_texts_only_have_not_risen(plane):
+    pages = [[row("x", created)] for created in EQUAL + EQUAL[::-1]] + [[row("y", "09:20:00Z")]]
+    serve_pages(plane, pages)
+    assert read_ids(run_cli(*LIST + JSONL + ("--until=2026-07-14T09:30",), plane=plane)) == ["y"]
+
+
+@rule("1.9b", "1.11a")
+def test_times_that_differ_as_texts_only_have_not_fallen(plane):
+    serve_pages(plane, [[row("a", "09:00:00Z")] + [row("x", created) for created in EQUAL + EQUAL[::-1]],
+                        [row("y", "09:50:00Z")], [row("z", "09:55:00Z")]])
+    assert read_ids(run_cli(*LIST + JSONL + ("--until=2026-07-14T09:30",), plane=plane)) == ["a"]
+    assert len(plane.requests) == 2
+
+
+@rule("1.9b", "1.10", "1.8")
+@pytest.mark.parametrize("flags, kept, requests", [
+    ("--last 1", ["10"], 2), ("--since 2026-07-14T09:05", ["10"], 2), ("--cursor c2", [], 1),
+    ("--all", ["00", "10"], 2), ("--cursor=c2 --failed", [], None)])
+def test_until_ends_the_walk_with_other_flags_too(plane, flags, kept, requests):
+    serve_pages(plane, make_pages("00 10 | 30 40 | 50"))
+    argv = LIST + JSONL + ("--until=2026-07-14T11:30+02:00",) + tuple(flags.split())
+    assert read_ids(run_cli(*argv, plane=plane)) == kept
+    assert requests in (None, len(plane.requests))
+
+
+@rule("1.9b", "1.12c")
+def test_until_ends_each_query_of_a_merge_by_the_times_of_its_own_walk(plane):
+    pages = make_pages("00 10 | 30 40 | 50 | 55")
+    for one, times in zip(pages, ["09:05:00Z", "09:50:00Z", "09:20:00Z", "09:55:00Z"]):
+        one.append(row(times, times, "timeout"))
+    serve_pages(plane, pages)
+    found = read_ids(run_cli(*LIST + JSONL + ("--failed", "--until=2026-07-14T09:30"), plane=plane))
+    assert sorted(found) == ["00", "09:05:00Z", "10"]
+    counts = [sum(query["status"] == status for query in read_queries(plane)) for status in LIFE[4:]]
+    assert counts == [2, 4, 2]
+
+
+# ---- 3.8a to 3.8c: pages that are requested again
+
+def number_items(*names):
+    return [row(name, "09:30:%02d.5Z" % number) for number, name in enumerate(names)]
+
+
+TEN = [[row("e-%d%d" % (tens, units), "0%d:00:%02dZ" % (tens, units)) for units in range(10)] for tens in range(10)]
+#: What truncates the first answer for a page, by page.
+WAYS = [lambda body: Reply(body, cut=len(body) // 2), lambda body: Reply(body, cut=len(body) // 3, reset=True),
+        lambda body: Reply(body, framing="chunked", slices=100, cut=700), lambda body: Reply(body[:-1]),
+        lambda body: Reply(body[:1900], framing="close"), lambda body: Reply(body[:2000], announce=len(body)),
+        lambda body: Reply(b""), lambda body: Reply(body, cut=len(body) - 1),
+        lambda body: Reply(body[:body.index(b'"e-83"') + 2], framing="chunked"), lambda body: Reply(body, cut=0)]
+
+
+def truncate_each(number, body):
+    """Answer every other request with a truncated page."""
+    return WAYS[number // 2](body) if number % 2 else Reply(body)
+
+
+@rule("3.8a", "3.8b", "6.3")
+@pytest.mark.parametrize("flags", ["--all", "--all --last=15", "--since 2026-07-14T03", "--cursor=c1 --failed"])
+@pytest.mark.parametrize("form", LIST_FORMS)
+def test_walk_whose_every_page_is_truncated_once_prints_all_rows_once(plane, form, flags):
+    argv, slept = LIST + tuple(flags.split()) + ("--output", form), []
+    serve_pages(plane, TEN)
+    whole = run_cli(*argv, plane=plane)
+    del plane.requests[:]
+    serve_pages(plane, TEN, reply=truncate_each)
+    result = run_cli(*argv, plane=plane, sleep=slept.append)
+    assert (result.code, result.out, len(plane.requests)) == (0, whole.out, 20)
+    assert len(error_lines(result, "retry")) == len(result.err.splitlines()) == 10 and slept == [0.5] * 10
+
+
+@rule("3.8a", "3.8c", "6.3")
+@pytest.mark.parametrize("first", [False, True], ids=["later page", "first page"])
+@pytest.mark.parametrize("came", [(2, 3, 1), (3, 0, 3), (0, 0, 0), (1, 2, 3)], ids=str)
+def test_page_that_breaks_three_times_prints_what_arrived_once_and_the_cursor(plane, came, first):
+    body = encode(page(*number_items("a", "b", "c", "d")))
+    ends = [0] + [place.end() for place in re.finditer(b'"updated_at":"[^"]*"}', body)]
+    lead = [] if first else [Reply(page(row("z", "09:00:00Z"), next_cursor="c9"))]
+    result, slept = ask(plane, *lead + [Reply(body, cut=ends[count] + 20) for count in came], argv=ALL + JSONL)
+    assert result.code == 1 and slept == [0.5, 1.0] and not plane.answers
+    assert read_listing(result, "jsonl")[0] == ([] if first else ["z"]) + ["a", "b", "c"][:max(came)]
+    labels = [line.partition(":")[0] for line in result.err.splitlines()]
+    assert labels == ["retry", "retry", "error"] + ([] if first else ["next_cursor"])
+    assert first or result.err.endswith("\nnext_cursor: c9\n")
+
+
+@rule("3.8a", "3.8")
+@pytest.mark.parametrize("answers, pauses", [
+    ("cut 503 ok", [0.5, 0.5]), ("503 cut 503 503 ok", [0.5, 0.5, 0.5, 1.0]),
+    ("cut cut ok", [0.5, 1.0]), ("cut 503 cut 503 503 ok", [0.5, 0.5, 1.0, 0.5, 1.0])])
+def test_retries_of_a_request_begin_anew_in_each_attempt_and_attempts_at_each_page(plane, answers, pauses):
+    for_page = [{"ok": Reply(page(*number_items("c", "d"))), "503": Reply({}, 503), "cut": Reply(page(*number_items(
+        "c", "d")), cut=500)}[answer] for answer in answers.split()]
+    first = [Reply(page(*number_items("a", "b"), next_cursor="c2"), cut=500)] * 2 + [
+        Reply(page(*number_items("a", "b"), next_cursor="c2"))]
+    result, slept = ask(plane, *first + for_page, argv=ALL + JSONL)
+    assert (result.code, read_listing(result, "jsonl")[0], slept) == (0, ["a", "b", "c", "d"], [0.5, 1.0] + pauses)
+    assert len(error_lines(result, "retry")) == len(pauses) + 2
+
+
+@rule("3.8b")
+@pytest.mark.parametrize("flags", ["--all", "--since=2026-07-14", "--all --limit=5"])
+def test_execution_without_an_id_is_never_skipped_and_ids_are_of_one_page(plane, flags):
+    items = [row("a"), row(None), row("b"), dict(row("x", action="last"))]
+    absent = [{name: value for name, value in items[1].items() if name != "id"}]
+    for odd in ([items[1]], absent):
+        body = encode(page(*items[:1] + odd + items[2:], next_cursor="c2"))
+        again = encode(page(row("a"), row("b"), row("c")))
+        plane.script(Reply(body, cut=body.index(b'"id":"b"')), Reply(body),
+                     Reply(again, cut=again.index(b'"id":"c"')), Reply(again))
+        result = run_cli(*LIST + JSONL + tuple(flags.split()), plane=plane)
+        found = [json.loads(line).get("id") for line in result.out.splitlines()]
+        assert (result.code, found) == (0, ["a", None, None, "b", "x", "a", "b", "c"])
+
+
+@rule("3.8a", "1.9b")
+def test_times_of_an_attempt_that_is_repeated_have_not_fallen(plane):
+    pages = make_pages("00 10 | 30 40 50")
+    bodies = [encode(page(*one, next_cursor=cursor)) for one, cursor in zip(pages, ("c2", "c3"))]
+    answers = [answer for body in bodies for answer in (Reply(body, cut=len(body) - 30), Reply(body))]
+    result, _ = ask(plane, *answers, argv=LIST + JSONL + ("--until=2026-07-14T09:30",))
+    assert (result.code, read_listing(result, "jsonl")[0], len(plane.requests)) == (0, ["00", "10"], 4)
+
+
+@rule("3.8a")
+def test_cursor_that_a_truncated_page_names_first_is_not_used(plane):
+    plane.script(Reply(b'{"next_cursor":"c9","items":[{"id":"a"},{"id":"b"}]}', cut=40),
+                 Reply(page({"id": "a"}, {"id": "b"}, next_cursor="c2")), Reply(page()))
+    result = run_cli(*ALL + JSONL, plane=plane)
+    assert read_listing(result, "jsonl")[0] == ["a", "b"]
+    assert [query.get("cursor") for query in read_queries(plane)] == [None, None, "c2"]
+
+
+@rule("3.8a", "3.5")
+def test_page_whose_body_falls_silent_is_requested_again(plane):
+    body = encode(page(*number_items("a", "b")))
+    result, slept = ask(plane, stall(OK + body[:500]), Reply(body), argv=ALL + JSONL + ("--timeout=0.2",))
+    assert (result.code, read_listing(result, "jsonl")[0], slept) == (0, ["a", "b"], [0.5])
+
+
+@rule("3.8c")
+@pytest.mark.parametrize("argv", [LIST, LIST + ("--cursor=c",), LIST + ("--status=failed", "--limit=9"), GET])
+def test_single_page_and_get_are_not_requested_again(plane, argv):
+    wire = page(execution()) if "list" in argv else execution()
+    result, slept = ask(plane, Reply(wire, cut=300), argv=argv)
+    assert (result.code, len(plane.requests), slept, error_lines(result, "retry")) == (1, 1, [], [])
+
+
+@rule("3.8a", "1.12e")
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_page_of_a_merge_is_requested_again_too(plane, count):
+    lists = [page(row("a", "09:00:00Z"), row("c", "09:02:00Z")), page(row("b", "09:01:00Z", "timeout"))]
+    result, slept = ask(plane, Reply(lists[0]), *[Reply(lists[1], cut=200)] * count + [Reply(lists[1])],
+                        argv=LIST + JSONL + ("--status=failed", "--status=timeout"))
+    assert slept == [0.5, 1.0][:count] and result.code == (count == 3)
+    assert read_listing(result, "jsonl")[0] == (["a", "b", "c"] if count < 3 else []) and "next_" not in result.err
+
+
+# ---- 1.9, 1.11, 1.11a: times with an offset
+
+@rule("1.9", "1.11a")
+@pytest.mark.parametrize("when", [
+    "2026-07-14T11:30:00+02:00", "2026-07-14 11:30:00+02:00", "2026-07-14T11:30+02:00", "2026-07-14T04:00:00-05:30",
+    "2026-07-14T11:30:00.75+02:00", "2026-07-14T09:30:00+00:00", "2026-07-14T09:30:00-00:00",
+    "2026-07-15T09:29:00+23:59", " 2026-07-13 09:31-23:59 "])
+def test_time_with_an_offset_is_the_same_moment_as_in_utc(plane, when):
+    times = ["09:29:59.999Z", "11:29:59.9+02:00", "09:30:00Z", "23:30:00+14:00", "04:00:00-05:30", "09:30:00.1+00:00"]
+    rows = [row("e%d" % number, created) for number, created in enumerate(times)]
+    serve_pages(plane, [rows])
+    assert read_ids(run_cli(*LIST + JSONL + ("--since", when), plane=plane)) == ["e2", "e3", "e4", "e5"]
+    assert read_ids(run_cli(*LIST + JSONL + ("--until", when), plane=plane)) == ["e0", "e1"]
+
+
+@rule("1.9")
+@pytest.mark.parametrize("value", [
+    "2026-07-14+02:00", "2026-07-14T11+02:00", "11:30+02:00", "2026-07-14T11:30:00+02", "2026-07-14T11:30:00+0200",
+    "2026-07-14T11:30:00+2:00", "2026-07-14T11:30:00+24:00", "2026-07-14T11:30:00+02:60", "2026-07-14T11:30:00Z+02:00",
+    "2026-07-14T11:30:00 +02:00", "2026-07-14T11:30:00+02:00Z", "2026-07-14T11:30:00+02:00:00",
+    "2026-07-14T11:30:00\u221202:00", "0001-01-01T00:30:00+01:00", "9999-12-31T23:30:00-01:00",
+    "2026-02-30T00:00:00+02:00"], ids=ascii)
+def test_malformed_offset_is_2(value):
+    for flag in ("--since", "--until"):
+        assert refuse(*LIST + (flag + "=" + value,)).startswith("argument %s: expected an age " % flag)
+
+
+@rule("1.9")
+def test_until_before_since_is_compared_in_utc(plane):
+    since, until = "--since=2026-07-14T11:30:01+02:00", "--until=2026-07-14T04:30:00-05:00"
+    assert refuse(*LIST + (since, until)).startswith("argument --until: ")
+    serve_pages(plane, [[row("a")]])
+    flags = since.replace("01+", "00+"), "--until=2026-07-14T09:31"
+    assert read_ids(run_cli(*LIST + JSONL + flags, plane=plane)) == ["a"]
+
+
+@rule("1.11", "1.11a")
+@pytest.mark.parametrize("created", [
+    "0001-01-01T00:30:00+01:00", "9999-12-31T23:30:00.5-00:31", "2026-07-14T09:30:00+24:00", "2026-07-14T09:30:00+02",
+    "2026-07-14T09:30:00+0200", "2026-07-14T09:30:00+02:00Z", "2026-07-14T09:30:00+02:00\n",
+    "2026-02-30T09:30:00+02:00", "2026-07-14T09:30:00.+02:00", "2026-07-14T09:30+02:00", "2026-07-14T09:30:00+02:60",
+    "2026-07-14T09:30:00 02:00"])
+@pytest.mark.parametrize("flag", ["--since=2026-01-01", "--until=2027-01-01", "--last=2", "--failed"])
+def test_created_at_with_a_malformed_offset_exits_1(plane, created, flag):
+    serve_pages(plane, [[row("a", "09:00:00+02:00"), execution(id="b", status="failed", created_at=created)]])
+    result = run_cli(*LIST + JSONL + (flag,), plane=plane)
+    assert result.code == 1 and "created_at" in error_lines(result)[0] and len(plane.requests) <= 3
+    assert run_cli(*ALL, plane=plane).code == 0
+
+
+@rule("1.11a", "1.10")
+def test_last_compares_offsets_in_utc(plane):
+    times = ["11:30:00.2+02:00", "04:30:00.1-05:00", "09:30:00.15Z", "23:30:00+14:00"]
+    serve_pages(plane, [[row(created, created) for created in times]])
+    assert read_ids(run_cli(*LIST + JSONL + ("--last=2",), plane=plane)) == [times[2], times[0]]
+
+
+@posix_only
+@rule("1.11a", "5.2")
+def test_table_shows_an_offset_as_it_came_and_a_shortened_time_in_utc(plane):
+    wire = row("a", "2026-07-15T00:29:41.5+02:00", updated_at="2026-12-31T23:59:59-00:01")
+    serve_pages(plane, [[wire, row("b", "0001-01-01T00:30:00+01:00")]])
+    wide, narrow = [run_on_terminal(*LIST + ("--color=never",), plane=plane, columns=columns) for columns in (200, 120)]
+    assert wide.out.split()[7:14] == [b"a", b"failed", b"builtin", b"0/0", b"2026-07-15T00:29:41+02:00",
+                                      b"2026-12-31T23:59:59-00:01", b"restart-nginx"]
+    assert narrow.out.split()[6:12] == [b"a", b"failed", b"0/0", b"07-14T22:29", b"01-01T00:00", b"restart-nginx"]
+    assert (wide.code, narrow.code) == (0, 0)
+
+
+# ---- 10.11 to 10.14: Listing as a library
+
+UTC = datetime.timezone.utc
+
+
+@pytest.fixture
+def transport(plane):
+    with make_transport(plane, Clock()) as made:
+        yield made
+
+
+def name_all(listing):
+    return [wire["id"] for wire in listing.elements]
+
+
+@rule("10.11")
+def test_listing_has_these_parameters_and_is_public():
+    parameters = list(inspect.signature(program.Listing).parameters.values())
+    assert [(one.name, one.default) for one in parameters[2:]] == [
+        ("statuses", ()), ("since", None), ("until", None), ("action_name", None), ("limit", "200"), ("cursor", None)]
+    assert [one.name for one in parameters[:2]] == ["transport", "project"] and "Listing" in program.__all__
+
+
+@rule("10.11", "10.12")
+def test_listing_without_filters_is_every_execution_and_counts(plane, transport):
+    serve_pages(plane, TEN, reply=truncate_each)
+    listing = program.Listing(transport, PROJECT.upper())
+    assert (listing.resume, listing.count, listing.page_count, listing.last_created_at) == ("", 0, 0, None)
+    assert name_all(listing) == ["e-%02d" % number for number in range(100)]
+    assert (listing.count, listing.page_count, listing.list_name, listing.members) == (100, 10, "items", {"items": []})
+    assert listing.resume is None and listing.last_created_at == "2026-07-14T09:00:09Z"
+
+
+@rule("10.11", "1.9")
+@pytest.mark.parametrize("zone, hour", [(None, 9), (UTC, 9), (datetime.timezone(datetime.timedelta(hours=2)), 11),
+                                        (datetime.timezone(datetime.timedelta(hours=-5, minutes=-30)), 4)])
+def test_since_and_until_are_datetimes_naive_or_aware_with_their_fraction(plane, transport, zone, hour):
+    times = ["09:00:00.2Z", "09:00:00.25Z", "09:00:00.3Z", "09:59:00Z", "09:59:00.000001Z"]
+    serve_pages(plane, [[row(created, created) for created in times]])
+    minute = 30 if hour == 4 else 0
+    since = datetime.datetime(2026, 7, 14, hour, 0, 0, 250000, zone) - datetime.timedelta(minutes=minute)
+    until = since + datetime.timedelta(minutes=59, microseconds=-249999)
+    assert name_all(program.Listing(transport, PROJECT, since=since, until=until)) == times[1:4]
+
+
+@rule("10.11", "1.12c", "1.8")
+def test_listing_passes_on_what_it_is_given(plane, transport):
+    serve_pages(plane, [[row("a"), row("b", status="ack")], [row("c")]])
+    options = dict(action_name="x", limit="7")
+    assert name_all(program.Listing(transport, PROJECT, ("failed",), **options)) == ["a", "c"]
+    assert name_all(program.Listing(transport, PROJECT, ["failed", "ack"], cursor="c2", **options)) == ["c"]
+    assert name_all(program.Listing(transport, PROJECT, ("failed", "ack"), cursor="", limit="", action_name="")) == [
+        "a", "b", "c"]
+    sent = dict(options, status="failed")
+    assert read_queries(plane)[:5] == [sent, dict(sent, cursor="c2"), dict(options, cursor="c2"), {"status": "ack"},
+                                       {"status": "failed"}]
+
+
+@rule("10.11", "10.7")
+@pytest.mark.parametrize("value", ["", "nonsense", None, 7])
+def test_listing_of_no_project_sends_nothing(plane, transport, value):
+    assert isinstance(catch(lambda: name_all(program.Listing(transport, value))), program.UsageError)
+    assert plane.requests == []
+
+
+@rule("10.12", "10.9")
+def test_resume_is_the_cursor_of_the_page_that_is_not_complete(plane, transport):
+    serve_pages(plane, [[row("a"), row("b")], [row("c")]])
+    listing = program.Listing(transport, PROJECT, cursor="c1")
+    assert [(wire["id"], listing.resume) for wire in listing.elements] == [("a", "c1"), ("b", "c1"), ("c", "c2")]
+    assert listing.resume is None
+    plane.script(Reply(page(row("a"), next_cursor="c2")), *[Reply(page(row("b")), cut=20)] * 3)
+    broken = program.Listing(transport, PROJECT)
+    assert catch(name_all, broken).transient and (broken.resume, broken.count, broken.page_count) == ("c2", 1, 2)
+
+
+@rule("10.12", "6.3a")
+def test_merge_has_no_resume_and_the_time_of_its_last_execution(plane, transport):
+    serve_pages(plane, [[row("a", "11:00:00.75+02:00"), row("b", "09:30:00.5Z", "ack")]])
+    listing, seen = program.Listing(transport, PROJECT, ("ack", "failed")), []
+    assert listing.resume is None
+    for wire in listing.elements:
+        seen.append((wire["id"], listing.resume, listing.last_created_at))
+    assert seen == [("a", None, "2026-07-14T09:00:00Z"), ("b", None, "2026-07-14T09:30:00Z")]
+    assert listing.count == 2 and listing.resume is None
+
+
+@rule("10.11", "10.10", "1.12c")
+def test_listing_of_a_transport_without_a_server_shows_no_other_status():
+    body = encode(page(row("a"), row("b", status="ack"), row("c", status="timeout")))
+    asked = []
+    canned = program.Transport(program.Server.parse("http://127.0.0.1:1"), "token")
+    canned.get = lambda path, parameters, pauses=(): asked.append(dict(parameters)) or iter([body])
+    assert name_all(program.Listing(canned, PROJECT, ("failed", "timeout"))) == ["a", "c"]
+    assert [query["status"] for query in asked] == ["failed", "timeout"]
+
+
+@rule("10.13", "10.4")
+@pytest.mark.parametrize("options", ["", ", statuses=('failed', 'timeout')", ", statuses=('failed',), cursor='c2'"])
+def test_leaving_the_loop_early_leaves_no_open_socket(plane, options):
+    big = [row("e%02d" % number, status=LIFE[4 + 2 * (number % 2)], action="x" * 200000) for number in range(80)]
+    serve_pages(plane, [big[place:place + 20] for place in range(0, 80, 20)])
+    assert run_program("""
+import os, time
+transport = Transport.from_settings()
+with transport:
+    for number, execution in enumerate(Listing(transport, os.environ["PLEXSPHERE_PROJECT"]%s).elements):
+        if number == 3:
+            break
+print(execution["id"])
+""" % options, plane).startswith("e")
+    wait_until(lambda: not plane.open)
+
+
+@rule("10.13")
+@pytest.mark.parametrize("statuses", [(), ("failed", "timeout")], ids=["walk", "merge"])
+def test_leaving_the_loop_early_closes_the_connection_before_the_transport_is_closed(plane, transport, statuses):
+    serve_pages(plane, [[row("e%d" % number, action="x" * 200000) for number in range(90)]])
+    listing = program.Listing(transport, PROJECT, statuses)
+    for _ in listing.elements:
+        break
+    gc.collect()
+    transport.close()
+    wait_until(lambda: not plane.open)
+
+
+@rule("10.14", "3.8a")
+def test_each_retry_calls_on_retry_with_a_text(plane):
+    texts = []
+    plane.script(Reply({}, 503), Reply(page(row("a")), cut=100), Reply(page(row("a"))))
+    with program.Transport(program.Server.parse(plane.url), "token", on_retry=texts.append,
+                           sleep=lambda seconds: None) as transport:
+        assert name_all(program.Listing(transport, PROJECT)) == ["a"]
+    assert len(texts) == 2 and "503" in texts[0] and {type(text) for text in texts} == {str}
