@@ -6,6 +6,7 @@
     start   `get` of 3 targets, from a cold start
     get     `get` of 2,000 targets with 16 KiB each
     walk    `list --all` over 100,000 Executions in 500 pages
+    failed  `list --failed` over the same, of which 1 % failed, were cancelled or timed out; also the requests
     peaks   `get` of 10,000 targets with 16 KiB each in every form, for the memory: 30 MiB at most
 
 Every run is a process of its own that reads from one TLS server on the loopback interface, which is a process too. The
@@ -47,13 +48,20 @@ def execution_body(identity, texts, targets):
         b",".join(texts[:rest + 1]) + b'],"type":"builtin"}']
 
 
-def page_body(plane, number):
+def status_at(number):
+    """The status of an Execution by its number from the newest: 800 of 100,000 failed, 100 each were cancelled or
+    timed out."""
+    return "succeeded" if number % 100 else {0: "cancelled", 100: "timeout"}.get(number % 1000, "failed")
+
+
+def page_body(plane, place, status=None):
     """One page of a listing in creation order, as pieces. Every row has times and an id of its own."""
+    wanted = [number for number in range(PAGES * PAGE, 0, -1) if status in (None, status_at(number))]
     rows, actions = [], sorted(plane.ACTIONS)
-    for age in range(60 * PAGE * (PAGES - number), 60 * PAGE * (PAGES - number - 1), -60):
-        row = plane.execution(age, actions[age // 60 % len(actions)], "succeeded", 1, 1)
+    for number in wanted[place * PAGE:(place + 1) * PAGE]:
+        row = plane.execution(60 * number, actions[number % len(actions)], status_at(number), 1, 1)
         rows.append(json.dumps(row, sort_keys=True, separators=(",", ":")))
-    more = ',"next_cursor":"%012d"' % (number + 1) if number + 1 < PAGES else ""
+    more = ',"next_cursor":"%012d"' % (place + 1) if (place + 1) * PAGE < len(wanted) else ""
     return [('{"items":[%s]%s}' % (",".join(rows), more)).encode()]
 
 
@@ -77,7 +85,8 @@ def serve():
             if identity:
                 pieces = execution_body(identity, texts[int(identity[:8])], int(identity[-12:]))
             else:
-                pieces = page_body(control_plane, int(parse_qs(url.query).get("cursor", ["0"])[0]))
+                query = parse_qs(url.query)
+                pieces = page_body(control_plane, int(query.get("cursor", ["0"])[0]), query.get("status", [None])[0])
             return Pieces(iter(pieces), announce=sum(map(len, pieces)))
 
     with Plane(tls=True) as plane:
@@ -146,12 +155,19 @@ def compete_forms(programs):
             for form in "text table lines raw json yaml jsonl".split()}
 
 
+def compete_failed(programs):
+    """Return the Contestants at `list --failed`, without the floor."""
+    found = compete(programs, 1000 * 100, "", "", "list", "--failed")
+    return {name: found[name] for name in programs}
+
+
 #: A work: its contestants, how many rounds, and the most that our processor time may be of the floor's and the other's.
 WORKS = {
     "start": (lambda programs: compete_get(programs, 3, SMALL), 40, 1.5, 1.0),
     "get": (lambda programs: compete_get(programs, 2000, LARGE), 15, 1.25, 1.05 if sys.version_info > (3, 7) else 1.1),
     "walk": (lambda programs: compete(programs, 10 ** 7, FLOOR_LIST, "?limit=200", "list", "--all", "--limit=200"), 9,
              1.7, 1.05),
+    "failed": (compete_failed, 3, None, 0.25),
     "peaks": (compete_forms, 2)}
 
 
@@ -166,6 +182,13 @@ def run(contestant, environ):
     return Cost(usage.ru_utime + usage.ru_stime, usage.ru_maxrss / float(1 << (20 if sys.platform == "darwin" else 10)))
 
 
+def count_requests(contestant, environ):
+    """The requests of one more run, as -v traces them."""
+    traced = subprocess.run(contestant.argv + ["-v"], env=environ, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                            stderr=subprocess.PIPE, check=True)
+    return traced.stderr.count(b"> GET ")
+
+
 def measure(title, programs, rounds, environ):
     """Run and report a work. Return how many of its goals were missed."""
     make, usual, *bounds = WORKS[title]
@@ -174,7 +197,8 @@ def measure(title, programs, rounds, environ):
     costs = {name: Cost(min(one.cpu for one in several), max(one.peak for one in several))
              for name, several in zip(contestants, zip(*runs))}
     for name, cost in costs.items():
-        print("%-6s %-7s %8.3f s %8.1f MiB" % (title, name, cost.cpu, cost.peak))
+        requests = "%6d requests" % count_requests(contestants[name], environ) if title == "failed" else ""
+        print("%-6s %-7s %8.3f s %8.1f MiB%s" % (title, name, cost.cpu, cost.peak, requests))
     goals = [("MiB of " + name, cost.peak, 30) for name, cost in costs.items() if name not in ("floor", "beside")]
     goals += [("ours / " + name, costs["ours"].cpu / costs[name].cpu, bound)
               for name, bound in zip(("floor", "beside"), bounds) if name in costs]

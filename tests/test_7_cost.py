@@ -73,6 +73,30 @@ def test_memory_does_not_grow_with_targets_executions_and_pages(plane, tmp_path,
         assert measure_peak(plane, argv, answers(LARGE)) - least < BOUND, flags
 
 
+@posix_only
+@rule("7.1", "1.12e")
+def test_merge_of_wide_executions_stays_below_60_mib_on_two_connections(plane):
+    """Six pages of 50 Executions with 300 targets each: 1.7 MB a page."""
+    targets = encode([target(node="%08d" % number, status="failed") for number in range(300)])
+    items = [encode(execution(id="e%03d" % number, created_at="2026-07-14T09:30:00.%03dZ" % number, targets=[],
+                              status=("failed", "timeout")[number % 2])).replace(b"[]", targets)
+             for number in range(300)]
+    bodies = {}
+    for place, status in enumerate(("failed", "timeout")):
+        for number in range(3):
+            rows = items[place::2][50 * number:50 * number + 50]
+            cursor = encode("c%d" % (number + 1) if number < 2 else None)
+            bodies[status, number] = b'{"items":[%s],"next_cursor":%s}' % (b",".join(rows), cursor)
+
+    def answer(request):
+        status, = re.findall("status=([a-z]+)", request.target)
+        return Reply(bodies[status, int((re.findall("cursor=c(.)", request.target) or "0")[0])])
+
+    plane.answer_to = answer
+    assert measure_peak(plane, LIST + ("--status=failed", "--status=timeout", "--limit=50"), []) < 60 << 20
+    assert len(plane.requests) == 6 and plane.connections <= 2
+
+
 @rule("7.1")
 def test_long_value_is_not_scanned_again_for_each_piece_of_it():
     """16 times as much may take 16 times as long, not 256 times. An early `}` lets the value look complete."""
