@@ -12,6 +12,7 @@ Every run is checked for what no run may ever do: show a traceback, or the token
 import base64
 import contextlib
 import errno
+import gc
 import io
 import json
 import os
@@ -21,6 +22,7 @@ import stat
 import subprocess
 import sys
 import time
+import warnings
 from collections import namedtuple
 from urllib.parse import parse_qs
 
@@ -382,6 +384,20 @@ class HaltingAnswer:
         if self.seen:
             self.then()
         sock.sendall(self.rest)
+
+
+def collect_warnings(call):
+    """Call. Return what it raised, or None, and the texts of the ResourceWarnings until all it made is collected."""
+    raised = None
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        try:
+            call()
+        except BaseException as error:
+            raised = error
+            raised.__traceback__ = raised.__context__ = None        # whose frames hold what the call made
+        gc.collect()
+    return raised, [str(warning.message) for warning in caught if warning.category is ResourceWarning]
 
 
 # ---- waiting

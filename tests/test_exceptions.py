@@ -1,0 +1,194 @@
+"""A program's own exceptions pass: those of its signal handlers in every phase, and those of its callbacks."""
+
+import io
+import signal
+import sys
+import time
+
+import pytest
+
+import plexctl_exec_log as program
+from control_plane import PROJECT, TOKEN
+from kit import (EXECUTION, GET, LIST, PATIENCE, Clock, collect_warnings, execution, inline, make_transport, page,
+                 posix_only, rule, surroundings, target)
+from kit_net import NAME, Proxy, Raw, nobody_accepting
+from server import HANG, Reply
+
+HEAD = b"HTTP/1.1 %s\r\nConnection: close\r\n\r\n"
+STARTED = execution(status="started")
+
+
+class Stop(Exception):
+    """What the handler of a program with a time limit raises."""
+
+
+class Alarm:
+    """A time limit. Once it is set, SIGALRM raises `error` in the main thread, once. Any thread may set it."""
+
+    def __init__(self):
+        self.error, self.has_rung = Stop("time is up"), False
+
+    def set(self):
+        # The signal comes again and again: the first may come just before the main thread begins to wait.
+        signal.setitimer(signal.ITIMER_REAL, 0.02, 0.02)
+
+    def ring(self, *_):
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        if not self.has_rung:
+            self.has_rung = True
+            raise self.error
+
+    def sleep(self, seconds):
+        """Be interrupted while sleeping."""
+        self.set()
+        time.sleep(0 if self.has_rung else PATIENCE)
+
+    def fall_silent(self, first=b""):
+        """Return an answer that falls silent after its beginning; the alarm rings then."""
+        def talk(sock):
+            sock.sendall(first)
+            self.set()
+            HANG(sock)
+        return talk
+
+
+@pytest.fixture
+def alarm():
+    made = Alarm()
+    before = signal.signal(signal.SIGALRM, made.ring)
+    yield made
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    signal.signal(signal.SIGALRM, before)
+
+
+def run_main(alarm, argv, plane=None, env=None, stdout=None):
+    """Run the command. Return what it raised, and the ResourceWarnings."""
+    with surroundings(plane, env):
+        return collect_warnings(lambda: program.main(list(argv), stdout or io.BytesIO(), io.StringIO(), alarm.sleep))
+
+
+def run_operation(alarm, argv, plane):
+    """Run the operation that the command uses. Return the same."""
+    def call():
+        with program.Transport(program.Server.parse(plane.url), TOKEN, sleep=alarm.sleep) as transport:
+            if "--wait" in argv:
+                program.wait_for_execution(transport, PROJECT, EXECUTION)
+            else:
+                list(program.get_page(transport, PROJECT, {}).elements)
+    return collect_warnings(call)
+
+
+#: For each phase the answer of the server, and the command.
+PHASES = {
+    "headers": (lambda alarm: alarm.fall_silent(), LIST),
+    "headers that began": (lambda alarm: alarm.fall_silent(b"HTTP/1.1 200 OK\r\nConn"), LIST),
+    "a body": (lambda alarm: alarm.fall_silent(HEAD % b"200 OK" + b'{"items": [{}, '), LIST),
+    "the body of an error": (lambda alarm: alarm.fall_silent(HEAD % b"500 No" + b'{"code": '), LIST),
+    "a pause before a retry": (lambda alarm: Reply({}, 503), LIST),
+    "a pause of a wait": (lambda alarm: Reply(STARTED), GET + ("--wait",)),
+    "a request of a wait": (lambda alarm: alarm.fall_silent(), GET + ("--wait",))}
+
+
+@posix_only
+@rule("10.5a", "10.4")
+@pytest.mark.parametrize("run", [run_operation, run_main], ids=["operation", "main"])
+@pytest.mark.parametrize("phase", sorted(PHASES))
+def test_own_exception_passes_in_every_phase_and_leaves_no_socket(plane, alarm, phase, run):
+    make_answer, argv = PHASES[phase]
+    plane.script(make_answer(alarm))
+    raised, warned = run(alarm, argv, plane)
+    assert raised is alarm.error
+    assert warned == []
+    assert len(plane.requests) == 1
+
+
+@posix_only
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="a full queue may refuse connections")
+@rule("10.5a")
+def test_own_exception_passes_while_connecting(alarm):
+    with nobody_accepting() as address:
+        alarm.set()
+        env = {"PLEXSPHERE_URL": "http://" + address, "PLEXSPHERE_TOKEN": TOKEN}
+        assert run_main(alarm, LIST, env=env)[0] is alarm.error     # http.client itself leaves a socket unclosed
+
+
+@posix_only
+@rule("10.5a")
+def test_own_exception_passes_in_a_tls_handshake(alarm):
+    with Raw(alarm.fall_silent()) as server:
+        env = {"PLEXSPHERE_URL": "https://127.0.0.1:%d" % server.address[1], "PLEXSPHERE_TOKEN": TOKEN}
+        assert run_main(alarm, LIST, env=env)[0] is alarm.error     # so does ssl
+
+
+@posix_only
+@rule("10.5a", "10.4")
+def test_own_exception_passes_while_a_proxy_connects(plane, alarm):
+    with Proxy(plane) as proxy:
+        proxy.script(alarm.fall_silent())
+        env = {"PLEXSPHERE_URL": "https://" + NAME, "PLEXSPHERE_TOKEN": TOKEN, "HTTPS_PROXY": proxy.url}
+        assert run_main(alarm, LIST, env=env) == (alarm.error, [])
+
+
+class StuckStream(io.BytesIO):
+    """A standard output that accepts nothing."""
+
+    def write(self, data):
+        self.alarm.sleep(0)
+        return len(data)
+
+
+@posix_only
+@rule("10.5a", "10.4")
+@pytest.mark.parametrize("argv", [LIST, LIST + ("-o", "json"), GET, GET + ("-o", "raw"), ("--help",)], ids=" ".join)
+def test_own_exception_passes_while_standard_output_is_written(plane, alarm, argv):
+    stdout = StuckStream()
+    stdout.alarm = alarm
+    plane.script(Reply(execution([target(inline(b"x"))]) if argv[1:2] == ("get",) else page(STARTED)))
+    assert run_main(alarm, argv, plane, stdout=stdout) == (alarm.error, [])
+
+
+OWN = [RuntimeError, ArithmeticError, AssertionError, EOFError, ImportError, KeyboardInterrupt,
+       type("Own", (BaseException,), {})]
+
+
+@posix_only
+@rule("10.5b")
+@pytest.mark.parametrize("phase", ["headers", "a body", "the body of an error"])
+@pytest.mark.parametrize("kind", OWN, ids=lambda kind: kind.__name__)
+def test_exception_of_any_other_family_is_an_own_one(plane, alarm, kind, phase):
+    alarm.error = kind("mine")
+    plane.script(PHASES[phase][0](alarm))
+    raised, warned = run_operation(alarm, LIST, plane)
+    assert raised is alarm.error
+    assert warned == []
+
+
+@rule("10.5b")
+def test_docstring_lists_the_families_that_may_be_taken_for_the_network_s():
+    shown = program.__doc__ + program.Transport.__doc__
+    families = "OSError ValueError LookupError TypeError AttributeError OverflowError HTTPException".split()
+    assert [name for name in families if name not in shown] == []
+    assert "TimeoutError" in shown
+
+
+@rule("10.5c")
+@pytest.mark.parametrize("name", ["on_status", "on_retry"])
+@pytest.mark.parametrize("kind", [Stop, BrokenPipeError, KeyError])
+def test_what_a_callback_of_a_wait_raises_passes(plane, name, kind):
+    def fail(text):
+        raise kind(text)
+
+    plane.script(Reply(STARTED), Reply({}, 503))
+    with make_transport(plane, Clock()) as transport, pytest.raises(kind):
+        program.wait_for_execution(transport, PROJECT, EXECUTION, **{name: fail})
+
+
+@rule("10.5c")
+@pytest.mark.parametrize("kind", [Stop, BrokenPipeError, KeyError])
+def test_what_on_retry_of_a_transport_raises_passes(plane, kind):
+    def fail(text):
+        raise kind(text)
+
+    plane.script(Reply({}, 503))
+    with program.Transport(program.Server.parse(plane.url), TOKEN, on_retry=fail) as transport, pytest.raises(kind):
+        program.get_page(transport, PROJECT, {})
