@@ -9,78 +9,96 @@
 """plexctl exec-log: show what the actions of a plexsphere control plane did, and what each machine printed.
 
     plexctl_exec_log.py [exec-log] list --project UUID [flags]
-    plexctl_exec_log.py [exec-log] get  --project UUID UUID [flags]
+    plexctl_exec_log.py [exec-log] get UUID --project UUID [flags]
 
-One file for Python 3.6 or newer, on the standard library alone. It only reads. Its sections; each function and class
-stands above those that use it:
+It is one file for Python 3.6 or newer. It needs only the standard library, and it never changes anything on the server.
+The file has nine sections. Every function and class is defined above the code that uses it.
 
-    Safe text     escape what must not reach a terminal, or imitate a section's header there
+    Safe text     escape control characters, and lines that imitate a section header
     Errors        one family of expected failures, each with its exit code
     Settings      find server, token and proxy in flags, environment and config file
-    Transport     send GET requests: kept connections, retries, no redirects; make errors of what is no answer
-    JSON text     decode values while their bytes still arrive
+    Transport     send GET requests: idle connections, retries, deadlines; make errors of all responses but a 200
+    JSON text     decode JSON while its bytes are still arriving
     Wire model    read and check the objects that the server sends
-    Operations    fetch one page, all pages, one Execution; wait for its end
-    Forms         turn a document into a table, sections, lines, bare bytes, json or a folder of files
-    Command line  parse flags, own the standard streams, run
+    Operations    request one page, all pages or one Execution; wait until an Execution is final
+    Formats       print a document as a table, sections, lines, raw bytes or json; save outputs in a folder
+    Command line  parse flags, manage the standard streams, run
 
-Programs may import it; the names in __all__ are public. A report of what failed, and what each target printed:
+Programs can import it. The public names are listed in __all__. This example prints what the targets of failed
+Executions printed:
 
     try:
+        project = "019a3f1c-8a52-7d0e-9b96-c2e85d7f6b13"
         with Transport.from_settings() as transport:
-            for page in walk(transport, "019a3f1c-8a52-7d0e-9b96-c2e85d7f6b13", {"status": "failed"}):
-                for execution in page.elements:
-                    for target in get_execution(transport, execution.get("project_id"), execution.get("id")).elements:
-                        output = OutputRef.from_wire(target.get("output_ref"))
-                        text = output.fault or output.location or output.data.decode("utf-8", "replace")
-                        print(make_visible("%s %s %s" % (target.get("node_id"), target.get("status"), text)))
+            for page in walk(transport, project, {"status": "failed"}):
+                # Read the whole page first: a server may close a response that stays half-read for too long.
+                for execution in list(page.elements):
+                    with get_execution(transport, project, str(execution.get("id"))) as document:
+                        for target in document.elements:
+                            output = OutputRef.from_wire(target.get("output_ref"))
+                            text = output.fault or output.location or output.data.decode("utf-8", "replace")
+                            print(make_visible("%s %s %s" % (target.get("node_id"), target.get("status"), text)))
     except ExecLogError as error:
-        print("the report ends here:", make_visible(str(error)))
+        print("the report is incomplete:", make_visible(str(error)))
+
+A program's own exceptions pass through every function here, `main` included. An exception that a signal handler raises
+during a network operation cannot always be told from one that the network or a parser raised. These classes, and their
+subclasses, count as the network's or the parser's: OSError, ValueError, LookupError, TypeError, AttributeError,
+OverflowError and http.client.HTTPException. TimeoutError is an OSError, so a time limit needs a class of its own.
 
 What it touches, and what it trusts
 -----------------------------------
-Connections go to the host and port of --server, PLEXSPHERE_URL or the profile, or to the proxy that the environment
-names for that server, looked up by the system's resolver. Only `GET` is sent, and `CONNECT host:port` to a proxy before
-https. TLS is verified against the system's CAs, or those of --ca-file alone.
+Connections: it connects to the host and port of --server, PLEXSPHERE_URL or the profile. If the environment names a
+proxy for that server, it connects to the proxy instead. The system's resolver looks up names. It sends only `GET`, and
+`CONNECT host:port` to a proxy before https. Certificates are verified against the system's CAs, or only against those
+of --ca-file if that is given.
 
-The token is sent in one header, for that server alone: redirects are refused, CONNECT does not carry it, and the token
-of a profile that names a server goes to that server only. Plain http is refused unless the server is this host (a
-loopback or unspecified address, or `localhost`) or --allow-http is given: whoever listens there, the network and a
-proxy can then read it.
+The token is sent in one header, and only to that server. Redirects are refused, and CONNECT does not contain the token.
+If a profile names a server, the profile's token is sent only to that server. Plain http is refused, with two
+exceptions: the server is this host (a loopback or unspecified address, or `localhost`), or --allow-http is given. With
+plain http, the network, a proxy, and whatever program listens at that address can read the token.
 
---timeout bounds each single wait for the network: connecting to an address, each read, each write. Nothing bounds the
-run, --wait-timeout neither: a server that drips or sends headers without end, a slow resolver, a pipe that nobody
-writes to or reads from can hold the program. GNU `timeout 300` bounds a run.
+Time: --timeout limits each network operation on its own: each connect, each TLS handshake, each read and each write.
+Nothing limits the whole run, not even --wait-timeout. A server that sends its headers or its body byte by byte, a slow
+resolver, or a pipe with nobody at its other end can stall the program. Use GNU `timeout 300` to limit a run.
 
-Files read: the token file and the config file, whose mode and owner are checked (of a pipe, as the shell makes for
-`<(...)`, the owner alone; on Windows neither); the file of --ca-file. Files written: those in the one folder of
---output-dir. Python and the C library read their own (modules, CAs, openssl.cnf, resolver, locale) and write .pyc and
-the file that SSLKEYLOGFILE names.
+Files: it reads the token file and the config file, and checks the owner and the mode of both. If the file is a pipe,
+such as the shell's `<(...)`, it checks only the owner. On Windows it checks neither. It reads the file of --ca-file. It
+writes files only in the folder of --output-dir. Python and the C library read files of their own (modules, CAs,
+openssl.cnf, resolver, locale), and write .pyc files and the file that SSLKEYLOGFILE names.
 
-Environment: PLEXSPHERE_URL, PLEXSPHERE_TOKEN, PLEXSPHERE_PROJECT, XDG_CONFIG_HOME, HOME (USERPROFILE on Windows),
-NO_COLOR, TERM; HTTP_PROXY, HTTPS_PROXY, NO_PROXY in either case, REQUEST_METHOD. Python and its libraries read more
-(PYTHON*, LD_*, SSL_CERT_*, OPENSSL_*, LANG, COLUMNS), which may load code: clear it (env -i) where it is not yours.
+Environment: it reads PLEXSPHERE_URL, PLEXSPHERE_TOKEN, PLEXSPHERE_PROJECT, XDG_CONFIG_HOME, HOME (on Windows
+USERPROFILE), NO_COLOR and TERM, and for proxies HTTP_PROXY, HTTPS_PROXY and NO_PROXY in either case and REQUEST_METHOD.
+Python and its libraries read more: PYTHON*, LD_*, SSL_CERT_*, OPENSSL_*, LANG, COLUMNS. Some of these can load code.
+Use `env -i` if somebody else may have set them.
 
-It starts no process, evaluates nothing that it read, and fetches no archived output. The script imports nothing that
-lies beside it. On stderr the token, PLEXSPHERE_TOKEN, a proxy's password and its Basic string become `***` once they
-are known, where they stand as they are, from 8 characters on. stdout and exceptions are not searched for them.
+It starts no process, evaluates nothing that it reads, and never fetches an archived output. Started as a script, it
+imports nothing from the script's own folder. On stderr it masks secrets as `***`: the token, PLEXSPHERE_TOKEN, a
+proxy's password and a proxy's Basic credentials. It masks them from the moment it knows them, if they appear verbatim
+and have at least 8 characters. It masks neither stdout nor the messages of exceptions.
 
-The server, and the machines whose output it relays, are not trusted. On a terminal (for UTF-8) their text is escaped;
-json escapes a list of its own, JSON_ESCAPED. A JSON value has at most 64 Mi characters (a quarter more may pass), an
-error's body 64 KiB. Not bounded are the number of values, the disk, and memory as a whole: objects take up to 100 times
-their text, and deeply nested ones, which json indents, thousands of times. Set `ulimit -v` where it matters. What was
-printed before an answer broke stands: the exit code tells. Only you can prevent that another program writes an output
-raw to a terminal (`| less -R`), that a copy of this file was changed, or that somebody owns the host.
+It does not trust the server, nor the machines whose output the server relays. On a terminal it escapes outputs, in
+every format; it assumes that the terminal uses UTF-8. It always escapes all other text, such as names, ids and error
+texts. json, yaml and jsonl escape the characters of JSON_ESCAPED. **A pipe gets the bytes of outputs unescaped.** So
+`get ... | cat`, `get ... | less -R`, and `ssh host plexctl_exec_log.py get ...` without `ssh -t` send them to your
+terminal as they are. `--output json` and `ssh -t` avoid that.
+
+Size: a JSON value has at most 64 Mi characters (in fact up to 80 Mi pass), and the body of an error 64 KiB. There is no
+limit on the number of values, on disk use, or on total memory. Decoded objects take up to 100 times the memory of their
+text. Printed as json, deeply nested objects become thousands of times longer. Use `ulimit -v` where that matters.
+
+What was printed before a failure is not taken back: check the exit code. The file cannot protect you if a copy of it
+was modified, or if the host is compromised.
 
 Where to look
 -------------
-    connecting; certificates                Transport._connect, make_tls_context
-    the token's one header, one server      Transport.__init__, find_settings (its last step), Transport._make_error
-    secrets read from files                 read_private_file, check_access
-    files made                              OutputFolder
+    connecting, certificates                Transport._connect, make_tls_context
+    where the token is sent                 Transport.__init__, find_settings (its last step), Transport._make_error
+    files with secrets                      read_private_file, check_owner, check_mode
+    files written                           OutputFolder
     standard output and error, masking      Console
-    text made harmless                      make_terminal_safe, make_visible, make_json_visible
-    bounds of what is read                  JSONReader._fill, Transport._read_problem
+    escaping                                make_terminal_safe, make_visible, make_json_visible
+    limits on what is read                  JSONReader._fill, Transport._read_problem
 """
 
 import sys
@@ -92,8 +110,10 @@ if __name__ == "__main__" and not (sys.flags.isolated or getattr(sys.flags, "saf
 
 
 def restore_sigint() -> None:
-    """Let Ctrl-C end the process by the signal, at once, as it ends a program in C. Python's own handler would wait for
-    a call to return, and show a traceback. Whoever ignores SIGINT, as a job in the background does, goes on to."""
+    """Let Ctrl-C end the process by the signal, at once, as it ends a C program.
+
+    Python's own handler would wait for the current call to return, and then show a traceback. If SIGINT is ignored, as
+    in a background job, it stays ignored."""
     import signal
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
@@ -144,8 +164,9 @@ STATUSES = RUNNING_STATUSES + FINAL_STATUSES
 # ------------------------------------------------------------------------------------------------ Safe text
 
 def make_visible(text: str) -> str:
-    r"""Return text as one line of printable characters, everything else escaped: as \n, \x1b, \u200b, \U000e0001. (An
-    old Python takes a new character for unprintable, and escapes it.)"""
+    r"""Return text as one line of printable characters. Every other character is escaped: \n, \x1b, \u200b, \U000e0001.
+
+    An older Python also escapes characters that are newer than its Unicode tables."""
     if text.isprintable():
         return text
     return "".join(character if character.isprintable() else character.encode("unicode_escape").decode("ascii")
@@ -153,8 +174,9 @@ def make_visible(text: str) -> str:
 
 
 def escape_field(text: "t.Optional[str]") -> str:
-    r"""Return text for a field that ends at a blank: `a b` becomes `a\x20b`, and None or empty becomes `-`. A backslash
-    stays as it is, so this cannot be undone."""
+    r"""Return text for a field that ends at a space: `a b` becomes `a\x20b`, and None or "" becomes `-`.
+
+    Backslashes are not escaped, so this cannot be reversed."""
     return make_visible(text or "-").replace(" ", "\\x20")
 
 
@@ -192,8 +214,10 @@ def make_terminal_safe(data: bytes) -> bytes:
 
 
 def mask(text, secrets):
-    """Return text with *** in place of the secrets, the longest first: one may hold another. A secret of fewer than 8
-    characters stays, since it would mask innocent text."""
+    """Return text with each secret replaced by ***.
+
+    The longest secret comes first, because it may contain another. A secret of fewer than 8 characters stays: masking
+    it would hit innocent text."""
     for secret in sorted(secrets, key=len, reverse=True):
         if len(secret) >= 8:
             text = text.replace(secret, "***")
@@ -201,7 +225,7 @@ def mask(text, secrets):
 
 
 def describe_error(error: Exception) -> str:
-    """Return what an exception of the standard library says, or else its name."""
+    """Return the message of a standard-library exception, or else the name of its class."""
     return str(getattr(error, "strerror", None) or error) or type(error).__name__
 
 
@@ -298,7 +322,7 @@ class APIError(RemoteError):
         self.status = status
         self.problem = problem or {}
 
-        # This is the one place where a status and the `code` of a Problem become an exit code.
+        # Only here does an HTTP status, or the `code` of a Problem, become an exit code.
         if status == 401:
             self.exit_code = 3
         elif status == 403:
@@ -430,19 +454,19 @@ class Profile:
     """
 
     def __init__(self, name):
-        self.title = ""         # as `profile "lab"`; empty if there is none
-        self._why_missing = ""         # why there is none
+        self.title = ""
+        self._why_missing = ""  # why there is no profile
         self._name = name
-        self._members = None    # None until the file has been read
+        self._members = None    # of the profile; None until the file has been read
 
     def get(self, key):
-        """Return the `server` or the `token` of the profile, None if it has none. Raises CredentialsError."""
+        """Return the `server` or the `token` of the profile, or None if it has none. Raises CredentialsError."""
         if self._members is None:
             self._members = self._read()
         return check_type(self._members.get(key), str, "%s of %s" % (key, self.title), CredentialsError)
 
     def explain(self, key):
-        """Return why a setting that was looked for here was not found, for the end of a hint."""
+        """Return why this setting was not found here, as the end of a hint."""
         return "; %s has no %s" % (self.title, key) if self.title else "; " + self._why_missing
 
     def _read(self):
@@ -558,8 +582,10 @@ def find_settings(server_url, profile_name, token_file):
 
 
 def is_this_host(host: str) -> bool:
-    """Tell whether the host is this machine: a loopback or unspecified address in the usual spellings (127.1 is none),
-    or the name `localhost`, whatever the resolver makes of it."""
+    """Return whether the host is this machine.
+
+    It is, if the host is a loopback or unspecified address as the ipaddress module reads it (so not `127.1`), or the
+    name `localhost`, whatever that resolves to."""
     import ipaddress
     try:
         address = ipaddress.ip_address(host)
@@ -599,13 +625,20 @@ class Proxy:
 
 
 def find_proxy(server):
-    """Return the Proxy that the environment names for the server, or None. urllib.request reads the variables: the name
-    in lower case wins, HTTP_PROXY does not count in a CGI script (where REQUEST_METHOD is set), and NO_PROXY is `*` or
-    a list of hosts, each with or without a port, of which each stands for its subdomains too. This host is never
-    reached through a proxy."""
+    """Return the Proxy that the environment names for the server, or None.
+
+    This host is never reached through a proxy. Otherwise urllib.request decides (getproxies_environment,
+    proxy_bypass_environment):
+
+        HTTPS_PROXY     for an https server; HTTP_PROXY for an http server
+        http_proxy      a name in lower case wins over the same name in upper case
+        REQUEST_METHOD  if it is set, this is a CGI script, and HTTP_PROXY in upper case is ignored
+        NO_PROXY        `*`, or a list of hosts, with or without a port; each also stands for its subdomains
+
+    Raises UsageError for a malformed proxy."""
     variable = server.scheme + "_proxy"
     if variable not in map(str.lower, os.environ) or is_this_host(server.host):
-        return None     # as nearly always: urllib.request is slow to import
+        return None     # the usual case; urllib.request is slow to import
     from urllib.request import getproxies_environment, proxy_bypass_environment
     proxies = getproxies_environment()
     url = proxies.get(server.scheme)
@@ -913,15 +946,15 @@ class Transport:
         return connection
 
     def remaining(self, seconds: float) -> float:
-        """Return the seconds, or what is left until `deadline` if that is less; 0 if it has passed."""
+        """Return the seconds until the deadline, but at most `seconds`. Return 0 after the deadline."""
         return seconds if self.deadline is None else max(0.0, min(seconds, self.deadline - self.clock()))
 
     def deadline_passed(self) -> bool:
-        """Tell whether `deadline` has passed."""
+        """Return whether there is a deadline and it has passed."""
         return self.deadline is not None and self.clock() >= self.deadline
 
     def _socket_timeout(self):
-        """Return the seconds that the next wait for the network may take. Never 0, which would mean not to wait."""
+        """Return the seconds for the next network operation. It is never 0, which would mean non-blocking."""
         return max(self.remaining(self._timeout), 0.001)
 
     def _wait_to_retry(self, error, pause):
@@ -1073,7 +1106,7 @@ class Transport:
             raise RemoteError("the response is not valid HTTP: %s" % describe_error(error), API_HINT)
 
     def _trace_lines(self, mark, first, headers):
-        """Trace a request or a response, its secrets masked."""
+        """Trace a request or a response, with its secrets masked."""
         self._trace(mark + " " + first)
         for name, value in headers:
             self._trace("%s %s: %s" % (mark, name, "***" if name.lower() in SECRET_HEADERS else value))
@@ -1147,24 +1180,26 @@ VALUE_LIMIT = 64 << 20      # characters: three thousand times the largest outpu
 
 
 def read_number(literal):
-    """Return a JSON number that a double can hold (`-0` becomes 0, `1E2` 100.0). Raises JSONDecodeError, also for NaN
-    and Infinity, which RFC 8259 does not know."""
-    if not abs(float(literal)) <= sys.float_info.max:       # `not <=`, so that NaN is caught too
-        raise json.JSONDecodeError("a number that is not one of JSON, or too large", "", 0)
+    """Return a JSON number that is within the range of a double: `-0` becomes 0, `1E2` becomes 100.0.
+
+    Raises JSONDecodeError for other numbers, and for NaN and Infinity, which RFC 8259 excludes."""
+    if not abs(float(literal)) <= sys.float_info.max:       # `not <=`, which is also true for NaN
+        raise json.JSONDecodeError("not a JSON number, or out of range", "", 0)
     return int(literal) if literal.lstrip("-").isdigit() else float(literal)
 
 
 def decode_utf8(chunks):
-    """Yield the text of UTF-8 chunks. Raises RemoteError at the first byte that is not UTF-8, after all text before
-    it."""
+    """Yield the text of chunks of UTF-8.
+
+    Raises RemoteError at the first byte that is not UTF-8, after yielding the text before it."""
     decode = codecs.getincrementaldecoder("utf-8")().decode
-    for chunk in chain(chunks, [b""]):      # the empty one is the end
+    for chunk in chain(chunks, [b""]):      # the empty chunk means the end
         try:
             yield decode(chunk, not chunk)
         except UnicodeDecodeError as error:
-            # `object` is what was decoded: the rest of the slice before, a cut character, and this slice.
+            # error.object is what was decoded: this chunk, after the incomplete character of the chunk before.
             yield error.object[:error.start].decode("utf-8")
-            raise RemoteError("the body holds bytes that are not UTF-8", transient=not chunk)
+            raise RemoteError("the body contains bytes that are not UTF-8", transient=not chunk)
 
 
 class JSONReader:
@@ -1188,19 +1223,20 @@ class JSONReader:
         self._texts = decode_utf8(chunks)
         self._scan = json.JSONDecoder(parse_float=read_number, parse_int=read_number,
                                       parse_constant=read_number).raw_decode
-        self._text = ""         # a stretch of the document
-        self._pos = 0            # what stands before this place in _text has been taken
+        self._text = ""         # the buffered part of the document
+        self._pos = 0           # index in _text of the next character to read
         self._ended = False     # whether the document ends where _text ends
-        self._error = None      # the RemoteError that comes after _text; a copy, since that holds no frames
+        self._error = None      # the RemoteError to raise after _text; a copy, which keeps no stack frames alive
 
     def _fill(self, least):
-        """Drop what has been taken, and append at least `least` characters to _text; fewer if the document ends or
-        fails before. A failure is raised by the next call: of `[{},{` that breaks off, {} is taken first."""
+        """Drop what was read, and append `least` characters or more to _text: fewer if the document ends or fails.
+
+        A failure is raised by the next call. So the {} of a truncated `[{},{` is still read."""
         if self._error:
             raise copy(self._error)
         parts = [self._text[self._pos:]]
         if len(parts[0]) > VALUE_LIMIT:
-            raise RemoteError("the body holds a value that is too large or malformed")
+            raise RemoteError("the body contains a value that is too large or malformed")
 
         try:
             while least > 0:
@@ -1213,13 +1249,14 @@ class JSONReader:
         self._text, self._pos = "".join(parts), 0
 
     def fail_with(self, error):
-        """Let all further reading fail with this error."""
+        """Let every further read raise this error."""
         self._text, self._pos, self._ended, self._error = "", 0, False, copy(error)
 
     def peek(self):
-        """Return the next character that is no blank, without taking it; empty at the end. Afterwards it stands at
-        `_pos`, or the document has ended."""
-        while self._text[self._pos:self._pos + 1] in " \t\n\r":      # a blank, or "", which is in every text
+        """Return the next character that is not white space, without consuming it, or "" at the end.
+
+        Afterwards _pos is its index, or the document has ended."""
+        while self._text[self._pos:self._pos + 1] in " \t\n\r":     # white space, or "", which is in every text
             self._pos = WHITESPACE.match(self._text, self._pos).end()
             if self._ended or self._pos < len(self._text):
                 break
@@ -1362,8 +1399,9 @@ class Document:
         close_chunks(self._chunks)
 
     def read_members(self, *names: str) -> "t.Dict[str, t.Any]":
-        """Read on until these members are known, and return what is known. Elements of the list that stand before them
-        are lost."""
+        """Read until these members have arrived, and return all members so far.
+
+        List elements before them are discarded."""
         while not self.members.keys() >= set(names) and self._advance() is not END:
             pass
         return self.members
@@ -1425,11 +1463,13 @@ class Document:
         self._is_complete = True
 
     def _check_member(self, name, value):
-        """Return a member's value. Raises RemoteError if it cannot be part of the answer to what was asked. `object` is
-        any type. Where no id is expected, any will do."""
+        """Return the value of a member. Raises RemoteError if it cannot be part of the expected response.
+
+        `object` allows any type. If no id is expected, any id is allowed."""
         check_type(value, {self.list_name: list, "next_cursor": str}.get(name, object), name)
         if name == "id" and self._expected_id not in (None, str(value).lower()):
-            raise RemoteError("expected execution %s, the answer's id is %s" % (self._expected_id, value), API_HINT)
+            raise RemoteError("expected Execution %s, but the response's id is %s" % (self._expected_id, value),
+                              API_HINT)
         return value
 
 
@@ -1445,17 +1485,19 @@ RFC3339_TIME = (r"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2})(\.[0-9
 
 
 def parse_uuid(value: "t.Union[str, AnyUUID]", where: str = "") -> str:
-    """Return the canonical lower-case spelling of a UUID. It may be a uuid.UUID, or text: canonical, with `urn:uuid:`
-    before it, in braces, or 32 digits. `where` ends the error's message, as ` in NAME`. Raises UsageError."""
+    """Return the canonical lower-case spelling of a UUID.
+
+    The value is a uuid.UUID, or a text: canonical, with `urn:uuid:` before it, in braces, or 32 digits. `where` ends
+    the message of the error, for example ` in NAME`. Raises UsageError."""
     text = str(value).strip().lower()
     if not re.fullmatch(UUID_SPELLINGS, text):
-        raise UsageError("expected a UUID as 6f1d7c1e-0b5a-4c1e-9a53-2b8f0c9e7a10" + where)
+        raise UsageError("expected a UUID such as 6f1d7c1e-0b5a-4c1e-9a53-2b8f0c9e7a10" + where)
     digits = re.sub("urn:uuid:|[{}-]", "", text)
     return re.sub("(.{8})(.{4})(.{4})(.{4})", r"\1-\2-\3-\4-", digits)
 
 
 def get_text(record, name, where=""):
-    """Return a member that is a string, None if it is null or absent. Raises RemoteError for any other type."""
+    """Return a member that is a string, or None if it is null or absent. Raises RemoteError for any other type."""
     return check_type(record.get(name), str, where + name)
 
 
@@ -1529,7 +1571,7 @@ class OutputRef(namedtuple("OutputRef", "kind data location sha256 fault")):
 
     @classmethod
     def from_wire(cls, ref: "t.Any") -> "OutputRef":
-        """Read a target's `output_ref`. Whatever is wrong in it makes the output unreadable, and raises nothing."""
+        """Read the `output_ref` of a target. Any fault makes the output `unreadable`; nothing is raised."""
         if ref is None:
             return cls("none", b"", "", "", "")
         try:
@@ -1537,10 +1579,10 @@ class OutputRef(namedtuple("OutputRef", "kind data location sha256 fault")):
             if kind == "inline":        # an empty output has no inline_bytes
                 return cls(kind, decode_base64(get_text(ref, "inline_bytes") or ""), "", "", "")
             if kind != "object_store":
-                raise ValueError('kind: unknown: "%s"' % kind)
+                raise ValueError('unknown kind "%s"' % kind)
             bucket, key = get_text(ref, "bucket"), get_text(ref, "key")
             if not (bucket and key):
-                raise ValueError("bucket or key: expected a string that is not empty")
+                raise ValueError("bucket or key: expected a non-empty string")
             return cls("archived", b"", "%s/%s" % (bucket, key), get_text(ref, "sha256") or "", "")
         except (ValueError, RemoteError) as error:      # binascii.Error is a ValueError
             return cls("unreadable", b"", "", "", str(error))
@@ -1859,10 +1901,12 @@ class Listing:
 
 
 def select_last(executions: "t.Iterable[t.Dict[str, t.Any]]", number: int) -> "t.List[t.Dict[str, t.Any]]":
-    """Return the `number` Executions that were created last, oldest first; of those created at one moment the ones that
-    came last. Holds no more than these. Raises RemoteError."""
+    """Return the `number` Executions that were created last, oldest first.
+
+    Among equal times, those that arrived last count as later. Only `number` Executions are kept in memory. Raises
+    RemoteError."""
     from heapq import heappush, heappushpop
-    latest: "t.List[t.Any]" = []        # a heap of (time, place of arrival, Execution): [0] is the first to go
+    latest: "t.List[t.Any]" = []        # a heap of (time, arrival number, Execution): [0] is dropped first
     for arrival, execution in enumerate(executions):
         push = heappush if arrival < number else heappushpop
         push(latest, (read_created_at(execution), arrival, execution))
@@ -1974,12 +2018,12 @@ BOLD = "1"
 
 
 def paint(text, code, console):
-    """Return text in an SGR colour (ECMA-48, 8.3.117), as it is if there is no code or no colour."""
+    """Return text in an SGR colour (ECMA-48, 8.3.117). Without a code or colours, return it unchanged."""
     return "\x1b[%sm%s\x1b[0m" % (code, text) if console.is_coloured and code else text
 
 
 def paint_status(status, console):
-    """Return a status in its colour for a table. It is padded before that: escape codes are no width."""
+    """Return a status in its colour, for a table. It is padded first, because escape codes have no width."""
     return paint("%-9s" % escape_field(status), COLOURS.get(status), console)
 
 
@@ -1996,7 +2040,7 @@ def make_json_visible(text):
 
 
 def indent_json(value, depth):
-    """Return a value as indented JSON text that stands `depth` levels deep. (Within its strings no line breaks.)"""
+    """Return a value as JSON text, indented for a place `depth` levels deep. (JSON strings contain no line breaks.)"""
     return make_json_visible(encode_indented(value)).replace("\n", "\n" + "  " * depth)
 
 
@@ -2030,8 +2074,8 @@ def format_jsonl(document, elements, console, report_error=do_nothing):
 
 
 def remove_fraction(text):
-    """Return a time without the fraction of a second: `09:30:00Z` for `09:30:00.25Z`. What is no time mostly stays."""
-    head, _, tail = (text or "").partition(".")     # of a time, head ends in `:00`
+    """Return a time without the fraction of a second: `09:30:00.25Z` becomes `09:30:00Z`. Other text hardly changes."""
+    head, _, tail = (text or "").partition(".")     # in a time, head ends like `:00`
     return head + tail.lstrip("0123456789") if head[-3:-2] == ":" else text
 
 
@@ -2356,7 +2400,7 @@ def describe_tally(tally):
 
 
 def describe_counts(*counts):
-    """Return `1 page, 2 executions` for pairs of a number and a noun."""
+    """Return `1 page, 2 Executions` for pairs of a number and a noun."""
     return ", ".join("%d %s%s" % (number, noun, "" if number == 1 else "s") for number, noun in counts)
 
 
@@ -2389,25 +2433,26 @@ each status fits on one page."""
 
 
 def parse_nonempty(text):
-    """Return the text. Raises UsageError if it is empty: an unset variable, as in `--profile "$X"`, must not select
-    another credential."""
+    """Return the text. Raises UsageError if it is empty.
+
+    An unset variable, as in `--profile "$X"`, must not select other credentials."""
     if not text:
-        raise UsageError("expected a value that is not empty")
+        raise UsageError("expected a non-empty value")
     return text
 
 
 def parse_limit(text):
-    """Return the digits of a page's size, empty for 0: the server's default. Raises UsageError."""
+    """Return the digits of a page size, or "" for 0, the server's default. Raises UsageError."""
     if not re.fullmatch("[0-9]+", text):
-        raise UsageError("expected a whole number of rows, 0 for the server's default")
+        raise UsageError("expected a whole number, 0 for the server's default")
     return text.lstrip("0")
 
 
 def parse_count(text):
-    """Return a number from 1 on. Raises UsageError."""
+    """Return a whole number of at least 1. Raises UsageError."""
     if not re.fullmatch("0*[1-9][0-9]*", text):
-        raise UsageError("expected a whole number from 1 on")
-    return int(text.lstrip("0")[:18])       # no memory holds so many Executions, and int() refuses 5,000 digits
+        raise UsageError("expected a whole number, at least 1")
+    return int(text.lstrip("0")[:18])       # cut to 18 digits, more than fit in memory; int() rejects 5,000
 
 
 UNIT_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
@@ -2538,12 +2583,12 @@ def make_parser(command: str = "") -> argparse.ArgumentParser:
 
 
 def quote_word(word):
-    """Return ` WORD` for a message, empty if it is long: it may be a secret in the wrong place."""
+    """Return ` WORD` for a message, or "" if the word is long: it may be a secret in the wrong place."""
     return " " + word if len(word) <= 20 else ""
 
 
 def suggest(word, known):
-    """Return `; did you mean ...?` with the known word that is nearest, empty if none is near."""
+    """Return `; did you mean ...?` with the nearest known word, or "" if none is near."""
     from difflib import get_close_matches
     return "".join("; did you mean %s?" % near for near in get_close_matches(word, known, 1, 0.7))
 
@@ -2830,7 +2875,7 @@ class Console:
         self._secrets = []
 
     def encode_for_stdout(self, data):
-        """Return the bytes of an output as stdout may have them."""
+        """Return the bytes of an output, made safe if stdout is a terminal."""
         return make_terminal_safe(data) if self.stdout_is_terminal else data
 
     def add_secrets(self, *secrets):
@@ -2873,18 +2918,20 @@ class Console:
         self._out.flush()
 
     def redact(self, text):
-        """Return text with its secrets masked, made visible. Masked first: an escape could split a secret, as a cut."""
+        """Return text masked and made visible, in this order: an escape, or a cut, could split a secret."""
         return make_visible(mask(text, self._secrets))
 
     def write_line(self, text, limit=4000):
-        """Write one line to stderr, after what was printed before, and cut it after `limit` characters (None: not)."""
+        """Write one line to stderr, cut after `limit` characters (None: uncut).
+
+        It starts on a new line if both streams are terminals and stdout is in the middle of one."""
         self.show_progress("")
         begin = "\n" if self._mid_line and self.stderr_is_terminal else ""
         self._mid_line = False
         self._write_error(begin + self.redact(text)[:limit] + "\n")
 
     def report(self, label, text):
-        """Write a line `LABEL: TEXT` to stderr."""
+        """Write what is queued for stdout, and then the line `LABEL: TEXT` to stderr."""
         self.flush()
         self.write_line("%s: %s" % (label, text))
 
@@ -2893,8 +2940,9 @@ class Console:
         self.report("retry", text)
 
     def show_progress(self, text):
-        """Show a live line in place of the last one; an empty text removes it. With more than 72 characters it might
-        wrap, and could not be removed."""
+        """Replace the progress line; "" removes it.
+
+        It is cut at 72 characters, because a line that the terminal wrapped could not be removed."""
         text = self.redact(text)[:72]
         if text != self._progress_text:
             self._write_error("\r%s\r%s" % (" " * len(self._progress_text), text))
@@ -2927,7 +2975,7 @@ class Console:
             return False
 
     def before_wait(self):
-        """Write what is pending, and draw the live line."""
+        """Write what is queued, and show the progress line."""
         self.flush()
         if self.progress:
             self.show_progress(self.progress())
@@ -3165,11 +3213,11 @@ def main(argv: "t.Optional[t.List[str]]" = None, stdout: "t.Optional[t.BinaryIO]
 
 
 def run_as_script() -> None:
-    """Run the process's own command line, and exit. The installed plexctl-exec-log begins here."""
+    """Run the process's own command line, and exit. This is the entry point of the installed plexctl-exec-log."""
     restore_sigint()
     exit_code = main()
-    # main has flushed both streams. Python would do so again at a usual exit, and fail a second time where a disk is
-    # full. (Not to take the interpreter apart also saves a twelfth of a start.)
+    # main has flushed both streams. A normal exit would flush them again, and fail twice on a full disk. (Skipping the
+    # interpreter's shutdown also saves a twelfth of the time of a short run.)
     os._exit(exit_code)
 
 
