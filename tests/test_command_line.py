@@ -1,5 +1,5 @@
 """Section 1: words, flags and their values, usage errors, help, version, completion. Which Executions and targets are
-chosen is in test_1_choosing.py."""
+chosen is in test_choosing.py."""
 
 import argparse
 import io

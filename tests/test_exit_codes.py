@@ -1,4 +1,4 @@
-"""Section 6: every exit code by its cause, and the lines that come with it. 6.3 and 6.4 are in test_6_broken.py."""
+"""Section 6: every exit code by its cause, and the lines that come with it. 6.3 and 6.4 are in test_failures.py."""
 
 import time
 
