@@ -7,7 +7,7 @@
     get     `get` of 2,000 targets with 16 KiB each
     walk    `list --all` over 100,000 Executions in 500 pages
     failed  `list --failed` over the same, of which 1 % failed, were cancelled or timed out; also the requests
-    peaks   `get` of 10,000 targets with 16 KiB each in every form, for the memory: 30 MiB at most
+    peaks   `get` of 10,000 targets with 16 KiB each in every format, for the memory: 30 MiB at most
 
 Every run is a process of its own that reads from one TLS server on the loopback interface, which is a process too. The
 runs of a work alternate. Of each contestant the least processor time (user and system) counts, because other jobs
@@ -59,7 +59,7 @@ def page_body(plane, place, status=None):
     wanted = [number for number in range(PAGES * PAGE, 0, -1) if status in (None, status_at(number))]
     rows, actions = [], sorted(plane.ACTIONS)
     for number in wanted[place * PAGE:(place + 1) * PAGE]:
-        row = plane.execution(60 * number, actions[number % len(actions)], status_at(number), 1, 1)
+        row = plane.sample_execution(60 * number, actions[number % len(actions)], status_at(number), 1, 1)
         rows.append(json.dumps(row, sort_keys=True, separators=(",", ":")))
     more = ',"next_cursor":"%012d"' % (place + 1) if (place + 1) * PAGE < len(wanted) else ""
     return [('{"items":[%s]%s}' % (",".join(rows), more)).encode()]
@@ -148,11 +148,11 @@ def compete_get(programs, targets, size):
 
 
 def compete_forms(programs):
-    """Return ours at `get` in each form."""
+    """Return ours at `get` in each format."""
     flags = "get", "--id", EXECUTION_ID % (LARGE, 10000), "--output"
-    least = 10000 * 37          # bytes: each form names the node, or prints more
-    return {form: compete(programs, least, "", "", *flags + (form,))["ours"]
-            for form in "text table lines raw json yaml jsonl".split()}
+    least = 10000 * 37          # bytes: each format names the node, or prints more
+    return {format: compete(programs, least, "", "", *flags + (format,))["ours"]
+            for format in "text table lines raw json yaml jsonl".split()}
 
 
 def compete_failed(programs):

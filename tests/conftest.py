@@ -8,6 +8,7 @@ import pytest
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 from control_plane import ControlPlane  # noqa: E402
+from kit import Clock, make_transport  # noqa: E402
 
 
 def pytest_addoption(parser):
@@ -46,3 +47,15 @@ def tls_plane():
     """A control plane over https."""
     with ControlPlane(tls=True) as running:
         yield running
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+@pytest.fixture
+def transport(plane, clock):
+    """A Transport to the plane that lives by the clock."""
+    with make_transport(plane, clock) as made:
+        yield made

@@ -70,13 +70,13 @@ def make_uuid(age, name):
     return str(uuid.UUID(int=milliseconds << 80 | 7 << 76 | made >> 68 << 64 | 2 << 62 | made & (1 << 62) - 1))
 
 
-NODES = [make_uuid((90 + 5 * number) * 86400, host) for number, host in enumerate(HOSTS)]
+HOST_NODES = [make_uuid((90 + 5 * number) * 86400, host) for number, host in enumerate(HOSTS)]
 
 
 def machine(number):
     """Return the node id and the host name of a machine. Any number is a machine; the first ten are NODES and HOSTS."""
     if number < len(HOSTS):
-        return NODES[number], HOSTS[number]
+        return HOST_NODES[number], HOSTS[number]
     return make_uuid(90 * 86400 + number, "node"), "node-%05d" % number
 
 
@@ -89,7 +89,7 @@ def output_ref(identity, host, content):
     return {"kind": "object_store", "bucket": BUCKET, "key": key, "sha256": hashlib.sha256(content).hexdigest()}
 
 
-def execution(age, action, status, good, rest, outputs=(), seconds=None):
+def sample_execution(age, action, status, good, rest, outputs=(), seconds=None):
     """Return an Execution of good + rest targets: the good ones succeeded, the rest has the Execution's own status.
 
     outputs   replaces outputs by place: bytes, or None for no output
@@ -138,18 +138,18 @@ ROWS = [older_row(number) for number in reversed(range(50))] + [Row(*row) for ro
     (3305, "kernel-patch", "cancelled", 2, 2), ADVANCING_ROWS[0], SHOWN_ROW, (1391, "rotate-certs", "ack", 0, 2),
     (1144, "rotate-certs", "succeeded", 0, 8), (408, "restart-nginx", "failed", 2, 1),
     (146, "collect-diagnostics", "started", 2, 3), (0, "kernel-patch", "pending", 0, 4))]
-MADE = {row: execution(*row) for row in ROWS + ADVANCING_ROWS}
+MADE = {row: sample_execution(*row) for row in ROWS + ADVANCING_ROWS}
 ADVANCING_STAGES = [MADE[row] for row in ADVANCING_ROWS]
 
 # The run of the incident: two of its machines failed and one was cancelled, around half past nine.
 DISK_FULL = b"/dev/nvme0n1p2   98G   98G     0 100% /\njournalctl: No space left on device\n"
-SHOWN = MADE[SHOWN_ROW] = execution(*SHOWN_ROW, seconds=1602, outputs=[
+SHOWN = MADE[SHOWN_ROW] = sample_execution(*SHOWN_ROW, seconds=1602, outputs=[
     (0, DISK_FULL), (1, bytes(range(256))), (2, b""), (3, b"db-01\n" + DUMPED.encode()),
     (4, b"db-02\n" + DUMPED.encode()), (5, None)])
 del SHOWN["targets"][4]["output_ref"]["sha256"]
 SHOWN["targets"][0]["status"] = "failed"
 SHOWN["targets"][5]["status"] = "cancelled"
-SHOWCASE_NODES = dict(zip(("text", "binary", "empty", "archived", "archived without digest", "no output"), NODES))
+SHOWCASE_NODES = dict(zip(("text", "binary", "empty", "archived", "archived without digest", "no output"), HOST_NODES))
 
 DEMO = make_uuid(408, "restart-nginx")  # three targets, small text outputs, one failed
 SHOWCASE = SHOWN["id"]                  # one target for every kind of output
@@ -213,7 +213,7 @@ def find_page(rows, query):
             if len(page["items"]) == int(limit):
                 page["next_cursor"] = seal_cursor(position, scope)
                 break
-            page["items"].append(MADE.get(row) or execution(*row))
+            page["items"].append(MADE.get(row) or sample_execution(*row))
     return page
 
 
@@ -226,7 +226,7 @@ def find_execution(rows, identity):
     for position, row in enumerate(rows):
         if row.age == age and make_uuid(age, row.action) == identity.lower():
             rows[position] = NEXT_ROW.get(row, row)
-            return MADE.get(row) or execution(*row)
+            return MADE.get(row) or sample_execution(*row)
     raise Refusal(404, "execution_not_found", "no execution %s in this project" % identity)
 
 
@@ -267,7 +267,7 @@ class ControlPlane(ScriptedServer):
         if targets:
             failed = -(-targets // 100)
             self.rows.append(Row(-30, "kernel-patch", "failed", targets - failed, failed))
-            MADE[self.rows[-1]] = execution(*self.rows[-1])
+            MADE[self.rows[-1]] = sample_execution(*self.rows[-1])
         super().__init__(tls, host)
 
     def answer_to(self, request):

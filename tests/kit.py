@@ -34,11 +34,18 @@ from server import CA_FILE, Reply
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(HERE)
-MODULE = os.path.join(ROOT, "plexctl_exec_log.py")
+MODULE, README = os.path.join(ROOT, "plexctl_exec_log.py"), os.path.join(ROOT, "README.md")
+CONTRACT = os.path.join(HERE, "contract.md")
 EXECUTION = "4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f"
 NODES = ["%08x-0000-4000-8000-00000000000%d" % (0xA1B2C300 + number, number) for number in range(10)]
 LIST = ("exec-log", "list", "--project", PROJECT)
 GET = ("exec-log", "get", "--project", PROJECT, "--id", EXECUTION)
+ALL = LIST + ("--all",)
+GET_RAW, GET_LINES, GET_TABLE = [GET + ("--output", format) for format in ("raw", "lines", "table")]
+BOTH = ("stdout", "stderr")         # for run_cli(..., terminals=BOTH)
+ALL_BYTES = bytes(range(256))
+DIGEST = "ab" * 32
+CLOSE_HEAD = b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n"
 PATIENCE = 30       # seconds after which a test has failed
 
 #: The rules of the contract (tests/contract.md) that a test holds: @rule("3.8"), or pytestmark = rule("9.3").
@@ -172,7 +179,7 @@ def run_against(plane, answer, *argv, **options):
     return run_cli(*(argv or GET), plane=plane, **options)
 
 
-def refuse(*argv, env=None):
+def expect_usage_error(*argv, env=None):
     """Run a command that is a usage error, which must exit 2 with two lines and no request. Return what the first of
     them says after `error: `. Nothing listens at the server's address: a request would exit 1."""
     result = run_cli(*argv, env=dict({"PLEXSPHERE_URL": "http://127.0.0.1:1", "PLEXSPHERE_TOKEN": TOKEN}, **env or {}))
@@ -237,6 +244,10 @@ def page(*items, **members):
     return dict({"items": list(items)}, **members)
 
 
+SMALL_EXECUTION = execution([target(inline(b"some output\n"))])
+STARTED = execution(status="started")
+
+
 def encode(value):
     """Return JSON as the server writes it."""
     return json.dumps(value, sort_keys=True, separators=(",", ":")).encode("ascii")
@@ -259,23 +270,25 @@ def read_sections(out):
     return found, out
 
 
-#: The forms of each command: tests about every form are parametrized over these, so that a new one is tested by being
-#: here. Where a listing in each form has its ids, read_listing must know too. The groups: those with a row or recap of
-#: the Execution, those that print what the server sent, those with the bytes of outputs and nothing else.
-TABLE_FORMS, DOCUMENT_FORMS, BYTE_FORMS = ("text", "table"), ("json", "yaml", "jsonl"), ("raw", "lines")
-LIST_FORMS = TABLE_FORMS + DOCUMENT_FORMS
-GET_FORMS = LIST_FORMS + BYTE_FORMS
+#: The formats of each command. Tests about every format are parametrized over these: a format that is added here is
+#: tested. The groups: formats with a row or recap of the Execution, formats that print what the server sent, formats
+#: that print only the bytes of outputs.
+TABLE_FORMATS, DOCUMENT_FORMATS, BYTE_FORMATS = ("text", "table"), ("json", "yaml", "jsonl"), ("raw", "lines")
+LIST_FORMATS = TABLE_FORMATS + DOCUMENT_FORMATS
+GET_FORMATS = LIST_FORMATS + BYTE_FORMATS
+every_list_format = pytest.mark.parametrize("format", LIST_FORMATS)
+every_get_format = pytest.mark.parametrize("format", GET_FORMATS)
 
 ROW_ID, MEMBER_ID = r"^(?!ID |next_cursor: )(\S+) ", r'^ {6}"id": "(.*)"'
-IDS = {"text": ROW_ID, "table": ROW_ID, "json": MEMBER_ID, "yaml": MEMBER_ID, "jsonl": r'^\{.*?"id":"([^"]*)"'}
+ID_PATTERNS = {"text": ROW_ID, "table": ROW_ID, "json": MEMBER_ID, "yaml": MEMBER_ID, "jsonl": r'^\{.*?"id":"([^"]*)"'}
 CURSOR_LINE, CURSOR_MEMBER = r"^next_cursor: ([^\"\n]+)$", r'^  "next_cursor": "(.*)"$'
 
 
-def read_listing(result, form):
+def read_listing(result, format):
     """Return the ids of the rows or items of a listing, and its cursors on either stream: a list of one, or of none."""
     out = result.out.decode("utf-8")
     cursors = re.findall(CURSOR_MEMBER, out, re.MULTILINE) or re.findall(CURSOR_LINE, out + result.err, re.MULTILINE)
-    return re.findall(IDS[form], out, re.MULTILINE), cursors
+    return re.findall(ID_PATTERNS[format], out, re.MULTILINE), cursors
 
 
 def error_lines(result, label="error"):
@@ -375,7 +388,7 @@ class HaltingAnswer:
         self.out, self.seen = io.BytesIO(), b""
 
     def __call__(self, sock):
-        sock.sendall(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n" + self.first)
+        sock.sendall(CLOSE_HEAD + self.first)
         end = time.monotonic() + 5
         while not self.seen and time.monotonic() < end:
             time.sleep(0.002)
@@ -451,6 +464,13 @@ def read_folder(folder):
 def read_file(path):
     with open(path, "rb") as file:
         return file.read()
+
+
+def read_text(path):
+    return read_file(path).decode("utf-8")
+
+
+SOURCE = read_text(MODULE)
 
 
 def read_mode(path):

@@ -4,8 +4,8 @@
     with Raw(talk) as server: ...               server.url, server.connections; talk(sock) for each connection
     with nobody_listening() as address: ...     a host:port that refuses connections
     with nobody_accepting() as address: ...     a host:port that answers no attempt to connect
-    drip(first, piece, pause)                   an answer without end: first at once, then the piece, over and over
     stall(first)                                an answer that falls silent after its beginning
+    drip(first, piece, pause)                   an answer without end: first at once, then the piece, over and over
     Flood(first, piece)                         an answer without end, as fast as it is taken; flood.sent in bytes
     ask(plane, answer, ...)                     run `list` against these answers: its Result, and what it slept
     count_contacts(plane), was_asked_once(plane) how often the plane was connected to, and asked
@@ -19,6 +19,7 @@ import socket
 import threading
 import time
 
+from control_plane import PROJECT
 from kit import LIST, PATIENCE, run_cli, wait_until
 from server import GONE, Reply, ScriptedServer
 
@@ -26,6 +27,8 @@ NAME = "control-plane.test"     # a name of the certificate tls/server.pem that 
 #: A name of 304 characters, which no resolver is asked for.
 NO_NAME = ".".join(["a" * 60] * 5)
 
+PATH = "/v1/projects/%s/executions" % PROJECT
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 #: A header that http.client gives to `email`, which raises; but from 3.13.5 on it does not.
 BAD_HEADER = b"Content-Type: multipart/mixed; boundary*=a; boundary*0=b\r\n"
 try:
@@ -86,6 +89,16 @@ class Raw(ScriptedServer):
         super().__init__(tls)
 
 
+def stall(first):
+    """Return an answer that falls silent after its beginning."""
+    def talk(sock):
+        sock.sendall(first)
+        sock.settimeout(END_OF_SILENCE)
+        while sock.recv(65536):
+            pass
+    return talk
+
+
 def drip(first, piece, pause=0.01):
     """Return an answer that never ends, yet never falls silent."""
     def talk(sock):
@@ -94,16 +107,6 @@ def drip(first, piece, pause=0.01):
         while time.monotonic() < end:
             sock.sendall(piece)
             time.sleep(pause)
-    return talk
-
-
-def stall(first):
-    """Return an answer that falls silent after its beginning."""
-    def talk(sock):
-        sock.sendall(first)
-        sock.settimeout(END_OF_SILENCE)
-        while sock.recv(65536):
-            pass
     return talk
 
 

@@ -26,7 +26,7 @@ FRAME = """<svg xmlns="http://www.w3.org/2000/svg" width="%d" height="%d">
 """
 
 
-def run_commands():
+def show_commands():
     """Yield what a terminal of 120 columns shows: each command and its output, SGR colours included."""
     with ControlPlane() as plane:
         for command, *flags in COMMANDS:
@@ -45,7 +45,7 @@ def draw_line(line):
 
 def draw_picture():
     """Return the whole SVG."""
-    lines = list(run_commands())[:-1]
+    lines = list(show_commands())[:-1]
     width = max(len(SGR.sub("", line)) for line in lines) * ADVANCE
     texts = ['<text x="%d" y="%d">%s</text>' % (MARGIN, MARGIN + LINE * (number + 0.75), draw_line(line))
              for number, line in enumerate(lines) if line]

@@ -19,16 +19,10 @@ import tempfile
 
 import picture
 import plexctl_exec_log as program
-from kit import HERE, MODULE, ROOT, make_environment
+from kit import CONTRACT, HERE, MODULE, README, make_environment, read_text
 
-README, CONTRACT = os.path.join(ROOT, "README.md"), os.path.join(HERE, "contract.md")
 COMMAND = re.compile(r"^\$ (.+)\n((?:(?!\$ |```).*\n)*)", re.MULTILINE)
 MARK = "=== next command ==="
-
-
-def read_text(path):
-    with open(path, encoding="utf-8") as file:
-        return file.read()
 
 
 def run_commands(commands):

@@ -9,17 +9,16 @@ import pytest
 
 import plexctl_exec_log as program
 from control_plane import PROJECT
-from kit import (EXECUTION, GET, GET_FORMS, LIST, LIST_FORMS, NODES, Clock, archive, error_lines, execution, inline,
-                 make_transport, rule, run_against, shorten_id, target)
-from kit_net import Flood, count_contacts, read_error, read_hint
+from kit import (EXECUTION, GET, GET_FORMATS, LIST, LIST_FORMATS, NODES, Clock, archive, error_lines, every_get_format,
+                 execution, inline, make_transport, rule, run_against, shorten_id, target)
+from kit_net import CHUNKED, Flood, count_contacts, read_error, read_hint
 from server import Reply
 
 ID = b'"id":"%s"' % EXECUTION.encode()
-CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 #: A small body with everything that could be cut badly, and with blanks, escapes and letters of two to four bytes.
-SMALL = (b' {"n" :[0,-12.5e-3,1E5,10, 123 ],%s,"a":"\\u00e9\\ud83d\\ude00\\\\\\"","targets" : [{"b":null} ,'
-         b'{"status":"\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80","c":{"d":[true,false,{}]}}, {}],"z":-1e-5}\r\n' % ID)
-LARGE = json.dumps(execution([
+SMALL_BODY = (b' {"n" :[0,-12.5e-3,1E5,10, 123 ],%s,"a":"\\u00e9\\ud83d\\ude00\\\\\\"","targets" : [{"b":null} ,'
+              b'{"status":"\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80","c":{"d":[true,false,{}]}}, {}],"z":-1e-5}\r\n' % ID)
+LARGE_BODY = json.dumps(execution([
     target(inline(bytes(range(256)))), target(inline("caf\u00e9 \U0001F600\n".encode()), NODES[1], "failed"),
     target(archive(sha256="0123456789abcdef" * 4), NODES[2]), target(node=NODES[3], status=None)],
     action="a\u20acb \"q\" \\ \U0001F600", extra={"n": [1, -2.5e-7, True, None]}), ensure_ascii=False).encode("utf-8")
@@ -34,11 +33,11 @@ class Reader:
     def read(self, *pieces, get=True, **how):
         """What a body in these pieces holds: the elements of its list, and its members. RemoteError."""
         self.plane.script(Reply(pieces, **dict({"framing": "chunked"}, **how)))
-        ask, subject = (program.get_execution, EXECUTION) if get else (program.get_page, {})
-        document = ask(self.transport, PROJECT, subject)
+        fetch, subject = (program.get_execution, EXECUTION) if get else (program.get_page, {})
+        document = fetch(self.transport, PROJECT, subject)
         return list(document.elements), dict(document.members)
 
-    def refuse(self, *pieces, **how):
+    def expect_malformed(self, *pieces, **how):
         """Check that a body in these pieces is malformed."""
         with pytest.raises(program.RemoteError):
             self.read(*pieces, **how)
@@ -59,18 +58,18 @@ def slice_bytes(body, size=1):
 # ---- pieces
 
 @rule("3.10", "7.1")
-def test_body_may_be_cut_into_two_pieces_anywhere(reader):
-    whole = reader.read(SMALL)
-    assert whole[0] == json.loads(SMALL.decode())["targets"] and list(whole[1]) == ["n", "id", "a", "targets", "z"]
-    assert dict(whole[1], targets=whole[0]) == json.loads(SMALL.decode())
-    for place in range(1, len(SMALL)):
-        assert reader.read(SMALL[:place], SMALL[place:]) == whole, SMALL[:place]
-    assert count_contacts(reader.plane) == (1, len(SMALL))
+def test_body_may_be_split_into_two_chunks_anywhere(reader):
+    whole = reader.read(SMALL_BODY)
+    assert whole[0] == json.loads(SMALL_BODY.decode())["targets"] and list(whole[1]) == ["n", "id", "a", "targets", "z"]
+    assert dict(whole[1], targets=whole[0]) == json.loads(SMALL_BODY.decode())
+    for place in range(1, len(SMALL_BODY)):
+        assert reader.read(SMALL_BODY[:place], SMALL_BODY[place:]) == whole, SMALL_BODY[:place]
+    assert count_contacts(reader.plane) == (1, len(SMALL_BODY))
 
 
 @rule("3.10", "7.1")
 @pytest.mark.parametrize("number", ["1e-5", "-1.25E+10", "123456789", "0.5", "-0", "12e0"])
-def test_number_may_come_digit_by_digit(reader, number):
+def test_number_may_arrive_digit_by_digit(reader, number):
     for body in (b'{%s,"n":%s}', b'{%s,"n":[%s]}', b'{%s,"targets":[{"n":%s}]}', b'{%s,"n":%s ,"z":[]}'):
         body %= ID, number.encode()
         assert reader.read(*slice_bytes(body)) == reader.read(body)
@@ -78,88 +77,91 @@ def test_number_may_come_digit_by_digit(reader, number):
 
 
 @rule("3.10")
-@pytest.mark.parametrize("form", GET_FORMS)
+@every_get_format
 @pytest.mark.parametrize("framing", ["length", "chunked", "close"])
-def test_output_does_not_depend_on_pieces_and_framing(plane, framing, form):
-    whole = run_against(plane, Reply(LARGE), *GET + ("--output", form))
+def test_output_does_not_depend_on_chunks_or_framing(plane, framing, format):
+    whole = run_against(plane, Reply(LARGE_BODY), *GET + ("--output", format))
     for size in (1, 3, 4096):
-        assert run_against(plane, Reply(LARGE, framing=framing, slices=size), *GET + ("--output", form)) == whole
+        assert run_against(plane, Reply(LARGE_BODY, framing=framing, slices=size), *GET + ("--output", format)) == whole
 
 
 # ---- the end of a body
 
 @rule("3.10")
 @pytest.mark.parametrize("framing, step", [("close", 1), ("length", 7), ("chunked", 7)])
-def test_cut_body_is_never_taken_for_whole(reader, framing, step):
-    body = SMALL.rstrip()
+def test_truncated_body_is_never_taken_for_complete(reader, framing, step):
+    body = SMALL_BODY.rstrip()
     for place in list(range(0, len(body), step)) + [len(body) - 1]:
-        reader.refuse(body, framing=framing, cut=place)
+        reader.expect_malformed(body, framing=framing, cut=place)
 
 
 WHOLE_BUT_CUT = {
     "only headers": b"HTTP/1.1 200 OK\r\n\r\n",
-    "no last chunk": CHUNKED + b"%x\r\n" % len(LARGE) + LARGE + b"\r\n", "no chunks": Reply(framing="chunked"),
-    "cut in the last chunk": CHUNKED + b"%x\r\n" % (len(LARGE) + 1) + LARGE}
+    "no last chunk": CHUNKED + b"%x\r\n" % len(LARGE_BODY) + LARGE_BODY + b"\r\n",
+    "no chunks": Reply(framing="chunked"),
+    "cut in the last chunk": CHUNKED + b"%x\r\n" % (len(LARGE_BODY) + 1) + LARGE_BODY}
 
 
 @rule("3.10", "6.2")
 @pytest.mark.parametrize("answer", list(WHOLE_BUT_CUT.values()), ids=list(WHOLE_BUT_CUT))
-@pytest.mark.parametrize("form", ["text", "table", "json", "jsonl"])
-def test_body_that_is_cut_is_1_with_one_error_even_if_its_json_is_whole(plane, answer, form):
-    result = run_against(plane, answer, *GET + ("--output", form))
+@pytest.mark.parametrize("format", ["text", "table", "json", "jsonl"])
+def test_truncated_body_exits_1_even_if_its_json_is_complete(plane, answer, format):
+    result = run_against(plane, answer, *GET + ("--output", format))
     assert result.code == 1 and len(error_lines(result)) == 1
 
 
 @rule("3.10")
 @pytest.mark.parametrize("framing", ["length", "chunked", "close"])
-def test_end_of_a_body_is_told_over_tls_too(tls_plane, framing):
-    assert run_against(tls_plane, Reply(LARGE, framing=framing)).code == 0
-    assert run_against(tls_plane, Reply(LARGE, framing=framing, cut=len(LARGE) - 1)).code == 1
+def test_truncated_body_is_noticed_over_tls_too(tls_plane, framing):
+    assert run_against(tls_plane, Reply(LARGE_BODY, framing=framing)).code == 0
+    assert run_against(tls_plane, Reply(LARGE_BODY, framing=framing, cut=len(LARGE_BODY) - 1)).code == 1
 
 
 @rule("3.10")
 @pytest.mark.parametrize("head", [
     b"HTTP/1.1 200 OK\r\n\r\n", b"HTTP/1.0 200\r\nConnection: keep-alive\r\n\r\n"], ids=["HTTP/1.1", "HTTP/1.0"])
-def test_body_that_ends_with_the_connection_is_whole_if_its_json_is(plane, head):
-    chunks = CHUNKED + b"%x;a=b\r\n%s\r\n0;c\r\nX: y\r\nZ: \r\n\r\n" % (len(LARGE), LARGE)
-    assert run_against(plane, head + LARGE) == run_against(plane, Reply(LARGE)) == run_against(plane, chunks)
-    assert run_against(plane, Reply(LARGE, announce=len(LARGE) + 9)).code == 0
-    assert run_against(plane, head + LARGE[:-1]).code == 1
+def test_body_without_length_is_complete_if_its_json_is(plane, head):
+    chunks = CHUNKED + b"%x;a=b\r\n%s\r\n0;c\r\nX: y\r\nZ: \r\n\r\n" % (len(LARGE_BODY), LARGE_BODY)
+    assert run_against(plane, head + LARGE_BODY) == run_against(plane, Reply(LARGE_BODY)) == run_against(plane, chunks)
+    assert run_against(plane, Reply(LARGE_BODY, announce=len(LARGE_BODY) + 9)).code == 0
+    assert run_against(plane, head + LARGE_BODY[:-1]).code == 1
 
 
 # ---- JSON
 
-BYTES = {
+BAD_BYTES = {
     "byte order mark": b"\xef\xbb\xbf{%s}", "no UTF-8": b'{%s,"a":"\xff"}', "half a letter": b'{%s,"a":"\xc3"}',
     "half a letter at the end": b'{%s}\xc3', "ends within a letter": b'{%s,"a":"\xe2\x82',
     "surrogate": b'{%s,"a":"\xed\xa0\x80"}', "overlong": b'{%s,"a":"\xc0\x80"}', "UTF-16": "{}".encode("utf-16"),
     "no-break space": b"\xc2\xa0{%s}", "absurdly deep": b'{%s,"a":' + b"[" * 200000}
-WORDS = ["NaN", "Infinity", "-Infinity", "01", "-01", "+1", "1.", ".5", "-", "1e", "1e+", "0x1", "1_0", "tru", "truex",
-         "True", "None", "'x'", "", "\u0661"]
-STRINGS = ['"\x01"', '"\n"', '"\t"', '"\x1f"', r'"\x41"', r'"\u12"', r'"\u12G4"', '"x', '"x\\"', r'"\'"']
-NUMBERS = ["-1e999", "1.7976931348623159e308", "1" + "0" * 309, "-" + "9" * 5000, "9" * 300000, "1" + "0" * 400 + ".5"]
-DOCUMENTS = ["", " ", "[{%s}]", "null", "{", "{%s", "{%s}}", "{%s} x", "{%s}{%s}", "{%s}\0", "{%s,}", "{,%s}",
-             '{%s,"a"}', '{%s,"a":}', '{%s,"a" 1}', "{%s,a:1}", "{%s,'a':1}", '{%s "b":2}', '{%s;"b":2}', "{%s]",
-             "{%s,1:2}", "{%s,null:2}", "{%s,/**/}", "{\v%s}", "{%s\f}"]
-LISTS = ["{}", '""', "0", "false", "[1]", "[null]", "[[]]", "[{},]", "[,{}]", "[{} {}]", "[{}}", "[{}", "[{},1]",
-         '[{"a":1 "b":2}]', '[{"a":1,}]', '[{"a"}]', "[{a:1}]", "[}", "["]
-CURSORS = ["0", '["x"]', "{}", "false"]
+BAD_WORDS = ["NaN", "Infinity", "-Infinity", "01", "-01", "+1", "1.", ".5", "-", "1e", "1e+", "0x1", "1_0", "tru",
+             "truex", "True", "None", "'x'", "", "\u0661"]
+BAD_STRINGS = ['"\x01"', '"\n"', '"\t"', '"\x1f"', r'"\x41"', r'"\u12"', r'"\u12G4"', '"x', '"x\\"', r'"\'"']
+BAD_NUMBERS = ["-1e999", "1.7976931348623159e308", "1" + "0" * 309, "-" + "9" * 5000, "9" * 300000,
+               "1" + "0" * 400 + ".5"]
+BAD_DOCUMENTS = ["", " ", "[{%s}]", "null", "{", "{%s", "{%s}}", "{%s} x", "{%s}{%s}", "{%s}\0", "{%s,}", "{,%s}",
+                 '{%s,"a"}', '{%s,"a":}', '{%s,"a" 1}', "{%s,a:1}", "{%s,'a':1}", '{%s "b":2}', '{%s;"b":2}', "{%s]",
+                 "{%s,1:2}", "{%s,null:2}", "{%s,/**/}", "{\v%s}", "{%s\f}"]
+BAD_LISTS = ["{}", '""', "0", "false", "[1]", "[null]", "[[]]", "[{},]", "[,{}]", "[{} {}]", "[{}}", "[{}", "[{},1]",
+             '[{"a":1 "b":2}]', '[{"a":1,}]', '[{"a"}]', "[{a:1}]", "[}", "["]
+BAD_CURSORS = ["0", '["x"]', "{}", "false"]
 #: Where a value may stand in a document, by name.
-PLACES = {"member": b'{%%s,"a":%s}', "element": b'{%%s,"a":[%s,0]}', "in a target": b'{%%s,"targets":[{"a":%s}]}'}
-MALFORMED = dict(BYTES, **{"document " + text: text.encode() for text in DOCUMENTS})
-MALFORMED.update(("targets " + text, b'{%s,"targets":' + text.encode() + b"}") for text in LISTS)
-MALFORMED.update(("items " + text, b'{"items":' + text.encode() + b"}") for text in LISTS)
-MALFORMED.update(("cursor " + text, b'{"items":[],"next_cursor":' + text.encode() + b"}") for text in CURSORS)
-MALFORMED.update(("%s %s" % (name, shorten_id(text)), body % text.encode())
-                 for name, body in PLACES.items() for text in WORDS + STRINGS + NUMBERS)
+VALUE_PLACES = {"member": b'{%%s,"a":%s}', "element": b'{%%s,"a":[%s,0]}', "in a target": b'{%%s,"targets":[{"a":%s}]}'}
+MALFORMED_BODIES = dict(BAD_BYTES, **{"document " + text: text.encode() for text in BAD_DOCUMENTS})
+MALFORMED_BODIES.update(("targets " + text, b'{%s,"targets":' + text.encode() + b"}") for text in BAD_LISTS)
+MALFORMED_BODIES.update(("items " + text, b'{"items":' + text.encode() + b"}") for text in BAD_LISTS)
+MALFORMED_BODIES.update(("cursor " + text, b'{"items":[],"next_cursor":' + text.encode() + b"}")
+                        for text in BAD_CURSORS)
+MALFORMED_BODIES.update(("%s %s" % (name, shorten_id(text)), body % text.encode())
+                 for name, body in VALUE_PLACES.items() for text in BAD_WORDS + BAD_STRINGS + BAD_NUMBERS)
 
 
 @rule("3.10", "4.5")
-@pytest.mark.parametrize("body", list(MALFORMED.values()), ids=[ascii(name) for name in MALFORMED])
-def test_malformed_body_is_refused_in_one_piece_and_in_many(reader, body):
+@pytest.mark.parametrize("body", list(MALFORMED_BODIES.values()), ids=[ascii(name) for name in MALFORMED_BODIES])
+def test_malformed_body_is_refused_in_one_chunk_and_in_many(reader, body):
     body, get = body.replace(b"%s", ID), b'"items"' not in body
-    reader.refuse(body, get=get)
-    reader.refuse(*slice_bytes(body, len(body) // 999 + 1), get=get)
+    reader.expect_malformed(body, get=get)
+    reader.expect_malformed(*slice_bytes(body, len(body) // 999 + 1), get=get)
 
 
 BIG = int(sys.float_info.max)
@@ -173,7 +175,7 @@ UNUSUAL = {
 
 @rule("3.10")
 @pytest.mark.parametrize("text, value", list(UNUSUAL.values()), ids=list(UNUSUAL))
-def test_unusual_but_right_value(reader, text, value):
+def test_unusual_but_valid_value_is_read(reader, text, value):
     body = b' {%s , "a": 1 , "b":' % ID + text.encode() + b', "more" :null} \r\n\t'
     elements, members = reader.read(body)
     assert members["b"] == value and type(members["b"]) is type(value)
@@ -191,23 +193,23 @@ def nest(levels, opening=b'{"a":[', closing=b"]}"):
 @pytest.mark.parametrize("argv, body", [
     (GET, b'{%s,"deep":%s,"targets":[]}' % (ID, nest(98))), (GET, b'{%s,"targets":[{"deep":%s}]}' % (ID, nest(98))),
     (LIST, b'{"items":[{%s,"deep":%s}]}' % (ID, nest(96)))], ids=["member", "in a target", "in an Execution"])
-def test_100_levels_work_in_every_form(plane, argv, body):
-    for form in GET_FORMS if argv is GET else LIST_FORMS:
-        result = run_against(plane, Reply(body), *argv + ("--output", form))
-        assert result.code == 0 and (form != "json" or result.out.count(b'"a": ') >= 48)
+def test_nesting_of_100_levels_works_in_every_format(plane, argv, body):
+    for format in GET_FORMATS if argv is GET else LIST_FORMATS:
+        result = run_against(plane, Reply(body), *argv + ("--output", format))
+        assert result.code == 0 and (format != "json" or result.out.count(b'"a": ') >= 48)
 
 
-DEEP = {"open lists": b"[" * 200000, "open objects": b'{"a":' * 200000, "closed lists": nest(200000, b"[", b"]")}
+TOO_DEEP = {"open lists": b"[" * 200000, "open objects": b'{"a":' * 200000, "closed lists": nest(200000, b"[", b"]")}
 if sys.implementation.name != "pypy":       # whose encoder can exhaust the stack, and end the process, at such depths
-    DEEP.update({"800": nest(800), "5000": nest(5000)})
+    TOO_DEEP.update({"800": nest(800), "5000": nest(5000)})
 
 
 @rule("3.10", "6.2")
-@pytest.mark.parametrize("form", ["text", "json", "raw"])
-@pytest.mark.parametrize("deep", list(DEEP.values()), ids=list(DEEP))
-def test_absurd_depth_is_1_with_one_line(plane, form, deep):
+@pytest.mark.parametrize("format", ["text", "json", "raw"])
+@pytest.mark.parametrize("deep", list(TOO_DEEP.values()), ids=list(TOO_DEEP))
+def test_excessive_nesting_exits_1_with_one_error_line(plane, format, deep):
     for where in (b'{%s,"deep":%s,"targets":[]}', b'{%s,"targets":[{"deep":%s}]}'):
-        result = run_against(plane, Reply(where % (ID, deep)), *GET + ("--output", form))
+        result = run_against(plane, Reply(where % (ID, deep)), *GET + ("--output", format))
         if error_lines(result) or len(deep) > 99999:        # how deep the decoder can go differs from Python to Python
             assert result.code == 1 and result.err.count("\n") == 1 and len(error_lines(result)) == 1
 
@@ -228,16 +230,16 @@ NOT_JUDGED = {
 
 @rule("3.10", "4.5")
 @pytest.mark.parametrize("body", list(dict(TWICE, **NOT_JUDGED).values()), ids=list(dict(TWICE, **NOT_JUDGED)))
-@pytest.mark.parametrize("form", ["text", "json"])
-def test_member_of_a_document_may_not_come_twice_and_inner_ones_are_not_judged(plane, body, form):
+@pytest.mark.parametrize("format", ["text", "json"])
+def test_duplicate_members_are_refused_at_the_top_level_only(plane, body, format):
     argv = LIST if b"items" in body else GET
-    result = run_against(plane, Reply(body), *argv + ("--output", form))
+    result = run_against(plane, Reply(body), *argv + ("--output", format))
     fault = ["the body has %s twice" % shown for shown in re.findall('"[a-z_]+"', result.err)]
     assert error_lines(result) == fault and (result.code, len(fault)) == ((1, 1) if body in TWICE.values() else (0, 0))
 
 
 @rule("3.10", "7.1")
-def test_value_beyond_the_limit_is_malformed_before_more_of_it_came(plane):
+def test_value_over_the_limit_fails_before_more_of_it_arrives(plane):
     flood = Flood(b'HTTP/1.1 200 OK\r\n\r\n{%s,"x":"' % ID, b"x" * 0x100000)
     result = run_against(plane, flood)
     assert "large" in read_error(result) and result.err.count("\n") == 1
@@ -246,16 +248,16 @@ def test_value_beyond_the_limit_is_malformed_before_more_of_it_came(plane):
 
 
 @rule("4.3")
-@pytest.mark.parametrize("form", GET_FORMS)
+@every_get_format
 @pytest.mark.parametrize("body", [b'{"id":"%s","targets":[{}]}', b'{"targets":[{}],"id":"%s"}'], ids=["first", "last"])
-def test_id_may_stand_anywhere_and_in_any_case_but_must_be_the_one_asked_for(plane, form, body):
+def test_id_must_match_but_in_any_case_and_any_position(plane, format, body):
     for identity, code in ((EXECUTION.title(), 0), (NODES[0], 1)):
-        assert run_against(plane, Reply(body % identity.encode()), *GET + ("--output", form)).code == code
+        assert run_against(plane, Reply(body % identity.encode()), *GET + ("--output", format)).code == code
 
 
 @rule("4.3", "6.2")
 @pytest.mark.parametrize("argv", [LIST, GET], ids=["list", "get"])
 @pytest.mark.parametrize("body", [b"<html>", b"\n <!DOCTYPE html>\n<title>Log in</title>"], ids=shorten_id)
-def test_html_gets_a_hint_at_the_server(plane, argv, body):
+def test_html_body_gets_a_hint_about_the_server(plane, argv, body):
     result = run_against(plane, Reply(body, headers=[("Content-Type", "text/html")]), *argv)
     assert read_error(result) and "--server" in read_hint(result)

@@ -8,10 +8,10 @@ import time
 import pytest
 
 import plexctl_exec_log as program
-from control_plane import PROJECT
-from kit import (BYTE_FORMS, DOCUMENT_FORMS, EXECUTION, GET, LIST, LIST_FORMS, NODES, encode, error_lines, execution,
-                 inline, page, read_listing, read_queries, read_sections, refuse, rule, run_against, run_cli,
-                 run_process, serve_pages, shorten_id, target)
+from control_plane import PROJECT, STATUSES
+from kit import (BYTE_FORMATS, DOCUMENT_FORMATS, EXECUTION, GET, LIST, NODES, encode, error_lines, every_list_format,
+                 execution, expect_usage_error, inline, page, read_listing, read_queries, read_sections, rule,
+                 run_against, run_cli, run_process, serve_pages, shorten_id, target)
 from server import Reply
 
 
@@ -20,26 +20,26 @@ def make_executions(*times, **members):
     return [execution(id=text, created_at=text, **members) for text in times]
 
 
-def walk(plane, *argv, form="jsonl", pages=(), **options):
+def run_walk(plane, *argv, format="jsonl", pages=(), **options):
     """Run `list` over these pages of Executions, whose cursors are c2, c3 and so on. Return its Result."""
     serve_pages(plane, pages)
-    return run_cli(*LIST + argv + ("--output", form), plane=plane, **options)
+    return run_cli(*LIST + argv + ("--output", format), plane=plane, **options)
 
 
 def list_ids(plane, *argv, **options):
     """Return the ids that a walk prints, which must succeed without a word."""
-    result = walk(plane, *argv, **options)
+    result = run_walk(plane, *argv, **options)
     assert (result.code, result.err) == (0, "")
-    return read_listing(result, options.get("form", "jsonl"))[0]
+    return read_listing(result, options.get("format", "jsonl"))[0]
 
 
 # In the order in which they are requested.
 RUNNING, FAILED = ("pending", "ack", "started"), ("failed", "cancelled", "timeout")
-STATUSES = ("pending", "ack", "started", "succeeded", "failed", "cancelled", "timeout", "FAILED", "failed ", "", None)
+LOGGED_STATUSES = STATUSES + ("FAILED", "failed ", "", None)
 #: Three pages: an Execution for each status, a day apart, in the order of their creation, every other one a hook.
 LOG = [execution(id="e%d" % day, status=status, created_at="2026-03-%02dT12:00:00Z" % (day + 1),
-                 type=("builtin", "hook")[day % 2]) for day, status in enumerate(STATUSES)]
-PAGES = [LOG[:4], LOG[4:7], LOG[7:]]
+                 type=("builtin", "hook")[day % 2]) for day, status in enumerate(LOGGED_STATUSES)]
+LOG_PAGES = [LOG[:4], LOG[4:7], LOG[7:]]
 
 
 def sorted_items(query):
@@ -58,11 +58,11 @@ COMBINATIONS = [flags for size in range(1, 1 + len(KEEPS)) for flags in itertool
 
 @rule("1.8", "1.9", "1.10", "1.12")
 @pytest.mark.parametrize("flags", COMBINATIONS, ids=" ".join)
-def test_every_combination_walks_all_pages_and_keeps_what_all_its_flags_keep(plane, flags):
-    chosen = sum([KEEPS[flag] for flag in flags if not callable(KEEPS[flag])], ()) or STATUSES
+def test_every_combination_of_flags_walks_all_pages_and_keeps_matches(plane, flags):
+    chosen = sum([KEEPS[flag] for flag in flags if not callable(KEEPS[flag])], ()) or LOGGED_STATUSES
     conditions = [KEEPS[flag] for flag in flags if callable(KEEPS[flag])]
     kept = [wire["id"] for wire in LOG if wire["status"] in chosen and all(keeps(wire) for keeps in conditions)]
-    found = list_ids(plane, *flags + ("--action-name", "a&b"), pages=PAGES)
+    found = list_ids(plane, *flags + ("--action-name", "a&b"), pages=LOG_PAGES)
     assert found == (kept[-2:] if "--last=2" in flags else kept)
     sent = {"action_name": "a&b", "limit": "200"}
     queries = [dict(sent, status=status) for status in chosen] if chosen != STATUSES else [sent]
@@ -75,8 +75,8 @@ def test_every_combination_walks_all_pages_and_keeps_what_all_its_flags_keep(pla
     ("", {"limit": "200"}), ("--limit 0", {}), ("--limit=7", {"limit": "7"}), ("--limit=201", {"limit": "201"}),
     ("--cursor c1", {"limit": "200", "cursor": "c1"}), ("--cursor=", {"limit": "200"})])
 @pytest.mark.parametrize("flag", sorted(KEEPS))
-def test_walk_begins_at_the_cursor_and_asks_for_200_unless_told_otherwise(plane, flag, flags, sent):
-    walk(plane, flag, *flags.split(), pages=[LOG])
+def test_walk_starts_at_the_cursor_and_asks_for_200_by_default(plane, flag, flags, sent):
+    run_walk(plane, flag, *flags.split(), pages=[LOG])
     several = KEEPS[flag] if KEEPS[flag] and not callable(KEEPS[flag]) and "cursor" not in sent else ()
     assert read_queries(plane) == ([dict(sent, status=status) for status in several] or [sent])
 
@@ -94,15 +94,15 @@ def test_walk_begins_at_the_cursor_and_asks_for_200_unless_told_otherwise(plane,
     ("2026-11-24 09:30:07", "2026-11-24T09:30:06Z", "2026-11-24T09:30:07.000001Z"),
     (" 2026-11-24T09:30:07.25Z\n", "2026-11-24T09:30:06Z", "2026-11-24T09:30:07Z"),
     ("2024-02-29", "2024-02-28T23:59:59Z", "2024-02-29T00:00:00Z")])
-def test_since_keeps_what_was_created_at_or_after_a_time_and_until_what_was_before(plane, when, before, first):
+def test_since_includes_its_time_and_until_excludes_it(plane, when, before, first):
     pages = [make_executions(before, first), make_executions("1999-01-01T00:00:00Z", "2027-01-01T00:00:00Z")]
     assert list_ids(plane, "--since", when, pages=pages) == [first, "2027-01-01T00:00:00Z"]
     assert list_ids(plane, "--until=" + when, pages=pages) == [before, "1999-01-01T00:00:00Z"]
 
 
-def tell_time(seconds, form="%Y-%m-%dT%H:%M:%SZ"):
+def tell_time(seconds, pattern="%Y-%m-%dT%H:%M:%SZ"):
     """Return the time in UTC so many seconds from now."""
-    return time.strftime(form, time.gmtime(time.time() + seconds))
+    return time.strftime(pattern, time.gmtime(time.time() + seconds))
 
 
 @rule("1.9")
@@ -116,13 +116,13 @@ def test_age_counts_back_from_now(plane, age, seconds):
 
 @rule("1.9")
 @pytest.mark.parametrize("age", ["9" * 400 + "w", "9" * 5000 + "s", "3000w"], ids=shorten_id)
-def test_age_beyond_all_time_keeps_everything(plane, age):
-    assert list_ids(plane, "--since", age, pages=PAGES) == [wire["id"] for wire in LOG]
+def test_very_large_age_keeps_everything(plane, age):
+    assert list_ids(plane, "--since", age, pages=LOG_PAGES) == [wire["id"] for wire in LOG]
 
 
 @rule("1.9", "1.9a")
 @pytest.mark.parametrize("zone", ["EAST-14", "WEST+11"])
-def test_times_are_utc_whatever_the_local_time_zone(plane, zone):
+def test_times_are_utc_in_every_local_time_zone(plane, zone):
     created = [tell_time(minutes * 60) for minutes in (-121, -119, -61, -59, -4, -2)]
     plane.script(Reply(page(*make_executions(*created[:4]))), Reply(page(*make_executions(*created[4:]))))
     runs = [run_process(*LIST + flags + ("--output", "jsonl"), plane=plane, env={"TZ": zone}) for flags in (
@@ -138,22 +138,23 @@ def test_times_are_utc_whatever_the_local_time_zone(plane, zone):
     "2026-02-30", "2026-13-01", "2026-11-24T24", "2026-11-24T09:60",
     "2026-11-24T09:30:62Z", "0000-01-01", "20261124", "2026-11-24_09", "24:00", "9:60", "9:3", "009:30", "9:30:00",
     ":30", "9:", "-9:30", "02-30T09", "7-14", "13-01", "9:30Z", "\u0669:30", "9h30"], ids=ascii)
-def test_malformed_when_is_2(value):
+def test_malformed_when_exits_2(value):
     for flag in ("--since", "--until"):
-        assert refuse(*LIST + (flag + "=" + value,)).startswith("argument %s: expected an age as 90s, " % flag)
+        error = expect_usage_error(*LIST + (flag + "=" + value,))
+        assert error.startswith("argument %s: expected an age as 90s, " % flag)
 
 
 @rule("1.9", "1.9a")
 @pytest.mark.parametrize("since, until", [("2026-03-02", "2026-03-01"), ("1h", "2h"), ("1d", "2020-01-01"),
                                           ("2026-03-01T00:00:01", "2026-03-01"), ("9999-12-31T10", "9:30")])
-def test_until_before_since_is_2(since, until):
+def test_until_before_since_exits_2(since, until):
     for flags in (("--since", since, "--until", until), ("--until", until, "--since=" + since)):
-        assert refuse(*LIST + flags).startswith("argument --until: ")
+        assert expect_usage_error(*LIST + flags).startswith("argument --until: ")
 
 
 @rule("1.9a")
 @pytest.mark.parametrize("seconds, ago", [(-180, 180), (180, 86220)], ids=["today's", "yesterday's"])
-def test_time_of_day_is_the_last_one_that_was(plane, seconds, ago):
+def test_time_of_day_means_the_latest_past_one(plane, seconds, ago):
     old, young = make_executions(tell_time(-ago - 90), tell_time(90 - ago))
     clock = tell_time(seconds, "%H:%M")
     assert list_ids(plane, "--since", clock, pages=[[old, young]]) == [young["id"]]
@@ -165,7 +166,7 @@ def test_time_of_day_is_the_last_one_that_was(plane, seconds, ago):
     ("07-14T09:30", "2026-07-14", "2025-07-14T09:30"), ("07-14 09:30", "2026-07-14T09:30", "2026-07-14T09:30"),
     ("01-02T03", "2026-01-02T03:00:01", "2026-01-02T03"), ("07-14", "2026-07-14", "2026-07-14"),
     ("12-31T23:59:59Z", "2026-12-31", "2025-12-31T23:59:59")])
-def test_time_without_a_year_is_the_last_one_that_was(text, now, moment):
+def test_time_without_a_year_means_the_latest_past_one(text, now, moment):
     now, moment = [program.parse_when("--since", value, None) for value in (now, moment)]
     assert program.parse_when("--since", text, now) == moment
 
@@ -176,7 +177,7 @@ def test_time_without_a_year_is_the_last_one_that_was(text, now, moment):
     ("2026-03-01T09:30", "09:30", "2026-03-02T09:29:59Z", "2026-03-02T09:30:00Z"),
     ("2026-03-01T09:29:59", "09:30", "2026-03-01T09:29:59Z", "2026-03-01T09:30:00Z"),
     ("2026-02-28 23:30", "0:15", "2026-03-01T00:14:59Z", "2026-03-01T00:15:00Z")])
-def test_until_a_time_of_day_is_the_first_such_time_after_since(plane, since, until, last, first):
+def test_until_a_time_of_day_means_the_first_after_since(plane, since, until, last, first):
     assert list_ids(plane, "--until", until, "--since", since, pages=[make_executions(last, first)]) == [last]
 
 
@@ -184,13 +185,14 @@ def test_until_a_time_of_day_is_the_first_such_time_after_since(plane, since, un
 @pytest.mark.parametrize("flags, taken", [
     ("--since {0}", "since {2}Z"), ("--until={1}", "until {3}Z"), ("--since={1} --until={0}", "since {3}Z, until {2}Z"),
     ("--since=2026-03-01 --until=9:30", "until 2026-03-01T09:30Z"), ("--since 2h --until 2099-12-31", "")])
-def test_hint_on_a_terminal_says_what_was_taken(plane, flags, taken):
+def test_hint_on_a_terminal_shows_how_a_time_was_understood(plane, flags, taken):
     today, yesterday, before = [tell_time(seconds, "%Y-%m-%dT%H:%M") for seconds in (-180, 180 - 86400, 0)]
     argv = flags.format(today[11:], yesterday[11:]).split()
-    result = walk(plane, *argv, pages=[LOG], terminals=("stderr",))
+    result = run_walk(plane, *argv, pages=[LOG], terminals=("stderr",))
     found = re.match(r"(?:hint: (.*); it is (..:..)Z now\n)?(hint: no Execution matches\n)?\Z", result.err)
     assert (found.group(1) or "") == taken.format("", "", today, yesterday)
-    assert found.group(2) in (before[11:], tell_time(0, "%H:%M"), None) and walk(plane, *argv, pages=[LOG]).err == ""
+    assert found.group(2) in (before[11:], tell_time(0, "%H:%M"), None)
+    assert run_walk(plane, *argv, pages=[LOG]).err == ""
 
 
 # ---- 1.10, 1.11: the last ones, and times that are none
@@ -202,33 +204,33 @@ FRACTIONS = make_executions("2026-01-02T00:00:00.25Z", "2026-01-02T00:00:00Z", "
 
 
 @rule("1.9", "1.10")
-@pytest.mark.parametrize("form", LIST_FORMS)
+@every_list_format
 @pytest.mark.parametrize("flags, pages, kept", [
     ("--since=2026-01-02", [[OLD, NEW], [], [NEW, MIDDLE, LATER]], [NEW, NEW, MIDDLE, LATER]),
     ("--since=2026-01-02", [[OLD], []], []), ("--failed", [LOG[:4], LOG[7:]], []),
-    ("--since=2026-03-02T12 --until=2026-03-02T12:00", PAGES, []),
+    ("--since=2026-03-02T12 --until=2026-03-02T12:00", LOG_PAGES, []),
     ("--last=2", [[NEW], [LATER, MIDDLE], [OLD]], [NEW, LATER]), ("--last=2", [[], [OLD]], [OLD]),
     ("--last=2", [[], []], []), ("--last=2", [TIED], TIED[1:]), ("--last=" + "9" * 5000, [[NEW, OLD]], [OLD, NEW]),
     ("--last=3", [FRACTIONS], [FRACTIONS[3], FRACTIONS[0], FRACTIONS[2]])],
     ids=["several pages", "nothing kept", "nothing failed", "until since", "any order", "fewer than N",
          "last of nothing", "ties", "huge N", "fractions"])
-def test_what_a_walk_keeps_is_one_document(plane, form, flags, pages, kept):
-    one = run_against(plane, page(*kept), *LIST + ("--output", form))
-    assert walk(plane, *flags.split(), form=form, pages=pages) == one
+def test_matches_of_a_walk_are_one_document(plane, format, flags, pages, kept):
+    one = run_against(plane, page(*kept), *LIST + ("--output", format))
+    assert run_walk(plane, *flags.split(), format=format, pages=pages) == one
 
 
 @rule("1.10")
-@pytest.mark.parametrize("form", LIST_FORMS)
+@every_list_format
 @pytest.mark.parametrize("broken", [Reply(page(LATER), cut=100), Reply({}, 404), Reply({})],
                          ids=["cut", "refused", "not ours"])
-def test_last_prints_nothing_if_the_walk_breaks(plane, form, broken):
+def test_last_prints_nothing_if_the_walk_fails(plane, format, broken):
     plane.script(Reply(page(OLD, NEW, next_cursor="c2")), broken)
-    result = run_cli(*LIST + ("--last", "1", "--output", form), plane=plane)
+    result = run_cli(*LIST + ("--last", "1", "--output", format), plane=plane)
     assert (result.code, result.out, len(error_lines(result))) == (1, b"", 1)
 
 
 @rule("1.10")
-def test_last_holds_no_more_than_what_it_keeps(plane):
+def test_last_holds_only_what_it_keeps_in_memory(plane):
     def body():
         for number in range(1000):
             yield b"%s%s" % (b"," if number else b'{"items":[', encode(execution(id="x", action="a" * 8000)))
@@ -248,16 +250,16 @@ def test_last_holds_no_more_than_what_it_keeps(plane):
     None, 5, [1], "", "yesterdayZ", "2026-01-02T00:00:00+00", "2026-01-02T00:00:00", "2026-01-02",
     "2026-1-02T00:00:00Z", "2026-01-02 00:00:00Z", "2026-01-02T00:00Z", "2026-01-02T00:00:00Z\n",
     "2026-01-02T00:00:00.Z"], ids=ascii)
-def test_created_at_that_is_no_time_is_malformed_where_it_is_compared_and_only_there(plane, value):
+def test_malformed_created_at_fails_only_where_it_is_compared(plane, value):
     pages = [[NEW, execution(id="x", status="ack", created_at=value)]]
     for flag, ids in (("--since=2026-01-01", [NEW["id"]]), ("--until=2027-01-01", [NEW["id"]]), ("--last=5", []),
                       ("--running", [])):
-        result = walk(plane, flag, pages=pages)
+        result = run_walk(plane, flag, pages=pages)
         assert (result.code, read_listing(result, "jsonl")[0]) == (1, ids) and "created_at" in error_lines(result)[0]
     assert list_ids(plane, "--all", pages=pages) == [NEW["id"], "x"]
     assert list_ids(plane, "--running", "--cursor=c1", pages=pages) == ["x"]
     for flag in ("--since=2026-01-01", "--until=2027-01-01", "--last=5"):
-        assert list_ids(plane, flag, "--failed", form="text", pages=pages) == []
+        assert list_ids(plane, flag, "--failed", format="text", pages=pages) == []
 
 
 # ---- 1.12: statuses add up
@@ -272,7 +274,7 @@ CHOICES = [
 @rule("1.12", "1.12c")
 @pytest.mark.parametrize("flags, kept", CHOICES, ids=[flags for flags, _ in CHOICES])
 def test_several_statuses_are_requested_one_by_one_and_merged(plane, flags, kept):
-    assert list_ids(plane, *flags.split(), pages=PAGES) == [wire["id"] for wire in LOG if wire["status"] in kept]
+    assert list_ids(plane, *flags.split(), pages=LOG_PAGES) == [wire["id"] for wire in LOG if wire["status"] in kept]
     assert collections.Counter(query["status"] for query in read_queries(plane)) == dict.fromkeys(kept, 3)
 
 
@@ -282,37 +284,38 @@ def test_several_statuses_are_requested_one_by_one_and_merged(plane, flags, kept
     ("--status ack --status=ack", {"status": "ack"}), ("--status x --status= --status x", {"status": "x"}),
     ("--status failed --all", {"status": "failed", "limit": "200"}),
     ("--status=x --last 3 --limit 7", {"status": "x", "limit": "7"})])
-def test_one_status_is_sent_to_the_server_unchecked(plane, flags, sent):
+def test_single_status_is_sent_to_the_server_unchecked(plane, flags, sent):
     rows = [dict(wire, status=sent.get("status", wire["status"])) for wire in LOG]
     found = list_ids(plane, *flags.split(), pages=[rows])
     assert found == [wire["id"] for wire in LOG][-3 if "--last" in flags else 0:]
     assert read_queries(plane) == [sent]
 
 
-WIRE = execution([target(inline(b"%d\n" % number), NODES[number], status) for number, status in enumerate(STATUSES[:9])]
-                 + [target({"kind": "tape"}, NODES[9], "odd")])
+TEN_TARGETS = execution([target(inline(b"%d\n" % number), NODES[number], status)
+                         for number, status in enumerate(LOGGED_STATUSES[:9])]
+                        + [target({"kind": "tape"}, NODES[9], "odd")])
 
 
 def keep_targets(statuses):
-    return dict(WIRE, targets=[wire for wire in WIRE["targets"] if wire["status"] in statuses])
+    return dict(TEN_TARGETS, targets=[wire for wire in TEN_TARGETS["targets"] if wire["status"] in statuses])
 
 
 @rule("1.12")
 @pytest.mark.parametrize("flags, kept", CHOICES + [
-    ("--status failed", ("failed",)), ("--status=", STATUSES + ("odd",))], ids=ascii)
-def test_statuses_choose_targets_and_the_recap_counts_all(plane, flags, kept):
-    result = run_against(plane, WIRE, *GET + tuple(flags.split()))
+    ("--status failed", ("failed",)), ("--status=", LOGGED_STATUSES + ("odd",))], ids=ascii)
+def test_statuses_filter_targets_and_the_recap_counts_all(plane, flags, kept):
+    result = run_against(plane, TEN_TARGETS, *GET + tuple(flags.split()))
     found, recap = read_sections(result.out)
     assert [section[0] for section in found] == [wire["node_id"] for wire in keep_targets(kept)["targets"]]
     assert b"  1/10  " in recap and result.code == ("odd" in kept)
 
 
 @rule("1.12")
-@pytest.mark.parametrize("form", DOCUMENT_FORMS + BYTE_FORMS)
+@pytest.mark.parametrize("format", DOCUMENT_FORMATS + BYTE_FORMATS)
 @pytest.mark.parametrize("flags, kept", [("--failed", FAILED), ("--status=succeeded", ("succeeded",))])
-def test_targets_of_other_statuses_are_as_if_they_were_not_there(plane, form, flags, kept):
-    result = run_against(plane, WIRE, *GET + (flags, "--output", form))
-    assert result == run_against(plane, keep_targets(kept), *GET + ("--output", form)) and result.code == 0
+def test_targets_with_other_statuses_leave_no_trace(plane, format, flags, kept):
+    result = run_against(plane, TEN_TARGETS, *GET + (flags, "--output", format))
+    assert result == run_against(plane, keep_targets(kept), *GET + ("--output", format)) and result.code == 0
 
 
 # ---- 1.12a, 1.12b: nodes, and nothing found
@@ -323,9 +326,10 @@ def test_targets_of_other_statuses_are_as_if_they_were_not_there(plane, form, fl
     ("--node {4} --node {2} --failed", b"4\n", []), ("--node {2} --failed", b"", []),
     ("--running --node {5} --failed", b"5\n", []), ("--node {3} --node {0} --status succeeded", b"3\n", []),
     ("--node {3} --node {10}", b"3\n", [PROJECT]), ("--node {11} --node {10} --failed", b"", [EXECUTION, PROJECT])])
-def test_nodes_add_up_and_statuses_choose_among_them(plane, flags, out, missing):
+def test_several_nodes_add_up_and_statuses_filter_them(plane, flags, out, missing):
     argv = flags.format(*NODES + [PROJECT, EXECUTION]).split()
-    wire = dict(WIRE, targets=[{"node_id": odd, "status": "failed"} for odd in (7, [], None)] + WIRE["targets"])
+    odd = [{"node_id": node, "status": "failed"} for node in (7, [], None)]
+    wire = dict(TEN_TARGETS, targets=odd + TEN_TARGETS["targets"])
     result = run_against(plane, wire, *GET + ("-o", "raw") + tuple(argv))
     assert (result.out, result.code) == (out, 1 if missing else 0)
     assert error_lines(result) == ["node %s is not a target of execution %s" % (node, EXECUTION) for node in missing]
@@ -335,14 +339,14 @@ NOTHING = [
     ("", page(), "no Execution matches"), ("--since=2026-06-01 -o json", page(LOG[0]), "no Execution matches"),
     ("--last 3 -o jsonl", page(), "no Execution matches"), ("--failed", page(LOG[3]), "no Execution matches"),
     ("", page(LOG[0]), None), ("--failed", page(LOG[4]), None), ("-o json", page(next_cursor="c"), None),
-    ("--status timeout", dict(WIRE, targets=WIRE["targets"][:5]), "no target matches"),
-    ("-o raw", dict(WIRE, targets=[]), "no target matches"), ("--running", WIRE, None)]
+    ("--status timeout", dict(TEN_TARGETS, targets=TEN_TARGETS["targets"][:5]), "no target matches"),
+    ("-o raw", dict(TEN_TARGETS, targets=[]), "no target matches"), ("--running", TEN_TARGETS, None)]
 
 
 @rule("1.12b")
 @pytest.mark.parametrize("terminals", [("stderr",), ("stdout",)], ids=["stderr", "stdout"])
 @pytest.mark.parametrize("flags, wire, hint", NOTHING, ids=range(len(NOTHING)))
-def test_hint_on_a_terminal_says_that_nothing_was_found(plane, flags, wire, hint, terminals):
+def test_hint_on_a_terminal_says_that_nothing_matches(plane, flags, wire, hint, terminals):
     command = LIST if "items" in wire else GET
     serve_pages(plane, [])
     result = run_against(plane, wire, *command + tuple(flags.split()), terminals=terminals)

@@ -12,9 +12,9 @@ import pytest
 
 import plexctl_exec_log as program
 from control_plane import PROJECT, SHOWCASE, SHOWCASE_NODES, STATUSES
-from kit import (EXECUTION, GET, GET_FORMS, HOME, LIST, LIST_FORMS, NODES, error_lines, execution, inline, page,
-                 posix_only, read_queries, refuse, rule, run_against, run_cli, run_process, shorten_id, surroundings,
-                 target)
+from kit import (EXECUTION, GET, GET_FORMATS, HOME, LIST, LIST_FORMATS, NODES, error_lines, execution,
+                 expect_usage_error, inline, page, posix_only, read_queries, rule, run_against, run_cli, run_process,
+                 shorten_id, surroundings, target)
 
 CANONICAL = "6f1d7c1e-0b5a-4c1e-9a53-2b8f0c9e7a10"
 BARE = CANONICAL.replace("-", "")
@@ -28,7 +28,7 @@ DIGITS = "9" * 5000
     (["/x/other"], "other"), (["plexctl-exec-log", "list"], "plexctl-exec-log"), ([], "python3 plexctl_exec_log.py"),
     (["/x/other.py"], "python3 other.py"), (None, "python3 plexctl_exec_log.py")],
     ids=["path", "name", "none", "script", "missing"])
-def test_program_calls_itself_by_the_name_of_this_run(arguments, name):
+def test_program_uses_the_name_it_was_started_under(arguments, name):
     err = io.StringIO()
     with surroundings():
         sys.argv = arguments
@@ -48,42 +48,45 @@ def test_parser_is_public_flat_and_new_each_time():
     assert isinstance(parsers[0], argparse.ArgumentParser) and parsers[0] is not parsers[1]
 
 
-SOME = ("--project", PROJECT, "--status=failed", "--limit", "7", "--action-name=restart-nginx", "-o", "json", "--yes")
-NODE = SHOWCASE_NODES["text"]
-OTHERS = ("--project=" + PROJECT, "--node", NODE, "-o", "lines", "--failed", "--reveal-secrets")
+FOR_LIST = ("--project", PROJECT, "--status=failed", "--limit", "7", "--action-name=restart-nginx", "-o", "json",
+            "--yes")
+SHOWN_NODE = SHOWCASE_NODES["text"]
+FOR_GET = ("--project=" + PROJECT, "--node", SHOWN_NODE, "-o", "lines", "--failed", "--reveal-secrets")
 
 
 @rule("1.2", "1.3")
 @pytest.mark.parametrize("argv", [
-    SOME + ("exec-log", "list"), ("exec-log",) + SOME + ("list",), SOME[:3] + ("exec-log",) + SOME[3:] + ("list",),
-    ("list",) + SOME, SOME + ("list",), SOME[:3] + ("list",) + SOME[3:]],
+    FOR_LIST + ("exec-log", "list"), ("exec-log",) + FOR_LIST + ("list",),
+    FOR_LIST[:3] + ("exec-log",) + FOR_LIST[3:] + ("list",), ("list",) + FOR_LIST,
+    FOR_LIST + ("list",), FOR_LIST[:3] + ("list",) + FOR_LIST[3:]],
     ids=["before", "between", "before and between", "no exec-log", "no exec-log, before", "no exec-log, around"])
-def test_flags_of_list_may_stand_anywhere(plane, argv):
-    usual, other = [run_cli(*line, plane=plane) for line in (("exec-log", "list") + SOME, argv)]
+def test_list_flags_may_appear_anywhere(plane, argv):
+    usual, other = [run_cli(*line, plane=plane) for line in (("exec-log", "list") + FOR_LIST, argv)]
     assert other == usual and usual.code == 0 and usual.out.startswith(b'{\n  "items": [\n    {')
     assert read_queries(plane) == [{"status": "failed", "limit": "7", "action_name": "restart-nginx"}] * 2
 
 
 @rule("1.2", "1.3")
 @pytest.mark.parametrize("argv", [
-    ("exec-log", "get", SHOWCASE) + OTHERS, ("get",) + OTHERS + (SHOWCASE,), OTHERS + ("get", SHOWCASE),
-    OTHERS[:3] + ("exec-log",) + OTHERS[3:5] + ("get", "--yes", SHOWCASE) + OTHERS[5:],
-    ("--id", SHOWCASE, "get") + OTHERS],
+    ("exec-log", "get", SHOWCASE) + FOR_GET, ("get",) + FOR_GET + (SHOWCASE,), FOR_GET + ("get", SHOWCASE),
+    FOR_GET[:3] + ("exec-log",) + FOR_GET[3:5] + ("get", "--yes", SHOWCASE) + FOR_GET[5:],
+    ("--id", SHOWCASE, "get") + FOR_GET],
     ids=["after", "before the id", "before", "everywhere", "--id before"])
-def test_flags_of_get_may_stand_anywhere_and_the_id_is_a_word(plane, argv):
-    usual, other = [run_cli(*line, plane=plane) for line in (("get", "--id=" + SHOWCASE) + OTHERS, argv)]
-    assert other == usual and usual.code == 0 and usual.out.startswith(NODE.encode() + b": /dev/nvme")
+def test_get_flags_and_the_id_may_appear_anywhere(plane, argv):
+    usual, other = [run_cli(*line, plane=plane) for line in (("get", "--id=" + SHOWCASE) + FOR_GET, argv)]
+    assert other == usual and usual.code == 0 and usual.out.startswith(SHOWN_NODE.encode() + b": /dev/nvme")
 
 
 @rule("1.3")
-@pytest.mark.parametrize("command, form", [(LIST, form) for form in LIST_FORMS] + [(GET, form) for form in GET_FORMS],
+@pytest.mark.parametrize("command, format", [(command, format) for command, formats in (
+    (LIST, LIST_FORMATS), (GET, GET_FORMATS)) for format in formats],
                          ids=lambda value: value if isinstance(value, str) else value[1])
-def test_o_is_output_and_text_is_the_default(plane, command, form):
+def test_short_o_means_output_and_text_is_the_default(plane, command, format):
     wire = page(execution()) if command is LIST else execution([target(inline(b"a\nb"))])
     runs = [run_against(plane, wire, *command + flags)
-            for flags in (("-o", form), ("-o" + form,), ("--output=" + form,), ())]
+            for flags in (("-o", format), ("-o" + format,), ("--output=" + format,), ())]
     assert runs[0] == runs[1] == runs[2] and runs[0].code == 0 and runs[0].out
-    assert (runs[0].out == runs[3].out) == (form == "text" or (form, command) == ("table", LIST))
+    assert (runs[0].out == runs[3].out) == (format == "text" or (format, command) == ("table", LIST))
 
 
 # ---- 1.4: values of flags
@@ -93,7 +96,7 @@ def test_o_is_output_and_text_is_the_default(plane, command, form):
     (("--limit", "3", "--status=ack", "--limit=7"), {"status": "ack", "limit": "7"}),
     (("--cursor", "x", "--cursor", ""), {}), (("--action-name=a", "--action-name", "b"), {"action_name": "b"})],
     ids=["--limit", "--cursor", "--action-name"])
-def test_last_of_a_repeated_flag_counts(plane, flags, sent):
+def test_last_value_of_a_repeated_flag_wins(plane, flags, sent):
     result = run_against(plane, page(), "--project", CANONICAL, "-o", "text", *LIST + ("--output=json",) + flags)
     assert result.out == b'{\n  "items": []\n}\n' and PROJECT in plane.requests[0].target
     assert read_queries(plane) == [sent]
@@ -103,8 +106,8 @@ def test_last_of_a_repeated_flag_counts(plane, flags, sent):
 @pytest.mark.parametrize("argv", [
     ("lis",) + LIST[2:], ("LIST",) + LIST[2:], ("exec",) + LIST[1:], LIST + ("--al",), LIST + ("--curs=x",),
     LIST + ("--proj=" + PROJECT,), GET + ("--output-d=x",), LIST + ("--verb",)], ids=" ".join)
-def test_neither_flags_nor_words_can_be_abbreviated(argv):
-    assert refuse(*argv).startswith("unknown ")
+def test_flags_and_words_cannot_be_abbreviated(argv):
+    assert expect_usage_error(*argv).startswith("unknown ")
 
 
 @rule("1.4", "1.13")
@@ -122,16 +125,17 @@ def test_value_may_begin_with_a_hyphen(plane, flag, value):
 @pytest.mark.parametrize("flag", ["--cursor", "--action-name", "--status", "--limit", "--server", "-o", "--since"])
 @pytest.mark.parametrize("then", [("--token-file=/x",), ("--all",), ("-v",), ("--cursor", "x"), ("--",), ()],
                          ids=lambda value: " ".join(value) or "end")
-def test_neither_a_known_flag_nor_a_bare_hyphens_is_a_value(flag, then):
+def test_known_flag_or_double_hyphen_is_not_a_value(flag, then):
     for argv in ((flag,) + then, (flag + "=--",) + then):
-        assert re.match("argument (-o/)?%s(/--output)?: expected one argument$" % flag, refuse(*LIST + argv))
+        error = expect_usage_error(*LIST + argv)
+        assert re.match("argument (-o/)?%s(/--output)?: expected one argument$" % flag, error)
 
 
 # ---- 1.5, 1.6: projects and other UUIDs
 
 @rule("1.5")
 @pytest.mark.parametrize("spelling", [CANONICAL, CANONICAL.upper(), "{%s}" % CANONICAL, BARE, "urn:uuid:" + CANONICAL])
-def test_project_of_the_environment_stands_in_for_the_flag_which_wins(plane, spelling):
+def test_project_variable_replaces_a_missing_flag_and_the_flag_wins(plane, spelling):
     for body, argv in ((page(), ("list",)), (execution(), ("get", EXECUTION)), (page(), LIST)):
         run_against(plane, body, *argv, env={"PLEXSPHERE_PROJECT": spelling})
     paths = ["%s/executions" % CANONICAL, "%s/executions/%s" % (CANONICAL, EXECUTION), "%s/executions" % PROJECT]
@@ -140,9 +144,9 @@ def test_project_of_the_environment_stands_in_for_the_flag_which_wins(plane, spe
 
 @rule("1.5", "1.15")
 @pytest.mark.parametrize("value", ["s3same9x", " ", CANONICAL + "x", "-", "\u20ac"], ids=ascii)
-def test_malformed_project_of_the_environment_is_2_and_names_the_variable(value):
+def test_malformed_project_variable_exits_2_and_is_named(value):
     for command in (("list",), ("get", EXECUTION)):
-        error = refuse(*command, env={"PLEXSPHERE_PROJECT": value})
+        error = expect_usage_error(*command, env={"PLEXSPHERE_PROJECT": value})
         assert "PLEXSPHERE_PROJECT" in error and "s3same9x" not in error
 
 
@@ -150,7 +154,7 @@ def test_malformed_project_of_the_environment_is_2_and_names_the_variable(value)
 @pytest.mark.parametrize("spelling", [
     CANONICAL, CANONICAL.upper(), "urn:uuid:" + CANONICAL, "URN:UUID:" + CANONICAL.upper(), "{%s}" % CANONICAL,
     BARE, BARE.upper(), " %s\n" % CANONICAL])
-def test_uuid_takes_four_spellings_and_sends_the_canonical_one(plane, spelling):
+def test_uuid_has_four_notations_and_the_canonical_one_is_sent(plane, spelling):
     wire = execution([target(inline(b"!"), node) for node in (NODES[0], CANONICAL)], id=CANONICAL)
     for identity in ((spelling,), ("--id", spelling)):
         flags = ("--project", spelling, "--node", spelling, "-o", "lines")
@@ -168,22 +172,23 @@ UUID_FLAGS = [(GET, "--project"), (LIST, "--project"), (GET, "--id"), (GET, "--n
     CANONICAL + "}", "(%s)" % CANONICAL, "{urn:uuid:%s}" % CANONICAL, "urn:uuid:{%s}" % CANONICAL, "{%s}" % BARE,
     "urn:" + CANONICAL, "uuid:urn:" + CANONICAL, CANONICAL.replace("6", "\uff16"), CANONICAL.replace("0", "g"),
     BARE[:-1] + "g", "-" * 32], ids=ascii)
-def test_malformed_uuid_is_2(value):
+def test_malformed_uuid_exits_2(value):
     for command, flag in UUID_FLAGS:
-        assert refuse(*command + (flag + "=" + value,)).startswith("argument %s: expected a UUID as " % flag)
-    assert value[:1] == "-" or refuse("get", value, "--project", PROJECT).startswith("expected a UUID as ")
+        error = expect_usage_error(*command + (flag + "=" + value,))
+        assert error.startswith("argument %s: expected a UUID as " % flag)
+    assert value[:1] == "-" or expect_usage_error("get", value, "--project", PROJECT).startswith("expected a UUID as ")
 
 
 @rule("1.6")
 @pytest.mark.parametrize("argv", [
     ("list", "--project", "x"), ("list",), ("get", "--project", PROJECT), LIST + ("--since=x",), GET + ("--status=x",),
     LIST + ("-o", "raw"), GET + ("--output-dir=new", "-o", "json"), LIST + ("x",)], ids=" ".join)
-def test_usage_is_judged_before_anything_is_read_or_made(tmp_path, monkeypatch, argv):
+def test_usage_errors_come_before_any_file_access(tmp_path, monkeypatch, argv):
     monkeypatch.chdir(str(tmp_path))
     config = tmp_path / ".config" / "plexctl" / "config.json"
     config.parent.mkdir(parents=True)
     config.write_bytes(b"no JSON")
-    error = refuse("--token-file", str(tmp_path / "none"), *argv,
+    error = expect_usage_error("--token-file", str(tmp_path / "none"), *argv,
                    env={HOME: str(tmp_path), "PLEXSPHERE_TOKEN": None, "PLEXSPHERE_URL": "no url"})
     assert "server" not in error and "token" not in error and os.listdir(str(tmp_path)) == [".config"]
 
@@ -197,7 +202,7 @@ def test_usage_is_judged_before_anything_is_read_or_made(tmp_path, monkeypatch, 
     (("--status", "", "--action-name=", "--cursor", ""), {}), (("--timeout", "86400.0"), {}), (("--timeout=.5",), {}),
     (("--cursor", "c", "--limit", "7", "--action-name", "a b", "--status", "s"),
      {"status": "s", "action_name": "a b", "limit": "7", "cursor": "c"})], ids=shorten_id)
-def test_values_are_passed_on_unchecked_and_empty_ones_are_not_sent(plane, flags, sent):
+def test_values_are_sent_unchecked_and_empty_values_are_not_sent(plane, flags, sent):
     assert run_against(plane, page(), *LIST + flags).code == 0
     assert read_queries(plane) == [sent] and ("?" in plane.requests[0].target) == bool(sent)
 
@@ -214,8 +219,8 @@ MALFORMED = {
 @rule("1.3", "1.7", "1.10")
 @pytest.mark.parametrize("flag, value", [(flag, value) for flag in sorted(MALFORMED) for value in MALFORMED[flag]],
                          ids=shorten_id)
-def test_malformed_value_is_2_and_names_the_flag(flag, value):
-    assert re.match("argument (-[no]/)?%s: " % flag, refuse(*LIST + (flag + "=" + value,)))
+def test_malformed_value_exits_2_and_names_the_flag(flag, value):
+    assert re.match("argument (-[no]/)?%s: " % flag, expect_usage_error(*LIST + (flag + "=" + value,)))
 
 
 @rule("1.13")
@@ -225,14 +230,14 @@ def test_malformed_value_is_2_and_names_the_flag(flag, value):
     pytest.param("--cursor", b"\xff\xc3", "cursor=%FF%C3", marks=posix_only),
     pytest.param("--action-name", b"\xc3", "action_name=%C3", marks=posix_only),
     pytest.param("--status", b"\x80", "status=%80", marks=posix_only)], ids=ascii)
-def test_arguments_are_sent_as_their_bytes_percent_encoded(plane, flag, value, sent):
+def test_arguments_are_sent_as_percent_encoded_bytes(plane, flag, value, sent):
     run_against(plane, page(), *LIST + (flag, value))
     assert plane.requests[0].target == "/v1/projects/%s/executions?%s" % (PROJECT, sent)
 
 
 @rule("1.13")
 @posix_only
-def test_bytes_of_a_process_s_arguments_are_sent_in_any_locale(plane):
+def test_argument_bytes_are_sent_unchanged_in_any_locale(plane):
     argv = LIST + ("--cursor", b"\xff\xe2\x82\xac")
     assert run_process(*argv, plane=plane, env={"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0"}).code == 1
     assert plane.requests[0].target.endswith("?cursor=%FF%E2%82%AC")
@@ -240,7 +245,7 @@ def test_bytes_of_a_process_s_arguments_are_sent_in_any_locale(plane):
 
 @rule("1.14")
 @pytest.mark.parametrize("argv", [("--version",), ("list", "-o", "json", "--version")], ids=" ".join)
-def test_version_is_one_line(argv):
+def test_version_prints_one_line(argv):
     assert run_cli(*argv) == (0, b"version=%s\n" % program.__version__.encode("ascii"), "")
     assert re.match(r"[0-9]+\.[0-9]+\.[0-9]+\Z", program.__version__)
 
@@ -281,10 +286,10 @@ ERRORS = [
 
 @rule("1.5", "1.12", "1.15", "1.15a")
 @pytest.mark.parametrize("argv, error", ERRORS, ids=[argv for argv, _ in ERRORS])
-def test_usage_error_says_what_is_wrong_and_what_may_be_meant(argv, error):
+def test_usage_error_names_the_mistake_and_suggests_a_fix(argv, error):
     short = {"P": ["--project", PROJECT], "ID": [EXECUTION]}
     words = [word for part in argv.split() for word in short.get(part, [part])]
-    said = refuse(*words, env={"PLEXSPHERE_PROJECT": ""})
+    said = expect_usage_error(*words, env={"PLEXSPHERE_PROJECT": ""})
     assert error in said and ("did you mean" in said) == error.endswith("?")
 
 
@@ -297,7 +302,7 @@ NEVER = {
     "word after the id": (2, GET + ("x%s",)), "flag": (2, LIST + ("--%s",)), "flag's value": (2, LIST + ("--tokn=%s",)),
     "value where none belongs": (2, LIST + ("--all=%s",)), "project": (2, ("list", "--project", "%s")),
     "limit": (2, LIST + ("--limit", "%s")), "last": (2, LIST + ("--last", "%s")), "since": (2, LIST + ("--since=%s",)),
-    "timeout": (2, LIST + ("--timeout", "%s")), "node": (2, GET + ("--node=%s",)), "form": (2, LIST + ("-o", "%s")),
+    "timeout": (2, LIST + ("--timeout", "%s")), "node": (2, GET + ("--node=%s",)), "format": (2, LIST + ("-o", "%s")),
     "colour": (2, LIST + ("--color", "%s")),
     "status": (2, GET + ("--status", "%s")), "several statuses": (2, LIST + ("--running", "--status=%s")),
     "lines": (2, LIST + ("x\n%s",)), "flag of two lines": (2, LIST + ("--all\n=%s",)), "hyphen": (2, LIST + ("-%s",))}
@@ -305,7 +310,7 @@ NEVER = {
 
 @rule("1.15", "2.7")
 @pytest.mark.parametrize("case", sorted(NEVER))
-def test_what_may_be_a_secret_in_the_wrong_place_is_never_quoted(case, tmp_path, monkeypatch):
+def test_possible_secret_in_the_wrong_place_is_never_quoted(case, tmp_path, monkeypatch):
     monkeypatch.chdir(str(tmp_path))
     code, argv = NEVER[case]
     env = {"PLEXSPHERE_URL": "http://127.0.0.1:1", "PLEXSPHERE_TOKEN": "of-the-environment"}
@@ -316,7 +321,7 @@ def test_what_may_be_a_secret_in_the_wrong_place_is_never_quoted(case, tmp_path,
 
 # ---- 1.16: help, and completion
 
-FLAGS = {
+HELP_FLAGS = {
     "flags": "--project --status --failed --running --output --server --token-file --profile --ca-file --allow-http "
              "--timeout --color --verbose --help --version",
     "flags of list": "--action-name --since --until --last --all --limit --cursor",
@@ -344,11 +349,11 @@ def test_help_has_at_most_70_lines_of_80_columns():
 
 
 @rule("1.16", "1.3")
-def test_help_has_three_groups_of_flags_the_exit_codes_and_three_examples():
+def test_help_lists_all_flags_exit_codes_and_three_examples():
     parts = re.split(r"(?m)^(\w.*):\n", read_help())
     assert parts[1::2] == ["flags", "flags of list", "flags of get", "exit codes", "examples"]
     blocks = dict(zip(parts[1::2], parts[2::2]))
-    for title, flags in FLAGS.items():
+    for title, flags in HELP_FLAGS.items():
         found = re.findall(r"^  (?:-\w[^,]*, )?(--[a-z-]+)", blocks[title], re.MULTILINE)
         assert sorted(found) == sorted(flags.split())
     codes = re.findall(r"^  (\d+) ", blocks["exit codes"], re.MULTILINE)
@@ -356,7 +361,7 @@ def test_help_has_three_groups_of_flags_the_exit_codes_and_three_examples():
 
 
 @rule("1.16", "1.9", "1.12")
-def test_help_names_the_statuses_what_walks_and_that_times_are_utc():
+def test_help_names_statuses_walking_flags_and_utc():
     text = " ".join(read_help().split())
     since, until = [re.search(" %s WHEN .*?(?= --[a-z])" % flag, text).group() for flag in ("--since", "--until")]
     assert "CREATED_AT" in since and "UTC" in since and "CREATED_AT" in until
@@ -367,7 +372,7 @@ def test_help_names_the_statuses_what_walks_and_that_times_are_utc():
 
 @rule("1.16")
 @pytest.mark.parametrize("number", range(3))
-def test_examples_of_the_help_are_commands_that_run(plane, number):
+def test_examples_in_the_help_run(plane, number):
     line = shlex.split(read_help().splitlines()[-3 + number].partition("|")[0])
     assert line[:2] == ["python3", "plexctl_exec_log.py"]
     result = run_cli(*line[2:], plane=plane, env={"PLEXSPHERE_PROJECT": PROJECT})
@@ -380,4 +385,4 @@ def test_shtab_completes_the_flags(shell):
     shtab = pytest.importorskip("shtab", reason="needs shtab")
     with surroundings():
         script = shtab.complete(program.make_parser(), shell)
-    assert all(flag in script for flags in FLAGS.values() for flag in flags.split())
+    assert all(flag in script for flags in HELP_FLAGS.values() for flag in flags.split())

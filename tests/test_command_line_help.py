@@ -9,7 +9,7 @@ import pytest
 
 import plexctl_exec_log as program
 from control_plane import PROJECT
-from kit import GET, LIST, MODULE, PATIENCE, make_environment, refuse, rule, run_cli, surroundings
+from kit import GET, LIST, MODULE, PATIENCE, make_environment, expect_usage_error, rule, run_cli, surroundings
 
 #: A few flags of each group, which one page shows and another does not.
 OF_BOTH, OF_LIST, OF_GET = {"--project", "--output", "--help"}, {"--since", "--last", "--cursor"}, {"--node", "--wait"}
@@ -81,7 +81,7 @@ def test_word_help_prints_the_page_of_the_flag(words, flags):
 @pytest.mark.parametrize("argv, word", [
     (("help", "foo"), "foo"), (LIST + ("help",), "help"), (GET + ("help",), "help")], ids=["help foo", "list", "get"])
 def test_word_that_help_does_not_know_exits_2_and_so_does_help_at_the_end(argv, word):
-    assert word in refuse(*argv)
+    assert word in expect_usage_error(*argv)
 
 
 # ---- 1.1b: the name of a script that was read from stdin
@@ -127,8 +127,9 @@ DURATIONS = ["0s", "0m", "0d", "86401s", "1441m", "25h", "2d", "9999999999999999
 
 @rule("1.3a")
 @pytest.mark.parametrize("text", DURATIONS, ids=lambda text: ascii(text)[:24])
-def test_duration_beyond_the_limits_or_of_another_form_exits_2(text):
-    errors = {flag: refuse(*GET + ("--wait", "%s=%s" % (flag, text))) for flag in ("--timeout", "--wait-timeout")}
+def test_duration_beyond_the_limits_or_of_another_format_exits_2(text):
+    errors = {flag: expect_usage_error(*GET + ("--wait", "%s=%s" % (flag, text)))
+              for flag in ("--timeout", "--wait-timeout")}
     for flag, error in errors.items():
         assert error.startswith("argument %s: " % flag)
         assert set(re.findall(r"\b[1-9][0-9]*[smhd]\b", error)) - {text.strip()}, "no example of the format"

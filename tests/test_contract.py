@@ -1,7 +1,7 @@
-"""Every rule of tests/contract.md has tests, every number that a test carries is a rule. Also the form of the suite.
+"""Every rule of tests/contract.md has a test, and every rule number in a test exists. Also style checks of the suite.
 
 A test carries a rule by `@rule("3.8")`, `pytestmark = rule("9.3")`, or `marks=rule("3.8")` at a row. This file reads
-the sources of the tests, so it says the same however many of them are run.
+the sources of the tests, so its result does not depend on which tests are run.
 """
 
 import ast
@@ -14,19 +14,13 @@ import re
 import pytest
 
 import plexctl_exec_log as program
-from kit import HERE
+from kit import CONTRACT, HERE, read_text
 
-CONTRACT = os.path.join(HERE, "contract.md")
 SOURCES = sorted(glob.glob(os.path.join(HERE, "*.py")))
 TESTS = [path for path in SOURCES if os.path.basename(path).startswith("test_")]
 #: All other files of tests are about the program as its users see it: each of their tests carries a rule.
 WITHOUT_RULES = ["test_contract.py", "test_form.py", "test_fuzz.py", "test_plane.py", "test_readme.py"]
 WITH_RULES = [path for path in TESTS if os.path.basename(path) not in WITHOUT_RULES]
-
-
-def read_text(path):
-    with open(path, encoding="utf-8") as file:
-        return file.read()
 
 
 @functools.lru_cache(None)
@@ -50,20 +44,20 @@ def name_called(call):
     return getattr(call.func, "attr", getattr(call.func, "id", None))
 
 
-def test_every_rule_has_a_test_and_every_number_carried_is_a_rule():
+def test_every_rule_has_a_test_and_every_number_is_a_rule():
     carrying = {number for path in TESTS for number in list_carried(parse(path))}
     assert sorted(set(list_rules()) - carrying) == [], "rules without a test"
     assert sorted(carrying - set(list_rules())) == [], "numbers that are no rules"
 
 
-def test_every_flag_stands_in_the_contract():
+def test_every_flag_is_in_the_contract():
     flags = re.findall("(?m)^(?:-v/)?(--[a-z-]+)", "\n".join(
         [program.COMMON_FLAGS, program.LIST_FLAGS, program.GET_FLAGS]))
     known = set(re.findall("--[a-z]+(?:-[a-z]+)*", read_text(CONTRACT)))
     assert len(flags) > 20 and set(flags) <= known
 
 
-def test_rules_are_numbered_without_a_gap_and_a_letter_comes_after_its_relatives():
+def test_rules_are_numbered_in_order_without_gaps():
     found = [re.match(r"(\d+)\.(\d+)(.?)", number).groups() for number in list_rules()]
     numbers = [(int(section), int(number), letter) for section, number, letter in found]
     plain = [(section, number) for section, number, letter in numbers if not letter]
@@ -89,6 +83,29 @@ def test_files_without_rules_exist():
     assert set(WITHOUT_RULES) < {os.path.basename(path) for path in TESTS}
 
 
+def test_test_names_have_at_most_70_characters():
+    names = [name for path in TESTS for name in re.findall(r"def (test_\w+)", read_text(path))]
+    assert len(names) > 300
+    assert [name for name in names if len(name) > 70] == []
+
+
+def list_defined(path):
+    """The names of functions, classes and values that a file defines, without its tests."""
+    body = parse(path).body
+    defined = {node.name for node in body if isinstance(node, (ast.FunctionDef, ast.ClassDef))}
+    targets = [target for node in body if isinstance(node, ast.Assign) for target in node.targets]
+    defined |= {name.id for target in targets for name in ast.walk(target) if isinstance(name, ast.Name)}
+    return {name for name in defined if not name.startswith("test_")} - {"main", "pytestmark"}
+
+
+def test_helper_name_means_one_thing_in_the_whole_suite():
+    # benchmark.py and typed_program.py are programs: no test imports them.
+    paths = [path for path in SOURCES if os.path.basename(path) not in ("benchmark.py", "typed_program.py")]
+    counts = collections.Counter(name for path in paths for name in list_defined(path))
+    assert len(counts) > 300
+    assert [name for name, count in sorted(counts.items()) if count > 1] == []
+
+
 @pytest.mark.parametrize("path", TESTS, ids=os.path.basename)
 def test_no_test_hides_another_of_the_same_name(path):
     names = re.findall(r"^def (test_\w+)", read_text(path), re.MULTILINE)
@@ -106,8 +123,4 @@ def test_every_helper_is_used(path):
     nodes = [node for source in SOURCES for node in ast.walk(parse(source))]
     used = {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
     used |= {node.attr for node in nodes if isinstance(node, ast.Attribute)}
-    body = parse(path).body
-    defined = [node.name for node in body if isinstance(node, (ast.FunctionDef, ast.ClassDef))]
-    defined += [name.id for node in body if isinstance(node, ast.Assign) for name in ast.walk(node)
-                if isinstance(name, ast.Name) and isinstance(name.ctx, ast.Store)]
-    assert [name for name in defined if name not in used] == []
+    assert sorted(list_defined(path) - used) == []

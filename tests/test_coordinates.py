@@ -4,12 +4,9 @@ import re
 
 import pytest
 
-from kit import (GET, NODES, archive, execution, inline, read_folder, read_sections, rule,
+from kit import (DIGEST, GET, GET_RAW, GET_TABLE, NODES, archive, execution, inline, read_folder, read_sections, rule,
                  run_against, save_to_folder, target)
 from server import Reply
-
-DIGEST = "ab" * 32
-TABLE, RAW = GET + ("-o", "table"), GET + ("-o", "raw")
 
 #: Bucket, key, and what is printed of both where no digest is imitated.
 COORDINATES = {
@@ -36,41 +33,42 @@ each_digest = pytest.mark.parametrize("digest, end", [(DIGEST, " (sha256:%s)" % 
                                       ids=["digest", "no digest"])
 
 
-def show(plane, bucket, key, digest, argv=GET):
+def show_coordinates(plane, bucket, key, digest, argv=GET):
     """Return what is printed of an archived output behind `archived: `, or the error line of raw."""
     wire = execution([target(archive(bucket, key, sha256=digest))])
     result = run_against(plane, wire, *argv)
-    text = result.err if argv == RAW else result.out.decode("utf-8")
-    assert result.code == (argv == RAW)
-    return re.search(r"(?:^|  )archived: (.*)\n| is archived: (.*)\n", text, re.MULTILINE).group(argv == RAW and 2 or 1)
+    text = result.err if argv == GET_RAW else result.out.decode("utf-8")
+    assert result.code == (argv == GET_RAW)
+    line = r"(?:^|  )archived: (.*)\n| is archived: (.*)\n"
+    return re.search(line, text, re.MULTILINE).group(2 if argv == GET_RAW else 1)
 
 
 @rule("5.5a", "5.3", "5.3a", "5.7")
-@pytest.mark.parametrize("argv", [GET, TABLE, RAW], ids=["text", "table", "raw"])
+@pytest.mark.parametrize("argv", [GET, GET_TABLE, GET_RAW], ids=["text", "table", "raw"])
 @each_digest
 @each_place
 def test_coordinates_are_printed_as_they_were_sent(plane, bucket, key, shown, digest, end, argv):
-    assert show(plane, bucket, key, digest, argv) == shown + end
+    assert show_coordinates(plane, bucket, key, digest, argv) == shown + end
 
 
 @rule("5.5a")
 @pytest.mark.parametrize("bucket, key", [("  logs", "a b"), ("logs", "a b  "), ("  ", "  ")])
 def test_several_spaces_at_an_end_do_not_stand_bare(plane, bucket, key):
-    shown = show(plane, bucket, key, None)
+    shown = show_coordinates(plane, bucket, key, None)
     assert shown == shown.strip() and shown.replace("\\x20", " ") == bucket + "/" + key
 
 
 @rule("5.5b")
-@pytest.mark.parametrize("argv", [GET, TABLE, RAW], ids=["text", "table", "raw"])
+@pytest.mark.parametrize("argv", [GET, GET_TABLE, GET_RAW], ids=["text", "table", "raw"])
 @each_digest
 @each_imitation
 def test_key_does_not_imitate_a_digest(plane, key, shown, digest, end, argv):
-    assert show(plane, "b", key, digest, argv) == "b/" + shown + end
+    assert show_coordinates(plane, "b", key, digest, argv) == "b/" + shown + end
 
 
 @rule("5.5b")
 def test_bucket_does_not_imitate_a_digest(plane):
-    assert show(plane, "b (sha256:a)", "k", None) == "b\\x20(sha256:a)/k"
+    assert show_coordinates(plane, "b (sha256:a)", "k", None) == "b\\x20(sha256:a)/k"
 
 
 @rule("5.5a", "5.3")

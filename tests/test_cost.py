@@ -11,12 +11,12 @@ import pytest
 
 import plexctl_exec_log as program
 from control_plane import PROJECT
-from kit import (EXECUTION, GET, GET_FORMS, LIST, LIST_FORMS, MODULE, NODES, Clock, HaltingAnswer, encode, execution,
-                 inline, make_command, make_environment, page, posix_only, rule, run_cli, target, wait_until_final)
+from kit import (CLOSE_HEAD, EXECUTION, GET, LIST, MODULE, NODES, Clock, HaltingAnswer, encode, every_get_format,
+                 every_list_format, execution, inline, make_command, make_environment, page, posix_only, rule, run_cli,
+                 target, wait_until_final)
 from server import HANG, Reply
 
-OK = b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n"
-HEAD = b'{"id":"%s","status":"%%s","targets":[' % EXECUTION.encode()
+EXECUTION_HEAD = b'{"id":"%s","status":"%%s","targets":[' % EXECUTION.encode()
 
 #: Runs a command, and tells its exit code and its peak in bytes. The peak of a child begins with that of its parent,
 #: so this is a small process of its own.
@@ -28,7 +28,7 @@ print(os.WEXITSTATUS(status), usage.ru_maxrss * (1 if sys.platform == "darwin" e
 """
 # PyPy collects when it likes: its peak grows with what has passed through, up to a bound.
 IS_CPYTHON = sys.implementation.name == "cpython"
-SMALL, LARGE = 1, 100 if IS_CPYTHON else 1000
+SMALL_SIZE, LARGE_SIZE = 1, 100 if IS_CPYTHON else 1000
 BOUND = (5 if IS_CPYTHON else 150) << 20
 
 
@@ -48,14 +48,16 @@ def repeat(head, one, count):
     return Reply((piece for pieces in ([head], batches, [b"]}"]) for piece in pieces if piece), framing="chunked")
 
 
-NODE = "00000000-0000-4000-8000-000000000000"
-FULL, TINY = encode(target(inline(os.urandom(15 << 10)), NODE)), b'{"node_id":"%s","status":"failed"}' % NODE.encode()
-WIDE = encode(execution([target(inline(os.urandom(12 << 10)), node) for node in NODES], id=NODE))
+ZERO_NODE = "00000000-0000-4000-8000-000000000000"
+FULL = encode(target(inline(os.urandom(15 << 10)), ZERO_NODE))
+TINY = b'{"node_id":"%s","status":"failed"}' % ZERO_NODE.encode()
+WIDE = encode(execution([target(inline(os.urandom(12 << 10)), node) for node in NODES], id=ZERO_NODE))
 #: Answers by size, a command for which a small one is the measure, and commands.
 ANSWERS = {
-    "outputs, up to 20 MiB": (lambda size: [repeat(HEAD % b"failed", FULL, 10 * size)], GET, [
+    "outputs, up to 20 MiB": (lambda size: [repeat(EXECUTION_HEAD % b"failed", FULL, 10 * size)], GET, [
         (), ("--output", "raw"), ("--output", "lines"), ("--failed", "--output", "yaml"), ("--output-dir", "DIR")]),
-    "targets, up to 40,000": (lambda size: [repeat(HEAD % b"failed", TINY, 400 * size)], GET, [("--output", "table")]),
+    "targets, up to 40,000": (lambda size: [repeat(EXECUTION_HEAD % b"failed", TINY, 400 * size)], GET, [
+        ("--output", "table")]),
     "a page of up to 16 MiB": (lambda size: [repeat(b'{"items":[', WIDE, size)], LIST, [
         ("--last", "3"), ("--output", "json")]),
     "up to 200 pages": (lambda size: [Reply(page(execution(), next_cursor=cursor)) for cursor in [
@@ -67,10 +69,10 @@ ANSWERS = {
 @rule("7.1", "9.3", "6.4")
 @pytest.mark.parametrize("answers, plain, commands", list(ANSWERS.values()), ids=list(ANSWERS))
 def test_memory_does_not_grow_with_targets_executions_and_pages(plane, tmp_path, answers, plain, commands):
-    least = measure_peak(plane, plain, answers(SMALL))
+    least = measure_peak(plane, plain, answers(SMALL_SIZE))
     for flags in commands:
         argv = plain + tuple(str(tmp_path / "out") if flag == "DIR" else flag for flag in flags)
-        assert measure_peak(plane, argv, answers(LARGE)) - least < BOUND, flags
+        assert measure_peak(plane, argv, answers(LARGE_SIZE)) - least < BOUND, flags
 
 
 @posix_only
@@ -98,11 +100,11 @@ def test_merge_of_wide_executions_stays_below_60_mib_on_two_connections(plane):
 
 
 @rule("7.1")
-def test_long_value_is_not_scanned_again_for_each_piece_of_it():
+def test_long_value_is_not_rescanned_for_each_chunk():
     """16 times as much may take 16 times as long, not 256 times. An early `}` lets the value look complete."""
     def read(size):
         """Return the seconds, of the processor, that it takes to read a target of this size in small slices."""
-        body = HEAD % b"failed" + b'{"a":{},"node_id":"%s"}]}' % (b"x" * size)
+        body = EXECUTION_HEAD % b"failed" + b'{"a":{},"node_id":"%s"}]}' % (b"x" * size)
         slices = [body[place:place + 1024] for place in range(0, len(body), 1024)]
         began = time.process_time()
         assert len(list(program.Document(iter(slices), "targets", EXECUTION).elements)) == 1
@@ -114,7 +116,7 @@ def test_long_value_is_not_scanned_again_for_each_piece_of_it():
 # ---- what came is written before the next wait for the network
 
 RICH = [target(inline(b"one\n")), target(inline(b"two\n"), NODES[1], "failed"), target(inline(b"three\n"), NODES[2])]
-ROWS = [execution(action=name, id=node) for name, node in zip(("one", "two", "three"), NODES)]
+THREE_ROWS = [execution(action=name, id=node) for name, node in zip(("one", "two", "three"), NODES)]
 
 
 def is_shown(plane, wire, member, count, mark, *argv):
@@ -128,33 +130,33 @@ def is_shown(plane, wire, member, count, mark, *argv):
 
 @rule("7.1")
 @pytest.mark.parametrize("flags", [(), ("--failed",), ("--node", NODES[1])], ids=["all", "failed", "node"])
-@pytest.mark.parametrize("form", GET_FORMS)
-def test_target_that_came_is_written_before_the_next_has_come(plane, form, flags):
+@every_get_format
+def test_target_is_written_before_the_next_arrives(plane, format, flags):
     for number in [0, 1] if not flags else [1]:
-        mark = (b"one\n", b"two\n")[number] if form == "raw" else NODES[number].encode()
-        assert is_shown(plane, execution(RICH), "targets", number + 1, mark, *GET + flags + ("--output", form))
+        mark = (b"one\n", b"two\n")[number] if format == "raw" else NODES[number].encode()
+        assert is_shown(plane, execution(RICH), "targets", number + 1, mark, *GET + flags + ("--output", format))
 
 
 @rule("7.1", "5.2")
 @pytest.mark.parametrize("flags", [(), ("--all",), ("--since", "2020-01-01", "--until", "2030-01-01")], ids=" ".join)
-@pytest.mark.parametrize("form", LIST_FORMS)
-def test_row_that_came_is_written_before_the_next_has_come(plane, form, flags):
+@every_list_format
+def test_row_is_written_before_the_next_arrives(plane, format, flags):
     for count, name in ((1, b"one"), (2, b"two")):
-        assert is_shown(plane, page(*ROWS), "items", count, name, *LIST + flags + ("--output", form))
+        assert is_shown(plane, page(*THREE_ROWS), "items", count, name, *LIST + flags + ("--output", format))
 
 
 @rule("7.1", "5.2")
-@pytest.mark.parametrize("form", LIST_FORMS)
-def test_rows_of_a_page_are_written_before_the_next_page_is_waited_for(plane, form):
+@every_list_format
+def test_page_is_written_before_the_next_page_arrives(plane, format):
     out, there = io.BytesIO(), []
-    plane.script(Reply(page(ROWS[0], next_cursor="c")),
-                 lambda sock: (there.append(out.getvalue()), sock.sendall(OK + encode(page(ROWS[1])))))
-    assert run_cli(*LIST + ("--all", "--output", form), plane=plane, stdout=out).code == 0 and b"one" in there[0]
+    plane.script(Reply(page(THREE_ROWS[0], next_cursor="c")),
+                 lambda sock: (there.append(out.getvalue()), sock.sendall(CLOSE_HEAD + encode(page(THREE_ROWS[1])))))
+    assert run_cli(*LIST + ("--all", "--output", format), plane=plane, stdout=out).code == 0 and b"one" in there[0]
 
 
 @rule("7.1", "9.1")
-def test_wait_reads_no_targets_to_learn_the_status(plane):
-    plane.script(*[lambda sock, answer=OK + HEAD % status: (sock.sendall(answer), HANG(sock))
+def test_wait_reads_the_status_without_the_targets(plane):
+    plane.script(*[lambda sock, answer=CLOSE_HEAD + EXECUTION_HEAD % status: (sock.sendall(answer), HANG(sock))
                    for status in (b"started", b"cancelled")])
     assert wait_until_final(plane, Clock()) == "cancelled" and len(plane.requests) == 2
 

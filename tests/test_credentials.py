@@ -14,7 +14,7 @@ import pytest
 
 import plexctl_exec_log as program
 from control_plane import TOKEN
-from kit import (GET, GET_FORMS, HOME, LIST, LIST_FORMS, WINDOWS, error_lines, execution, inline, page, posix_only,
+from kit import (BYTE_FORMATS, GET, HOME, LIST, LIST_FORMATS, WINDOWS, error_lines, execution, inline, page, posix_only,
                  read_mode, rule, run_against, run_cli, shorten_id, target)
 from server import Reply
 
@@ -88,7 +88,7 @@ def take(has):
 @rule("2.1", "2.2", "2.6")
 @pytest.mark.parametrize("named", [None, "", "s", "t", "st"], ids="named={}".format)
 @pytest.mark.parametrize("flag", ["", "s", "t", "st"], ids="flag={}".format)
-def test_server_and_token_come_each_from_the_first_source_that_has_one(plane, home, flag, named):
+def test_server_and_token_each_come_from_the_first_source_with_one(plane, home, flag, named):
     def members(source):
         whole = {"s": ("server", "%s/%s" % (plane.url, source)), "t": ("token", "token-of-" + source)}
         return dict(whole[letter] for letter in has[source] or "")
@@ -113,7 +113,7 @@ def test_server_and_token_come_each_from_the_first_source_that_has_one(plane, ho
 
 @rule("2.2")
 @pytest.mark.parametrize("source", ["--server", "PLEXSPHERE_URL"])
-def test_token_for_another_server_is_3_and_the_message_tells_all(plane, home, source):
+def test_token_for_another_server_exits_3_and_the_hint_explains(plane, home, source):
     home.write_profile("https://prod.example/api")
     argv = ("--server", plane.url) if source == "--server" else ()
     result = home.run(*argv, env={"PLEXSPHERE_URL": plane.url if not argv else ""})
@@ -144,7 +144,7 @@ def test_servers_are_compared_after_parsing(home, own, asked, code):
     ("{}", None, ".config"), ("{}", "", ".config"), ("{}", "relative", ".config"), ("{}", "{}/none", ".config"),
     ("{}", "{}/xdg", "xdg"), ("{}", "{}/folder", None), ("", "{}/xdg", "xdg"), ("", None, None),
     ("relative", None, None), ("~", None, None), pytest.param(None, None, ".config", marks=posix_only)])
-def test_config_file_is_looked_for_in_absolute_places_alone(plane, home, tmp_path, monkeypatch, home_is, xdg, found):
+def test_config_file_is_searched_in_absolute_paths_only(plane, home, tmp_path, monkeypatch, home_is, xdg, found):
     """`found` is the folder of the config file that is used. Each has a token of its own."""
     monkeypatch.chdir(str(tmp_path))
     if home_is is None:         # change the machine's database, not the program
@@ -164,14 +164,14 @@ def test_config_file_is_looked_for_in_absolute_places_alone(plane, home, tmp_pat
 
 @rule("2.3", "2.4", "8.5")
 @pytest.mark.skipif(not WINDOWS, reason="is about Windows alone")
-def test_on_windows_home_is_no_home_directory_and_modes_are_not_checked(plane, home, tmp_path):
+def test_on_windows_home_is_ignored_and_modes_are_not_checked(plane, home, tmp_path):
     home.write_profile(plane.url, mode=0o666)
     home.write(b"no JSON", base=tmp_path / "unix" / ".config")
     assert home.run(env={"HOME": str(tmp_path / "unix")}).code == 0
 
 
 @rule("2.3")
-def test_config_file_is_not_opened_when_nothing_is_needed_from_it(plane, home):
+def test_unneeded_config_file_is_not_opened(plane, home):
     home.write(b"no JSON", mode=0o666)
     assert home.run("--profile", "x", "--server", plane.url, home.write_token(TOKEN)).code == 0
     assert home.run(plane=plane).code == 0
@@ -183,7 +183,7 @@ def test_config_file_is_not_opened_when_nothing_is_needed_from_it(plane, home):
 @pytest.mark.parametrize("members", [
     {"default": 1}, {"default": "nowhere"}, {"profiles": {"x": 1}}, {"profiles": {"x": {"token": 1}}}, {"more": [1]}],
     ids=json.dumps)
-def test_only_what_is_used_of_the_config_file_is_checked(plane, home, members):
+def test_only_used_parts_of_the_config_file_are_checked(plane, home, members):
     lab = {"lab": {"server": plane.url, "token": TOKEN, "more": 1}, "tokenless": {"server": plane.url, "token": {}}}
     home.write(dict(members, profiles=dict(members.get("profiles", {}), **lab)))
     assert home.run("--profile", "lab").code == 0
@@ -191,7 +191,7 @@ def test_only_what_is_used_of_the_config_file_is_checked(plane, home, members):
 
 
 #: Config files for `--profile lab`. hunter22 stands for a secret.
-MALFORMED = {
+MALFORMED_CONFIGS = {
     "nothing": b"", "a brace": b"{", "too deep": b"[" * 100000, "a list": ["hunter22"], "a string": "hunter22",
     "profiles: list": {"profiles": ["hunter22"]}, "profiles: string": {"profiles": "hunter22"},
     "profiles: null": {"profiles": None}, "no such profile": {"profiles": {"LAB": {}}},
@@ -201,9 +201,9 @@ MALFORMED = {
 
 
 @rule("2.3", "2.5")
-@pytest.mark.parametrize("case", sorted(MALFORMED))
-def test_malformed_config_file_is_3_though_the_environment_has_both(plane, home, case):
-    home.write(MALFORMED[case])
+@pytest.mark.parametrize("case", sorted(MALFORMED_CONFIGS))
+def test_malformed_config_file_exits_3_despite_the_environment(plane, home, case):
+    home.write(MALFORMED_CONFIGS[case])
     result = home.run("--profile", "lab", plane=plane)
     assert (result.code, plane.requests, len(error_lines(result))) == (3, [], 1) and "hunter22" not in result.err
     assert ('profile "lab"' if case.startswith(("token: ", "server: ")) else str(home.config)) in result.err
@@ -218,7 +218,7 @@ def test_malformed_config_file_is_3_though_the_environment_has_both(plane, home,
     ({"profiles": {"lab": None}}, ("--profile", "lab"), "", 3, 'profile "lab" has no token'),
     ({"profiles": {"lab": {}}}, ("--profile", "lab"), TOKEN, 2, 'profile "lab" has no server')],
     ids=["no file", "empty", "token alone", "all null", "server null", "named", "named, token alone"])
-def test_no_token_is_3_and_no_server_is_2_and_the_hint_says_what_the_config_file_lacks(
+def test_missing_token_exits_3_missing_server_2_and_the_hint_says_why(
         home, config, argv, token, code, lacks):
     if config is not None:
         home.write(config)
@@ -232,7 +232,7 @@ def test_no_token_is_3_and_no_server_is_2_and_the_hint_says_what_the_config_file
 
 @rule("2.5", "2.3", "1.15")
 @pytest.mark.parametrize("name", ["hunter22", "LAB", "lab ", "hunter22\n", "", 1, [], {}], ids=ascii)
-def test_unknown_profile_is_3_and_known_ones_are_told_in_its_place(plane, home, name):
+def test_unknown_profile_exits_3_and_the_hint_lists_known_ones(plane, home, name):
     home.write_profile(plane.url, default=name)
     for argv in ([], ["--profile=%s" % name])[:1 + bool(name)]:
         result = home.run(*argv)
@@ -245,7 +245,7 @@ def test_unknown_profile_is_3_and_known_ones_are_told_in_its_place(plane, home, 
 @rule("2.4")
 @posix_only
 @pytest.mark.parametrize("mode", [0o600, 0o400, 0o700, 0o640, 0o620, 0o610, 0o604, 0o602, 0o601, 0o777], ids=oct)
-def test_file_that_others_have_access_to_is_3_and_names_mode_and_cure(plane, home, mode):
+def test_file_accessible_to_others_exits_3_and_names_mode_and_chmod(plane, home, mode):
     home.write_profile(plane.url, mode=mode)
     home.write_token(TOKEN, mode)
     (home.path / "link").symlink_to(home.token_file)
@@ -263,7 +263,7 @@ def test_file_that_others_have_access_to_is_3_and_names_mode_and_cure(plane, hom
 @pytest.mark.parametrize("name, is_cured", [
     ("-rf", True), ("a b", True), ("it's", True), ("$HOME", True), ("x\ny", False), ("/dev/null", False)],
     ids=ascii)
-def test_cure_is_for_files_and_can_be_pasted_into_a_shell(home, tmp_path, monkeypatch, name, is_cured):
+def test_chmod_hint_is_for_files_only_and_is_shell_quoted(home, tmp_path, monkeypatch, name, is_cured):
     monkeypatch.chdir(str(tmp_path))
     home.write_token(TOKEN, 0o644)
     if name != "/dev/null":
@@ -285,7 +285,7 @@ def make_pipe(data):
 @rule("2.4")
 @needs_root
 @pytest.mark.parametrize("what", ["token", "config", "pipe"])
-def test_file_of_another_user_is_3_and_names_the_owner(plane, home, what):
+def test_file_of_another_user_exits_3_and_names_the_owner(plane, home, what):
     home.write_profile(plane.url)
     home.write_token(TOKEN)
     reading, pipe = make_pipe(TOKEN.encode())
@@ -299,7 +299,7 @@ def test_file_of_another_user_is_3_and_names_the_owner(plane, home, what):
 
 @rule("2.4")
 @needs_root
-def test_file_of_the_user_passes_who_is_not_root(plane):
+def test_non_root_user_may_use_their_own_token_file(plane):
     with tempfile.TemporaryDirectory() as folder:       # pytest's folder lets nobody else in
         argv = Home(pathlib.Path(folder)).write_token(TOKEN)
         for path in (folder, os.path.join(folder, "token")):
@@ -314,7 +314,7 @@ def test_file_of_the_user_passes_who_is_not_root(plane):
 
 @rule("2.4")
 @posix_only
-def test_own_pipe_passes_whatever_its_mode(plane, home):
+def test_own_pipe_is_accepted_whatever_its_mode(plane, home):
     reading, path = make_pipe(b"  %s\r\n" % TOKEN.encode())     # as the shell makes it for <(pass show plexsphere)
     os.fchmod(reading, 0o666)
     result = home.run("--token-file", path, plane=plane, env={"PLEXSPHERE_TOKEN": OTHER})
@@ -326,7 +326,7 @@ def test_own_pipe_passes_whatever_its_mode(plane, home):
 @posix_only
 @pytest.mark.skipif(sys.implementation.name == "pypy", reason="PyPy tells nobody of its calls of open()")
 @pytest.mark.parametrize("event, code", [("c_call", 3), ("c_return", 0)], ids=["replaced before open()", "after it"])
-def test_opened_file_is_checked_and_not_its_name(plane, home, tmp_path, event, code):
+def test_opened_file_is_checked_not_its_name(plane, home, tmp_path, event, code):
     home.write_token(TOKEN, 0o644)
     home.token_file.rename(tmp_path / "later")
     argv, pending = home.write_token(TOKEN), [tmp_path / "later"]
@@ -346,7 +346,7 @@ def test_opened_file_is_checked_and_not_its_name(plane, home, tmp_path, event, c
 
 @rule("2.4", "8.6")
 @pytest.mark.parametrize("extra", [0, 1])
-def test_token_file_has_at_most_64_kib_and_config_file_1_mib_byte_order_mark_and_all(plane, home, extra):
+def test_token_file_is_limited_to_64_kib_and_config_file_to_1_mib(plane, home, extra):
     home.write_profile(plane.url)
     home.write((codecs.BOM_UTF8 + home.config.read_bytes()).ljust((1 << 20) + extra, b" "))
     argv = home.write_token((codecs.BOM_UTF8 + TOKEN.encode()).ljust((64 << 10) + extra, b"\n"))
@@ -357,7 +357,7 @@ def test_token_file_has_at_most_64_kib_and_config_file_1_mib_byte_order_mark_and
 
 @rule("2.4")
 @posix_only
-def test_no_more_is_read_of_a_file_without_end(plane, home):
+def test_endless_file_is_read_only_to_the_limit(plane, home):
     writer = subprocess.Popen(["head", "-c", str(16 << 20), "/dev/zero"], stdout=subprocess.PIPE)
     result = home.run("--token-file", "/dev/fd/%d" % writer.stdout.fileno(), plane=plane)
     writer.stdout.close()
@@ -385,7 +385,7 @@ def test_token_is_stripped_and_must_be_visible_ascii(plane, home, source, token,
     ("hunter22", False), ("hunter22/x", False), ("token/hunter22", False), ("hunter22" * 600, False),
     ("hunter22\u20ac", False), ("hunter22\0", False), ("./hunter22", True), ("../hunter22", True), ("~hunter22", True),
     ("{}/hunter22", True), ("folder", True)], ids=shorten_id)
-def test_token_file_that_cannot_be_read_is_3_and_shown_only_if_it_is_a_path(
+def test_unreadable_token_file_exits_3_and_only_a_path_is_shown(
         plane, home, tmp_path, monkeypatch, name, is_shown):
     home.write_token(TOKEN)
     (tmp_path / "folder").mkdir()
@@ -409,7 +409,7 @@ NO_SERVERS = [
 @rule("2.6", "1.15")
 @pytest.mark.parametrize("server", NO_SERVERS, ids=ascii)
 @pytest.mark.parametrize("source", ["--server", "PLEXSPHERE_URL", 'profile "lab"'])
-def test_bad_server_is_2_before_credentials_are_looked_for_and_not_shown(home, source, server):
+def test_malformed_server_exits_2_before_credentials_and_is_not_shown(home, source, server):
     home.write(b"no JSON") if "profile" not in source else home.write_profile(server, "")
     result = home.run("--server", server) if source == "--server" else home.run(
         env={"PLEXSPHERE_URL": server if source == "PLEXSPHERE_URL" else ""})
@@ -442,7 +442,7 @@ def test_echoed_token_is_masked_from_8_characters_on(plane, token, text, shown):
 
 @rule("2.5", "2.7", "1.13")
 @each_source
-def test_token_is_masked_wherever_it_comes_from_and_a_401_tells_where(plane, home, source):
+def test_token_from_any_source_is_masked_and_a_401_names_the_source(plane, home, source):
     plane.script(Reply({"detail": OTHER}, 401))
     result = home.run_with(source, OTHER, plane, "--action-name", OTHER, "--cursor", "<%s>" % OTHER, "-v")
     assert result.code == 3 and "the token from %s is" % source in error_lines(result, "hint")[0]
@@ -454,7 +454,7 @@ def test_token_is_masked_wherever_it_comes_from_and_a_401_tells_where(plane, hom
 @pytest.mark.parametrize("environ, file", [
     (OTHER, TOKEN), ("12345678", "12345678-and-more"), ("12345678-and-more", "12345678"), ("2345678-", "12345678-9")],
     ids=["unlike", "its beginning", "beginning with it", "within it"])      # the variable has blanks around it
-def test_token_of_the_environment_is_masked_beside_the_one_that_is_used(plane, home, environ, file):
+def test_token_variable_is_masked_beside_the_token_in_use(plane, home, environ, file):
     """The longest is masked first: the rest of it would be shown otherwise."""
     plane.script(Reply({"detail": "<%s> <%s>" % (environ, file)}, 400))
     env = {"PLEXSPHERE_URL": plane.url, "PLEXSPHERE_TOKEN": " %s\n" % environ}
@@ -462,7 +462,7 @@ def test_token_of_the_environment_is_masked_beside_the_one_that_is_used(plane, h
 
 
 @rule("2.7")
-def test_token_of_the_environment_is_masked_in_a_usage_error_too():
+def test_token_variable_is_masked_in_usage_errors():
     result = run_cli(*LIST + ("--output", "hunter22"), env={"PLEXSPHERE_TOKEN": "hunter22"})
     assert result.code == 2 and "***" in result.err and "hunter22" not in result.err
 
@@ -472,7 +472,7 @@ def test_token_of_the_environment_is_masked_in_a_usage_error_too():
     ("hunter22?hunter22#hunter22", "https://sso.test/hunter22?hunter22#hunter22/x", "https://sso.test/***/x"),
     (TOKEN, "https://ann:hunter22@sso.test/x?code=hunter22", "sso.test/x")],
     ids=["token where the query is cut off", "user info and query"])
-def test_nothing_secret_of_a_redirect_s_target_is_shown(plane, token, location, shown):
+def test_secrets_in_a_redirect_target_are_not_shown(plane, token, location, shown):
     answer = Reply(b"", 302, [("Location", location)])
     told = run_against(plane, answer, *LIST + ("-v",), env={"PLEXSPHERE_TOKEN": token}).err
     assert "hunter" not in told and " %s, " % shown in told and "< Location: ***\n" in told
@@ -495,7 +495,7 @@ def test_line_is_never_cut_inside_a_token(plane, token, text):
 
 @rule("2.7")
 @pytest.mark.parametrize("name", ["Authorization", "proxy-authorization", "Cookie", "SET-COOKIE", "Location"])
-def test_trace_masks_headers_that_hold_secrets(plane, name):
+def test_trace_masks_headers_with_secrets(plane, name):
     plane.script(Reply(page(), headers=[(name, "hush=hush; Path=/"), ("X-Other", "shown")]))
     told = run_cli(*LIST + ("-v",), plane=plane).err
     assert "hush" not in told and "\n< %s: ***\n" % name in told
@@ -503,7 +503,7 @@ def test_trace_masks_headers_that_hold_secrets(plane, name):
 
 
 @rule("2.7")
-def test_no_repr_shows_a_secret():
+def test_repr_shows_no_secret():
     proxy = program.Proxy("http://ann:hunter22@127.0.0.1:1", "HTTP_PROXY")
     transport = program.Transport(program.Server.parse("http://127.0.0.1:1"), TOKEN, proxy=proxy)
     assert TOKEN not in repr(transport) and "hunter22" not in repr(proxy)
@@ -511,9 +511,9 @@ def test_no_repr_shows_a_secret():
 
 
 @rule("2.7")
-@pytest.mark.parametrize("argv", [LIST + ("--output", form) for form in LIST_FORMS] + [
-    GET + ("--output", form) for form in GET_FORMS if form in ("text", "raw", "lines")], ids="{0[1]} {0[5]}".format)
-def test_stdout_is_data_and_never_altered(plane, argv):
+@pytest.mark.parametrize("argv", [LIST + ("--output", format) for format in LIST_FORMATS] + [
+    GET + ("--output", format) for format in ("text",) + BYTE_FORMATS], ids=lambda argv: " ".join(argv[1::4]))
+def test_stdout_is_never_altered(plane, argv):
     data = "token=%s&at=https://ann:pw@h" % TOKEN
     wire = execution([target(inline(data.encode()))], action=data)
     result = run_against(plane, page(wire) if "list" in argv else wire, *argv, echoes=True)

@@ -9,13 +9,12 @@ import pytest
 
 import plexctl_exec_log as program
 from control_plane import PROJECT, TOKEN
-from kit import (EXECUTION, GET, LIST, PATIENCE, Clock, collect_warnings, execution, inline, make_transport, page,
-                 posix_only, rule, surroundings, target)
+from kit import (EXECUTION, GET, LIST, PATIENCE, STARTED, Clock, collect_warnings, execution, inline, make_transport,
+                 page, posix_only, rule, surroundings, target)
 from kit_net import NAME, Proxy, Raw, nobody_accepting
 from server import HANG, Reply
 
-HEAD = b"HTTP/1.1 %s\r\nConnection: close\r\n\r\n"
-STARTED = execution(status="started")
+HEAD_OF = b"HTTP/1.1 %s\r\nConnection: close\r\n\r\n"
 
 
 class Stop(Exception):
@@ -79,11 +78,11 @@ def run_operation(alarm, argv, plane):
 
 
 #: For each phase the answer of the server, and the command.
-PHASES = {
+SIGNAL_PHASES = {
     "headers": (lambda alarm: alarm.fall_silent(), LIST),
     "headers that began": (lambda alarm: alarm.fall_silent(b"HTTP/1.1 200 OK\r\nConn"), LIST),
-    "a body": (lambda alarm: alarm.fall_silent(HEAD % b"200 OK" + b'{"items": [{}, '), LIST),
-    "the body of an error": (lambda alarm: alarm.fall_silent(HEAD % b"500 No" + b'{"code": '), LIST),
+    "a body": (lambda alarm: alarm.fall_silent(HEAD_OF % b"200 OK" + b'{"items": [{}, '), LIST),
+    "the body of an error": (lambda alarm: alarm.fall_silent(HEAD_OF % b"500 No" + b'{"code": '), LIST),
     "a pause before a retry": (lambda alarm: Reply({}, 503), LIST),
     "a pause of a wait": (lambda alarm: Reply(STARTED), GET + ("--wait",)),
     "a request of a wait": (lambda alarm: alarm.fall_silent(), GET + ("--wait",))}
@@ -92,9 +91,9 @@ PHASES = {
 @posix_only
 @rule("10.5a", "10.4")
 @pytest.mark.parametrize("run", [run_operation, run_main], ids=["operation", "main"])
-@pytest.mark.parametrize("phase", sorted(PHASES))
+@pytest.mark.parametrize("phase", sorted(SIGNAL_PHASES))
 def test_own_exception_passes_in_every_phase_and_leaves_no_socket(plane, alarm, phase, run):
-    make_answer, argv = PHASES[phase]
+    make_answer, argv = SIGNAL_PHASES[phase]
     plane.script(make_answer(alarm))
     raised, warned = run(alarm, argv, plane)
     assert raised is alarm.error
@@ -103,7 +102,7 @@ def test_own_exception_passes_in_every_phase_and_leaves_no_socket(plane, alarm, 
 
 
 @posix_only
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="a full queue may refuse connections")
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="a full queue may expect_usage_error connections")
 @rule("10.5a")
 def test_own_exception_passes_while_connecting(alarm):
     with nobody_accepting() as address:
@@ -157,7 +156,7 @@ OWN = [RuntimeError, ArithmeticError, AssertionError, EOFError, ImportError, Key
 @pytest.mark.parametrize("kind", OWN, ids=lambda kind: kind.__name__)
 def test_exception_of_any_other_family_is_an_own_one(plane, alarm, kind, phase):
     alarm.error = kind("mine")
-    plane.script(PHASES[phase][0](alarm))
+    plane.script(SIGNAL_PHASES[phase][0](alarm))
     raised, warned = run_operation(alarm, LIST, plane)
     assert raised is alarm.error
     assert warned == []

@@ -13,9 +13,10 @@ from server import DROP, HANG, Reply
 
 WORDS = "no final status"
 #: A response that came, without a status that is final, and a piece of what is said of it.
-FAILURES = {"no id": (Reply({}), "id"), "503": (Reply({}, 503), "HTTP 503"), "HTML": (Reply(b"<html>"), "HTML|body"),
-            "404": (Reply({}, 404), "HTTP 404"), "cut": (Reply(execution(), cut=10), "body|response"),
-            "another id": (Reply({"id": "x"}), "id")}
+LATE_FAILURES = {
+    "no id": (Reply({}), "id"), "503": (Reply({}, 503), "HTTP 503"), "HTML": (Reply(b"<html>"), "HTML|body"),
+    "404": (Reply({}, 404), "HTTP 404"), "cut": (Reply(execution(), cut=10), "body|response"),
+    "another id": (Reply({"id": "x"}), "id")}
 
 
 class LateClock(Clock):
@@ -29,7 +30,7 @@ class LateClock(Clock):
         return self.slept + 60.0 * bool(self.plane.requests)
 
 
-def read_row(text):
+def read_124(text):
     """Return what a page says of 124: in the table of exit codes of a document, or in the help."""
     return re.search(r"(?m)^(?:\| 124 \||  124 ) *(.+?) *\|?$", text).group(1)
 
@@ -39,9 +40,9 @@ def read_row(text):
 @rule("9.1b", "6.1")
 def test_help_readme_and_contract_say_it_in_the_same_words():
     with surroundings():
-        rows = [read_row(run_cli(*page).out.decode("ascii")) for page in (("--help",), ("get", "--help"))]
+        rows = [read_124(run_cli(*page).out.decode("ascii")) for page in (("--help",), ("get", "--help"))]
     documents = [os.path.join(ROOT, "README.md"), os.path.join(HERE, "contract.md")]
-    rows += [read_row(read_file(path).decode("utf-8")) for path in documents]
+    rows += [read_124(read_file(path).decode("utf-8")) for path in documents]
     assert WORDS in rows[0] and set(rows) == {rows[0]}
 
 
@@ -70,7 +71,7 @@ def test_error_of_a_program_says_it_in_these_words(plane):
 # ---- 9.1c: no contradiction
 
 @rule("9.1c")
-@pytest.mark.parametrize("answer, part", list(FAILURES.values()), ids=list(FAILURES))
+@pytest.mark.parametrize("answer, part", list(LATE_FAILURES.values()), ids=list(LATE_FAILURES))
 def test_message_does_not_say_that_no_response_came_if_one_came(plane, answer, part):
     plane.script(answer)
     error = wait_until_final(plane, LateClock(plane), 5)
@@ -80,7 +81,7 @@ def test_message_does_not_say_that_no_response_came_if_one_came(plane, answer, p
 
 
 @rule("9.1c", "9.1a")
-@pytest.mark.parametrize("answer, part", list(FAILURES.values()), ids=list(FAILURES))
+@pytest.mark.parametrize("answer, part", list(LATE_FAILURES.values()), ids=list(LATE_FAILURES))
 def test_message_names_the_last_status_and_the_failure_after_it(plane, answer, part):
     class Later(LateClock):
         def now(self):

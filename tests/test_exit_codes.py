@@ -6,8 +6,8 @@ import pytest
 
 import plexctl_exec_log as program
 from control_plane import FORBIDDEN_PROJECT, TOKEN, UNLICENSED_PROJECT, ControlPlane
-from kit import (EXECUTION, GET, GET_FORMS, LIST, NODES, FailingStream, archive, error_lines, execution,
-                 inline, page, posix_only, rule, run_against, run_cli, target)
+from kit import (EXECUTION, GET, LIST, NODES, FailingStream, archive, error_lines, every_get_format, execution, inline,
+                 page, posix_only, rule, run_against, run_cli, target)
 from server import DROP, HANG, RESET, Reply
 
 DENIED = {"type": "about:blank", "title": "Forbidden", "status": 403, "code": "rebac_denied", "reason": "no relation",
@@ -23,23 +23,23 @@ def has_failed(result, code):
 
 @rule("6.1", "6.2", "9.2")
 @pytest.mark.parametrize("status", ["succeeded", "failed", "started", "no such", None])
-@pytest.mark.parametrize("form", GET_FORMS)
-def test_what_was_printed_is_0_and_5_only_if_the_status_was_asked_for(plane, status, form):
+@every_get_format
+def test_exits_0_after_printing_or_5_if_exit_status_is_given(plane, status, format):
     plane.script(*[Reply(execution([target(inline(b"x"))], status=status))] * 2)
-    plain, judged = [run_cli(*GET + flags + ("--output", form), plane=plane) for flags in ((), ("--exit-status",))]
+    plain, judged = [run_cli(*GET + flags + ("--output", format), plane=plane) for flags in ((), ("--exit-status",))]
     assert (plain.code, plain.err) == (0, "") and plain.out
     assert judged == plain._replace(code=0 if status == "succeeded" else 5)
 
 
 @rule("6.1", "6.2", "9.2")
-@pytest.mark.parametrize("answer, form, code", [
+@pytest.mark.parametrize("answer, format, code", [
     (Reply(execution([target({"kind": "tape"})], status="failed")), "text", 1),
     (Reply(execution([target(archive())], status="failed")), "raw", 1), (Reply({}, 404), "text", 1),
     (Reply({}, 401), "text", 3), (Reply({}, 403), "json", 4), (Reply(DENIED, 403), "text", 77),
     (Reply(execution(status="failed"), cut=99), "json", 1)], ids=[
         "unreadable", "archived", "404", "401", "403", "denied", "cut"])
-def test_5_hides_no_other_failure(plane, answer, form, code):
-    result = run_against(plane, answer, *GET + ("--exit-status", "--output", form))
+def test_exit_status_5_never_replaces_another_failure(plane, answer, format, code):
+    result = run_against(plane, answer, *GET + ("--exit-status", "--output", format))
     assert result.code == code and error_lines(result)
 
 
@@ -52,7 +52,7 @@ STATUS_CODES.update({401: 3, 403: 4})
 
 @rule("6.1", "6.2")
 @pytest.mark.parametrize("status, code", sorted(STATUS_CODES.items()))
-def test_status_decides_the_exit_code_whatever_the_body_says(plane, status, code):
+def test_http_status_decides_the_exit_code_whatever_the_body_says(plane, status, code):
     for argv, problem in ((GET, {"code": "some_code", "status": 403}), (LIST, {"code": "rebac_denied", "status": 403})):
         plane.script(*[Reply(dict(problem, items=[], id=EXECUTION), status)] * 3)
         result = run_cli(*argv, plane=plane)
@@ -61,7 +61,7 @@ def test_status_decides_the_exit_code_whatever_the_body_says(plane, status, code
         assert error_lines(result)[0].startswith("HTTP %d" % status)
 
 
-CODES = {
+BODIES_OF_403 = {
     "PermissionDenied": (DENIED, 77), "the code alone": ({"code": "rebac_denied"}, 77),
     "a number beyond int's limit": (b'{"code": "rebac_denied", "n": %s}' % (b"9" * 5000), 77),
     "blanks around the body": (b' \r\n{"code": "rebac_denied"}\n', 77),
@@ -77,14 +77,14 @@ CODES = {
 
 
 @rule("6.1")
-@pytest.mark.parametrize("body, code", list(CODES.values()), ids=list(CODES))
-def test_403_is_77_only_with_exactly_this_code(plane, body, code):
+@pytest.mark.parametrize("body, code", list(BODIES_OF_403.values()), ids=list(BODIES_OF_403))
+def test_status_403_exits_77_only_with_exactly_rebac_denied(plane, body, code):
     assert has_failed(run_against(plane, Reply(body, 403)), code)
 
 
 @rule("6.1")
 @pytest.mark.parametrize("media, framing", [("text/html", "length"), ("", "chunked"), ("application/json", "close")])
-def test_code_counts_in_every_media_type_and_framing(plane, media, framing):
+def test_denial_code_counts_in_every_media_type_and_framing(plane, media, framing):
     reply = Reply(DENIED, 403, [("Content-Type", media)], framing=framing, slices=7)
     assert has_failed(run_against(plane, reply), 77)
 
@@ -92,7 +92,7 @@ def test_code_counts_in_every_media_type_and_framing(plane, media, framing):
 # ---- 1: transport, bodies, outputs
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n"
-FAULTS = {
+FAILED_RESPONSES = {
     "drop": (DROP, 3, "lost", ""), "reset": (RESET, 3, "lost", ""), "silence": (HANG, 1, "timed out", "--timeout"),
     "no HTTP": (b"SSH-2.0-OpenSSH_9.6\r\n\r\n", 1, "HTTP", "is this the API?"),
     "an impossible chunk": (HEAD[:17] + b"Transfer-Encoding: chunked\r\n\r\n-5\r\n", 1, "body", ""),
@@ -101,8 +101,8 @@ FAULTS = {
 
 
 @rule("6.1", "6.2", "3.8")
-@pytest.mark.parametrize("answer, requests, message, hint", list(FAULTS.values()), ids=list(FAULTS))
-def test_failed_transport_or_body_is_1_on_one_line(plane, answer, requests, message, hint):
+@pytest.mark.parametrize("answer, requests, message, hint", list(FAILED_RESPONSES.values()), ids=list(FAILED_RESPONSES))
+def test_failed_transport_or_body_exits_1_with_one_line(plane, answer, requests, message, hint):
     plane.script(answer, answer, answer)
     result = run_cli(*LIST + ("--timeout", "0.2"), plane=plane)
     assert has_failed(result, 1) and len(plane.requests) == requests
@@ -114,7 +114,7 @@ def test_failed_transport_or_body_is_1_on_one_line(plane, answer, requests, mess
     ("nobody listens", None, "is this the API?"), ("plain http elsewhere", "http://plexsphere.test:1", "--allow-http"),
     ("expired", "", "clock"), ("wrong-host", "", "host's name"), ("untrusted", "", "--ca-file")],
     ids=lambda value: value if value and "-" not in value[:2] else "")
-def test_server_that_cannot_be_asked_is_1(fault, url, hint):
+def test_unreachable_or_untrusted_server_exits_1(fault, url, hint):
     with ControlPlane(tls=fault if url == "" else False) as plane:
         if url is None:
             plane.close()
@@ -127,7 +127,7 @@ def test_server_that_cannot_be_asked_is_1(fault, url, hint):
     ({"kind": "tape"}, "", 1), ({"kind": "tape"}, "-o table", 1), ({"kind": "tape"}, "-o raw", 1), (archive(), "", 0),
     (archive(), "-o table", 0), (archive(), "-o raw", 1), (archive(), "-o lines", 1), (None, "-o raw", 0),
     (None, "--node " + NODES[1], 1)], ids=lambda value: value["kind"] if isinstance(value, dict) else value or "none")
-def test_output_that_stdout_does_not_hold_is_1(plane, output, flags, code):
+def test_output_missing_from_stdout_exits_1(plane, output, flags, code):
     result = run_against(plane, execution([target(output)]), *GET + tuple(flags.split()))
     assert (result.code, len(error_lines(result))) == (code, code)
 
@@ -141,7 +141,7 @@ def test_output_that_stdout_does_not_hold_is_1(plane, output, flags, code):
     (TypeError("no text"), 1, "error: cannot write standard output: no text\n"),
     (MemoryError(), 1, "error: out of memory\n"), (BrokenPipeError(), 141, "")],
     ids=["full", "closed", "text stream", "memory", "gone"])
-def test_stdout_that_cannot_be_written_is_1_and_a_reader_that_went_is_141_silently(plane, argv, error, code, said):
+def test_unwritable_stdout_exits_1_and_closed_pipe_exits_141_silently(plane, argv, error, code, said):
     plane.script(Reply(page(execution()) if argv == LIST else execution([target(inline(b"x"))])))
     result = run_cli(*argv, plane=plane, stdout=FailingStream(error))
     assert (result.code, result.err) == (code, said)
@@ -155,15 +155,15 @@ def test_stdout_that_cannot_be_written_is_1_and_a_reader_that_went_is_141_silent
     (LIST + ("--nothing",), {}), (LIST + ("--output", "raw"), {}), (LIST, {"PLEXSPHERE_URL": "ftp://localhost"}),
     (LIST, {"PLEXSPHERE_URL": None}), (LIST[:2], {"PLEXSPHERE_PROJECT": "no-uuid"}),
     (LIST, {"PLEXSPHERE_URL": "https://plexsphere.test", "HTTPS_PROXY": "socks5://127.0.0.1:1"})], ids=[
-        "nothing", "command", "no project", "no id", "value", "flag", "form", "URL", "no server", "project", "proxy"])
-def test_usage_is_2_before_anything_is_sent(plane, argv, env):
+        "nothing", "command", "no project", "no id", "value", "flag", "format", "URL", "no server", "project", "proxy"])
+def test_usage_errors_exit_2_before_anything_is_sent(plane, argv, env):
     assert has_failed(run_cli(*argv, plane=plane, env=env), 2) and plane.requests == []
 
 
 @rule("6.1", "6.2")
 @pytest.mark.parametrize("mode, hint", [(None, "--token-file"), pytest.param(0o640, "chmod", marks=posix_only)],
                          ids=["no token", "insecure token file"])
-def test_missing_or_insecure_credentials_are_3_before_anything_is_sent(plane, tmp_path, mode, hint):
+def test_missing_or_insecure_credentials_exit_3_before_a_request(plane, tmp_path, mode, hint):
     path = tmp_path / "token"
     path.write_text(TOKEN)
     path.chmod(mode or 0o600)
@@ -173,7 +173,7 @@ def test_missing_or_insecure_credentials_are_3_before_anything_is_sent(plane, tm
 
 
 @rule("6.1", "6.2")
-def test_wait_that_took_too_long_is_124(plane):
+def test_wait_that_times_out_exits_124(plane):
     plane.script(*[Reply(execution(status="started"))] * 9)
     result = run_cli(*GET + ("--wait", "--wait-timeout", "0.6"), plane=plane, sleep=time.sleep)
     assert has_failed(result, 124) and "started" in error_lines(result)[0] and error_lines(result, "hint")
@@ -184,7 +184,7 @@ def test_wait_that_took_too_long_is_124(plane):
     (LIST[:3] + (FORBIDDEN_PROJECT,), TOKEN, 77), (LIST[:3] + (UNLICENSED_PROJECT,), TOKEN, 4),
     (LIST[:3] + (NODES[0],), TOKEN, 1), (GET, TOKEN, 1), (LIST, "not-the-right-one", 3), (LIST, TOKEN, 0)],
     ids=["denied", "forbidden", "no project", "no execution", "token", "right"])
-def test_sample_plane_is_answered_for_with_the_documented_code(plane, argv, token, code):
+def test_sample_plane_gives_the_documented_exit_codes(plane, argv, token, code):
     result = run_cli(*argv, plane=plane, env={"PLEXSPHERE_TOKEN": token})
     assert result.code == code and bool(error_lines(result)) == (code != 0) == bool(error_lines(result, "hint"))
 
@@ -193,7 +193,7 @@ def test_sample_plane_is_answered_for_with_the_documented_code(plane, argv, toke
 
 @rule("6.2")
 @pytest.mark.parametrize("name, value", sorted(DENIED.items()), ids=ascii)
-def test_error_names_what_the_problem_has_and_nothing_else(plane, name, value):
+def test_error_names_the_members_of_the_problem_and_nothing_else(plane, name, value):
     problem = {other: kept for other, kept in DENIED.items() if other != name}
     (whole,), (line,), (null,) = [error_lines(run_against(plane, Reply(body, 409))) for body in (
         DENIED, problem, dict(problem, **{name: None}))]
@@ -206,14 +206,14 @@ def test_error_names_what_the_problem_has_and_nothing_else(plane, name, value):
 @pytest.mark.parametrize("problem", [
     {"title": 5, "detail": {"x": 1}, "code": 7, "reason": {}, "relation_path": {}, "correlation_id": 1},
     {"relation_path": [1, None], "detail": "", "code": "", "reason": ""}], ids=["wrong types", "empty"])
-def test_error_of_an_odd_problem_is_the_status(plane, problem):
+def test_malformed_problem_falls_back_to_the_http_status(plane, problem):
     assert error_lines(run_against(plane, Reply(problem, 403))) == ["HTTP 403 Forbidden"]
 
 
 @rule("6.2")
 @pytest.mark.parametrize("body, shown", [({"correlation_id": "c-17"}, "c-17"), ({"correlation_id": 17}, "h-1"),
                                          ({"detail": "x"}, "h-1"), (b"<html>", "h-1")], ids=ascii)
-def test_correlation_id_is_that_of_the_header_if_the_problem_has_none(plane, body, shown):
+def test_correlation_id_falls_back_to_the_header(plane, body, shown):
     line, = error_lines(run_against(plane, Reply(body, 500, [("x-correlation-id", "h-1")])))
     assert line.endswith("correlation id: " + shown) and line.count("-1") == 1
 
@@ -231,7 +231,7 @@ HINTS = {
 
 @rule("6.2")
 @pytest.mark.parametrize("status, body, step", list(HINTS.values()), ids=list(HINTS))
-def test_hint_follows_the_error_where_a_next_step_is_known(plane, status, body, step):
+def test_hint_follows_an_error_with_a_known_next_step(plane, status, body, step):
     plane.script(*[Reply(body, status)] * 3)
     lines = run_cli(*LIST, plane=plane).err.splitlines()[-2 if step else -1:]
     assert lines[0].startswith("error: HTTP %d" % status)
@@ -239,7 +239,7 @@ def test_hint_follows_the_error_where_a_next_step_is_known(plane, status, body, 
 
 
 @rule("6.2")
-def test_expected_failures_are_one_family_whose_errors_carry_code_status_and_problem(plane):
+def test_expected_failures_are_one_family_with_exit_codes(plane):
     for kind, code in ((program.UsageError, 2), (program.CredentialsError, 3), (program.RemoteError, 1),
                        (program.WaitTimeout, 124)):
         assert issubclass(kind, program.ExecLogError) and kind.exit_code == code

@@ -6,13 +6,13 @@ from kit import GET, NODES, execution, inline, posix_only, read_folder, rule, ru
 from server import Reply
 
 pytestmark = posix_only
-LIMIT = 3000        # bytes
+SIZE_LIMIT = 3000        # bytes
 
 
 def limit_files():
     """Let no file of this process grow beyond the limit: what is written fails with EFBIG, as with ENOSPC elsewhere."""
     import resource
-    resource.setrlimit(resource.RLIMIT_FSIZE, (LIMIT, LIMIT))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (SIZE_LIMIT, SIZE_LIMIT))
 
 
 def save_in(folder, plane, *targets):
@@ -22,7 +22,7 @@ def save_in(folder, plane, *targets):
 
 
 @rule("9.3c", "6.1")
-@pytest.mark.parametrize("size", [LIMIT + 1, 8192, 16384])
+@pytest.mark.parametrize("size", [SIZE_LIMIT + 1, 8192, 16384])
 def test_output_that_cannot_be_written_is_named(plane, tmp_path, size):
     result = save_in(tmp_path, plane, target(inline(b"x"), NODES[1]), target(inline(b"y" * size)))
     assert (result.code, result.out) == (1, b"")
@@ -40,9 +40,9 @@ def test_index_that_cannot_be_written_is_named(plane, tmp_path):
 
 @rule("9.3c")
 def test_output_of_the_limit_s_size_is_written(plane, tmp_path):
-    result = save_in(tmp_path, plane, target(inline(b"y" * LIMIT)))
+    result = save_in(tmp_path, plane, target(inline(b"y" * SIZE_LIMIT)))
     assert (result.code, result.err) == (0, "")
-    assert read_folder(tmp_path / "out")[NODES[0] + ".out"] == b"y" * LIMIT
+    assert read_folder(tmp_path / "out")[NODES[0] + ".out"] == b"y" * SIZE_LIMIT
 
 
 @rule("9.3c")

@@ -2,12 +2,9 @@
 
 import pytest
 
-from kit import (EXECUTION, GET, GET_FORMS, LIST, LIST_FORMS, NODES, encode, error_lines, execution, inline,
-                 page, read_listing, rule, run_against, run_cli, target)
+from kit import (ALL, EXECUTION, GET, LIST, LIST_FORMATS, NODES, encode, error_lines, every_get_format,
+                 every_list_format, execution, inline, page, read_listing, rule, run_against, run_cli, target)
 from server import HANG, Reply
-
-ALL = LIST + ("--all",)
-every_form = pytest.mark.parametrize("form", LIST_FORMS)
 
 
 def number_items(*numbers):
@@ -24,67 +21,67 @@ def read_cursor(result):
 
 # ---- 6.3: a small answer, broken at every place
 
-LISTED = b'{"items":[{"id":"e-3"},{"id":"e-4"}],"n":-1.5,"next_cursor":"c9"}'
+SECOND_PAGE = b'{"items":[{"id":"e-3"},{"id":"e-4"}],"n":-1.5,"next_cursor":"c9"}'
 GOT = encode({"id": EXECUTION, "status": "failed", "type": "hook",
               "targets": [target(inline(b"ab"), NODES[0]), target(inline(b"cd"), NODES[1])]})
-FIRST = Reply(page({"id": "e-1"}, {"id": "e-2"}, next_cursor="c2"))
-FAULTS = {"cut": lambda body, place: Reply(body, cut=place), "closed": lambda body, place: Reply(body[:place]),
-          "spoiled": lambda body, place: Reply(body[:place] + b"\x01" + body[place:])}
+FIRST_PAGE = Reply(page({"id": "e-1"}, {"id": "e-2"}, next_cursor="c2"))
+WAYS_TO_BREAK = {"cut": lambda body, place: Reply(body, cut=place), "closed": lambda body, place: Reply(body[:place]),
+                 "spoiled": lambda body, place: Reply(body[:place] + b"\x01" + body[place:])}
 
 
-def break_everywhere(plane, before, body, argv, form, fault="cut", step=1):
+def break_everywhere(plane, before, body, argv, format, fault="cut", step=1):
     """Yield each place and what the program prints if the last answer is broken there: the beginning of what it would
     print else. So nothing is completed."""
     plane.script(*before + [Reply(body), Reply(page())])
-    whole = run_cli(*argv + ("--output", form), plane=plane)
+    whole = run_cli(*argv + ("--output", format), plane=plane)
     assert whole.code == 0
     attempts = 3 if argv is ALL and fault != "spoiled" else 1
     for place in range(0, len(body), step):
         plane.answers.clear()
-        plane.script(*before + [FAULTS[fault](body, place)] * attempts)
-        result = run_cli(*argv + ("--output", form), plane=plane)
+        plane.script(*before + [WAYS_TO_BREAK[fault](body, place)] * attempts)
+        result = run_cli(*argv + ("--output", format), plane=plane)
         assert (len(plane.answers), len(error_lines(result, "retry"))) == (0, attempts - 1), place
         assert result.code == 1 and len(error_lines(result)) == 1 and whole.out.startswith(result.out), place
-        assert form in ("jsonl", "lines", "raw") or before or result.out.rstrip() != whole.out.rstrip(), place
+        assert format in ("jsonl", "lines", "raw") or before or result.out.rstrip() != whole.out.rstrip(), place
         yield place, result
 
 
 @rule("6.3")
-@pytest.mark.parametrize("argv, before, cursor", [(ALL, [FIRST], "c2"), (LIST + ("--cursor", "c8"), [], "c8"),
+@pytest.mark.parametrize("argv, before, cursor", [(ALL, [FIRST_PAGE], "c2"), (LIST + ("--cursor", "c8"), [], "c8"),
                                                   (LIST, [], None)], ids=["walk", "page", "first page"])
-@pytest.mark.parametrize("form, fault", [(form, "cut") for form in LIST_FORMS] + [
+@pytest.mark.parametrize("format, fault", [(format, "cut") for format in LIST_FORMATS] + [
     ("json", "closed"), ("text", "spoiled"), ("json", "spoiled")])
-def test_listing_broken_anywhere_prints_what_came_whole_and_the_cursor(plane, argv, before, cursor, form, fault):
-    for place, result in break_everywhere(plane, before, LISTED, argv, form, fault, 1 if fault == "cut" else 3):
-        came = sum(place > LISTED.index(end) for end in (b"},", b"}]"))
-        assert read_listing(result, form)[0] == ["e-1", "e-2", "e-3", "e-4"][0 if before else 2:2 + came], place
+def test_listing_broken_anywhere_prints_complete_items_and_the_cursor(plane, argv, before, cursor, format, fault):
+    for place, result in break_everywhere(plane, before, SECOND_PAGE, argv, format, fault, 1 if fault == "cut" else 3):
+        came = sum(place > SECOND_PAGE.index(end) for end in (b"},", b"}]"))
+        assert read_listing(result, format)[0] == ["e-1", "e-2", "e-3", "e-4"][0 if before else 2:2 + came], place
         assert read_cursor(result) == cursor and b"next_cursor" not in result.out, place
-        assert form not in ("json", "yaml") or not result.out.endswith(b"}\n")
+        assert format not in ("json", "yaml") or not result.out.endswith(b"}\n")
 
 
 @rule("6.3")
-@pytest.mark.parametrize("form", GET_FORMS)
-def test_get_broken_anywhere_prints_what_came_whole_and_no_recap(plane, form):
-    for place, result in break_everywhere(plane, [], GOT, GET, form, step=5):
+@every_get_format
+def test_get_broken_anywhere_prints_complete_targets_and_no_recap(plane, format):
+    for place, result in break_everywhere(plane, [], GOT, GET, format, step=5):
         came = [place > GOT.index(b"},{"), place > GOT.index(b"}],")]
-        shown = [mark in result.out for mark in ((b"ab", b"cd") if form == "raw" else map(str.encode, NODES[:2]))]
+        shown = [mark in result.out for mark in ((b"ab", b"cd") if format == "raw" else map(str.encode, NODES[:2]))]
         assert shown == came and read_cursor(result) is None, place
-        assert form not in ("text", "table") or EXECUTION.encode() not in result.out, "that is the recap"
+        assert format not in ("text", "table") or EXECUTION.encode() not in result.out, "that is the recap"
 
 
 @rule("6.3")
-@every_form
+@every_list_format
 @pytest.mark.parametrize("broken", [0, 2])
-def test_walk_that_broke_goes_on_with_the_cursor_and_skips_none(plane, form, broken):
+def test_failed_walk_resumes_at_the_cursor_and_skips_nothing(plane, format, broken):
     pages = [page(execution(id="%da" % number), execution(id="%db" % number), next_cursor="c%d" % (number + 1))
              for number in range(3)] + [page(execution(id="3a"))]
     replies = [Reply(whole) for whole in pages]
     plane.script(*replies[:broken] + [Reply(pages[broken], cut=500)] * 3 + replies[broken:])
-    first = run_cli(*ALL + ("--cursor", "c0", "--output", form), plane=plane)
-    second = run_cli(*ALL + ("--cursor", read_cursor(first), "--output", form), plane=plane)
-    ids = read_listing(first, form)[0]
+    first = run_cli(*ALL + ("--cursor", "c0", "--output", format), plane=plane)
+    second = run_cli(*ALL + ("--cursor", read_cursor(first), "--output", format), plane=plane)
+    ids = read_listing(first, format)[0]
     assert (first.code, second.code, read_cursor(first), ids[-1]) == (1, 0, "c%d" % broken, "%da" % broken)
-    assert ids[:-1] + read_listing(second, form)[0] == ["0a", "0b", "1a", "1b", "2a", "2b", "3a"]
+    assert ids[:-1] + read_listing(second, format)[0] == ["0a", "0b", "1a", "1b", "2a", "2b", "3a"]
     asked = [request.target.rpartition("cursor=c")[2] for request in plane.requests]
     assert "".join(asked) == "0123"[:broken] + 3 * str(broken) + "0123"[broken:]
 
@@ -92,7 +89,7 @@ def test_walk_that_broke_goes_on_with_the_cursor_and_skips_none(plane, form, bro
 # ---- 6.3: what breaks a page
 
 CUT = encode(page(*number_items(3, 4, 5), next_cursor="c3"))
-DEEP = b'{"items":[{"id":"e-3"},{"id":"e-4","x":%s}]}' % (b"[" * 100000 + b"]" * 100000)
+DEEP_PAGE = b'{"items":[{"id":"e-3"},{"id":"e-4","x":%s}]}' % (b"[" * 100000 + b"]" * 100000)
 #: What the second page is: its answer, how many Executions are printed with those of the first, the exit code, and
 #: whether the cursor is told. A cut at 700 is within the third Execution of the second page.
 BREAKS = {
@@ -105,7 +102,7 @@ BREAKS = {
     "malformed": (Reply(CUT[:-2] + b",]}"), 5, 1, True), "goes on": (Reply(CUT + b"x"), 5, 1, True),
     "not ours": (Reply({}), 2, 1, True), "no UTF-8": (Reply(CUT[:-1] + b',"x":"\xff"}'), 5, 1, True),
     "no object": (Reply({"items": number_items(3) + [1]}), 3, 1, True),
-    "items twice": (Reply(CUT[:-1] + b',"items":[]}'), 5, 1, True), "nested": (Reply(DEEP), 3, 1, True),
+    "items twice": (Reply(CUT[:-1] + b',"items":[]}'), 5, 1, True), "nested": (Reply(DEEP_PAGE), 3, 1, True),
     "no status": (Reply(page(*number_items(3) + [execution(status=5)])), 3, 1, True)}
 #: Those that break in the body, and are requested three times.
 REPEATED = ("cut", "reset", "empty", "chunk cut")
@@ -113,7 +110,7 @@ REPEATED = ("cut", "reset", "empty", "chunk cut")
 
 @rule("6.3", "6.1", "3.8c")
 @pytest.mark.parametrize("name", list(BREAKS))
-def test_break_on_a_later_page_keeps_its_exit_code_and_tells_the_cursor(plane, name):
+def test_failure_on_a_later_page_keeps_its_exit_code_and_cursor(plane, name):
     answer, came, code, told = BREAKS[name]
     attempts = 3 if name in REPEATED else 1
     plane.script(Reply(page(*number_items(1, 2), next_cursor="c2")), *[answer] * attempts)
@@ -124,11 +121,11 @@ def test_break_on_a_later_page_keeps_its_exit_code_and_tells_the_cursor(plane, n
 
 
 @rule("6.3")
-@every_form
+@every_list_format
 @pytest.mark.parametrize("flags, told", [("--all", None), ("--cursor c8", "c8"), ("--cursor=", None),
                                          ("--cursor c8 --all", "c8"), ("--cursor c8 --last 2", None)])
-def test_failure_before_any_output_tells_the_cursor_that_was_given(plane, flags, told, form):
-    argv = LIST + tuple(flags.split()) + ("--output", form)
+def test_failure_before_any_output_shows_the_given_cursor(plane, flags, told, format):
+    argv = LIST + tuple(flags.split()) + ("--output", format)
     refused = run_against(plane, Reply({}, 404), *argv)
     plane.close()
     for result in (refused, run_cli(*argv, plane=plane)):
@@ -139,7 +136,7 @@ def test_failure_before_any_output_tells_the_cursor_that_was_given(plane, flags,
 @pytest.mark.parametrize("flags, kept, cursor", [
     (("--since", "2026-01-02"), ["new"], "c2"), (("--since", "2026-07-01"), [], "c2"), (("--last", "2"), [], None)],
     ids=["some", "none", "last"])
-def test_filtered_walk_that_breaks_prints_what_was_kept_but_last_nothing(plane, flags, kept, cursor):
+def test_failed_filtered_walk_prints_its_matches_except_with_last(plane, flags, kept, cursor):
     old, new = execution(id="old", created_at="2026-01-01T00:00:00Z"), execution(id="new")
     plane.script(Reply(page(old, new, next_cursor="c2")), *[Reply(page(old, old), cut=500)] * 3)
     result = run_cli(*LIST + flags, plane=plane)
@@ -150,7 +147,7 @@ def test_filtered_walk_that_breaks_prints_what_was_kept_but_last_nothing(plane, 
 @rule("6.3")
 @pytest.mark.parametrize("cursor, shown", [("-c 2", "-c 2"), ("caf\u00e9", "caf\u00e9"), ("a\x01", "a\\x01"),
                                            ("x" * 5000, "x" * 5000)], ids=["blank", "accent", "control", "long"])
-def test_cursor_is_one_line_that_is_never_cut_and_the_same_of_a_whole_and_of_a_broken_jsonl(plane, cursor, shown):
+def test_cursor_line_is_never_cut_and_the_same_after_a_failure(plane, cursor, shown):
     first = Reply(page(*number_items(1), next_cursor=cursor))
     plane.script(first, first, Reply({}, 404))
     whole, broken = [run_cli(*argv + ("--output", "jsonl"), plane=plane) for argv in (LIST, ALL)]
@@ -161,19 +158,19 @@ def test_cursor_is_one_line_that_is_never_cut_and_the_same_of_a_whole_and_of_a_b
 # ---- 6.4: cursors
 
 @rule("6.4", "6.3")
-@pytest.mark.parametrize("lead, cycle, form", [
+@pytest.mark.parametrize("lead, cycle, format", [
     (0, 1, "text"), (2, 3, "json"), (12, 7, "yaml"), (0, 70, "jsonl"), (40, 1, "table"), (70, 0, "jsonl")])
-def test_walk_ends_with_1_at_a_cursor_that_comes_again_and_tells_no_cursor(plane, lead, cycle, form):
+def test_repeated_cursor_exits_1_without_a_cursor_line(plane, lead, cycle, format):
     cursors = ["c%d" % number for number in range(lead + cycle)] + (["c%d" % lead] if cycle else [None])
     plane.script(*[Reply(page({"id": "e"}, next_cursor=cursor)) for cursor in cursors])
-    result = run_cli(*ALL + ("--output", form), plane=plane)
+    result = run_cli(*ALL + ("--output", format), plane=plane)
     assert result.code == len(error_lines(result)) == bool(cycle) and read_cursor(result) is None
-    assert len(read_listing(result, form)[0]) == len(plane.requests) == len(cursors)
+    assert len(read_listing(result, format)[0]) == len(plane.requests) == len(cursors)
     assert not cycle or " c%d " % lead in error_lines(result)[0]
 
 
 @rule("6.4")
-def test_cursor_that_was_given_counts_when_it_comes_again(plane):
+def test_given_cursor_counts_as_seen(plane):
     plane.script(*[Reply(page(next_cursor=cursor)) for cursor in "ba"])
     result = run_cli(*ALL + ("--cursor", "a"), plane=plane)
     assert result.code == 1 and " a came again" in error_lines(result)[0] and len(plane.requests) == 2
@@ -181,21 +178,21 @@ def test_cursor_that_was_given_counts_when_it_comes_again(plane):
 
 @rule("6.4", "6.3")
 @pytest.mark.parametrize("asked", ["c8", ""], ids=["later page", "first page"])
-def test_cursor_that_cannot_be_sent_ends_the_walk_and_is_not_told(plane, asked):
+def test_unsendable_cursor_ends_the_walk_and_is_not_shown(plane, asked):
     result = run_against(plane, page(*number_items(1), next_cursor="a\ud800"), *ALL + ("--cursor", asked))
     assert (result.code, len(plane.requests), len(error_lines(result)), read_cursor(result)) == (1, 1, 1, None)
     assert read_listing(result, "text")[0] == ["e-1"]
 
 
 @rule("6.4")
-def test_cursor_that_cannot_be_sent_is_no_fault_of_a_single_page(plane):
+def test_unsendable_cursor_is_accepted_in_a_single_page(plane):
     assert run_against(plane, page(next_cursor="\ud800"), *LIST).code == 0
 
 
 @rule("6.4", "1.13")
 @pytest.mark.parametrize("cursor, sent", [("a b&c=%/+#", "a%20b%26c%3D%25%2F%2B%23"), ("-\u00e9\n", "-%C3%A9%0A")],
                          ids=["reserved", "beyond ASCII"])
-def test_any_other_cursor_is_sent_as_it_came(plane, cursor, sent):
+def test_any_other_cursor_is_sent_unchanged(plane, cursor, sent):
     plane.script(Reply(page(next_cursor=cursor)), Reply(page()))
     assert run_cli(*ALL, plane=plane).code == 0
     assert plane.requests[1].target.rpartition("cursor=")[2] == sent

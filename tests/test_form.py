@@ -8,14 +8,14 @@ import re
 import sys
 
 import plexctl_exec_log as program
-from kit import MODULE, read_file
+from kit import SOURCE
 
 LONGEST_FUNCTION = 60       # lines, with its docstring and its blank lines
 LONGEST_WALL = 20           # lines without a blank one or a comment
 DEEPEST_NESTING, LONGEST_LINE = 4, 120
 
 # All that is imported: the standard library.
-IMPORTED = {"argparse", "binascii", "codecs", "collections", "copy", "datetime", "difflib", "functools", "hashlib",
+ALLOWED = {"argparse", "binascii", "codecs", "collections", "copy", "datetime", "difflib", "functools", "hashlib",
             "heapq", "http", "io", "ipaddress", "itertools", "json", "os", "re", "shlex", "signal", "socket", "ssl",
             "stat", "sys", "time", "typing", "urllib", "uuid"}
 
@@ -28,7 +28,6 @@ NOWHERE = {
     "verify_mode", "_create_unverified_context", "SSLContext", "set_debuglevel", "exit of sys", "quit", "ctypes",
     "redirect_stdout", "lru_cache", "BaseException"}
 
-SOURCE = read_file(MODULE).decode("utf-8")
 TREE = ast.parse(SOURCE)
 DEFINITIONS = (ast.FunctionDef, ast.ClassDef)
 FUNCTIONS = [node for node in ast.walk(TREE) if isinstance(node, ast.FunctionDef)]
@@ -145,7 +144,7 @@ def test_nowhere():
 def test_only_the_standard_library_is_imported():
     found = {alias.name for node in ast.walk(TREE) if isinstance(node, ast.Import) for alias in node.names}
     found |= {node.module for node in ast.walk(TREE) if isinstance(node, ast.ImportFrom)}
-    assert {name.split(".")[0] for name in found} <= IMPORTED <= set(getattr(sys, "stdlib_module_names", IMPORTED))
+    assert {name.split(".")[0] for name in found} <= ALLOWED <= set(getattr(sys, "stdlib_module_names", ALLOWED))
 
 
 def test_the_names_of_the_docstring_s_review_page_exist():

@@ -10,34 +10,33 @@ import pytest
 
 import plexctl_exec_log as program
 from control_plane import EXECUTIONS, TOKEN
-from kit import (DOCUMENT_FORMS, EXECUTION, GET, GET_FORMS, LIST, LIST_FORMS, NODES, archive, error_lines, execution,
-                 inline, page, posix_only, read_listing, rule, run_against, run_cli, run_in_shell, run_process,
-                 surroundings, target)
+from kit import (BOTH, DOCUMENT_FORMATS, EXECUTION, GET, LIST, NODES, archive, error_lines, every_get_format,
+                 every_list_format, execution, inline, page, posix_only, read_listing, rule, run_against, run_cli,
+                 run_in_shell, run_process, surroundings, target)
 from server import Reply
 
-BOTH = ("stdout", "stderr")
-UNREADABLE = execution([target({"kind": "tape"}), target(inline(b"x\n"))])
+HALF_READABLE = execution([target({"kind": "tape"}), target(inline(b"x\n"))])
 
 
 # ---- 5.1: stdout is data, stderr is everything else
 
 @rule("5.1")
-@pytest.mark.parametrize("form", GET_FORMS)
-def test_traces_and_retries_are_on_stderr_alone(plane, form):
+@every_get_format
+def test_traces_and_retries_go_to_stderr_only(plane, format):
     wire = execution([target(inline(b"x\n"))])
     plane.script(Reply(wire), Reply({}, 503), Reply(wire))
-    quiet = run_cli(*GET + ("--output", form), plane=plane)
-    loud = run_cli(*GET + ("-v", "--output", form), plane=plane)
+    quiet = run_cli(*GET + ("--output", format), plane=plane)
+    loud = run_cli(*GET + ("-v", "--output", format), plane=plane)
     assert quiet.err == "" and "retry: " in loud.err and "\n> GET " in loud.err and loud.out == quiet.out != b""
 
 
 @rule("5.1", "2.7")
-@pytest.mark.parametrize("form", GET_FORMS)
-def test_stdout_is_never_masked(plane, form):
+@every_get_format
+def test_stdout_is_never_masked(plane, format):
     wire = execution([target(inline(TOKEN.encode())), target(node=TOKEN, status=TOKEN)], action=TOKEN)
-    result = run_against(plane, wire, *GET + ("--output", form), echoes=True)
+    result = run_against(plane, wire, *GET + ("--output", format), echoes=True)
     assert result.code == 0 and b"***" not in result.out
-    assert result.out.count(TOKEN.encode()) == {"text": 4, "jsonl": 2, "raw": 1, "lines": 1}.get(form, 3)
+    assert result.out.count(TOKEN.encode()) == {"text": 4, "jsonl": 2, "raw": 1, "lines": 1}.get(format, 3)
 
 
 # PyPy itself does not start under a locale that the machine does not have.
@@ -46,7 +45,7 @@ LOCALES = ["C", ""] + ["en_US.ISO-8859-1"] * (sys.implementation.name == "cpytho
 
 @rule("5.1", "8.1")
 @pytest.mark.parametrize("lang", LOCALES)
-def test_stdout_is_utf_8_in_every_locale_and_stderr_escapes_what_its_encoding_lacks(plane, lang):
+def test_stdout_is_utf_8_in_every_locale_and_stderr_is_escaped(plane, lang):
     wire = execution([target(inline(bytes(range(256)))), target({"kind": "\u00e4\u20ac"}, "n\u00e4\u20ac"),
                       target(archive(sha256="\xe4"))], action="caf\u00e9 \u20ac \U0001F600", type="\u00e4")
     plane.script(Reply(wire), Reply(wire))
@@ -58,7 +57,7 @@ def test_stdout_is_utf_8_in_every_locale_and_stderr_escapes_what_its_encoding_la
 
 
 @rule("5.1")
-def test_what_is_told_comes_after_what_was_written_before(plane):
+def test_messages_come_after_earlier_output(plane):
     plane.script(Reply(execution([target(inline(b"first\n")), target({"kind": "tape"}, NODES[1])])))
     out = run_process(*GET, plane=plane, stderr=subprocess.STDOUT).out
     assert out.index(b"first") < out.index(b"error: ") < out.index(b"unreadable <==")
@@ -68,7 +67,7 @@ def test_what_is_told_comes_after_what_was_written_before(plane):
 @pytest.mark.parametrize("data, terminals, begin", [
     (b"x", BOTH, "\n"), (b"x\n", BOTH, ""), (b"", BOTH, ""), (b"x", ("stderr",), ""), (b"x", ("stdout",), "")],
     ids=["unfinished", "finished", "nothing", "stdout a pipe", "stderr a pipe"])
-def test_message_begins_its_own_line_on_a_terminal(plane, data, terminals, begin):
+def test_message_starts_a_new_line_on_a_terminal(plane, data, terminals, begin):
     wire = execution([target(inline(data))] + [target(archive(), node) for node in NODES[1:3]])
     result = run_against(plane, wire, *GET + ("--output", "raw"), terminals=terminals)
     assert (result.code, result.out) == (1, data) and len(error_lines(result)) == 2
@@ -89,14 +88,14 @@ class Deaf(io.StringIO):
 UNHEARD = {"usage": (("nonsense",), []),
            "forbidden": (GET, [Reply({"code": "rebac_denied"}, 403)]),
            "retried": (GET, [Reply({}, 503), Reply(execution([target(inline(b"x"))]))]),
-           "unreadable": (GET, [Reply(UNREADABLE)]),
+           "unreadable": (GET, [Reply(HALF_READABLE)]),
            "walk": (LIST + ("--all", "--output", "jsonl", "-v"), [Reply(page(execution(), next_cursor="c")),
                                                                   *[Reply(page(execution()), cut=300)] * 3])}
 
 
 @rule("5.1")
 @pytest.mark.parametrize("argv, answers", list(UNHEARD.values()), ids=list(UNHEARD))
-def test_stderr_that_fails_changes_nothing(plane, argv, answers):
+def test_failing_stderr_changes_nothing(plane, argv, answers):
     plane.script(*answers)
     heard = run_cli(*argv, plane=plane)
     asked = [request.target for request in plane.requests]
@@ -111,19 +110,19 @@ def test_stderr_that_fails_changes_nothing(plane, argv, answers):
 @rule("5.1")
 @posix_only
 @pytest.mark.parametrize("redirection", ["2>&-", "2>/dev/full", "2</dev/null", "<&- 2>&-"])
-def test_stderr_that_cannot_be_written_changes_nothing(plane, redirection):
+def test_unwritable_stderr_changes_nothing(plane, redirection):
     if "full" in redirection and not os.path.exists("/dev/full"):
         pytest.skip("this system has no /dev/full")
-    plane.script(Reply(UNREADABLE), Reply(UNREADABLE))
+    plane.script(Reply(HALF_READABLE), Reply(HALF_READABLE))
     heard = run_cli(*GET, plane=plane)
     assert run_in_shell(redirection, *GET, plane=plane)[:2] == heard[:2] and heard.code == 1
 
 
 @rule("5.1")
-def test_reader_of_stderr_gone_changes_nothing(plane):
+def test_closed_pipe_on_stderr_changes_nothing(plane):
     reading, writing = os.pipe()
     os.close(reading)
-    plane.script(Reply(UNREADABLE), Reply(UNREADABLE))
+    plane.script(Reply(HALF_READABLE), Reply(HALF_READABLE))
     heard = run_cli(*GET, plane=plane)
     assert run_process(*GET + ("-v",), plane=plane, stderr=writing)[:2] == heard[:2] and heard.code == 1
     os.close(writing)
@@ -135,8 +134,8 @@ def test_reader_of_stderr_gone_changes_nothing(plane):
 ESCAPED = [(0x00, 0x1F), (0x7F, 0x9F), (0xAD, 0xAD), (0x61C, 0x61C), (0x180E, 0x180E), (0x200B, 0x200F),
            (0x2028, 0x202E), (0x2060, 0x206F), (0xFEFF, 0xFEFF), (0xFFFE, 0xFFFF), (0xD800, 0xDFFF)]
 OWN_ESCAPES = dict(zip(map(ord, '"\\\b\f\n\r\t'), ['\\"', "\\\\", "\\b", "\\f", "\\n", "\\r", "\\t"]))
-CODES = [code for code in list(range(0x10000)) + [0x10000, 0x1D173, 0x1F600, 0xE0001, 0xE0041, 0xFFFFF, 0x10FFFF]
-         if not 0xD800 < code < 0xDFFF]
+CODE_POINTS = [code for code in list(range(0x10000)) + [0x10000, 0x1D173, 0x1F600, 0xE0001, 0xE0041, 0xFFFFF, 0x10FFFF]
+               if not 0xD800 < code < 0xDFFF]
 NASTY = ["", " ", "yes", "no", "on", "off", "y", "n", "true", "False", "null", "~", "1_000", "0x1f", "0o17", "017",
          "1", "1e3", "1.5", "+1", "0b1", "1,000", "12:30:45", "2026-05-02", "2026-05-02T10:00:00Z", "- a", "a: b",
          "a #b", "#", "&a", "*a", "!t", "|", ">", "%", "@", "`", "'", '"', "\\", "\\n", "{", "[", ",", "=", "<<",
@@ -148,7 +147,7 @@ DOCUMENTS = {
                                  zzz=NASTY, aaa={text: text for text in NASTY if len(text) < 200})),
     "numbers": (GET, execution([], numbers=NUMBERS)),
     "nesting": (GET, execution([], deep=[[], [[]], {"a": {"b": [{"c": 1, "d": [2, [3]]}]}}, [[[0]]]])),
-    "characters": (GET, execution([], all="".join(chr(code) for code in CODES if not 0xD800 <= code < 0xE000))),
+    "characters": (GET, execution([], all="".join(chr(code) for code in CODE_POINTS if not 0xD800 <= code < 0xE000))),
     "keys": (GET, execution([], **{"k" * 990: 1, "\u00e9" * 990: 2, '"' * 490: 3, "\U0001F600" * 990: 4})),
     "no targets": (GET, {"id": EXECUTION}), "null targets": (GET, {"targets": None, "id": EXECUTION}),
     "base64": (GET, execution([target({"kind": "inline", "inline_bytes": text}) for text in ("YQ==", "none", "")])),
@@ -171,19 +170,19 @@ def put_cursor_last(wire):
 
 
 @rule("5.8")
-@pytest.mark.parametrize("form", DOCUMENT_FORMS)
+@pytest.mark.parametrize("format", DOCUMENT_FORMATS)
 @pytest.mark.parametrize("options", [{}, {"terminals": BOTH}], ids=["pipe", "terminal"])
-def test_escaped_are_these_characters_and_no_others(plane, form, options):
-    wire = execution([target(node="".join("<%s>" % chr(code) for code in CODES))])
-    out = run_against(plane, wire, *GET + ("--output", form, "--color", "always"), **options).out.decode("utf-8")
+def test_exactly_these_characters_are_escaped(plane, format, options):
+    wire = execution([target(node="".join("<%s>" % chr(code) for code in CODE_POINTS))])
+    out = run_against(plane, wire, *GET + ("--output", format, "--color", "always"), **options).out.decode("utf-8")
     escaped = {code for first, last in ESCAPED for code in range(first, last + 1)}
-    shown = [OWN_ESCAPES.get(code, "\\u%04x" % code if code in escaped else chr(code)) for code in CODES]
+    shown = [OWN_ESCAPES.get(code, "\\u%04x" % code if code in escaped else chr(code)) for code in CODE_POINTS]
     assert out[out.index('"<') + 2:out.index('>"', out.index("\\uffff"))].split("><") == shown
 
 
 @rule("5.8")
 @every_document
-def test_json_is_the_wire_document_with_the_cursor_last_and_yaml_the_same_bytes(plane, argv, wire):
+def test_json_is_the_document_with_the_cursor_last_and_yaml_equals_it(plane, argv, wire):
     result = run_against(plane, Reply(json.dumps(wire)), *argv + ("--output", "json"))
     assert result.out.decode() == escape(json.dumps(put_cursor_last(wire), indent=2, ensure_ascii=False)) + "\n"
     assert result[::2] == (0, "") and result == run_against(
@@ -210,12 +209,12 @@ LOADERS = {"PyYAML": lambda text: pytest.importorskip("yaml").safe_load(text),
 @rule("5.8")
 @every_document
 @pytest.mark.parametrize("load", list(LOADERS.values()), ids=list(LOADERS))
-def test_loaders_of_yaml_read_the_same_data(plane, argv, wire, load):
+def test_yaml_loaders_read_the_same_data(plane, argv, wire, load):
     out = run_against(plane, Reply(json.dumps(wire)), *argv + ("--output", "yaml")).out.decode("utf-8")
     assert exactly(load(out)) == exactly(put_cursor_last(wire))
 
 
-PAGES = {
+PAGE_PAIRS = {
     "null items": ({"items": None, "next_cursor": "c2"}, page(execution()), page(execution())),
     "cursor first": (b'{"next_cursor": "c2", "items": [{"id": "e-1"}]}', page({"id": "e-2"}),
                      page({"id": "e-1"}, {"id": "e-2"})),
@@ -224,19 +223,19 @@ PAGES = {
 
 
 @rule("5.8", "5.2", "1.8")
-@pytest.mark.parametrize("form", LIST_FORMS)
-@pytest.mark.parametrize("first, second, whole", list(PAGES.values()), ids=list(PAGES))
-def test_walk_is_one_document(plane, form, first, second, whole):
+@every_list_format
+@pytest.mark.parametrize("first, second, whole", list(PAGE_PAIRS.values()), ids=list(PAGE_PAIRS))
+def test_walk_is_one_document(plane, format, first, second, whole):
     plane.script(Reply(first), Reply(second))
-    walked = run_cli(*LIST + ("--all", "--output", form), plane=plane)
-    assert walked == run_against(plane, whole, *LIST + ("--output", form)) and len(plane.requests) == 3
-    assert walked.code == 0 and (form != "json" or json.loads(walked.out.decode()) == whole)
+    walked = run_cli(*LIST + ("--all", "--output", format), plane=plane)
+    assert walked == run_against(plane, whole, *LIST + ("--output", format)) and len(plane.requests) == 3
+    assert walked.code == 0 and (format != "json" or json.loads(walked.out.decode()) == whole)
 
 
 @rule("5.8")
-@pytest.mark.parametrize("form", LIST_FORMS)
-def test_every_form_tells_the_same_of_the_sample_plane(plane, form):
-    ids, cursors = read_listing(run_cli(*LIST + ("--limit", "7", "--output", form), plane=plane), form)
+@every_list_format
+def test_every_format_lists_the_same_executions(plane, format):
+    ids, cursors = read_listing(run_cli(*LIST + ("--limit", "7", "--output", format), plane=plane), format)
     assert ids == [wire["id"] for wire in EXECUTIONS[:7]] and len(cursors) == 1
 
 
@@ -248,7 +247,7 @@ ODD_LINE = (b'{"z":1,"a":[{},[],null,true,0,-1,1.5],"id":"one\\ntwo\\r\\u2028","
 
 @rule("5.8")
 @pytest.mark.parametrize("argv, name", [(LIST, b"items"), (GET, b"targets")], ids=["list", "get"])
-def test_line_of_jsonl_is_the_wire_object_compact_in_its_order(plane, argv, name):
+def test_jsonl_line_is_the_compact_object_in_its_own_order(plane, argv, name):
     for elements, out in ((ODD + b" ,\n " + ODD, ODD_LINE * 2), (b"", b"")):
         body = b'{"id":"%s", "%s": [%s] , "other":[{}]}' % (EXECUTION.encode(), name, elements)
         assert run_against(plane, Reply(body), *argv + ("--output", "jsonl")) == (0, out, "")
@@ -257,6 +256,6 @@ def test_line_of_jsonl_is_the_wire_object_compact_in_its_order(plane, argv, name
 @rule("5.8")
 @pytest.mark.parametrize("body", [b'{"next_cursor": "c-2", "items": [%s]}', b'{"items": [%s], "next_cursor": "c-2"}'],
                          ids=["first", "last"])
-def test_jsonl_tells_the_cursor_on_stderr_alone(plane, body):
+def test_jsonl_writes_the_cursor_to_stderr_only(plane, body):
     result = run_against(plane, Reply(body % ODD), *LIST + ("--output", "jsonl"))
     assert result == (0, ODD_LINE, "next_cursor: c-2\n")

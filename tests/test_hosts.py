@@ -10,13 +10,11 @@ import pytest
 
 import plexctl_exec_log as program
 from control_plane import PROJECT, SHOWCASE, SHOWCASE_NODES, TOKEN
-from kit import (GET, LIST, MODULE, NODES, PATIENCE, ROOT, execution, inline, make_environment, page, posix_only,
-                 read_file, rule, run_cli, run_process, surroundings, target)
+from kit import (ALL_BYTES, GET, LIST, MODULE, NODES, PATIENCE, ROOT, SOURCE, execution, inline, make_environment, page,
+                 posix_only, read_file, rule, run_cli, run_process, surroundings, target)
 from server import Reply
 
-BYTES = bytes(range(256))
 BINARY = ("get", SHOWCASE, "--project", PROJECT, "--node", SHOWCASE_NODES["binary"], "--output", "raw")
-SOURCE = read_file(MODULE).decode("utf-8")
 IMPORTED = {name.split(".")[0] for node in ast.walk(ast.parse(SOURCE)) for name in ([node.module] if isinstance(
     node, ast.ImportFrom) else [alias.name for alias in node.names] if isinstance(node, ast.Import) else [])}
 VERSION = ("version=%s\n" % program.__version__).encode()
@@ -33,7 +31,7 @@ def run_python(*line, plane=None, env=None, **options):
 
 @rule("8.1")
 @pytest.mark.skipif(sys.version_info < (3, 10), reason="needs sys.stdlib_module_names")
-def test_only_the_standard_library_is_imported_in_the_syntax_of_3_6():
+def test_source_has_python_3_6_syntax_and_only_standard_imports():
     assert len(IMPORTED) > 5 and set(IMPORTED) <= sys.stdlib_module_names
     ast.parse(SOURCE, feature_version=(3, 6))
 
@@ -41,7 +39,7 @@ def test_only_the_standard_library_is_imported_in_the_syntax_of_3_6():
 @rule("8.1")
 @pytest.mark.parametrize("argv, flags, code", [
     (BINARY, "-I", 0), (BINARY, "-u -B -E -s -S", 0), (GET, "-bb -X dev -W error -OO", 1)])
-def test_python_flags_change_nothing(plane, argv, flags, code):
+def test_interpreter_flags_change_nothing(plane, argv, flags, code):
     result = run_process(*argv, plane=plane, python=flags.split())
     same = run_cli(*argv, plane=plane)
     assert result[:2] == same[:2] and result.err.splitlines() == same.err.splitlines() and result.code == code
@@ -49,7 +47,7 @@ def test_python_flags_change_nothing(plane, argv, flags, code):
 
 @posix_only
 @rule("8.1")
-def test_no_environment_at_all_is_needed(tmp_path, plane):
+def test_program_works_without_any_environment(tmp_path, plane):
     (tmp_path / "token").write_text(TOKEN)
     (tmp_path / "token").chmod(0o600)
     line = [sys.executable, MODULE, "--server", plane.url, "--token-file", "token"] + list(LIST)
@@ -62,7 +60,7 @@ def test_no_environment_at_all_is_needed(tmp_path, plane):
     ({}, False), ({"LC_ALL": None, "LANG": "C"}, None), ({"PYTHONIOENCODING": "ascii"}, True),
     ({"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}, True)],
     ids=["UTF-8", "LANG=C", "ASCII streams", "ASCII"])
-def test_locale_changes_no_byte_of_arguments_and_output_and_stderr_escapes_what_it_lacks(plane, env, is_escaped):
+def test_locale_changes_no_byte_of_arguments_and_output(plane, env, is_escaped):
     plane.script(Reply(page(execution(action="red\u00e9marrer \u6f22"), next_cursor="\u00e9")),
                  Reply({"detail": "refus \u6f22"}, 404))
     argv = ("--action-name", "red\u00e9 \u6f22".encode(), "--status", b"\xff", "--cursor", b"%\xc3")
@@ -95,7 +93,7 @@ runpy.run_path(sys.argv[0], run_name="__main__")
 @rule("8.1")
 @pytest.mark.skipif(not hasattr(sys, "addaudithook"), reason="needs sys.addaudithook")
 @pytest.mark.parametrize("argv", [("--help",), LIST + ("--last", "3"), BINARY], ids=["help", "list", "get"])
-def test_no_file_is_opened_for_writing_and_no_program_is_run(tls_plane, argv):
+def test_program_opens_no_file_for_writing_and_runs_no_program(tls_plane, argv):
     code, out, err = run_python("-B", "-c", AUDITED, MODULE, *argv, plane=tls_plane)
     assert (code, err) == (0, "") and out
 
@@ -106,9 +104,9 @@ CALLS_MAIN = "import sys\nfrom plexctl_exec_log import main\nsys.exit(main())\n"
 @rule("8.1")
 @pytest.mark.parametrize("line", [["plexctl_exec_log.py"], ["-m", "plexctl_exec_log"], ["-c", CALLS_MAIN], ["-"]],
                          ids=["relative path", "module name", "import", "stdin"])
-def test_it_runs_however_it_is_started(plane, line):
+def test_program_runs_however_it_is_started(plane, line):
     with open(MODULE, "rb") as file:
-        assert run_python(*line + list(BINARY), plane=plane, cwd=ROOT, stdin=file) == (0, BYTES, "")
+        assert run_python(*line + list(BINARY), plane=plane, cwd=ROOT, stdin=file) == (0, ALL_BYTES, "")
 
 
 # ---- 8.2: nothing beside the script is imported
@@ -124,17 +122,18 @@ def shared_folder(tmp_path_factory):
     return folder
 
 
-WIRE = execution([target(inline(b"one\n")), target({"kind": "inline", "inline_bytes": "?"}, NODES[1], "failed")])
+TWO_TARGETS = execution([target(inline(b"one\n")), target({"kind": "inline", "inline_bytes": "?"}, NODES[1], "failed")])
 #: Command lines that between them load all that the program loads, and what is answered.
 EVERY_IMPORT = [(("--help",), []), (("nonsense",), []),
-                (LIST + ("--last", "2", "--since", "2020-01-01", "--until", "2030-01-01"), [Reply(page(WIRE))]),
-                (GET + ("--wait", "--wait-timeout", "9"), [Reply(WIRE)] * 2), (GET + ("-v",), [Reply(WIRE)]),
+                (LIST + ("--last", "2", "--since", "2020-01-01", "--until", "2030-01-01"), [Reply(page(TWO_TARGETS))]),
+                (GET + ("--wait", "--wait-timeout", "9"), [Reply(TWO_TARGETS)] * 2),
+                (GET + ("-v",), [Reply(TWO_TARGETS)]),
                 (LIST + ("--server", "http://plane.test", "--allow-http"), [])]
 
 
 @rule("8.2")
 @pytest.mark.parametrize("argv, answers", EVERY_IMPORT, ids=["help", "usage", "list", "wait", "verbose", "proxy"])
-def test_nothing_beside_the_script_is_imported(tls_plane, plane, shared_folder, argv, answers):
+def test_script_imports_nothing_from_its_own_folder(tls_plane, plane, shared_folder, argv, answers):
     tls_plane.script(*answers * 2)
     env = {"HTTP_PROXY": plane.url}
     shown = run_python("plexctl_exec_log.py", *argv, plane=tls_plane, env=env, cwd=str(shared_folder))
@@ -144,7 +143,7 @@ def test_nothing_beside_the_script_is_imported(tls_plane, plane, shared_folder, 
 
 @rule("8.2")
 @pytest.mark.parametrize("env", [{}, {"PYTHONSAFEPATH": "1"}], ids=["script's folder first", "safe path"])
-def test_only_the_folder_of_the_script_is_taken_off_the_import_path(tmp_path, env):
+def test_script_removes_only_its_own_folder_from_the_import_path(tmp_path, env):
     """The module that is imported in place of argparse tells what the path has become. From 3.11 on, PYTHONSAFEPATH
     keeps Python itself from putting that folder first."""
     (tmp_path / "argparse.py").write_text("import os, sys\nos.write(1, sys.path[0].encode())\nos._exit(0)\n")
@@ -190,7 +189,7 @@ def test_import_and_main_change_nothing_in_the_process(plane):
 
 
 @rule("8.3")
-def test_main_leaves_nothing_in_the_buffer_of_its_callers_and_keeps_the_order():
+def test_main_flushes_the_callers_buffer_in_order():
     raw = io.BytesIO()
     buffered = io.BufferedWriter(raw)
     buffered.write(b"before\n")
@@ -198,7 +197,7 @@ def test_main_leaves_nothing_in_the_buffer_of_its_callers_and_keeps_the_order():
 
 
 @rule("8.3")
-def test_main_takes_streams_and_arguments_of_the_process_and_a_falsy_stream_is_a_stream(monkeypatch):
+def test_main_uses_sys_argv_and_sys_stdout_and_accepts_falsy_streams(monkeypatch):
     monkeypatch.setattr(sys, "argv", ["any name", "--version"])
     monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(io.BytesIO(), "utf-16"))
     falsy = type("Falsy", (io.BytesIO,), {"__bool__": lambda self: False})()
@@ -217,7 +216,7 @@ def test_sys_argv_may_be_empty_or_missing(monkeypatch, argv):
 
 
 @rule("8.3")
-def test_main_may_be_called_from_several_threads_at_once(plane):
+def test_main_may_run_in_several_threads_at_once(plane):
     plane.delay = 0.05
     outs = [io.BytesIO() for _ in range(8)]
     threads = [threading.Thread(target=program.main, args=(LIST + ("--limit", str(number), "-o", "jsonl"), out,

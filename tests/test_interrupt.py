@@ -9,19 +9,18 @@ import threading
 
 import pytest
 
-from kit import (GET, LIST, NODES, PATIENCE, ROOT, FailingStream, execution, finish_cli, inline, make_command,
-                 make_environment, page, posix_only, read_file, read_until, rule, run_against, run_cli, run_in_shell,
-                 target, wait_until)
+from kit import (ALL, GET, LIST, NODES, PATIENCE, ROOT, SMALL_EXECUTION, FailingStream, execution, finish_cli, inline,
+                 make_command, make_environment, page, posix_only, read_file, read_until, rule, run_against, run_cli,
+                 run_in_shell, target, wait_until)
 from server import HANG, Reply
 
 needs_full_device = pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
-SMALL = execution([target(inline(b"some output\n"))])
 KILLED = -int(signal.SIGINT)
 #: How the program is started: as a script, and as the installed command that pyproject.toml names.
 STARTS = {"script": make_command(),
           "installed": [sys.executable, "-c", "from plexctl_exec_log import run_as_script; run_as_script()"]}
 #: Where it waits: the answers, the command line, and the stream and the text that show that it is there.
-PHASES = {"headers": ([Reply(page(SMALL, next_cursor="c")), HANG], LIST + ("--all",), "stdout", b"restart-nginx\n"),
+PHASES = {"headers": ([Reply(page(SMALL_EXECUTION, next_cursor="c")), HANG], ALL, "stdout", b"restart-nginx\n"),
           "a wait": ([Reply(execution(status="started"))], GET + ("--wait",), "stderr", b"status: started\n")}
 
 
@@ -33,7 +32,7 @@ def heeded_interrupts():
     signal.signal(signal.SIGINT, before)
 
 
-def start(line, plane, **env):
+def start_line(line, plane, **env):
     return subprocess.Popen(line, cwd=ROOT, env=make_environment(plane, env), stdout=-1, stderr=-1)     # -1: a PIPE
 
 
@@ -41,10 +40,10 @@ def start(line, plane, **env):
 @rule("6.5")
 @pytest.mark.parametrize("way", sorted(STARTS))
 @pytest.mark.parametrize("answers, argv, stream, wanted", list(PHASES.values()), ids=list(PHASES))
-def test_ctrl_c_kills_the_process_by_sigint_and_nothing_more_is_printed(plane, answers, argv, stream, wanted, way):
+def test_ctrl_c_kills_the_process_by_sigint_and_prints_nothing(plane, answers, argv, stream, wanted, way):
     assert b'plexctl-exec-log = "plexctl_exec_log:run_as_script"\n' in read_file(os.path.join(ROOT, "pyproject.toml"))
     plane.script(*answers)
-    with start(STARTS[way] + list(argv), plane) as process:
+    with start_line(STARTS[way] + list(argv), plane) as process:
         read_until(getattr(process, stream).fileno(), wanted)
         wait_until(lambda: len(plane.requests) == len(answers))
         process.send_signal(signal.SIGINT)
@@ -53,9 +52,9 @@ def test_ctrl_c_kills_the_process_by_sigint_and_nothing_more_is_printed(plane, a
 
 @posix_only
 @rule("6.5")
-def test_ctrl_c_kills_the_script_in_its_first_moments_too(plane, tmp_path):
+def test_ctrl_c_kills_the_script_during_its_first_imports(plane, tmp_path):
     (tmp_path / "argparse.py").write_text("import os, signal\nos.kill(os.getpid(), signal.SIGINT)\n")
-    with start(make_command(*LIST), plane, PYTHONPATH=str(tmp_path)) as process:
+    with start_line(make_command(*LIST), plane, PYTHONPATH=str(tmp_path)) as process:
         assert finish_cli(process) == (KILLED, b"", "")
 
 
@@ -65,7 +64,7 @@ def test_ctrl_c_kills_the_script_in_its_first_moments_too(plane, tmp_path):
 def test_ignored_sigint_stays_ignored(plane):
     go_on = threading.Event()
     plane.script(lambda sock: (go_on.wait(PATIENCE), sock.sendall(Reply({}, 403).head())))
-    with start(["sh", "-c", "trap '' INT; exec \"$@\"", "sh"] + make_command(*GET), plane) as process:
+    with start_line(["sh", "-c", "trap '' INT; exec \"$@\"", "sh"] + make_command(*GET), plane) as process:
         wait_until(lambda: plane.requests)
         process.send_signal(signal.SIGINT)
         go_on.set()
@@ -74,10 +73,10 @@ def test_ignored_sigint_stays_ignored(plane):
 
 @rule("6.5")
 @pytest.mark.parametrize("place", ["sleep", "stdout"])
-def test_main_lets_keyboard_interrupt_pass(plane, place):
+def test_main_lets_keyboard_interrupt_through(plane, place):
     stream, status = FailingStream(KeyboardInterrupt()), 503 if place == "sleep" else 200
     with pytest.raises(KeyboardInterrupt):
-        run_against(plane, Reply(SMALL, status), sleep=stream.write, stdout=stream)
+        run_against(plane, Reply(SMALL_EXECUTION, status), sleep=stream.write, stdout=stream)
 
 
 @posix_only
@@ -89,8 +88,8 @@ def test_main_lets_keyboard_interrupt_pass(plane, place):
     pytest.param(">/dev/full 2>/dev/full", "both", marks=needs_full_device)])
 @pytest.mark.parametrize("argv, code", [(("--help",), 0), (GET + ("-v",), 0), (("nonsense",), 2)],
                          ids=["help", "get", "usage"])
-def test_stream_that_takes_nothing_makes_no_noise_at_the_exit(plane, redirection, bad, argv, code):
-    plane.script(Reply(SMALL))
+def test_unwritable_stream_causes_no_noise_at_the_exit(plane, redirection, bad, argv, code):
+    plane.script(Reply(SMALL_EXECUTION))
     result = run_in_shell(redirection, *argv, plane=plane)
     assert result.code == (code if code or bad == "stderr" else 1)
     said = [line for line in result.err.splitlines() if line[:1] not in "<>"]     # those are the trace's
@@ -111,7 +110,7 @@ class Frugal(io.RawIOBase):
 
 @rule("5.1", "6.1")
 @pytest.mark.parametrize("most, code", [(1 << 30, 0), (50000, 1)], ids=["takes little", "does not block"])
-def test_nothing_is_lost_in_silence_on_a_stream_that_takes_little_at_once(plane, most, code):
+def test_partial_writes_are_completed_or_reported(plane, most, code):
     plane.script(*[Reply(execution([target(inline(b"x" * 16384), node) for node in NODES]))] * 2)
     stdout, whole = Frugal(), run_cli(*GET, plane=plane).out
     stdout.most = most

@@ -39,12 +39,6 @@ def collect_garbage():
     gc.collect()
 
 
-@pytest.fixture
-def transport(plane):
-    with make_transport(plane, Clock()) as made:
-        yield made
-
-
 def run_program(source, plane):
     """Run a program that imports the module, and return what it prints. Warnings are errors there."""
     command = [sys.executable, "-X", "dev", "-W", "error", "-c", "from plexctl_exec_log import *" + source]
@@ -62,7 +56,7 @@ def catch(call, *arguments, **options):
 
 
 @rule("10.1")
-def test_public_names_are_a_literal_list_and_have_types_and_help():
+def test_public_names_are_a_literal_list_with_types_and_help():
     assigned = [node for node in ast.parse(read_file(MODULE).decode("utf-8")).body if isinstance(node, ast.Assign)]
     literal, = [node.value for node in assigned if getattr(node.targets[0], "id", "") == "__all__"]
     names = ast.literal_eval(literal)
@@ -89,7 +83,7 @@ def take_stock():       # of what a run might change in the process
 
 
 @rule("10.2", "8.3")
-def test_main_runs_in_several_threads_and_changes_nothing_of_the_process(plane):
+def test_main_in_several_threads_changes_nothing_in_the_process(plane):
     def run(number):
         out, err = [type("Falsy", (kind,), {"__len__": lambda self: 0})() for kind in (io.BytesIO, io.StringIO)]
         return program.main(argvs[number % 4], out, err), out.getvalue().decode(), err.getvalue()
@@ -105,7 +99,7 @@ def test_main_runs_in_several_threads_and_changes_nothing_of_the_process(plane):
 
 @posix_only
 @rule("10.3")
-def test_child_opens_connections_of_its_own_and_no_answer_goes_to_another_request(plane):
+def test_forked_child_opens_connections_of_its_own(plane):
     assert run_program("""
 import os
 project, ids = os.environ["PLEXSPHERE_PROJECT"], %r
@@ -131,7 +125,7 @@ with Transport.from_settings() as transport:
 
 @rule("10.4")
 @pytest.mark.parametrize("tls", [False, True], ids=["http", "https"])
-def test_documents_of_one_transport_are_read_in_any_order_and_after_close(plane, tls_plane, tls):
+def test_documents_are_readable_in_any_order_and_after_close(plane, tls_plane, tls):
     with surroundings(tls_plane if tls else plane), program.Transport.from_settings() as transport:
         first, second, third = [program.get_page(transport, PROJECT, {"limit": "50"}) for _ in range(3)]
         assert [wire["id"] for wire in second.elements] == IDS[:50]
@@ -143,7 +137,8 @@ def test_documents_of_one_transport_are_read_in_any_order_and_after_close(plane,
     assert [wire["id"] for wire in first.elements] == IDS[:50]
 
 
-FAULTS = [Reply({"detail": "x"}, status, [("Retry-After", "7")]) for status in (400, 401, 403, 404, 429, 500, 503)] + [
+FAULTY_RESPONSES = [Reply({"detail": "x"}, status, [("Retry-After", "7")])
+                    for status in (400, 401, 403, 404, 429, 500, 503)] + [
     DROP, HANG, Reply(PAGE, cut=20), Reply(b"<html>"), b"SSH-2.0\r\n\r\n", Reply(b"", 302, [("Location", "/x")]),
     Reply(b"x" * 70000, 501), Reply({"code": "rebac_denied"}, 403), Reply(page(next_cursor="a")), Reply({"items": 7})]
 SETTINGS = {
@@ -160,8 +155,8 @@ def check_error(error):
 
 
 @rule("10.5", "10.4")
-@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: str(getattr(fault, "status", "other")))
-def test_error_of_an_answer_can_be_copied_and_pickled_and_names_no_flag(plane, fault):
+@pytest.mark.parametrize("fault", FAULTY_RESPONSES, ids=lambda fault: str(getattr(fault, "status", "other")))
+def test_response_error_can_be_copied_and_names_no_flag(plane, fault):
     plane.script(*[fault] * 3)
     with make_transport(plane, Clock(), timeout=0.4) as transport:
         error = catch(lambda: [list(one.elements) for one in program.walk(transport, PROJECT, {"cursor": "a"})])
@@ -172,14 +167,14 @@ def test_error_of_an_answer_can_be_copied_and_pickled_and_names_no_flag(plane, f
 
 @rule("10.5", "10.8")
 @pytest.mark.parametrize("options", [SETTINGS[name] for name in SETTINGS], ids=list(SETTINGS))
-def test_error_of_a_setting_names_no_flag_and_its_hint_may(plane, options):
+def test_settings_error_names_no_flag_except_in_its_hint(plane, options):
     with surroundings(plane):
         check_error(catch(lambda: program.get_page(program.Transport.from_settings(**options), PROJECT, {})))
 
 
 @posix_only
 @rule("10.5")
-def test_error_comes_out_of_a_process_pool(plane):
+def test_error_survives_a_process_pool(plane):
     assert run_program("""
 import multiprocessing
 def fetch(project):
@@ -205,7 +200,7 @@ OPERATIONS = {
 
 @rule("10.7")
 @pytest.mark.parametrize("name", list(OPERATIONS))
-def test_id_is_a_uuid_in_any_spelling_or_refused_before_anything_is_sent_and_so_is_a_timeout(plane, transport, name):
+def test_uuids_and_timeouts_are_checked_before_anything_is_sent(plane, transport, name):
     for value in ("", "nonsense", PROJECT + "/..", PROJECT[:-1], None, 7, PROJECT.encode()):
         assert isinstance(catch(OPERATIONS[name], transport, value), program.UsageError) and plane.requests == []
     for value in SPELLINGS:
@@ -222,7 +217,7 @@ def test_id_is_a_uuid_in_any_spelling_or_refused_before_anything_is_sent_and_so_
 
 
 @rule("10.8", "3.6")
-def test_from_settings_takes_what_the_command_takes_and_a_transport_made_by_hand_uses_no_proxy(plane):
+def test_from_settings_finds_proxies_and_a_plain_transport_uses_none(plane):
     server, own = "http://" + NO_NAME, type("Own", (program.Transport,), {})
     with Proxy(plane) as proxy, surroundings(plane, {"HTTP_PROXY": proxy.url}):
         with own.from_settings(server, timeout=86400, allow_http=True) as transport:
@@ -236,7 +231,7 @@ def test_from_settings_takes_what_the_command_takes_and_a_transport_made_by_hand
 
 
 @rule("10.9")
-def test_resume_is_the_cursor_of_what_is_unread_and_cursor_that_of_the_page(plane, transport):
+def test_resume_points_at_the_unread_page_and_cursor_at_this_page(plane, transport):
     plane.script(*[Reply(page(next_cursor=cursor)) for cursor in "bc"], Reply(PAGE), Reply(PAGE, cut=len(PAGE) - 1))
     walk = program.walk(transport, PROJECT, {"cursor": None})
     assert [(one.cursor, one.resume, len(list(one.elements)), one.resume) for one in walk] == [
@@ -249,7 +244,7 @@ def test_resume_is_the_cursor_of_what_is_unread_and_cursor_that_of_the_page(plan
 @pytest.mark.parametrize("body", [
     PAGE[:-5], b'{"items":[{}],"next_cursor":5}', b'{"items":[{},5,{}],"next_cursor":"c"}'],
     ids=["cut", "wrong type", "wrong element"])
-def test_document_that_failed_fails_again_and_holds_no_connection(plane, transport, body):
+def test_failed_document_fails_again_and_holds_no_connection(plane, transport, body):
     plane.script(Reply(body, framing="close"))
     one = program.get_page(transport, PROJECT, {})
     errors = [catch(list, one.elements) for _ in range(3)]
@@ -258,7 +253,7 @@ def test_document_that_failed_fails_again_and_holds_no_connection(plane, transpo
 
 
 @rule("10.4")
-def test_document_that_is_closed_says_so(plane, transport):
+def test_closed_document_says_so(plane, transport):
     plane.script(Reply(page(execution(), execution())))
     one = program.get_page(transport, PROJECT, {})
     next(one.elements)
@@ -269,7 +264,7 @@ def test_document_that_is_closed_says_so(plane, transport):
 @rule("10.4")
 @pytest.mark.parametrize("name", ["trace", "before_wait"])
 @pytest.mark.parametrize("number", range(3))
-def test_what_a_callback_raises_passes_and_leaves_no_connection(plane, name, number):
+def test_exception_of_a_callback_passes_and_leaks_no_connection(plane, name, number):
     calls = itertools.count()
 
     def fail(*_):
@@ -295,7 +290,7 @@ def report(transport):      # what the targets of failed Executions printed, and
 
 
 @rule("10.4")
-def test_report_reads_executions_within_a_listing_and_says_why_it_ends(plane, transport):
+def test_report_reads_executions_within_a_listing(plane, transport):
     assert [line[0] for line in report(transport)] == [
         part["node_id"] for wire in EXECUTIONS if wire["status"] == "failed" for part in wire["targets"]]
     plane.script(Reply(page(*[execution()] * 9), framing="close"),
@@ -305,7 +300,7 @@ def test_report_reads_executions_within_a_listing_and_says_why_it_ends(plane, tr
 
 
 @rule("10.8")
-def test_example_of_the_docstring_is_such_a_report(plane, capsys):
+def test_docstring_example_is_such_a_report(plane, capsys):
     example = textwrap.dedent(re.search(r"(?ms)^    try:\n.*?\n    except .*?\n.*?\n", program.__doc__).group())
     plane.script(Reply(page(execution())), Reply(execution([target(archive())])), Reply({}, 403))
     with surroundings(plane):
@@ -321,7 +316,7 @@ def export(transport, store):       # what is new
 
 
 @rule("10.9")
-def test_exporter_goes_on_where_it_broke_and_later_where_it_ended(plane, transport):
+def test_exporter_resumes_after_a_failure_and_after_the_end(plane, transport):
     store = {"ids": [], "cursor": ""}
     plane.script(None, Reply(PAGE, cut=9))
     assert catch(export, transport, store).can_resume and store["ids"] == IDS[:20]
@@ -332,7 +327,7 @@ def test_exporter_goes_on_where_it_broke_and_later_where_it_ended(plane, transpo
 
 
 @rule("10.6")
-def test_watcher_sees_each_status_gives_up_in_time_and_asks_once_in_zero_seconds(plane, transport):
+def test_watcher_sees_each_status_and_times_out(plane, transport):
     seen = []
     plane.script(Reply(execution(status="ack")), Reply({}, 404))
     errors = [catch(program.wait_for_execution, transport, PROJECT, *arguments, on_status=seen.append)
@@ -345,7 +340,7 @@ def test_watcher_sees_each_status_gives_up_in_time_and_asks_once_in_zero_seconds
 
 
 @rule("10.2", "3.8")
-def test_thread_pool_has_a_transport_for_each_task_and_metrics_count_statuses_bytes_and_retries(plane):
+def test_thread_pool_uses_a_transport_per_task_and_counts_retries(plane):
     def measure(identity):
         with program.Transport.from_settings(on_retry=retries.append, sleep=lambda seconds: None) as transport:
             elements = program.get_execution(transport, PROJECT, identity).elements
@@ -361,7 +356,7 @@ def test_thread_pool_has_a_transport_for_each_task_and_metrics_count_statuses_by
 
 
 @rule("10.10")
-def test_overriding_get_needs_no_server_as_the_docstring_shows():
+def test_overriding_get_needs_no_server():
     names = dict(vars(program))
     exec(textwrap.dedent(re.search(r"(?ms)^ +class Canned.*?\n\n", program.Transport.__doc__).group()), names)
     canned = names["Canned"](program.Server.parse("http://" + NO_NAME), "token", allow_http=True)

@@ -9,25 +9,12 @@ import pytest
 
 import plexctl_exec_log as program
 from control_plane import EXECUTIONS, PROJECT, TOKEN
-from kit import (EXECUTION, HERE, NODES, Clock, collect_warnings, encode, execution, make_transport, page, read_file,
-                 read_queries, rule, surroundings, target)
+from kit import (CLOSE_HEAD, EXECUTION, HERE, NODES, STARTED, collect_warnings, encode, execution, page, read_queries,
+                 read_text, rule, surroundings, target)
 from kit_net import END_OF_SILENCE, drip, stall
 from server import HANG, Reply
 
-HEAD = b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n"
-STARTED = execution(status="started")
-TWO = execution([target(), target(node=NODES[1])])
-
-
-@pytest.fixture
-def clock():
-    return Clock()
-
-
-@pytest.fixture
-def transport(plane, clock):
-    with make_transport(plane, clock) as made:
-        yield made
+TWO_DONE = execution([target(), target(node=NODES[1])])
 
 
 # ---- documents in `with`
@@ -38,7 +25,7 @@ def get_two(transport):
 
 @rule("10.4a")
 def test_with_closes_a_document_that_is_half_read(plane, transport):
-    plane.script(Reply(TWO))
+    plane.script(Reply(TWO_DONE))
     with get_two(transport) as document:
         assert next(document.elements)["node_id"] == NODES[0]
     with pytest.raises(program.RemoteError, match="the document was closed"):
@@ -47,7 +34,7 @@ def test_with_closes_a_document_that_is_half_read(plane, transport):
 
 @rule("10.4a")
 def test_with_closes_a_document_after_an_exception_which_passes(plane, transport):
-    plane.script(Reply(TWO))
+    plane.script(Reply(TWO_DONE))
     with pytest.raises(KeyError, match="mine"), get_two(transport) as document:
         raise KeyError("mine")
     with pytest.raises(program.RemoteError, match="the document was closed"):
@@ -64,14 +51,14 @@ def test_document_in_a_cycle_leaves_no_socket_if_with_closed_it(plane, transport
             with document:
                 pass
 
-    plane.script(*[Reply(encode(TWO) + b" " * 99999, framing="close")] * 2)
+    plane.script(*[Reply(encode(TWO_DONE) + b" " * 99999, framing="close")] * 2)
     assert collect_warnings(lambda: read_one(True)) == (None, [])
     assert collect_warnings(lambda: read_one(False)) != (None, []), "this test cannot fail"
 
 
 @rule("10.4a")
 def test_complete_document_keeps_its_data_and_its_connection_after_with(plane, transport):
-    plane.script(Reply(page(TWO, next_cursor="c")))
+    plane.script(Reply(page(TWO_DONE, next_cursor="c")))
     with program.get_page(transport, PROJECT, {}) as document:
         assert len(list(document.elements)) == 1
     assert list(document.elements) == []
@@ -82,7 +69,8 @@ def test_complete_document_keeps_its_data_and_its_connection_after_with(plane, t
 
 # ---- a deadline
 
-SILENT = {"headers": HANG, "body": stall(HEAD + b'{"items": [{}, '), "dripping body": drip(HEAD + b'{"items": [', b" ")}
+SILENT = {"headers": HANG, "body": stall(CLOSE_HEAD + b'{"items": [{}, '),
+          "dripping body": drip(CLOSE_HEAD + b'{"items": [', b" ")}
 
 
 @rule("10.8b")
@@ -283,7 +271,7 @@ def read_example():
 
 @rule("10.1a")
 def test_typed_program_holds_the_docstring_s_program():
-    assert read_example() in read_file(os.path.join(HERE, "typed_program.py")).decode("utf-8")
+    assert read_example() in read_text(os.path.join(HERE, "typed_program.py"))
 
 
 @rule("10.8", "10.5")

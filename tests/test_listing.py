@@ -11,42 +11,39 @@ import time
 import pytest
 
 import plexctl_exec_log as program
-from control_plane import PROJECT, Row
-from kit import (GET, LIST, LIST_FORMS, NODES, Clock, HaltingAnswer, encode, error_lines, execution, make_transport,
-                 page, posix_only, read_listing, read_queries, refuse, rule, run_cli, run_on_terminal, serve_pages,
-                 wait_until)
-from kit_net import ask, stall
+from control_plane import PROJECT, STATUSES, Row
+from kit import (ALL, CLOSE_HEAD, LIST, HaltingAnswer, encode, error_lines, every_list_format, execution, page,
+                 read_listing, read_queries, rule, run_cli, serve_pages, wait_until)
+from kit_net import ask
 from server import Reply
-from test_10_library import catch, run_program
+from test_library import catch, run_program
 
-ALL, JSONL = LIST + ("--all",), ("--output", "jsonl")
-LIFE = ("pending", "ack", "started", "succeeded", "failed", "cancelled", "timeout")
-OK = b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n"
+JSONL = ("--output", "jsonl")
 
 
-def row(name, created="09:30:00Z", status="failed", **members):
+def listed(name, created="09:30:00Z", status="failed", **members):
     """Return an Execution. `created` may lack its day, which is 2026-07-14."""
     day = "2026-07-14T" if re.match("[0-9]{2}:", str(created)) else ""
     return execution(id=name, created_at=day + created if day else created, status=status, **members)
 
 
-def read_ids(result, form="jsonl"):
+def read_ids(result, format="jsonl"):
     """Return the ids of a listing that must succeed without a word."""
     assert (result.code, result.err) == (0, "")
-    return read_listing(result, form)[0]
+    return read_listing(result, format)[0]
 
 
 # ---- 1.12c, 1.12d: one query for each status, merged
 
 @rule("1.12c", "1.12d", "1.7")
 @pytest.mark.parametrize("flags, statuses", [
-    ("--failed", LIFE[4:]), ("--running", LIFE[:3]), ("--failed --status=succeeded --running", LIFE),
+    ("--failed", STATUSES[4:]), ("--running", STATUSES[:3]), ("--failed --status=succeeded --running", STATUSES),
     ("--status timeout --status=cancelled --status ack --status timeout", ("ack", "cancelled", "timeout"))])
 @pytest.mark.parametrize("limit, sent", [("", {"limit": "200"}), ("--limit=7", {"limit": "7"}), ("--limit 0", {})])
 def test_queries_start_in_the_order_of_a_life_with_every_other_filter(plane, flags, statuses, limit, sent):
-    serve_pages(plane, [[row("e-%d" % number, status=status) for number, status in enumerate(LIFE)]])
+    serve_pages(plane, [[listed("e-%d" % number, status=status) for number, status in enumerate(STATUSES)]])
     found = read_ids(run_cli(*LIST + JSONL + tuple((flags + " --action-name=a&b " + limit).split()), plane=plane))
-    assert found == ["e-%d" % LIFE.index(status) for status in statuses]
+    assert found == ["e-%d" % STATUSES.index(status) for status in statuses]
     assert read_queries(plane) == [dict(sent, action_name="a&b", status=status) for status in statuses]
 
 
@@ -78,7 +75,7 @@ ORDERED = {
 @rule("1.12c", "1.11a")
 @pytest.mark.parametrize("pages", list(ORDERED.values()), ids=list(ORDERED))
 def test_merge_is_in_the_order_of_created_at_and_then_of_the_id(plane, pages):
-    serve_pages(plane, [[row(*values) for values in one] for one in pages])
+    serve_pages(plane, [[listed(*values) for values in one] for one in pages])
     expected = [values[0] for one in pages for values in one]
     assert read_ids(run_cli(*LIST + JSONL + ("--failed",), plane=plane)) == expected
 
@@ -86,8 +83,8 @@ def test_merge_is_in_the_order_of_created_at_and_then_of_the_id(plane, pages):
 @rule("1.12d", "4.2")
 def test_merge_takes_executions_without_a_usable_id_for_different_ones(plane):
     names = (None, "", 5, ["x"], "a")
-    rows = [row(name, status=status) for status in LIFE[4:] for name in names[:4 + (status == "failed")]]
-    absent = [{"status": status, "created_at": rows[0]["created_at"]} for status in LIFE[4:]]
+    rows = [listed(name, status=status) for status in STATUSES[4:] for name in names[:4 + (status == "failed")]]
+    absent = [{"status": status, "created_at": rows[0]["created_at"]} for status in STATUSES[4:]]
     serve_pages(plane, [rows + absent])
     result = run_cli(*LIST + JSONL + ("--failed",), plane=plane)
     found = [repr(json.loads(line).get("id")) for line in result.out.splitlines()]
@@ -99,31 +96,32 @@ MOVES = {"once": ("pending", "started"), "twice": ("pending", "ack", "started"),
 
 
 @rule("1.12d")
-@pytest.mark.parametrize("form", LIST_FORMS)
+@every_list_format
 @pytest.mark.parametrize("seen", list(MOVES.values()), ids=list(MOVES))
-def test_execution_that_moves_on_between_two_queries_is_printed_once_as_the_later_has_it(plane, seen, form):
-    moved = {status: [row("b", status=status, action="as-" + status)] for status in seen}
-    moved["pending"] = [row("a", status="pending")] + moved.get("pending", []) + [row("c", status="pending")]
-    plane.script(*[Reply(page(*moved.get(status, []))) for status in LIFE[:3]])
-    result = run_cli(*LIST + ("--running", "--output", form), plane=plane)
-    assert read_ids(result, form) == ["a", "b", "c"]
+def test_execution_that_moves_on_between_queries_is_printed_once(plane, seen, format):
+    moved = {status: [listed("b", status=status, action="as-" + status)] for status in seen}
+    moved["pending"] = [listed("a", status="pending")] + moved.get("pending", []) + [listed("c", status="pending")]
+    plane.script(*[Reply(page(*moved.get(status, []))) for status in STATUSES[:3]])
+    result = run_cli(*LIST + ("--running", "--output", format), plane=plane)
+    assert read_ids(result, format) == ["a", "b", "c"]
     assert [b"as-" + status.encode() in result.out for status in seen] == [False] * (len(seen) - 1) + [True]
 
 
 @rule("1.12d", "1.10")
 @pytest.mark.parametrize("flags", ["--last=2", "--last 2 --since 2026-07-14", "--since=2026-07-14T09:30"])
 def test_copy_of_an_execution_counts_once_with_other_filters(plane, flags):
-    old = row("a", "09:30:00Z", "pending")
-    plane.script(Reply(page(old, row("b", "09:31:00.5Z", "pending"))), Reply(page(row("b", "09:31:00.5Z", "ack"))),
-                 Reply(page()))
+    old = listed("a", "09:30:00Z", "pending")
+    pending, acknowledged = [listed("b", "09:31:00.5Z", status) for status in ("pending", "ack")]
+    plane.script(Reply(page(old, pending)), Reply(page(acknowledged)), Reply(page()))
     assert read_ids(run_cli(*LIST + JSONL + ("--running",) + tuple(flags.split()), plane=plane)) == ["a", "b"]
 
 
 @rule("1.12c", "1.12d")
 def test_server_that_ignores_the_status_shows_no_other_and_nothing_twice(plane):
-    odd = [row("x%d" % number, created, "succeeded") for number, created in enumerate((None, 5, "soon"))]
-    pages = [odd + [row("a", "09:00:00Z"), row(None, "09:01:00Z", "timeout")],
-             [row("b", "09:02:00Z", None), row("c", "09:03:00Z", ["failed"]), row("d", "09:04:00Z", "cancelled")]]
+    odd = [listed("x%d" % number, created, "succeeded") for number, created in enumerate((None, 5, "soon"))]
+    pages = [odd + [listed("a", "09:00:00Z"), listed(None, "09:01:00Z", "timeout")],
+             [listed("b", "09:02:00Z", None), listed("c", "09:03:00Z", ["failed"]),
+              listed("d", "09:04:00Z", "cancelled")]]
     serve_pages(plane, [[dict(wire, action="row") for wire in one] for one in pages], ignores_status=True)
     result = run_cli(*LIST + JSONL + ("--failed",), plane=plane)
     assert [json.loads(line)["id"] for line in result.out.splitlines()] == ["a", None, "d"] and result.code == 0
@@ -134,8 +132,8 @@ def test_server_that_ignores_the_status_shows_no_other_and_nothing_twice(plane):
 @pytest.mark.parametrize("name", ["x", "b"], ids=["one of its own", "a copy"])
 def test_malformed_created_at_of_any_merged_execution_exits_1(plane, created, name):
     for statuses in (("failed", "timeout"), ("timeout", "failed")):
-        serve_pages(plane, [[row("a", "09:00:00Z", statuses[0]), row("b", status=statuses[0]),
-                             row(name, created, statuses[1])]])
+        serve_pages(plane, [[listed("a", "09:00:00Z", statuses[0]), listed("b", status=statuses[0]),
+                             listed(name, created, statuses[1])]])
         result = run_cli(*LIST + ("--failed", "-o", "json"), plane=plane)
         assert result.code == 1 and not result.out.endswith(b"}\n") and b'"soon"' not in result.out
         assert "created_at" in error_lines(result)[0] and "next_cursor" not in result.err
@@ -143,28 +141,28 @@ def test_malformed_created_at_of_any_merged_execution_exits_1(plane, created, na
 
 @rule("1.12f", "1.8")
 @pytest.mark.parametrize("flags", ["--failed", "--status failed --status=timeout", "--failed --until 2027-01-01"])
-def test_several_statuses_with_a_cursor_are_one_query_that_the_program_filters(plane, flags):
+def test_several_statuses_with_a_cursor_are_one_query_filtered_locally(plane, flags):
     created = "2026-07-14T09:30:00Z" if "until" in flags else "soon"
-    pages = [[row("x")], [row("a"), row("b", created, "timeout"), row("c", "soon", "ack")], [row("d")]]
+    pages = [[listed("x")], [listed("a"), listed("b", created, "timeout"), listed("c", "soon", "ack")], [listed("d")]]
     serve_pages(plane, pages)
     argv = LIST + JSONL + tuple(flags.split())
     assert read_ids(run_cli(*argv + ("--cursor=c2",), plane=plane)) == ["a", "b", "d"]
     assert read_queries(plane) == [{"limit": "200", "cursor": "c2"}, {"limit": "200", "cursor": "c3"}]
-    serve_pages(plane, [[row("a")]])
+    serve_pages(plane, [[listed("a")]])
     assert read_ids(run_cli(*argv + ("--cursor=",), plane=plane)) == ["a"] and "status" in read_queries(plane)[-1]
 
 
 @rule("1.12f", "6.3")
 def test_several_statuses_with_a_cursor_end_with_next_cursor_if_they_fail(plane):
-    result, _ = ask(plane, Reply(page(row("a"), next_cursor="c3")), Reply({}, 404),
+    result, _ = ask(plane, Reply(page(listed("a"), next_cursor="c3")), Reply({}, 404),
                     argv=LIST + ("--failed", "--cursor=c2"))
     assert result.code == 1 and result.err.splitlines()[-1] == "next_cursor: c3" and "next_since" not in result.err
 
 
 @rule("1.12g")
 @pytest.mark.parametrize("size", [1, 2, 9])
-def test_merge_of_a_server_that_lists_the_newest_first_prints_every_execution(plane, size):
-    log = [row("e%d" % number, "09:%02d:00Z" % number, LIFE[4 + number % 3]) for number in range(9)]
+def test_merge_of_a_newest_first_server_prints_every_execution(plane, size):
+    log = [listed("e%d" % number, "09:%02d:00Z" % number, STATUSES[4 + number % 3]) for number in range(9)]
     serve_pages(plane, [log[::-1][place:place + size] for place in range(0, 9, size)])
     found = read_ids(run_cli(*LIST + JSONL + ("--failed",), plane=plane))
     assert sorted(found) == [wire["id"] for wire in log]
@@ -173,7 +171,7 @@ def test_merge_of_a_server_that_lists_the_newest_first_prints_every_execution(pl
 # ---- 1.12e: pages are read ahead
 
 def wide_row(name, created, status, size):
-    return encode(row(name, created, status, action="x" * size))
+    return encode(listed(name, created, status, action="x" * size))
 
 
 def delay(answer):
@@ -186,10 +184,10 @@ def test_page_of_a_rare_status_is_read_before_the_server_gives_up_on_it(plane):
     def impatient(sock):        # closes what is not read within 0.3 s
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 16)
         sock.settimeout(0.3)
-        sock.sendall(OK + b'{"items":[%s]}' % b",".join(rare))
+        sock.sendall(CLOSE_HEAD + b'{"items":[%s]}' % b",".join(rare))
 
     rare = [wide_row("r%d" % number, "09:3%d:00Z" % number, "timeout", 1 << 20) for number in range(8)]
-    frequent = [Reply(page(row("f%d" % number, "09:0%d:00Z" % number), next_cursor=cursor), close=True)
+    frequent = [Reply(page(listed("f%d" % number, "09:0%d:00Z" % number), next_cursor=cursor), close=True)
                 for number, cursor in enumerate(["a", "b", "c", None])]
     plane.script(frequent[0], impatient, *map(delay, frequent[1:]))
     found = read_ids(run_cli(*LIST + JSONL + ("--status=failed", "--status=timeout"), plane=plane))
@@ -200,19 +198,19 @@ def test_page_of_a_rare_status_is_read_before_the_server_gives_up_on_it(plane):
 def test_rest_of_a_page_of_more_than_16_mib_streams(plane):
     rows = [wide_row("e%02d" % number, "09:%02d:00Z" % number, "failed", 1 << 20) for number in range(20)]
     halting = HaltingAnswer(b'{"items":[' + b",".join(rows[:18]), b"," + b",".join(rows[18:]) + b"]}", wanted=b"e01")
-    plane.script(halting, Reply(page(row("z", "10:00:00Z", "timeout"))))
+    plane.script(halting, Reply(page(listed("z", "10:00:00Z", "timeout"))))
     result = run_cli(*LIST + ("--status=failed", "--status=timeout"), plane=plane, stdout=halting.out)
     assert halting.seen and read_ids(result, "text") == ["e%02d" % number for number in range(20)] + ["z"]
 
 
 # ---- 6.3a: a merge that fails
 
-CUT = Reply(encode(page(row("n1", "09:29:00Z"), row("n2", "09:29:01Z"))), cut=20)
+CUT_PAGE = Reply(encode(page(listed("n1", "09:29:00Z"), listed("n2", "09:29:01Z"))), cut=20)
 MOMENT = "next_since: 2026-07-14T09:28:41Z"
 #: The last times of what came, the further flags, the answers of the page that fails, and the last line on stderr.
-FAILURES = {
+MERGE_FAILURES = {
     "refused": (("09:28:41Z", "09:28:41Z"), "", [Reply({}, 404)], MOMENT),
-    "cut three times": (("09:28:41Z", "09:28:41Z"), "", [CUT] * 3, MOMENT),
+    "cut three times": (("09:28:41Z", "09:28:41Z"), "", [CUT_PAGE] * 3, MOMENT),
     "malformed": (("09:28:41Z", "09:28:41Z"), "-o json", [Reply(b'{"items":[1]}')], MOMENT),
     "fractions": (("09:28:41.25Z", "09:28:41.999999999Z"), "-o jsonl", [Reply({}, 404)], MOMENT),
     "offsets": (("11:28:41+02:00", "2026-07-13T19:28:41.5-14:00"), "-o table", [Reply({}, 404)], MOMENT),
@@ -226,10 +224,10 @@ FAILURES = {
 
 
 @rule("6.3a", "1.11a")
-@pytest.mark.parametrize("times, flags, broken, last", list(FAILURES.values()), ids=list(FAILURES))
+@pytest.mark.parametrize("times, flags, broken, last", list(MERGE_FAILURES.values()), ids=list(MERGE_FAILURES))
 def test_merge_that_fails_ends_with_next_since_which_resumes_it(plane, times, flags, broken, last):
-    rows = [row("r1", "09:00:00Z"), row("r2", times[0]), row("r3", times[1])]
-    late = row("s", "09:50:00Z", "timeout")
+    rows = [listed("r1", "09:00:00Z"), listed("r2", times[0]), listed("r3", times[1])]
+    late = listed("s", "09:50:00Z", "timeout")
     argv = LIST + ("--status=failed", "--status=timeout") + tuple(flags.split())
     result, _ = ask(plane, Reply(page(*rows, next_cursor="c2")), Reply(page(late)), *broken, argv=argv)
     ids = read_listing(result, flags[3:] if "-o" in flags else "text")[0]
@@ -263,31 +261,31 @@ EQUAL = ["09:40:00.5Z", "09:40:00.50Z", "11:40:00.5+02:00", "04:40:00.500-05:00"
 
 def make_pages(layout):
     """Return pages of Executions, whose ids are their minutes, for a row of WALKS."""
-    return [[row(minute, "09:%s:00Z" % minute) for minute in one.split()] for one in layout.split("|")]
+    return [[listed(minute, "09:%s:00Z" % minute) for minute in one.split()] for one in layout.split("|")]
 
 
 @rule("1.9b", "1.9c")
-@pytest.mark.parametrize("form", ["jsonl", "json", "text"])
+@pytest.mark.parametrize("format", ["jsonl", "json", "text"])
 @pytest.mark.parametrize("layout, requests", list(WALKS.values()), ids=list(WALKS))
-def test_until_ends_the_walk_after_a_page_that_lies_after_it(plane, layout, requests, form):
+def test_until_ends_the_walk_after_a_page_that_lies_after_it(plane, layout, requests, format):
     serve_pages(plane, make_pages(layout))
-    result = run_cli(*LIST + ("--until", "2026-07-14T09:30", "--output", form), plane=plane)
+    result = run_cli(*LIST + ("--until", "2026-07-14T09:30", "--output", format), plane=plane)
     assert len(plane.requests) == requests and b"next_cursor" not in result.out
     shown = [minute for one in layout.split("|")[:requests] for minute in one.split() if minute < "30"]
-    assert read_ids(result, form) == shown
+    assert read_ids(result, format) == shown
 
 
 @rule("1.9b", "1.11a")
 def test_times_that_differ_as_texts_only_have_not_risen(plane):
-    pages = [[row("x", created)] for created in EQUAL + EQUAL[::-1]] + [[row("y", "09:20:00Z")]]
+    pages = [[listed("x", created)] for created in EQUAL + EQUAL[::-1]] + [[listed("y", "09:20:00Z")]]
     serve_pages(plane, pages)
     assert read_ids(run_cli(*LIST + JSONL + ("--until=2026-07-14T09:30",), plane=plane)) == ["y"]
 
 
 @rule("1.9b", "1.11a")
 def test_times_that_differ_as_texts_only_have_not_fallen(plane):
-    serve_pages(plane, [[row("a", "09:00:00Z")] + [row("x", created) for created in EQUAL + EQUAL[::-1]],
-                        [row("y", "09:50:00Z")], [row("z", "09:55:00Z")]])
+    serve_pages(plane, [[listed("a", "09:00:00Z")] + [listed("x", created) for created in EQUAL + EQUAL[::-1]],
+                        [listed("y", "09:50:00Z")], [listed("z", "09:55:00Z")]])
     assert read_ids(run_cli(*LIST + JSONL + ("--until=2026-07-14T09:30",), plane=plane)) == ["a"]
     assert len(plane.requests) == 2
 
@@ -307,17 +305,17 @@ def test_until_ends_the_walk_with_other_flags_too(plane, flags, kept, requests):
 def test_until_ends_each_query_of_a_merge_by_the_times_of_its_own_walk(plane):
     pages = make_pages("00 10 | 30 40 | 50 | 55")
     for one, times in zip(pages, ["09:05:00Z", "09:50:00Z", "09:20:00Z", "09:55:00Z"]):
-        one.append(row(times, times, "timeout"))
+        one.append(listed(times, times, "timeout"))
     serve_pages(plane, pages)
     found = read_ids(run_cli(*LIST + JSONL + ("--failed", "--until=2026-07-14T09:30"), plane=plane))
     assert sorted(found) == ["00", "09:05:00Z", "10"]
-    counts = [sum(query["status"] == status for query in read_queries(plane)) for status in LIFE[4:]]
+    counts = [sum(query["status"] == status for query in read_queries(plane)) for status in STATUSES[4:]]
     assert counts == [2, 4, 2]
 
 
 # ---- 10.11 to 10.14: Listing as a library
 
-TEN = [[row("e-%d%d" % (tens, units), "0%d:00:%02dZ" % (tens, units)) for units in range(10)] for tens in range(10)]
+TEN = [[listed("e-%d%d" % (tens, units), "0%d:00:%02dZ" % (tens, units)) for units in range(10)] for tens in range(10)]
 #: What truncates the first answer for a page, by page.
 WAYS = [lambda body: Reply(body, cut=len(body) // 2), lambda body: Reply(body, cut=len(body) // 3, reset=True),
         lambda body: Reply(body, framing="chunked", slices=100, cut=700), lambda body: Reply(body[:-1]),
@@ -332,12 +330,6 @@ def truncate_each(number, body):
 
 
 UTC = datetime.timezone.utc
-
-
-@pytest.fixture
-def transport(plane):
-    with make_transport(plane, Clock()) as made:
-        yield made
 
 
 def name_all(listing):
@@ -367,7 +359,7 @@ def test_listing_without_filters_is_every_execution_and_counts(plane, transport)
                                         (datetime.timezone(datetime.timedelta(hours=-5, minutes=-30)), 4)])
 def test_since_and_until_are_datetimes_naive_or_aware_with_their_fraction(plane, transport, zone, hour):
     times = ["09:00:00.2Z", "09:00:00.25Z", "09:00:00.3Z", "09:59:00Z", "09:59:00.000001Z"]
-    serve_pages(plane, [[row(created, created) for created in times]])
+    serve_pages(plane, [[listed(created, created) for created in times]])
     minute = 30 if hour == 4 else 0
     since = datetime.datetime(2026, 7, 14, hour, 0, 0, 250000, zone) - datetime.timedelta(minutes=minute)
     until = since + datetime.timedelta(minutes=59, microseconds=-249999)
@@ -376,7 +368,7 @@ def test_since_and_until_are_datetimes_naive_or_aware_with_their_fraction(plane,
 
 @rule("10.11", "1.12c", "1.8")
 def test_listing_passes_on_what_it_is_given(plane, transport):
-    serve_pages(plane, [[row("a"), row("b", status="ack")], [row("c")]])
+    serve_pages(plane, [[listed("a"), listed("b", status="ack")], [listed("c")]])
     options = dict(action_name="x", limit="7")
     assert name_all(program.Listing(transport, PROJECT, ("failed",), **options)) == ["a", "c"]
     assert name_all(program.Listing(transport, PROJECT, ["failed", "ack"], cursor="c2", **options)) == ["c"]
@@ -396,18 +388,18 @@ def test_listing_of_no_project_sends_nothing(plane, transport, value):
 
 @rule("10.12", "10.9")
 def test_resume_is_the_cursor_of_the_page_that_is_not_complete(plane, transport):
-    serve_pages(plane, [[row("a"), row("b")], [row("c")]])
+    serve_pages(plane, [[listed("a"), listed("b")], [listed("c")]])
     listing = program.Listing(transport, PROJECT, cursor="c1")
     assert [(wire["id"], listing.resume) for wire in listing.elements] == [("a", "c1"), ("b", "c1"), ("c", "c2")]
     assert listing.resume is None
-    plane.script(Reply(page(row("a"), next_cursor="c2")), *[Reply(page(row("b")), cut=20)] * 3)
+    plane.script(Reply(page(listed("a"), next_cursor="c2")), *[Reply(page(listed("b")), cut=20)] * 3)
     broken = program.Listing(transport, PROJECT)
     assert catch(name_all, broken).transient and (broken.resume, broken.count, broken.page_count) == ("c2", 1, 2)
 
 
 @rule("10.12", "6.3a")
 def test_merge_has_no_resume_and_the_time_of_its_last_execution(plane, transport):
-    serve_pages(plane, [[row("a", "11:00:00.75+02:00"), row("b", "09:30:00.5Z", "ack")]])
+    serve_pages(plane, [[listed("a", "11:00:00.75+02:00"), listed("b", "09:30:00.5Z", "ack")]])
     listing, seen = program.Listing(transport, PROJECT, ("ack", "failed")), []
     assert listing.resume is None
     for wire in listing.elements:
@@ -418,7 +410,7 @@ def test_merge_has_no_resume_and_the_time_of_its_last_execution(plane, transport
 
 @rule("10.11", "10.10", "1.12c")
 def test_listing_of_a_transport_without_a_server_shows_no_other_status():
-    body = encode(page(row("a"), row("b", status="ack"), row("c", status="timeout")))
+    body = encode(page(listed("a"), listed("b", status="ack"), listed("c", status="timeout")))
     asked = []
     canned = program.Transport(program.Server.parse("http://127.0.0.1:1"), "token")
     canned.get = lambda path, parameters, pauses=(): asked.append(dict(parameters)) or iter([body])
@@ -429,7 +421,7 @@ def test_listing_of_a_transport_without_a_server_shows_no_other_status():
 @rule("10.13", "10.4")
 @pytest.mark.parametrize("options", ["", ", statuses=('failed', 'timeout')", ", statuses=('failed',), cursor='c2'"])
 def test_leaving_the_loop_early_leaves_no_open_socket(plane, options):
-    big = [row("e%02d" % number, status=LIFE[4 + 2 * (number % 2)], action="x" * 200000) for number in range(80)]
+    big = [listed("e%02d" % number, status=STATUSES[4 + 2 * (number % 2)], action="x" * 200000) for number in range(80)]
     serve_pages(plane, [big[place:place + 20] for place in range(0, 80, 20)])
     assert run_program("""
 import os, time
@@ -445,8 +437,8 @@ print(execution["id"])
 
 @rule("10.13")
 @pytest.mark.parametrize("statuses", [(), ("failed", "timeout")], ids=["walk", "merge"])
-def test_leaving_the_loop_early_closes_the_connection_before_the_transport_is_closed(plane, transport, statuses):
-    serve_pages(plane, [[row("e%d" % number, action="x" * 200000) for number in range(90)]])
+def test_leaving_the_loop_early_closes_the_connection_at_once(plane, transport, statuses):
+    serve_pages(plane, [[listed("e%d" % number, action="x" * 200000) for number in range(90)]])
     listing = program.Listing(transport, PROJECT, statuses)
     for _ in listing.elements:
         break
@@ -458,7 +450,7 @@ def test_leaving_the_loop_early_closes_the_connection_before_the_transport_is_cl
 @rule("10.14", "3.8a")
 def test_each_retry_calls_on_retry_with_a_text(plane):
     texts = []
-    plane.script(Reply({}, 503), Reply(page(row("a")), cut=100), Reply(page(row("a"))))
+    plane.script(Reply({}, 503), Reply(page(listed("a")), cut=100), Reply(page(listed("a"))))
     with program.Transport(program.Server.parse(plane.url), "token", on_retry=texts.append,
                            sleep=lambda seconds: None) as transport:
         assert name_all(program.Listing(transport, PROJECT)) == ["a"]

@@ -5,14 +5,13 @@ import os
 
 import pytest
 
-from kit import (GET, GET_FORMS, LIST, NODES, WINDOWS, archive, as_given, encode, error_lines, execution, inline,
-                  posix_only, read_folder, read_mode, read_sections, rule, run_against, run_cli,
-                  save_to_folder, target, wait_until)
+from kit import (CLOSE_HEAD, GET, GET_FORMATS, LIST, NODES, WINDOWS, archive, as_given, encode, error_lines, execution,
+                 inline, posix_only, read_folder, read_mode, read_sections, rule, run_against, run_cli, save_to_folder,
+                 target, wait_until)
 from server import Reply
 
 pytestmark = rule("9.3")
-OK = b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n"
-DIGEST = hashlib.sha256(b"archived\n").hexdigest()
+ARCHIVE_DIGEST = hashlib.sha256(b"archived\n").hexdigest()
 
 
 @pytest.fixture
@@ -49,7 +48,7 @@ OUTPUTS = [bytes(range(256)) + b"\r\n\n\x00", b"", b"no newline", b"\xef\xbb\xbf
 
 @rule("5.9")
 @pytest.mark.parametrize("terminals", [(), ("stdout", "stderr")], ids=["pipe", "terminal"])
-def test_files_hold_exactly_the_bytes_wherever_stdout_goes(plane, folder, terminals):
+def test_files_hold_the_exact_bytes_wherever_stdout_goes(plane, folder, terminals):
     wires = [target(inline(data), node) for data, node in zip(OUTPUTS, NODES)]
     result = save_targets(plane, folder, *wires, flags=("--color", "always"), terminals=terminals)
     assert result.code == 0 and (WINDOWS or result.err == "")       # where foreground is unknown, a live line
@@ -59,10 +58,10 @@ def test_files_hold_exactly_the_bytes_wherever_stdout_goes(plane, folder, termin
 
 
 #: A target, and its line in `targets`.
-LINES = {
+TARGET_LINES = {
     "inline": (target(inline(b"out\n")), row_of(b"out\n")), "empty": (target({"kind": "inline"}), row_of(b"")),
     "none": (target(status="pending"), row(status="pending")), "no status": (target(status=None), row(status="-")),
-    "archived": (target(archive("b", "k/1", sha256=DIGEST)), row("archived", "-", DIGEST, "b/k/1")),
+    "archived": (target(archive("b", "k/1", sha256=ARCHIVE_DIGEST)), row("archived", "-", ARCHIVE_DIGEST, "b/k/1")),
     "no digest": (target(archive("b", "k")), row("archived", "-", "-", "b/k")),
     "odd digest": (target(archive("b", "k", sha256="no\t")), row("archived", "-", "no\\t", "b/k")),
     "odd names": (target(archive(" a\tb", "c\nd\u00e9\x1b")), row("archived", where="\\x20a\\tb/c\\nd\u00e9\\x1b")),
@@ -71,8 +70,8 @@ LINES = {
 
 
 @rule("5.10", "5.6")
-@pytest.mark.parametrize("wire, fields", [LINES[name] for name in LINES], ids=list(LINES))
-def test_line_of_targets_has_six_fields_and_an_unreadable_output_costs_no_other(plane, folder, wire, fields):
+@pytest.mark.parametrize("wire, fields", [TARGET_LINES[name] for name in TARGET_LINES], ids=list(TARGET_LINES))
+def test_targets_line_has_six_fields_even_for_an_unreadable_output(plane, folder, wire, fields):
     result = save_targets(plane, folder, wire, target(inline(b"x"), NODES[1].upper()))
     assert read_rows(folder) == [fields, row_of(b"x", node=NODES[1].upper())]
     assert set(read_folder(folder)) == {"targets", NODES[1].upper() + ".out"} | (
@@ -81,7 +80,7 @@ def test_line_of_targets_has_six_fields_and_an_unreadable_output_costs_no_other(
 
 
 #: What the last line on stderr says of outputs, if one is in no file; and without targets.
-OUT, STORED = inline(b"x"), archive(sha256=DIGEST)
+OUT, STORED = inline(b"x"), archive(sha256=ARCHIVE_DIGEST)
 TALLIES = {
     "all written": ([OUT, OUT], []), "no output": ([OUT, None], []), "no targets": ([], []),
     "archived": ([OUT, STORED, OUT, STORED, None], ["2 files, 2 archived, 1 no output"]),
@@ -91,7 +90,7 @@ TALLIES = {
 
 @rule("9.3a")
 @pytest.mark.parametrize("outputs, said", [TALLIES[name] for name in TALLIES], ids=list(TALLIES))
-def test_last_line_counts_the_outputs_if_one_is_in_no_file(plane, tmp_path, monkeypatch, outputs, said):
+def test_last_line_counts_outputs_if_one_has_no_file(plane, tmp_path, monkeypatch, outputs, said):
     monkeypatch.chdir(str(tmp_path))
     result = save_targets(plane, "./o t/", *[target(*wire) for wire in zip(outputs, NODES[:9] + NODES[:1])])
     lines = [line for line in result.err.splitlines() if not line.startswith("error: ")]
@@ -100,7 +99,7 @@ def test_last_line_counts_the_outputs_if_one_is_in_no_file(plane, tmp_path, monk
 
 
 @rule("5.3")
-def test_stdout_gets_the_recap_alone(plane, folder):
+def test_stdout_gets_only_the_recap(plane, folder):
     targets = [target(inline(b"out\n")), target(archive(), NODES[1], "failed")]
     plane.script(*[Reply(execution(targets, action="two words"))] * 2)
     _, recap = read_sections(run_cli(*GET, plane=plane).out)
@@ -111,7 +110,7 @@ def test_stdout_gets_the_recap_alone(plane, folder):
 @pytest.mark.parametrize("flags, code, kept", [
     (["--node", NODES[1].upper()], 0, [1]), (["--failed"], 0, [1, 2]), (["--exit-status"], 5, [0, 1, 2])],
     ids=["--node", "--failed", "--exit-status"])
-def test_flags_of_get_hold_and_the_recap_counts_all(plane, folder, flags, code, kept):
+def test_get_filters_apply_and_the_recap_counts_all(plane, folder, flags, code, kept):
     wires = [target(inline(b"x"), *wire) for wire in zip(NODES, ("succeeded", "failed", "timeout"))]
     result = save_targets(plane, folder, *wires, flags=flags, status="failed")
     assert result.code == code and b" 1/3 " in result.out
@@ -128,7 +127,7 @@ def test_files_and_lines_are_written_as_targets_arrive(plane, folder):
     there = []
 
     def halting(sock):
-        sock.sendall(OK + encode(TWO)[:SECOND])
+        sock.sendall(CLOSE_HEAD + encode(TWO)[:SECOND])
         wait_until(lambda: read_folder(folder).get("targets.partial", b"").endswith(b"\n"))
         there.append(read_folder(folder))
         sock.sendall(encode(TWO)[SECOND:])
@@ -143,7 +142,7 @@ def test_files_and_lines_are_written_as_targets_arrive(plane, folder):
     (Reply(TWO, cut=SECOND + 20), 1, 1), (Reply(TWO, cut=len(encode(TWO)) - 1), 1, 2),
     (Reply(execution([target(inline(b"first")), target(node=7)])), 1, 1), (Reply({}, 403), 4, None)],
     ids=["cut in a target", "cut at the end", "wrong type", "403"])
-def test_failure_is_as_ever_and_leaves_no_targets_and_no_last_line(plane, folder, answer, code, lines):
+def test_failure_leaves_no_targets_file_and_no_last_line(plane, folder, answer, code, lines):
     plane.script(answer)
     result = save_to_folder(plane, folder)
     assert (result.code, result.out, result.err.splitlines()[0][:7]) == (code, b"", "error: ")
@@ -162,7 +161,7 @@ BAD_IDS = {     # and how they are shown
 
 @rule("5.10")
 @pytest.mark.parametrize("output", [inline(b"bad"), None], ids=["inline", "none"])
-def test_node_id_that_is_no_uuid_stays_in_targets_and_becomes_no_file(plane, folder, output):
+def test_malformed_node_id_keeps_its_line_but_gets_no_file(plane, folder, output):
     result = save_targets(plane, folder, *[target(output, node) for node in BAD_IDS] + [target(inline(b"good"))])
     assert (result.code, len(error_lines(result))) == (1, len(BAD_IDS))
     assert all(BAD_IDS[node] in line for line, node in zip(error_lines(result), BAD_IDS))
@@ -171,7 +170,7 @@ def test_node_id_that_is_no_uuid_stays_in_targets_and_becomes_no_file(plane, fol
 
 
 @pytest.mark.parametrize("second", [NODES[0], NODES[0].upper()], ids=["same", "upper"])
-def test_node_that_comes_twice_stays_in_targets_and_is_written_once(plane, folder, second):
+def test_duplicate_node_keeps_its_line_but_gets_only_one_file(plane, folder, second):
     result = save_targets(plane, folder, target(inline(b"first")), target(inline(b"other"), second))
     assert result.code == 1 and second in error_lines(result)[0] and b" 2/2 " in result.out
     assert read_rows(folder) == [row_of(b"first"), row_of(b"other", node=second)]
@@ -195,7 +194,7 @@ def test_modes_are_private_under_every_umask(plane, folder, mask, made):
 
 
 @pytest.mark.parametrize("name", ["out/", "-out", "a b", "\u00e9", ".", "%s"], ids=ascii)
-def test_folder_may_have_any_name_and_is_that_of_the_working_directory(plane, tmp_path, monkeypatch, name):
+def test_folder_may_have_any_name_relative_to_the_current_folder(plane, tmp_path, monkeypatch, name):
     monkeypatch.chdir(tmp_path)
     result = run_against(plane, execution([target(inline(b"x"))]), *GET + ("--output-dir=" + name,))
     assert result.code == 0 and (tmp_path / as_given(name) / (NODES[0] + ".out")).read_bytes() == b"x"
@@ -225,7 +224,7 @@ def list_tree(path):
 @pytest.mark.parametrize("used, end", [
     pytest.param(used, end, marks=[as_root] * (used == "another owner") + [posix_only] * ("holds" not in used))
     for used in sorted(REFUSED) for end in (("", "/") if "link" in used else ("",))])
-def test_folder_that_cannot_be_used_is_1_saying_why_and_nothing_is_written_or_sent(plane, folder, used, end):
+def test_unusable_folder_exits_1_says_why_and_nothing_is_sent(plane, folder, used, end):
     make, words = REFUSED[used]
     make(folder)
     before, opened = list_tree(folder.parent), os.path.isdir("/dev/fd") and len(os.listdir("/dev/fd"))
@@ -238,7 +237,7 @@ def test_folder_that_cannot_be_used_is_1_saying_why_and_nothing_is_written_or_se
 
 @pytest.mark.parametrize("name", ["missing/out", "file/out", pytest.param("x" * 300, marks=posix_only),
                                   pytest.param("a\0b", marks=posix_only)], ids=["parent", "file", "long", "NUL"])
-def test_folder_that_cannot_be_made_is_1_and_nothing_is_written_or_sent(plane, tmp_path, name):
+def test_uncreatable_folder_exits_1_and_nothing_is_sent(plane, tmp_path, name):
     (tmp_path / "file").write_bytes(b"mine")
     result = run_cli(*GET + ("--output-dir", str(tmp_path / name) if "\0" not in name else name), plane=plane)
     assert (result.code, result.out, plane.requests, len(error_lines(result))) == (1, b"", [], 1)
@@ -248,7 +247,7 @@ def test_folder_that_cannot_be_made_is_1_and_nothing_is_written_or_sent(plane, t
 @posix_only
 @pytest.mark.parametrize("swap", ["link", "folder", "nothing"])
 @pytest.mark.parametrize("when", ["while it waits", "within the answer"])
-def test_swapping_the_name_of_the_folder_changes_nothing(plane, folder, tmp_path, when, swap):
+def test_replacing_the_folder_during_the_run_changes_nothing(plane, folder, tmp_path, when, swap):
     def swap_name():
         folder.rename(tmp_path / "moved")
         if swap == "link":
@@ -257,7 +256,7 @@ def test_swapping_the_name_of_the_folder_changes_nothing(plane, folder, tmp_path
             folder.mkdir()
 
     def answer(sock):
-        sock.sendall(OK + encode(TWO)[:SECOND])
+        sock.sendall(CLOSE_HEAD + encode(TWO)[:SECOND])
         if when != "while it waits":
             wait_until((folder / (NODES[0] + ".out")).exists)
             swap_name()
@@ -274,10 +273,10 @@ def test_swapping_the_name_of_the_folder_changes_nothing(plane, folder, tmp_path
 @posix_only
 @pytest.mark.parametrize("name", ["targets", "targets.partial", NODES[0] + ".out"])
 @pytest.mark.parametrize("planted", ["link to a file", "link to nothing", "file"])
-def test_planted_name_is_not_written_to(plane, folder, tmp_path, name, planted):
+def test_preexisting_file_or_link_is_not_overwritten(plane, folder, tmp_path, name, planted):
     def plant(sock):
         (folder / name).write_bytes(b"precious") if planted == "file" else (folder / name).symlink_to(victim)
-        sock.sendall(OK + encode(execution([target(inline(b"x"))])))
+        sock.sendall(CLOSE_HEAD + encode(execution([target(inline(b"x"))])))
 
     victim = tmp_path / "victim"
     if planted == "link to a file":
@@ -295,8 +294,8 @@ def test_planted_name_is_not_written_to(plane, folder, tmp_path, name, planted):
 @rule("1.15")
 @pytest.mark.parametrize("argv, flags, code", [
     (LIST, (), 2), (GET, ("--output-dir", ""), 2), (GET, ("--id", "nonsense"), 2),
-    (GET, ("--token-file", "/no such file"), 3)] + [(GET, ("--output", form), 2) for form in GET_FORMS[1:]],
-    ids=("list", "empty", "malformed id", "no token") + GET_FORMS[1:])
-def test_no_folder_is_made_by_a_command_that_cannot_run(plane, folder, argv, flags, code):
+    (GET, ("--token-file", "/no such file"), 3)] + [(GET, ("--output", format), 2) for format in GET_FORMATS[1:]],
+    ids=("list", "empty", "malformed id", "no token") + GET_FORMATS[1:])
+def test_invalid_command_creates_no_folder(plane, folder, argv, flags, code):
     result = run_cli(*argv + ("--output-dir", str(folder)) + flags, plane=plane)
     assert (result.code, result.out, plane.requests, folder.exists()) == (code, b"", [], False)

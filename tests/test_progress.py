@@ -7,26 +7,26 @@ import threading
 
 import pytest
 
-from kit import (DOCUMENT_FORMS, EXECUTION, GET, LIST, TABLE_FORMS, encode, error_lines, execution, inline,
+from kit import (ALL, DOCUMENT_FORMATS, EXECUTION, GET, LIST, TABLE_FORMATS, encode, error_lines, execution, inline,
                  make_command, page, posix_only, rule, run_against, serve_pages, target)
 from kit_terminal import CTRL_C, Session, draw_screen, drip_body
 from server import Reply
 
 ITEM, TARGET = encode(execution()), encode(target(inline(b"out\n")))
-HEAD = {"list": b'{"items":[' + ITEM,
-        "get": encode(execution())[:-1].replace(b'"targets":[],', b"") + b',"targets":[' + TARGET}
-ALL, LAST, SAVE = LIST + ("--all",), LIST + ("--last", "1"), GET + ("--output-dir", "FOLDER")
+BEGINNINGS = {"list": b'{"items":[' + ITEM,
+              "get": encode(execution())[:-1].replace(b'"targets":[],', b"") + b',"targets":[' + TARGET}
+LAST, SAVE = LIST + ("--last", "1"), GET + ("--output-dir", "FOLDER")
 #: What the line says: pages and the Executions of complete pages, targets and bytes.
 COUNTS = {"list": r"\d+ pages?, \d+ executions?\b", "get": r"\d+ targets?, \d+ bytes\b"}
 
 
-def drip(kind, seen=None, more=b" ", end=b"]}", most=400):
+def drip_elements(kind, seen=None, more=b" ", end=b"]}", most=400):
     """Return an answer that goes on, piece by piece, until it was seen or so many pieces have been sent."""
-    return Reply(drip_body(HEAD[kind], more, end, seen or threading.Event(), most), framing="chunked", pause=0.01)
+    return Reply(drip_body(BEGINNINGS[kind], more, end, seen or threading.Event(), most), framing="chunked", pause=0.01)
 
 
 @pytest.fixture
-def start(plane, tmp_path):
+def start_session(plane, tmp_path):
     """A function that starts a Session. `FOLDER` and stdout="file" are names in the test's own folder."""
     with contextlib.ExitStack() as stack:
         def open_session(argv, stdout="file", **options):
@@ -44,10 +44,10 @@ def start(plane, tmp_path):
 @pytest.mark.parametrize("kind, argv, stdout", [
     ("list", ALL, "file"), ("list", LIST + ("--since", "2020-01-01", "--output", "json"), "file"),
     ("list", LAST, "terminal"), ("get", SAVE, "terminal")], ids=["--all", "--since", "--last", "--output-dir"])
-def test_long_read_shows_a_live_line_which_is_gone_at_the_end(plane, start, kind, argv, stdout):
+def test_long_read_shows_a_progress_line_and_removes_it(plane, start_session, kind, argv, stdout):
     seen = threading.Event()
-    plane.script(drip(kind, seen))
-    session = start(argv + ("--color", "never"), stdout, env={"TERM": "dumb"})      # it needs no escape codes
+    plane.script(drip_elements(kind, seen))
+    session = start_session(argv + ("--color", "never"), stdout, env={"TERM": "dumb"})      # it needs no escape codes
     session.wait_for(COUNTS[kind])
     seen.set()
     result = session.finish()
@@ -58,21 +58,22 @@ def test_long_read_shows_a_live_line_which_is_gone_at_the_end(plane, start, kind
 
 @posix_only
 @rule("9.5")
-def test_live_line_counts_pages_and_the_executions_of_complete_pages_targets_and_bytes(plane, start):
+def test_progress_line_counts_pages_executions_targets_and_bytes(plane, start_session):
     seen = threading.Event()
-    plane.script(drip("list", seen, end=b'],"next_cursor":"c"}'), drip("list"), drip("get", more=b"," + TARGET))
-    session = start(ALL)
+    plane.script(drip_elements("list", seen, end=b'],"next_cursor":"c"}'), drip_elements("list"),
+                 drip_elements("get", more=b"," + TARGET))
+    session = start_session(ALL)
     session.wait_for(r"(?<!\d)1 page, 0 executions\b")
     seen.set()
     session.wait_for(r"(?<!\d)2 pages, 1 execution\b")
-    start(GET).wait_for(r"(?s)(?<!\d)1 target, [1-9]\d* bytes\b.*(?<!\d)3 targets, [1-9]\d* bytes\b")
+    start_session(GET).wait_for(r"(?s)(?<!\d)1 target, [1-9]\d* bytes\b.*(?<!\d)3 targets, [1-9]\d* bytes\b")
 
 
 @posix_only
 @rule("9.5", "5.10")
-def test_live_line_is_one_line_of_printable_characters_that_does_not_wrap(plane, start):
+def test_progress_line_is_printable_and_does_not_wrap(plane, start_session):
     plane.script(Reply(execution(status="a\nb\x1b[2J" + "x" * 50 + plane.token)))      # cut after it was masked
-    session = start(GET + ("--wait",), "terminal")
+    session = start_session(GET + ("--wait",), "terminal")
     session.wait_for("status: \\S{50}")
     session.press(CTRL_C)
     shown = session.finish().err
@@ -90,19 +91,19 @@ HIDDEN = {
 @posix_only
 @rule("9.5")
 @pytest.mark.parametrize("kind", sorted(HIDDEN))
-def test_no_live_line_beside_a_reader_on_a_terminal_that_is_written_or_in_the_background(plane, start, kind):
-    plane.script(*[drip(kind, most=20) for _ in HIDDEN[kind]])
-    for session in [start(argv, stdout, place=place) for argv, stdout, place in HIDDEN[kind]]:
+def test_no_progress_line_with_a_pipe_or_in_the_background(plane, start_session, kind):
+    plane.script(*[drip_elements(kind, most=20) for _ in HIDDEN[kind]])
+    for session in [start_session(argv, stdout, place=place) for argv, stdout, place in HIDDEN[kind]]:
         result = session.finish()
         assert result.code == 0 and "\r" not in result.err and not re.search(COUNTS[kind], result.err)
 
 
 @posix_only
 @rule("9.5", "9.1")
-def test_wait_tells_the_status_on_a_live_line_or_where_there_is_none_on_a_line(plane, start):
+def test_wait_shows_status_on_progress_line_or_else_on_plain_line(plane, start_session):
     places = ("terminal", 0), ("file", 0), ("pipe", 1), (os.devnull, 1)
     plane.script(*[Reply(execution(status="started"))] * len(places))
-    sessions = [start(GET + ("--wait", "--wait-timeout", "1"), stdout) for stdout, _ in places]
+    sessions = [start_session(GET + ("--wait", "--wait-timeout", "1"), stdout) for stdout, _ in places]
     for session, (_, lines) in zip(sessions, places):
         result = session.finish()
         assert (result.code, "\r" in result.err, result.err.count("status: started")) == (124, not lines, 1)
@@ -114,10 +115,10 @@ def test_wait_tells_the_status_on_a_live_line_or_where_there_is_none_on_a_line(p
 @pytest.mark.parametrize("ending, labels", [
     ([Reply({}, 404)], ["error", "hint", "next_cursor"]), ([Reply({"items": [1]})], ["error", "next_cursor"]),
     ([Reply({}, 503, [("Retry-After", "0")]), Reply(page())], ["retry"])], ids=["404", "malformed", "retry"])
-def test_live_line_is_gone_before_another_line(plane, start, ending, labels):
+def test_progress_line_is_removed_before_another_line(plane, start_session, ending, labels):
     seen = threading.Event()
-    plane.script(drip("list", seen, end=b'],"next_cursor":"c"}'), *ending)
-    session = start(ALL)
+    plane.script(drip_elements("list", seen, end=b'],"next_cursor":"c"}'), *ending)
+    session = start_session(ALL)
     session.wait_for(COUNTS["list"])
     seen.set()
     assert [line.split(":")[0] for line in draw_screen(session.finish().err)] == labels + [""]
@@ -125,16 +126,16 @@ def test_live_line_is_gone_before_another_line(plane, start, ending, labels):
 
 # ---- hints on a terminal
 
-FIRST, EMPTY, RUN = page(execution(), next_cursor="c"), page(next_cursor=""), execution([target()])
-LISTED, NOTHING, NO_TARGET = page(execution()), "no Execution matches", "no target matches"
+PAGE_WITH_MORE, EMPTY, RUN = page(execution(), next_cursor="c"), page(next_cursor=""), execution([target()])
+ONE_LISTED, NO_EXECUTION, NO_TARGET = page(execution()), "no Execution matches", "no target matches"
 
 
 @rule("9.6")
 @pytest.mark.parametrize("terminals", [(), ("stdout",), ("stderr",), ("stdout", "stderr")], ids="-".join)
-@pytest.mark.parametrize("flags", [("--output", form) for form in TABLE_FORMS] + [("--limit", "1"), ("--cursor", "b")],
-                         ids=" ".join)
-def test_page_that_is_not_the_last_hints_at_what_goes_further_on_a_terminal(plane, terminals, flags):
-    result = run_against(plane, FIRST, *LIST + flags, terminals=terminals)
+@pytest.mark.parametrize("flags", [("--output", format) for format in TABLE_FORMATS] + [
+    ("--limit", "1"), ("--cursor", "b")], ids=" ".join)
+def test_page_with_a_successor_hints_at_more_on_a_terminal(plane, terminals, flags):
+    result = run_against(plane, PAGE_WITH_MORE, *LIST + flags, terminals=terminals)
     hints = error_lines(result, "hint")
     assert result.code == 0 and b"hint" not in result.out and len(hints) == ("stderr" in terminals)
     assert all(word in hint for hint in hints for word in ("oldest", "--last N", "--since", "--all"))
@@ -142,12 +143,14 @@ def test_page_that_is_not_the_last_hints_at_what_goes_further_on_a_terminal(plan
 
 @rule("9.6")
 @pytest.mark.parametrize("argv, answer, hints", [
-    (LIST, EMPTY, [NOTHING]), (LAST, EMPTY, [NOTHING]), (LIST + ("--failed", "-o", "json"), LISTED, [NOTHING]),
+    (LIST, EMPTY, [NO_EXECUTION]), (LAST, EMPTY, [NO_EXECUTION]),
+    (LIST + ("--failed", "-o", "json"), ONE_LISTED, [NO_EXECUTION]),
     (GET + ("--failed",), RUN, [NO_TARGET]), (GET + ("--failed", "-o", "raw"), RUN, [NO_TARGET]), (GET, RUN, []),
-    (LIST, LISTED, []), (LIST, page(execution(), next_cursor=None), []), (LAST, LISTED, []), (ALL, LISTED, [])]
-    + [(LIST + ("--output", form), page(next_cursor="c"), []) for form in DOCUMENT_FORMS],
+    (LIST, ONE_LISTED, []), (LIST, page(execution(), next_cursor=None), []), (LAST, ONE_LISTED, []),
+    (ALL, ONE_LISTED, [])]
+    + [(LIST + ("--output", format), page(next_cursor="c"), []) for format in DOCUMENT_FORMATS],
     ids=lambda value: " ".join(value[1:] if isinstance(value, tuple) else list(value)[:1]))
-def test_nothing_found_is_said_and_all_that_was_found_has_no_hint(plane, argv, answer, hints):
+def test_hint_appears_only_if_nothing_was_found(plane, argv, answer, hints):
     serve_pages(plane, [])
     assert error_lines(run_against(plane, answer, *argv, terminals=("stderr",)), "hint") == hints
     assert error_lines(run_against(plane, answer, *argv, terminals=("stdout",)), "hint") == []

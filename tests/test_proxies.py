@@ -5,18 +5,16 @@ import re
 
 import pytest
 
-from control_plane import PROJECT, TOKEN, ControlPlane
+from control_plane import TOKEN, ControlPlane
 from kit import LIST, WINDOWS, error_lines, page, rule, run_cli
-from kit_net import (NAME, NO_NAME, Proxy, Raw, ask, count_contacts, nobody_listening,
-                     read_error, read_hint, stall)
+from kit_net import NAME, NO_NAME, PATH, Proxy, Raw, ask, count_contacts, nobody_listening, read_error, read_hint, stall
 from server import CA_FILE, DROP, RESET, Reply
 
 HTTP, HTTPS = "http://" + NAME, "https://" + NAME
-PATH = "/v1/projects/%s/executions" % PROJECT
 USER_INFO, PASSWORD = "ann:s3cret%20word@", "s3cret word"
 BASIC = base64.b64encode(b"ann:" + PASSWORD.encode()).decode()
 CONNECTED = b"HTTP/1.1 200 Connection established\r\n\r\n"
-FORBIDDEN = Reply(b"", 403)
+FORBIDDEN_REPLY = Reply(b"", 403)
 both_ways = pytest.mark.parametrize("url", [HTTP, HTTPS], ids=["http", "https"])
 
 
@@ -38,7 +36,7 @@ def set_proxy(proxy_url, url=HTTPS, **env):
                  "HTTP_PROXY": proxy_url, "HTTPS_PROXY": proxy_url}, **env)
 
 
-def run(*argv, **env):
+def run_list(*argv, **env):
     """Run `list` in this environment, over plain http too, and return its Result."""
     return run_cli(*LIST + ("--allow-http",) + argv, env=env)
 
@@ -58,8 +56,8 @@ def read_blame(result):
 
 @rule("3.6", "3.1")
 @pytest.mark.parametrize("user_info", ["", USER_INFO], ids=["no user", "user"])
-def test_https_goes_through_a_tunnel_whose_proxy_learns_nothing_of_the_request(tls_proxy, user_info):
-    result = run(**set_proxy(add_user(tls_proxy, user_info)))
+def test_tunnel_for_https_reveals_nothing_of_the_request(tls_proxy, user_info):
+    result = run_list(**set_proxy(add_user(tls_proxy, user_info)))
     (tunnel,), (inner,) = tls_proxy.requests, tls_proxy.plane.requests
     told = {name: value for name, value in tunnel.headers.items() if name != "host"}    # http.client's, from 3.12 on
     assert result.code == 0 and (tunnel.method, tunnel.target) == ("CONNECT", NAME + ":443")
@@ -72,8 +70,8 @@ def test_https_goes_through_a_tunnel_whose_proxy_learns_nothing_of_the_request(t
 @pytest.mark.parametrize("user_info, pair", [
     ("", None), ("ann@", b"ann:"), (":b@", b":b"), ("a%3Ab:c%40d@", b"a:b:c@d"), ("a+b:c@", b"a+b:c"),
     ("ann@b:c@d@", b"ann@b:c@d"), ("%C3%A4:%FF@", b"\xc3\xa4:\xff"), ("ann:" + "x" * 99 + "@", b"ann:" + b"x" * 99)])
-def test_http_goes_in_absolute_form_and_user_info_is_percent_decoded(proxy, user_info, pair):
-    result = run(**set_proxy(add_user(proxy, user_info), HTTP))
+def test_http_uses_absolute_form_and_user_info_is_percent_decoded(proxy, user_info, pair):
+    result = run_list(**set_proxy(add_user(proxy, user_info), HTTP))
     request, = proxy.requests
     assert result.code == 0 and (request.method, request.target) == ("GET", HTTP + PATH)
     assert request.headers["host"] == NAME and request.headers["authorization"] == "Bearer " + TOKEN
@@ -87,17 +85,17 @@ def test_http_goes_in_absolute_form_and_user_info_is_percent_decoded(proxy, user
     ("http://[FF02::DB8]", "http://[ff02::db8]" + PATH, "[ff02::db8]"), (HTTPS + ":00443", NAME + ":443", NAME),
     ("http://[FF02::DB8]:8", "http://[ff02::db8]:8" + PATH, "[ff02::db8]:8"),
     (HTTPS + ":80", NAME + ":80", NAME + ":80")])
-def test_port_is_always_named_to_a_tunnel_and_a_default_one_never_in_the_host_header(url, target, host):
+def test_connect_names_the_port_and_host_header_omits_a_default_one(url, target, host):
     with ControlPlane(tls=url.startswith(HTTPS)) as plane, Proxy(plane) as proxy:
         (plane if plane.context else proxy).script(Reply(page()))
-        assert run(**set_proxy(proxy.url, url)).code == 0
+        assert run_list(**set_proxy(proxy.url, url)).code == 0
         assert (proxy.requests[0].target, (plane.requests or proxy.requests)[0].headers["host"]) == (target, host)
 
 
 @rule("3.6", "3.2", "3.8")
 @pytest.mark.parametrize("name, first", [("other.test", b""), (NAME, CONNECTED), (NAME, CONNECTED + b"no TLS")],
                          ids=["another name", "cut", "no TLS"])
-def test_tunnel_without_good_tls_is_1_at_once_and_not_the_proxy_s_fault(tls_proxy, name, first):
+def test_tunnel_without_valid_tls_exits_1_without_blaming_the_proxy(tls_proxy, name, first):
     def talk(sock):
         sock.sendall(first)
         sock.recv(65536)        # its greeting: what is closed before that is reset
@@ -108,9 +106,9 @@ def test_tunnel_without_good_tls_is_1_at_once_and_not_the_proxy_s_fault(tls_prox
 
 
 @rule("3.6", "3.7")
-def test_tunnel_is_kept_across_pages_and_reopened_in_silence_when_it_went_cold(tls_proxy):
+def test_tunnel_is_kept_across_pages_and_silently_reopened(tls_proxy):
     tls_proxy.plane.script(Reply(page(next_cursor="b")), Reply(page(next_cursor="c"), close=True), Reply(page()))
-    result = run("--all", **set_proxy(tls_proxy.url))
+    result = run_list("--all", **set_proxy(tls_proxy.url))
     contacts = count_contacts(tls_proxy), count_contacts(tls_proxy.plane)
     assert (result.code, result.err, contacts) == (0, "", ((2, 2), (2, 3)))
 
@@ -128,10 +126,10 @@ def test_tunnel_is_kept_across_pages_and_reopened_in_silence_when_it_went_cold(t
 def test_proxy_is_the_one_that_urllib_finds(proxy, scheme, env, used):
     if WINDOWS and "http_proxy" in env:
         pytest.skip("a variable has one spelling on Windows, in upper case")
-    proxy.script(FORBIDDEN)
+    proxy.script(FORBIDDEN_REPLY)
     env = {name: value.replace("A", "%s:%d" % proxy.address[:2]) for name, value in env.items()}
     # Without a proxy this name is not even asked for.
-    run(PLEXSPHERE_URL="%s://%s" % (scheme, NAME if used else NO_NAME), PLEXSPHERE_TOKEN=TOKEN, **env)
+    run_list(PLEXSPHERE_URL="%s://%s" % (scheme, NAME if used else NO_NAME), PLEXSPHERE_TOKEN=TOKEN, **env)
     assert proxy.connections == used
 
 
@@ -142,8 +140,8 @@ def test_proxy_is_the_one_that_urllib_finds(proxy, scheme, env, used):
     "http:hunter22", "//hunter22", "hunter22..test", "http://hunter 22", "http://http://hunter22",
     "http://h\u00f6nter22:8"], ids=ascii)
 @pytest.mark.parametrize("url, variable", [(HTTPS, "https_proxy"), (HTTP, "HTTP_PROXY")], ids=["https", "http"])
-def test_unusable_proxy_is_2_and_not_shown(value, url, variable):
-    result = run(PLEXSPHERE_URL=url, PLEXSPHERE_TOKEN=TOKEN, **{variable: value})
+def test_unusable_proxy_exits_2_and_is_not_shown(value, url, variable):
+    result = run_list(PLEXSPHERE_URL=url, PLEXSPHERE_TOKEN=TOKEN, **{variable: value})
     assert (result.code, result.out) == (2, b"") and variable.upper() in error_lines(result)[0]
     assert "nter" not in result.err and "ann" not in result.err
 
@@ -156,11 +154,11 @@ def test_unusable_proxy_is_2_and_not_shown(value, url, variable):
     ("224.1.2.3", "224.1.2.3", True), ("224.1.2.3", "224.1.2.30", False),
     ("224.1.2.3", "224.0.0.0/8", False), ("[ff02::db8]", "ff02::/16", False)])
 @pytest.mark.parametrize("variable", ["NO_PROXY", "no_proxy"])
-def test_no_proxy_is_read_as_urllib_reads_it(proxy, variable, host, no_proxy, bypassed):
+def test_no_proxy_works_as_in_urllib(proxy, variable, host, no_proxy, bypassed):
     """No bypass sends a packet: NO_NAME is not asked for, a multicast address cannot be connected to."""
-    proxy.script(FORBIDDEN)
+    proxy.script(FORBIDDEN_REPLY)
     host, no_proxy = host.replace("NAME", NO_NAME), no_proxy.replace("NAME", NO_NAME)
-    run(**set_proxy(proxy.url, "http://" + host, **{variable: no_proxy}))
+    run_list(**set_proxy(proxy.url, "http://" + host, **{variable: no_proxy}))
     assert count_contacts(proxy) == ((0, 0) if bypassed else (1, 1))
 
 
@@ -169,10 +167,10 @@ def test_no_proxy_is_read_as_urllib_reads_it(proxy, variable, host, no_proxy, by
     ("localhost", False), ("LOCALHOST", False), ("127.9.9.9", False), ("[::1]", False), ("0.0.0.0", False),
     ("[::]", False), ("[0:0::1]", False), ("a.localhost", True)])
 @pytest.mark.parametrize("scheme", ["http", "https"])
-def test_this_host_is_never_proxied_and_names_below_localhost_are(proxy, scheme, host, proxied):
-    proxy.script(FORBIDDEN)
+def test_this_host_is_never_proxied_but_localhost_subdomains_are(proxy, scheme, host, proxied):
+    proxy.script(FORBIDDEN_REPLY)
     with nobody_listening() as address:
-        result = run(**set_proxy(proxy.url, "%s://%s:%s" % (scheme, host, address.rpartition(":")[2])))
+        result = run_list(**set_proxy(proxy.url, "%s://%s:%s" % (scheme, host, address.rpartition(":")[2])))
     assert result.code != 0 and proxy.connections == proxied
 
 
@@ -181,10 +179,10 @@ def test_this_host_is_never_proxied_and_names_below_localhost_are(proxy, scheme,
     b"HTTP/1.1 407 who is %s\r\nContent-Length: 0\r\n\r\n" % echo.encode() for echo in (BASIC, PASSWORD)],
     ids=ascii)
 @both_ways
-def test_proxy_credentials_are_never_on_stderr_even_where_they_are_echoed(url, answer):
+def test_proxy_credentials_are_masked_even_when_echoed(url, answer):
     with ControlPlane(tls=url == HTTPS) as plane, Proxy(plane) as proxy:
         proxy.script(answer)
-        result = run("-v", **set_proxy(add_user(proxy), url))
+        result = run_list("-v", **set_proxy(add_user(proxy), url))
     assert (result.code == 0) == (answer is None) and "> Proxy-Authorization: ***\n" in result.err
     assert ("> CONNECT %s:443" % NAME in result.err) == (url == HTTPS)
     assert not [secret for secret in (BASIC, "s3cret", "ann:") if secret in result.err]
@@ -194,20 +192,20 @@ def test_proxy_credentials_are_never_on_stderr_even_where_they_are_echoed(url, a
 
 @rule("3.6", "6.2")
 @both_ways
-def test_407_is_1_at_once_and_the_hint_says_what_is_missing(proxy, url):
+def test_status_407_exits_1_at_once_and_the_hint_says_what_is_missing(proxy, url):
     proxy.script(Reply(b"", 407, [("Proxy-Authenticate", "Basic")]))
-    result = run(**set_proxy(proxy.url, url))
+    result = run_list(**set_proxy(proxy.url, url))
     assert "407" in read_blame(result) and "user:password@" in read_hint(result) and count_contacts(proxy) == (1, 1)
 
 
-REFUSALS = {str(status): Reply(b"no", status, [("Location", "http://elsewhere.test/")]) for status in (302, 403, 503)}
-REFUSALS.update({"dropped": DROP, "reset": RESET, "SSH": b"SSH-2.0-OpenSSH\r\n\r\n", "long line": b"x" * 70000})
+PROXY_FAULTS = {str(status): Reply(b"no", status, [("Location", "http://else.test/")]) for status in (302, 403, 503)}
+PROXY_FAULTS.update({"dropped": DROP, "reset": RESET, "SSH": b"SSH-2.0-OpenSSH\r\n\r\n", "long line": b"x" * 70000})
 
 
 @rule("3.6", "3.8")
-@pytest.mark.parametrize("name", sorted(REFUSALS))
-def test_refused_tunnel_ends_at_once_and_says_proxy(proxy, name):
-    result, slept = ask(proxy, REFUSALS[name], env=set_proxy(proxy.url))
+@pytest.mark.parametrize("name", sorted(PROXY_FAULTS))
+def test_refused_tunnel_fails_at_once_and_names_the_proxy(proxy, name):
+    result, slept = ask(proxy, PROXY_FAULTS[name], env=set_proxy(proxy.url))
     error = read_blame(result)
     assert "proxy 127.0.0.1:%d" % proxy.address[1] in error and (name in error or not name.isdigit())
     assert (slept, len(proxy.requests)) == ([], 1)
@@ -217,15 +215,15 @@ def test_refused_tunnel_ends_at_once_and_says_proxy(proxy, name):
 @both_ways
 @pytest.mark.parametrize("proxy_url, says", [
     ("%s", "proxy %s: "), (NO_NAME, "proxy %s:80: its name does not resolve" % NO_NAME)], ids=["dead", "no name"])
-def test_proxy_that_cannot_be_reached_is_1_and_named(url, proxy_url, says):
+def test_unreachable_proxy_exits_1_and_is_named(url, proxy_url, says):
     with nobody_listening() as address:
-        assert says.replace("%s", address) in read_blame(run(**set_proxy(proxy_url.replace("%s", address), url)))
+        assert says.replace("%s", address) in read_blame(run_list(**set_proxy(proxy_url.replace("%s", address), url)))
 
 
 @rule("3.5", "3.6")
 @pytest.mark.parametrize("url, first", [
     (HTTP, b""), (HTTPS, b""), (HTTPS, b"HTTP/1.1 200 OK\r\nX: y"), (HTTPS, CONNECTED)], ids=ascii)
-def test_silent_proxy_is_1_within_the_timeout(url, first):
+def test_silent_proxy_exits_1_within_the_timeout(url, first):
     with Raw(stall(first)) as proxy:
         result, slept = ask(proxy, argv=LIST + ("--timeout", "0.1", "--allow-http"), env=set_proxy(proxy.url, url))
         says = "no response" if url == HTTP else "connecting to proxy %s:%d" % proxy.address

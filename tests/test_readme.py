@@ -12,32 +12,32 @@ import picture
 import plexctl_exec_log as program
 import renew
 from control_plane import EXECUTIONS
-from kit import LIST, ROOT, posix_only, run_cli, surroundings
+from kit import CONTRACT, LIST, README, ROOT, posix_only, read_text, run_cli, surroundings
 
-README = renew.read_text(renew.README)
+README_TEXT = read_text(README)
 MOST_CHARACTERS = 12000
 RENEW = "run: PYTHONPATH=. .venv/bin/python tests/renew.py"
 
 
 @posix_only
 def test_commands_print_what_the_readme_shows():
-    assert renew.renew_outputs(README) == README, RENEW
+    assert renew.renew_outputs(README_TEXT) == README_TEXT, RENEW
 
 
 @posix_only
-def test_picture_is_of_the_present_output():
-    assert renew.read_text(picture.PICTURE) == picture.draw_picture(), RENEW
+def test_picture_shows_the_current_output():
+    assert read_text(picture.PICTURE) == picture.draw_picture(), RENEW
 
 
-@pytest.mark.parametrize("path", [renew.README, renew.CONTRACT], ids=os.path.basename)
-def test_tables_are_the_program_s(path):
-    text = renew.read_text(path)
+@pytest.mark.parametrize("path", [README, CONTRACT], ids=os.path.basename)
+def test_tables_match_the_program(path):
+    text = read_text(path)
     assert "<!-- exit codes -->" in text and renew.renew_tables(text) == text, RENEW
 
 
 @posix_only
-def test_what_failed_is_mailed_once():
-    commands = [command for command, _ in renew.COMMAND.findall(README)]
+def test_failed_executions_are_mailed_once():
+    commands = [command for command, _ in renew.COMMAND.findall(README_TEXT)]
     recipe = [command for command in commands if re.search(r"\b(told|news)\b", command)]
     setup = [command for command in commands if "plog()" in command or "export " in command]
     if shutil.which("jq"):
@@ -46,18 +46,18 @@ def test_what_failed_is_mailed_once():
 
 
 def test_readme_is_short():
-    assert len(README) <= MOST_CHARACTERS
+    assert len(README_TEXT) <= MOST_CHARACTERS
 
 
-def test_links_lead_somewhere():
-    lines = re.findall("^#+ (.+)$", README, re.MULTILINE)
+def test_every_link_has_a_target():
+    lines = re.findall("^#+ (.+)$", README_TEXT, re.MULTILINE)
     headings = {"#" + re.sub("[^a-z0-9 -]", "", line.lower()).replace(" ", "-") for line in lines}
-    links = {link for link in re.findall(r"(?:\]\(|src=\")([^)\"]+)", README) if "://" not in link} - headings
+    links = {link for link in re.findall(r"(?:\]\(|src=\")([^)\"]+)", README_TEXT) if "://" not in link} - headings
     assert [link for link in links if link[0] == "#" or not os.path.exists(os.path.join(ROOT, link))] == []
 
 
-def test_version_has_its_line_of_changes():
-    assert "- **%s.** " % program.__version__ in README
+def test_version_has_a_line_in_the_changes():
+    assert "- **%s.** " % program.__version__ in README_TEXT
 
 
 def test_library_example_runs(plane, capsys):
@@ -71,7 +71,7 @@ def test_library_example_runs(plane, capsys):
 
 
 def test_config_example_is_read(tmp_path, plane):
-    config = json.loads(re.search("```json\n(.+?)```", README, re.DOTALL).group(1))
+    config = json.loads(re.search("```json\n(.+?)```", README_TEXT, re.DOTALL).group(1))
     config["profiles"][config["default"]].update(server=plane.url, token=plane.token)
     file = tmp_path / "plexctl" / "config.json"
     file.parent.mkdir()

@@ -6,61 +6,61 @@ import re
 import pytest
 
 from control_plane import STATUSES, TOKEN
-from kit import (EXECUTION, GET, HOME, LIST, NODES, error_lines, execution, page, posix_only, refuse, rule,
+from kit import (EXECUTION, GET, HOME, LIST, NODES, error_lines, execution, page, posix_only, expect_usage_error, rule,
                  run_against, run_cli, save_to_folder)
 from server import Reply
 
-COMMANDS = {"list": LIST, "get": GET}
+ARGV = {"list": LIST, "get": GET}
 
 
 # ---- 1.4a to 1.4c: flags of one letter
 
-LOG = [execution(id=NODES[number], created_at="2026-05-02T10:00:0%dZ" % number) for number in range(7)]
+SEVEN = [execution(id=NODES[number], created_at="2026-05-02T10:00:0%dZ" % number) for number in range(7)]
 
 
 @rule("1.4b", "1.4c", "1.10")
 @pytest.mark.parametrize("flags", [("-n", "5"), ("-n5",), ("-n=5",), ("-n", "9", "-n5"), ("--last=9", "-n", "5")],
                          ids=" ".join)
 def test_n_is_last(plane, flags):
-    last = run_against(plane, page(*LOG), *LIST + ("--last", "5"))
+    last = run_against(plane, page(*SEVEN), *LIST + ("--last", "5"))
     assert last.code == 0 and last.out.count(b"\n") == 6
-    assert run_against(plane, page(*LOG), *LIST + flags) == last
+    assert run_against(plane, page(*SEVEN), *LIST + flags) == last
 
 
 @rule("1.4c")
 def test_digits_joined_to_n_are_one_number(plane):
-    assert run_against(plane, page(*LOG), *LIST + ("-n12",)).out.count(b"\n") == 8
+    assert run_against(plane, page(*SEVEN), *LIST + ("-n12",)).out.count(b"\n") == 8
 
 
 @rule("1.4b", "1.10")
 @pytest.mark.parametrize("flags", [("-n0",), ("-n", "0"), ("-n", "-5"), ("-n=",), ("-n", ""), ("-n5x",), ("-n", "x"),
                                    ("-n",), ("-n", "--all")], ids=" ".join)
 def test_malformed_number_of_n_exits_2(flags):
-    assert re.match(r"argument (-n|--last|-n/--last): ", refuse(*LIST + flags))
+    assert re.match(r"argument (-n|--last|-n/--last): ", expect_usage_error(*LIST + flags))
 
 
 @rule("1.4b", "1.15a")
 def test_n_is_a_flag_of_list_only():
-    assert refuse(*GET + ("-n5",)).endswith("is a flag of list")
+    assert expect_usage_error(*GET + ("-n5",)).endswith("is a flag of list")
 
 
 @rule("1.4c")
 @pytest.mark.parametrize("command", ["list", "get"])
 def test_node_with_one_hyphen_is_unknown_and_suggests_node(command):
-    error = refuse(*COMMANDS[command] + ("-node",))
+    error = expect_usage_error(*ARGV[command] + ("-node",))
     assert error.startswith("unknown flag -node;") and "did you mean --node" in error
 
 
 @rule("1.4b", "1.4")
 @pytest.mark.parametrize("value", ["-n", "-n5", "-node", "-ojson", "-o"])
-def test_value_that_begins_like_a_short_flag_stays_whole_after_an_equals_sign(plane, value):
+def test_value_like_a_short_flag_stays_whole_after_an_equals_sign(plane, value):
     run_against(plane, page(), *LIST + ("--cursor=" + value,))
     assert plane.requests[0].target.endswith("?cursor=" + value)
 
 
 @rule("1.4a", "1.4c", "1.4")
 @pytest.mark.parametrize("value", ["-node", "-n5", "-ojson", "-output", "-nfoo=1"])
-def test_value_that_begins_like_a_short_flag_is_taken(plane, value):
+def test_value_like_a_short_flag_is_taken(plane, value):
     run_against(plane, page(), *LIST + ("--cursor", value))
     assert plane.requests[0].target.endswith("?cursor=" + value.replace("=", "%3D"))
 
@@ -75,22 +75,22 @@ def test_value_that_begins_like_a_short_flag_is_taken(plane, value):
     ("list", "-cursor", "--cursor"), ("list", "--Action-Name", "--action-name")])
 def test_nearest_flag_is_one_of_the_command(command, flag, near):
     for given in (flag, flag + "=x"):
-        assert refuse(*COMMANDS[command] + (given,)) == "unknown flag %s; did you mean %s?" % (flag, near)
+        assert expect_usage_error(*ARGV[command] + (given,)) == "unknown flag %s; did you mean %s?" % (flag, near)
 
 
 @rule("1.15b")
 @pytest.mark.parametrize("command, flag, near", [
     ("get", "--sinc", "--since"), ("list", "--exit-statu", "--exit-status")])
-def test_flag_of_the_other_command_is_suggested_if_none_of_this_one_is_near(command, flag, near):
-    error = refuse(*COMMANDS[command] + (flag,))
+def test_flag_of_the_other_command_is_suggested_if_no_own_one_is_near(command, flag, near):
+    error = expect_usage_error(*ARGV[command] + (flag,))
     assert error.startswith("unknown flag %s;" % flag) and "did you mean " + near in error
 
 
 @rule("1.15b")
 @pytest.mark.parametrize("command", ["list", "get"])
 def test_dashes_make_no_flag_near(command):
-    assert "until" not in refuse(*COMMANDS[command] + ("--tail",))
-    assert refuse(*COMMANDS[command] + ("--x",)) == "unknown flag --x"
+    assert "until" not in expect_usage_error(*ARGV[command] + ("--tail",))
+    assert expect_usage_error(*ARGV[command] + ("--x",)) == "unknown flag --x"
 
 
 # ---- 1.15c: habits
@@ -106,17 +106,17 @@ HABITS = [("list", "--tail --lines", "--last"), ("list", "--head", "--limit"),
                                                   for flag in flags.split()])
 def test_habit_has_its_own_suggestion(command, flag, meant):
     for given in (flag, flag + "=7"):
-        assert refuse(*COMMANDS[command] + (given,)) == "unknown flag %s; did you mean %s?" % (flag, meant)
+        assert expect_usage_error(*ARGV[command] + (given,)) == "unknown flag %s; did you mean %s?" % (flag, meant)
 
 
 @rule("1.15c", "2.7")
 def test_habit_does_not_quote_its_value():
-    assert "s3same9x" not in refuse(*LIST + ("--token=s3same9x",))
+    assert "s3same9x" not in expect_usage_error(*LIST + ("--token=s3same9x",))
 
 
 # ---- 6.2a, 6.2b: hints after the server's 400 and 401
 
-def read_hint(plane, code, *flags, status=400):
+def read_refusal_hint(plane, code, *flags, status=400):
     """Return the hint after the server's refusal."""
     hint, = error_lines(run_against(plane, Reply({"code": code}, status), *LIST + flags), "hint")
     return hint
@@ -126,31 +126,31 @@ def read_hint(plane, code, *flags, status=400):
 @pytest.mark.parametrize("given, near", [("FAILED", "failed"), ("Succeeded", "succeeded"), ("tiemout", "timeout"),
                                          ("canceled", "cancelled"), ("START", "started"), (" failed", "failed")])
 def test_hint_of_a_refused_status_names_the_nearest(plane, given, near):
-    hint = read_hint(plane, "invalid_status", "--status", given)
+    hint = read_refusal_hint(plane, "invalid_status", "--status", given)
     assert [status for status in STATUSES if re.search(r"\b%s\b" % status, hint)] == [near]
 
 
 @rule("6.2a")
 @pytest.mark.parametrize("given", ["failed,timeout", "failed, timeout", "FAILED,cancelled"])
 def test_hint_of_several_statuses_in_one_value_says_to_repeat_the_flag(plane, given):
-    assert re.search(r"repeat|--status \w+ --status \w+", read_hint(plane, "invalid_status", "--status", given))
+    assert re.search(r"repeat|--status \w+ --status \w+", read_refusal_hint(plane, "invalid_status", "--status", given))
 
 
 @rule("6.2a", "6.2")
 def test_hint_of_a_status_that_is_near_none_still_names_the_flag(plane):
-    assert "--status" in read_hint(plane, "invalid_status", "--status", "banana")
+    assert "--status" in read_refusal_hint(plane, "invalid_status", "--status", "banana")
 
 
 @rule("6.2a", "6.2")
 @pytest.mark.parametrize("code, step", [("invalid_limit", "--limit"), ("invalid_cursor", "cursor")])
 def test_hint_of_another_refusal_does_not_speak_of_the_status(plane, code, step):
-    hint = read_hint(plane, code, "--status", "FAILED")
+    hint = read_refusal_hint(plane, code, "--status", "FAILED")
     assert step in hint and "failed" not in hint
 
 
 @rule("6.2b")
 def test_hint_of_a_401_does_not_call_the_token_missing(plane):
-    hint = read_hint(plane, "unauthenticated", status=401)
+    hint = read_refusal_hint(plane, "unauthenticated", status=401)
     assert "invalid, expired or for another server" in hint
     assert "PLEXSPHERE_TOKEN" in hint and "missing" not in hint
 

@@ -5,12 +5,9 @@ import re
 import pytest
 
 from control_plane import STATUSES
-from kit import (BYTE_FORMS, EXECUTION, GET, LIST, NODES, WINDOWS, archive, error_lines, execution, inline, page, rule,
-                  run_against, run_cli, target)
+from kit import (BOTH, BYTE_FORMATS, EXECUTION, GET, GET_RAW, LIST, NODES, WINDOWS, archive, error_lines, execution,
+                 inline, page, rule, run_against, run_cli, target)
 from server import Reply
-
-BOTH = ("stdout", "stderr")
-RAW = GET + ("--output", "raw")
 
 # What an output holds, and what a terminal is shown.
 CASES = {
@@ -46,7 +43,7 @@ VISIBLE = ("x\\n==> forged up 1 bytes <==\\nerror: forged\\nhint: forged\\nnext_
            "\\x1b[2J\\x08\\x7f\\t\\x9b2J\\x85\\u202e\\u2028\\U000e0041\\ud800")
 FRAMED = VISIBLE.replace(" ", "\\x20")
 PLACE = VISIBLE + "/" + VISIBLE     # of an archived output: spaces stay
-HEADER, VISIBLE_HEADER = "x\x1b]0;t\x07\x1b[2J\b\x7f\x9b2J end", "x\\x1b]0;t\\x07\\x1b[2J\\x08\\x7f\\x9b2J end"
+HOSTILE_HEADER, SHOWN_HEADER = "x\x1b]0;t\x07\x1b[2J\b\x7f\x9b2J end", "x\\x1b]0;t\\x07\\x1b[2J\\x08\\x7f\\x9b2J end"
 
 
 def make_nodes(outputs):
@@ -59,7 +56,7 @@ def make_execution(outputs):
 
 def show_raw(plane, data):
     """What a terminal is shown of an output."""
-    return run_against(plane, make_execution([data]), *RAW, terminals=BOTH).out.decode("utf-8")
+    return run_against(plane, make_execution([data]), *GET_RAW, terminals=BOTH).out.decode("utf-8")
 
 
 def find_honest_lines(text):
@@ -77,34 +74,34 @@ def strip_colours(data):
 
 # ---- 5.9: outputs on a terminal, in pipes, in files
 
-def frame(form, outputs, bodies):
-    """What a form prints of outputs that are shown as these bodies, before the recap."""
+def frame(format, outputs, bodies):
+    """What a format prints of outputs that are shown as these bodies, before the recap."""
     text = ""
     for node, data, body in zip(make_nodes(outputs), outputs, bodies):
         whole = body + "\n" * (body[-1:] not in ("", "\n"))
         text += {"raw": body, "text": "==> %s succeeded %d bytes <==\n%s\n" % (node, len(data), whole),
-                 "lines": "".join("%s: %s\n" % (node, line) for line in whole.split("\n")[:-1])}[form]
+                 "lines": "".join("%s: %s\n" % (node, line) for line in whole.split("\n")[:-1])}[format]
     return text
 
 
 @rule("5.9", "5.7", "5.7a", "9.4")
-@pytest.mark.parametrize("form", ("text",) + BYTE_FORMS)
+@pytest.mark.parametrize("format", ("text",) + BYTE_FORMATS)
 @pytest.mark.parametrize("env", [{}, {"TERM": "xterm"}, {"TERM": "dumb", "NO_COLOR": "1"}], ids=str)
 @pytest.mark.parametrize("terminals", [(), ("stderr",), ("stdout",), BOTH], ids=" ".join)
-def test_terminal_is_shown_outputs_and_pipes_get_their_bytes_whatever_the_colour(plane, form, env, terminals):
+def test_terminal_gets_escaped_outputs_and_pipes_get_their_bytes(plane, format, env, terminals):
     outputs, on_screen = [data for data, _ in CASES.values()], "stdout" in terminals
     bodies = [shown if on_screen else data.decode("latin-1") for data, shown in CASES.values()]
-    for color in ("auto", "never") + ("always",) * (on_screen or form != "text"):
-        flags = "--output", form, "--color", color
+    for color in ("auto", "never") + ("always",) * (on_screen or format != "text"):
+        flags = "--output", format, "--color", color
         out = run_against(plane, make_execution(outputs), *GET + flags, terminals=terminals, env=env).out
-        if form == "text":
+        if format == "text":
             out = strip_colours(out) if on_screen else out
             out = out[:out.rindex(b"ID   ")]
-        assert out.decode("utf-8" if on_screen else "latin-1") == frame(form, outputs, bodies)
+        assert out.decode("utf-8" if on_screen else "latin-1") == frame(format, outputs, bodies)
 
 
 @rule("5.9")
-def test_every_byte_and_character_passes_if_it_is_printable_and_is_escaped_otherwise(plane):
+def test_exactly_the_unprintable_characters_are_escaped(plane):
     plain = {"\t", "\n"} | set(map(chr, range(0x20, 0x7f)))
     expected = [chr(code) if chr(code) in plain else "\\x%02x" % code for code in range(256)]
     expected[ord("\r")] = "\n"
@@ -125,7 +122,8 @@ LINE_BEGINNINGS = ["", "\n", "a\n", "a\r\n", "\n\n", "\r", "a\r", "\n\r", "a\x0b
 def test_nothing_hides_a_forged_header(plane):
     codes = list(range(1, 0x3200)) + list(range(0xFE00, 0x10000)) + list(range(0xE0000, 0xE0200))
     characters = [chr(code) for code in codes if not "!" <= chr(code) <= "~"]
-    lines = [form % character for character in characters for form in ("%s==> n", "=%s=> n", "==%s> n", " %s ==> n")]
+    lines = [pattern % character for character in characters
+             for pattern in ("%s==> n", "=%s=> n", "==%s> n", " %s ==> n")]
     lines += [beginning + line for beginning in LINE_BEGINNINGS for text in INVISIBLE for line in (
         text + "==> n", "=" + text + "=> n", "==" + text + "> n", " " + text + " = " + text * 3 + "=\t> n")]
     for text in (" " * 80000, "\x1b[31m" * 10000, "\ufe0f" * 30000, " \x1b[m\u034f" * 10000):
@@ -138,13 +136,13 @@ def test_nothing_hides_a_forged_header(plane):
 
 # ---- 5.10: text of others on stdout
 
-CELLS = [FRAMED] * 2 + ["0/1"] + [FRAMED] * 2 + [VISIBLE]
+HOSTILE_CELLS = [FRAMED] * 2 + ["0/1"] + [FRAMED] * 2 + [VISIBLE]
 
 
 @rule("5.10")
 @pytest.mark.parametrize("color, terminals", [("never", ()), ("always", ()), ("auto", BOTH)],
                          ids=["plain", "coloured", "terminal"])
-def test_output_of_nothing_but_hostile_text_keeps_its_frame(plane, color, terminals):
+def test_hostile_text_cannot_break_the_table_layout(plane, color, terminals):
     odd = target(archive(HOSTILE, HOSTILE, sha256=HOSTILE), HOSTILE, HOSTILE, updated_at=HOSTILE)
     wire = execution([odd], **dict.fromkeys(("status", "type", "action", "created_at", "updated_at"), HOSTILE))
     place = "archived: %s (sha256:%s)" % (PLACE, FRAMED)
@@ -157,7 +155,8 @@ def test_output_of_nothing_but_hostile_text_keeps_its_frame(plane, color, termin
     header, archived, empty, _, recap = shown[0]
     assert (header, archived, empty) == ("==> %s %s archived <==" % (FRAMED, FRAMED), place, "")
     assert shown[1][1].split("  ") == [FRAMED] * 3 + [place] and shown[1][2] == "" and shown[1][4] == recap
-    assert re.split("  +", recap) == [EXECUTION] + CELLS and re.split("  +", shown[2][1]) == [FRAMED] + CELLS
+    assert re.split("  +", recap) == [EXECUTION] + HOSTILE_CELLS
+    assert re.split("  +", shown[2][1]) == [FRAMED] + HOSTILE_CELLS
     assert shown[2][2:] == ["next_cursor: " + VISIBLE]
 
 
@@ -170,27 +169,28 @@ def speak(status_line):
 
 PROBLEM = dict.fromkeys(("title", "detail", "code", "reason", "correlation_id"), HOSTILE)
 ARCHIVED = Reply(execution([target(archive(HOSTILE, HOSTILE, sha256=HOSTILE), HOSTILE)]))
-PLACES = {
+HOSTILE_PLACES = {
     "Problem": ([Reply(dict(PROBLEM, relation_path=["a", HOSTILE]), 403)], GET, [VISIBLE, "a > " + VISIBLE], 4),
-    "redirect target": ([Reply("", 302, [("Location", "https://else.test/" + HEADER + "?code=hidden")])], GET,
-                        ["https://else.test/" + VISIBLE_HEADER], 1),
+    "redirect target": ([Reply("", 302, [("Location", "https://else.test/" + HOSTILE_HEADER + "?code=hidden")])], GET,
+                        ["https://else.test/" + SHOWN_HEADER], 1),
     "status phrase": ([speak("404 x\rerror: forged\x85.")], GET, ["HTTP 404 x\\rerror: forged\\x85."], 1),
-    "status line": ([speak(HEADER)], GET, [], 1), "body": ([Reply("\x1b[2J")], GET, [], 1),
-    "traced header": ([Reply(execution(), 200, [("X-Any", HEADER)])], GET + ("-v",), ["X-Any: " + VISIBLE_HEADER], 0),
+    "status line": ([speak(HOSTILE_HEADER)], GET, [], 1), "body": ([Reply("\x1b[2J")], GET, [], 1),
+    "traced header": ([Reply(execution(), 200, [("X-Any", HOSTILE_HEADER)])], GET + ("-v",),
+                      ["X-Any: " + SHOWN_HEADER], 0),
     "retry": ([Reply(PROBLEM, 503, [("Retry-After", "0")])] * 3, GET, ["retry: HTTP 503 " + VISIBLE], 1),
     "repeated cursor": ([Reply(page(next_cursor=HOSTILE[:-1]))] * 4, LIST + ("--all",), [VISIBLE[:-6]], 1),
     "cursor of jsonl": ([Reply(page(next_cursor=HOSTILE))], LIST + ("-o", "jsonl"), ["next_cursor: " + VISIBLE], 0),
     "awaited status": ([Reply(execution(status=HOSTILE)), Reply(execution())], GET + ("--wait",), [FRAMED], 0),
     "kind": ([Reply(execution([target({"kind": HOSTILE}, HOSTILE)]))], GET, [FRAMED, VISIBLE], 1),
-    "raw reference": ([ARCHIVED], RAW, [FRAMED, PLACE], 1),
+    "raw reference": ([ARCHIVED], GET_RAW, [FRAMED, PLACE], 1),
     "wrong type": ([Reply(execution([target(node=HOSTILE, status=5)]))], GET, [FRAMED], 1),
     "another id": ([Reply(execution(id=HOSTILE))], GET, [VISIBLE], 1),
     "created_at": ([Reply(page(execution(id=HOSTILE, created_at=HOSTILE)))], LIST + ("--last", "1"), [VISIBLE], 1)}
 
 
 @rule("5.10", "3.4")
-@pytest.mark.parametrize("answers, argv, shown, code", list(PLACES.values()), ids=list(PLACES))
-def test_text_of_the_server_is_one_line_in_every_message(plane, answers, argv, shown, code):
+@pytest.mark.parametrize("answers, argv, shown, code", list(HOSTILE_PLACES.values()), ids=list(HOSTILE_PLACES))
+def test_server_text_is_one_line_in_every_message(plane, answers, argv, shown, code):
     plane.script(*answers + [Reply(execution())])
     result = run_cli(*argv, plane=plane)
     lines = find_honest_lines(result.out.decode("utf-8") + result.err)
@@ -226,7 +226,7 @@ WHEN = [("auto", BOTH, {}, True), ("auto", ("stdout",), {"NO_COLOR": ""}, True),
 
 @rule("9.4")
 @pytest.mark.parametrize("color, terminals, env, coloured", WHEN, ids=str)
-def test_when_there_is_colour(plane, color, terminals, env, coloured):
+def test_colour_depends_on_flag_terminal_and_environment(plane, color, terminals, env, coloured):
     for wire, argv in ((execution(), GET), (page(), LIST), (execution(), GET + ("-o", "table"))):
         flags = () if color == "auto" else ("--color", color)
         result = run_against(plane, wire, *argv + flags, terminals=terminals, env=env)
@@ -236,14 +236,14 @@ def test_when_there_is_colour(plane, color, terminals, env, coloured):
 
 @rule("9.4", "5.9")
 @pytest.mark.parametrize("status", STATUSES + ("no_such_status", None))
-def test_headers_are_bold_each_status_has_its_colour_and_nothing_else_changes(plane, status):
+def test_headers_are_bold_and_each_status_has_its_colour(plane, status):
     wire = execution([target(inline(b"\x1b[2Jy\n"), status=status)], status=status)
     shown, cell = paint(ANSI.get(status, 1), status or "-"), paint(ANSI.get(status), "%-9s" % (status or "-"))
-    for form in ("text", "table"):
-        plain, out = [run_against(plane, wire, *GET + ("-o", form, "--color", color)).out.decode().split("\n")
+    for format in ("text", "table"):
+        plain, out = [run_against(plane, wire, *GET + ("-o", format, "--color", color)).out.decode().split("\n")
                       for color in ("never", "always")]
         expected = [paint(1, line) if line.startswith(("ID ", "NODE_ID ")) else line.replace(
             "  %-9s" % (status or "-"), "  " + cell) for line in plain]
-        if form == "text":
+        if format == "text":
             expected[0] = paint(1, "==> %s " % NODES[0]) + shown + paint(1, " 6 bytes <==")
         assert out == expected

@@ -2,9 +2,9 @@
 
 import pytest
 
-from kit import (BYTE_FORMS, DOCUMENT_FORMS, EXECUTION, GET, GET_FORMS, LIST, NODES, TABLE_FORMS, archive, error_lines,
-                 execution, inline, page, posix_only, read_sections, rule, run_against, run_on_terminal, shorten_id,
-                 target)
+from kit import (ALL_BYTES, BYTE_FORMATS, DIGEST, DOCUMENT_FORMATS, EXECUTION, GET, GET_LINES, GET_RAW, GET_TABLE, LIST,
+                 NODES, TABLE_FORMATS, archive, error_lines, every_get_format, execution, inline, page, posix_only,
+                 read_sections, rule, run_against, run_on_terminal, shorten_id, target)
 from server import Reply
 
 HEADER = ("ID                                    STATUS     TYPE     TARGETS  CREATED_AT            "
@@ -14,8 +14,6 @@ ROW = ("4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f  succeeded  builtin  0/0      2026-
 TARGETS_HEADER = "NODE_ID                               STATUS     UPDATED_AT            OUTPUT\n"
 WIDTHS = {"id": 36, "status": 9, "type": 7, "targets": 7, "created_at": 20, "updated_at": 20, "action": 0}
 CELLS = dict(zip(WIDTHS, ROW.split()))
-ALL_BYTES = bytes(range(256))
-RAW, LINES, TABLE = [GET + ("--output", form) for form in ("raw", "lines", "table")]
 
 
 def make_line(**cells):
@@ -32,17 +30,17 @@ def show_on_terminal(plane, wire, *argv, **options):
 # ---- 5.2: the table of Executions
 
 @rule("5.2")
-@pytest.mark.parametrize("form", TABLE_FORMS)
-def test_table_is_these_bytes(plane, form):
+@pytest.mark.parametrize("format", TABLE_FORMATS)
+def test_table_has_exactly_these_bytes(plane, format):
     second = execution([target(), target(status="failed"), target()], id="0199aaaa-0000-7000-8000-000000000001",
                        status="failed", type="hook", action="two words", created_at=None, updated_at="")
-    result = run_against(plane, page(execution(), second, next_cursor="c 2"), *LIST + ("--output", form))
+    result = run_against(plane, page(execution(), second, next_cursor="c 2"), *LIST + ("--output", format))
     assert result.out.decode() == HEADER + ROW + (
         "0199aaaa-0000-7000-8000-000000000001  failed     hook     2/3      -                     "
         "-                     two words\n"
         "next_cursor: c 2\n")
     assert (result.code, result.err) == (0, "")
-    assert run_against(plane, page(), *LIST + ("--output", form)) == (0, HEADER.encode(), "")
+    assert run_against(plane, page(), *LIST + ("--output", format)) == (0, HEADER.encode(), "")
 
 
 @rule("5.2", "5.10")
@@ -57,7 +55,7 @@ def test_table_is_these_bytes(plane, form):
     ({"status": "no such"}, {"status": "no\\x20such"}), ({"id": "e\n1"}, {"id": "e\\n1"}),
     ({"status": "\u00e4\u20ac"}, {"status": "\u00e4\u20ac"}), ({"action": " a  b "}, {"action": " a  b "}),
     ({"action": "a\x1b\u2028\ufffe"}, {"action": "a\\x1b\\u2028\\ufffe"})], ids=shorten_id)
-def test_row_shows_what_came_and_a_dash_for_nothing(plane, members, cells):
+def test_row_shows_values_and_a_dash_for_missing_ones(plane, members, cells):
     wire = execution(**members)
     result = run_against(plane, page(wire), *LIST)
     assert result.out.decode("utf-8") == HEADER + make_line(**cells) and (result.code, result.err) == (0, "")
@@ -67,7 +65,7 @@ def test_row_shows_what_came_and_a_dash_for_nothing(plane, members, cells):
 
 @rule("5.2")
 @pytest.mark.parametrize("name", list(WIDTHS))
-def test_longer_value_shifts_its_own_row_alone(plane, name):
+def test_longer_value_shifts_only_its_own_row(plane, name):
     value = [{"status": "succeeded"}] * 12345 if name == "targets" else "v" * 300
     out = run_against(plane, page(execution(), execution(**{name: value}), execution()), *LIST).out.decode()
     assert out == HEADER + ROW + make_line(**{name: "12345/12345" if name == "targets" else value}) + ROW
@@ -75,7 +73,7 @@ def test_longer_value_shifts_its_own_row_alone(plane, name):
 
 @rule("5.2a")
 @posix_only
-def test_narrow_row_shows_a_time_to_the_minute_or_a_dash(plane):
+def test_narrow_row_shows_times_to_the_minute_or_a_dash(plane):
     times = {"2026-05-02T10:00:00.5Z": "05-02T10:00", "2026-12-31T23:59": "12-31T23:59", None: "-", "": "-",
              "2026-05-02 10:00:00Z": "-", "12026-05-02T10:00:00Z": "-", "yesterday": "-", "\u0662026-05-02T10:00": "-"}
     wire = page(*[execution(created_at=time, updated_at=time) for time in times])
@@ -85,7 +83,6 @@ def test_narrow_row_shows_a_time_to_the_minute_or_a_dash(plane):
 
 # ---- 5.3: sections and the recap; 5.3a: the table of targets
 
-DIGEST = "ab" * 32
 EACH = execution([
     target(inline(b"with newline\n"), NODES[0]), target(inline(b"without"), NODES[1], "failed"),
     target(inline(b""), NODES[2]), target(archive("logs", "a/b.log", sha256=DIGEST), NODES[3]),
@@ -95,7 +92,7 @@ RECAP = HEADER + make_line(status="failed", targets="4/7")
 
 
 @rule("5.3")
-def test_sections_and_recap_are_these_bytes(plane):
+def test_sections_and_recap_have_exactly_these_bytes(plane):
     assert run_against(plane, EACH) == (0, ("""\
 ==> a1b2c300-0000-4000-8000-000000000000 succeeded 13 bytes <==
 with newline
@@ -122,7 +119,7 @@ archived: logs/c.log
 
 
 @rule("5.3a")
-def test_table_of_targets_is_these_bytes(plane):
+def test_target_table_has_exactly_these_bytes(plane):
     expected = TARGETS_HEADER + """\
 a1b2c300-0000-4000-8000-000000000000  succeeded  2026-05-02T10:00:09Z  13 bytes
 a1b2c301-0000-4000-8000-000000000001  failed     2026-05-02T10:00:09Z  7 bytes
@@ -133,18 +130,18 @@ a1b2c305-0000-4000-8000-000000000005  pending    2026-05-02T10:00:09Z  no output
 a1b2c306-0000-4000-8000-000000000006  succeeded  -                     2 bytes
 
 """ % DIGEST
-    assert run_against(plane, EACH, *TABLE) == (0, (expected + RECAP).encode(), "")
+    assert run_against(plane, EACH, *GET_TABLE) == (0, (expected + RECAP).encode(), "")
     odd = execution([target({"kind": "tape"}, "n 1", "s" * 20), target(updated_at="a\nb")])
-    result = run_against(plane, odd, *TABLE)
+    result = run_against(plane, odd, *GET_TABLE)
     rows = "%-36s  %s  2026-05-02T10:00:09Z  unreadable\n%s  succeeded  %-20s  no output\n\n" % (
         "n\\x201", "s" * 20, NODES[0], "a\\nb")
     assert result.out.decode() == TARGETS_HEADER + rows + HEADER + make_line(targets="1/2")
     assert result.code == 1 and ["n\\x201" in line for line in error_lines(result)] == [True]
-    assert run_against(plane, execution(), *TABLE) == (0, (TARGETS_HEADER + "\n" + HEADER + ROW).encode(), "")
+    assert run_against(plane, execution(), *GET_TABLE) == (0, (TARGETS_HEADER + "\n" + HEADER + ROW).encode(), "")
 
 
 @rule("5.3", "5.9")
-def test_sections_hold_the_exact_bytes(plane):
+def test_sections_contain_the_exact_bytes(plane):
     outputs = [ALL_BYTES, b"\r", b"==> forged succeeded 3 bytes <==\nabc\n\n", b"\r\n" * 5, b"x" * 20000,
                "\u20ac".encode() * 5000]
     wire = execution([target(inline(data), NODES[number]) for number, data in enumerate(outputs)])
@@ -160,29 +157,30 @@ TARGETS = [
     target(inline(b"5"), NODES[5], "started"), target(inline(b"6"), NODES[6], None),
     target(inline(b"7"), NODES[7], "FAILED"), target(inline(b"8"), NODES[8].upper()),
     target(inline(b"9"), NODES[3], "pending")]
-FLAGS = {"--node=" + NODES[3]: [3, 9], "--node=" + NODES[8]: [8], "--failed": [1, 3, 4], "--running": [5, 9],
-         "--status=started": [5], "--status=timeout --running": [4, 5, 9], "--failed --status=timeout": [1, 3, 4],
-         "--node=%s --node=%s" % (NODES[5], NODES[1]): [1, 5], "--node=%s --failed" % NODES[3]: [3],
-         "--node=%s --node=%s --status=failed" % (NODES[0], NODES[1]): [1], "--failed --node=" + NODES[0]: []}
+CHOOSING_FLAGS = {"--node=" + NODES[3]: [3, 9], "--node=" + NODES[8]: [8], "--failed": [1, 3, 4], "--running": [5, 9],
+                  "--status=started": [5], "--status=timeout --running": [4, 5, 9],
+                  "--failed --status=timeout": [1, 3, 4],
+                  "--node=%s --node=%s" % (NODES[5], NODES[1]): [1, 5], "--node=%s --failed" % NODES[3]: [3],
+                  "--node=%s --node=%s --status=failed" % (NODES[0], NODES[1]): [1], "--failed --node=" + NODES[0]: []}
 
 
 @rule("5.4", "1.12", "5.6")
-@pytest.mark.parametrize("form", GET_FORMS)
-@pytest.mark.parametrize("flags", list(FLAGS), ids=shorten_id)
-def test_chosen_targets_are_printed_as_if_the_others_were_not_there(plane, form, flags):
-    argv, kept = GET + ("--output", form), execution([TARGETS[place] for place in FLAGS[flags]])
+@every_get_format
+@pytest.mark.parametrize("flags", list(CHOOSING_FLAGS), ids=shorten_id)
+def test_filtered_targets_print_as_if_the_others_did_not_exist(plane, format, flags):
+    argv, kept = GET + ("--output", format), execution([TARGETS[place] for place in CHOOSING_FLAGS[flags]])
     result = run_against(plane, execution(TARGETS), *argv + tuple(flags.split()))
     alone = run_against(plane, kept, *argv)
-    if form in TABLE_FORMS:         # the recap counts all
+    if format in TABLE_FORMATS:         # the recap counts all
         recap = (HEADER + make_line(targets="2/10")).encode()
         alone = alone._replace(out=alone.out[:alone.out.rindex(b"ID   ")] + recap)
-    assert result == alone and result.code == (form in BYTE_FORMS and 4 in FLAGS[flags])
+    assert result == alone and result.code == (format in BYTE_FORMATS and 4 in CHOOSING_FLAGS[flags])
 
 
 @rule("5.4")
-@pytest.mark.parametrize("form", GET_FORMS)
-def test_node_that_is_no_target_is_1_after_the_complete_output(plane, form):
-    nodes = GET + ("--output", form, "--node", NODES[1])
+@every_get_format
+def test_unknown_node_exits_1_after_the_complete_output(plane, format):
+    nodes = GET + ("--output", format, "--node", NODES[1])
     for targets in (TARGETS, TARGETS[1:2]):
         result = run_against(plane, execution(targets), *nodes + ("--node", NODES[9], "--failed"))
         assert result.code == 1 and [NODES[9] in line for line in error_lines(result)] == [True]
@@ -195,16 +193,17 @@ def test_node_that_is_no_target_is_1_after_the_complete_output(plane, form):
 @pytest.mark.parametrize("digest, shown", [
     ("AB" * 32, " (sha256:%s)" % ("AB" * 32)), ("abc d\n", " (sha256:abc\\x20d\\n)"), ("g", " (sha256:g)"),
     (None, ""), ("", "")], ids=["upper case", "blank", "short", "null", "empty"])
-def test_archived_output_is_one_line_with_its_digest_as_it_came(plane, digest, shown):
+def test_archived_output_is_one_line_with_its_digest_unchanged(plane, digest, shown):
     result = run_against(plane, execution([target(archive("b c", "k\nl", sha256=digest))]))
     assert "\narchived: b c/k\\nl%s\n\n" % shown in result.out.decode() and (result.code, result.err) == (0, "")
 
 
 @rule("5.5")
-@pytest.mark.parametrize("form", GET_FORMS)
-def test_archived_output_is_never_fetched(plane, form):
+@every_get_format
+def test_archived_output_is_never_fetched(plane, format):
     bucket = plane.url + "/v1/projects"
-    run_against(plane, execution([target(archive(bucket, "key", url=bucket, href=bucket))]), *GET + ("--output", form))
+    wire = execution([target(archive(bucket, "key", url=bucket, href=bucket))])
+    run_against(plane, wire, *GET + ("--output", format))
     assert [request.target[-36:] for request in plane.requests] == [EXECUTION] and plane.connections == 1
 
 
@@ -224,29 +223,29 @@ RIGHT = [b"", b"a", b"ab", b"abc", b"\xfb\xff\xbf", b"abca"]
 
 @rule("5.6", "4.4")
 @pytest.mark.parametrize("output", UNREADABLE, ids=shorten_id)
-def test_unreadable_output_is_named_and_costs_no_other(plane, output):
+def test_unreadable_output_is_named_and_the_others_are_printed(plane, output):
     wire = execution([target(inline(b"a\n")), target(output, "n 1", "failed"), target(inline(b"b"), NODES[2])])
-    for form, shown in (("text", b"a\n\n==> n\\x201 failed unreadable <==\n\n==> "), ("raw", b"a\nb"),
+    for format, shown in (("text", b"a\n\n==> n\\x201 failed unreadable <==\n\n==> "), ("raw", b"a\nb"),
                         ("lines", ("%s: a\n%s: b\n" % (NODES[0], NODES[2])).encode())):
-        result = run_against(plane, wire, *GET + ("--output", form))
+        result = run_against(plane, wire, *GET + ("--output", format))
         assert result.code == 1 and shown in result.out
         assert ["target n\\x201 is unreadable" in line for line in error_lines(result)] == [True]
 
 
 @rule("5.6", "5.8")
-def test_documents_take_unreadable_outputs_for_data_and_right_base64_is_read(plane):
+def test_documents_print_unreadable_outputs_as_data(plane):
     wires = [execution(map(target, outputs)) for outputs in (UNREADABLE, [inline(data) for data in RIGHT])]
-    for form in DOCUMENT_FORMS:
-        assert run_against(plane, wires[0], *GET + ("--output", form))[::2] == (0, "")
+    for format in DOCUMENT_FORMATS:
+        assert run_against(plane, wires[0], *GET + ("--output", format))[::2] == (0, "")
     assert [section[3] for section in read_sections(run_against(plane, wires[1]).out)[0]] == RIGHT
 
 
 # ---- 5.7: raw; 5.7a: lines
 
 @rule("5.7")
-def test_raw_is_the_bytes_and_nothing_else_and_no_output_is_not_mentioned(plane):
+def test_raw_prints_the_bytes_and_nothing_else(plane):
     wire = execution([target(inline(ALL_BYTES)), target(inline(b"")), target(), target(inline(b"end"), NODES[1])])
-    assert run_against(plane, wire, *RAW) == (0, ALL_BYTES + b"end", "")
+    assert run_against(plane, wire, *GET_RAW) == (0, ALL_BYTES + b"end", "")
 
 
 @rule("5.7a")
@@ -254,15 +253,16 @@ def test_raw_is_the_bytes_and_nothing_else_and_no_output_is_not_mentioned(plane)
     (b"one\ntwo\n", [b"one", b"two"]), (b"one\ntwo", [b"one", b"two"]), (b"", []), (b"\n", [b""]),
     (b"\n\na\n\n", [b"", b"", b"a", b""]), (b"a\rb\r\nc\x0b\x0c\x85\x1c", [b"a\rb\r", b"c\x0b\x0c\x85\x1c"]),
     (ALL_BYTES, ALL_BYTES.split(b"\n"))], ids=shorten_id)
-def test_lines_are_those_of_every_inline_output_after_its_node(plane, data, lines):
+def test_lines_prints_each_line_after_its_node(plane, data, lines):
     wire = execution([target(), target(inline(data), "n\u00e4 1"), target(inline(b"end"), NODES[1])])
     expected = [b"n\xc3\xa4\\x201: " + line for line in lines] + [NODES[1].encode() + b": end"]
-    assert run_against(plane, wire, *LINES) == (0, b"".join(line + b"\n" for line in expected), "")
+    assert run_against(plane, wire, *GET_LINES) == (0, b"".join(line + b"\n" for line in expected), "")
 
 
 @rule("5.7", "5.7a")
-@pytest.mark.parametrize("argv, out", [(RAW, b"x"), (LINES, NODES[1].encode() + b": x\n")], ids=["raw", "lines"])
-def test_archived_output_is_an_error_line_with_its_reference(plane, argv, out):
+@pytest.mark.parametrize("argv, out", [(GET_RAW, b"x"), (GET_LINES, NODES[1].encode() + b": x\n")],
+                         ids=["raw", "lines"])
+def test_archived_output_gives_an_error_line_with_its_reference(plane, argv, out):
     wire = execution([target(archive("b", "k/1", sha256=DIGEST)), target(inline(b"x"), NODES[1]),
                       target(archive("b c", "k2"), NODES[2])])
     result = run_against(plane, wire, *argv)

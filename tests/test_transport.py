@@ -12,21 +12,18 @@ import pytest
 
 import plexctl_exec_log as program
 from control_plane import PROJECT, TOKEN, ControlPlane
-from kit import (EXECUTION, GET, HERE, LIST, NODES, PATIENCE, ROOT, Clock, Result, check_promises, encode, error_lines,
-                 execution, make_environment, make_transport, page, rule, run_against, run_cli, run_process, shorten_id)
-from kit_net import (BAD_HEADER, EMAIL_RAISES, NO_NAME, Flood, Proxy, Raw, ask, count_contacts,
-                      nobody_accepting, nobody_listening, read_error, read_hint, stall,
-                      was_asked_once)
+from kit import (ALL, EXECUTION, GET, HERE, LIST, NODES, PATIENCE, ROOT, Clock, Result, check_promises, encode,
+                 error_lines, execution, make_environment, make_transport, page, rule, run_against, run_cli,
+                 run_process, shorten_id)
+from kit_net import (BAD_HEADER, CHUNKED, EMAIL_RAISES, NO_NAME, PATH, Flood, Proxy, Raw, ask, count_contacts,
+                     nobody_accepting, nobody_listening, read_error, read_hint, stall, was_asked_once)
 from server import CA_FILE, DROP, RESET, TLS_DIR, Reply
 
-PATH = "/v1/projects/%s/executions" % PROJECT
 HASHED_CA = "6a3bdf44.0"        # openssl x509 -subject_hash: it stays while the CA's name does
-OK = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n"
-CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+LENGTH_HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n"
 EMPTY_PAGE = encode(page())
-DENIED = encode({"code": "rebac_denied"})
+DENIED_BODY = encode({"code": "rebac_denied"})
 BUSY, MORE = Reply(b"", 503), Reply(page(next_cursor="c"))
-ALL = LIST + ("--all",)
 QUICK = LIST + ("--timeout", "0.1")
 
 
@@ -41,9 +38,9 @@ def reset_after(first):
 @pytest.mark.parametrize("argv, target", [
     (LIST, PATH), (LIST + ("--status", "a b"), PATH + "?status=a%20b"), (GET, PATH + "/" + EXECUTION)],
     ids=["list", "list with a parameter", "get"])
-def test_request_is_these_bytes(argv, target):
+def test_request_has_exactly_these_bytes(argv, target):
     heads = []
-    with Raw(lambda sock: heads.append(sock.recv(65536)) or sock.sendall(OK % 12 + EMPTY_PAGE)) as server:
+    with Raw(lambda sock: heads.append(sock.recv(65536)) or sock.sendall(LENGTH_HEAD % 12 + EMPTY_PAGE)) as server:
         run_cli(*argv, plane=server)
     first, *headers = heads[0].decode("ascii").split("\r\n")
     assert first == "GET %s HTTP/1.1" % target and headers[-2:] == ["", ""]
@@ -67,7 +64,7 @@ def test_every_request_is_a_get_with_the_same_headers(plane):
 @pytest.mark.parametrize("given, prefix", [
     ("{url}/", ""), ("{url}/api", "/api"), ("{url}//", ""), ("{url}/a/b%20c/", "/a/b%20c"),
     ("{url}/~x;y=1,z", "/~x;y=1,z"), ("HTTP{rest}", ""), ("http://LocalHost:{port}/A", "/A")])
-def test_server_may_have_a_prefix_which_stands_before_the_path(plane, given, prefix):
+def test_server_prefix_comes_before_the_path(plane, given, prefix):
     url = given.format(url=plane.url, rest=plane.url[4:], port=plane.address[1])
     assert run_cli(*LIST + ("--server", url), plane=plane).code == (1 if prefix else 0)
     assert plane.requests[0].target == prefix + PATH
@@ -75,7 +72,7 @@ def test_server_may_have_a_prefix_which_stands_before_the_path(plane, given, pre
 
 # ---- TLS
 
-def refuse(plane, *argv, **env):
+def expect_untrusted(plane, *argv, **env):
     """Run against a plane that is not trusted: it is asked nothing, and not tried again."""
     result, slept = ask(plane, argv=LIST + argv, env=env)
     assert read_error(result).startswith("error: no TLS with ") and "--ca-file" in read_hint(result)
@@ -85,14 +82,14 @@ def refuse(plane, *argv, **env):
 @rule("3.2", "6.2")
 @pytest.mark.parametrize("kind, ca", [("expired", None), ("wrong-host", None), ("wrong-host", "ca"),
                                       ("untrusted", None), (True, "untrusted")])
-def test_certificate_that_does_not_fit_is_1_with_a_hint(kind, ca):
+def test_invalid_certificate_exits_1_with_a_hint(kind, ca):
     with ControlPlane(tls=kind) as plane:
-        refuse(plane, *["--ca-file", os.path.join(TLS_DIR, ca + ".pem")] if ca else [])
+        expect_untrusted(plane, *["--ca-file", os.path.join(TLS_DIR, ca + ".pem")] if ca else [])
 
 
 @rule("3.2", "1.3")
-def test_ca_file_is_trusted_instead_of_the_systems_cas_which_ssl_cert_dir_may_name(tls_plane, tmp_path):
-    refuse(tls_plane, SSL_CERT_FILE=None)
+def test_ca_file_is_trusted_instead_of_the_systems_cas(tls_plane, tmp_path):
+    expect_untrusted(tls_plane, SSL_CERT_FILE=None)
     assert run_cli(*LIST + ("--ca-file", CA_FILE), plane=tls_plane, env={"SSL_CERT_FILE": None}).code == 0
     shutil.copy(CA_FILE, str(tmp_path / HASHED_CA))
     assert run_cli(*LIST, plane=tls_plane, env={"SSL_CERT_FILE": None, "SSL_CERT_DIR": str(tmp_path)}).code == 0
@@ -100,7 +97,7 @@ def test_ca_file_is_trusted_instead_of_the_systems_cas_which_ssl_cert_dir_may_na
 
 @rule("3.2", "1.3")
 @pytest.mark.parametrize("path", ["missing.pem", "", "README.md"], ids=["missing", "folder", "no certificate"])
-def test_unusable_ca_file_is_2_and_nothing_is_sent(tls_plane, path):
+def test_unusable_ca_file_exits_2_and_nothing_is_sent(tls_plane, path):
     result = run_cli(*LIST + ("--ca-file", os.path.join(HERE, path)), plane=tls_plane)
     assert (result.code, count_contacts(tls_plane)) == (2, (0, 0)) and "--ca-file" in result.err
 
@@ -110,7 +107,7 @@ MinProtocol = TLSv1\nCipherString = DEFAULT:@SECLEVEL=0\n"""
 
 
 @rule("3.2")
-def test_no_tls_below_1_2_is_offered_however_lax_the_system_is(tmp_path):
+def test_tls_below_1_2_is_never_offered(tmp_path):
     (tmp_path / "openssl.cnf").write_text(LAX)
     hellos = []
     with Raw(lambda sock: hellos.append(sock.recv(65536))) as server:
@@ -124,7 +121,7 @@ def test_no_tls_below_1_2_is_offered_however_lax_the_system_is(tmp_path):
 
 @rule("3.2")
 @pytest.mark.skipif(sys.version_info < (3, 7), reason="ssl cannot limit the version of a context")
-def test_stricter_policy_of_the_system_stands(monkeypatch):
+def test_stricter_tls_policy_of_the_system_is_kept(monkeypatch):
     strict = ssl.create_default_context()
     strict.minimum_version = ssl.TLSVersion.TLSv1_3
     monkeypatch.setattr(ssl, "create_default_context", lambda **_: strict)
@@ -133,7 +130,7 @@ def test_stricter_policy_of_the_system_stands(monkeypatch):
 
 @rule("3.2")
 @pytest.mark.skipif(sys.version_info < (3, 7), reason="ssl cannot limit the version of this server")
-def test_tls_1_2_suffices(tls_plane):
+def test_tls_1_2_is_accepted(tls_plane):
     tls_plane.context.maximum_version = ssl.TLSVersion.TLSv1_2
     assert run_cli(*LIST, plane=tls_plane).code == 0
 
@@ -149,7 +146,7 @@ OTHER_HOSTS = ["a.test", "a.localhost", "localhost.evil.test", "notlocalhost", "
 
 @rule("3.3")
 @pytest.mark.parametrize("host", THIS_HOST + OTHER_HOSTS)
-def test_plain_http_goes_to_this_host_alone(host):
+def test_plain_http_goes_to_this_host_only(host):
     try:
         program.Transport(program.Server.parse("http://%s:1" % host), TOKEN).close()
         assert host in THIS_HOST
@@ -161,7 +158,7 @@ def test_plain_http_goes_to_this_host_alone(host):
 @pytest.mark.parametrize("argv, env, sent", [
     ((), {}, 0), ((), {"PLEXSPHERE_ALLOW_HTTP": "1"}, 0), (("--allow-http",), {}, 1)],
     ids=["not allowed", "no variable allows it", "--allow-http"])
-def test_plain_http_to_another_host_is_sent_only_if_the_flag_allows_it(plane, argv, env, sent):
+def test_plain_http_to_another_host_needs_the_flag(plane, argv, env, sent):
     # Through a proxy, so that the name would be reached if it was asked for.
     with Proxy(plane) as proxy:
         env = dict(env, PLEXSPHERE_URL="http://" + NO_NAME, HTTP_PROXY=proxy.url)
@@ -172,7 +169,7 @@ def test_plain_http_to_another_host_is_sent_only_if_the_flag_allows_it(plane, ar
 
 @rule("3.4", "6.2")
 @pytest.mark.parametrize("status", [300, 301, 302, 303, 307, 308, 399, 299, 400])
-def test_redirect_is_named_and_never_followed_and_location_counts_in_no_other_answer(plane, status):
+def test_redirect_is_reported_and_never_followed(plane, status):
     with ControlPlane() as other:
         location = other.url + "/login"
         result, slept = ask(plane, Reply({"title": "Moved"}, status, [("Location", location)]))
@@ -189,7 +186,7 @@ def test_redirect_is_named_and_never_followed_and_location_counts_in_no_other_an
     ("https:\\\\ann:hunter22@sso.test/in", "sso.test/in"), ("ann:hunter22@sso.test", "sso.test"),
     ("https://sso.test/" + TOKEN, "https://sso.test/***"), ("https://sso.test/\x1b[31m", "https://sso.test/\\x1b[31m")],
     ids=ascii)
-def test_redirects_target_is_named_without_query_and_user_info(plane, location, shown):
+def test_redirect_target_is_shown_without_query_and_user_info(plane, location, shown):
     error = read_error(run_against(plane, Reply(b"", 302, [("Location", location)]), *LIST))
     assert "redirected to %s, and" % shown in error and "hunter22" not in error
 
@@ -197,7 +194,7 @@ def test_redirects_target_is_named_without_query_and_user_info(plane, location, 
 # ---- time
 
 @rule("3.5", "1.3")
-def test_timeout_is_30_seconds_unless_it_is_given():
+def test_timeout_is_30_seconds_by_default():
     assert program.make_parser().parse_args([]).timeout == 30 == program.Transport.__init__.__kwdefaults__["timeout"]
 
 
@@ -209,7 +206,7 @@ ON_LINUX = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="a fu
     pytest.param("http", nobody_accepting, marks=ON_LINUX), pytest.param("https", nobody_accepting, marks=ON_LINUX),
     ("https", lambda: Raw(stall(b""))), ("https", lambda: Raw(stall(b"\x16\x03\x03")))],
     ids=["connecting for http", "connecting for https", "no TLS handshake", "cut TLS record"])
-def test_connecting_and_the_tls_handshake_end_within_the_timeout(plane, scheme, make):
+def test_timeout_limits_connecting_and_the_tls_handshake(plane, scheme, make):
     with make() as server:
         address = server if isinstance(server, str) else "%s:%d" % server.address
         result, slept = ask(plane, argv=QUICK, env={"PLEXSPHERE_URL": "%s://%s" % (scheme, address)})
@@ -218,7 +215,7 @@ def test_connecting_and_the_tls_handshake_end_within_the_timeout(plane, scheme, 
 
 
 @rule("3.5")
-def test_timeout_bounds_each_wait_and_not_their_sum(plane):
+def test_timeout_limits_each_wait_not_their_sum(plane):
     pieces = [b"HTTP/1.1 200 OK\r\n", b"Content-Length: 12\r\n", b"X: y\r\n", b"\r\n", b'{"it', b'ems"', b":[", b"]}"]
     plane.script(lambda sock: [(sock.sendall(piece), time.sleep(0.08)) for piece in pieces])
     assert run_cli(*LIST + ("--timeout", "0.4"), plane=plane).code == 0
@@ -229,8 +226,8 @@ def test_timeout_bounds_each_wait_and_not_their_sum(plane):
 @rule("3.5", "6.1")
 @pytest.mark.parametrize("size, code", [(65536, 77), (65537, 4), (1 << 20, 4)])
 @pytest.mark.parametrize("framing", ["length", "chunked", "close"])
-def test_of_an_errors_body_64_kib_are_used(plane, size, code, framing):
-    body = DENIED[:-1] + b" " * (size - len(DENIED)) + b"}"
+def test_error_body_is_used_up_to_64_kib(plane, size, code, framing):
+    body = DENIED_BODY[:-1] + b" " * (size - len(DENIED_BODY)) + b"}"
     assert run_against(plane, Reply(body, 403, framing=framing, slices=40000), *LIST).code == code
 
 
@@ -242,7 +239,7 @@ ENDLESS = {
 
 @rule("3.5", "7.1")
 @pytest.mark.parametrize("flood", list(ENDLESS.values()), ids=list(ENDLESS))
-def test_flood_is_left_soon(plane, flood):
+def test_endless_response_is_abandoned_early(plane, flood):
     flood.sent = 0
     result, slept = ask(plane, flood)
     assert (result.code, slept, count_contacts(plane)) == (1, [], (1, 1)) and len(error_lines(result)) == 1
@@ -259,7 +256,7 @@ def test_flood_is_left_soon(plane, flood):
     (Reply(b"no", 404), "HTTP 404 Not Found", "is this the API?"), (Reply({"code": "x"}, 404), "; code x", "--project"),
     (Reply({"code": "invalid_cursor"}, 400), "; code invalid_cursor", "the server refused the cursor")],
     ids=["id in the header", "id in both", "odd id", "caveat", "404 of something else", "404", "refused cursor"])
-def test_error_says_what_the_answer_says_and_what_to_do(plane, answer, says, hint):
+def test_error_shows_the_problem_and_the_next_step(plane, answer, says, hint):
     result = run_against(plane, answer, *LIST)
     assert error_lines(result)[0].endswith(says) and hint in error_lines(result, "hint")[0]
     assert "owner" not in result.err and "--cursor" not in result.err
@@ -272,7 +269,7 @@ def test_error_says_what_the_answer_says_and_what_to_do(plane, answer, says, hin
     ({}, 1), ({"framing": "chunked"}, 1), ({"framing": "close"}, 3), ({"headers": [("Connection", "close")]}, 3),
     ({"close": True}, 3)], ids=["kept", "chunked", "without length", "announced", "went cold"])
 @pytest.mark.parametrize("tls", [False, True], ids=["http", "https"])
-def test_connection_is_kept_and_a_closed_one_reopened_in_silence(tls, how, connections):
+def test_connection_is_kept_and_silently_reopened(tls, how, connections):
     with ControlPlane(tls) as plane:
         pages = [Reply(page(next_cursor=cursor), **how) for cursor in "ab"]
         result, slept = ask(plane, *pages + [Reply(page())], argv=ALL)
@@ -280,7 +277,8 @@ def test_connection_is_kept_and_a_closed_one_reopened_in_silence(tls, how, conne
 
 
 LOST = {"dropped": DROP, "reset": RESET, "dropped after a 100": b"HTTP/1.1 100 Continue\r\n\r\n",
-        "reset within the status line": reset_after(b"HTTP/1.1 2"), "reset within headers": reset_after(OK[:19])}
+        "reset within the status line": reset_after(b"HTTP/1.1 2"),
+        "reset within headers": reset_after(LENGTH_HEAD[:19])}
 TRANSIENT = dict(LOST, **{
     "429": Reply(b"", 429), "502": Reply(b"", 502), "503 HTML": Reply(b"<html>", 503), "504": Reply(b"", 504),
     "503 cut": Reply(b"x" * 99, 503, cut=9), "503 with Location": Reply(b"", 503, [("Location", "/y")])})
@@ -289,7 +287,7 @@ TRANSIENT = dict(LOST, **{
 @rule("3.8", "6.2")
 @pytest.mark.parametrize("fault", list(TRANSIENT.values()), ids=list(TRANSIENT))
 @pytest.mark.parametrize("times", [2, 3])
-def test_transient_fault_is_retried_twice(plane, fault, times):
+def test_transient_failure_is_retried_twice(plane, fault, times):
     result, slept = ask(plane, *[fault] * times + [Reply(page())])
     assert (result.code, slept, len(plane.requests)) == (times - 2, [0.5, 1.0], 3)
     assert len(error_lines(result, "retry")) == 2 and len(error_lines(result)) == times - 2
@@ -313,7 +311,7 @@ SEQUENCES = {
 @rule("3.7", "3.8")
 @pytest.mark.parametrize("answers, slept, counts, code", list(SEQUENCES.values()), ids=list(SEQUENCES))
 @pytest.mark.parametrize("tls", [False, True], ids=["http", "https"])
-def test_lost_kept_connection_is_replaced_in_silence_and_each_read_has_two_retries(tls, answers, slept, counts, code):
+def test_lost_connection_is_silently_replaced_with_two_retries_per_read(tls, answers, slept, counts, code):
     if tls and answers[-1] is LOST["reset within headers"] and sys.implementation.name == "pypy":
         pytest.skip("PyPy's ssl raises RuntimeError there")
     with ControlPlane(tls) as plane:
@@ -323,7 +321,7 @@ def test_lost_kept_connection_is_replaced_in_silence_and_each_read_has_two_retri
 
 
 @rule("3.7")
-def test_connection_that_ended_early_is_not_kept_in_the_place_of_a_good_one(plane):
+def test_connection_that_ended_early_is_not_kept(plane):
     plane.script(Reply(page(), announce=99), Reply(page()), Reply(page()))
     with make_transport(plane, Clock()) as transport:
         short, whole = (program.get_page(transport, PROJECT, {}) for _ in range(2))
@@ -333,7 +331,7 @@ def test_connection_that_ended_early_is_not_kept_in_the_place_of_a_good_one(plan
 
 
 @rule("3.7")
-def test_documents_that_are_read_at_once_have_a_connection_each(plane):
+def test_documents_read_at_once_have_a_connection_each(plane):
     plane.script(*[Reply(page(execution(id=node), execution(id=node)), slices=100) for node in NODES[:4]])
     with make_transport(plane, Clock()) as transport:
         first, second = (program.get_page(transport, PROJECT, {}) for _ in range(2))
@@ -343,40 +341,42 @@ def test_documents_that_are_read_at_once_have_a_connection_each(plane):
     assert seen == [[NODES[0]] * 2, [NODES[2]] * 2, [NODES[3]] * 2, [NODES[1]]] and count_contacts(plane) == (2, 4)
 
 
-UNREADABLE = OK[:-2] % 12 + BAD_HEADER + b"\r\n" + EMPTY_PAGE
+BAD_HEADER_RESPONSE = LENGTH_HEAD[:-2] % 12 + BAD_HEADER + b"\r\n" + EMPTY_PAGE
 #: What has fallen silent, is broken or no HTTP, and what the only error says. Of an error's body what came is used.
 LATE, NO_HTTP, BROKEN, LOST_WITHIN = "timed out: ", "speaks no proper HTTP", "the body", "lost within the body"
-DENIAL, KNOWN_DENIAL, FORBIDDEN = "HTTP 403 ", "; code rebac_denied", b"HTTP/1.1 403 No\r\n"
+DENIAL, KNOWN_DENIAL, FORBIDDEN_HEAD = "HTTP 403 ", "; code rebac_denied", b"HTTP/1.1 403 No\r\n"
 FINAL = {
     "silent": (stall(b""), LATE), "silent within a header": (stall(b"HTTP/1.1 200 OK\r\nX: y"), LATE),
-    "silent body": (stall(OK % 99), LATE), "silent within the body": (stall(OK % 99 + b"{"), LATE),
-    "silent before its end": (stall(OK % 13 + EMPTY_PAGE), LATE), "silent chunk": (stall(CHUNKED + b"9\r\n{"), LATE),
+    "silent body": (stall(LENGTH_HEAD % 99), LATE), "silent within the body": (stall(LENGTH_HEAD % 99 + b"{"), LATE),
+    "silent before its end": (stall(LENGTH_HEAD % 13 + EMPTY_PAGE), LATE),
+    "silent chunk": (stall(CHUNKED + b"9\r\n{"), LATE),
     "silent before the last chunk": (stall(CHUNKED + b"c\r\n%s\r\n" % EMPTY_PAGE), LATE),
     "silent body without length": (stall(b"HTTP/1.1 200 OK\r\n\r\n{"), LATE),
     "cut": (Reply(page(), cut=9), BROKEN), "reset": (Reply(page(), cut=9, reset=True), LOST_WITHIN),
     "cut chunk": (Reply(page(), framing="chunked", cut=2), BROKEN), "no chunk size": (CHUNKED + b"-5\r\n", BROKEN),
     "huge chunk size": (CHUNKED + b"-" + b"F" * 24 + b"\r\n", LOST_WITHIN),
-    "reset body": (reset_after(OK % 99 + b"{"), LOST_WITHIN), "gzip": (Reply(b"\x1f\x8b\b\0"), BROKEN),
-    "ends after the status": (b"HTTP/1.1 200", BROKEN), "ends within the headers": ((OK % 12)[:-3], BROKEN),
+    "reset body": (reset_after(LENGTH_HEAD % 99 + b"{"), LOST_WITHIN), "gzip": (Reply(b"\x1f\x8b\b\0"), BROKEN),
+    "ends after the status": (b"HTTP/1.1 200", BROKEN), "ends within the headers": ((LENGTH_HEAD % 12)[:-3], BROKEN),
     "other": (b"no HTTP\r\n\r\n", NO_HTTP), "a byte": (b"H", NO_HTTP), "SSH": (stall(b"SSH-2.0-9.6\r\n"), NO_HTTP),
     "TLS alert": (b"\x15\x03\x03\x00\x02\x02\x46\r\n", NO_HTTP),
     "long status": (b"HTTP/1.1 %s\r\n\r\n" % (b"9" * 70000), NO_HTTP),
-    "403, silent": (stall(FORBIDDEN + b"Content-Length: 99\r\n\r\n" + DENIED), KNOWN_DENIAL),
-    "403, silent, no length": (stall(FORBIDDEN + b"\r\n" + DENIED), KNOWN_DENIAL),
-    "403, reset": (reset_after(FORBIDDEN + b"Content-Length: 99\r\n\r\n" + DENIED), KNOWN_DENIAL),
-    "403, cut after the JSON": (Reply(DENIED + b" " * 8, 403, cut=30), KNOWN_DENIAL),
-    "403, no last chunk": (Reply(DENIED, 403, framing="chunked", slices=23, cut=23), KNOWN_DENIAL),
-    "403, cut": (Reply(DENIED, 403, cut=9), DENIAL), "403, silent at once": (stall(FORBIDDEN + b"\r\n"), DENIAL),
-    "403, no chunk size": (FORBIDDEN + b"Transfer-Encoding: chunked\r\n\r\n-5\r\n", DENIAL)}
+    "403, silent": (stall(FORBIDDEN_HEAD + b"Content-Length: 99\r\n\r\n" + DENIED_BODY), KNOWN_DENIAL),
+    "403, silent, no length": (stall(FORBIDDEN_HEAD + b"\r\n" + DENIED_BODY), KNOWN_DENIAL),
+    "403, reset": (reset_after(FORBIDDEN_HEAD + b"Content-Length: 99\r\n\r\n" + DENIED_BODY), KNOWN_DENIAL),
+    "403, cut after the JSON": (Reply(DENIED_BODY + b" " * 8, 403, cut=30), KNOWN_DENIAL),
+    "403, no last chunk": (Reply(DENIED_BODY, 403, framing="chunked", slices=23, cut=23), KNOWN_DENIAL),
+    "403, cut": (Reply(DENIED_BODY, 403, cut=9), DENIAL),
+    "403, silent at once": (stall(FORBIDDEN_HEAD + b"\r\n"), DENIAL),
+    "403, no chunk size": (FORBIDDEN_HEAD + b"Transfer-Encoding: chunked\r\n\r\n-5\r\n", DENIAL)}
 if EMAIL_RAISES:
-    FINAL["a header that email cannot read"] = UNREADABLE, NO_HTTP
+    FINAL["a header that email cannot read"] = BAD_HEADER_RESPONSE, NO_HTTP
 FINAL.update((str(status), (Reply(b"", status), "HTTP %d " % status)) for status in (
     201, 204, 206, 304, 400, 401, 403, 404, 408, 409, 425, 500, 501, 505, 599))
 
 
 @rule("3.5", "3.8", "6.2")
 @pytest.mark.parametrize("answer, says", list(FINAL.values()), ids=list(FINAL))
-def test_other_failure_is_one_error_and_not_retried(plane, answer, says):
+def test_other_failure_gives_one_error_and_is_not_retried(plane, answer, says):
     # What falls silent at once may do so at 0.1 s; of an error's body there is more to come before.
     argv = LIST + ("--timeout", "9" if not callable(answer) else "0.1" if says is LATE else "0.3")
     result, slept = ask(plane, answer, Reply(page()), argv=argv)
@@ -387,15 +387,15 @@ def test_other_failure_is_one_error_and_not_retried(plane, answer, says):
 
 
 @rule("3.8", "9.1")
-def test_header_that_email_cannot_read_ends_a_wait_too(plane):
-    result, _ = ask(plane, Reply(execution(status="started")), UNREADABLE, argv=GET + ("--wait",))
+def test_unparsable_header_ends_a_wait_too(plane):
+    result, _ = ask(plane, Reply(execution(status="started")), BAD_HEADER_RESPONSE, argv=GET + ("--wait",))
     assert (result.code, result.out, len(error_lines(result)), len(plane.requests)) == (1, b"", 1, 2)
 
 
 @rule("3.8", "6.2")
 @pytest.mark.parametrize("name", [None, NO_NAME], ids=["refused", "no name"])
 @pytest.mark.parametrize("scheme", ["https", "http"])
-def test_refused_connection_and_name_that_is_no_name_end_at_once(plane, name, scheme):
+def test_refused_connection_or_unknown_host_fails_at_once(plane, name, scheme):
     with nobody_listening() as address:
         url = "%s://%s/x" % (scheme, name or address)
         result, slept = ask(plane, argv=LIST + ("--allow-http",), env={"PLEXSPHERE_URL": url})
@@ -408,19 +408,19 @@ def test_refused_connection_and_name_that_is_no_name_end_at_once(plane, name, sc
     (429, "0", 0), (502, "007", 7), (504, "30", 30), (503, "31", 30), (503, "9" * 5000, 30), (503, " 3 ", 3),
     (503, "", .5), (503, "-5", .5), (503, "soon", .5), (503, "3 s", .5), (503, "1e3", .5), (503, "\xb3", .5),
     (503, "1_0", .5), (503, "2.5", .5), (503, "Fri, 31 Dec 9999 23:59:59 GMT", .5)], ids=shorten_id)
-def test_retry_after_is_whole_seconds_and_30_at_most_and_holds_for_its_own_answer(plane, status, header, pause):
+def test_retry_after_is_whole_seconds_and_at_most_30(plane, status, header, pause):
     assert ask(plane, Reply(b"", status, [("Retry-After", header)]), BUSY, BUSY)[1] == [pause, 1.0]
 
 
 @rule("3.8")
-def test_pause_before_a_retry_is_a_real_one(plane):
+def test_retry_comes_after_a_real_pause(plane):
     plane.script(BUSY, Reply(page()))
     began = time.monotonic()
     assert run_process(*LIST, plane=plane).code == 0 and time.monotonic() - began >= 0.5
 
 
 @rule("3.8")
-def test_each_retry_is_told_on_a_line_of_stderr(plane):
+def test_each_retry_is_reported_on_stderr(plane):
     faults = Reply(b"", 503, [("Retry-After", "7")]), Reply({"title": "Slow down", "code": "busy"}, 429)
     first, second = ask(plane, *faults + (Reply(page()),))[0].err.splitlines()
     assert re.match(r"retry: HTTP 503 Service Unavailable; .*\b7(\.0)? s", first)
@@ -430,9 +430,9 @@ def test_each_retry_is_told_on_a_line_of_stderr(plane):
 
 @rule("3.9")
 @pytest.mark.parametrize("status, times", [(100, 1), (100, 3), (101, 1), (103, 1), (199, 1)])
-def test_interim_100_is_skipped_and_another_ends_the_run(plane, status, times):
+def test_status_100_is_skipped_and_other_interim_ones_fail(plane, status, times):
     head = b"HTTP/1.1 %d Xyz\r\nLink: </style.css>\r\n\r\n" % status
-    result, slept = ask(plane, head * times + OK % 12 + EMPTY_PAGE)
+    result, slept = ask(plane, head * times + LENGTH_HEAD % 12 + EMPTY_PAGE)
     assert (result.code, slept, count_contacts(plane)) == (int(status > 100), [], (1, 1))
     assert result.out.startswith(b"ID ") if status == 100 else "HTTP %d" % status in read_error(result)
 
@@ -446,7 +446,7 @@ def test_line_on_stderr_is_cut_at_4000_characters(plane, answer):
 
 
 @rule("1.3", "2.7")
-def test_trace_shows_every_request_and_response_on_stderr_alone(plane):
+def test_trace_shows_every_request_and_response_on_stderr_only(plane):
     traced, _ = ask(plane, BUSY, Reply(page()), argv=LIST + ("-v",))
     lines = traced.err.splitlines()
     assert lines[0] == "> GET %s HTTP/1.1" % PATH and traced.out.startswith(b"ID ") and b">" not in traced.out
@@ -466,7 +466,7 @@ WITHOUT_SSL = ("import sys; sys.modules['_ssl'] = None; sys.path.insert(0, %r); 
     ("http", Reply(page()), 0, ""), ("http", b"no HTTP\r\n\r\n", 1, "HTTP"), ("http", stall(b""), 1, "timed out"),
     ("https", DROP, 1, "this Python has no TLS"), ("", DROP, 1, "does not resolve")],
     ids=["http", "no HTTP", "silent", "https", "no such host"])
-def test_python_without_ssl_reads_plain_http_as_ever_and_says_why_no_https(plane, scheme, answer, code, says):
+def test_python_without_ssl_reads_plain_http_and_rejects_https(plane, scheme, answer, code, says):
     plane.script(answer)
     url = "http://" + NO_NAME if "resolve" in says else plane.url.replace("http", scheme)
     env = make_environment(plane, {"PLEXSPHERE_URL": url})

@@ -10,8 +10,9 @@ import pytest
 
 import plexctl_exec_log as program
 from control_plane import PROJECT, STATUSES
-from kit import (EXECUTION, GET, GET_FORMS, NODES, Clock, archive, error_lines, execution, inline, make_transport, rule,
-                 run_cli, surroundings, target, wait_until_final)
+from kit import (EXECUTION, GET, NODES, Clock, archive, error_lines, every_get_format, execution, inline,
+                 make_transport, rule, run_cli, surroundings, target, wait_until_final)
+from kit_net import stall
 from server import DROP, HANG, RESET, TLS_DIR, Reply
 
 pytestmark = rule("9.1")
@@ -19,17 +20,13 @@ WAIT = GET + ("--wait",)
 ONE_TARGET = execution([target(inline(b"done\n"))])
 
 
-def answer(status, **options):
+def reply_status(status, **options):
     return Reply(execution(status=status), **options)
 
 
-def stall(first):       # until the client goes
-    return lambda sock: (sock.sendall(first), HANG(sock))
-
-
-def test_pauses_are_2_s_each_half_as_long_again_at_most_15(plane):
+def test_pauses_start_at_2_s_and_grow_by_half_up_to_15_s(plane):
     clock = Clock()
-    plane.script(*[answer("started")] * 9 + [answer("succeeded")])
+    plane.script(*[reply_status("started")] * 9 + [reply_status("succeeded")])
     assert wait_until_final(plane, clock) == "succeeded"
     assert clock.sleeps == [2, 3, 4.5, 6.75, 10.125, 15, 15, 15, 15]
     assert {request.target for request in plane.requests} == {"/v1/projects/%s/executions/%s" % (PROJECT, EXECUTION)}
@@ -40,15 +37,16 @@ STATUSES_SEEN = [(status, True) for status in program.FINAL_STATUSES] + [
 
 
 @pytest.mark.parametrize("status, is_final", STATUSES_SEEN, ids=str)
-def test_final_status_of_the_execution_is_returned_at_once_and_any_other_waited_out(plane, status, is_final):
+def test_final_status_is_returned_at_once_and_others_are_waited_out(plane, status, is_final):
     clock = Clock()
-    plane.script(Reply(execution([target(status="failed")], status=status)), *[answer("cancelled")] * (not is_final))
+    first = Reply(execution([target(status="failed")], status=status))
+    plane.script(first, *[reply_status("cancelled")] * (not is_final))
     assert wait_until_final(plane, clock) == (status if is_final else "cancelled")
     assert clock.sleeps == ([] if is_final else [2]) and not plane.answers
 
 
-OK = b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n"
-TRANSIENT = {
+LONG_HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n"
+WAITED_OUT = {
     "429": Reply(b"busy", 429), "502": Reply(b"busy", 502), "503": Reply(b"busy", 503), "504": Reply(b"busy", 504),
     "dropped": DROP, "reset": RESET, "cut headers": b"HTTP/1.1 200 OK\r\nContent-Le", "empty body": Reply(b""),
     "cut body": Reply(execution(), cut=10), "cut chunk": Reply(execution(), cut=10, framing="chunked"),
@@ -57,40 +55,41 @@ TRANSIENT = {
     "reset in body": Reply(execution(), cut=10, reset=True), "short body": Reply(b"{", announce=100)}
 
 
-@pytest.mark.parametrize("fault", [TRANSIENT[name] for name in sorted(TRANSIENT)], ids=sorted(TRANSIENT))
-def test_fault_is_waited_out_however_often_it_comes_each_with_one_request(plane, fault):
-    clock, good = Clock(), answer("started", framing="close")       # a kept connection would be made anew at once (3.7)
-    plane.script(good, *[fault] * 7 + [good, fault, answer("succeeded")])
+@pytest.mark.parametrize("fault", [WAITED_OUT[name] for name in sorted(WAITED_OUT)], ids=sorted(WAITED_OUT))
+def test_transient_failure_is_waited_out_with_one_request_each(plane, fault):
+    # A kept connection would be made anew at once (3.7).
+    clock, good = Clock(), reply_status("started", framing="close")
+    plane.script(good, *[fault] * 7 + [good, fault, reply_status("succeeded")])
     assert wait_until_final(plane, clock) == "succeeded"
     assert clock.sleeps == [2, 3, 4.5, 6.75, 10.125, 15, 15, 15, 15, 15] and len(plane.requests) == 11
 
 
 def test_timeout_is_waited_out(plane):
-    plane.script(answer("started"), HANG, stall(OK + b"\r\n{"), answer("succeeded"))
+    plane.script(reply_status("started"), HANG, stall(LONG_HEAD + b"\r\n{"), reply_status("succeeded"))
     assert wait_until_final(plane, Clock(), timeout=0.4) == "succeeded" and len(plane.requests) == 4
 
 
-def test_connection_that_is_refused_or_reset_in_its_handshake_is_waited_out(plane, tls_plane):
+def test_refused_or_reset_connection_is_waited_out(plane, tls_plane):
     def set_server(context, serve):
         tls_plane.context, tls_plane.serve = context, serve
 
     recover = functools.partial(set_server, tls_plane.context, tls_plane.serve)
-    tls_plane.script(answer("started", framing="close"), answer("succeeded"))
+    tls_plane.script(reply_status("started", framing="close"), reply_status("succeeded"))
     with surroundings(tls_plane):
         # The reset comes within the handshake: before that, Python itself would leave a socket unclosed.
         clock = Clock(during={1: lambda: set_server(None, lambda sock: (sock.recv(1), RESET(sock))), 2: recover})
         assert wait_until_final(tls_plane, clock) == "succeeded"
 
     clock = Clock(during={1: plane.close})
-    plane.script(answer("started"))
+    plane.script(reply_status("started"))
     assert isinstance(wait_until_final(plane, clock, seconds=60), program.WaitTimeout) and clock.slept == 60
 
 
 @rule("3.8")
 @pytest.mark.parametrize("value, pause", [("7", 7), ("31", 30), ("0", 3), ("4", 4), ("-5", 3), ("soon", 3)])
-def test_retry_after_is_heeded_up_to_30_s(plane, value, pause):
-    clock, good = Clock(), answer("started")
-    plane.script(good, Reply(b"", 429, [("Retry-After", value)]), good, answer("succeeded"))
+def test_retry_after_is_respected_up_to_30_s(plane, value, pause):
+    clock, good = Clock(), reply_status("started")
+    plane.script(good, Reply(b"", 429, [("Retry-After", value)]), good, reply_status("succeeded"))
     assert wait_until_final(plane, clock) == "succeeded" and clock.sleeps == [2, pause, 4.5]
 
 
@@ -105,48 +104,48 @@ ENDING = {
 
 
 @pytest.mark.parametrize("fault, code", [ENDING[name] for name in sorted(ENDING)], ids=sorted(ENDING))
-def test_anything_else_ends_it_and_prints_nothing(plane, fault, code):
+def test_other_failures_end_the_wait_and_print_nothing(plane, fault, code):
     slept = []
-    plane.script(answer("started"), fault)
+    plane.script(reply_status("started"), fault)
     result = run_cli(*WAIT + ("--wait-timeout", "99"), plane=plane, sleep=slept.append)
     assert (result.code, result.out, len(error_lines(result))) == (code, b"", 1)
     assert slept == [2] and len(plane.requests) == 2
 
 
-def test_name_that_no_longer_resolves_ends_it(plane, monkeypatch):
+def test_unresolvable_name_ends_the_wait(plane, monkeypatch):
     def fail(*_, **__):
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
     clock = Clock(during={1: lambda: monkeypatch.setattr(socket, "getaddrinfo", fail)})
-    plane.script(answer("started", framing="close"))
+    plane.script(reply_status("started", framing="close"))
     plane.url = plane.url.replace("127.0.0.1", "localhost")
     assert wait_until_final(plane, clock, 60).exit_code == 1 and clock.sleeps == [2]
 
 
-def test_certificate_that_is_no_longer_trusted_ends_it(tls_plane):
+def test_untrusted_certificate_ends_the_wait(tls_plane):
     def exchange():
         tls_plane.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         tls_plane.context.load_cert_chain(os.path.join(TLS_DIR, "expired.pem"))
 
     clock = Clock(during={1: exchange})
-    tls_plane.script(answer("started", framing="close"))
+    tls_plane.script(reply_status("started", framing="close"))
     with surroundings(tls_plane):
         assert wait_until_final(tls_plane, clock, 60).exit_code == 1 and clock.sleeps == [2]
 
 
 @pytest.mark.parametrize("answers, code, sleeps", [
-    ([Reply({}, 502), Reply({}, 503), answer("started")], 0, [0.5, 1, 2]), ([DROP] * 3, 1, [0.5, 1]),
+    ([Reply({}, 502), Reply({}, 503), reply_status("started")], 0, [0.5, 1, 2]), ([DROP] * 3, 1, [0.5, 1]),
     ([Reply(execution(), cut=10)], 1, []), ([HANG], 1, [])], ids=["retried", "dropped", "cut", "timeout"])
-def test_fault_before_the_first_good_answer_is_treated_as_ever(plane, answers, code, sleeps):
+def test_failure_before_the_first_response_is_handled_as_usual(plane, answers, code, sleeps):
     clock = Clock()
-    plane.script(*answers + [answer("succeeded")])
+    plane.script(*answers + [reply_status("succeeded")])
     end = wait_until_final(plane, clock, timeout=0.4)
     assert getattr(end, "exit_code", 0) == code and clock.sleeps == sleeps
 
 
-def test_after_the_wait_ordinary_retries_hold_again_and_its_limit_does_not(plane):
+def test_ordinary_retries_apply_again_after_the_wait(plane):
     clock = Clock()
-    plane.script(answer("started"), answer("succeeded"), Reply({}, 503), Reply({}, 502), Reply(ONE_TARGET))
+    plane.script(reply_status("started"), reply_status("succeeded"), Reply({}, 503), Reply({}, 502), Reply(ONE_TARGET))
     with make_transport(plane, clock) as transport:
         program.wait_for_execution(transport, PROJECT, EXECUTION, 5)
         clock.slept += 100
@@ -157,11 +156,11 @@ def test_after_the_wait_ordinary_retries_hold_again_and_its_limit_does_not(plane
 @rule("9.1a")
 @pytest.mark.parametrize("seconds, sleeps", [(10, [2, 3, 4.5, 0.5]), (9.5, [2, 3, 4.5]), (2, [2]), (1, [1])])
 @pytest.mark.parametrize("later, failure", [
-    (answer("ack", framing="close"), ""), (DROP, "the connection was lost"), (Reply(b"", 503), "HTTP 503")],
+    (reply_status("ack", framing="close"), ""), (DROP, "the connection was lost"), (Reply(b"", 503), "HTTP 503")],
     ids=["status", "dropped", "503"])
-def test_wait_timeout_ends_the_last_pause_and_tells_the_status_and_the_failure(plane, seconds, sleeps, later, failure):
+def test_wait_timeout_reports_the_last_status_and_failure(plane, seconds, sleeps, later, failure):
     clock = Clock()
-    plane.script(answer("ack", framing="close"), *[later] * 9)
+    plane.script(reply_status("ack", framing="close"), *[later] * 9)
     error = wait_until_final(plane, clock, seconds)
     assert (type(error), error.exit_code, error.status) == (program.WaitTimeout, 124, "ack")
     assert "ack" in str(error) and (len(sleeps) == 1 or failure in str(error))
@@ -170,7 +169,7 @@ def test_wait_timeout_ends_the_last_pause_and_tells_the_status_and_the_failure(p
 
 @rule("9.1a")
 @pytest.mark.parametrize("seconds", [1, 29.5])
-def test_no_retry_begins_when_nothing_is_left(plane, seconds):
+def test_no_retry_starts_when_no_time_is_left(plane, seconds):
     plane.script(Reply({}, 503, [("Retry-After", "30")]))
     clock = Clock()
     error = wait_until_final(plane, clock, seconds)
@@ -178,14 +177,14 @@ def test_no_retry_begins_when_nothing_is_left(plane, seconds):
     assert clock.sleeps[0] == seconds == sum(clock.sleeps)
 
 
-SLOW = {"no answer": HANG, "stalled body": stall(OK + b"\r\n{"),
-        "stalled error": stall(OK.replace(b"200", b"404") + b"\r\n{")}
+SLOW = {"no answer": HANG, "stalled body": stall(LONG_HEAD + b"\r\n{"),
+        "stalled error": stall(LONG_HEAD.replace(b"200", b"404") + b"\r\n{")}
 
 
 @rule("9.1a")
 @pytest.mark.parametrize("slow", [SLOW[name] for name in sorted(SLOW)], ids=sorted(SLOW))
-@pytest.mark.parametrize("before", [[], [answer("started")]], ids=["first", "second"])
-def test_each_wait_for_the_network_is_at_most_what_is_left(plane, slow, before):
+@pytest.mark.parametrize("before", [[], [reply_status("started")]], ids=["first", "second"])
+def test_network_wait_is_limited_to_the_time_left(plane, slow, before):
     plane.script(*before + [slow])
     began = time.monotonic()
     error = wait_until_final(plane, Clock(running=True), 2 * len(before) + 0.2, timeout=20)      # a pause takes no time
@@ -194,29 +193,29 @@ def test_each_wait_for_the_network_is_at_most_what_is_left(plane, slow, before):
 
 @rule("9.1a")
 @pytest.mark.parametrize("header", [b"", b"Connection: close\r\n"], ids=["kept", "closed"])
-def test_each_wait_within_a_body_is_shorter_than_the_one_before(plane, header):
-    def drip(sock):
-        sock.sendall(OK + header + b"\r\n{")
+def test_each_read_of_a_body_has_less_time_than_the_one_before(plane, header):
+    def send_slowly(sock):
+        sock.sendall(LONG_HEAD + header + b"\r\n{")
         while len(sent) < 8:
             sent.append(time.sleep(0.1))
             sock.sendall(b" ")
 
     sent = []
-    plane.script(drip)
+    plane.script(send_slowly)
     error = wait_until_final(plane, Clock(running=True), 0.15, timeout=20)
     assert error.exit_code == 124 and len(sent) < 8
 
 
 @rule("9.1a")
-def test_wait_timeout_bounds_a_handshake_too(tls_plane):
+def test_wait_timeout_limits_the_tls_handshake(tls_plane):
     tls_plane.context, tls_plane.serve = None, HANG
     with surroundings(tls_plane):
         assert wait_until_final(tls_plane, Clock(running=True), seconds=0.2, timeout=20).exit_code == 124
 
 
 @rule("9.1a", "6.1")
-def test_command_exits_124_and_says_the_status_and_nothing_else(plane):
-    plane.script(answer("st\x1barted"))
+def test_wait_timeout_exits_124_and_names_the_status(plane):
+    plane.script(reply_status("st\x1barted"))
     result = run_cli(*WAIT + ("--wait-timeout", "0.6"), plane=plane, sleep=time.sleep)
     assert (result.code, result.out) == (124, b"") and "st\\x1barted" in error_lines(result)[0]
 
@@ -224,34 +223,34 @@ def test_command_exits_124_and_says_the_status_and_nothing_else(plane):
 @rule("9.1a")
 @pytest.mark.parametrize("value, code", [(value, 2) for value in ("0", "-1", "86400.1", "1e3", "", "nan")]
                          + [("86400", 0), (".5", 0)])
-def test_wait_timeout_is_in_range_as_timeout_is_and_only_with_wait(plane, value, code):
-    plane.script(answer("succeeded"), Reply(ONE_TARGET))
+def test_wait_timeout_has_the_range_of_timeout_and_needs_wait(plane, value, code):
+    plane.script(reply_status("succeeded"), Reply(ONE_TARGET))
     assert run_cli(*GET + ("--wait-timeout=" + value,), plane=plane).code == 2 and not plane.requests
     assert run_cli(*WAIT + ("--wait-timeout=" + value,), plane=plane).code == code
 
 
-@pytest.mark.parametrize("form", GET_FORMS)
-def test_output_is_that_of_one_ordinary_get_and_comes_after_the_wait(plane, form):
-    plane.script(answer("timeout"), Reply(ONE_TARGET), Reply(ONE_TARGET))
-    result = run_cli(*WAIT + ("--output", form), plane=plane)
+@every_get_format
+def test_output_after_a_wait_is_that_of_an_ordinary_get(plane, format):
+    plane.script(reply_status("timeout"), Reply(ONE_TARGET), Reply(ONE_TARGET))
+    result = run_cli(*WAIT + ("--output", format), plane=plane)
     assert result.code == 0 and len(plane.requests) == 2
-    assert result.out == run_cli(*GET + ("--output", form), plane=plane).out != b""
+    assert result.out == run_cli(*GET + ("--output", format), plane=plane).out != b""
 
 
 @rule("5.10")
-def test_stderr_has_a_safe_line_for_each_change_of_status_and_each_fault(plane):
-    plane.script(answer(None), Reply({}, 502), answer("pending"), answer("pending"), Reply({}, 502), answer("pending"),
-                 answer("started"), answer("started"), answer("pending"), answer("\x1b[2J error: x"),
-                 answer("succeeded"), Reply(ONE_TARGET))
+def test_stderr_has_one_safe_line_per_status_change_and_failure(plane):
+    pending, started = reply_status("pending"), reply_status("started")
+    plane.script(reply_status(None), Reply({}, 502), pending, pending, Reply({}, 502), pending, started, started,
+                 pending, reply_status("\x1b[2J error: x"), reply_status("succeeded"), Reply(ONE_TARGET))
     lost, result = "retry: HTTP 502 Bad Gateway", run_cli(*WAIT, plane=plane)
     assert result.err.splitlines() == ["status: -", lost, "status: pending", lost] + [
         "status: " + told for told in ("pending", "started", "pending", "\\x1b[2J\\x20error:\\x20x", "succeeded")]
 
 
 @rule("9.1a", "10.6")
-def test_transport_has_its_own_time_again_after_a_wait_that_was_too_long(plane):
+def test_transport_has_its_own_timeout_again_after_a_wait(plane):
     late = b'HTTP/1.1 200 OK\r\nContent-Length: 12\r\n\r\n{"items":[]}'
-    plane.script(answer("started"), Reply({}, 503), lambda sock: (time.sleep(0.3), sock.sendall(late)))
+    plane.script(reply_status("started"), Reply({}, 503), lambda sock: (time.sleep(0.3), sock.sendall(late)))
     with make_transport(plane, Clock()) as transport:
         with pytest.raises(program.WaitTimeout, match="503"):
             program.wait_for_execution(transport, PROJECT, EXECUTION, 2.1)      # a tenth is left for the second request
@@ -262,10 +261,10 @@ MANY = [target(inline(b"out\n")), target(archive(), NODES[1], "failed"), target(
 
 
 @rule("9.2")
-@pytest.mark.parametrize("form", GET_FORMS)
+@every_get_format
 @pytest.mark.parametrize("status", STATUSES + ("SUCCEEDED", "", None), ids=str)
-def test_exit_status_is_5_unless_it_succeeded_and_everything_is_printed(plane, form, status):
-    argv = GET + ("--output", form)
+def test_exit_status_exits_5_unless_succeeded_and_prints_everything(plane, format, status):
+    argv = GET + ("--output", format)
     plane.script(*[Reply(execution(MANY[::2], status=status))] * 2)
     judged, plain = run_cli(*argv + ("--exit-status",), plane=plane), run_cli(*argv, plane=plane)
     assert judged == plain._replace(code=0 if status == "succeeded" else 5) and plain.code == 0 and plain.out
@@ -277,6 +276,6 @@ def test_exit_status_is_5_unless_it_succeeded_and_everything_is_printed(plane, f
     (Reply(execution(MANY, status="failed"), cut=700), (), 1), (Reply(execution(MANY)), ("--failed",), 0),
     (Reply(execution(MANY, status="failed")), ("--node", NODES[5]), 1), (Reply({"id": EXECUTION}), ("-o", "json"), 5)],
     ids=["archived", "401", "403", "cut", "targets do not count", "no such node", "no status"])
-def test_exit_status_changes_no_exit_code_but_0(plane, reply, flags, code):
+def test_exit_status_changes_only_exit_code_0(plane, reply, flags, code):
     plane.script(reply)
     assert run_cli(*GET + flags + ("--exit-status",), plane=plane).code == code

@@ -8,22 +8,21 @@ import time
 
 import pytest
 
-from kit import (GET, LIST, NODES, ROOT, WINDOWS, FailingStream, execution, finish_cli, inline,
-                 make_command, make_environment, page, read_folder, rule, run_against, run_process,
-                 save_to_folder, start_cli, target, wait_until)
+from kit import (GET, LIST, NODES, ROOT, SMALL_EXECUTION, WINDOWS, FailingStream, execution, finish_cli, inline,
+                 make_command, make_environment, page, read_folder, rule, run_against, run_process, save_to_folder,
+                 start_cli, target, wait_until)
 from server import HANG, Reply
 
 pytestmark = rule("8.5")
 windows_only = pytest.mark.skipif(not WINDOWS, reason="needs a Windows console")
-SMALL = execution([target(inline(b"some output\n"))])
-LARGE = execution([target(inline(b"%06d" % number * 2048), NODES[0]) for number in range(60)])   # 720 KiB decoded
+LARGE_EXECUTION = execution([target(inline(b"%06d" % number * 2048)) for number in range(60)])     # 720 KiB decoded
 
 
 # ---- the reader of stdout
 
 @rule("6.1", "6.2")
-def test_reader_that_leaves_in_the_middle_is_141_silently(plane):
-    plane.script(Reply(LARGE))
+def test_closed_pipe_midway_exits_141_silently(plane):
+    plane.script(Reply(LARGE_EXECUTION))
     process = start_cli(*GET, plane=plane)
     assert process.stdout.read(1000)
     process.stdout.close()
@@ -33,9 +32,9 @@ def test_reader_that_leaves_in_the_middle_is_141_silently(plane):
 
 @rule("6.1", "6.2")
 @pytest.mark.parametrize("name, code", [("EPIPE", 141), ("EINVAL", 141 if WINDOWS else 1), ("EIO", 1)])
-def test_which_failure_of_stdout_is_a_reader_that_left(plane, name, code):
+def test_which_stdout_errors_mean_a_broken_pipe(plane, name, code):
     error = OSError(getattr(errno, name), "so it fails")
-    result = run_against(plane, Reply(SMALL), stdout=FailingStream(error))
+    result = run_against(plane, Reply(SMALL_EXECUTION), stdout=FailingStream(error))
     assert (result.code, result.err) == (code, "error: cannot write standard output: so it fails\n" * (code == 1))
 
 
@@ -81,13 +80,14 @@ def test_ctrl_c_ends_the_process_while_it_waits(plane, answer, flags, start):
 
 @rule("9.4")
 @pytest.mark.parametrize("flag, coloured", [("auto", not WINDOWS), ("always", True), ("never", False)])
-def test_colour_comes_on_windows_only_if_it_is_asked_for(plane, flag, coloured):
-    result = run_against(plane, page(SMALL), *LIST + ("--color", flag), env={"TERM": "xterm"}, terminals=["stdout"])
+def test_windows_output_is_coloured_only_on_request(plane, flag, coloured):
+    argv = LIST + ("--color", flag)
+    result = run_against(plane, page(SMALL_EXECUTION), *argv, env={"TERM": "xterm"}, terminals=["stdout"])
     assert (b"\x1b[" in result.out) == coloured
 
 
 @rule("5.9", "9.3")
-def test_neither_stdout_nor_a_file_is_translated(plane, tmp_path):
+def test_stdout_and_files_have_no_newline_translation(plane, tmp_path):
     data = bytes(range(256)) + b"\n\r\n\x1a\n"
     plane.script(*[Reply(execution([target(inline(data))]))] * 3)
     assert run_process(*GET + ("--output", "raw"), plane=plane).out == data
@@ -100,8 +100,8 @@ def test_neither_stdout_nor_a_file_is_translated(plane, tmp_path):
 
 
 @rule("9.3")
-def test_mode_of_an_output_folder_is_checked_everywhere_but_on_windows(plane, tmp_path):
+def test_folder_mode_is_checked_everywhere_except_on_windows(plane, tmp_path):
     (tmp_path / "out").mkdir()
     (tmp_path / "out").chmod(0o777)
-    plane.script(Reply(SMALL))
+    plane.script(Reply(SMALL_EXECUTION))
     assert save_to_folder(plane, tmp_path / "out").code == (0 if WINDOWS else 1)
