@@ -32,8 +32,7 @@ FOUR_TARGETS = execution([target(inline(b"xy"), NODES[0]), target(archive("b", "
 def test_width_of_the_terminal_decides_the_columns(plane, columns):
     wire = execution(action="A")
     shown = show_on_terminal(plane, page(wire, next_cursor="c"), *LIST, columns=columns)
-    assert shown == BY_WIDTH[columns] + "next_cursor: c
-"
+    assert shown == BY_WIDTH[columns] + "next_cursor: c\n"
     assert show_on_terminal(plane, wire, *GET, columns=columns) == BY_WIDTH[columns]
 
 
