@@ -18,8 +18,7 @@ import sys
 import tempfile
 
 import picture
-import plexctl_exec_log as program
-from kit import CONTRACT, HERE, MODULE, README, make_environment, read_text
+from kit import CONTRACT, HERE, MODULE, README, make_environment, read_text, run_cli
 
 COMMAND = re.compile(r"^\$ (.+)\n((?:(?!\$ |```).*\n)*)", re.MULTILINE)
 MARK = "=== next command ==="
@@ -47,22 +46,28 @@ def run_commands(commands):
     return done.stdout.decode("utf-8").split(MARK + "\n")[1:]
 
 
+def read_help_blocks():
+    """Return the blocks of the help pages by their titles, such as `flags of list`. A wrapped line is one line."""
+    pages = [run_cli(command, "--help").out.decode("ascii") for command in ("list", "get")]
+    found = [re.findall(r"^(\w.*):\n((?:  .*\n)+)", page, re.MULTILINE) for page in pages]
+    return {title: re.sub(r"\n {8,}", " ", block) for pairs in found for title, block in pairs}
+
+
 def make_flag_table():
     """Return the rows of the table of flags, in the order of the help."""
-    rows, group = ["| flag | |", "|---|---|"], ""
-    for flag in program.read_flags():
-        if flag.command != group:
-            group = flag.command
-            rows.append("| **`%s`** | |" % group)
-        if flag.text:
-            names = ", ".join("`%s`" % name for name in flag.names)
-            rows.append("| %s%s | %s |" % (names, flag.value and " " + flag.value, flag.text))
+    rows = ["| flag | |", "|---|---|"]
+    for title, block in read_help_blocks().items():
+        if title.startswith("flags of "):
+            rows.append("| **`%s`** | |" % title.rpartition(" ")[2])
+        for head, text in re.findall("^  (-.*?)  +(.*)$", block, re.MULTILINE) if title.startswith("flags") else ():
+            names = ", ".join("`%s`" % name for name in re.findall("--?[a-z-]+", head))
+            rows.append("| %s%s | %s |" % (names, "".join(re.findall(" [A-Z]+$", head)), text))
     return rows
 
 
 def make_exit_code_table():
     """Return the rows of the table of exit codes."""
-    pairs = re.findall("(?m)^  ([0-9]+) +(.+)$", program.EXIT_CODES)
+    pairs = re.findall("^  ([0-9]+) +(.+)$", read_help_blocks()["exit codes"], re.MULTILINE)
     return ["| code | when |", "|---|---|"] + ["| %s | %s |" % pair for pair in pairs]
 
 

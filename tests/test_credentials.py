@@ -15,7 +15,7 @@ import pytest
 import plexctl_exec_log as program
 from control_plane import TOKEN
 from kit import (BYTE_FORMATS, GET, HOME, LIST, LIST_FORMATS, WINDOWS, error_lines, execution, inline, page, posix_only,
-                 read_mode, rule, run_against, run_cli, shorten_id, target)
+                 read_mode, rule, run_against, run_cli, shorten_id, surroundings, target)
 from server import Reply
 
 OTHER = "another-token-0123456789"
@@ -504,10 +504,14 @@ def test_trace_masks_headers_with_secrets(plane, name):
 
 @rule("2.7")
 def test_repr_shows_no_secret():
-    proxy = program.Proxy("http://ann:hunter22@127.0.0.1:1", "HTTP_PROXY")
-    transport = program.Transport(program.Server.parse("http://127.0.0.1:1"), TOKEN, proxy=proxy)
-    assert TOKEN not in repr(transport) and "hunter22" not in repr(proxy)
-    assert program.Proxy("http://ann:hunter:22@127.0.0.1:1", "HTTP_PROXY").secrets[1] == "hunter:22"
+    env = {"PLEXSPHERE_TOKEN": TOKEN, "HTTPS_PROXY": "http://ann:hunter:22@127.0.0.1:1"}
+    with surroundings(env=env), program.Transport.from_settings("https://plane.test") as transport:
+        assert {TOKEN, "hunter:22"} <= set(transport.secrets)
+        own = [value for value in vars(transport).values() if type(value).__module__ == program.__name__]
+    assert own
+    for value in [transport] + own:
+        assert TOKEN not in repr(value)
+        assert "hunter" not in repr(value)
 
 
 @rule("2.7")
