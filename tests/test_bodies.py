@@ -60,7 +60,8 @@ def slice_bytes(body, size=1):
 @rule("3.10", "7.1")
 def test_body_may_be_split_into_two_chunks_anywhere(reader):
     whole = reader.read(SMALL_BODY)
-    assert whole[0] == json.loads(SMALL_BODY.decode())["targets"] and list(whole[1]) == ["n", "id", "a", "targets", "z"]
+    assert whole[0] == json.loads(SMALL_BODY.decode())["targets"]
+    assert list(whole[1]) == ["n", "id", "a", "targets", "z"]
     assert dict(whole[1], targets=whole[0]) == json.loads(SMALL_BODY.decode())
     for place in range(1, len(SMALL_BODY)):
         assert reader.read(SMALL_BODY[:place], SMALL_BODY[place:]) == whole, SMALL_BODY[:place]
@@ -107,7 +108,8 @@ WHOLE_BUT_CUT = {
 @pytest.mark.parametrize("format", ["text", "table", "json", "jsonl"])
 def test_truncated_body_exits_1_even_if_its_json_is_complete(plane, answer, format):
     result = run_against(plane, answer, *GET + ("--output", format))
-    assert result.code == 1 and len(error_lines(result)) == 1
+    assert result.code == 1
+    assert len(error_lines(result)) == 1
 
 
 @rule("3.10")
@@ -178,8 +180,10 @@ UNUSUAL = {
 def test_unusual_but_valid_value_is_read(reader, text, value):
     body = b' {%s , "a": 1 , "b":' % ID + text.encode() + b', "more" :null} \r\n\t'
     elements, members = reader.read(body)
-    assert members["b"] == value and type(members["b"]) is type(value)
-    assert list(members)[-1] == "more" and elements == []
+    assert members["b"] == value
+    assert type(members["b"]) is type(value)
+    assert list(members)[-1] == "more"
+    assert elements == []
     if len(body) < 999:
         assert reader.read(*slice_bytes(body)) == (elements, members)
     assert reader.read(b'{%s,"targets":[{"b":%s}]}' % (ID, text.encode()))[0] == [{"b": value}]
@@ -196,7 +200,8 @@ def nest(levels, opening=b'{"a":[', closing=b"]}"):
 def test_nesting_of_100_levels_works_in_every_format(plane, argv, body):
     for format in GET_FORMATS if argv is GET else LIST_FORMATS:
         result = run_against(plane, Reply(body), *argv + ("--output", format))
-        assert result.code == 0 and (format != "json" or result.out.count(b'"a": ') >= 48)
+        assert result.code == 0
+        assert format != "json" or result.out.count(b'"a": ') >= 48
 
 
 TOO_DEEP = {"open lists": b"[" * 200000, "open objects": b'{"a":' * 200000, "closed lists": nest(200000, b"[", b"]")}
@@ -211,7 +216,9 @@ def test_excessive_nesting_exits_1_with_one_error_line(plane, format, deep):
     for where in (b'{%s,"deep":%s,"targets":[]}', b'{%s,"targets":[{"deep":%s}]}'):
         result = run_against(plane, Reply(where % (ID, deep)), *GET + ("--output", format))
         if error_lines(result) or len(deep) > 99999:        # how deep the decoder can go differs from Python to Python
-            assert result.code == 1 and result.err.count("\n") == 1 and len(error_lines(result)) == 1
+            assert result.code == 1
+            assert result.err.count("\n") == 1
+            assert len(error_lines(result)) == 1
 
 
 TWICE = {
@@ -235,14 +242,16 @@ def test_duplicate_members_are_refused_at_the_top_level_only(plane, body, format
     argv = LIST if b"items" in body else GET
     result = run_against(plane, Reply(body), *argv + ("--output", format))
     fault = ["the body has %s twice" % shown for shown in re.findall('"[a-z_]+"', result.err)]
-    assert error_lines(result) == fault and (result.code, len(fault)) == ((1, 1) if body in TWICE.values() else (0, 0))
+    assert error_lines(result) == fault
+    assert (result.code, len(fault)) == ((1, 1) if body in TWICE.values() else (0, 0))
 
 
 @rule("3.10", "7.1")
 def test_value_over_the_limit_fails_before_more_of_it_arrives(plane):
     flood = Flood(b'HTTP/1.1 200 OK\r\n\r\n{%s,"x":"' % ID, b"x" * 0x100000)
     result = run_against(plane, flood)
-    assert "large" in read_error(result) and result.err.count("\n") == 1
+    assert "large" in read_error(result)
+    assert result.err.count("\n") == 1
     plane.close()
     assert 64 << 20 <= flood.sent < 96 << 20        # a quarter more, and what fits into the buffers of two sockets
 
@@ -260,4 +269,5 @@ def test_id_must_match_but_in_any_case_and_any_position(plane, format, body):
 @pytest.mark.parametrize("body", [b"<html>", b"\n <!DOCTYPE html>\n<title>Log in</title>"], ids=shorten_id)
 def test_html_body_gets_a_hint_about_the_server(plane, argv, body):
     result = run_against(plane, Reply(body, headers=[("Content-Type", "text/html")]), *argv)
-    assert read_error(result) and "--server" in read_hint(result)
+    assert read_error(result)
+    assert "--server" in read_hint(result)

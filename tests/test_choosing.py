@@ -258,7 +258,8 @@ def test_malformed_created_at_fails_only_where_it_is_compared(plane, value):
     for flag, ids in (("--since=2026-01-01", [NEW["id"]]), ("--until=2027-01-01", [NEW["id"]]), ("--last=5", []),
                       ("--running", [])):
         result = run_walk(plane, flag, pages=pages)
-        assert (result.code, read_listing(result, "jsonl")[0]) == (1, ids) and "created_at" in error_lines(result)[0]
+        assert (result.code, read_listing(result, "jsonl")[0]) == (1, ids)
+        assert "created_at" in error_lines(result)[0]
     assert list_ids(plane, "--all", pages=pages) == [NEW["id"], "x"]
     assert list_ids(plane, "--running", "--cursor=c1", pages=pages) == ["x"]
     for flag in ("--since=2026-01-01", "--until=2027-01-01", "--last=5"):
@@ -310,7 +311,8 @@ def test_statuses_filter_targets_and_the_recap_counts_all(plane, flags, kept):
     result = run_against(plane, TEN_TARGETS, *GET + tuple(flags.split()))
     found, recap = read_sections(result.out)
     assert [section[0] for section in found] == [wire["node_id"] for wire in keep_targets(kept)["targets"]]
-    assert b"  1/10  " in recap and result.code == ("odd" in kept)
+    assert b"  1/10  " in recap
+    assert result.code == ("odd" in kept)
 
 
 @rule("1.12")
@@ -318,7 +320,8 @@ def test_statuses_filter_targets_and_the_recap_counts_all(plane, flags, kept):
 @pytest.mark.parametrize("flags, kept", [("--failed", FAILED), ("--status=succeeded", ("succeeded",))])
 def test_targets_with_other_statuses_leave_no_trace(plane, format, flags, kept):
     result = run_against(plane, TEN_TARGETS, *GET + (flags, "--output", format))
-    assert result == run_against(plane, keep_targets(kept), *GET + ("--output", format)) and result.code == 0
+    assert result == run_against(plane, keep_targets(kept), *GET + ("--output", format))
+    assert result.code == 0
 
 
 # ---- 1.12a, 1.12b: nodes, and nothing found

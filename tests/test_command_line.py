@@ -45,7 +45,8 @@ def test_parser_is_public_flat_and_new_each_time():
         parsers = [program.make_parser() for _ in range(2)]
         given = parsers[0].parse_args(["--failed", "-o", "json", "--node=" + CANONICAL])
     assert (given.failed, given.output, given.node, parsers[0].get_default("node")) == (True, "json", [CANONICAL], None)
-    assert isinstance(parsers[0], argparse.ArgumentParser) and parsers[0] is not parsers[1]
+    assert isinstance(parsers[0], argparse.ArgumentParser)
+    assert parsers[0] is not parsers[1]
 
 
 FOR_LIST = ("--project", PROJECT, "--status=failed", "--limit", "7", "--action-name=restart-nginx", "-o", "json",
@@ -62,7 +63,9 @@ FOR_GET = ("--project=" + PROJECT, "--node", SHOWN_NODE, "-o", "lines", "--faile
     ids=["before", "between", "before and between", "no exec-log", "no exec-log, before", "no exec-log, around"])
 def test_list_flags_may_appear_anywhere(plane, argv):
     usual, other = [run_cli(*line, plane=plane) for line in (("exec-log", "list") + FOR_LIST, argv)]
-    assert other == usual and usual.code == 0 and usual.out.startswith(b'{\n  "items": [\n    {')
+    assert other == usual
+    assert usual.code == 0
+    assert usual.out.startswith(b'{\n  "items": [\n    {')
     assert read_queries(plane) == [{"status": "failed", "limit": "7", "action_name": "restart-nginx"}] * 2
 
 
@@ -74,7 +77,9 @@ def test_list_flags_may_appear_anywhere(plane, argv):
     ids=["after", "before the id", "before", "everywhere", "--id before"])
 def test_get_flags_and_the_id_may_appear_anywhere(plane, argv):
     usual, other = [run_cli(*line, plane=plane) for line in (("get", "--id=" + SHOWCASE) + FOR_GET, argv)]
-    assert other == usual and usual.code == 0 and usual.out.startswith(SHOWN_NODE.encode() + b": /dev/nvme")
+    assert other == usual
+    assert usual.code == 0
+    assert usual.out.startswith(SHOWN_NODE.encode() + b": /dev/nvme")
 
 
 @rule("1.3")
@@ -85,7 +90,9 @@ def test_short_o_means_output_and_text_is_the_default(plane, command, format):
     wire = page(execution()) if command is LIST else execution([target(inline(b"a\nb"))])
     runs = [run_against(plane, wire, *command + flags)
             for flags in (("-o", format), ("-o" + format,), ("--output=" + format,), ())]
-    assert runs[0] == runs[1] == runs[2] and runs[0].code == 0 and runs[0].out
+    assert runs[0] == runs[1] == runs[2]
+    assert runs[0].code == 0
+    assert runs[0].out
     assert (runs[0].out == runs[3].out) == (format == "text" or (format, command) == ("table", LIST))
 
 
@@ -98,7 +105,8 @@ def test_short_o_means_output_and_text_is_the_default(plane, command, format):
     ids=["--limit", "--cursor", "--action-name"])
 def test_last_value_of_a_repeated_flag_wins(plane, flags, sent):
     result = run_against(plane, page(), "--project", CANONICAL, "-o", "text", *LIST + ("--output=json",) + flags)
-    assert result.out == b'{\n  "items": []\n}\n' and PROJECT in plane.requests[0].target
+    assert result.out == b'{\n  "items": []\n}\n'
+    assert PROJECT in plane.requests[0].target
     assert read_queries(plane) == [sent]
 
 
@@ -147,7 +155,8 @@ def test_project_variable_replaces_a_missing_flag_and_the_flag_wins(plane, spell
 def test_malformed_project_variable_exits_2_and_is_named(value):
     for command in (("list",), ("get", EXECUTION)):
         error = expect_usage_error(*command, env={"PLEXSPHERE_PROJECT": value})
-        assert "PLEXSPHERE_PROJECT" in error and "s3same9x" not in error
+        assert "PLEXSPHERE_PROJECT" in error
+        assert "s3same9x" not in error
 
 
 @rule("1.6")
@@ -204,7 +213,8 @@ def test_usage_errors_come_before_any_file_access(tmp_path, monkeypatch, argv):
      {"status": "s", "action_name": "a b", "limit": "7", "cursor": "c"})], ids=shorten_id)
 def test_values_are_sent_unchecked_and_empty_values_are_not_sent(plane, flags, sent):
     assert run_against(plane, page(), *LIST + flags).code == 0
-    assert read_queries(plane) == [sent] and ("?" in plane.requests[0].target) == bool(sent)
+    assert read_queries(plane) == [sent]
+    assert ("?" in plane.requests[0].target) == bool(sent)
 
 
 MALFORMED = {
@@ -290,7 +300,8 @@ def test_usage_error_names_the_mistake_and_suggests_a_fix(argv, error):
     short = {"P": ["--project", PROJECT], "ID": [EXECUTION]}
     words = [word for part in argv.split() for word in short.get(part, [part])]
     said = expect_usage_error(*words, env={"PLEXSPHERE_PROJECT": ""})
-    assert error in said and ("did you mean" in said) == error.endswith("?")
+    assert error in said
+    assert ("did you mean" in said) == error.endswith("?")
 
 
 SECRET = "s3same9x-s3same9x-321"       # 21 characters
@@ -315,7 +326,9 @@ def test_possible_secret_in_the_wrong_place_is_never_quoted(case, tmp_path, monk
     code, argv = NEVER[case]
     env = {"PLEXSPHERE_URL": "http://127.0.0.1:1", "PLEXSPHERE_TOKEN": "of-the-environment"}
     result = run_cli(*[argument.replace("%s", SECRET) for argument in argv], env=env)
-    assert result.code == code and "s3s" not in result.err and "me9x" not in result.err, result.err
+    assert result.code == code, result.err
+    assert "s3s" not in result.err, result.err
+    assert "me9x" not in result.err, result.err
     assert error_lines(result, "hint") == ["write it as https://HOST"] or "--server" not in " ".join(argv)
 
 
@@ -345,7 +358,8 @@ def test_help_page_is_the_same_at_every_width(argv, columns):
 @rule("1.16")
 def test_help_has_at_most_70_lines_of_80_columns():
     lines = read_help().splitlines()
-    assert [line for line in lines if len(line) > 80] == [] and len(lines) <= 70
+    assert [line for line in lines if len(line) > 80] == []
+    assert len(lines) <= 70
 
 
 @rule("1.16", "1.3")
@@ -357,7 +371,8 @@ def test_help_lists_all_flags_exit_codes_and_three_examples():
         found = re.findall(r"^  (?:-\w[^,]*, )?(--[a-z-]+)", blocks[title], re.MULTILINE)
         assert sorted(found) == sorted(flags.split())
     codes = re.findall(r"^  (\d+) ", blocks["exit codes"], re.MULTILINE)
-    assert codes == "0 1 2 3 4 5 77 124 130 141".split() and len(blocks["examples"].splitlines()) == 3
+    assert codes == "0 1 2 3 4 5 77 124 130 141".split()
+    assert len(blocks["examples"].splitlines()) == 3
 
 
 @rule("1.16", "1.9", "1.12")
@@ -376,7 +391,8 @@ def test_examples_in_the_help_run(plane, number):
     line = shlex.split(read_help().splitlines()[-3 + number].partition("|")[0])
     assert line[:2] == ["python3", "plexctl_exec_log.py"]
     result = run_cli(*line[2:], plane=plane, env={"PLEXSPHERE_PROJECT": PROJECT})
-    assert result.code == 0 and result.out.startswith((b"ID ", b"NODE_ID ", b"==> "))
+    assert result.code == 0
+    assert result.out.startswith((b"ID ", b"NODE_ID ", b"==> "))
 
 
 @rule("1.1")

@@ -160,14 +160,16 @@ def test_page_is_written_before_the_next_page_arrives(plane, format):
     out, there = io.BytesIO(), []
     plane.script(Reply(page(THREE_ROWS[0], next_cursor="c")),
                  lambda sock: (there.append(out.getvalue()), sock.sendall(CLOSE_HEAD + encode(page(THREE_ROWS[1])))))
-    assert run_cli(*LIST + ("--all", "--output", format), plane=plane, stdout=out).code == 0 and b"one" in there[0]
+    assert run_cli(*LIST + ("--all", "--output", format), plane=plane, stdout=out).code == 0
+    assert b"one" in there[0]
 
 
 @rule("7.1", "9.1")
 def test_wait_reads_the_status_without_the_targets(plane):
     plane.script(*[lambda sock, answer=CLOSE_HEAD + EXECUTION_HEAD % status: (sock.sendall(answer), HANG(sock))
                    for status in (b"started", b"cancelled")])
-    assert wait_until_final(plane, Clock()) == "cancelled" and len(plane.requests) == 2
+    assert wait_until_final(plane, Clock()) == "cancelled"
+    assert len(plane.requests) == 2
 
 
 NETWORK = {"ssl", "_ssl", "socket", "_socket", "http", "http.client", "urllib.request", "email", "select"}

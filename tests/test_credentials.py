@@ -134,7 +134,8 @@ def test_token_for_another_server_exits_3_and_the_hint_explains(plane, home, sou
 def test_servers_are_compared_after_parsing(home, own, asked, code):
     home.write_profile(own)
     result = home.run("--server", asked)
-    assert result.code == code and "hunter22" not in result.err, result.err     # 1: nobody listens there
+    assert result.code == code, result.err      # 1: nobody listens there
+    assert "hunter22" not in result.err
 
 
 # ---- 2.3: the config file
@@ -159,7 +160,8 @@ def test_config_file_is_searched_in_absolute_paths_only(plane, home, tmp_path, m
     result = home.run("--profile", "lab", env=env)
     assert (result.code, read_bearers(plane)) == ((0, ["token-of-" + found]) if found else (3, []))
     # An empty HOME is not the root directory. Where there is no place to look at, the message still makes sense.
-    assert " /.config" not in result.err and not re.search("error:  | \n", result.err)
+    assert " /.config" not in result.err
+    assert not re.search("error:  | \n", result.err)
 
 
 @rule("2.3", "2.4", "8.5")
@@ -176,7 +178,8 @@ def test_unneeded_config_file_is_not_opened(plane, home):
     assert home.run("--profile", "x", "--server", plane.url, home.write_token(TOKEN)).code == 0
     assert home.run(plane=plane).code == 0
     assert home.run("--profile", "x", plane=plane).code == 3
-    assert home.config.read_bytes() == b"no JSON" and os.listdir(str(home.config.parent)) == ["config.json"]
+    assert home.config.read_bytes() == b"no JSON"
+    assert os.listdir(str(home.config.parent)) == ["config.json"]
 
 
 @rule("2.3")
@@ -205,7 +208,8 @@ MALFORMED_CONFIGS = {
 def test_malformed_config_file_exits_3_despite_the_environment(plane, home, case):
     home.write(MALFORMED_CONFIGS[case])
     result = home.run("--profile", "lab", plane=plane)
-    assert (result.code, plane.requests, len(error_lines(result))) == (3, [], 1) and "hunter22" not in result.err
+    assert (result.code, plane.requests, len(error_lines(result))) == (3, [], 1)
+    assert "hunter22" not in result.err
     assert ('profile "lab"' if case.startswith(("token: ", "server: ")) else str(home.config)) in result.err
 
 
@@ -223,7 +227,8 @@ def test_missing_token_exits_3_missing_server_2_and_the_hint_says_why(
     if config is not None:
         home.write(config)
     result = home.run(*argv, env={"PLEXSPHERE_TOKEN": token})
-    assert result.code == code and error_lines(result) == ["no token" if code == 3 else "no server"]
+    assert result.code == code
+    assert error_lines(result) == ["no token" if code == 3 else "no server"]
     assert config is not None or os.listdir(str(home.path)) == []       # and it makes none
     hint, = error_lines(result, "hint")
     assert hint.startswith("give --%s, PLEXSPHERE_" % ("token-file" if code == 3 else "server"))
@@ -236,8 +241,10 @@ def test_unknown_profile_exits_3_and_the_hint_lists_known_ones(plane, home, name
     home.write_profile(plane.url, default=name)
     for argv in ([], ["--profile=%s" % name])[:1 + bool(name)]:
         result = home.run(*argv)
-        assert (result.code, plane.requests) == (3, []) and str(home.config) in error_lines(result)[0]
-        assert error_lines(result, "hint")[0].endswith(": lab") and not re.search("hunter22|LAB", result.err)
+        assert (result.code, plane.requests) == (3, [])
+        assert str(home.config) in error_lines(result)[0]
+        assert error_lines(result, "hint")[0].endswith(": lab")
+        assert not re.search("hunter22|LAB", result.err)
 
 
 # ---- 2.4: files that others can read or have made
@@ -253,7 +260,8 @@ def test_file_accessible_to_others_exits_3_and_names_mode_and_chmod(plane, home,
     for path in (home.token_file, home.path / "link", home.config):
         argv = () if path == home.config else ("--token-file", str(path))
         result = home.run(*argv, env={"PLEXSPHERE_URL": plane.url})
-        assert result.code == 3 * is_bad and (" mode %04o " % mode in "".join(error_lines(result))) == is_bad
+        assert result.code == 3 * is_bad
+        assert (" mode %04o " % mode in "".join(error_lines(result))) == is_bad
         assert ("chmod 600 -- %s" % path in error_lines(result, "hint")) == is_bad == (not plane.requests)
         del plane.requests[:]
 
@@ -269,9 +277,11 @@ def test_chmod_hint_is_for_files_only_and_is_shell_quoted(home, tmp_path, monkey
     if name != "/dev/null":
         home.token_file.rename(name)
     result = home.run("--token-file=" + name, env={"PLEXSPHERE_URL": "http://127.0.0.1:1"})
-    assert result.code == 3 and ("chmod" in result.err) == is_cured
+    assert result.code == 3
+    assert ("chmod" in result.err) == is_cured
     if is_cured:
-        assert subprocess.call(["sh", "-c", error_lines(result, "hint")[0]]) == 0 and read_mode(name) == 0o600
+        assert subprocess.call(["sh", "-c", error_lines(result, "hint")[0]]) == 0
+        assert read_mode(name) == 0o600
 
 
 def make_pipe(data):
@@ -293,7 +303,8 @@ def test_file_of_another_user_exits_3_and_names_the_owner(plane, home, what):
     os.chown(path, NOBODY, -1)
     result = home.run(*() if what == "config" else ("--token-file", path), env={"PLEXSPHERE_URL": plane.url})
     os.close(reading)
-    assert (result.code, plane.requests) == (3, []) and "chmod" not in result.err
+    assert (result.code, plane.requests) == (3, [])
+    assert "chmod" not in result.err
     assert path in error_lines(result)[0] and "(uid %d)" % NOBODY in error_lines(result)[0]
 
 
@@ -309,7 +320,8 @@ def test_non_root_user_may_use_their_own_token_file(plane):
             result = run_cli(*LIST + (argv,), plane=plane, env={"PLEXSPHERE_TOKEN": OTHER})
         finally:
             os.seteuid(0)
-    assert result.code == 0 and read_bearers(plane) == [TOKEN]
+    assert result.code == 0
+    assert read_bearers(plane) == [TOKEN]
 
 
 @rule("2.4")
@@ -319,7 +331,8 @@ def test_own_pipe_is_accepted_whatever_its_mode(plane, home):
     os.fchmod(reading, 0o666)
     result = home.run("--token-file", path, plane=plane, env={"PLEXSPHERE_TOKEN": OTHER})
     os.close(reading)
-    assert result.code == 0 and read_bearers(plane) == [TOKEN]
+    assert result.code == 0
+    assert read_bearers(plane) == [TOKEN]
 
 
 @rule("2.4")
@@ -352,7 +365,8 @@ def test_token_file_is_limited_to_64_kib_and_config_file_to_1_mib(plane, home, e
     argv = home.write_token((codecs.BOM_UTF8 + TOKEN.encode()).ljust((64 << 10) + extra, b"\n"))
     for flags, limit in ((argv, "64 KiB"), ("--verbose", "1024 KiB")):
         result = home.run(flags, env={"PLEXSPHERE_URL": plane.url})
-        assert result.code == 3 * extra and (limit in "".join(error_lines(result))) == bool(extra)
+        assert result.code == 3 * extra
+        assert (limit in "".join(error_lines(result))) == bool(extra)
 
 
 @rule("2.4")
@@ -414,7 +428,8 @@ def test_malformed_server_exits_2_before_credentials_and_is_not_shown(home, sour
     result = home.run("--server", server) if source == "--server" else home.run(
         env={"PLEXSPHERE_URL": server if source == "PLEXSPHERE_URL" else ""})
     what = "the server" if source == "--server" else "the server of " + source
-    assert result.code == 2 and [line.split(": ")[0] for line in error_lines(result)] == [what]
+    assert result.code == 2
+    assert [line.split(": ")[0] for line in error_lines(result)] == [what]
     assert error_lines(result, "hint")[0].endswith(" https://HOST")
     assert "p4ss" not in result.err and "w0r" not in result.err
 
@@ -445,7 +460,8 @@ def test_echoed_token_is_masked_from_8_characters_on(plane, token, text, shown):
 def test_token_from_any_source_is_masked_and_a_401_names_the_source(plane, home, source):
     plane.script(Reply({"detail": OTHER}, 401))
     result = home.run_with(source, OTHER, plane, "--action-name", OTHER, "--cursor", "<%s>" % OTHER, "-v")
-    assert result.code == 3 and "the token from %s is" % source in error_lines(result, "hint")[0]
+    assert result.code == 3
+    assert "the token from %s is" % source in error_lines(result, "hint")[0]
     assert OTHER not in result.err and "HTTP 401 Unauthorized; ***\n" in result.err
     assert "action_name=***&" in result.err and "cursor=%3C***%3E" in result.err
 
@@ -464,7 +480,9 @@ def test_token_variable_is_masked_beside_the_token_in_use(plane, home, environ, 
 @rule("2.7")
 def test_token_variable_is_masked_in_usage_errors():
     result = run_cli(*LIST + ("--output", "hunter22"), env={"PLEXSPHERE_TOKEN": "hunter22"})
-    assert result.code == 2 and "***" in result.err and "hunter22" not in result.err
+    assert result.code == 2
+    assert "***" in result.err
+    assert "hunter22" not in result.err
 
 
 @rule("2.7", "3.4")

@@ -27,7 +27,8 @@ def has_failed(result, code):
 def test_exits_0_after_printing_or_5_if_exit_status_is_given(plane, status, format):
     plane.script(*[Reply(execution([target(inline(b"x"))], status=status))] * 2)
     plain, judged = [run_cli(*GET + flags + ("--output", format), plane=plane) for flags in ((), ("--exit-status",))]
-    assert (plain.code, plain.err) == (0, "") and plain.out
+    assert (plain.code, plain.err) == (0, "")
+    assert plain.out
     assert judged == plain._replace(code=0 if status == "succeeded" else 5)
 
 
@@ -40,7 +41,8 @@ def test_exits_0_after_printing_or_5_if_exit_status_is_given(plane, status, form
         "unreadable", "archived", "404", "401", "403", "denied", "cut"])
 def test_exit_status_5_never_replaces_another_failure(plane, answer, format, code):
     result = run_against(plane, answer, *GET + ("--exit-status", "--output", format))
-    assert result.code == code and error_lines(result)
+    assert result.code == code
+    assert error_lines(result)
 
 
 # ---- 1, 3, 4, 77: the answer decides
@@ -186,7 +188,8 @@ def test_wait_that_times_out_exits_124(plane):
     ids=["denied", "forbidden", "no project", "no execution", "token", "right"])
 def test_sample_plane_gives_the_documented_exit_codes(plane, argv, token, code):
     result = run_cli(*argv, plane=plane, env={"PLEXSPHERE_TOKEN": token})
-    assert result.code == code and bool(error_lines(result)) == (code != 0) == bool(error_lines(result, "hint"))
+    assert result.code == code
+    assert bool(error_lines(result)) == (code != 0) == bool(error_lines(result, "hint"))
 
 
 # ---- 6.2: what the lines say

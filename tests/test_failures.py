@@ -41,7 +41,9 @@ def break_everywhere(plane, before, body, argv, format, fault="cut", step=1):
         plane.script(*before + [WAYS_TO_BREAK[fault](body, place)] * attempts)
         result = run_cli(*argv + ("--output", format), plane=plane)
         assert (len(plane.answers), len(error_lines(result, "retry"))) == (0, attempts - 1), place
-        assert result.code == 1 and len(error_lines(result)) == 1 and whole.out.startswith(result.out), place
+        assert result.code == 1, place
+        assert len(error_lines(result)) == 1, place
+        assert whole.out.startswith(result.out), place
         assert format in ("jsonl", "lines", "raw") or before or result.out.rstrip() != whole.out.rstrip(), place
         yield place, result
 
@@ -117,7 +119,8 @@ def test_failure_on_a_later_page_keeps_its_exit_code_and_cursor(plane, name):
     result = run_cli(*ALL + ("--timeout", "0.3"), plane=plane)
     assert len(plane.requests) == 1 + attempts
     assert read_listing(result, "text")[0] == ["e-%d" % number for number in range(1, came + 1)]
-    assert (result.code, read_cursor(result)) == (code, "c2" if told else None) and error_lines(result)
+    assert (result.code, read_cursor(result)) == (code, "c2" if told else None)
+    assert error_lines(result)
 
 
 @rule("6.3")
@@ -151,7 +154,8 @@ def test_cursor_line_is_never_cut_and_the_same_after_a_failure(plane, cursor, sh
     first = Reply(page(*number_items(1), next_cursor=cursor))
     plane.script(first, first, Reply({}, 404))
     whole, broken = [run_cli(*argv + ("--output", "jsonl"), plane=plane) for argv in (LIST, ALL)]
-    assert (whole.code, whole.err) == (0, "next_cursor: %s\n" % shown) and whole.out == broken.out
+    assert (whole.code, whole.err) == (0, "next_cursor: %s\n" % shown)
+    assert whole.out == broken.out
     assert (broken.code, read_cursor(broken)) == (1, shown)
 
 
@@ -164,7 +168,8 @@ def test_repeated_cursor_exits_1_without_a_cursor_line(plane, lead, cycle, forma
     cursors = ["c%d" % number for number in range(lead + cycle)] + (["c%d" % lead] if cycle else [None])
     plane.script(*[Reply(page({"id": "e"}, next_cursor=cursor)) for cursor in cursors])
     result = run_cli(*ALL + ("--output", format), plane=plane)
-    assert result.code == len(error_lines(result)) == bool(cycle) and read_cursor(result) is None
+    assert result.code == len(error_lines(result)) == bool(cycle)
+    assert read_cursor(result) is None
     assert len(read_listing(result, format)[0]) == len(plane.requests) == len(cursors)
     assert not cycle or " c%d " % lead in error_lines(result)[0]
 
@@ -173,7 +178,9 @@ def test_repeated_cursor_exits_1_without_a_cursor_line(plane, lead, cycle, forma
 def test_given_cursor_counts_as_seen(plane):
     plane.script(*[Reply(page(next_cursor=cursor)) for cursor in "ba"])
     result = run_cli(*ALL + ("--cursor", "a"), plane=plane)
-    assert result.code == 1 and " a came again" in error_lines(result)[0] and len(plane.requests) == 2
+    assert result.code == 1
+    assert " a came again" in error_lines(result)[0]
+    assert len(plane.requests) == 2
 
 
 @rule("6.4", "6.3")

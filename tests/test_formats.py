@@ -35,7 +35,8 @@ def test_traces_and_retries_go_to_stderr_only(plane, format):
 def test_stdout_is_never_masked(plane, format):
     wire = execution([target(inline(TOKEN.encode())), target(node=TOKEN, status=TOKEN)], action=TOKEN)
     result = run_against(plane, wire, *GET + ("--output", format), echoes=True)
-    assert result.code == 0 and b"***" not in result.out
+    assert result.code == 0
+    assert b"***" not in result.out
     assert result.out.count(TOKEN.encode()) == {"text": 4, "jsonl": 2, "raw": 1, "lines": 1}.get(format, 3)
 
 
@@ -70,7 +71,8 @@ def test_messages_come_after_earlier_output(plane):
 def test_message_starts_a_new_line_on_a_terminal(plane, data, terminals, begin):
     wire = execution([target(inline(data))] + [target(archive(), node) for node in NODES[1:3]])
     result = run_against(plane, wire, *GET + ("--output", "raw"), terminals=terminals)
-    assert (result.code, result.out) == (1, data) and len(error_lines(result)) == 2
+    assert (result.code, result.out) == (1, data)
+    assert len(error_lines(result)) == 2
     assert result.err.startswith(begin + "error: ") and result.err.count("\n") == 2 + len(begin)
 
 
@@ -115,7 +117,8 @@ def test_unwritable_stderr_changes_nothing(plane, redirection):
         pytest.skip("this system has no /dev/full")
     plane.script(Reply(HALF_READABLE), Reply(HALF_READABLE))
     heard = run_cli(*GET, plane=plane)
-    assert run_in_shell(redirection, *GET, plane=plane)[:2] == heard[:2] and heard.code == 1
+    assert run_in_shell(redirection, *GET, plane=plane)[:2] == heard[:2]
+    assert heard.code == 1
 
 
 @rule("5.1")
@@ -124,7 +127,8 @@ def test_closed_pipe_on_stderr_changes_nothing(plane):
     os.close(reading)
     plane.script(Reply(HALF_READABLE), Reply(HALF_READABLE))
     heard = run_cli(*GET, plane=plane)
-    assert run_process(*GET + ("-v",), plane=plane, stderr=writing)[:2] == heard[:2] and heard.code == 1
+    assert run_process(*GET + ("-v",), plane=plane, stderr=writing)[:2] == heard[:2]
+    assert heard.code == 1
     os.close(writing)
 
 
@@ -185,8 +189,8 @@ def test_exactly_these_characters_are_escaped(plane, format, options):
 def test_json_is_the_document_with_the_cursor_last_and_yaml_equals_it(plane, argv, wire):
     result = run_against(plane, Reply(json.dumps(wire)), *argv + ("--output", "json"))
     assert result.out.decode() == escape(json.dumps(put_cursor_last(wire), indent=2, ensure_ascii=False)) + "\n"
-    assert result[::2] == (0, "") and result == run_against(
-        plane, Reply(json.dumps(wire)), *argv + ("--output", "yaml"))
+    assert result[::2] == (0, "")
+    assert result == run_against(plane, Reply(json.dumps(wire)), *argv + ("--output", "yaml"))
 
 
 def exactly(value):
@@ -229,7 +233,8 @@ def test_walk_is_one_document(plane, format, first, second, whole):
     plane.script(Reply(first), Reply(second))
     walked = run_cli(*LIST + ("--all", "--output", format), plane=plane)
     assert walked == run_against(plane, whole, *LIST + ("--output", format)) and len(plane.requests) == 3
-    assert walked.code == 0 and (format != "json" or json.loads(walked.out.decode()) == whole)
+    assert walked.code == 0
+    assert format != "json" or json.loads(walked.out.decode()) == whole
 
 
 @rule("5.8")

@@ -42,7 +42,9 @@ def test_source_has_python_3_6_syntax_and_only_standard_imports():
 def test_interpreter_flags_change_nothing(plane, argv, flags, code):
     result = run_process(*argv, plane=plane, python=flags.split())
     same = run_cli(*argv, plane=plane)
-    assert result[:2] == same[:2] and result.err.splitlines() == same.err.splitlines() and result.code == code
+    assert result[:2] == same[:2]
+    assert result.err.splitlines() == same.err.splitlines()
+    assert result.code == code
 
 
 @posix_only
@@ -68,7 +70,8 @@ def test_locale_changes_no_byte_of_arguments_and_output(plane, env, is_escaped):
     queries = [set(request.target.partition("?")[2].split("&")) for request in plane.requests]
     assert queries == [{"status=%FF", "action_name=red%C3%A9%20%E6%BC%A2", "limit=200", "cursor=" + cursor}
                        for cursor in ("%25%C3", "%C3%A9")]
-    assert result.out.decode("utf-8").endswith(" red\u00e9marrer \u6f22\n") and result.code == 1
+    assert result.out.decode("utf-8").endswith(" red\u00e9marrer \u6f22\n")
+    assert result.code == 1
     shown = [text for text in ("refus \u6f22", "refus \\u6f22") if "; %s\n" % text in result.err]
     assert len(shown) == 1 and is_escaped in (None, "\\" in shown[0])
 
@@ -193,7 +196,8 @@ def test_main_flushes_the_callers_buffer_in_order():
     raw = io.BytesIO()
     buffered = io.BufferedWriter(raw)
     buffered.write(b"before\n")
-    assert run_cli("--version", stdout=buffered).code == 0 and raw.getvalue() == b"before\n" + VERSION
+    assert run_cli("--version", stdout=buffered).code == 0
+    assert raw.getvalue() == b"before\n" + VERSION
 
 
 @rule("8.3")

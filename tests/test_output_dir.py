@@ -51,7 +51,8 @@ OUTPUTS = [bytes(range(256)) + b"\r\n\n\x00", b"", b"no newline", b"\xef\xbb\xbf
 def test_files_hold_the_exact_bytes_wherever_stdout_goes(plane, folder, terminals):
     wires = [target(inline(data), node) for data, node in zip(OUTPUTS, NODES)]
     result = save_targets(plane, folder, *wires, flags=("--color", "always"), terminals=terminals)
-    assert result.code == 0 and (WINDOWS or result.err == "")       # where foreground is unknown, a live line
+    assert result.code == 0
+    assert WINDOWS or result.err == ""       # where foreground is unknown, a live line
     files = read_folder(folder)
     assert read_rows(folder) == [row_of(data, node=node) for data, node in zip(OUTPUTS, NODES)] and files.pop("targets")
     assert files == {node + ".out": data for data, node in zip(OUTPUTS, NODES)}
@@ -113,7 +114,8 @@ def test_stdout_gets_only_the_recap(plane, folder):
 def test_get_filters_apply_and_the_recap_counts_all(plane, folder, flags, code, kept):
     wires = [target(inline(b"x"), *wire) for wire in zip(NODES, ("succeeded", "failed", "timeout"))]
     result = save_targets(plane, folder, *wires, flags=flags, status="failed")
-    assert result.code == code and b" 1/3 " in result.out
+    assert result.code == code
+    assert b" 1/3 " in result.out
     assert [NODES.index(fields[0]) for fields in read_rows(folder)] == kept
     assert set(read_folder(folder)) == {"targets"} | {NODES[number] + ".out" for number in kept}
 
@@ -172,7 +174,9 @@ def test_malformed_node_id_keeps_its_line_but_gets_no_file(plane, folder, output
 @pytest.mark.parametrize("second", [NODES[0], NODES[0].upper()], ids=["same", "upper"])
 def test_duplicate_node_keeps_its_line_but_gets_only_one_file(plane, folder, second):
     result = save_targets(plane, folder, target(inline(b"first")), target(inline(b"other"), second))
-    assert result.code == 1 and second in error_lines(result)[0] and b" 2/2 " in result.out
+    assert result.code == 1
+    assert second in error_lines(result)[0]
+    assert b" 2/2 " in result.out
     assert read_rows(folder) == [row_of(b"first"), row_of(b"other", node=second)]
     assert {**read_folder(folder), "targets": b""} == {"targets": b"", NODES[0] + ".out": b"first"}
 
@@ -197,7 +201,8 @@ def test_modes_are_private_under_every_umask(plane, folder, mask, made):
 def test_folder_may_have_any_name_relative_to_the_current_folder(plane, tmp_path, monkeypatch, name):
     monkeypatch.chdir(tmp_path)
     result = run_against(plane, execution([target(inline(b"x"))]), *GET + ("--output-dir=" + name,))
-    assert result.code == 0 and (tmp_path / as_given(name) / (NODES[0] + ".out")).read_bytes() == b"x"
+    assert result.code == 0
+    assert (tmp_path / as_given(name) / (NODES[0] + ".out")).read_bytes() == b"x"
 
 
 as_root = pytest.mark.skipif(os.name == "nt" or os.geteuid() != 0, reason="needs root, to give a folder away")
@@ -285,9 +290,11 @@ def test_preexisting_file_or_link_is_not_overwritten(plane, folder, tmp_path, na
     result = save_to_folder(plane, folder)
     assert victim.read_bytes() == b"precious" if planted == "link to a file" else not victim.exists()
     if name == "targets":       # it gives way to the new file
-        assert result.code == 0 and read_rows(folder) == [row_of(b"x")]
+        assert result.code == 0
+        assert read_rows(folder) == [row_of(b"x")]
     else:
-        assert (result.code, result.out) == (1, b"") and name in error_lines(result)[0]
+        assert (result.code, result.out) == (1, b"")
+        assert name in error_lines(result)[0]
         assert planted != "file" or (folder / name).read_bytes() == b"precious"
 
 

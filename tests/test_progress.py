@@ -52,7 +52,8 @@ def test_long_read_shows_a_progress_line_and_removes_it(plane, start_session, ki
     seen.set()
     result = session.finish()
     left = ["ID", EXECUTION, ""] if stdout == "terminal" else [""]
-    assert result.code == 0 and "\x1b" not in result.err
+    assert result.code == 0
+    assert "\x1b" not in result.err
     assert [line.partition(" ")[0] for line in draw_screen(result.err)] == left
 
 
@@ -95,7 +96,9 @@ def test_no_progress_line_with_a_pipe_or_in_the_background(plane, start_session,
     plane.script(*[drip_elements(kind, most=20) for _ in HIDDEN[kind]])
     for session in [start_session(argv, stdout, place=place) for argv, stdout, place in HIDDEN[kind]]:
         result = session.finish()
-        assert result.code == 0 and "\r" not in result.err and not re.search(COUNTS[kind], result.err)
+        assert result.code == 0
+        assert "\r" not in result.err
+        assert not re.search(COUNTS[kind], result.err)
 
 
 @posix_only
@@ -137,7 +140,9 @@ ONE_LISTED, NO_EXECUTION, NO_TARGET = page(execution()), "no Execution matches",
 def test_page_with_a_successor_hints_at_more_on_a_terminal(plane, terminals, flags):
     result = run_against(plane, PAGE_WITH_MORE, *LIST + flags, terminals=terminals)
     hints = error_lines(result, "hint")
-    assert result.code == 0 and b"hint" not in result.out and len(hints) == ("stderr" in terminals)
+    assert result.code == 0
+    assert b"hint" not in result.out
+    assert len(hints) == ("stderr" in terminals)
     assert all(word in hint for hint in hints for word in ("oldest", "--last N", "--since", "--all"))
 
 

@@ -60,7 +60,8 @@ def test_tunnel_for_https_reveals_nothing_of_the_request(tls_proxy, user_info):
     result = run_list(**set_proxy(add_user(tls_proxy, user_info)))
     (tunnel,), (inner,) = tls_proxy.requests, tls_proxy.plane.requests
     told = {name: value for name, value in tunnel.headers.items() if name != "host"}    # http.client's, from 3.12 on
-    assert result.code == 0 and (tunnel.method, tunnel.target) == ("CONNECT", NAME + ":443")
+    assert result.code == 0
+    assert (tunnel.method, tunnel.target) == ("CONNECT", NAME + ":443")
     assert told == ({"proxy-authorization": "Basic " + BASIC} if user_info else {})
     assert (inner.target, inner.headers["host"], inner.headers["authorization"]) == (PATH, NAME, "Bearer " + TOKEN)
     assert "proxy-authorization" not in inner.headers
@@ -73,7 +74,8 @@ def test_tunnel_for_https_reveals_nothing_of_the_request(tls_proxy, user_info):
 def test_http_uses_absolute_form_and_user_info_is_percent_decoded(proxy, user_info, pair):
     result = run_list(**set_proxy(add_user(proxy, user_info), HTTP))
     request, = proxy.requests
-    assert result.code == 0 and (request.method, request.target) == ("GET", HTTP + PATH)
+    assert result.code == 0
+    assert (request.method, request.target) == ("GET", HTTP + PATH)
     assert request.headers["host"] == NAME and request.headers["authorization"] == "Bearer " + TOKEN
     assert request.headers.get("proxy-authorization") == (pair and "Basic " + base64.b64encode(pair).decode())
 
@@ -142,7 +144,8 @@ def test_proxy_is_the_one_that_urllib_finds(proxy, scheme, env, used):
 @pytest.mark.parametrize("url, variable", [(HTTPS, "https_proxy"), (HTTP, "HTTP_PROXY")], ids=["https", "http"])
 def test_unusable_proxy_exits_2_and_is_not_shown(value, url, variable):
     result = run_list(PLEXSPHERE_URL=url, PLEXSPHERE_TOKEN=TOKEN, **{variable: value})
-    assert (result.code, result.out) == (2, b"") and variable.upper() in error_lines(result)[0]
+    assert (result.code, result.out) == (2, b"")
+    assert variable.upper() in error_lines(result)[0]
     assert "nter" not in result.err and "ann" not in result.err
 
 
@@ -171,7 +174,8 @@ def test_this_host_is_never_proxied_but_localhost_subdomains_are(proxy, scheme, 
     proxy.script(FORBIDDEN_REPLY)
     with nobody_listening() as address:
         result = run_list(**set_proxy(proxy.url, "%s://%s:%s" % (scheme, host, address.rpartition(":")[2])))
-    assert result.code != 0 and proxy.connections == proxied
+    assert result.code != 0
+    assert proxy.connections == proxied
 
 
 @rule("2.7", "3.6")
@@ -183,7 +187,8 @@ def test_proxy_credentials_are_masked_even_when_echoed(url, answer):
     with ControlPlane(tls=url == HTTPS) as plane, Proxy(plane) as proxy:
         proxy.script(answer)
         result = run_list("-v", **set_proxy(add_user(proxy), url))
-    assert (result.code == 0) == (answer is None) and "> Proxy-Authorization: ***\n" in result.err
+    assert (result.code == 0) == (answer is None)
+    assert "> Proxy-Authorization: ***\n" in result.err
     assert ("> CONNECT %s:443" % NAME in result.err) == (url == HTTPS)
     assert not [secret for secret in (BASIC, "s3cret", "ann:") if secret in result.err]
 

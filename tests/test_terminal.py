@@ -194,7 +194,8 @@ def test_server_text_is_one_line_in_every_message(plane, answers, argv, shown, c
     plane.script(*answers + [Reply(execution())])
     result = run_cli(*argv, plane=plane)
     lines = find_honest_lines(result.out.decode("utf-8") + result.err)
-    assert result.code == code and [text for text in shown if not any(text in line for line in lines)] == []
+    assert result.code == code
+    assert [text for text in shown if not any(text in line for line in lines)] == []
     assert "hidden" not in result.err
 
 
@@ -208,7 +209,9 @@ ODD_NAME = "odd\x1b[2J\n\u202ename"
     ids=["profile", "flag", "word", "value", "server", "file", "folder"])
 def test_arguments_and_paths_are_one_line(plane, flags):
     result = run_cli(*LIST[2 * ("get" in flags):] + flags, plane=plane)
-    assert result.code in (1, 2, 3) and error_lines(result) and find_honest_lines(result.err)
+    assert result.code in (1, 2, 3)
+    assert error_lines(result)
+    assert find_honest_lines(result.err)
 
 
 # ---- 9.4: colour

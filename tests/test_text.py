@@ -58,7 +58,8 @@ def test_table_has_exactly_these_bytes(plane, format):
 def test_row_shows_values_and_a_dash_for_missing_ones(plane, members, cells):
     wire = execution(**members)
     result = run_against(plane, page(wire), *LIST)
-    assert result.out.decode("utf-8") == HEADER + make_line(**cells) and (result.code, result.err) == (0, "")
+    assert result.out.decode("utf-8") == HEADER + make_line(**cells)
+    assert (result.code, result.err) == (0, "")
     if "id" not in members:
         assert run_against(plane, wire).out.endswith(b"\n\n" + result.out if wire["targets"] else result.out)
 
@@ -136,7 +137,8 @@ a1b2c306-0000-4000-8000-000000000006  succeeded  -                     2 bytes
     rows = "%-36s  %s  2026-05-02T10:00:09Z  unreadable\n%s  succeeded  %-20s  no output\n\n" % (
         "n\\x201", "s" * 20, NODES[0], "a\\nb")
     assert result.out.decode() == TARGETS_HEADER + rows + HEADER + make_line(targets="1/2")
-    assert result.code == 1 and ["n\\x201" in line for line in error_lines(result)] == [True]
+    assert result.code == 1
+    assert ["n\\x201" in line for line in error_lines(result)] == [True]
     assert run_against(plane, execution(), *GET_TABLE) == (0, (TARGETS_HEADER + "\n" + HEADER + ROW).encode(), "")
 
 
@@ -174,7 +176,8 @@ def test_filtered_targets_print_as_if_the_others_did_not_exist(plane, format, fl
     if format in TABLE_FORMATS:         # the recap counts all
         recap = (HEADER + make_line(targets="2/10")).encode()
         alone = alone._replace(out=alone.out[:alone.out.rindex(b"ID   ")] + recap)
-    assert result == alone and result.code == (format in BYTE_FORMATS and 4 in CHOOSING_FLAGS[flags])
+    assert result == alone
+    assert result.code == (format in BYTE_FORMATS and 4 in CHOOSING_FLAGS[flags])
 
 
 @rule("5.4")
@@ -183,7 +186,8 @@ def test_unknown_node_exits_1_after_the_complete_output(plane, format):
     nodes = GET + ("--output", format, "--node", NODES[1])
     for targets in (TARGETS, TARGETS[1:2]):
         result = run_against(plane, execution(targets), *nodes + ("--node", NODES[9], "--failed"))
-        assert result.code == 1 and [NODES[9] in line for line in error_lines(result)] == [True]
+        assert result.code == 1
+        assert [NODES[9] in line for line in error_lines(result)] == [True]
         assert result.out == run_against(plane, execution(targets), *nodes).out
 
 
@@ -195,7 +199,8 @@ def test_unknown_node_exits_1_after_the_complete_output(plane, format):
     (None, ""), ("", "")], ids=["upper case", "blank", "short", "null", "empty"])
 def test_archived_output_is_one_line_with_its_digest_unchanged(plane, digest, shown):
     result = run_against(plane, execution([target(archive("b c", "k\nl", sha256=digest))]))
-    assert "\narchived: b c/k\\nl%s\n\n" % shown in result.out.decode() and (result.code, result.err) == (0, "")
+    assert "\narchived: b c/k\\nl%s\n\n" % shown in result.out.decode()
+    assert (result.code, result.err) == (0, "")
 
 
 @rule("5.5")
@@ -228,7 +233,8 @@ def test_unreadable_output_is_named_and_the_others_are_printed(plane, output):
     for format, shown in (("text", b"a\n\n==> n\\x201 failed unreadable <==\n\n==> "), ("raw", b"a\nb"),
                         ("lines", ("%s: a\n%s: b\n" % (NODES[0], NODES[2])).encode())):
         result = run_against(plane, wire, *GET + ("--output", format))
-        assert result.code == 1 and shown in result.out
+        assert result.code == 1
+        assert shown in result.out
         assert ["target n\\x201 is unreadable" in line for line in error_lines(result)] == [True]
 
 

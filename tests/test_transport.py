@@ -97,7 +97,8 @@ def test_ca_file_is_trusted_instead_of_the_systems_cas(tls_plane):
 @pytest.mark.parametrize("path", ["missing.pem", "", "README.md"], ids=["missing", "folder", "no certificate"])
 def test_unusable_ca_file_exits_2_and_nothing_is_sent(tls_plane, path):
     result = run_cli(*LIST + ("--ca-file", os.path.join(HERE, path)), plane=tls_plane)
-    assert (result.code, count_contacts(tls_plane)) == (2, (0, 0)) and "--ca-file" in result.err
+    assert (result.code, count_contacts(tls_plane)) == (2, (0, 0))
+    assert "--ca-file" in result.err
 
 
 LAX = """openssl_conf = a\n[a]\nssl_conf = b\n[b]\nsystem_default = c\n[c]
@@ -251,7 +252,8 @@ ENDLESS = {
 def test_endless_response_is_abandoned_early(plane, flood):
     flood.sent = 0
     result, slept = ask(plane, flood)
-    assert (result.code, slept, count_contacts(plane)) == (1, [], (1, 1)) and len(error_lines(result)) == 1
+    assert (result.code, slept, count_contacts(plane)) == (1, [], (1, 1))
+    assert len(error_lines(result)) == 1
     plane.close()
     assert flood.sent < 32 << 20        # what fits into the buffers of two sockets
 
@@ -390,7 +392,9 @@ def test_other_failure_gives_one_error_and_is_not_retried(plane, answer, says):
     argv = LIST + ("--timeout", "9" if not callable(answer) else "0.1" if says is LATE else "0.3")
     result, slept = ask(plane, answer, Reply(page()), argv=argv)
     error, = error_lines(result)
-    assert says in error and result.code == {"HTTP 401 ": 3, DENIAL: 4, KNOWN_DENIAL: 77}.get(says, 1) and slept == []
+    assert says in error
+    assert result.code == {"HTTP 401 ": 3, DENIAL: 4, KNOWN_DENIAL: 77}.get(says, 1)
+    assert slept == []
     assert was_asked_once(plane) and len(result.err.splitlines()) == 1 + len(error_lines(result, "hint"))
     assert {LATE: "--timeout", NO_HTTP: "is this the API?"}.get(says, "") in result.err
 
@@ -425,7 +429,8 @@ def test_retry_after_is_whole_seconds_and_at_most_30(plane, status, header, paus
 def test_retry_comes_after_a_real_pause(plane):
     plane.script(BUSY, Reply(page()))
     began = time.monotonic()
-    assert run_process(*LIST, plane=plane).code == 0 and time.monotonic() - began >= 0.5
+    assert run_process(*LIST, plane=plane).code == 0
+    assert time.monotonic() - began >= 0.5
 
 
 @rule("3.8")
@@ -482,5 +487,7 @@ def test_python_without_ssl_reads_plain_http_and_rejects_https(plane, scheme, an
     done = subprocess.run([sys.executable, "-c", WITHOUT_SSL, "--allow-http"] + list(QUICK), env=env,
                           stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=PATIENCE)
     result = check_promises(Result(done.returncode, done.stdout, done.stderr.decode("utf-8")))
-    assert result.code == code and says in result.err and ("no TLS" in result.err) == (scheme == "https")
+    assert result.code == code
+    assert says in result.err
+    assert ("no TLS" in result.err) == (scheme == "https")
     assert bool(plane.connections) == (scheme == "http")

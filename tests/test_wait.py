@@ -217,7 +217,8 @@ def test_wait_timeout_limits_the_tls_handshake(tls_plane):
 def test_wait_timeout_exits_124_and_names_the_status(plane):
     plane.script(reply_status("st\x1barted"))
     result = run_cli(*WAIT + ("--wait-timeout", "0.6"), plane=plane, sleep=time.sleep)
-    assert (result.code, result.out) == (124, b"") and "st\\x1barted" in error_lines(result)[0]
+    assert (result.code, result.out) == (124, b"")
+    assert "st\\x1barted" in error_lines(result)[0]
 
 
 @rule("9.1a")
@@ -225,7 +226,8 @@ def test_wait_timeout_exits_124_and_names_the_status(plane):
                          + [("86400", 0), (".5", 0)])
 def test_wait_timeout_has_the_range_of_timeout_and_needs_wait(plane, value, code):
     plane.script(reply_status("succeeded"), Reply(ONE_TARGET))
-    assert run_cli(*GET + ("--wait-timeout=" + value,), plane=plane).code == 2 and not plane.requests
+    assert run_cli(*GET + ("--wait-timeout=" + value,), plane=plane).code == 2
+    assert not plane.requests
     assert run_cli(*WAIT + ("--wait-timeout=" + value,), plane=plane).code == code
 
 
@@ -233,7 +235,8 @@ def test_wait_timeout_has_the_range_of_timeout_and_needs_wait(plane, value, code
 def test_output_after_a_wait_is_that_of_an_ordinary_get(plane, format):
     plane.script(reply_status("timeout"), Reply(ONE_TARGET), Reply(ONE_TARGET))
     result = run_cli(*WAIT + ("--output", format), plane=plane)
-    assert result.code == 0 and len(plane.requests) == 2
+    assert result.code == 0
+    assert len(plane.requests) == 2
     assert result.out == run_cli(*GET + ("--output", format), plane=plane).out != b""
 
 
@@ -267,7 +270,9 @@ def test_exit_status_exits_5_unless_succeeded_and_prints_everything(plane, forma
     argv = GET + ("--output", format)
     plane.script(*[Reply(execution(MANY[::2], status=status))] * 2)
     judged, plain = run_cli(*argv + ("--exit-status",), plane=plane), run_cli(*argv, plane=plane)
-    assert judged == plain._replace(code=0 if status == "succeeded" else 5) and plain.code == 0 and plain.out
+    assert judged == plain._replace(code=0 if status == "succeeded" else 5)
+    assert plain.code == 0
+    assert plain.out
 
 
 @rule("9.2")

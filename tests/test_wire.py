@@ -67,7 +67,8 @@ def test_every_status_and_type_is_shown_unchanged(plane):
     statuses = STATUSES + ("Paused", "SUCCEEDED", "success")
     targets = [target(status=status) for status in statuses + ("succeeded ", "")]
     result = run_against(plane, execution(targets, status="quarantined", type="cron"))
-    assert (result.code, result.err) == (0, "") and read_row(result)[1:4] == ["quarantined", "cron", "1/12"]
+    assert (result.code, result.err) == (0, "")
+    assert read_row(result)[1:4] == ["quarantined", "cron", "1/12"]
     assert tuple(section[1] for section in read_sections(result.out)[0])[:-2] == statuses
     for status in statuses:
         assert read_row(run_against(plane, page(execution(targets, status=status)), *LIST))[1:4] == [
@@ -100,7 +101,8 @@ def test_absent_or_null_scalar_in_a_target_is_a_dash(plane, name, node, status, 
     for wire in (drop_member(target(inline(b"x")), name), target(inline(b"x"), **{name: None})):
         for format in shown:
             result = run_against(plane, execution([wire]), *get_as(format))
-            assert (result.code, result.err) == (0, "") and shown[format] in result.out.decode()
+            assert (result.code, result.err) == (0, "")
+            assert shown[format] in result.out.decode()
 
 
 @rule("4.2")
@@ -113,7 +115,8 @@ def test_null_items_and_null_or_absent_targets_are_empty(plane, format):
         if format in ("json", "yaml"):
             assert read_documents(result, format) == wire
         else:
-            assert result == run_against(plane, empty, *argv) and result.code == 0
+            assert result == run_against(plane, empty, *argv)
+            assert result.code == 0
     for wire in wires:
         assert read_row(run_against(plane, page(wire), *LIST))[3] == "0/0"
 
@@ -123,7 +126,8 @@ def test_null_items_and_null_or_absent_targets_are_empty(plane, format):
 def test_null_or_empty_next_cursor_means_no_next_page(plane, format):
     for flags, none in (((), None), ((), ""), (("--all",), None), (("--all",), "")):
         result = run_against(plane, page(execution(), next_cursor=none), *list_as(format) + flags)
-        assert (result.code, result.err) == (0, "") and b"next_cursor: " not in result.out
+        assert (result.code, result.err) == (0, "")
+        assert b"next_cursor: " not in result.out
 
 
 @rule("4.2", "5.8")
@@ -152,7 +156,8 @@ def test_listing_without_items_is_malformed_and_prints_nothing(plane, format):
     walks = [(NO_LISTINGS[2], ("--all",)), (NO_LISTINGS[2], ("--last", "1"))]
     for wire, flags in [(wire, ()) for wire in NO_LISTINGS] + walks:
         result = run_against(plane, wire, *list_as(format) + flags)
-        assert (result.code, result.out) == (1, b"") and "items" in error_lines(result)[0]
+        assert (result.code, result.out) == (1, b"")
+        assert "items" in error_lines(result)[0]
         assert "next_cursor" not in result.err
 
 
@@ -167,7 +172,9 @@ def test_execution_with_another_id_is_malformed(plane, format):
         late = {name: wire[name] for name in sorted(wire, key=lambda name: name == "id")}
         for body in (encode(wire), json.dumps(late)):       # the id comes before the targets, or last
             result = run_against(plane, Reply(body), *get_as(format))
-            assert result.code == 1 and b"\nID " not in b"\n" + result.out and not result.out.endswith(b"\n}\n")
+            assert result.code == 1
+            assert b"\nID " not in b"\n" + result.out
+            assert not result.out.endswith(b"\n}\n")
             assert "id" in error_lines(result)[-1] and (wire.get("id") != NODES[0] or EXECUTION in result.err)
     same = execution([target(inline(b"x"))], id=EXECUTION.upper())
     assert run_against(plane, same, *get_as(format))[::2] == (0, "")
@@ -187,7 +194,9 @@ def test_wrong_type_in_a_listing_fails_only_in_tables(plane, name, values):
     for value in values:
         wire = page(execution(), dict(execution(), **{name: value}), execution())
         result = run_against(plane, wire, *LIST)
-        assert result.code == 1 and name in error_lines(result)[0] and result.out.count(EXECUTION.encode()) == 1
+        assert result.code == 1
+        assert name in error_lines(result)[0]
+        assert result.out.count(EXECUTION.encode()) == 1
         assert read_documents(run_against(plane, wire, *list_as("json")), "json") == wire
         assert read_documents(run_against(plane, wire, *list_as("jsonl")), "jsonl") == wire["items"]
     unused = execution([dict(target({"kind": 1}), node_id=5)], project_id=1)
@@ -207,7 +216,8 @@ def test_wrong_type_fails_only_in_formats_that_use_the_member(plane, where, name
         odd = {name: value}
         targets = [target(inline(b"fine\n")), dict(target(node=NODES[1]), **(odd if where == "target" else {}))]
         result = run_against(plane, dict(execution(targets), **(odd if where == "execution" else {})), *get_as(format))
-        assert result.code == (name in result.err) == (format in judging) and result.out
+        assert result.code == (name in result.err) == (format in judging)
+        assert result.out
         assert format not in judging or b"\nID " not in result.out and not (
             where == "target" and NODES[1].encode() in result.out)
 
@@ -221,10 +231,12 @@ def test_document_frame_is_checked_in_every_format(plane, format):
     for name, argv in (("targets", get_as(format)),) + listing:
         for value in values[name]:
             result = run_against(plane, dict({"items": [], "id": EXECUTION}, **{name: value}), *argv)
-            assert result.code == 1 and name in error_lines(result)[0], value
+            assert result.code == 1, value
+            assert name in error_lines(result)[0], value
         for body in (encode([{"items": [], "id": EXECUTION}]), b"", b"null", b'"items"', encode(THREE_TARGETS) + b"{}"):
             result = run_against(plane, Reply(body), *argv)
-            assert result.code == 1 and error_lines(result), body
+            assert result.code == 1, body
+            assert error_lines(result), body
 
 
 # ---- what a program that imports the module gets
