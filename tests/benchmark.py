@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""How much processor time and memory the program takes, beside an older version and the shortest script of its kind.
+"""CPU time and memory of the program, compared with an older version and a minimal script.
 
     python3 tests/benchmark.py [--rounds N] [--beside PATH] [WORK ...]
 

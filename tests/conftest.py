@@ -17,7 +17,7 @@ def pytest_addoption(parser):
 
 
 def pytest_configure(config):
-    config.addinivalue_line("markers", "rule(number, ...): the rules of tests/contract.md that the test holds")
+    config.addinivalue_line("markers", "rule(number, ...): the rules of tests/contract.md that the test verifies")
 
 
 def pytest_collection_modifyitems(config, items):

@@ -1,8 +1,7 @@
 #!/usr/bin/env python3
 """A small sample control plane: the executions of one project, served over HTTP or HTTPS.
 
-As a module it serves tests. As a program it serves while one command runs, which has PLEXSPHERE_URL and
-PLEXSPHERE_TOKEN set:
+Tests import it. Run as a program, it serves while a command runs, with PLEXSPHERE_URL and PLEXSPHERE_TOKEN set for it:
 
     python3 tests/control_plane.py [--tls] [--objects DIR] [--executions N] [--targets N] [--delay MS] -- COMMAND ARG...
 """

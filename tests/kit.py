@@ -1,4 +1,4 @@
-"""The verbs of the suite, in the order: running the program, wire objects, streams, waiting, folders.
+"""Test helpers, in this order: running the program, wire objects, streams, waiting, folders.
 
     run_cli("list", "--project", PROJECT, plane=plane)      a Result: code, out (bytes), err (text)
     run_process(...)                                        the same in a process of its own, where that matters
@@ -48,7 +48,7 @@ DIGEST = "ab" * 32
 CLOSE_HEAD = b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n"
 PATIENCE = 30       # seconds after which a test has failed
 
-#: The rules of the contract (tests/contract.md) that a test holds: @rule("3.8"), or pytestmark = rule("9.3").
+#: The rules of the contract (tests/contract.md) that a test verifies: @rule("3.8"), or pytestmark = rule("9.3").
 rule = pytest.mark.rule
 
 WINDOWS = os.name == "nt"
@@ -63,7 +63,7 @@ Result = namedtuple("Result", "code out err")
 # ---- running the program
 
 def as_given(text):
-    """Return text as a process gets it that is given it in UTF-8: under the locale C it holds surrogates then."""
+    """Return text as a process receives it when passed in UTF-8: with surrogates under the C locale."""
     try:
         os.fsencode(text)
     except UnicodeEncodeError:
@@ -125,7 +125,7 @@ def run_process(*argv, feed=None, echoes=False, **options):
 
 @contextlib.contextmanager
 def surroundings(plane=None, env=None):
-    """Make the environment of this very process, and the name that it was started under, those of a run."""
+    """Give this process the environment and the argv[0] of a run."""
     before, whole, arguments = dict(os.environ), make_environment(plane, env), sys.argv
     os.environ.clear()
     os.environ.update(whole)
@@ -146,7 +146,7 @@ class ByteScreen(io.BytesIO):
 
 
 class FailingStream(io.BytesIO):
-    """A stream whose writing fails so."""
+    """A stream whose write() raises the given error."""
 
     def __init__(self, error):
         super().__init__()
@@ -279,6 +279,13 @@ GET_FORMATS = LIST_FORMATS + BYTE_FORMATS
 every_list_format = pytest.mark.parametrize("format", LIST_FORMATS)
 every_get_format = pytest.mark.parametrize("format", GET_FORMATS)
 
+#: The flags of the help page, by its titles. Some tests must have a row for each flag.
+HELP_FLAGS = {
+    "flags": "--project --status --failed --running --output --server --token-file --profile --ca-file --allow-http "
+             "--timeout --color --verbose --help --version",
+    "flags of list": "--action-name --since --until --last --all --limit --cursor",
+    "flags of get": "--id --node --wait --wait-timeout --exit-status --output-dir"}
+
 ROW_ID, MEMBER_ID = r"^(?!ID |next_cursor: )(\S+) ", r'^ {6}"id": "(.*)"'
 ID_PATTERNS = {"text": ROW_ID, "table": ROW_ID, "json": MEMBER_ID, "yaml": MEMBER_ID, "jsonl": r'^\{.*?"id":"([^"]*)"'}
 CURSOR_LINE, CURSOR_MEMBER = r"^next_cursor: ([^\"\n]+)$", r'^  "next_cursor": "(.*)"$'
@@ -372,7 +379,7 @@ def run_in_shell(redirection, *argv, plane=None, env=None, python=()):
 
 
 def wait_until(condition):
-    """Wait for something that must come true."""
+    """Wait until a condition is true. Fail after PATIENCE seconds."""
     end = time.monotonic() + PATIENCE
     while not condition():
         assert time.monotonic() < end, "it never came true"
@@ -416,7 +423,7 @@ def collect_warnings(call):
 # ---- waiting
 
 class Clock:
-    """Seconds that pass only by sleeping, or with running=True also by themselves. `sleeps` tells each sleep."""
+    """A fake clock, advanced by sleep(), or with running=True also by real time. `sleeps` records each sleep."""
 
     def __init__(self, running=False, during=None):
         self.running, self.during = running, during or {}

@@ -1,14 +1,14 @@
-"""The verbs of the tests of section 3: a proxy, servers below HTTP, and answers that end too late or never.
+"""Helpers for section 3: a proxy, servers below HTTP, and responses that end too late or never.
 
     with Proxy(plane) as proxy: ...             proxy.url, proxy.requests, proxy.connections, proxy.script(...)
     with Raw(talk) as server: ...               server.url, server.connections; talk(sock) for each connection
     with nobody_listening() as address: ...     a host:port that refuses connections
     with nobody_accepting() as address: ...     a host:port that answers no attempt to connect
-    stall(first)                                an answer that falls silent after its beginning
-    drip(first, piece, pause)                   an answer without end: first at once, then the piece, over and over
-    Flood(first, piece)                         an answer without end, as fast as it is taken; flood.sent in bytes
-    ask(plane, answer, ...)                     run `list` against these answers: its Result, and what it slept
-    count_contacts(plane), was_asked_once(plane) how often the plane was connected to, and asked
+    stall(first)                                a response that stalls after its first bytes
+    drip(first, piece, pause)                   an endless response: the first bytes, then the piece again and again
+    Flood(first, piece)                         an endless response, sent as fast as it is read; flood.sent in bytes
+    ask(plane, answer, ...)                     run `list` against these responses: its Result, and the seconds slept
+    count_contacts(plane), was_asked_once(plane) the number of connections and of requests
     read_error(result), read_hint(result)       the text of the only error line of a run that failed with 1
 """
 
@@ -90,7 +90,7 @@ class Raw(ScriptedServer):
 
 
 def stall(first):
-    """Return an answer that falls silent after its beginning."""
+    """Return a response that stalls after its first bytes."""
     def talk(sock):
         sock.sendall(first)
         sock.settimeout(END_OF_SILENCE)
@@ -100,7 +100,7 @@ def stall(first):
 
 
 def drip(first, piece, pause=0.01):
-    """Return an answer that never ends, yet never falls silent."""
+    """Return a response that never ends, yet never stalls."""
     def talk(sock):
         sock.sendall(first)
         end = time.monotonic() + END_OF_SILENCE
@@ -111,7 +111,7 @@ def drip(first, piece, pause=0.01):
 
 
 class Flood:
-    """An answer without end, as fast as it is taken. `sent`: how many bytes of pieces were."""
+    """An endless response, sent as fast as it is read. `sent` counts the bytes of its pieces."""
 
     def __init__(self, first, piece):
         self.first, self.piece, self.sent = first, piece, 0
@@ -146,19 +146,19 @@ def nobody_accepting():
 
 
 def ask(plane, *answers, argv=LIST, **options):
-    """Run against these answers. Return the Result, and the seconds that it slept."""
+    """Run against these responses. Return the Result, and the seconds that it slept."""
     slept = []
     plane.script(*answers)
     return run_cli(*argv, plane=plane, sleep=slept.append, **options), slept
 
 
 def count_contacts(plane):
-    """Return how often the plane was connected to, and asked."""
+    """Return the number of connections and of requests."""
     return plane.connections, len(plane.requests)
 
 
 def was_asked_once(plane):
-    """Tell whether the plane was connected to and asked once. A run that timed out may end before the plane notices."""
+    """Return whether there was one connection with one request. A run may end before the plane notices it."""
     wait_until(lambda: plane.requests)
     return count_contacts(plane) == (1, 1)
 

@@ -1,4 +1,4 @@
-"""The verbs of the tests that need a person at a terminal, POSIX alone.
+"""Helpers for tests that need a person at a terminal. POSIX only.
 
     with Session(make_command(*LIST), plane, stdout=path) as session:   in the foreground of its own terminal
         session.wait_for("1 page")          until the terminal has shown this (a regular expression)

@@ -1,13 +1,16 @@
 #!/usr/bin/env python3
-"""Renew what is made from the program: README.md's command outputs, the tables of flags and exit codes in README.md and
-tests/contract.md, and tests/picture.svg.
+"""Regenerate what is derived from the program:
+
+- the outputs of the commands in README.md
+- the tables of flags and exit codes in README.md and tests/contract.md
+- tests/picture.svg
 
     PYTHONPATH=. .venv/bin/python tests/renew.py
 
-writes them; tests/test_readme.py tells when they are out of date.
+tests/test_readme.py fails when one of them is out of date.
 
-The README's commands, the lines after `$ `, run in order in one bash beside the sample control plane. One that uses jq
-is left as it stands where there is no jq.
+The README's commands are the lines after `$ `. They run in order, in one bash beside the sample control plane. Where jq
+is missing, the output of a command that uses jq stays as it is.
 """
 
 import os

@@ -128,7 +128,7 @@ def read_request(stream):
 
 
 class ScriptedServer(socketserver.ThreadingMixIn, socketserver.TCPServer):
-    """Serves on a free port from its making until close(). Threads are daemons; what clients do prints nothing.
+    """Serves on a free port from construction until close(). Threads are daemons; client errors print nothing.
 
     tls           True, or "expired", "wrong-host", "untrusted" for a certificate that is to be refused
     url, address  where it serves: "https://localhost:PORT", (host, port)

@@ -8,9 +8,10 @@ import time
 import pytest
 
 from control_plane import PROJECT, STATUSES
-from kit import (BYTE_FORMATS, DOCUMENT_FORMATS, EXECUTION, GET, LIST, NODES, encode, error_lines, every_list_format,
-                 execution, expect_usage_error, inline, page, read_listing, read_queries, read_sections, rule,
-                 run_against, run_cli, run_process, serve_pages, shorten_id, target)
+from kit import (BYTE_FORMATS, DOCUMENT_FORMATS, EXECUTION, GET, HELP_FLAGS, LIST, NODES, encode, error_lines,
+                 every_list_format, execution, expect_usage_error, inline, page, read_listing, read_queries,
+                 read_sections, rule, run_against, run_cli, run_process, serve_pages,
+                 shorten_id, target)
 from server import Reply
 
 
@@ -67,6 +68,12 @@ def test_every_combination_of_flags_walks_all_pages_and_keeps_matches(plane, fla
     queries = [dict(sent, status=status) for status in chosen] if chosen != STATUSES else [sent]
     expected = [dict(query, **cursor) for query in queries for cursor in ({}, {"cursor": "c2"}, {"cursor": "c3"})]
     assert sorted(read_queries(plane), key=sorted_items) == sorted(expected, key=sorted_items)
+
+
+@rule("1.8")
+def test_every_flag_of_list_is_in_the_table_of_filters():
+    flags = set(HELP_FLAGS["flags of list"].split()) - {"--action-name", "--limit", "--cursor"}
+    assert {flag.partition("=")[0] for flag in KEEPS} == flags | {"--failed", "--running"}
 
 
 @rule("1.8", "1.7")

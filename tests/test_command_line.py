@@ -12,7 +12,7 @@ import pytest
 
 import plexctl_exec_log as program
 from control_plane import PROJECT, SHOWCASE, SHOWCASE_NODES, STATUSES
-from kit import (EXECUTION, GET, GET_FORMATS, HOME, LIST, LIST_FORMATS, NODES, error_lines, execution,
+from kit import (EXECUTION, GET, GET_FORMATS, HELP_FLAGS, HOME, LIST, LIST_FORMATS, NODES, error_lines, execution,
                  expect_usage_error, inline, page, posix_only, read_queries, rule, run_against, run_cli, run_process,
                  shorten_id, surroundings, target)
 
@@ -217,20 +217,39 @@ def test_values_are_sent_unchecked_and_empty_values_are_not_sent(plane, flags, s
     assert ("?" in plane.requests[0].target) == bool(sent)
 
 
+#: Values that the program refuses, for every flag with a value that it checks.
 MALFORMED = {
     "--limit": ["", "-1", "+1", "1.5", "1_0", " 1", "1\n", "x", "0x1", "\u0661"],
     "--last": ["", "0", "000", "-1", "+1", "1.5", "1_0", " 1", "1\n", "x", "\u0661"],
     "--timeout": ["", "0", "0.0", "-1", "nan", "inf", "86400.5", "1e2", "1_0", " 1", "1\n", ".", "x", "\u0661", DIGITS],
     "--output": ["", "xml", "JSON", "raw", "lines", "x (choose from y)"],
     "--color": ["", "yes", "Always"],
-    "--server": [""], "--profile": [""], "--token-file": [""], "--ca-file": [""], "--project": [""]}
+    "--server": [""], "--profile": [""], "--token-file": [""], "--ca-file": [""], "--output-dir": [""],
+    "--wait-timeout": ["", "0", "-1", "86400.1", "1e3", "nan"]}
+#: Flags with a value that have tests of their own: every value is accepted, the value is a UUID, a time or a status.
+UNLISTED = "--cursor --action-name --project --id --node --since --until --status".split()
 
 
-@rule("1.3", "1.7", "1.10")
+def get_command(flag):
+    """Return the command line of the command that a flag belongs to."""
+    wait = ("--wait",) if flag == "--wait-timeout" else ()
+    return GET + wait if flag in HELP_FLAGS["flags of get"].split() else LIST
+
+
+@rule("1.3", "1.7", "1.10", "9.1a")
 @pytest.mark.parametrize("flag, value", [(flag, value) for flag in sorted(MALFORMED) for value in MALFORMED[flag]],
                          ids=shorten_id)
 def test_malformed_value_exits_2_and_names_the_flag(flag, value):
-    assert re.match("argument (-[no]/)?%s: " % flag, expect_usage_error(*LIST + (flag + "=" + value,)))
+    error = expect_usage_error(*get_command(flag) + (flag + "=" + value,))
+    assert re.match("argument (-[no]/)?%s: " % flag, error)
+
+
+@rule("1.7")
+def test_every_flag_with_a_value_is_in_the_table_of_malformed_values():
+    pages = "".join(run_cli(command, "--help").out.decode("ascii") for command in ("list", "get"))
+    flags = set(re.findall("^  (?:-[a-z].*, )?(--[a-z-]+) [A-Z]+\\b", pages, re.MULTILINE))
+    assert len(flags) > 10
+    assert flags - set(MALFORMED) == set(UNLISTED)
 
 
 @rule("1.13")
@@ -333,13 +352,6 @@ def test_possible_secret_in_the_wrong_place_is_never_quoted(case, tmp_path, monk
 
 
 # ---- 1.16: help, and completion
-
-HELP_FLAGS = {
-    "flags": "--project --status --failed --running --output --server --token-file --profile --ca-file --allow-http "
-             "--timeout --color --verbose --help --version",
-    "flags of list": "--action-name --since --until --last --all --limit --cursor",
-    "flags of get": "--id --node --wait --wait-timeout --exit-status --output-dir"}
-
 
 def read_help(*argv, columns=80):
     """Return the help page, as it is on a terminal of so many columns."""

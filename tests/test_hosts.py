@@ -4,14 +4,13 @@ import ast
 import io
 import subprocess
 import sys
-import threading
 
 import pytest
 
 import plexctl_exec_log as program
 from control_plane import PROJECT, SHOWCASE, SHOWCASE_NODES, TOKEN
 from kit import (ALL_BYTES, GET, LIST, MODULE, NODES, PATIENCE, ROOT, SOURCE, execution, inline, make_environment, page,
-                 posix_only, read_file, rule, run_cli, run_process, surroundings, target)
+                 posix_only, read_file, rule, run_cli, run_process, target)
 from server import Reply
 
 BINARY = ("get", SHOWCASE, "--project", PROJECT, "--node", SHOWCASE_NODES["binary"], "--output", "raw")
@@ -217,16 +216,3 @@ def test_sys_argv_may_be_empty_or_missing(monkeypatch, argv):
         monkeypatch.delattr(sys, "argv")
     err = io.StringIO()
     assert program.main(None, io.BytesIO(), err) == 2 and "\nhint: python3 plexctl_exec_log.py" in err.getvalue()
-
-
-@rule("8.3")
-def test_main_may_run_in_several_threads_at_once(plane):
-    plane.delay = 0.05
-    outs = [io.BytesIO() for _ in range(8)]
-    threads = [threading.Thread(target=program.main, args=(LIST + ("--limit", str(number), "-o", "jsonl"), out,
-                                                           io.StringIO())) for number, out in enumerate(outs, 1)]
-    with surroundings(plane):
-        for step in ("start", "join"):
-            for thread in threads:
-                getattr(thread, step)()
-    assert [out.getvalue().count(b"\n") for out in outs] == list(range(1, 9))
