@@ -9,8 +9,9 @@ import pytest
 
 import plexctl_exec_log as program
 from control_plane import PROJECT
-from kit import (EXECUTION, GET, GET_FORMATS, LIST, LIST_FORMATS, NODES, Clock, archive, error_lines, every_get_format,
-                 execution, inline, make_transport, rule, run_against, shorten_id, target)
+from kit import (EXECUTION, GET, GET_FORMATS, LIST, LIST_FORMATS, NODES, SMALL_EXECUTION, Clock, archive, encode,
+                 error_lines, every_get_format, execution, inline, make_transport, page, rule, run_against, shorten_id,
+                 target)
 from kit_net import CHUNKED, Flood, count_contacts, read_error, read_hint
 from server import Reply
 
@@ -125,8 +126,18 @@ def test_truncated_body_is_noticed_over_tls_too(tls_plane, framing):
 def test_body_without_length_is_complete_if_its_json_is(plane, head):
     chunks = CHUNKED + b"%x;a=b\r\n%s\r\n0;c\r\nX: y\r\nZ: \r\n\r\n" % (len(LARGE_BODY), LARGE_BODY)
     assert run_against(plane, head + LARGE_BODY) == run_against(plane, Reply(LARGE_BODY)) == run_against(plane, chunks)
-    assert run_against(plane, Reply(LARGE_BODY, announce=len(LARGE_BODY) + 9)).code == 0
     assert run_against(plane, head + LARGE_BODY[:-1]).code == 1
+
+
+@rule("3.10", "6.3")
+@pytest.mark.parametrize("argv", [GET, LIST], ids=["get", "list"])
+def test_body_shorter_than_its_content_length_is_truncated(plane, argv):
+    body = encode(SMALL_EXECUTION if argv is GET else page(SMALL_EXECUTION))
+    whole = run_against(plane, Reply(body), *argv)
+    result = run_against(plane, Reply(body, announce=len(body) + 9), *argv)
+    assert result.code == 1
+    assert len(error_lines(result)) == 1
+    assert result.out and whole.out.startswith(result.out)
 
 
 # ---- JSON

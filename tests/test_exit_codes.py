@@ -114,7 +114,7 @@ def test_failed_transport_or_body_exits_1_with_one_line(plane, answer, requests,
 @rule("6.1", "6.2")
 @pytest.mark.parametrize("fault, url, hint", [
     ("nobody listens", None, "is this the API?"), ("plain http elsewhere", "http://plexsphere.test:1", "--allow-http"),
-    ("expired", "", "clock"), ("wrong-host", "", "host's name"), ("untrusted", "", "--ca-file")],
+    ("expired", "", "clock"), ("wrong-host", "", "server's name"), ("untrusted", "", "--ca-file")],
     ids=lambda value: value if value and "-" not in value[:2] else "")
 def test_unreachable_or_untrusted_server_exits_1(fault, url, hint):
     with ControlPlane(tls=fault if url == "" else False) as plane:
@@ -223,11 +223,11 @@ def test_correlation_id_falls_back_to_the_header(plane, body, shown):
 
 HINTS = {
     "401": (401, {}, "PLEXSPHERE_TOKEN"), "403": (403, {}, "an owner"), "denied": (403, DENIED, "an owner"),
-    "caveat": (403, {"reason": "caveat_violation"}, "the time, the address"),
+    "caveat": (403, {"reason": "caveat_violation"}, "source address"),
     "404": (404, {"code": "x"}, "--project"), "404 without a Problem": (404, b"<html>", "is this the API?"),
     "404 without a body": (404, b"", "is this the API?"), "407": (407, {}, "NO_PROXY"), "429": (429, {}, "a minute"),
-    "500": (500, {}, "operators"), "501": (501, {}, "provision"), "503": (503, {}, "overloaded"),
-    "cursor": (400, {"code": "invalid_cursor"}, "refused the cursor"), "409": (409, {"code": "invalid_cursor"}, None),
+    "500": (500, {}, "operators"), "501": (501, {}, "action dispatch"), "503": (503, {}, "overloaded"),
+    "cursor": (400, {"code": "invalid_cursor"}, "the cursor"), "409": (409, {"code": "invalid_cursor"}, None),
     "status": (400, {"code": "invalid_status"}, "--status"), "limit": (400, {"code": "invalid_limit"}, "--limit"),
     "the code counts, not a word": (400, {"detail": "the limit is 200 at most"}, "the value of a flag")}
 

@@ -259,7 +259,7 @@ def test_redirect_without_a_location_is_an_api_error(plane, transport, status):
     with pytest.raises(program.APIError, match="HTTP %d" % status) as caught:
         program.get_page(transport, PROJECT, {})
     assert caught.value.status == status
-    assert "redirected to" not in str(caught.value)
+    assert "redirect to" not in str(caught.value)
 
 
 # ---- the docstring's program
