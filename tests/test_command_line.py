@@ -396,6 +396,14 @@ def test_help_names_statuses_walking_flags_and_utc():
     assert "yaml (same as json)" in text and "--yes" not in text and "--reveal-secrets" not in text
 
 
+@rule("1.3", "1.16")
+@pytest.mark.parametrize("command, formats", [(LIST, LIST_FORMATS), (GET, GET_FORMATS)], ids=["list", "get"])
+def test_error_and_help_name_every_format(command, formats):
+    error = expect_usage_error(*command + ("--output", "xml"))
+    assert sorted(re.findall("[a-z]+", error.partition("choose from ")[2])) == sorted(formats)
+    assert set(formats) <= set(re.findall("[a-z]+", run_cli(command[1], "--help").out.decode("ascii")))
+
+
 @rule("1.16")
 @pytest.mark.parametrize("number", range(3))
 def test_examples_in_the_help_run(plane, number):

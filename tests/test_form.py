@@ -152,6 +152,7 @@ def test_everything_public_is_documented_and_annotated():
     methods = [node for outer in public if isinstance(outer, ast.ClassDef) for node in outer.body
                if isinstance(node, ast.FunctionDef) and not node.name.startswith("_")]
     functions = methods + [node for node in public if isinstance(node, ast.FunctionDef)]
+    assert public
     assert [node.name for node in public + methods if not ast.get_docstring(node)] == []
     assert [node.name for node in functions if node.returns is None] == []
 
