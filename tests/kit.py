@@ -275,7 +275,7 @@ def read_sections(out):
 #: that print only the bytes of outputs.
 TABLE_FORMATS, DOCUMENT_FORMATS, BYTE_FORMATS = ("text", "table"), ("json", "yaml", "jsonl"), ("raw", "lines")
 LIST_FORMATS = TABLE_FORMATS + DOCUMENT_FORMATS
-GET_FORMATS = LIST_FORMATS + BYTE_FORMATS
+GET_FORMATS = TABLE_FORMATS + DOCUMENT_FORMATS + BYTE_FORMATS
 every_list_format = pytest.mark.parametrize("format", LIST_FORMATS)
 every_get_format = pytest.mark.parametrize("format", GET_FORMATS)
 

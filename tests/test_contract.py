@@ -83,6 +83,11 @@ def test_files_without_rules_exist():
     assert set(WITHOUT_RULES) < {os.path.basename(path) for path in TESTS}
 
 
+def test_guide_lists_every_file_of_the_suite():
+    guide = read_text(os.path.join(HERE, "README.md"))
+    assert [os.path.basename(path) for path in SOURCES if "`%s`" % os.path.basename(path) not in guide] == []
+
+
 def test_test_names_have_at_most_70_characters():
     names = [name for path in TESTS for name in re.findall(r"def (test_\w+)", read_text(path))]
     assert len(names) > 300
