@@ -147,7 +147,7 @@ def compete_get(programs, targets, size):
     return compete(programs, targets * size, FLOOR_GET, "/" + identity, "get", "--id", identity)
 
 
-def compete_forms(programs):
+def compete_formats(programs):
     """Return ours at `get` in each format."""
     flags = "get", "--id", EXECUTION_ID % (LARGE, 10000), "--output"
     least = 10000 * 37          # bytes: each format names the node, or prints more
@@ -168,7 +168,7 @@ WORKS = {
     "walk": (lambda programs: compete(programs, 10 ** 7, FLOOR_LIST, "?limit=200", "list", "--all", "--limit=200"), 9,
              1.7, 1.05),
     "failed": (compete_failed, 3, None, 0.25),
-    "peaks": (compete_forms, 2)}
+    "peaks": (compete_formats, 2)}
 
 
 def run(contestant, environ):
