@@ -1,52 +1,107 @@
-"""Two conditions at once, where each alone is tested elsewhere: an id and another id, a cut and a bad byte, a duplicate
-and an output of another kind. Tests are in the order of the contract's sections."""
+"""Tests of two conditions at once. Other files test each condition by itself. An example is a character that is cut by
+two reads, and a bad byte behind it. The tests are in the order of the contract."""
 
+import errno
+import json
 import os
 import subprocess
 import sys
+import time
 
 import pytest
 
 import plexctl_exec_log as program
-from control_plane import PROJECT
-from kit import (EXECUTION, GET, LIST, NODES, PATIENCE, ROOT, archive, encode, error_lines, execution, inline,
-                 make_environment, posix_only, read_folder, refuse, rule, run_against, run_cli, save_to_folder, target)
-from server import Reply
+from control_plane import PROJECT, TOKEN
+from kit import (EXECUTION, GET, LIST, NODES, PATIENCE, ROOT, Clock, FailingStream, archive, error_lines, execution,
+                 inline, make_environment, page, posix_only, read_folder, read_mode, rule, run_against, run_cli,
+                 save_to_folder, target, wait_until, wait_until_final)
+from kit_net import NO_NAME, Proxy
+from server import HANG, Reply
 
 JSONL = LIST + ("--output", "jsonl")
 OTHER = "6f1d7c1e-0b5a-4c1e-9a53-2b8f0c9e7a10"
 SPELLINGS = {"canonical": OTHER, "urn": "urn:uuid:" + OTHER, "braces": "{%s}" % OTHER, "bare": OTHER.replace("-", "")}
 
 
-# ---- 1: command line
+def read_mistake(*argv):
+    """Return what a usage error says. Nothing listens at the server's address: a request would exit 1."""
+    result = run_cli(*argv, env={"PLEXSPHERE_URL": "http://127.0.0.1:1", "PLEXSPHERE_TOKEN": TOKEN})
+    assert (result.code, result.out) == (2, b"")
+    return result.err
+
 
 @rule("1.2", "1.15a")
-@pytest.mark.parametrize("ids", [(EXECUTION, "--id", OTHER), ("--id", OTHER, EXECUTION),
-                                 (EXECUTION, "--id=" + EXECUTION)], ids=["word first", "flag first", "the same"])
-def test_get_takes_one_id_not_a_word_and_a_flag(ids):
-    refuse("get", "--project", PROJECT, *ids)
+@pytest.mark.parametrize("ids", [(EXECUTION, "--id", OTHER), ("--id", EXECUTION, EXECUTION)], ids=["two", "the same"])
+def test_id_as_a_word_and_as_a_flag_exits_2(ids):
+    assert read_mistake("get", "--project", PROJECT, *ids).startswith("error: ")
 
 
-#: Where an id gets a message of its own, because it is an id in the wrong place.
+#: Where an id is in the wrong place, and gets a message of its own.
 STRAY = {"the command": (), "after list": ("list", "--project", PROJECT), "after get --id": GET,
          "after get ID": ("get", EXECUTION, "--project", PROJECT)}
 
 
 @rule("1.6", "1.15a")
 @pytest.mark.parametrize("place", list(STRAY))
-@pytest.mark.parametrize("spelling", list(SPELLINGS))
-def test_id_in_the_wrong_place_is_recognised_in_upper_case_too(place, spelling):
-    lower, argv = SPELLINGS[spelling], STRAY[place]
-    said = refuse(*argv + (lower.upper(),))
-    assert said == refuse(*argv + (lower,))
-    assert said != refuse(*argv + ("g" * len(lower),)), "it is not recognised at all"
-    assert OTHER not in said.lower()
+@pytest.mark.parametrize("lower", list(SPELLINGS.values()), ids=list(SPELLINGS))
+def test_stray_id_is_recognised_in_upper_case(place, lower):
+    said = [read_mistake(*STRAY[place] + (word,)) for word in (lower, lower.upper(), "g" * len(lower))]
+    assert said[0] == said[1]
+    assert said[0] != said[2], "it is not recognised in lower case either"
 
 
-# ---- 3: bodies
+@rule("1.5")
+def test_malformed_project_variable_does_not_matter_beside_the_flag(plane):
+    assert run_against(plane, page(), *JSONL, env={"PLEXSPHERE_PROJECT": "nonsense"}) == (0, b"", "")
+
+
+@rule("1.9a")
+def test_until_a_time_of_day_follows_a_since_that_is_an_age(plane):
+    # The clock showed the time of --until 26 hours ago, and again 2 hours ago.
+    past = {age: time.gmtime(time.time() - 3600 * age) for age in (29, 27, 26, 25, 3, 1)}
+    made = [execution(id=str(age), created_at=time.strftime("%Y-%m-%dT%H:%M:%SZ", past[age])) for age in past]
+    result = run_against(plane, page(*made), *JSONL + ("--since", "28h", "--until", time.strftime("%H:%M", past[26])))
+    assert [json.loads(line)["id"] for line in result.out.decode().splitlines()] == ["27"]
+
+
+@rule("2.4")
+@posix_only
+def test_device_that_others_can_read_is_insecure(plane):
+    result = run_cli(*LIST + ("--token-file", "/dev/null"), plane=plane)
+    assert (result.code, plane.requests) == (3, [])
+    assert "%04o" % read_mode("/dev/null") in error_lines(result)[0]
+
+
+@rule("2.7")
+def test_unprintable_password_of_a_proxy_is_masked(plane):
+    with Proxy(plane) as proxy:
+        proxy.script(Reply({"detail": "not pass\tword-1"}, 400))
+        env = {"PLEXSPHERE_URL": "http://" + NO_NAME, "PLEXSPHERE_TOKEN": plane.token,
+               "HTTP_PROXY": proxy.url.replace("//", "//ann:pass%09word-1@")}
+        result = run_cli(*LIST + ("--allow-http",), env=env)
+        assert (result.code, len(proxy.requests)) == (1, 1)
+    assert "not ***" in error_lines(result)[0]
+
+
+@rule("3.5", "3.7")
+def test_kept_connection_that_is_silent_is_not_replaced(plane):
+    plane.script(Reply(page(next_cursor="c2")), HANG, Reply(page()))
+    result = run_cli(*JSONL + ("--all", "--timeout", "0.2"), plane=plane)
+    assert (result.code, len(error_lines(result))) == (1, 1)
+    wait_until(lambda: len(plane.requests) >= 2)
+    assert (plane.connections, len(plane.requests)) == (1, 2)
+
+
+@rule("3.8", "9.1")
+def test_read_after_a_wait_is_retried_like_any_other(plane):
+    slept = []
+    plane.script(Reply(execution()), Reply({}, 503), Reply({}, 502), Reply(execution([target(inline(b"x"))])))
+    result = run_cli(*GET + ("--wait", "--output", "raw"), plane=plane, sleep=slept.append)
+    assert (result.code, result.out, slept) == (0, b"x", [0.5, 1])
+
 
 @rule("3.10")
-def test_bad_byte_is_the_same_fault_wherever_the_body_was_cut_before(plane):
+def test_bad_byte_is_the_same_fault_wherever_the_body_is_cut_before_it(plane):
     body = '{"items":[{"id":"\u00e9"},{"id":"\u20ac\U0001f600"},{"id":"x'.encode() + b'\xff"}]}'
     whole = run_against(plane, Reply(body), *JSONL)
     assert (whole.code, whole.out.count(b"\n"), len(error_lines(whole))) == (1, 2, 1)
@@ -54,105 +109,142 @@ def test_bad_byte_is_the_same_fault_wherever_the_body_was_cut_before(plane):
         assert run_against(plane, Reply((body[:place], body[place:]), framing="chunked"), *JSONL) == whole, place
 
 
-#: Tokens between which blanks may stand, and what is a blank in other languages than JSON.
+#: Tokens between which JSON allows blanks, and what only other languages take for a blank.
 TOKENS = [b"", b"{", b'"items"', b":", b"[", b'{"id":"a"}', b",", b'{"id":"b"}', b"]", b",", b'"n"', b":", b"1", b"}"]
-NO_BLANKS = {"VT": b"\v", "FF": b"\f", "FS": b"\x1c", "US": b"\x1f", "NUL": b"\0", "NEL": b"\xc2\x85",
-             "no-break": b"\xc2\xa0", "ideographic": b"\xe3\x80\x80", "U+2028": b"\xe2\x80\xa8"}
+FOREIGN = {"none": b"", "VT": b"\v", "FF": b"\f", "FS": b"\x1c", "US": b"\x1f", "NUL": b"\0", "NEL": b"\xc2\x85",
+           "no-break": b"\xc2\xa0", "ideographic": b"\xe3\x80\x80", "U+2028": b"\xe2\x80\xa8"}
 
 
 @rule("3.10")
-@pytest.mark.parametrize("blank", [b""] + list(NO_BLANKS.values()), ids=["none"] + list(NO_BLANKS))
-@pytest.mark.parametrize("empty", [False, True], ids=["full", "empty"])
-def test_blank_of_another_language_is_malformed_behind_one_of_json(plane, blank, empty):
-    tokens = TOKENS[:5] + TOKENS[8:] if empty else TOKENS
+@pytest.mark.parametrize("blank", list(FOREIGN.values()), ids=list(FOREIGN))
+@pytest.mark.parametrize("tokens", [TOKENS, TOKENS[:5] + TOKENS[8:]], ids=["full", "empty"])
+def test_foreign_blank_behind_a_legal_one_is_malformed(plane, blank, tokens):
     for place in range(1, len(tokens) + 1):
         body = b"".join(tokens[:place]) + b" \t\r\n" + blank + b"\n" + b"".join(tokens[place:])
         assert run_against(plane, Reply(body), *JSONL).code == (1 if blank else 0), body
 
 
-# ---- 9: comfort
+@rule("5.6")
+@pytest.mark.parametrize("format", ["text", "table", "raw", "lines"])
+def test_unreadable_output_of_a_target_without_an_id_is_an_error(plane, format):
+    result = run_against(plane, execution([target({"kind": "tape"}, None)]), *GET + ("--output", format))
+    assert (result.code, len(error_lines(result))) == (1, 1)
 
-#: What a target of a node may have printed, and the exit code of a run with this target alone.
-FIRST = {"none": None, "archived": archive(), "unreadable": {"kind": "tape"}, "inline": inline(b"first"),
-         "empty": {"kind": "inline"}}
+
+@rule("5.8")
+def test_unprintable_name_of_a_member_is_escaped_in_json(plane):
+    wire = dict(execution(), **{"a\u202e\x7f\x1b": 1})
+    out = run_against(plane, wire, *GET + ("--output", "json")).out
+    assert b'"a\\u202e\\u007f\\u001b": 1' in out
+
+
+@rule("6.2")
+@pytest.mark.parametrize("status, member", [(403, {"code": "invalid_cursor"}), (400, {"reason": "caveat_violation"}),
+                                            (404, {"code": "invalid_limit"})], ids=["code", "reason", "404"])
+def test_hint_heeds_only_the_member_that_belongs_to_the_status(plane, status, member):
+    hints = [error_lines(run_against(plane, Reply(problem, status), *LIST), "hint") for problem in (member, {"x": "y"})]
+    assert hints[0] == hints[1] != []
+
+
+@rule("6.3")
+@pytest.mark.parametrize("flags, out, code", [
+    ((), FailingStream(OSError(errno.ENOSPC, "full")), 1), (("--ca-file", "no such file"), None, 2), ((), None, 0)],
+    ids=["stdout is full", "no CAs", "nothing follows"])
+def test_last_cursor_is_not_repeated_unless_the_server_failed(tls_plane, flags, out, code):
+    tls_plane.script(Reply(page()))
+    result = run_cli(*LIST + ("--cursor", "c9", "--output", "json") + flags, plane=tls_plane, stdout=out)
+    assert (result.code, "c9" in result.err) == (code, False)
 
 
 @rule("9.3")
-@pytest.mark.parametrize("kind", list(FIRST))
-@pytest.mark.parametrize("upper", [(False, False), (False, True), (True, False)], ids=["same", "second", "first"])
-def test_node_that_came_before_becomes_no_file_whatever_its_first_output_was(plane, tmp_path, kind, upper):
-    first, second = [NODES[0].upper() if is_upper else NODES[0] for is_upper in upper]
-    plane.script(Reply(execution([target(FIRST[kind], first), target(inline(b"second"), second)])))
+@pytest.mark.parametrize("output, data", [(None, None), (archive(), None), ({"kind": "tape"}, None),
+                                          (inline(b"first"), b"first"), ({"kind": "inline"}, b"")],
+                         ids=["none", "archived", "unreadable", "inline", "empty"])
+@pytest.mark.parametrize("first, second", [(NODES[0], NODES[0]), (NODES[0], NODES[0].upper()),
+                                           (NODES[0].upper(), NODES[0])], ids=["same", "second upper", "first upper"])
+def test_node_that_comes_twice_gets_no_second_file(plane, tmp_path, output, data, first, second):
+    plane.script(Reply(execution([target(output, first), target(inline(b"second"), second)])))
     result = save_to_folder(plane, tmp_path / "out")
     files = read_folder(tmp_path / "out")
-    assert [line.split(b"\t")[0] for line in files.pop("targets").splitlines()] == [first.encode(), second.encode()]
-    assert files == {"inline": {first + ".out": b"first"}, "empty": {first + ".out": b""}}.get(kind, {})
+    assert [line.split(b"\t")[0].decode() for line in files.pop("targets").splitlines()] == [first, second]
+    assert files == ({} if data is None else {first + ".out": data})
     assert result.code == 1
     assert second in error_lines(result)[-1]
 
 
 @rule("9.3")
 @posix_only
+def test_link_to_a_folder_is_a_link_before_two_slashes_too(plane, tmp_path):
+    (tmp_path / "folder").mkdir(0o700)
+    (tmp_path / "link").symlink_to("folder")
+    result = save_to_folder(plane, str(tmp_path / "link") + "//")
+    assert (result.code, plane.requests, read_folder(tmp_path / "folder")) == (1, [], {})
+
+
+@rule("9.3")
+@posix_only
 @pytest.mark.parametrize("when", ["before", "after"])
-def test_folder_whose_name_is_moved_while_it_is_opened_is_the_one_opened(plane, tmp_path, monkeypatch, when):
+def test_race_for_the_folder_leads_nowhere_else(plane, tmp_path, monkeypatch, when):
     folder, moved, victim = [tmp_path / name for name in ("out", "moved", "victim")]
-
-    def swap():
-        folder.rename(moved)
-        folder.symlink_to(victim)
-
-    def open_in_a_race(path, *rest, **options):
-        if path != str(folder):
-            return os_open(path, *rest, **options)
-        if when == "before":
-            swap()
-        descriptor = os_open(path, *rest, **options)
-        if when == "after":
-            swap()
-        return descriptor
-
     victim.mkdir(0o700)
-    if when == "after":
-        victim.chmod(0o777)         # what is checked now would be refused twice over
+    if when == "after":             # whoever looks at the name then refuses it
+        victim.chmod(0o777)
         (victim / "mine").write_bytes(b"")
     before, os_open = read_folder(victim), os.open
+
+    def open_in_a_race(path, *rest, **options):
+        def swap(now):
+            if (path, now) == (str(folder), when):
+                folder.rename(moved)
+                folder.symlink_to(victim)
+
+        swap("before")
+        descriptor = os_open(path, *rest, **options)
+        swap("after")
+        return descriptor
+
     monkeypatch.setattr(os, "open", open_in_a_race)
     plane.script(Reply(execution([target(inline(b"x"))])))
     result = save_to_folder(plane, folder)
-    assert moved.exists(), "the program does not open the folder by os.open: stage the race anew"
+    assert moved.exists(), "the race did not take place"
     assert read_folder(victim) == before
-    if when == "before":            # it is a link by now, and refused
-        assert (result.code, plane.requests, read_folder(moved)) == (1, [], {})
-    else:
-        assert (result.code, set(read_folder(moved))) == (0, {"targets", NODES[0] + ".out"})
+    assert result.code == (1 if when == "before" else 0)        # before it is opened, a link is refused
+    assert set(read_folder(moved)) == (set() if when == "before" else {"targets", NODES[0] + ".out"})
 
 
-# ---- 10: as a library
+@rule("9.4")
+def test_color_always_beats_the_environment(plane):
+    env = {"NO_COLOR": "1", "TERM": "dumb"}
+    result = run_against(plane, page(execution()), *LIST + ("--color", "always"), env=env)
+    assert (result.code, b"\x1b[32m" in result.out) == (0, True)
 
-FORK = """
-import os
+
+FORK = """import os
 from plexctl_exec_log import RemoteError, Transport, get_page
 with Transport.from_settings() as transport:
     elements = get_page(transport, %r, {}).elements
     print(next(elements)["id"], flush=True)
     child = os.fork()
-    if not child:
-        try:
-            print("the child got", list(elements), flush=True)
-        except RemoteError:
-            os._exit(7)
-        os._exit(0)
-    assert os.waitpid(child, 0)[1] == 7 << 8
-    print([element["id"] for element in elements], len(list(get_page(transport, %r, {}).elements)))
+    try:
+        print([element["id"] for element in elements], flush=True)
+    except RemoteError:
+        os._exit(7)
+    assert child and os.waitpid(child, 0)[1] == 7 << 8
 """
 
 
 @rule("10.3")
 @posix_only
-def test_document_that_is_half_read_before_a_fork_is_read_on_by_the_parent_alone(plane):
-    pieces = (b'{"items":[{"id":"a"},', b'{"id":"b"},', b'{"id":"c"}]}')
-    plane.script(Reply(pieces, framing="chunked"), Reply({"items": [{}]}))
-    env = make_environment(plane, {"PYTHONPATH": ROOT})
-    done = subprocess.run([sys.executable, "-c", FORK % (PROJECT, PROJECT)], env=env, stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT, timeout=PATIENCE)
-    assert (done.returncode, done.stdout) == (0, b"a\n['b', 'c'] 1\n")
+def test_document_half_read_before_a_fork_is_read_on_by_the_parent_alone(plane):
+    plane.script(Reply((b'{"items":[{"id":"a"},', b'{"id":"b"},', b'{"id":"c"}]}'), framing="chunked"))
+    done = subprocess.run([sys.executable, "-c", FORK % PROJECT], stdout=subprocess.PIPE, timeout=PATIENCE,
+                          stderr=subprocess.STDOUT, env=make_environment(plane, {"PYTHONPATH": ROOT}))
+    assert (done.returncode, done.stdout) == (0, b"a\n['b', 'c']\n")
+
+
+@rule("10.6")
+def test_wait_of_zero_seconds_does_not_sleep(plane):
+    plane.script(Reply(execution(status="started")))
+    clock = Clock()
+    assert isinstance(wait_until_final(plane, clock, 0), program.WaitTimeout)
+    assert (clock.slept, len(plane.requests)) == (0, 1)
