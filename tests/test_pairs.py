@@ -18,9 +18,10 @@ from kit import (EXECUTION, GET, LIST, NODES, PATIENCE, ROOT, Clock, FailingStre
 from kit_net import NO_NAME, Proxy
 from server import HANG, Reply
 
-JSONL = LIST + ("--output", "jsonl")
-OTHER = "6f1d7c1e-0b5a-4c1e-9a53-2b8f0c9e7a10"
-SPELLINGS = {"canonical": OTHER, "urn": "urn:uuid:" + OTHER, "braces": "{%s}" % OTHER, "bare": OTHER.replace("-", "")}
+LIST_JSONL = LIST + ("--output", "jsonl")
+OTHER_ID = "6f1d7c1e-0b5a-4c1e-9a53-2b8f0c9e7a10"
+ID_SPELLINGS = {"canonical": OTHER_ID, "urn": "urn:uuid:" + OTHER_ID, "braces": "{%s}" % OTHER_ID,
+                "bare": OTHER_ID.replace("-", "")}
 
 
 def read_mistake(*argv):
@@ -31,7 +32,8 @@ def read_mistake(*argv):
 
 
 @rule("1.2", "1.15a")
-@pytest.mark.parametrize("ids", [(EXECUTION, "--id", OTHER), ("--id", EXECUTION, EXECUTION)], ids=["two", "the same"])
+@pytest.mark.parametrize("ids", [(EXECUTION, "--id", OTHER_ID), ("--id", EXECUTION, EXECUTION)],
+                         ids=["two", "the same"])
 def test_id_as_a_word_and_as_a_flag_exits_2(ids):
     assert read_mistake("get", "--project", PROJECT, *ids).startswith("error: ")
 
@@ -43,7 +45,7 @@ STRAY = {"the command": (), "after list": ("list", "--project", PROJECT), "after
 
 @rule("1.6", "1.15a")
 @pytest.mark.parametrize("place", list(STRAY))
-@pytest.mark.parametrize("lower", list(SPELLINGS.values()), ids=list(SPELLINGS))
+@pytest.mark.parametrize("lower", list(ID_SPELLINGS.values()), ids=list(ID_SPELLINGS))
 def test_stray_id_is_recognised_in_upper_case(place, lower):
     said = [read_mistake(*STRAY[place] + (word,)) for word in (lower, lower.upper(), "g" * len(lower))]
     assert said[0] == said[1]
@@ -52,7 +54,7 @@ def test_stray_id_is_recognised_in_upper_case(place, lower):
 
 @rule("1.5")
 def test_malformed_project_variable_does_not_matter_beside_the_flag(plane):
-    assert run_against(plane, page(), *JSONL, env={"PLEXSPHERE_PROJECT": "nonsense"}) == (0, b"", "")
+    assert run_against(plane, page(), *LIST_JSONL, env={"PLEXSPHERE_PROJECT": "nonsense"}) == (0, b"", "")
 
 
 @rule("1.9a")
@@ -60,7 +62,8 @@ def test_until_a_time_of_day_follows_a_since_that_is_an_age(plane):
     # The clock showed the time of --until 26 hours ago, and again 2 hours ago.
     past = {age: time.gmtime(time.time() - 3600 * age) for age in (29, 27, 26, 25, 3, 1)}
     made = [execution(id=str(age), created_at=time.strftime("%Y-%m-%dT%H:%M:%SZ", past[age])) for age in past]
-    result = run_against(plane, page(*made), *JSONL + ("--since", "28h", "--until", time.strftime("%H:%M", past[26])))
+    until = time.strftime("%H:%M", past[26])
+    result = run_against(plane, page(*made), *LIST_JSONL + ("--since", "28h", "--until", until))
     assert [json.loads(line)["id"] for line in result.out.decode().splitlines()] == ["27"]
 
 
@@ -86,7 +89,7 @@ def test_unprintable_password_of_a_proxy_is_masked(plane):
 @rule("3.5", "3.7")
 def test_kept_connection_that_is_silent_is_not_replaced(plane):
     plane.script(Reply(page(next_cursor="c2")), HANG, Reply(page()))
-    result = run_cli(*JSONL + ("--all", "--timeout", "0.2"), plane=plane)
+    result = run_cli(*LIST_JSONL + ("--all", "--timeout", "0.2"), plane=plane)
     assert (result.code, len(error_lines(result))) == (1, 1)
     wait_until(lambda: len(plane.requests) >= 2)
     assert (plane.connections, len(plane.requests)) == (1, 2)
@@ -103,25 +106,25 @@ def test_read_after_a_wait_is_retried_like_any_other(plane):
 @rule("3.10")
 def test_bad_byte_is_the_same_fault_wherever_the_body_is_cut_before_it(plane):
     body = '{"items":[{"id":"\u00e9"},{"id":"\u20ac\U0001f600"},{"id":"x'.encode() + b'\xff"}]}'
-    whole = run_against(plane, Reply(body), *JSONL)
+    whole = run_against(plane, Reply(body), *LIST_JSONL)
     assert (whole.code, whole.out.count(b"\n"), len(error_lines(whole))) == (1, 2, 1)
     for place in range(1, len(body)):
-        assert run_against(plane, Reply((body[:place], body[place:]), framing="chunked"), *JSONL) == whole, place
+        assert run_against(plane, Reply((body[:place], body[place:]), framing="chunked"), *LIST_JSONL) == whole, place
 
 
 #: Tokens between which JSON allows blanks, and what only other languages take for a blank.
 TOKENS = [b"", b"{", b'"items"', b":", b"[", b'{"id":"a"}', b",", b'{"id":"b"}', b"]", b",", b'"n"', b":", b"1", b"}"]
-FOREIGN = {"none": b"", "VT": b"\v", "FF": b"\f", "FS": b"\x1c", "US": b"\x1f", "NUL": b"\0", "NEL": b"\xc2\x85",
+FOREIGN_BLANKS = {"none": b"", "VT": b"\v", "FF": b"\f", "FS": b"\x1c", "US": b"\x1f", "NUL": b"\0", "NEL": b"\xc2\x85",
            "no-break": b"\xc2\xa0", "ideographic": b"\xe3\x80\x80", "U+2028": b"\xe2\x80\xa8"}
 
 
 @rule("3.10")
-@pytest.mark.parametrize("blank", list(FOREIGN.values()), ids=list(FOREIGN))
+@pytest.mark.parametrize("blank", list(FOREIGN_BLANKS.values()), ids=list(FOREIGN_BLANKS))
 @pytest.mark.parametrize("tokens", [TOKENS, TOKENS[:5] + TOKENS[8:]], ids=["full", "empty"])
 def test_foreign_blank_behind_a_legal_one_is_malformed(plane, blank, tokens):
     for place in range(1, len(tokens) + 1):
         body = b"".join(tokens[:place]) + b" \t\r\n" + blank + b"\n" + b"".join(tokens[place:])
-        assert run_against(plane, Reply(body), *JSONL).code == (1 if blank else 0), body
+        assert run_against(plane, Reply(body), *LIST_JSONL).code == (1 if blank else 0), body
 
 
 @rule("5.6")
