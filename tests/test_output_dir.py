@@ -228,7 +228,7 @@ def list_tree(path):
 @rule("6.2")
 @pytest.mark.parametrize("used, end", [
     pytest.param(used, end, marks=[as_root] * (used == "another owner") + [posix_only] * ("holds" not in used))
-    for used in sorted(REFUSED) for end in (("", "/") if "link" in used else ("",))])
+    for used in sorted(REFUSED) for end in (("", "/", "//") if "link" in used else ("",))])
 def test_unusable_folder_exits_1_says_why_and_nothing_is_sent(plane, folder, used, end):
     make, words = REFUSED[used]
     make(folder)
