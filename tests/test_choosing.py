@@ -56,7 +56,7 @@ KEEPS = {"--all": (), "--last=2": (), "--failed": FAILED, "--running": RUNNING,
 COMBINATIONS = [flags for size in range(1, 1 + len(KEEPS)) for flags in itertools.combinations(sorted(KEEPS), size)]
 
 
-@rule("1.8", "1.9", "1.10", "1.12")
+@rule("1.8", "1.8b", "1.9", "1.9a", "1.10", "1.12", "1.12a", "1.17")
 @pytest.mark.parametrize("flags", COMBINATIONS, ids=" ".join)
 def test_every_combination_of_flags_walks_all_pages_and_keeps_matches(plane, flags):
     chosen = sum([KEEPS[flag] for flag in flags if not callable(KEEPS[flag])], ()) or LOGGED_STATUSES
@@ -70,13 +70,13 @@ def test_every_combination_of_flags_walks_all_pages_and_keeps_matches(plane, fla
     assert sorted(read_queries(plane), key=sorted_items) == sorted(expected, key=sorted_items)
 
 
-@rule("1.8")
+@rule("1.8b")
 def test_every_flag_of_list_is_in_the_table_of_filters():
     flags = set(HELP_FLAGS["flags of list"].split()) - {"--action-name", "--limit", "--cursor"}
     assert {flag.partition("=")[0] for flag in KEEPS} == flags | {"--failed", "--running"}
 
 
-@rule("1.8", "1.7")
+@rule("1.8a", "1.8c", "1.7a", "1.7b", "1.7c")
 @pytest.mark.parametrize("flags, sent", [
     ("", {"limit": "200"}), ("--limit 0", {}), ("--limit=7", {"limit": "7"}), ("--limit=201", {"limit": "201"}),
     ("--cursor c1", {"limit": "200", "cursor": "c1"}), ("--cursor=", {"limit": "200"})])
@@ -89,7 +89,7 @@ def test_walk_starts_at_the_cursor_and_asks_for_200_by_default(plane, flag, flag
 
 # ---- 1.9: times
 
-@rule("1.9")
+@rule("1.9", "1.9a", "1.9c", "1.9d", "1.9h")
 @pytest.mark.parametrize("when, before, first", [
     ("2026-11-24", "2026-11-23T23:59:59.999999Z", "2026-11-24T00:00:00Z"),
     ("2026-11-24T09", "2026-11-24T08:59:59Z", "2026-11-24T09:00:00.0Z"),
@@ -111,7 +111,7 @@ def tell_time(seconds, pattern="%Y-%m-%dT%H:%M:%SZ"):
     return time.strftime(pattern, time.gmtime(time.time() + seconds))
 
 
-@rule("1.9")
+@rule("1.9b")
 @pytest.mark.parametrize("age, seconds", [("90s", 90), ("3000m", 180000), ("200h", 720000), ("150d", 12960000),
                                           ("60w", 36288000), ("0s", 0), ("007d", 604800), ("-2h", 7200)])
 def test_age_counts_back_from_now(plane, age, seconds):
@@ -120,13 +120,13 @@ def test_age_counts_back_from_now(plane, age, seconds):
     assert list_ids(plane, "--until=" + age, pages=[[old, young]]) == [old["id"]]
 
 
-@rule("1.9")
+@rule("1.9b")
 @pytest.mark.parametrize("age", ["9" * 400 + "w", "9" * 5000 + "s", "3000w"], ids=shorten_id)
 def test_very_large_age_keeps_everything(plane, age):
     assert list_ids(plane, "--since", age, pages=LOG_PAGES) == [wire["id"] for wire in LOG]
 
 
-@rule("1.9", "1.9a")
+@rule("1.9d", "1.9e")
 @pytest.mark.parametrize("zone", ["EAST-14", "WEST+11"])
 def test_times_are_utc_in_every_local_time_zone(plane, zone):
     created = [tell_time(minutes * 60) for minutes in (-121, -119, -61, -59, -4, -2)]
@@ -136,7 +136,7 @@ def test_times_are_utc_in_every_local_time_zone(plane, zone):
     assert [read_listing(run, "jsonl")[0] for run in runs] == [created[1:3], created[5:]]
 
 
-@rule("1.9")
+@rule("1.9i")
 @pytest.mark.parametrize("value", [
     "", " ", "now", "yesterday", "h", "1", "90", "1.5h", "+1h", "--1h", "1H", "1y", "1M", "1ms", "2 h",
     "1h30m", "\u0663h", "1_0s", "2026", "2026-11", "26-11-24", "2026-11-24Z",
@@ -150,7 +150,7 @@ def test_malformed_when_exits_2(value):
         assert error.startswith("argument %s: expected an age " % flag)
 
 
-@rule("1.9", "1.9a")
+@rule("1.9j")
 @pytest.mark.parametrize("since, until", [("2026-03-02", "2026-03-01"), ("1h", "2h"), ("1d", "2020-01-01"),
                                           ("2026-03-01T00:00:01", "2026-03-01"), ("9999-12-31T10", "9:30")])
 def test_until_before_since_exits_2(since, until):
@@ -158,7 +158,7 @@ def test_until_before_since_exits_2(since, until):
         assert expect_usage_error(*LIST + flags).startswith("argument --until: ")
 
 
-@rule("1.9a")
+@rule("1.9e")
 @pytest.mark.parametrize("seconds, ago", [(-180, 180), (180, 86220)], ids=["today's", "yesterday's"])
 def test_time_of_day_means_the_latest_past_one(plane, seconds, ago):
     old, young = make_executions(tell_time(-ago - 90), tell_time(90 - ago))
@@ -167,7 +167,7 @@ def test_time_of_day_means_the_latest_past_one(plane, seconds, ago):
     assert list_ids(plane, "--until", clock, pages=[[old, young]]) == [old["id"]]
 
 
-@rule("1.9a")
+@rule("1.9g")
 @pytest.mark.parametrize("pattern", ["%m-%d", "%m-%dT%H", "%m-%d %H:%M", "%m-%dT%H:%M:%SZ"])
 @pytest.mark.parametrize("days", [-40, -1, 0, 1, 2, 40])
 def test_time_without_a_year_means_the_latest_past_one(plane, days, pattern):
@@ -181,7 +181,7 @@ def test_time_without_a_year_means_the_latest_past_one(plane, days, pattern):
     assert list_ids(plane, "--until", text, pages=[make_executions(before, first)]) == [before]
 
 
-@rule("1.9a")
+@rule("1.9e")
 @pytest.mark.parametrize("since, until, last, first", [
     ("2026-03-01T08", "9:30", "2026-03-01T09:29:59Z", "2026-03-01T09:30:00Z"),
     ("2026-03-01T09:30", "09:30", "2026-03-02T09:29:59Z", "2026-03-02T09:30:00Z"),
@@ -191,7 +191,7 @@ def test_until_a_time_of_day_means_the_first_after_since(plane, since, until, la
     assert list_ids(plane, "--until", until, "--since", since, pages=[make_executions(last, first)]) == [last]
 
 
-@rule("1.9a")
+@rule("1.9f")
 @pytest.mark.parametrize("flags, taken", [
     ("--since {0}", "since {2}Z"), ("--until={1}", "until {3}Z"), ("--since={1} --until={0}", "since {3}Z, until {2}Z"),
     ("--since=2026-03-01 --until=9:30", "until 2026-03-01T09:30Z"), ("--since 2h --until 2099-12-31", "")])
@@ -213,7 +213,7 @@ FRACTIONS = make_executions("2026-01-02T00:00:00.25Z", "2026-01-02T00:00:00Z", "
                             "2026-01-02T00:00:00.123456789Z")
 
 
-@rule("1.9", "1.10")
+@rule("5.8d", "1.9", "1.10", "1.10a", "1.10b")
 @every_list_format
 @pytest.mark.parametrize("flags, pages, kept", [
     ("--since=2026-01-02", [[OLD, NEW], [], [NEW, MIDDLE, LATER]], [NEW, NEW, MIDDLE, LATER]),
@@ -229,7 +229,7 @@ def test_matches_of_a_walk_are_one_document(plane, format, flags, pages, kept):
     assert run_walk(plane, *flags.split(), format=format, pages=pages) == one
 
 
-@rule("1.10")
+@rule("1.10e")
 @every_list_format
 @pytest.mark.parametrize("broken", [Reply(page(LATER), cut=100), Reply({}, 404), Reply({})],
                          ids=["cut", "refused", "not ours"])
@@ -239,7 +239,7 @@ def test_last_prints_nothing_if_the_walk_fails(plane, format, broken):
     assert (result.code, result.out, len(error_lines(result))) == (1, b"", 1)
 
 
-@rule("1.10")
+@rule("1.10d")
 def test_last_holds_only_what_it_keeps_in_memory(plane):
     def body():
         for number in range(1000):
@@ -255,7 +255,7 @@ def test_last_holds_only_what_it_keeps_in_memory(plane):
         tracemalloc.stop()
 
 
-@rule("1.11", "1.12")
+@rule("1.11", "1.17c", "1.17j")
 @pytest.mark.parametrize("value", [
     None, 5, [1], "", "yesterdayZ", "2026-01-02T00:00:00+00", "2026-01-02T00:00:00", "2026-01-02",
     "2026-1-02T00:00:00Z", "2026-01-02 00:00:00Z", "2026-01-02T00:00Z", "2026-01-02T00:00:00Z\n",
@@ -282,14 +282,14 @@ CHOICES = [
     ("--status ack --status= --status=succeeded", ("ack", "succeeded")), ("--failed --status ack", FAILED + ("ack",))]
 
 
-@rule("1.12", "1.12c")
+@rule("1.12", "1.12a", "1.12b", "1.17")
 @pytest.mark.parametrize("flags, kept", CHOICES, ids=[flags for flags, _ in CHOICES])
 def test_several_statuses_are_requested_one_by_one_and_merged(plane, flags, kept):
     assert list_ids(plane, *flags.split(), pages=LOG_PAGES) == [wire["id"] for wire in LOG if wire["status"] in kept]
     assert collections.Counter(query["status"] for query in read_queries(plane)) == dict.fromkeys(kept, 3)
 
 
-@rule("1.12", "1.8", "1.7")
+@rule("1.12c", "1.12b", "1.7c")
 @pytest.mark.parametrize("flags, sent", [
     ("--status failed", {"status": "failed"}), ("--status=x", {"status": "x"}), ("--status=", {}),
     ("--status ack --status=ack", {"status": "ack"}), ("--status x --status= --status x", {"status": "x"}),
@@ -311,7 +311,7 @@ def keep_targets(statuses):
     return dict(TEN_TARGETS, targets=[wire for wire in TEN_TARGETS["targets"] if wire["status"] in statuses])
 
 
-@rule("1.12")
+@rule("1.12", "1.12a", "1.12b", "5.4a", "5.4c")
 @pytest.mark.parametrize("flags, kept", CHOICES + [
     ("--status failed", ("failed",)), ("--status=", LOGGED_STATUSES + ("odd",))], ids=ascii)
 def test_statuses_filter_targets_and_the_recap_counts_all(plane, flags, kept):
@@ -322,7 +322,7 @@ def test_statuses_filter_targets_and_the_recap_counts_all(plane, flags, kept):
     assert result.code == ("odd" in kept)
 
 
-@rule("1.12")
+@rule("5.4a", "5.4d")
 @pytest.mark.parametrize("format", DOCUMENT_FORMATS + BYTE_FORMATS)
 @pytest.mark.parametrize("flags, kept", [("--failed", FAILED), ("--status=succeeded", ("succeeded",))])
 def test_targets_with_other_statuses_leave_no_trace(plane, format, flags, kept):
@@ -333,7 +333,7 @@ def test_targets_with_other_statuses_leave_no_trace(plane, format, flags, kept):
 
 # ---- 1.12a, 1.12b: nodes, and nothing found
 
-@rule("1.12a", "1.12")
+@rule("1.4d", "5.4", "5.4b", "5.4e", "4.4b")
 @pytest.mark.parametrize("flags, out, missing", [
     ("--node {3}", b"3\n", []), ("--node {5} --node {2}", b"2\n5\n", []), ("--node={4} --node {4}", b"4\n", []),
     ("--node {4} --node {2} --failed", b"4\n", []), ("--node {2} --failed", b"", []),
@@ -356,7 +356,7 @@ NOTHING = [
     ("-o raw", dict(TEN_TARGETS, targets=[]), "no target matches"), ("--running", TEN_TARGETS, None)]
 
 
-@rule("1.12b")
+@rule("9.6a", "1.12e")
 @pytest.mark.parametrize("terminals", [("stderr",), ("stdout",)], ids=["stderr", "stdout"])
 @pytest.mark.parametrize("flags, wire, hint", NOTHING, ids=range(len(NOTHING)))
 def test_hint_on_a_terminal_says_that_nothing_matches(plane, flags, wire, hint, terminals):

@@ -43,7 +43,7 @@ def show_coordinates(plane, bucket, key, digest, argv=GET):
     return re.search(line, text, re.MULTILINE).group(2 if argv == GET_RAW else 1)
 
 
-@rule("5.5a", "5.3", "5.3a", "5.7")
+@rule("5.5b", "5.3d", "5.3f")
 @pytest.mark.parametrize("argv", [GET, GET_TABLE, GET_RAW], ids=["text", "table", "raw"])
 @each_digest
 @each_place
@@ -51,14 +51,14 @@ def test_coordinates_are_printed_as_they_were_sent(plane, bucket, key, shown, di
     assert show_coordinates(plane, bucket, key, digest, argv) == shown + end
 
 
-@rule("5.5a")
+@rule("5.5b")
 @pytest.mark.parametrize("bucket, key", [("  logs", "a b"), ("logs", "a b  "), ("  ", "  ")])
 def test_several_spaces_at_an_end_do_not_stand_bare(plane, bucket, key):
     shown = show_coordinates(plane, bucket, key, None)
     assert shown == shown.strip() and shown.replace("\\x20", " ") == bucket + "/" + key
 
 
-@rule("5.5b")
+@rule("5.5c")
 @pytest.mark.parametrize("argv", [GET, GET_TABLE, GET_RAW], ids=["text", "table", "raw"])
 @each_digest
 @each_imitation
@@ -66,12 +66,12 @@ def test_key_does_not_imitate_a_digest(plane, key, shown, digest, end, argv):
     assert show_coordinates(plane, "b", key, digest, argv) == "b/" + shown + end
 
 
-@rule("5.5b")
+@rule("5.5c")
 def test_bucket_does_not_imitate_a_digest(plane):
     assert show_coordinates(plane, "b (sha256:a)", "k", None) == "b\\x20(sha256:a)/k"
 
 
-@rule("5.5a", "5.3")
+@rule("5.5b", "5.3")
 def test_section_of_a_key_with_spaces_is_read_by_its_frame(plane):
     wire = execution([target(archive("b", "==> x archived <==")), target(inline(b"end"), NODES[1])])
     sections, _ = read_sections(run_against(plane, wire).out)
@@ -88,21 +88,21 @@ def save(plane, folder, *outputs):
     return result, [line.split("\t") for line in lines]
 
 
-@rule("9.3", "5.5a")
+@rule("9.8a", "9.8b", "9.8c")
 @each_place
 def test_targets_has_the_coordinates_as_they_were_sent(plane, tmp_path, bucket, key, shown):
     _, (fields,) = save(plane, tmp_path / "out", archive(bucket, key, sha256=DIGEST))
     assert fields == [NODES[0], "succeeded", "archived", "-", DIGEST, shown]
 
 
-@rule("9.3", "5.5b")
+@rule("9.8b")
 @each_imitation
 def test_targets_escapes_no_space_before_a_digest(plane, tmp_path, key, shown):
     _, (fields,) = save(plane, tmp_path / "out", archive("b", key))
     assert fields[4:] == ["-", "b/" + key]
 
 
-@rule("9.3b", "9.3a")
+@rule("9.3g", "9.3i")
 @pytest.mark.parametrize("outputs, counts", [
     ([archive(), archive(key="k")], "0 files, 2 archived (2 without a digest)"),
     ([archive(sha256=DIGEST), archive(key="k"), None], "0 files, 2 archived (1 without a digest), 1 no output"),
@@ -116,7 +116,7 @@ def test_last_line_counts_archived_outputs_without_a_digest(plane, tmp_path, out
     assert result.err.splitlines()[-1] == "%s: %s" % (tmp_path / "out", counts)
 
 
-@rule("9.3b")
+@rule("9.3g")
 def test_targets_that_are_filtered_out_are_not_counted(plane, tmp_path):
     plane.script(Reply(execution([target(archive(), NODES[0]), target(archive(sha256=DIGEST), NODES[1], "failed")])))
     result = save_to_folder(plane, tmp_path / "out", "--failed")

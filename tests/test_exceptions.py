@@ -89,7 +89,7 @@ SIGNAL_PHASES = {
 
 
 @posix_only
-@rule("10.5a", "10.4")
+@rule("10.5b", "10.4d")
 @pytest.mark.parametrize("run", [run_operation, run_main], ids=["operation", "main"])
 @pytest.mark.parametrize("phase", sorted(SIGNAL_PHASES))
 def test_own_exception_passes_in_every_phase_and_leaves_no_socket(plane, alarm, phase, run):
@@ -103,7 +103,7 @@ def test_own_exception_passes_in_every_phase_and_leaves_no_socket(plane, alarm, 
 
 @posix_only
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="a full queue may expect_usage_error connections")
-@rule("10.5a")
+@rule("10.5b")
 def test_own_exception_passes_while_connecting(alarm):
     with nobody_accepting() as address:
         alarm.set()
@@ -112,7 +112,7 @@ def test_own_exception_passes_while_connecting(alarm):
 
 
 @posix_only
-@rule("10.5a")
+@rule("10.5b")
 def test_own_exception_passes_in_a_tls_handshake(alarm):
     with Raw(alarm.fall_silent()) as server:
         env = {"PLEXSPHERE_URL": "https://127.0.0.1:%d" % server.address[1], "PLEXSPHERE_TOKEN": TOKEN}
@@ -120,7 +120,7 @@ def test_own_exception_passes_in_a_tls_handshake(alarm):
 
 
 @posix_only
-@rule("10.5a", "10.4")
+@rule("10.5b", "10.4d")
 def test_own_exception_passes_while_a_proxy_connects(plane, alarm):
     with Proxy(plane) as proxy:
         proxy.script(alarm.fall_silent())
@@ -137,7 +137,7 @@ class StuckStream(io.BytesIO):
 
 
 @posix_only
-@rule("10.5a", "10.4")
+@rule("10.5b", "10.4d")
 @pytest.mark.parametrize("argv", [LIST, LIST + ("-o", "json"), GET, GET + ("-o", "raw"), ("--help",)], ids=" ".join)
 def test_own_exception_passes_while_standard_output_is_written(plane, alarm, argv):
     stdout = StuckStream()
@@ -151,7 +151,7 @@ OWN = [RuntimeError, ArithmeticError, AssertionError, EOFError, ImportError, Key
 
 
 @posix_only
-@rule("10.5b")
+@rule("10.5c")
 @pytest.mark.parametrize("phase", ["headers", "a body", "the body of an error"])
 @pytest.mark.parametrize("kind", OWN, ids=lambda kind: kind.__name__)
 def test_exception_of_any_other_family_is_an_own_one(plane, alarm, kind, phase):
@@ -162,7 +162,7 @@ def test_exception_of_any_other_family_is_an_own_one(plane, alarm, kind, phase):
     assert warned == []
 
 
-@rule("10.5b")
+@rule("10.5c")
 def test_docstring_lists_the_families_that_may_be_taken_for_the_network_s():
     shown = program.__doc__ + program.Transport.__doc__
     families = "OSError ValueError LookupError TypeError AttributeError OverflowError HTTPException".split()
@@ -170,7 +170,7 @@ def test_docstring_lists_the_families_that_may_be_taken_for_the_network_s():
     assert "TimeoutError" in shown
 
 
-@rule("10.5c")
+@rule("10.5d")
 @pytest.mark.parametrize("name", ["on_status", "on_retry"])
 @pytest.mark.parametrize("kind", [Stop, BrokenPipeError, KeyError])
 def test_what_a_callback_of_a_wait_raises_passes(plane, name, kind):
@@ -182,7 +182,7 @@ def test_what_a_callback_of_a_wait_raises_passes(plane, name, kind):
         program.wait_for_execution(transport, PROJECT, EXECUTION, **{name: fail})
 
 
-@rule("10.5c")
+@rule("10.5d")
 @pytest.mark.parametrize("kind", [Stop, BrokenPipeError, KeyError])
 def test_what_on_retry_of_a_transport_raises_passes(plane, kind):
     def fail(text):

@@ -37,7 +37,7 @@ def read_124(text):
 
 # ---- 9.1b: the same words everywhere
 
-@rule("9.1b", "6.1")
+@rule("9.1l")
 def test_help_readme_and_contract_say_it_in_the_same_words():
     with surroundings():
         rows = [read_124(run_cli(*page).out.decode("ascii")) for page in (("--help",), ("get", "--help"))]
@@ -46,14 +46,14 @@ def test_help_readme_and_contract_say_it_in_the_same_words():
     assert WORDS in rows[0] and set(rows) == {rows[0]}
 
 
-@rule("9.1b")
+@rule("9.1l")
 def test_readme_does_not_take_124_for_a_run_that_goes_on():
     readme = read_file(os.path.join(ROOT, "README.md")).decode("utf-8")
     lines = [line for line in readme.splitlines() if re.search(r"\b124\b", line)]
     assert lines and [line for line in lines if "running" in line] == []
 
 
-@rule("9.1b", "9.1a")
+@rule("9.1l", "9.1h")
 @pytest.mark.parametrize("answer", [Reply(execution(status="started")), HANG, DROP, Reply({}, 503)],
                          ids=["status", "silent", "dropped", "503"])
 def test_message_says_it_in_these_words(plane, answer):
@@ -62,7 +62,7 @@ def test_message_says_it_in_these_words(plane, answer):
     assert (result.code, result.out) == (124, b"") and WORDS in error_lines(result)[0]
 
 
-@rule("9.1b", "10.6")
+@rule("9.1l", "10.6")
 def test_error_of_a_program_says_it_in_these_words(plane):
     plane.script(Reply(execution(status="ack")))
     assert WORDS in str(wait_until_final(plane, Clock(), 0.5)) and WORDS in program.WaitTimeout.__doc__
@@ -70,7 +70,7 @@ def test_error_of_a_program_says_it_in_these_words(plane):
 
 # ---- 9.1c: no contradiction
 
-@rule("9.1c")
+@rule("9.1m")
 @pytest.mark.parametrize("answer, part", list(LATE_FAILURES.values()), ids=list(LATE_FAILURES))
 def test_message_does_not_say_that_no_response_came_if_one_came(plane, answer, part):
     plane.script(answer)
@@ -80,7 +80,7 @@ def test_message_does_not_say_that_no_response_came_if_one_came(plane, answer, p
     assert not re.search("no (answer|response)|nothing came", str(error))
 
 
-@rule("9.1c", "9.1a")
+@rule("9.1i")
 @pytest.mark.parametrize("answer, part", list(LATE_FAILURES.values()), ids=list(LATE_FAILURES))
 def test_message_names_the_last_status_and_the_failure_after_it(plane, answer, part):
     class Later(LateClock):
@@ -93,7 +93,7 @@ def test_message_names_the_last_status_and_the_failure_after_it(plane, answer, p
     assert "started" in str(error) and re.search(part, str(error))
 
 
-@rule("9.1b", "9.1c", "9.1a")
+@rule("9.1i", "9.1l")
 def test_message_of_a_silent_server_names_no_status(plane):
     plane.script(HANG)
     error = wait_until_final(plane, Clock(running=True), 0.2)

@@ -21,7 +21,7 @@ def save_in(folder, plane, *targets):
     return run_process(*GET + ("--output-dir", "out"), plane=plane, cwd=str(folder), preexec_fn=limit_files)
 
 
-@rule("9.3c", "6.1")
+@rule("9.3j", "6.1a")
 @pytest.mark.parametrize("size", [SIZE_LIMIT + 1, 8192, 16384])
 def test_output_that_cannot_be_written_is_named(plane, tmp_path, size):
     result = save_in(tmp_path, plane, target(inline(b"x"), NODES[1]), target(inline(b"y" * size)))
@@ -30,7 +30,7 @@ def test_output_that_cannot_be_written_is_named(plane, tmp_path, size):
     assert "targets" not in read_folder(tmp_path / "out")
 
 
-@rule("9.3c", "6.1")
+@rule("9.3j", "6.1a")
 def test_index_that_cannot_be_written_is_named(plane, tmp_path):
     nodes = ["%08x-0000-4000-8000-000000000000" % number for number in range(100)]
     result = save_in(tmp_path, plane, *[target(None, node) for node in nodes])
@@ -38,14 +38,14 @@ def test_index_that_cannot_be_written_is_named(plane, tmp_path):
     assert result.err.splitlines()[0] == "error: cannot write out/targets.partial: File too large"
 
 
-@rule("9.3c")
+@rule("9.3j")
 def test_output_of_the_limit_s_size_is_written(plane, tmp_path):
     result = save_in(tmp_path, plane, target(inline(b"y" * SIZE_LIMIT)))
     assert (result.code, result.err) == (0, "")
     assert read_folder(tmp_path / "out")[NODES[0] + ".out"] == b"y" * SIZE_LIMIT
 
 
-@rule("9.3c")
+@rule("9.3j", "9.3b")
 def test_output_whose_name_is_taken_is_named(plane, tmp_path):
     def plant(sock):
         (tmp_path / "out" / (NODES[0] + ".out")).write_bytes(b"mine")

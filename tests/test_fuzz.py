@@ -56,7 +56,7 @@ def test_reader_survives_any_body_in_any_chunking(plane):
     assert set(outcomes) == {None, program.RemoteError} and min(outcomes.values()) > 50 * ROUNDS, outcomes
 
 
-@rule("3.10", "6.2")
+@rule("6.2", "6.2j")
 def test_program_survives_any_body_in_any_framing(plane):
     chance, codes = random.Random(7), collections.Counter()
     for number in [0, 1] * 100 * ROUNDS:

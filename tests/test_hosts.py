@@ -35,7 +35,7 @@ def test_source_has_python_3_6_syntax_and_only_standard_imports():
     ast.parse(SOURCE, feature_version=(3, 6))
 
 
-@rule("8.1")
+@rule("8.1d")
 @pytest.mark.parametrize("argv, flags, code", [
     (BINARY, "-I", 0), (BINARY, "-u -B -E -s -S", 0), (GET, "-bb -X dev -W error -OO", 1)])
 def test_interpreter_flags_change_nothing(plane, argv, flags, code):
@@ -47,7 +47,7 @@ def test_interpreter_flags_change_nothing(plane, argv, flags, code):
 
 
 @posix_only
-@rule("8.1")
+@rule("8.1d")
 def test_program_works_without_any_environment(tmp_path, plane):
     (tmp_path / "token").write_text(TOKEN)
     (tmp_path / "token").chmod(0o600)
@@ -56,7 +56,7 @@ def test_program_works_without_any_environment(tmp_path, plane):
 
 
 @posix_only
-@rule("8.1", "5.1", "1.13")
+@rule("8.1d", "5.1a", "5.1b", "1.13a")
 @pytest.mark.parametrize("env, is_escaped", [
     ({}, False), ({"LC_ALL": None, "LANG": "C"}, None), ({"PYTHONIOENCODING": "ascii"}, True),
     ({"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}, True)],
@@ -92,7 +92,7 @@ runpy.run_path(sys.argv[0], run_name="__main__")
 """
 
 
-@rule("8.1")
+@rule("8.1b", "8.1c")
 @pytest.mark.skipif(not hasattr(sys, "addaudithook"), reason="needs sys.addaudithook")
 @pytest.mark.parametrize("argv", [("--help",), LIST + ("--last", "3"), BINARY], ids=["help", "list", "get"])
 def test_program_opens_no_file_for_writing_and_runs_no_program(tls_plane, argv):
@@ -103,7 +103,7 @@ def test_program_opens_no_file_for_writing_and_runs_no_program(tls_plane, argv):
 CALLS_MAIN = "import sys\nfrom plexctl_exec_log import main\nsys.exit(main())\n"
 
 
-@rule("8.1")
+@rule("8.1a")
 @pytest.mark.parametrize("line", [["plexctl_exec_log.py"], ["-m", "plexctl_exec_log"], ["-c", CALLS_MAIN], ["-"]],
                          ids=["relative path", "module name", "import", "stdin"])
 def test_program_runs_however_it_is_started(plane, line):
@@ -182,7 +182,7 @@ print("environment", dict(os.environ) == variables, "codes", codes)
 """
 
 
-@rule("8.3")
+@rule("8.3", "8.3a", "10.2a")
 def test_import_and_main_change_nothing_in_the_process(plane):
     lines = ["--help", "--version", "nonsense", "list", " ".join(LIST), " ".join(GET), " ".join(LIST + ("--all",))]
     code, out, err = run_python("-S", "-c", EFFECTS, MODULE, *lines, plane=plane)
@@ -190,7 +190,13 @@ def test_import_and_main_change_nothing_in_the_process(plane):
         "import []", "main []", "environment True codes [0, 0, 2, 2, 0, 1, 0]"])
 
 
-@rule("8.3")
+@rule("10.1b")
+def test_import_loads_no_typing():
+    code, out, _ = run_python("-S", "-c", "import plexctl_exec_log, sys; print('typing' in sys.modules)", cwd=ROOT)
+    assert (code, out.strip()) == (0, b"False")
+
+
+@rule("8.3b")
 def test_main_flushes_the_callers_buffer_in_order():
     raw = io.BytesIO()
     buffered = io.BufferedWriter(raw)
@@ -199,7 +205,7 @@ def test_main_flushes_the_callers_buffer_in_order():
     assert raw.getvalue() == b"before\n" + VERSION
 
 
-@rule("8.3")
+@rule("8.3a", "8.3c")
 def test_main_uses_sys_argv_and_sys_stdout_and_accepts_falsy_streams(monkeypatch):
     monkeypatch.setattr(sys, "argv", ["any name", "--version"])
     monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(io.BytesIO(), "utf-16"))
@@ -208,7 +214,7 @@ def test_main_uses_sys_argv_and_sys_stdout_and_accepts_falsy_streams(monkeypatch
     assert falsy.getvalue() == sys.stdout.buffer.getvalue() == VERSION
 
 
-@rule("8.3")
+@rule("1.1d")
 @pytest.mark.parametrize("argv", [None, []], ids=["missing", "empty"])
 def test_sys_argv_may_be_empty_or_missing(monkeypatch, argv):
     monkeypatch.setattr(sys, "argv", argv)

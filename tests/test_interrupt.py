@@ -37,7 +37,7 @@ def start_line(line, plane, **env):
 
 
 @posix_only
-@rule("6.5")
+@rule("6.5", "6.5a", "6.5b")
 @pytest.mark.parametrize("way", sorted(STARTS))
 @pytest.mark.parametrize("answers, argv, stream, wanted", list(PHASES.values()), ids=list(PHASES))
 def test_ctrl_c_kills_the_process_by_sigint_and_prints_nothing(plane, answers, argv, stream, wanted, way):
@@ -51,7 +51,7 @@ def test_ctrl_c_kills_the_process_by_sigint_and_prints_nothing(plane, answers, a
 
 
 @posix_only
-@rule("6.5")
+@rule("6.5b")
 def test_ctrl_c_kills_the_script_during_its_first_imports(plane, tmp_path):
     (tmp_path / "argparse.py").write_text("import os, signal\nos.kill(os.getpid(), signal.SIGINT)\n")
     with start_line(make_command(*LIST), plane, PYTHONPATH=str(tmp_path)) as process:
@@ -60,7 +60,7 @@ def test_ctrl_c_kills_the_script_during_its_first_imports(plane, tmp_path):
 
 @posix_only
 @pytest.mark.skipif(sys.implementation.name == "pypy", reason="PyPy heeds SIGINT even where it was ignored")
-@rule("6.5")
+@rule("6.5c")
 def test_ignored_sigint_stays_ignored(plane):
     go_on = threading.Event()
     plane.script(lambda sock: (go_on.wait(PATIENCE), sock.sendall(Reply({}, 403).head())))
@@ -71,7 +71,7 @@ def test_ignored_sigint_stays_ignored(plane):
         assert finish_cli(process).code == 4
 
 
-@rule("6.5")
+@rule("6.5d")
 @pytest.mark.parametrize("place", ["sleep", "stdout"])
 def test_main_lets_keyboard_interrupt_through(plane, place):
     stream, status = FailingStream(KeyboardInterrupt()), 503 if place == "sleep" else 200
@@ -80,7 +80,7 @@ def test_main_lets_keyboard_interrupt_through(plane, place):
 
 
 @posix_only
-@rule("6.1", "6.2", "5.1")
+@rule("6.1e", "5.1c")
 @pytest.mark.parametrize("redirection, bad", [
     (">&-", "stdout"), ("<&- 2>&-", "stderr"), (">&- 2>&-", "both"),
     pytest.param(">/dev/full", "stdout", marks=needs_full_device),
@@ -108,7 +108,7 @@ class Frugal(io.RawIOBase):
         return size or None
 
 
-@rule("5.1", "6.1")
+@rule("6.1a")
 @pytest.mark.parametrize("most, code", [(1 << 30, 0), (50000, 1)], ids=["takes little", "does not block"])
 def test_partial_writes_are_completed_or_reported(plane, most, code):
     plane.script(*[Reply(execution([target(inline(b"x" * 16384), node) for node in NODES]))] * 2)

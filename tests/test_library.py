@@ -55,7 +55,7 @@ def catch(call, *arguments, **options):
     return caught.value
 
 
-@rule("10.1")
+@rule("10.1", "10.1a", "10.1c")
 def test_public_names_are_a_literal_list_with_types_and_help():
     assigned = [node for node in ast.parse(read_file(MODULE).decode("utf-8")).body if isinstance(node, ast.Assign)]
     literal, = [node.value for node in assigned if getattr(node.targets[0], "id", "") == "__all__"]
@@ -82,7 +82,7 @@ def take_stock():       # of what a run might change in the process
             sorted((name, id(value)) for name, value in vars(program).items()))
 
 
-@rule("10.2", "8.3")
+@rule("10.2", "10.2a", "8.3c")
 def test_main_in_several_threads_changes_nothing_in_the_process(plane):
     def run(number):
         out, err = [type("Falsy", (kind,), {"__len__": lambda self: 0})() for kind in (io.BytesIO, io.StringIO)]
@@ -98,7 +98,7 @@ def test_main_in_several_threads_changes_nothing_in_the_process(plane):
 
 
 @posix_only
-@rule("10.3")
+@rule("10.3", "10.3a", "10.3b")
 def test_forked_child_opens_connections_of_its_own(plane):
     assert run_program("""
 import os
@@ -123,7 +123,7 @@ with Transport.from_settings() as transport:
 """ % IDS[:3], plane) == "2\n" and plane.connections == 2
 
 
-@rule("10.4")
+@rule("10.4", "10.4a", "10.4b")
 @pytest.mark.parametrize("tls", [False, True], ids=["http", "https"])
 def test_documents_are_readable_in_any_order_and_after_close(plane, tls_plane, tls):
     with surroundings(tls_plane if tls else plane), program.Transport.from_settings() as transport:
@@ -154,7 +154,7 @@ def check_error(error):
         assert (twin.hint, twin.exit_code) == (error.hint, error.exit_code)
 
 
-@rule("10.5", "10.4")
+@rule("10.5", "10.5a")
 @pytest.mark.parametrize("fault", FAULTY_RESPONSES, ids=lambda fault: str(getattr(fault, "status", "other")))
 def test_response_error_can_be_copied_and_names_no_flag(plane, fault):
     plane.script(*[fault] * 3)
@@ -165,7 +165,7 @@ def test_response_error_can_be_copied_and_names_no_flag(plane, fault):
         assert (error.status, error.problem, error.retry_after) == (fault.status, {"detail": "x"}, 7)
 
 
-@rule("10.5", "10.8")
+@rule("10.5", "10.5a")
 @pytest.mark.parametrize("options", [SETTINGS[name] for name in SETTINGS], ids=list(SETTINGS))
 def test_settings_error_names_no_flag_except_in_its_hint(plane, options):
     with surroundings(plane):
@@ -198,7 +198,7 @@ OPERATIONS = {
     "wait_for_execution": lambda transport, value: program.wait_for_execution(transport, PROJECT, value)}
 
 
-@rule("10.7")
+@rule("10.7", "10.7a")
 @pytest.mark.parametrize("name", list(OPERATIONS))
 def test_uuids_and_timeouts_are_checked_before_anything_is_sent(plane, transport, name):
     for value in ("", "nonsense", PROJECT + "/..", PROJECT[:-1], None, 7, PROJECT.encode()):
@@ -216,7 +216,7 @@ def test_uuids_and_timeouts_are_checked_before_anything_is_sent(plane, transport
     assert isinstance(catch(program.get_page, transport, PROJECT, {"cursor": "\ud800"}), program.UsageError)
 
 
-@rule("10.8", "3.6")
+@rule("10.8", "10.8a", "10.8b", "10.8c")
 def test_from_settings_finds_proxies_and_a_plain_transport_uses_none(plane):
     server, own = "http://" + NO_NAME, type("Own", (program.Transport,), {})
     with Proxy(plane) as proxy, surroundings(plane, {"HTTP_PROXY": proxy.url}):
@@ -229,7 +229,7 @@ def test_from_settings_finds_proxies_and_a_plain_transport_uses_none(plane):
         program.Transport(program.Server.parse(server), TOKEN, None)
 
 
-@rule("10.9")
+@rule("10.9", "10.9a")
 def test_resume_points_at_the_unread_page_and_cursor_at_this_page(plane, transport):
     plane.script(*[Reply(page(next_cursor=cursor)) for cursor in "bc"], Reply(PAGE), Reply(PAGE, cut=len(PAGE) - 1))
     walk = program.walk(transport, PROJECT, {"cursor": None})
@@ -239,7 +239,7 @@ def test_resume_points_at_the_unread_page_and_cursor_at_this_page(plane, transpo
     assert catch(list, broken.elements).transient and (broken.cursor, broken.resume) == ("d", "d")
 
 
-@rule("10.4", "10.9")
+@rule("10.4d", "10.9a")
 @pytest.mark.parametrize("body", [
     PAGE[:-5], b'{"items":[{}],"next_cursor":5}', b'{"items":[{},5,{}],"next_cursor":"c"}'],
     ids=["cut", "wrong type", "wrong element"])
@@ -251,7 +251,7 @@ def test_failed_document_fails_again_and_holds_no_connection(plane, transport, b
     program.get_page(transport, PROJECT, {}).close()
 
 
-@rule("10.4")
+@rule("10.4c")
 def test_closed_document_says_so(plane, transport):
     plane.script(Reply(page(execution(), execution())))
     one = program.get_page(transport, PROJECT, {})
@@ -260,7 +260,7 @@ def test_closed_document_says_so(plane, transport):
     assert str(catch(list, one.elements)) == "the document was closed" and one.resume == ""
 
 
-@rule("10.4")
+@rule("10.5d", "10.4d")
 @pytest.mark.parametrize("name", ["trace", "before_wait"])
 @pytest.mark.parametrize("number", range(3))
 def test_exception_of_a_callback_passes_and_leaks_no_connection(plane, name, number):
@@ -298,7 +298,7 @@ def test_report_reads_executions_within_a_listing(plane, transport):
     assert lines == [(NODES[0], b"x"), (NODES[1], "logs/a/b.log")] and "body" in end
 
 
-@rule("10.8")
+@rule("10.1d")
 def test_docstring_example_is_such_a_report(plane, capsys):
     example = textwrap.dedent(re.search(r"(?ms)^    try:\n.*?\n    except .*?\n.*?\n", program.__doc__).group())
     plane.script(Reply(page(execution())), Reply(execution([target(archive())])), Reply({}, 403))
@@ -314,7 +314,7 @@ def export(transport, store):       # what is new
         store["cursor"] = one.cursor if one.resume is None else one.resume
 
 
-@rule("10.9")
+@rule("10.9b", "10.9a")
 def test_exporter_resumes_after_a_failure_and_after_the_end(plane, transport):
     store = {"ids": [], "cursor": ""}
     plane.script(None, Reply(PAGE, cut=9))
@@ -325,7 +325,7 @@ def test_exporter_resumes_after_a_failure_and_after_the_end(plane, transport):
     assert store["ids"][:-1] == IDS and len(store["ids"]) == 61 and len(plane.requests) == 6
 
 
-@rule("10.6")
+@rule("10.6", "10.6a", "10.6b")
 def test_watcher_sees_each_status_and_times_out(plane, transport):
     seen = []
     plane.script(Reply(execution(status="ack")), Reply({}, 404))
@@ -338,7 +338,7 @@ def test_watcher_sees_each_status_and_times_out(plane, transport):
     assert seen == ["ack", "pending", "started", "succeeded"] and len(plane.requests) == 5
 
 
-@rule("10.2", "3.8")
+@rule("10.2b", "10.14")
 def test_thread_pool_uses_a_transport_per_task_and_counts_retries(plane):
     def measure(identity):
         with program.Transport.from_settings(on_retry=retries.append, sleep=lambda seconds: None) as transport:

@@ -10,7 +10,6 @@ from kit import (CLOSE_HEAD, GET, GET_FORMATS, LIST, NODES, WINDOWS, archive, as
                  target, wait_until)
 from server import Reply
 
-pytestmark = rule("9.3")
 ARCHIVE_DIGEST = hashlib.sha256(b"archived\n").hexdigest()
 
 
@@ -46,7 +45,7 @@ OUTPUTS = [bytes(range(256)) + b"\r\n\n\x00", b"", b"no newline", b"\xef\xbb\xbf
            b"x" * 16384, b"==> x <==\n"]
 
 
-@rule("5.9")
+@rule("9.3", "9.8")
 @pytest.mark.parametrize("terminals", [(), ("stdout", "stderr")], ids=["pipe", "terminal"])
 def test_files_hold_the_exact_bytes_wherever_stdout_goes(plane, folder, terminals):
     wires = [target(inline(data), node) for data, node in zip(OUTPUTS, NODES)]
@@ -70,7 +69,7 @@ TARGET_LINES = {
     "kind": (target({"kind": "tape"}), row("unreadable")), "no key": (target(archive("b", None)), row("unreadable"))}
 
 
-@rule("5.10", "5.6")
+@rule("9.8a", "9.8b")
 @pytest.mark.parametrize("wire, fields", [TARGET_LINES[name] for name in TARGET_LINES], ids=list(TARGET_LINES))
 def test_targets_line_has_six_fields_even_for_an_unreadable_output(plane, folder, wire, fields):
     result = save_targets(plane, folder, wire, target(inline(b"x"), NODES[1].upper()))
@@ -89,7 +88,7 @@ TALLIES = {
     "twice": ([OUT] * 9 + [STORED], ["9 files, 1 without a file"])}
 
 
-@rule("9.3a")
+@rule("9.3g", "9.3h")
 @pytest.mark.parametrize("outputs, said", [TALLIES[name] for name in TALLIES], ids=list(TALLIES))
 def test_last_line_counts_outputs_if_one_has_no_file(plane, tmp_path, monkeypatch, outputs, said):
     monkeypatch.chdir(str(tmp_path))
@@ -99,7 +98,7 @@ def test_last_line_counts_outputs_if_one_has_no_file(plane, tmp_path, monkeypatc
     assert len(read_rows("o t")) == len(outputs)
 
 
-@rule("5.3")
+@rule("9.3d")
 def test_stdout_gets_only_the_recap(plane, folder):
     targets = [target(inline(b"out\n")), target(archive(), NODES[1], "failed")]
     plane.script(*[Reply(execution(targets, action="two words"))] * 2)
@@ -107,7 +106,7 @@ def test_stdout_gets_only_the_recap(plane, folder):
     assert save_to_folder(plane, folder).out == recap and recap.count(b"\n") == 2 and b"1/2" in recap
 
 
-@rule("5.4", "9.2", "1.12")
+@rule("9.8", "5.4", "5.4a", "5.4c")
 @pytest.mark.parametrize("flags, code, kept", [
     (["--node", NODES[1].upper()], 0, [1]), (["--failed"], 0, [1, 2]), (["--exit-status"], 5, [0, 1, 2])],
     ids=["--node", "--failed", "--exit-status"])
@@ -124,7 +123,7 @@ TWO = execution([target(inline(b"first")), target(inline(b"second"), NODES[1])])
 SECOND = encode(TWO).index(b',{"created_at"')      # where the second target begins
 
 
-@rule("7.1")
+@rule("9.3c", "9.8d")
 def test_files_and_lines_are_written_as_targets_arrive(plane, folder):
     there = []
 
@@ -140,6 +139,7 @@ def test_files_and_lines_are_written_as_targets_arrive(plane, folder):
     assert set(read_folder(folder)) == {"targets", NODES[0] + ".out", NODES[1] + ".out"}
 
 
+@rule("9.8d", "9.3h")
 @pytest.mark.parametrize("answer, code, lines", [
     (Reply(TWO, cut=SECOND + 20), 1, 1), (Reply(TWO, cut=len(encode(TWO)) - 1), 1, 2),
     (Reply(execution([target(inline(b"first")), target(node=7)])), 1, 1), (Reply({}, 403), 4, None)],
@@ -161,7 +161,7 @@ BAD_IDS = {     # and how they are shown
     ONE + "\0": ONE + "\\x00", ONE[:-1] + "\u0661": ONE[:-1] + "\u0661", ONE[:-1] + "g": ONE[:-1] + "g"}
 
 
-@rule("5.10")
+@rule("9.3e")
 @pytest.mark.parametrize("output", [inline(b"bad"), None], ids=["inline", "none"])
 def test_malformed_node_id_keeps_its_line_but_gets_no_file(plane, folder, output):
     result = save_targets(plane, folder, *[target(output, node) for node in BAD_IDS] + [target(inline(b"good"))])
@@ -171,6 +171,7 @@ def test_malformed_node_id_keeps_its_line_but_gets_no_file(plane, folder, output
     assert set(read_folder(folder)) == {"targets", NODES[0] + ".out"} and os.listdir(str(folder.parent)) == ["out"]
 
 
+@rule("9.3f")
 @pytest.mark.parametrize("second", [NODES[0], NODES[0].upper()], ids=["same", "upper"])
 def test_duplicate_node_keeps_its_line_but_gets_only_one_file(plane, folder, second):
     result = save_targets(plane, folder, target(inline(b"first")), target(inline(b"other"), second))
@@ -181,6 +182,7 @@ def test_duplicate_node_keeps_its_line_but_gets_only_one_file(plane, folder, sec
     assert {**read_folder(folder), "targets": b""} == {"targets": b"", NODES[0] + ".out": b"first"}
 
 
+@rule("9.3b", "9.7")
 @posix_only
 @pytest.mark.parametrize("mask", [0o000, 0o022, 0o077], ids=oct)
 @pytest.mark.parametrize("made", [None, 0o755], ids=["new", "0755"])
@@ -197,6 +199,7 @@ def test_modes_are_private_under_every_umask(plane, folder, mask, made):
     assert [read_mode(folder / name) for name in read_folder(folder)] == [0o600] * 2
 
 
+@rule("9.7", "9.7a")
 @pytest.mark.parametrize("name", ["out/", "-out", "a b", "\u00e9", ".", "%s"], ids=ascii)
 def test_folder_may_have_any_name_relative_to_the_current_folder(plane, tmp_path, monkeypatch, name):
     monkeypatch.chdir(tmp_path)
@@ -225,7 +228,7 @@ def list_tree(path):
     return sorted((name, os.path.isfile(name) and os.path.getsize(name), os.path.islink(name)) for name in found)
 
 
-@rule("6.2")
+@rule("9.7a", "9.7b", "9.7c")
 @pytest.mark.parametrize("used, end", [
     pytest.param(used, end, marks=[as_root] * (used == "another owner") + [posix_only] * ("holds" not in used))
     for used in sorted(REFUSED) for end in (("", "/", "//") if "link" in used else ("",))])
@@ -240,6 +243,7 @@ def test_unusable_folder_exits_1_says_why_and_nothing_is_sent(plane, folder, use
     assert list_tree(folder.parent) == before and (not opened or len(os.listdir("/dev/fd")) <= opened)
 
 
+@rule("9.7c")
 @pytest.mark.parametrize("name", ["missing/out", "file/out", pytest.param("x" * 300, marks=posix_only),
                                   pytest.param("a\0b", marks=posix_only)], ids=["parent", "file", "long", "NUL"])
 def test_uncreatable_folder_exits_1_and_nothing_is_sent(plane, tmp_path, name):
@@ -249,6 +253,7 @@ def test_uncreatable_folder_exits_1_and_nothing_is_sent(plane, tmp_path, name):
     assert os.listdir(str(tmp_path)) == ["file"] and (tmp_path / "file").read_bytes() == b"mine"
 
 
+@rule("9.7d")
 @posix_only
 @pytest.mark.parametrize("swap", ["link", "folder", "nothing"])
 @pytest.mark.parametrize("when", ["while it waits", "within the answer"])
@@ -275,6 +280,7 @@ def test_replacing_the_folder_during_the_run_changes_nothing(plane, folder, tmp_
     assert read_folder(tmp_path / "victim") == {} and (not folder.exists() or read_folder(folder) == {})
 
 
+@rule("9.3b")
 @posix_only
 @pytest.mark.parametrize("name", ["targets", "targets.partial", NODES[0] + ".out"])
 @pytest.mark.parametrize("planted", ["link to a file", "link to nothing", "file"])
@@ -298,7 +304,7 @@ def test_preexisting_file_or_link_is_not_overwritten(plane, folder, tmp_path, na
         assert planted != "file" or (folder / name).read_bytes() == b"precious"
 
 
-@rule("1.15")
+@rule("9.3a", "1.6c")
 @pytest.mark.parametrize("argv, flags, code", [
     (LIST, (), 2), (GET, ("--output-dir", ""), 2), (GET, ("--id", "nonsense"), 2),
     (GET, ("--token-file", "/no such file"), 3)] + [(GET, ("--output", format), 2) for format in GET_FORMATS[1:]],

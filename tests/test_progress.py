@@ -40,7 +40,7 @@ def start_session(plane, tmp_path):
 
 
 @posix_only
-@rule("9.5")
+@rule("9.5", "9.5a", "9.5c", "9.5d")
 @pytest.mark.parametrize("kind, argv, stdout", [
     ("list", ALL, "file"), ("list", LIST + ("--since", "2020-01-01", "--output", "json"), "file"),
     ("list", LAST, "terminal"), ("get", SAVE, "terminal")], ids=["--all", "--since", "--last", "--output-dir"])
@@ -71,7 +71,7 @@ def test_progress_line_counts_pages_executions_targets_and_bytes(plane, start_se
 
 
 @posix_only
-@rule("9.5", "5.10")
+@rule("5.10", "9.5c")
 def test_progress_line_is_printable_and_does_not_wrap(plane, start_session):
     plane.script(Reply(execution(status="a\nb\x1b[2J" + "x" * 50 + plane.token)))      # cut after it was masked
     session = start_session(GET + ("--wait",), "terminal")
@@ -90,7 +90,7 @@ HIDDEN = {
 
 
 @posix_only
-@rule("9.5")
+@rule("9.5a", "9.5b")
 @pytest.mark.parametrize("kind", sorted(HIDDEN))
 def test_no_progress_line_with_a_pipe_or_in_the_background(plane, start_session, kind):
     plane.script(*[drip_elements(kind, most=20) for _ in HIDDEN[kind]])
@@ -102,7 +102,7 @@ def test_no_progress_line_with_a_pipe_or_in_the_background(plane, start_session,
 
 
 @posix_only
-@rule("9.5", "9.1")
+@rule("9.1e", "9.5")
 def test_wait_shows_status_on_progress_line_or_else_on_plain_line(plane, start_session):
     places = ("terminal", 0), ("file", 0), ("pipe", 1), (os.devnull, 1)
     plane.script(*[Reply(execution(status="started"))] * len(places))
@@ -114,7 +114,7 @@ def test_wait_shows_status_on_progress_line_or_else_on_plain_line(plane, start_s
 
 
 @posix_only
-@rule("9.5", "6.3")
+@rule("9.5d")
 @pytest.mark.parametrize("ending, labels", [
     ([Reply({}, 404)], ["error", "hint", "next_cursor"]), ([Reply({"items": [1]})], ["error", "next_cursor"]),
     ([Reply({}, 503, [("Retry-After", "0")]), Reply(page())], ["retry"])], ids=["404", "malformed", "retry"])
@@ -146,7 +146,7 @@ def test_page_with_a_successor_hints_at_more_on_a_terminal(plane, terminals, fla
     assert all(word in hint for hint in hints for word in ("oldest", "--last N", "--since", "--all"))
 
 
-@rule("9.6")
+@rule("9.6a")
 @pytest.mark.parametrize("argv, answer, hints", [
     (LIST, EMPTY, [NO_EXECUTION]), (LAST, EMPTY, [NO_EXECUTION]),
     (LIST + ("--failed", "-o", "json"), ONE_LISTED, [NO_EXECUTION]),

@@ -15,7 +15,6 @@ from kit import (EXECUTION, GET, NODES, Clock, archive, error_lines, every_get_f
 from kit_net import stall
 from server import DROP, HANG, RESET, TLS_DIR, Reply
 
-pytestmark = rule("9.1")
 WAIT = GET + ("--wait",)
 ONE_TARGET = execution([target(inline(b"done\n"))])
 
@@ -24,6 +23,7 @@ def reply_status(status, **options):
     return Reply(execution(status=status), **options)
 
 
+@rule("9.1", "9.1b")
 def test_pauses_start_at_2_s_and_grow_by_half_up_to_15_s(plane):
     clock = Clock()
     plane.script(*[reply_status("started")] * 9 + [reply_status("succeeded")])
@@ -36,6 +36,7 @@ STATUSES_SEEN = [(status, True) for status in program.FINAL_STATUSES] + [
     (status, False) for status in program.RUNNING_STATUSES + ("SUCCEEDED", "succeeded ", "done", "", None)]
 
 
+@rule("9.1")
 @pytest.mark.parametrize("status, is_final", STATUSES_SEEN, ids=str)
 def test_final_status_is_returned_at_once_and_others_are_waited_out(plane, status, is_final):
     clock = Clock()
@@ -55,6 +56,7 @@ WAITED_OUT = {
     "reset in body": Reply(execution(), cut=10, reset=True), "short body": Reply(b"{", announce=100)}
 
 
+@rule("9.1f")
 @pytest.mark.parametrize("fault", [WAITED_OUT[name] for name in sorted(WAITED_OUT)], ids=sorted(WAITED_OUT))
 def test_transient_failure_is_waited_out_with_one_request_each(plane, fault):
     # A kept connection would be made anew at once (3.7).
@@ -64,11 +66,13 @@ def test_transient_failure_is_waited_out_with_one_request_each(plane, fault):
     assert clock.sleeps == [2, 3, 4.5, 6.75, 10.125, 15, 15, 15, 15, 15] and len(plane.requests) == 11
 
 
+@rule("9.1f")
 def test_timeout_is_waited_out(plane):
     plane.script(reply_status("started"), HANG, stall(LONG_HEAD + b"\r\n{"), reply_status("succeeded"))
     assert wait_until_final(plane, Clock(), timeout=0.4) == "succeeded" and len(plane.requests) == 4
 
 
+@rule("9.1f")
 def test_refused_or_reset_connection_is_waited_out(plane, tls_plane):
     def set_server(context, serve):
         tls_plane.context, tls_plane.serve = context, serve
@@ -85,7 +89,7 @@ def test_refused_or_reset_connection_is_waited_out(plane, tls_plane):
     assert isinstance(wait_until_final(plane, clock, seconds=60), program.WaitTimeout) and clock.slept == 60
 
 
-@rule("3.8")
+@rule("9.1c")
 @pytest.mark.parametrize("value, pause", [("7", 7), ("31", 30), ("0", 3), ("4", 4), ("-5", 3), ("soon", 3)])
 def test_retry_after_is_respected_up_to_30_s(plane, value, pause):
     clock, good = Clock(), reply_status("started")
@@ -103,6 +107,7 @@ ENDING = {
     "no UTF-8": (Reply(b'{"action":"\xff","id":"x"}'), 1), "no JSON": (Reply(b'{"id": nonsense and more of it}\n'), 1)}
 
 
+@rule("9.1g", "9.1d")
 @pytest.mark.parametrize("fault, code", [ENDING[name] for name in sorted(ENDING)], ids=sorted(ENDING))
 def test_other_failures_end_the_wait_and_print_nothing(plane, fault, code):
     slept = []
@@ -112,6 +117,7 @@ def test_other_failures_end_the_wait_and_print_nothing(plane, fault, code):
     assert slept == [2] and len(plane.requests) == 2
 
 
+@rule("9.1f", "9.1g")
 def test_unresolvable_name_ends_the_wait(plane, monkeypatch):
     def fail(*_, **__):
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
@@ -122,6 +128,7 @@ def test_unresolvable_name_ends_the_wait(plane, monkeypatch):
     assert wait_until_final(plane, clock, 60).exit_code == 1 and clock.sleeps == [2]
 
 
+@rule("9.1f", "9.1g")
 def test_untrusted_certificate_ends_the_wait(tls_plane):
     def exchange():
         tls_plane.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -133,6 +140,7 @@ def test_untrusted_certificate_ends_the_wait(tls_plane):
         assert wait_until_final(tls_plane, clock, 60).exit_code == 1 and clock.sleeps == [2]
 
 
+@rule("9.1g")
 @pytest.mark.parametrize("answers, code, sleeps", [
     ([Reply({}, 502), Reply({}, 503), reply_status("started")], 0, [0.5, 1, 2]), ([DROP] * 3, 1, [0.5, 1]),
     ([Reply(execution(), cut=10)], 1, []), ([HANG], 1, [])], ids=["retried", "dropped", "cut", "timeout"])
@@ -143,6 +151,7 @@ def test_failure_before_the_first_response_is_handled_as_usual(plane, answers, c
     assert getattr(end, "exit_code", 0) == code and clock.sleeps == sleeps
 
 
+@rule("9.1a")
 def test_ordinary_retries_apply_again_after_the_wait(plane):
     clock = Clock()
     plane.script(reply_status("started"), reply_status("succeeded"), Reply({}, 503), Reply({}, 502), Reply(ONE_TARGET))
@@ -153,7 +162,7 @@ def test_ordinary_retries_apply_again_after_the_wait(plane):
     assert clock.sleeps == [2, 0.5, 1]
 
 
-@rule("9.1a")
+@rule("9.1i", "9.1h")
 @pytest.mark.parametrize("seconds, sleeps", [(10, [2, 3, 4.5, 0.5]), (9.5, [2, 3, 4.5]), (2, [2]), (1, [1])])
 @pytest.mark.parametrize("later, failure", [
     (reply_status("ack", framing="close"), ""), (DROP, "the connection was lost"), (Reply(b"", 503), "HTTP 503")],
@@ -167,7 +176,7 @@ def test_wait_timeout_reports_the_last_status_and_failure(plane, seconds, sleeps
     assert clock.sleeps == sleeps and len(plane.requests) == len(sleeps)
 
 
-@rule("9.1a")
+@rule("9.1j")
 @pytest.mark.parametrize("seconds", [1, 29.5])
 def test_no_retry_starts_when_no_time_is_left(plane, seconds):
     plane.script(Reply({}, 503, [("Retry-After", "30")]))
@@ -181,7 +190,7 @@ SLOW = {"no answer": HANG, "stalled body": stall(LONG_HEAD + b"\r\n{"),
         "stalled error": stall(LONG_HEAD.replace(b"200", b"404") + b"\r\n{")}
 
 
-@rule("9.1a")
+@rule("9.1j")
 @pytest.mark.parametrize("slow", [SLOW[name] for name in sorted(SLOW)], ids=sorted(SLOW))
 @pytest.mark.parametrize("before", [[], [reply_status("started")]], ids=["first", "second"])
 def test_network_wait_is_limited_to_the_time_left(plane, slow, before):
@@ -191,7 +200,7 @@ def test_network_wait_is_limited_to_the_time_left(plane, slow, before):
     assert (error.exit_code, error.status) == (124, "started" if before else "") and time.monotonic() - began < 10
 
 
-@rule("9.1a")
+@rule("9.1j")
 @pytest.mark.parametrize("header", [b"", b"Connection: close\r\n"], ids=["kept", "closed"])
 def test_each_read_of_a_body_has_less_time_than_the_one_before(plane, header):
     def send_slowly(sock):
@@ -206,14 +215,14 @@ def test_each_read_of_a_body_has_less_time_than_the_one_before(plane, header):
     assert error.exit_code == 124 and len(sent) < 8
 
 
-@rule("9.1a")
+@rule("9.1j")
 def test_wait_timeout_limits_the_tls_handshake(tls_plane):
     tls_plane.context, tls_plane.serve = None, HANG
     with surroundings(tls_plane):
         assert wait_until_final(tls_plane, Clock(running=True), seconds=0.2, timeout=20).exit_code == 124
 
 
-@rule("9.1a", "6.1")
+@rule("9.1h", "9.1i", "9.1d")
 def test_wait_timeout_exits_124_and_names_the_status(plane):
     plane.script(reply_status("st\x1barted"))
     result = run_cli(*WAIT + ("--wait-timeout", "0.6"), plane=plane, sleep=time.sleep)
@@ -221,7 +230,7 @@ def test_wait_timeout_exits_124_and_names_the_status(plane):
     assert "st\\x1barted" in error_lines(result)[0]
 
 
-@rule("9.1a")
+@rule("9.1k", "1.3b", "1.3c")
 @pytest.mark.parametrize("value", ["86400", ".5"])
 def test_wait_timeout_has_the_range_of_timeout_and_needs_wait(plane, value):
     plane.script(reply_status("succeeded"), Reply(ONE_TARGET))
@@ -230,6 +239,7 @@ def test_wait_timeout_has_the_range_of_timeout_and_needs_wait(plane, value):
     assert run_cli(*WAIT + ("--wait-timeout=" + value,), plane=plane).code == 0
 
 
+@rule("9.1a", "9.1d")
 @every_get_format
 def test_output_after_a_wait_is_that_of_an_ordinary_get(plane, format):
     plane.script(reply_status("timeout"), Reply(ONE_TARGET), Reply(ONE_TARGET))
@@ -239,7 +249,7 @@ def test_output_after_a_wait_is_that_of_an_ordinary_get(plane, format):
     assert result.out == run_cli(*GET + ("--output", format), plane=plane).out != b""
 
 
-@rule("5.10")
+@rule("9.1e", "5.10")
 def test_stderr_has_one_safe_line_per_status_change_and_failure(plane):
     pending, started = reply_status("pending"), reply_status("started")
     plane.script(reply_status(None), Reply({}, 502), pending, pending, Reply({}, 502), pending, started, started,
@@ -249,7 +259,7 @@ def test_stderr_has_one_safe_line_per_status_change_and_failure(plane):
         "status: " + told for told in ("pending", "started", "pending", "\\x1b[2J\\x20error:\\x20x", "succeeded")]
 
 
-@rule("9.1a", "10.6")
+@rule("10.8i", "9.1j")
 def test_transport_has_its_own_timeout_again_after_a_wait(plane):
     late = b'HTTP/1.1 200 OK\r\nContent-Length: 12\r\n\r\n{"items":[]}'
     plane.script(reply_status("started"), Reply({}, 503), lambda sock: (time.sleep(0.3), sock.sendall(late)))
@@ -262,7 +272,7 @@ def test_transport_has_its_own_timeout_again_after_a_wait(plane):
 MANY = [target(inline(b"out\n")), target(archive(), NODES[1], "failed"), target(node=NODES[2])]
 
 
-@rule("9.2")
+@rule("9.2", "9.2a")
 @every_get_format
 @pytest.mark.parametrize("status", STATUSES + ("SUCCEEDED", "", None), ids=str)
 def test_exit_status_exits_5_unless_succeeded_and_prints_everything(plane, format, status):
@@ -274,7 +284,7 @@ def test_exit_status_exits_5_unless_succeeded_and_prints_everything(plane, forma
     assert plain.out
 
 
-@rule("9.2")
+@rule("6.1d", "9.2")
 @pytest.mark.parametrize("reply, flags, code", [
     (Reply(execution(MANY, status="failed")), ("--output", "raw"), 1), (Reply({}, 401), (), 3), (Reply({}, 403), (), 4),
     (Reply(execution(MANY, status="failed"), cut=700), (), 1), (Reply(execution(MANY)), ("--failed",), 0),

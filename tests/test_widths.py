@@ -27,7 +27,7 @@ FOUR_TARGETS = execution([target(inline(b"xy"), NODES[0]), target(archive("b", "
 
 # ---- 5.2a, 5.2b: Executions
 
-@rule("5.2a", "5.2b")
+@rule("5.2f", "5.2g", "5.2h", "5.2i", "5.3b")
 @pytest.mark.parametrize("columns", sorted(BY_WIDTH))
 def test_width_of_the_terminal_decides_the_columns(plane, columns):
     wire = execution(action="A")
@@ -36,7 +36,7 @@ def test_width_of_the_terminal_decides_the_columns(plane, columns):
     assert show_on_terminal(plane, wire, *GET, columns=columns) == BY_WIDTH[columns]
 
 
-@rule("5.2b")
+@rule("5.2h")
 def test_row_fits_in_80_columns_if_its_action_has_20_characters(plane):
     actions, statuses = ["a" * length for length in (1, 20, 21, 22)], ["succeeded", "cancelled", None, "ack"]
     wires = [execution([target()] * 9999, action=action, status=status) for action, status in zip(actions, statuses)]
@@ -45,13 +45,13 @@ def test_row_fits_in_80_columns_if_its_action_has_20_characters(plane):
     assert [line.split(" ")[-1] for line in lines[1:]] == actions
 
 
-@rule("5.2b")
+@rule("5.2h")
 def test_row_with_20_characters_of_action_fits_in_91_columns(plane):
     lines = show_on_terminal(plane, page(execution(action="a" * 20)), *LIST, columns=91).splitlines()
     assert len(lines[1]) == 91 and "TARGETS" in lines[0]
 
 
-@rule("5.2b", "5.10")
+@rule("5.2h", "5.10a")
 def test_narrowest_row_keeps_its_frame(plane):
     wires = [execution(id="i d", status="two words", updated_at=None, action="two  words"),
              execution(status="s" * 12, updated_at="odd")]
@@ -60,7 +60,7 @@ def test_narrowest_row_keeps_its_frame(plane):
     assert lines[2] == wires[1]["id"] + " " + "s" * 12 + " -           restart-nginx"
 
 
-@rule("5.2b", "9.4")
+@rule("5.2h", "9.4")
 def test_colour_does_not_change_the_narrowest_columns(plane):
     plane.script(Reply(page(execution(status="ack"))))
     out = run_on_terminal(*LIST + ("--color", "always"), plane=plane, columns=80).out.decode()
@@ -69,7 +69,7 @@ def test_colour_does_not_change_the_narrowest_columns(plane):
 
 # ---- 5.3b: the table of targets
 
-@rule("5.3b", "5.5a")
+@rule("5.3h")
 @pytest.mark.parametrize("columns", [40, 80, 91, 103])
 def test_narrow_table_of_targets_shortens_its_times(plane, columns):
     shown = show_on_terminal(plane, FOUR_TARGETS, *GET + ("-o", "table"), columns=columns)
@@ -81,7 +81,7 @@ a1b2c302-0000-4000-8000-000000000002  ack        -            no output
 a1b2c303-0000-4000-8000-000000000003  succeeded  -            no output"""
 
 
-@rule("5.3a", "5.3b")
+@rule("5.3e", "5.3h")
 @pytest.mark.parametrize("columns", [104, 129, 130, 0])
 def test_wider_table_of_targets_shows_whole_times(plane, columns):
     lines = show_on_terminal(plane, FOUR_TARGETS, *GET + ("-o", "table"), columns=columns).splitlines()
@@ -89,7 +89,7 @@ def test_wider_table_of_targets_shows_whole_times(plane, columns):
     assert lines[1].endswith("  succeeded  2026-05-02T10:00:09Z  2 bytes")
 
 
-@rule("5.3b", "5.2b")
+@rule("5.3b", "5.3e")
 @pytest.mark.parametrize("columns", sorted(BY_WIDTH))
 def test_recap_below_the_table_of_targets_is_the_row_of_list(plane, columns):
     shown = show_on_terminal(plane, execution(action="A"), *GET + ("-o", "table"), columns=columns)
@@ -98,7 +98,7 @@ def test_recap_below_the_table_of_targets_is_the_row_of_list(plane, columns):
 
 # ---- 5.2c: pipes, and COLUMNS
 
-@rule("5.2c")
+@rule("5.2i")
 @pytest.mark.parametrize("variable", ["40", "80", "100", "200"])
 def test_variable_columns_does_not_count(plane, variable):
     wire, env = page(execution(action="A")), {"COLUMNS": variable}
@@ -107,7 +107,7 @@ def test_variable_columns_does_not_count(plane, variable):
     assert show_on_terminal(plane, wire, *LIST, columns=0, env=env) == WIDEST
 
 
-@rule("5.2c", "5.3b")
+@rule("5.2", "5.2i")
 @pytest.mark.parametrize("variable", [None, "80"])
 def test_pipe_beside_a_narrow_terminal_gets_the_widest_tables(plane, variable):
     options = {"streams": ["stderr"], "columns": 80, "env": {"COLUMNS": variable}}

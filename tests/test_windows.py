@@ -13,14 +13,13 @@ from kit import (GET, LIST, NODES, ROOT, SMALL_EXECUTION, WINDOWS, FailingStream
                  start_cli, target, wait_until)
 from server import HANG, Reply
 
-pytestmark = rule("8.5")
 windows_only = pytest.mark.skipif(not WINDOWS, reason="needs a Windows console")
 LARGE_EXECUTION = execution([target(inline(b"%06d" % number * 2048)) for number in range(60)])     # 720 KiB decoded
 
 
 # ---- the reader of stdout
 
-@rule("6.1", "6.2")
+@rule("8.5b", "6.2i")
 def test_closed_pipe_midway_exits_141_silently(plane):
     plane.script(Reply(LARGE_EXECUTION))
     process = start_cli(*GET, plane=plane)
@@ -30,7 +29,7 @@ def test_closed_pipe_midway_exits_141_silently(plane):
     assert finish_cli(process)[::2] == (141, "")
 
 
-@rule("6.1", "6.2")
+@rule("8.5b", "6.1a")
 @pytest.mark.parametrize("name, code", [("EPIPE", 141), ("EINVAL", 141 if WINDOWS else 1), ("EIO", 1)])
 def test_which_stdout_errors_mean_a_broken_pipe(plane, name, code):
     error = OSError(getattr(errno, name), "so it fails")
@@ -57,7 +56,7 @@ INSTALLED = ["-c", "from plexctl_exec_log import run_as_script; run_as_script()"
 
 
 @windows_only
-@rule("6.5")
+@rule("8.5c")
 @pytest.mark.parametrize("answer, flags", [(HANG, ()), (Reply(execution(status="started")), ("--wait",))],
                          ids=["headers", "a pause"])
 @pytest.mark.parametrize("start", [make_command()[1:], INSTALLED], ids=["script", "installed"])
@@ -78,7 +77,7 @@ def test_ctrl_c_ends_the_process_while_it_waits(plane, answer, flags, start):
 
 # ---- the same bytes; colours; modes
 
-@rule("9.4")
+@rule("8.5d")
 @pytest.mark.parametrize("flag, coloured", [("auto", not WINDOWS), ("always", True), ("never", False)])
 def test_windows_output_is_coloured_only_on_request(plane, flag, coloured):
     argv = LIST + ("--color", flag)
@@ -86,7 +85,7 @@ def test_windows_output_is_coloured_only_on_request(plane, flag, coloured):
     assert (b"\x1b[" in result.out) == coloured
 
 
-@rule("5.9", "9.3")
+@rule("8.5", "9.3")
 def test_stdout_and_files_have_no_newline_translation(plane, tmp_path):
     data = bytes(range(256)) + b"\n\r\n\x1a\n"
     plane.script(*[Reply(execution([target(inline(data))]))] * 3)
@@ -99,7 +98,7 @@ def test_stdout_and_files_have_no_newline_translation(plane, tmp_path):
     assert b"\r" not in run_process(*LIST, plane=plane).out + run_process("--help").out
 
 
-@rule("9.3")
+@rule("8.5e", "9.7a")
 def test_folder_mode_is_checked_everywhere_except_on_windows(plane, tmp_path):
     (tmp_path / "out").mkdir()
     (tmp_path / "out").chmod(0o777)
