@@ -92,7 +92,7 @@ def renew_outputs(text):
 
     def renew(found):
         output = next(printed)
-        keeps = re.search(r"\bjq\b|\btold\b", found.group(1)) and not shutil.which("jq")
+        keeps = re.search(r"\bjq\b|\bsent\b", found.group(1)) and not shutil.which("jq")
         return found.group() if keeps else "$ %s\n%s" % (found.group(1), output)
 
     return COMMAND.sub(renew, text)
