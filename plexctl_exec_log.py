@@ -797,9 +797,11 @@ class Body:
             chunk = self.response.read1(READ_SIZE)
         except socket.timeout:
             raise self._transport._make_timeout_error("the body stalled")
-        except (OSError, HTTPException, ValueError, OverflowError) as error:    # the last two: an impossible chunk size
+        except (OSError, HTTPException) as error:
             raise RemoteError("the connection was lost while reading the body: %s" % describe_error(error),
                               transient=True)
+        except (ValueError, OverflowError):     # int() or read() of HTTPResponse, for a chunk size
+            raise RemoteError("the response is not valid HTTP: it has an impossible chunk size")
         if not chunk and self.response.length:
             raise RemoteError("the connection was lost while reading the body: %d bytes are missing"
                               % self.response.length, transient=True)
@@ -1942,35 +1944,6 @@ def make_wait_timeout(status, failure):
     return WaitTimeout(message, "the Execution may still be running: wait again, or longer", status)
 
 
-def wait_for_execution(transport: Transport, project: "t.Union[str, AnyUUID]", execution_id: "t.Union[str, AnyUUID]",
-                       seconds: "t.Optional[float]" = None, on_status: "t.Callable[[str], t.Any]" = do_nothing,
-                       on_retry: "t.Callable[[str], t.Any]" = do_nothing) -> str:
-    """Wait until the status of an Execution is final, and return that status.
-
-        seconds     limits the wait. None means no limit. 0 or less means: request the Execution once.
-        on_status   called as on_status(status) with the first status, with each change, and with the first status after
-                    a failure. A response without a status counts as `-`. An unknown status is not final.
-        on_retry    called as on_retry(text) after each failure that is waited out, before the pause
-
-    It requests the Execution at once, and then after pauses of 2 s, 3 s, 4.5 s and so on, at most 15 s. The server's
-    Retry-After can make a pause longer. The deadline of the Transport limits the wait as `seconds` does.
-
-    Raises WaitTimeout when the time is up, whatever the last failure was. Before that, raises RemoteError for a failure
-    that waiting cannot fix, and for every failure before the first successful response. Raises UsageError for a
-    malformed UUID, and for seconds above a day or that are not a number."""
-    is_single = seconds is not None and not seconds > 0
-    if seconds is not None and (seconds > 0 or seconds != seconds):
-        check_seconds(seconds, "seconds: ")
-    outer_deadline = transport.deadline
-    if seconds and not is_single:
-        end = transport.clock() + seconds
-        transport.deadline = end if outer_deadline is None else min(end, outer_deadline)
-    try:
-        return poll_until_final(transport, project, execution_id, is_single, on_status, on_retry)
-    finally:
-        transport.deadline = outer_deadline
-
-
 def poll_until_final(transport, project, execution_id, is_single, on_status, on_retry):
     """Do the work of wait_for_execution: until the Transport's deadline, or only once if `is_single` is true."""
     status, reported, pause = "", "", FIRST_POLL_PAUSE
@@ -2002,6 +1975,33 @@ def poll_until_final(transport, project, execution_id, is_single, on_status, on_
         if transport.deadline_passed():
             raise make_wait_timeout(status, failure)
         pause = min(pause * 1.5, LONGEST_POLL_PAUSE)
+
+
+def wait_for_execution(transport: Transport, project: "t.Union[str, AnyUUID]", execution_id: "t.Union[str, AnyUUID]",
+                       seconds: "t.Optional[float]" = None, on_status: "t.Callable[[str], t.Any]" = do_nothing,
+                       on_retry: "t.Callable[[str], t.Any]" = do_nothing) -> str:
+    """Wait until the status of an Execution is final, and return that status.
+
+        seconds     limits the wait. None means no limit. 0 or less means: request the Execution once.
+        on_status   called as on_status(status) with the first status, with each change, and with the first status after
+                    a failure. A response without a status counts as `-`. An unknown status is not final.
+        on_retry    called as on_retry(text) after each failure that is waited out, before the pause
+
+    It requests the Execution at once, and then after pauses of 2 s, 3 s, 4.5 s and so on, at most 15 s. The server's
+    Retry-After can make a pause longer. The deadline of the Transport limits the wait as `seconds` does.
+
+    Raises WaitTimeout when the time is up, whatever the last failure was. Before that, raises RemoteError for a failure
+    that waiting cannot fix, and for every failure before the first successful response. Raises UsageError for a
+    malformed UUID, and for seconds above a day or that are not a number."""
+    outer_deadline = transport.deadline
+    is_single = isinstance(seconds, (int, float)) and seconds <= 0
+    if seconds is not None and not is_single:
+        end = transport.clock() + check_seconds(seconds, "seconds: ")
+        transport.deadline = end if outer_deadline is None else min(end, outer_deadline)
+    try:
+        return poll_until_final(transport, project, execution_id, is_single, on_status, on_retry)
+    finally:
+        transport.deadline = outer_deadline
 
 
 # -------------------------------------------------------------------------------------------------- Formats
@@ -2383,6 +2383,11 @@ def save_outputs(elements, folder, report_error):
     return tally
 
 
+def describe_counts(*counts):
+    """Return `1 page, 2 Executions` for pairs of a number and a noun."""
+    return ", ".join("%d %s%s" % (number, noun, "" if number == 1 else "s") for number, noun in counts)
+
+
 def describe_tally(tally):
     """Return the result of save_outputs as `3 files, 2 archived (1 without a digest), 1 no output`.
 
@@ -2397,11 +2402,6 @@ def describe_tally(tally):
     notes = {"archived": " (%d without a digest)" % undigested if undigested else ""}
     return ", ".join([describe_counts((files, "file"))] + [
         "%d %s%s" % (counts[outcome], outcome, notes.get(outcome, "")) for outcome in sorted(counts)])
-
-
-def describe_counts(*counts):
-    """Return `1 page, 2 Executions` for pairs of a number and a noun."""
-    return ", ".join("%d %s%s" % (number, noun, "" if number == 1 else "s") for number, noun in counts)
 
 
 # --------------------------------------------------------------------------------------------- Command line
@@ -3094,7 +3094,7 @@ def run_list(flags, console, transport):
                                flags.action_name, "200" if flags.limit is None else flags.limit, flags.cursor)
             if console.can_show_progress(flags.last):
                 console.progress = lambda: describe_counts((document.page_count, "page"),
-                                                           (document.count, "execution"))
+                                                           (document.count, "Execution"))
         else:
             document = get_page(transport, flags.project, {
                 "status": "".join(flags.statuses), "action_name": flags.action_name, "limit": flags.limit,
@@ -3117,20 +3117,6 @@ def run_list(flags, console, transport):
     if flags.output == "jsonl" and cursor:
         console.write_line("next_cursor: " + cursor, limit=None)
     return 0
-
-
-def run_get(flags, console, transport):
-    """Run the command `get`, and return its exit code."""
-    folder = OutputFolder(flags.output_dir) if flags.output_dir else None     # before any waiting
-    try:
-        if flags.wait:
-            show_status = console.show_progress if console.can_show_progress(True) else console.write_line
-            wait_for_execution(transport, flags.project, flags.execution_id, flags.wait_timeout,
-                               lambda status: show_status("status: " + escape_field(status)), console.report_retry)
-        return show_execution(flags, console, transport, folder)
-    finally:
-        if folder:
-            folder.close()
 
 
 def show_execution(flags, console, transport, folder):
@@ -3165,6 +3151,20 @@ def show_execution(flags, console, transport, folder):
     if errors.count:
         return 1
     return 5 if flags.exit_status and document.members.get("status") != "succeeded" else 0
+
+
+def run_get(flags, console, transport):
+    """Run the command `get`, and return its exit code."""
+    folder = OutputFolder(flags.output_dir) if flags.output_dir else None     # before any waiting
+    try:
+        if flags.wait:
+            show_status = console.show_progress if console.can_show_progress(True) else console.write_line
+            wait_for_execution(transport, flags.project, flags.execution_id, flags.wait_timeout,
+                               lambda status: show_status("status: " + escape_field(status)), console.report_retry)
+        return show_execution(flags, console, transport, folder)
+    finally:
+        if folder:
+            folder.close()
 
 
 def run(argv, console, sleep):

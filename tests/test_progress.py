@@ -17,7 +17,7 @@ BEGINNINGS = {"list": b'{"items":[' + ITEM,
               "get": encode(execution())[:-1].replace(b'"targets":[],', b"") + b',"targets":[' + TARGET}
 LAST, SAVE = LIST + ("--last", "1"), GET + ("--output-dir", "FOLDER")
 #: What the line says: pages and the Executions of complete pages, targets and bytes.
-COUNTS = {"list": r"\d+ pages?, \d+ executions?\b", "get": r"\d+ targets?, \d+ bytes\b"}
+COUNTS = {"list": r"\d+ pages?, \d+ Executions?\b", "get": r"\d+ targets?, \d+ bytes\b"}
 
 
 def drip_elements(kind, seen=None, more=b" ", end=b"]}", most=400):
@@ -64,7 +64,7 @@ def test_progress_line_counts_pages_executions_targets_and_bytes(plane, start_se
     plane.script(drip_elements("list", seen, end=b'],"next_cursor":"c"}'), drip_elements("list"),
                  drip_elements("get", more=b"," + TARGET))
     session = start_session(ALL)
-    session.wait_for(r"(?<!\d)1 page, 0 executions\b")
+    session.wait_for(r"(?<!\d)1 page, 0 Executions\b")
     seen.set()
     session.wait_for(r"(?<!\d)2 pages, 1 execution\b")
     start_session(GET).wait_for(r"(?s)(?<!\d)1 target, [1-9]\d* bytes\b.*(?<!\d)3 targets, [1-9]\d* bytes\b")
