@@ -801,7 +801,7 @@ class Body:
             raise RemoteError("the connection was lost while reading the body: %s" % describe_error(error),
                               transient=True)
         except (ValueError, OverflowError):     # int() or read() of HTTPResponse, for a chunk size
-            raise RemoteError("the response is not valid HTTP: it has an impossible chunk size")
+            raise RemoteError("the response is not valid HTTP: it has an impossible chunk size", API_HINT)
         if not chunk and self.response.length:
             raise RemoteError("the connection was lost while reading the body: %d bytes are missing"
                               % self.response.length, transient=True)
