@@ -103,8 +103,9 @@ Where to look
 
 import sys
 
-# Unless -I or -P (`safe_path`, from 3.11 on) is given, Python puts the script's folder first on the import path. Remove
-# it before anything else is imported, so that nothing next to the script can be imported. (`sys` is built in.)
+# Unless -I or -P (`safe_path`, from 3.11 on) is given, Python puts the script's folder first on the import path. With
+# `-m` or `python3 -` it puts the current folder there. Remove that entry before anything else is imported, so that
+# nothing in the folder can be imported. (`sys` is built in.)
 if __name__ == "__main__" and not (sys.flags.isolated or getattr(sys.flags, "safe_path", False)):
     del sys.path[0]
 
@@ -159,6 +160,7 @@ RUNNING_STATUSES = ("pending", "ack", "started")
 FINAL_STATUSES = ("succeeded", "failed", "cancelled", "timeout")
 FAILED_STATUSES = ("failed", "cancelled", "timeout")
 STATUSES = RUNNING_STATUSES + FINAL_STATUSES
+STATUS_ORDER = {status: number for number, status in enumerate(STATUSES)}
 
 
 # ------------------------------------------------------------------------------------------------ Safe text
@@ -184,19 +186,16 @@ def escape_location(text: str) -> str:
     r"""Return the BUCKET/KEY of an archived output so that it can be pasted: spaces within it stay.
 
     Unprintable characters are escaped, and so are spaces at either end, which nobody would see."""
-    text = make_visible(text)
-    inner = text.strip(" ")
-    if not inner:
-        return "\\x20" * len(text)
-    before, after = text.split(inner, 1)
-    return "\\x20" * len(before) + inner + "\\x20" * len(after)
+    return re.sub("^ +| +$", lambda match: "\\x20" * len(match.group()), make_visible(text))
 
 
-# A complete CSI sequence (ECMA-48, 5.4), such as `\x1b[1;31m` (red) or `\x1b[2J`, or the `ESC ( B` of `tput sgr0`.
+# A complete CSI sequence (ECMA-48, 5.4), such as `\x1b[1;31m` (red) or `\x1b[2J`, or the `ESC ( B` of `tput sgr0`. The
+# character classes are disjoint, so matching takes linear time.
 TERMINAL_SEQUENCES = "\x1b\\[[0-?]*[ -/]*[@-~]|\x1b\\(B"
 
 # A line whose first visible ASCII characters are `==>`, like those of a section header. Anything else may come before
-# and between them: spaces and characters outside ASCII, some of which are invisible.
+# and between them: spaces and characters outside ASCII, some of which are invisible. The two groups are the text before
+# the first `=`, and the text from there to the `>`.
 FORGED_HEADER = r"(?m)^([^!-~\n]*)=([^!-~\n]*=[^!-~\n]*>)"
 
 
@@ -278,10 +277,12 @@ class RemoteError(ExecLogError):
 
         retryable       whether Transport.get retries: the server is overloaded, or the connection was lost before the
                         response
-        transient       whether waiting may help. True for everything retryable, and for timeouts, truncated bodies and
-                        failed connections. False if a name does not resolve or TLS fails.
+        transient       whether a wait continues after it, and whether a Listing requests a truncated page again. True
+                        for everything retryable, and for timeouts, truncated bodies and failed connections. False if a
+                        name does not resolve or TLS fails
         retry_after     seconds that the server asks clients to wait, at most 30; or None
-        can_resume      whether a listing may resume at the same cursor. If not, start without a cursor.
+        can_resume      whether the same request can succeed later. It cannot after a 400, which rejects the cursor or
+                        another parameter, and not at a cursor that loops
     """
 
     def __init__(self, message: str, hint: str = "", retryable: bool = False, transient: bool = False,
@@ -345,8 +346,9 @@ def check_type(value: "t.Any", expected: type, label: str,
 
 # ------------------------------------------------------------------------------------------------- Settings
 
-# For example `https://[::1]:8443/prefix/`. User info, a query, or a character outside ASCII does not match. (Patterns
-# that not every run needs are strings. They are compiled when they are first used.)
+# For example `https://[::1]:8443/prefix/`. These do not match: `https://user@host`, `https://host?query`,
+# `https:/host`, `https://host:`, and any URL with a character outside ASCII. (Patterns that not every run needs are
+# strings. They are compiled when they are first used.)
 SERVER_URL = r"""
     (https?) ://
     ( \[ [0-9a-f:.]+ \] |                           # the host: an IPv6 address,
@@ -471,7 +473,9 @@ class Profile:
 
     def _read(self):
         # Find the config file. Without a home directory expanduser returns `~`, which isabs rejects.
-        home = os.environ.get("USERPROFILE" if WINDOWS else "HOME", os.path.expanduser("~"))
+        home = os.environ.get("USERPROFILE" if WINDOWS else "HOME")
+        if home is None:
+            home = os.path.expanduser("~")
         bases = os.environ.get("XDG_CONFIG_HOME", ""), os.path.join(home, ".config")
         paths = [os.path.join(base, "plexctl", "config.json") for base in bases if os.path.isabs(base)]
         path = next(filter(os.path.lexists, paths), None)
@@ -483,11 +487,11 @@ class Profile:
                                    "there is no home directory to look in")
 
         # Read it. Null and empty values count as {}.
-        def read(value, label):
+        def expect_object(value, label):
             return check_type(value or {}, dict, "%s: %s" % (path, label), CredentialsError)
 
         try:
-            config = read(json.loads(read_private_file(path, 1 << 20, path)), "top level")
+            config = expect_object(json.loads(read_private_file(path, 1 << 20, path)), "top level")
         except (ValueError, RecursionError):
             raise CredentialsError("%s is not JSON" % path)
 
@@ -496,12 +500,12 @@ class Profile:
         if name is None:
             self._why_missing = "%s has no default profile" % path
             return {}
-        profiles = read(config.get("profiles"), "profiles")
+        profiles = expect_object(config.get("profiles"), "profiles")
         if not isinstance(name, str) or name not in profiles:
             raise CredentialsError("%s has no profile with the given name" % path,
                                    "it has " + (", ".join(profiles) or "no profiles"))
         self.title = 'profile "%s"' % name
-        return read(profiles[name], self.title)
+        return expect_object(profiles[name], self.title)
 
 
 def validate_token(token, source=""):
@@ -517,6 +521,27 @@ def validate_token(token, source=""):
     if token[:7].lower() == "bearer ":
         raise CredentialsError('the token begins with "Bearer "', hint + '; remove the word "Bearer"')
     raise CredentialsError("the token is empty, or contains characters other than visible ASCII", hint)
+
+
+def pin_token(profile, server, server_source, is_named):
+    """Raise CredentialsError if the profile names a server, and it is not this server: the profile's token must not go
+    there.
+
+    `server_source` says where this server came from. `is_named` says whether --profile was given; the profile then
+    counts before the environment."""
+    url = profile.get("server")
+    if url is None:
+        return
+    profile_server = Server.parse(url, "the server of " + profile.title)
+    if profile_server != server:
+        other_way, undo = " or PLEXSPHERE_TOKEN", "leave out --server and unset PLEXSPHERE_URL"
+        if is_named:
+            other_way, undo = "", "leave out --server"
+        raise CredentialsError(
+            "the token of %s is for %s, but the request would go to %s" % (
+                profile.title, profile_server.url, server.url),
+            "that server came from %s; give its own token with --token-file%s, or use the profile's server: %s" % (
+                server_source, other_way, undo))
 
 
 def find_settings(server_url, profile_name, token_file):
@@ -566,18 +591,9 @@ def find_settings(server_url, profile_name, token_file):
         raise UsageError("no server", "give --server, PLEXSPHERE_URL or a profile with a server"
                          + profile.explain("server"))
 
-    # 3. If the token is a profile's, and the profile names a server, keep the token from every other server.
-    profile_url = profile.get("server") if is_profile_token else None
-    profile_server = server if profile_url is None else Server.parse(profile_url, "the server of " + profile.title)
-    if profile_server != server:
-        other_way, undo = " or PLEXSPHERE_TOKEN", "leave out --server and unset PLEXSPHERE_URL"
-        if profile_name is not None:        # then the profile counts before both variables
-            other_way, undo = "", "leave out --server"
-        raise CredentialsError(
-            "the token of %s is for %s, but the request would go to %s" % (
-                profile.title, profile_server.url, server.url),
-            "that server came from %s; give its own token with --token-file%s, or use the profile's server: %s" % (
-                server_source, other_way, undo))
+    # 3. Keep a profile's token from other servers.
+    if is_profile_token:
+        pin_token(profile, server, server_source, profile_name is not None)
     return server, token, token_source
 
 
@@ -652,23 +668,24 @@ def find_proxy(server):
 # How this section uses http.client, from Python 3.6 to 3.13. Each line names the function to read.
 #
 #     HTTPConnection.connect      resolves the name, connects, and asks a proxy for a tunnel (_tunnel). HTTPSConnection
-#                                 then does the TLS handshake, with the server's host name. So the certificate must be
-#                                 the server's, not the proxy's.
+#                                 then does the TLS handshake, with the server's host name (_tunnel_host). So the
+#                                 certificate must be the server's, not the proxy's.
 #     HTTPConnection._tunnel      sends CONNECT with only the headers given to set_tunnel(), so without the token. (From
 #                                 3.12 on it adds Host. Before 3.13 it has no brackets around an IPv6 address.)
 #     timeout, settimeout()       limit each of these steps, and each later read and write, separately. Nothing limits
 #                                 their sum.
 #     HTTPConnection.getresponse  reads the headers, after skipping interim responses (100). HTTPResponse.begin takes
 #                                 truncated headers for complete ones. The `email` package parses them, and can raise
-#                                 ValueError, LookupError, TypeError and AttributeError.
+#                                 ValueError, LookupError, TypeError and AttributeError. After `Connection: close` it
+#                                 forgets connection.sock, but the response's file keeps the socket open.
 #     HTTPResponse.read1(n)       returns at most n bytes as soon as there are any, and b"" at the end. It lowers
 #                                 response.length, the number of bytes that are still to come (None if unknown). It
 #                                 raises if a chunked body is truncated, and returns b"" if another body is: then
 #                                 response.length is not 0.
 #
-# A connection is either idle and kept for the next request, or it belongs to the one Body that is read from it. So
-# several responses can be read at the same time, in any order. (A "chunk" here is what one read returns, not a chunk of
-# HTTP's chunked encoding.)
+# A connection is either idle and kept for the next request, or it belongs to the one _read_body that reads a response
+# from it. So several responses can be read at the same time, in any order. (A "chunk" is what one read returns, not a
+# chunk of HTTP's chunked encoding.)
 
 READ_SIZE = 32 << 10                # most bytes read from a body at once: two TLS records
 ERROR_BODY_LIMIT = 64 << 10         # bytes; a Problem has a few hundred
@@ -749,78 +766,6 @@ def close_chunks(chunks):
         chunks.close()
 
 
-class Body:
-    """The body of one response: an iterator over its chunks (bytes), as they arrive.
-
-    It owns the connection. At the end of the body, the connection goes back to the Transport; close(), a failure and
-    garbage collection close it. Iterating raises RemoteError.
-
-        response    the http.client.HTTPResponse, whose headers have arrived
-    """
-
-    def __init__(self, transport, connection, sock, response):
-        self.response = response
-        self._transport = transport
-        self._connection = connection       # None once this body no longer owns it
-        self._sock = sock                   # http.client forgets it after `Connection: close` (HTTPResponse.begin)
-        self._pid = os.getpid()
-        self._complete = False
-
-    def __iter__(self):
-        return self
-
-    def __next__(self):
-        if self._connection is None:
-            raise StopIteration
-        chunk = b""
-        try:
-            chunk = self._read_chunk()
-            self._complete = not chunk
-        finally:
-            if not chunk:
-                self.close()
-        if not chunk:
-            raise StopIteration
-        self._transport.received += len(chunk)
-        return chunk
-
-    def _read_chunk(self):
-        """Return the next bytes of the body, or b"" at its end. Raises RemoteError."""
-        import socket
-        from http.client import HTTPException
-        self._transport._before_wait()
-        if self._pid != os.getpid():
-            raise RemoteError("a response can be read only in the process that requested it, not after a fork")
-        try:
-            if not self.response.isclosed():    # from 3.13 on it closes itself, and the socket, at its last byte
-                self._sock.settimeout(self._transport._socket_timeout())
-            chunk = self.response.read1(READ_SIZE)
-        except socket.timeout:
-            raise self._transport._make_timeout_error("the body stalled")
-        except (OSError, HTTPException) as error:
-            raise RemoteError("the connection was lost while reading the body: %s" % describe_error(error),
-                              transient=True)
-        except (ValueError, OverflowError):     # int() or read() of HTTPResponse, for a chunk size
-            raise RemoteError("the response is not valid HTTP: it has an impossible chunk size", API_HINT)
-        if not chunk and self.response.length:
-            raise RemoteError("the connection was lost while reading the body: %d bytes are missing"
-                              % self.response.length, transient=True)
-        return chunk
-
-    def close(self):
-        """Give the connection back if the body was read to its end, and close it otherwise."""
-        connection, self._connection = self._connection, None
-        if connection is None:
-            return
-        self.response.close()       # before 3.13 it stays open after its last byte, and so blocks the next response
-        if self._complete and not self.response.will_close:
-            self._transport._keep_idle(connection)
-        else:
-            connection.close()
-
-    __del__ = close
-
-
 class Transport:
     """GET requests to one server.
 
@@ -844,10 +789,11 @@ class Transport:
         secrets     texts to mask: the token, the proxy's password and Basic credentials
         received    number of body bytes received so far
         pauses      seconds before each retry; () for no retry
-        deadline    the time of the clock at which every network operation and every pause ends, or None. You may set
-                    it at any time, for example to `time.monotonic() + 60`. It applies to everything that runs on this
-                    Transport, including a walk. After it, operations fail with a RemoteError (timed out), and nothing
-                    is retried. It does not limit name resolution, nor a server that sends its headers byte by byte.
+        deadline    a time of the clock, for example `time.monotonic() + 60`, or None. You may set it at any time. No
+                    network operation and no pause lasts longer; each read and each request after it fails with a
+                    RemoteError (timed out), and nothing is retried. It applies to everything that runs on this
+                    Transport, including a walk. It does not limit name resolution, nor a server that sends its headers
+                    byte by byte
     """
 
     def __init__(self, server: Server, token: str, *, ca_file: "t.Optional[str]" = None,
@@ -990,7 +936,9 @@ class Transport:
             raise UsageError("a parameter contains a lone surrogate, which cannot be sent")
         target = self.server.prefix + path + ("?" + query if query else "")
 
-        for pause in self.pauses if pauses is None else pauses:
+        if pauses is None:
+            pauses = self.pauses
+        for pause in pauses:
             try:
                 return self._request(target)
             except RemoteError as error:
@@ -1000,26 +948,28 @@ class Transport:
         return self._request(target)
 
     def _request(self, target):
-        """Send one request, and return the Body of its 200 response. Raises RemoteError."""
+        """Send one request, and return an iterator over the body of its 200 response. Raises RemoteError."""
         self._before_wait()
+        if self.deadline_passed():
+            raise self._make_timeout_error("the deadline has passed")
 
-        # Try the idle connection. The server may have closed it meanwhile; only that failure is retryable here.
-        body, connection = None, self._take_idle()
+        # Try the idle connection. The server may have closed it meanwhile. Of the failures of _exchange, only a lost
+        # connection is retryable.
+        exchange, connection = None, self._take_idle()
         if connection is not None:
             try:
-                body = self._exchange(connection, target)
+                exchange = self._exchange(connection, target)
             except RemoteError as error:
                 if not error.retryable:
                     raise
-        if body is None:
-            body = self._exchange(self._connect(), target)
+        response, chunks = exchange or self._exchange(self._connect(), target)
 
-        if body.response.status == 200:
-            return body
+        if response.status == 200:
+            return chunks
         try:
-            raise self._make_error(body)
+            raise self._make_error(response, chunks)
         finally:
-            body.close()
+            chunks.close()
 
     def _connect(self):
         """Return a new connection. For https behind a proxy it goes through the proxy's tunnel.
@@ -1072,7 +1022,7 @@ class Transport:
         return RemoteError("cannot connect to %s: %s" % (peer, describe_error(error)), hint, transient=True)
 
     def _exchange(self, connection, target):
-        """Send one request, and return the Body of the response once its headers have arrived.
+        """Send one request, and return (response, iterator over its body) once the headers have arrived.
 
         Raises RemoteError, which is retryable if the connection was lost."""
         headers = self._headers
@@ -1081,23 +1031,24 @@ class Transport:
             target = "http://" + self.server.authority + target
             headers = dict(headers, **self._proxy.headers)
 
-        body = None
+        chunks = None
         try:
             self._trace_lines(">", "GET %s HTTP/1.1" % target, headers.items())
-            response = self._send(connection, target, headers)
+            response = self._send(connection, sock, target, headers)
             self._trace_lines("<", "HTTP/1.1 %d %s" % (response.status, response.reason), response.getheaders())
-            body = Body(self, connection, sock, response)
-            return body
+            chunks = self._read_body(connection, sock, response)
+            next(chunks)        # start it: now it owns the connection
+            return response, chunks
         finally:
-            if body is None:
+            if chunks is None:
                 connection.close()
 
-    def _send(self, connection, target, headers):
+    def _send(self, connection, sock, target, headers):
         """Send a request, and return its response. Raises RemoteError."""
         import socket
         from http.client import HTTPException
         try:
-            connection.sock.settimeout(self._socket_timeout())
+            sock.settimeout(self._socket_timeout())
             connection.request("GET", target, headers=headers)
             return connection.getresponse()
         except socket.timeout:
@@ -1107,18 +1058,63 @@ class Transport:
         except (HTTPException,) + PARSER_ERRORS as error:
             raise RemoteError("the response is not valid HTTP: %s" % describe_error(error), API_HINT)
 
+    def _read_body(self, connection, sock, response):
+        """Yield the chunks of a body (bytes) as they arrive, after an empty chunk at once. Raises RemoteError.
+
+        It owns the connection. At the end of the body it keeps the connection for the next request. After a failure, or
+        if nobody reads on, it closes the connection. (A generator that has ended runs no code when Python frees it. An
+        object with __del__ does, and an exception that a signal handler raises there is lost.)"""
+        pid, complete = os.getpid(), False
+        try:
+            yield b""       # from here on, `finally` runs even if nobody reads on
+            while not complete:
+                self._before_wait()
+                if pid != os.getpid():
+                    raise RemoteError("a response can be read only in the process that requested it, not after a fork")
+                chunk = self._read_chunk(sock, response)
+                self.received += len(chunk)
+                complete = not chunk
+                yield chunk
+        finally:
+            response.close()    # before 3.13 it stays open after its last byte, and so blocks the next response
+            if complete and not response.will_close:
+                self._keep_idle(connection)
+            else:
+                connection.close()
+
+    def _read_chunk(self, sock, response):
+        """Return the next bytes of a body, or b"" at its end. Raises RemoteError."""
+        import socket
+        from http.client import HTTPException
+        if self.deadline_passed():
+            raise self._make_timeout_error("the deadline has passed")
+        try:
+            if not response.isclosed():     # from 3.13 on it closes itself, and the socket, at its last byte
+                sock.settimeout(self._socket_timeout())
+            chunk = response.read1(READ_SIZE)
+        except socket.timeout:
+            raise self._make_timeout_error("the body stalled")
+        except (OSError, HTTPException) as error:
+            raise RemoteError("the connection was lost while reading the body: %s" % describe_error(error),
+                              transient=True)
+        except (ValueError, OverflowError):     # from HTTPResponse._read1_chunked
+            raise RemoteError("the response is not valid HTTP: it has an impossible chunk size", API_HINT)
+        if not chunk and response.length:
+            raise RemoteError("the connection was lost while reading the body: %d bytes are missing" % response.length,
+                              transient=True)
+        return chunk
+
     def _trace_lines(self, mark, first, headers):
         """Trace a request or a response, with its secrets masked."""
         self._trace(mark + " " + first)
         for name, value in headers:
             self._trace("%s %s: %s" % (mark, name, "***" if name.lower() in SECRET_HEADERS else value))
 
-    def _make_error(self, body):
+    def _make_error(self, response, chunks):
         """Return the error for a response that is not a 200.
 
         This is a RemoteError for a redirect with a Location, and otherwise an APIError."""
-        response, status = body.response, body.response.status
-        location = response.getheader("Location")
+        status, location = response.status, response.getheader("Location")
         if 300 <= status < 400 and location:
             # Show the target without user info and query, which may contain a password or a code. Mask our own secrets
             # first: if the token is `abc?def`, cutting at `?` would leave `abc`.
@@ -1127,7 +1123,7 @@ class Transport:
                                % (status, shown), "set --server to the right URL")
 
         # Build the message.
-        problem = self._read_problem(body)
+        problem = self._read_problem(chunks)
 
         def read(name):
             """Return a member of the Problem as text, or "" if it is not text. `relation_path` is a list of texts."""
@@ -1136,11 +1132,11 @@ class Transport:
                 value = " > ".join(step for step in value if isinstance(step, str))
             return value if isinstance(value, str) else ""
 
-        parts = {"": read("detail"), "code: ": read("code"), "reason: ": read("reason"),
-                 "relation path: ": read("relation_path"),
-                 "correlation id: ": read("correlation_id") or response.getheader("X-Correlation-Id")}
+        parts = [("", read("detail")), ("code: ", read("code")), ("reason: ", read("reason")),
+                 ("relation path: ", read("relation_path")),
+                 ("correlation id: ", read("correlation_id") or response.getheader("X-Correlation-Id"))]
         message = ("HTTP %d %s" % (status, read("title") or response.reason)).strip()
-        message += "".join("; " + label + text for label, text in parts.items() if text)
+        message += "".join("; " + label + text for label, text in parts if text)
 
         # Choose the hint.
         hint = STATUS_HINTS.get(status, "")
@@ -1158,11 +1154,11 @@ class Transport:
         return APIError(message, hint, status, problem,
                         min(float(retry_after), 30.0) if re.fullmatch("[0-9]+", retry_after) else None)
 
-    def _read_problem(self, body):
+    def _read_problem(self, chunks):
         """Return the JSON object in the body of an error, or {} if there is none or the body exceeds 64 KiB."""
         data = b""
         try:
-            for chunk in body:
+            for chunk in chunks:
                 data += chunk
                 if len(data) > ERROR_BODY_LIMIT:
                     return {}
@@ -1258,12 +1254,15 @@ class JSONReader:
         """Return the next character that is not white space, without consuming it, or "" at the end.
 
         Afterwards _pos is its index, or the document has ended."""
-        while self._text[self._pos:self._pos + 1] in " \t\n\r":     # white space, or "", which is in every text
+        while True:
+            character = self._text[self._pos:self._pos + 1]
+            if character and character not in " \t\n\r":
+                return character
             self._pos = WHITESPACE.match(self._text, self._pos).end()
-            if self._ended or self._pos < len(self._text):
-                break
-            self._fill(1)
-        return self._text[self._pos:self._pos + 1]
+            if self._pos == len(self._text):
+                if self._ended:
+                    return ""
+                self._fill(1)
 
     def expect(self, choices):
         """Consume and return the next character that is not white space. It must be one of the choices."""
@@ -1271,10 +1270,8 @@ class JSONReader:
         if not character:
             raise RemoteError("the body is truncated", transient=True)
         if character not in choices:
-            # A number may have been truncated: json returns 1 for `1.` and `1e+`.
-            was_cut = self._ended and re.fullmatch(r"\.|[eE][+-]?", self._text[self._pos:])
             raise RemoteError("the body is malformed: expected %s, found %s" % (" or ".join(choices), character),
-                              API_HINT, transient=bool(was_cut))
+                              API_HINT)
         self._pos += 1
         return character
 
@@ -1283,15 +1280,13 @@ class JSONReader:
 
         This consumes the opening bracket before the first entry, a comma before every other entry, and the closing
         bracket after the last one."""
-        if not is_first and self.peek() == ",":     # the usual case
-            self._pos += 1
-            return True
         opening, closing = brackets
-        if is_first:
-            self.expect(opening)
-            if self.peek() != closing:
-                return True
-        self.expect("," + closing)
+        if not is_first:
+            return self.expect("," + closing) == ","
+        self.expect(opening)
+        if self.peek() != closing:
+            return True
+        self._pos += 1
         return False
 
     def read_value(self):
@@ -1301,32 +1296,40 @@ class JSONReader:
         _fill finds the value too large. A malformed value is noticed only then."""
         self.peek()     # now _pos is the index of a character, or the document has ended
         while True:
-            text, start = self._text, self._pos
-            try:
-                # Do not let json scan an object without any `}`. The object is incomplete, and json takes long to find
-                # that out. (This saves 20 to 24 % of the time of a large `get`.)
-                if self._ended or text[start] != "{" or text.find("}", start) >= 0:
-                    value, end = self._scan(text, start)
-
-                    # Accept a number only if three more characters follow. If only `1e-` of `1e-5` has arrived, json
-                    # returns 1, and two characters follow: `e-`.
-                    if self._ended or not isinstance(value, (int, float)) or end + 3 <= len(text):
-                        break
-            except RecursionError:
-                raise RemoteError("the body is nested too deeply")
-            except json.JSONDecodeError as error:
-                if self._ended:
-                    # If the text was truncated, a retry may help. Then json fails at the end of the text, or the text
-                    # does not end with `}`.
-                    was_cut = error.pos >= len(text) or not text.rstrip().endswith("}")
-                    raise RemoteError("the body is truncated or malformed: %s" % error.msg, transient=was_cut)
-
+            found = self._decode(self._text, self._pos)
+            if found is not None:
+                value, self._pos = found
+                return value
             # Grow by a quarter of the value: 1, 1.25, 1.56, ... So all attempts together cost at most five times as
             # much as the last one.
-            self._fill(1 + (len(text) - start) // 4)
+            self._fill(1 + (len(self._text) - self._pos) // 4)
 
-        self._pos = end
-        return value
+    def _decode(self, text, start):
+        """Return (value, index of its end) for the value at `start`, or None if more text is needed."""
+        # Do not let json scan an object without any `}`. The object is incomplete, and json takes long to find that
+        # out. (This saves 20 to 24 % of the time of a large `get`.)
+        if not self._ended and text[start] == "{" and text.find("}", start) < 0:
+            return None
+        try:
+            value, end = self._scan(text, start)
+        except RecursionError:
+            raise RemoteError("the body is nested too deeply")
+        except json.JSONDecodeError as error:
+            if not self._ended:
+                return None
+            # If the text was truncated, a retry may help. Then json fails at the end of the text, or the text does not
+            # end with `}`.
+            was_cut = error.pos >= len(text) or not text.rstrip().endswith("}")
+            raise RemoteError("the body is truncated or malformed: %s" % error.msg, transient=was_cut)
+
+        # json takes a truncated number for a shorter one: it returns 1 for `1.` of `1.5`, for `1e` of `1e5`, and for
+        # `1e-` of `1e-5`. At most two characters follow the 1 then. So wait for three, or for the end of the document.
+        if isinstance(value, (int, float)):
+            if not self._ended and end + 3 > len(text):
+                return None
+            if self._ended and re.fullmatch(r"\.|[eE][+-]?", text[end:]):
+                raise RemoteError("the body is truncated", transient=True)
+        return value, end
 
 
 # ----------------------------------------------------------------------------------------------- Wire model
@@ -1368,10 +1371,8 @@ class Document:
         self._expected_id = expected_id
         self._chunks = chunks
         self._reader = JSONReader(chunks)
-        self._last: "t.Dict[str, t.Any]" = {}       # next_cursor, until the document is complete
-        self._started = False           # whether the opening bracket has been read
-        self._in_list = False           # whether the next value belongs to the list
-        self._is_complete = False
+        self._next_cursor: "t.Dict[str, t.Any]" = {}    # this member, until the document is complete
+        self._state = "start"       # what has been read: "start" (nothing), "members", "list" (part of it), "complete"
 
     def __enter__(self) -> "Document":
         return self
@@ -1393,7 +1394,7 @@ class Document:
         """Discard what is unread, and close its connection. Reading it then raises RemoteError.
 
         A document that was read to its end stays as it is."""
-        if not self._is_complete:
+        if self._state != "complete":
             self._fail(RemoteError("the document was closed"))
 
     def _fail(self, error):
@@ -1413,14 +1414,14 @@ class Document:
 
         Return END at the end of the document."""
         try:
-            if self._in_list:
+            if self._state == "list":
                 if self._reader.next_entry("[]", self.count == 0):
                     return self._read_element()
-                self._in_list = False
+                self._state = "members"
 
-            if self._is_complete:
+            if self._state == "complete":
                 return END
-            is_first, self._started = not self._started, True
+            is_first, self._state = self._state == "start", "members"
             if self._reader.next_entry("{}", is_first):
                 self._read_member()
                 return None
@@ -1443,15 +1444,15 @@ class Document:
         reader = self._reader
         name = reader.read_value() if reader.peek() == '"' else reader.expect('"')
         reader.expect(":")
-        if name in self.members or name in self._last:
+        if name in self.members or name in self._next_cursor:
             raise RemoteError('the body has "%s" twice' % name)
 
         # Stream the list. Read every other member as a whole.
         if name == self.list_name and reader.peek() == "[":
             self.members[name] = []
-            self._in_list = True
+            self._state = "list"
         else:
-            destination = self._last if name == "next_cursor" else self.members
+            destination = self._next_cursor if name == "next_cursor" else self.members
             destination[name] = self._check_member(name, reader.read_value())
 
     def _finish(self):
@@ -1460,16 +1461,17 @@ class Document:
         needed = "items" if self._expected_id is None else "id"
         if needed not in self.members:
             raise RemoteError('the response has no member "%s"' % needed, API_HINT)
-        self.members.update(self._last)
-        self.resume = self._last.get("next_cursor") or None
-        self._is_complete = True
+        self.members.update(self._next_cursor)
+        self.resume = self._next_cursor.get("next_cursor") or None
+        self._state = "complete"
 
     def _check_member(self, name, value):
-        """Return the value of a member. Raises RemoteError if it cannot be part of the expected response.
-
-        `object` allows any type. If no id is expected, any id is allowed."""
-        check_type(value, {self.list_name: list, "next_cursor": str}.get(name, object), name)
-        if name == "id" and self._expected_id not in (None, str(value).lower()):
+        """Return the value of a member. Raises RemoteError if it cannot be part of the expected response."""
+        if name == self.list_name:
+            check_type(value, list, name)
+        elif name == "next_cursor":
+            check_type(value, str, name)
+        elif name == "id" and self._expected_id is not None and str(value).lower() != self._expected_id:
             raise RemoteError("expected Execution %s, but the response's id is %s" % (self._expected_id, value),
                               API_HINT)
         return value
@@ -1477,8 +1479,8 @@ class Document:
 
 # `019f41fa-e706-7f35-8b48-2edd4d1a60e2`, or another form that Go's uuid.Parse accepts: with `urn:uuid:` before it, in
 # braces, or as 32 digits without hyphens.
-UUID = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
-UUID_SPELLINGS = r"(?:urn:uuid:)?%s|\{%s\}|[0-9a-f]{32}" % (UUID, UUID)
+UUID_PATTERN = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+UUID_SPELLINGS = r"(?:urn:uuid:)?%s|\{%s\}|[0-9a-f]{32}" % (UUID_PATTERN, UUID_PATTERN)
 
 # `2026-11-24T09:30:00.5Z` or `2026-11-24T11:30:00.5+02:00`: a time of RFC 3339, 5.6. The groups are the time, the
 # fraction of a second, and the offset.
@@ -1512,21 +1514,31 @@ def parse_offset(offset):
     return -size if offset[0] == "-" else size
 
 
+def parse_utc(text):
+    """Return `2026-11-24T09:30:00` as a naive datetime, or None if there is no such time."""
+    from datetime import datetime
+    try:
+        return datetime(*map(int, re.split("[T:-]", text)))
+    except ValueError:
+        return None
+
+
 def normalize_time(text):
     """Return a time of RFC 3339 in UTC, without the Z, or None if the text is not such a time.
 
-    Texts of this form sort as the times do. `00` comes before `00.5`, and zeros at the end of a fraction are removed.
-    Only a time with an offset is checked against the calendar."""
+    Texts of this form sort as the times do: `09:30:00` < `09:30:00.25` < `09:30:00.3` < `09:30:01`. Zeros at the end
+    of a fraction are removed. Only a time with an offset is checked against the calendar."""
     match = re.fullmatch(RFC3339_TIME, text)
     if not match:
         return None
     moment, fraction, offset = match.groups()
     if offset != "Z":
-        from datetime import datetime
+        local = parse_utc(moment)
+        if local is None:
+            return None
         try:
-            local = datetime(*map(int, re.split("[T:-]", moment)))
             moment = (local - parse_offset(offset)).isoformat()
-        except (ValueError, OverflowError):     # no such day; before the year 1
+        except OverflowError:       # before the year 1, or after the year 9999
             return None
     return moment + fraction.rstrip("0").rstrip(".") if fraction else moment
 
@@ -1606,7 +1618,9 @@ def get_page(transport: Transport, project: "t.Union[str, AnyUUID]", parameters:
 
 
 class CursorCheck:
-    """Remembers the cursors of a walk, as hashes, and refuses those that cannot be followed."""
+    """Remembers the cursors of a walk, and refuses those that cannot be followed.
+
+    It remembers hashes, whose size is fixed, because a server may send endless cursors of any length."""
 
     def __init__(self, cursor):
         self._seen = {hash(cursor)}
@@ -1642,31 +1656,39 @@ def walk(transport: Transport, project: "t.Union[str, AnyUUID]", parameters: "Pa
         query["cursor"] = page.resume
 
 
-def read_ahead(chunks, limit):
-    """Read chunks until `limit` bytes have arrived, and return an iterator over all chunks.
+class ReadAhead:
+    """An iterator over chunks that reads up to `limit` bytes of them at once.
 
-    A RemoteError is raised after the chunks that arrived before it."""
-    buffered, size, failure = deque(), 0, None
-    try:
-        for chunk in chunks:
-            buffered.append(chunk)
-            size += len(chunk)
-            if size >= limit:
-                break
-    except RemoteError as error:
-        failure = copy(error)
+    A RemoteError that occurs meanwhile is raised after the chunks that arrived before it."""
 
-    def replay():
+    def __init__(self, chunks, limit):
+        self._chunks = chunks
+        self._buffer = deque()
+        self._error = None
+        size = 0
         try:
-            while buffered:
-                yield buffered.popleft()
-            if failure:
-                raise failure
-            yield from chunks
-        finally:
-            close_chunks(chunks)
+            for chunk in chunks:
+                self._buffer.append(chunk)
+                size += len(chunk)
+                if size >= limit:
+                    break
+        except RemoteError as error:
+            self._error = copy(error)
 
-    return replay()
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        if self._buffer:
+            return self._buffer.popleft()
+        if self._error:
+            raise self._error
+        return next(self._chunks)
+
+    def close(self):
+        """Discard what is unread."""
+        self._buffer.clear()
+        close_chunks(self._chunks)
 
 
 class RetriedPage:
@@ -1689,19 +1711,19 @@ class RetriedPage:
         self._ids = set()       # of the Executions that were yielded
 
     def __iter__(self):
-        document, self._document = self._document, None
         pauses = iter(self._transport.pauses)
         skipped = frozenset()
         while True:
             try:
-                yield from self._read(document or self._request(), skipped)
+                document, self._document = self._document or self._request(), None
+                yield from self._read(document, skipped)
                 return
             except RemoteError as error:
                 pause = next(pauses, None)
                 if pause is None or not error.transient:
                     raise
                 self._transport._wait_to_retry(error, pause)
-                document, skipped = None, frozenset(self._ids)
+                skipped = frozenset(self._ids)
 
     def _read(self, document, skipped):
         """Yield the Executions of a document, except those with the skipped ids."""
@@ -1749,8 +1771,11 @@ class TimeWindow:
 
 def to_utc_text(moment):
     """Return a datetime as normalize_time does, None for None. A naive datetime is in UTC. Raises UsageError."""
+    from datetime import datetime
     if moment is None:
         return None
+    if not isinstance(moment, datetime):
+        raise UsageError("expected a datetime")
     try:
         naive = moment.replace(tzinfo=None) - moment.utcoffset() if moment.tzinfo else moment
     except OverflowError:
@@ -1767,12 +1792,16 @@ class Listing:
     The server filters by `action_name` and by each status. This class filters by time, and checks the status again.
 
     Several statuses are one query each. The results are merged by (created_at, id). The queries start in the order of a
-    run's life, from pending to timeout. An Execution whose status changes between two queries is yielded once, as the
-    later query has it; it is not missed as long as each status fits on one page. If the server lists the newest first,
-    every Execution is yielded, but the order is not specified. While several queries are merged, up to 16 MiB of each
-    page are read before its first Execution is yielded, so that no response stays half-read for long.
+    run's life, from pending to timeout. So if the status of an Execution changes between two queries, the later query
+    contains it too. It is yielded once, as the later query returned it. This holds as long as each status fits on one
+    page. If the server lists the newest first, every Execution is yielded, but the order is not specified. Up to 16 MiB
+    of each page are read before its first Execution is yielded, so that no response stays half-read for long.
 
-    A page whose body breaks off is requested again; see RetriedPage.
+    If the body of a page is truncated, the page is requested again, after each of the Transport's pauses. Executions
+    that were already yielded are skipped by their ids. An iterator that has raised an error has ended.
+
+    To look for new failures again and again, list with a `since` that is further back than the longest run takes, and
+    skip the ids that you have. A later `since` misses an old Execution that fails now.
 
         elements        iterator over the Executions; each use of `elements` starts again at the first page
         members         {"items": []}, as a Document has it
@@ -1782,8 +1811,9 @@ class Listing:
         resume          as Document.resume; None also while several queries are merged
         last_created_at when the last yielded Execution was created, in UTC, to the second: 2026-07-14T09:28:41Z. None
                         before the first Execution, and if its created_at is malformed
-        next_since      the `since` to resume at while several queries are merged: last_created_at, but None once the
-                        times have fallen. None for a single query, which has `resume`
+        next_since      the `since` at which to resume after an error, while several queries are merged: the time of
+                        last_created_at, a naive datetime in UTC. None before the first Execution, and if an Execution
+                        was yielded after a later one. None for a single query, which has `resume`
     """
 
     def __init__(self, transport: Transport, project: "t.Union[str, AnyUUID]", statuses: "t.Iterable[str]" = (),
@@ -1800,15 +1830,17 @@ class Listing:
             cursor          the page to start with. A cursor belongs to one query, so with a cursor, several statuses
                             are one query without a status, filtered here
         """
+        if isinstance(statuses, str):
+            raise UsageError("statuses: expected several texts, such as (%r,)" % statuses)
         self.list_name = "items"
         self.members: "t.Dict[str, t.Any]" = {"items": []}
         self.page_count = 0
         self.count = 0
-        self.next_since: "t.Optional[str]" = None
-        self._last: "t.Dict[str, t.Any]" = {}       # the last yielded Execution
+        self.next_since: "t.Optional[datetime]" = None
+        self._latest: "t.Dict[str, t.Any]" = {}     # the last yielded Execution
         self._transport = transport
         self._project = parse_uuid(project)
-        self._statuses = sorted(dict.fromkeys(statuses), key=lambda status: (STATUSES + (status,)).index(status))
+        self._statuses = sorted(dict.fromkeys(statuses), key=lambda status: STATUS_ORDER.get(status, len(STATUSES)))
         self._since, self._until = to_utc_text(since), to_utc_text(until)
         self._cursor = cursor or ""
         self._parameters = {"action_name": action_name, "limit": limit}
@@ -1820,7 +1852,7 @@ class Listing:
         """The Executions that match."""
         self.page_count = self.count = 0
         self.resume = None if self._is_merged else self._cursor
-        self.next_since, self._last = None, {}
+        self.next_since, self._latest = None, {}
         if self._is_merged:
             yield from self._merge()
         elif len(self._statuses) == 1:
@@ -1831,14 +1863,14 @@ class Listing:
     @property
     def last_created_at(self) -> "t.Optional[str]":
         """When the last yielded Execution was created."""
-        created = normalize_time(str(self._last.get("created_at")))
+        created = normalize_time(str(self._latest.get("created_at")))
         return created and created[:19] + "Z"
 
     def _request_page(self, query):
         """Request one page, and read it ahead if several queries are merged."""
         chunks = self._transport.get(EXECUTIONS % self._project, query)
         if self._is_merged:
-            chunks = read_ahead(chunks, READ_AHEAD_LIMIT)
+            chunks = ReadAhead(chunks, READ_AHEAD_LIMIT)
         return Document(chunks, "items", cursor=query["cursor"])
 
     def _query(self, statuses, status):
@@ -1857,7 +1889,7 @@ class Listing:
                     continue
                 if needs_times and not window.contains(execution):
                     continue
-                self._last = execution
+                self._latest = execution
                 yield execution
 
             self.count += page.count
@@ -1871,11 +1903,11 @@ class Listing:
 
     def _merge(self):
         """Yield the Executions of all queries, merged, and keep next_since up to date."""
-        latest, has_fallen = "", False
+        latest, in_order = "", True
         for created, execution in self._merge_queries():
-            has_fallen = has_fallen or created < latest
-            latest, self._last = created, execution
-            self.next_since = None if has_fallen else self.last_created_at
+            in_order = in_order and created >= latest
+            latest, self._latest = created, execution
+            self.next_since = parse_utc(created[:19]) if in_order else None
             yield execution
 
     def _merge_queries(self):
@@ -1953,7 +1985,8 @@ def poll_until_final(transport, project, execution_id, is_single, on_status, on_
         try:
             status = poll_status(transport, project, execution_id, () if status else None)
         except RemoteError as error:
-            can_wait = status and error.transient
+            # After the deadline, WaitTimeout counts more than any failure.
+            can_wait = bool(status) and error.transient
             if not can_wait and not transport.deadline_passed():
                 raise
             failure, reported = error, ""
@@ -2027,9 +2060,11 @@ def paint_status(status, console):
     return paint("%-9s" % escape_field(status), COLOURS.get(status), console)
 
 
-# What json escapes besides the controls below U+0020: common characters that are invisible, change the direction of
-# text, or are noncharacters. The list is our own, so that it is the same on every Python. Rare characters are missing.
-JSON_ESCAPED = "[\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufffe\uffff\ud800-\udfff]"
+# What json escapes besides the controls below U+0020: DEL and the C1 controls; characters that are invisible or change
+# the direction of text; noncharacters; lone surrogates. The list is our own, so that it is the same on every Python.
+# Rare characters are missing.
+JSON_ESCAPED = ("[\x7f-\x9f" "\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff" "\ufffe\uffff"
+                "\ud800-\udfff]")
 encode_indented = json.JSONEncoder(indent=2, ensure_ascii=False).encode
 encode_compact = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 
@@ -2370,8 +2405,9 @@ def save_outputs(elements, folder, report_error):
         if output.kind == "archived" and not output.sha256:
             outcome = "archived without a digest"
 
+        # A UUID is a safe file name. (lower() turns no other letter into one of a to f.)
         node = (node_id or "").lower()
-        if node in seen or not re.fullmatch(UUID, node):        # a UUID is a safe file name
+        if node in seen or not re.fullmatch(UUID_PATTERN, node):
             report_error("target %s has no file: its node id is a duplicate, or not a UUID" % escape_field(node_id))
             outcome = "without a file"
         elif output.kind == "inline":
@@ -2460,9 +2496,11 @@ UNIT_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 
 def parse_duration(text):
     """Return a duration such as `30`, `0.5`, `20s`, `5m`, `2h` or `1d` in seconds. Raises UsageError."""
-    match = re.fullmatch(r"([0-9]+)([smhd])|[0-9]+\.?[0-9]*|\.[0-9]+", text)
-    number, unit = match.group(1, 2) if match else ("0", "s")
-    seconds = float(number) * UNIT_SECONDS[unit] if unit else float(text)
+    seconds = 0.0
+    if re.fullmatch("[0-9]+[smhd]", text):
+        seconds = float(text[:-1]) * UNIT_SECONDS[text[-1]]
+    elif re.fullmatch(r"[0-9]+\.?[0-9]*|\.[0-9]+", text):
+        seconds = float(text)
     if not 0 < seconds <= 86400:
         raise UsageError("expected a duration such as 30, 20s, 5m, 2h or 1d: more than 0 s, at most 1d")
     return seconds
@@ -2538,7 +2576,10 @@ HABITS = {
 
 
 class Parser(argparse.ArgumentParser):
-    """argparse's parser, whose errors are UsageErrors. They quote no value, because the functions above quote none."""
+    """argparse's parser, whose errors are UsageErrors.
+
+    They quote no value: the functions above quote none, and split_arguments passes no flag that argparse does not know
+    or whose value is missing."""
 
     def error(self, message):
         raise UsageError(message)
@@ -3076,7 +3117,7 @@ def describe_resumption(error, flags, document):
     if flags.last or not error.can_resume:
         return ""
     if isinstance(document, Listing) and document.next_since:
-        return "next_since: " + document.next_since
+        return "next_since: %sZ" % document.next_since.isoformat()
     cursor = document.resume if document else flags.cursor
     return "next_cursor: " + cursor if cursor else ""
 
@@ -3175,8 +3216,9 @@ def run(argv, console, sleep):
         console.flush()
         return 0
 
-    console.is_coloured = flags.color == "always" or flags.color == "auto" and console.stdout_is_terminal and not (
-        WINDOWS or os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb")
+    has_no_colour = WINDOWS or os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
+    console.is_coloured = flags.color == "always" or (
+        flags.color == "auto" and console.stdout_is_terminal and not has_no_colour)
     with Transport.from_settings(
             flags.server, flags.profile, flags.token_file, ca_file=flags.ca_file, timeout=flags.timeout,
             allow_http=flags.allow_http, on_retry=console.report_retry,

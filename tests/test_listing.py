@@ -406,7 +406,7 @@ def test_merge_has_no_resume_and_the_time_of_its_last_execution(plane, transport
     for wire in listing.elements:
         seen.append((wire["id"], listing.resume, listing.last_created_at))
     assert seen == [("a", None, "2026-07-14T09:00:00Z"), ("b", None, "2026-07-14T09:30:00Z")]
-    assert listing.next_since == "2026-07-14T09:30:00Z"
+    assert listing.next_since == datetime.datetime(2026, 7, 14, 9, 30)
     assert listing.count == 2 and listing.resume is None
 
 
