@@ -41,14 +41,15 @@ Executions printed:
     except ExecLogError as error:
         print("the report is incomplete:", make_visible(str(error)))
 
-A program's own exceptions pass through every function here, `main` included. An exception that a signal handler raises
-during a network operation cannot always be told from one that the network or a parser raised. These classes, and their
-subclasses, count as the network's or the parser's: OSError, ValueError, LookupError, TypeError, AttributeError,
-OverflowError and http.client.HTTPException. TimeoutError is an OSError, so a time limit needs a class of its own.
+A program's own exceptions pass through every function here, `main` included. This holds for every class except those
+that http.client and the parsers raise themselves: OSError, ValueError, LookupError, TypeError, AttributeError,
+OverflowError, http.client.HTTPException, and their subclasses. If a signal handler raises one of these during a network
+operation, it is taken for a failure of the network. Note that TimeoutError is an OSError: for a time limit, raise a
+class of your own.
 
 What it touches, and what it trusts
 -----------------------------------
-Connections: it connects to the host and port of --server, PLEXSPHERE_URL or the profile. If the environment names a
+Connections: it connects to the server that --server, PLEXSPHERE_URL or the profile gives. If the environment names a
 proxy for that server, it connects to the proxy instead. The system's resolver looks up names. It sends only `GET`, and
 `CONNECT host:port` to a proxy before https. Certificates are verified against the system's CAs, or only against those
 of --ca-file if that is given.
@@ -65,12 +66,13 @@ resolver, or a pipe with nobody at its other end can stall the program. Use GNU 
 Files: it reads the token file and the config file, and checks the owner and the mode of both. If the file is a pipe,
 such as the shell's `<(...)`, it checks only the owner. On Windows it checks neither. It reads the file of --ca-file. It
 writes files only in the folder of --output-dir. Python and the C library read files of their own (modules, CAs,
-openssl.cnf, resolver, locale), and write .pyc files and the file that SSLKEYLOGFILE names.
+openssl.cnf, resolver, locale), and write .pyc files. If SSLKEYLOGFILE is set, Python writes the TLS keys to that file:
+whoever can read the file and has recorded the traffic can read the token.
 
 Environment: it reads PLEXSPHERE_URL, PLEXSPHERE_TOKEN, PLEXSPHERE_PROJECT, XDG_CONFIG_HOME, HOME (on Windows
 USERPROFILE), NO_COLOR and TERM, and for proxies HTTP_PROXY, HTTPS_PROXY and NO_PROXY in either case and REQUEST_METHOD.
-Python and its libraries read more: PYTHON*, LD_*, SSL_CERT_*, OPENSSL_*, LANG, COLUMNS. Some of these can load code.
-Use `env -i` if somebody else may have set them.
+Python and its libraries read more: PYTHON*, LD_*, SSL_CERT_*, SSLKEYLOGFILE, OPENSSL_*, LANG, COLUMNS. Some of these
+can load code. Use `env -i` if somebody else may have set them.
 
 It starts no process, evaluates nothing that it reads, and never fetches an archived output. Started as a script, it
 imports nothing from the script's own folder. On stderr it masks secrets as `***`: the token, PLEXSPHERE_TOKEN, a
@@ -79,21 +81,24 @@ and have at least 8 characters. It masks neither stdout nor the messages of exce
 
 It does not trust the server, nor the machines whose output the server relays. On a terminal it escapes outputs, in
 every format; it assumes that the terminal uses UTF-8. It always escapes all other text, such as names, ids and error
-texts. json, yaml and jsonl escape the characters of JSON_ESCAPED. **A pipe gets the bytes of outputs unescaped.** So
-`get ... | cat`, `get ... | less -R`, and `ssh host plexctl_exec_log.py get ...` without `ssh -t` send them to your
-terminal as they are. `--output json` and `ssh -t` avoid that.
+texts. Printable characters pass, even those that look like others or like spaces. json, yaml and jsonl escape the
+characters of JSON_ESCAPED. **A pipe gets the bytes of outputs unescaped.** So `get ... | cat`, `get ... | less -R`, and
+`ssh host plexctl_exec_log.py get ...` without `ssh -t` send them to your terminal as they are. `--output json` and `ssh
+-t` avoid that.
 
-Size: a JSON value has at most 64 Mi characters (in fact up to 80 Mi pass), and the body of an error 64 KiB. There is no
-limit on the number of values, on disk use, or on total memory. Decoded objects take up to 100 times the memory of their
-text. Printed as json, deeply nested objects become thousands of times longer. Use `ulimit -v` where that matters.
+Size: a JSON value has at most 80 Mi characters, and the body of an error 64 KiB. There is no limit on the number of
+values, on disk use, or on total memory. Decoded objects take up to 100 times the memory of their text. Printed as json,
+deeply nested objects become thousands of times longer. Use `ulimit -v` where that matters.
 
-What was printed before a failure is not taken back: check the exit code. The file cannot protect you if a copy of it
-was modified, or if the host is compromised.
+What was printed before a failure is not taken back: check the exit code. json, yaml and jsonl print numbers as Python
+reads them, as an int or a double. The file cannot protect you if it was modified, or if the host is compromised.
 
 Where to look
 -------------
     connecting, certificates                Transport._connect, make_tls_context
-    where the token is sent                 Transport.__init__, find_settings (its last step), Transport._make_error
+    where the token is sent                 Transport.__init__ (the header), Transport._exchange, Transport._send
+    which server gets which token           find_settings, pin_token
+    redirects, and what errors quote        Transport._make_error
     files with secrets                      read_private_file, check_owner, check_mode
     files written                           OutputFolder
     standard output and error, masking      Console
@@ -419,8 +424,9 @@ def check_mode(status, forbidden):
 def read_private_file(path, limit, name):
     """Return the text of a file that contains a secret, without its byte order mark.
 
-    Messages show `name` instead of the path, unless the path looks like a path: people paste tokens there. Raises
-    CredentialsError if the file is unreadable, accessible to other users, or larger than `limit` bytes."""
+    People paste tokens in place of paths. So messages quote the path only if it exists, or starts like a path.
+    Otherwise they say `name`. Raises CredentialsError if the file is unreadable, accessible to other users, or larger
+    than `limit` bytes."""
     try:
         if os.path.isabs(path) or path.startswith(("./", "../", "~")) or os.path.lexists(path):
             name = path
@@ -619,7 +625,7 @@ class Proxy:
     """
 
     def __init__(self, url: str, variable: str) -> None:
-        """Parse `[http://][user:password@]host[:port]`. The password may contain `@`.
+        """Parse `[http://][user:password@]host[:port]`. The password may contain `@`, but not `://`.
 
         `variable` names the source in messages. Raises UsageError, also for a proxy that is not an http proxy."""
         scheme, _, remainder = url.rpartition("://")
@@ -747,8 +753,8 @@ def make_tls_context(ca_file):
         raise UsageError("the CA file or the SSLKEYLOGFILE file cannot be used: " + describe_error(error),
                          "check --ca-file")
 
-    # Do not rely on the context's own minimum: openssl.cnf can lower it, and some systems build Python without one. A
-    # Python built with OpenSSL 1.0.2, such as CentOS 7's, has only the older options.
+    # Do not rely on the context's own minimum: openssl.cnf can lower it, and some systems build Python without one (-2,
+    # MINIMUM_SUPPORTED). A Python built with OpenSSL 1.0.2, such as CentOS 7's, has only the older options.
     if not hasattr(context, "minimum_version"):
         context.options |= ssl.OP_NO_TLSv1 | ssl.OP_NO_TLSv1_1
     elif context.minimum_version < ssl.TLSVersion.TLSv1_2:
@@ -1561,7 +1567,8 @@ def decode_base64(text: str) -> bytes:
     (What a2b_base64 itself rejects depends on the version of Python. A regular expression would take longer, 4 % of a
     large `get`.)"""
     data = text.encode("ascii", "replace")      # `?` is not in the alphabet
-    padding = data.translate(None, BASE64_ALPHABET)     # every character that is not in the alphabet
+    padding = data.translate(None, BASE64_ALPHABET)     # the characters that are not in the alphabet
+    # They must be `=` or `==`, and all of them must be at the end.
     if len(data) % 4 or padding not in (b"", b"=", b"==") or not data.endswith(padding):
         raise ValueError("inline_bytes: expected standard base64 with exact padding")
     return a2b_base64(data)
@@ -1707,8 +1714,8 @@ class RetriedPage:
         self.count = 0
         self._transport = transport
         self._request = request
-        self._document = request()
-        self._ids = set()       # of the Executions that were yielded
+        self._document = request()      # the response of the first attempt, None once it is being read
+        self._ids = set()               # of the Executions that were yielded
 
     def __iter__(self):
         pauses = iter(self._transport.pauses)
@@ -1762,9 +1769,11 @@ class TimeWindow:
         return not (self._since and created < self._since or self._until and created >= self._until)
 
     def ends_walk(self):
-        """Return whether this page lies entirely at or after `until`, so that later pages do too.
+        """Return whether this page lies entirely at or after `until`, and later pages must do so too.
 
-        The server must list the oldest first: the times have never fallen, and have risen at least once."""
+        That is so if the server lists the oldest first. It does, if the times have never fallen, and have risen at
+        least once. (A server that lists the newest first would make them fall. Times that are out of order by more than
+        a page can be missed.)"""
         is_past = self._until and self._earliest and self._earliest >= self._until
         return bool(is_past and self._has_risen and not self._has_fallen)
 
@@ -1917,7 +1926,8 @@ class Listing:
         def make_key(execution):
             return read_created_at(execution), str(execution.get("id"))
 
-        # Keep one Execution back: the next one may be a copy of it, from a later query. Copies have the same key.
+        # Keep each Execution back until the next one arrives, which may be a copy of it, from a later query. Copies
+        # have the same key, so they come one after the other.
         kept, kept_key = None, None
         try:
             for execution in merge(*[self._query([status], status) for status in self._statuses], key=make_key):
@@ -1940,7 +1950,9 @@ def select_last(executions: "t.Iterable[t.Dict[str, t.Any]]", number: int) -> "t
     Among equal times, those that arrived last count as later. Only `number` Executions are kept in memory. Raises
     RemoteError."""
     from heapq import heappush, heappushpop
-    latest: "t.List[t.Any]" = []        # a heap of (time, arrival number, Execution): [0] is dropped first
+    # A heap of (time, arrival number, Execution): [0] is dropped first. Arrival numbers are unique, so Executions are
+    # never compared.
+    latest: "t.List[t.Any]" = []
     for arrival, execution in enumerate(executions):
         push = heappush if arrival < number else heappushpop
         push(latest, (read_created_at(execution), arrival, execution))
@@ -2336,7 +2348,7 @@ class OutputFolder:
         index, self._index = self._index, None
         try:
             if index is not None:
-                index.close()       # writes what a failed write_index() left behind
+                index.close()       # may write the rest of the line that failed
         except OSError:
             pass        # write_index() has raised it already
         if descriptor is not None:
@@ -2372,7 +2384,9 @@ class OutputFolder:
             raise self._make_error("targets", error)
 
     def _create(self, name):
-        """Create a file with permissions 0600, for bytes. Mode x (O_EXCL) fails if the name exists, even as a link."""
+        """Create a file for bytes, with permissions 0600. Mode x (O_EXCL) fails if the name exists, even as a link.
+
+        open() passes O_EXCL and O_CLOEXEC to the opener (see io.FileIO)."""
         return open(os.path.join(self._base, name), "xb", opener=lambda path, flags: os.open(
             path, flags, 0o600, dir_fd=self._descriptor))
 
@@ -2601,7 +2615,8 @@ def make_parser(command: str = "") -> argparse.ArgumentParser:
 
     It serves shtab, argcomplete and sphinx-argparse too. Positional arguments are not included: `exec-log`, `list` or
     `get`, and an id."""
-    # Without a width, every add_argument() looks up the terminal's width, which imports half a dozen modules.
+    # Without a width, every add_argument() looks up the terminal's width, which imports half a dozen modules (see
+    # HelpFormatter.__init__).
     formatter = partial(argparse.RawDescriptionHelpFormatter, width=80, max_help_position=26)
     usage = {"": "{list,get} [UUID]", "list": "list", "get": "get UUID"}[command]
     parser = Parser(prog=get_program_name(), usage="%(prog)s [exec-log] " + usage + " [flags]",
@@ -3233,7 +3248,8 @@ def main(argv: "t.Optional[t.List[str]]" = None, stdout: "t.Optional[t.BinaryIO]
     """Run a command line, and return its exit code. This never ends the process.
 
         argv        the arguments, without the program's name; the default is sys.argv[1:]
-        stdout      a binary stream; the default is the process's own
+        stdout      a binary stream with write() and flush(); the default is the process's own. If it raises one of the
+                    exceptions that the module's docstring names, main returns 1
         stderr      a text stream; the default is the process's own
         sleep       a replacement for time.sleep, for tests
 
