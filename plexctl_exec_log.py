@@ -128,6 +128,11 @@ def restore_sigint() -> None:
 if __name__ == "__main__":
     restore_sigint()        # before the imports below, which take some time
 
+    # A run makes hardly any reference cycles: 500 requests need the same memory without the garbage collector. To turn
+    # it off saves 5 to 7 % of the time of a short run.
+    import gc
+    gc.disable()
+
 import argparse
 import codecs
 import io
