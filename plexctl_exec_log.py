@@ -196,7 +196,10 @@ def escape_location(text: str) -> str:
     r"""Return the BUCKET/KEY of an archived output so that it can be pasted: spaces within it stay.
 
     Unprintable characters are escaped, and so are spaces at either end, which nobody would see."""
-    return re.sub("^ +| +$", lambda match: "\\x20" * len(match.group()), make_visible(text))
+    text = make_visible(text)
+    leading = len(text) - len(text.lstrip(" "))
+    trailing = len(text) - leading - len(text.strip(" "))
+    return "\\x20" * leading + text.strip(" ") + "\\x20" * trailing
 
 
 # A complete CSI sequence (ECMA-48, 5.4), such as `\x1b[1;31m` (red) or `\x1b[2J`, or the `ESC ( B` of `tput sgr0`. The
@@ -528,9 +531,9 @@ def validate_token(token, source=""):
     token = token.strip()
     if re.fullmatch("[!-~]+", token):
         return token
-    hint = source and "it came from %s" % source
+    hint = "it came from " + source if source else ""
     if token[:7].lower() == "bearer ":
-        raise CredentialsError('the token begins with "Bearer "', hint + '; remove the word "Bearer"')
+        raise CredentialsError('the token begins with "Bearer "', 'remove the word "Bearer"' + (hint and "; " + hint))
     raise CredentialsError("the token is empty, or contains characters other than visible ASCII", hint)
 
 
@@ -921,6 +924,8 @@ class Transport:
 
         `pause` is in seconds; the server's Retry-After counts instead, if there is one. Raises the error if the
         deadline passes meanwhile."""
+        if self.deadline_passed():
+            raise error
         delay = pause if error.retry_after is None else error.retry_after
         self._on_retry("%s; retrying in %.1f s" % (error, delay))
         self.sleep(self.remaining(delay))
@@ -1027,7 +1032,9 @@ class Transport:
         if isinstance(error, socket.timeout):
             return self._make_timeout_error("connecting to " + peer)
         if ssl and isinstance(error, (ssl.SSLError, ssl.CertificateError)):
-            return RemoteError("TLS with %s failed: %s" % (self.server.authority, describe_error(error)), TLS_HINT)
+            was_closed = isinstance(error, (ssl.SSLEOFError, ssl.SSLZeroReturnError))
+            return RemoteError("TLS with %s failed: %s" % (self.server.authority, describe_error(error)), TLS_HINT,
+                               transient=was_closed)
         if isinstance(error, socket.gaierror):
             return RemoteError("cannot connect to %s: its name does not resolve" % peer, hint)
         return RemoteError("cannot connect to %s: %s" % (peer, describe_error(error)), hint, transient=True)
@@ -1330,7 +1337,8 @@ class JSONReader:
                 return None
             # If the text was truncated, a retry may help. Then json fails at the end of the text, or the text does not
             # end with `}`.
-            was_cut = error.pos >= len(text) or not text.rstrip().endswith("}")
+            was_cut = (error.pos >= len(text) or not text.rstrip().endswith("}")
+                       or error.msg.startswith("Unterminated string"))
             raise RemoteError("the body is truncated or malformed: %s" % error.msg, transient=was_cut)
 
         # json takes a truncated number for a shorter one: it returns 1 for `1.` of `1.5`, for `1e` of `1e5`, and for
@@ -1432,7 +1440,8 @@ class Document:
 
             if self._state == "complete":
                 return END
-            is_first, self._state = self._state == "start", "members"
+            is_first = self._state == "start"
+            self._state = "members"
             if self._reader.next_entry("{}", is_first):
                 self._read_member()
                 return None
@@ -1506,7 +1515,7 @@ def parse_uuid(value: "t.Union[str, AnyUUID]", where: str = "") -> str:
     the message of the error, for example ` in NAME`. Raises UsageError."""
     text = str(value).strip().lower()
     if not re.fullmatch(UUID_SPELLINGS, text):
-        raise UsageError("expected a UUID such as 6f1d7c1e-0b5a-4c1e-9a53-2b8f0c9e7a10" + where)
+        raise UsageError("expected a UUID%s, such as 6f1d7c1e-0b5a-4c1e-9a53-2b8f0c9e7a10" % where)
     digits = re.sub("urn:uuid:|[{}-]", "", text)
     return re.sub("(.{8})(.{4})(.{4})(.{4})", r"\1-\2-\3-\4-", digits)
 
@@ -1727,7 +1736,9 @@ class RetriedPage:
         skipped = frozenset()
         while True:
             try:
-                document, self._document = self._document or self._request(), None
+                document, self._document = self._document, None
+                if document is None:
+                    document = self._request()
                 yield from self._read(document, skipped)
                 return
             except RemoteError as error:
@@ -2420,10 +2431,6 @@ def save_outputs(elements, folder, report_error):
     seen = set()        # node ids in lower case, because some file systems ignore case
     for target in elements:
         node_id, status, output = read_target(target, report_error)
-        outcome = {"none": "no output", "inline": "files"}.get(output.kind, output.kind)
-        if output.kind == "archived" and not output.sha256:
-            outcome = "archived without a digest"
-
         # A UUID is a safe file name. (lower() turns no other letter into one of a to f.)
         node = (node_id or "").lower()
         if node in seen or not re.fullmatch(UUID_PATTERN, node):
@@ -2431,6 +2438,11 @@ def save_outputs(elements, folder, report_error):
             outcome = "without a file"
         elif output.kind == "inline":
             folder.write_output(node_id + ".out", output.data)
+            outcome = "files"
+        elif output.kind == "archived":
+            outcome = "archived" if output.sha256 else "archived without a digest"
+        else:
+            outcome = {"none": "no output"}.get(output.kind, output.kind)
         seen.add(node)
         tally[outcome] = tally.get(outcome, 0) + 1
         folder.write_index(format_index_line(node_id, status, output))
@@ -2633,7 +2645,8 @@ def make_parser(command: str = "") -> argparse.ArgumentParser:
             is_repeatable = flag.names[-1] in REPEATABLE
             if command and group not in ("", command):
                 # Parsing leaves the attributes of the other command's flags at these values.
-                parser.set_defaults(**{flag.names[-1].strip("-").replace("-", "_"): None if flag.metavar else False})
+                attribute = flag.names[-1].strip("-").replace("-", "_")
+                parser.set_defaults(**{attribute: None if flag.metavar else False})
             elif flag.metavar:
                 section.add_argument(*flag.names, metavar=flag.metavar, type=flag.parse, help=flag.text,
                                      action="append" if is_repeatable else "store")
@@ -2648,10 +2661,10 @@ def quote_word(word):
     return " " + word if len(word) <= 20 else ""
 
 
-def suggest(word, known):
-    """Return `; did you mean ...?` with the nearest known word, or "" if none is near."""
+def suggest(word, known, prefix=""):
+    """Return `; did you mean ...?` with the prefix and the nearest known word, or "" if none is near."""
     from difflib import get_close_matches
-    return "".join("; did you mean %s?" % near for near in get_close_matches(word, known, 1, 0.7))
+    return "".join("; did you mean %s%s?" % (prefix, near) for near in get_close_matches(word, known, 1, 0.7))
 
 
 def suggest_flag(name, command):
@@ -2663,10 +2676,10 @@ def suggest_flag(name, command):
 
     # Compare without the dashes, which would make any two flags alike. The command's own flags come first.
     for groups in (["", command], list(FLAGS)):
-        known = {flag.names[-1].strip("-"): flag.names[-1] for group in groups for flag in FLAGS[group] if flag.text}
-        near = suggest(name.strip("-"), known)
-        if near:
-            return near.replace("mean ", "mean --")
+        known = [flag.names[-1].strip("-") for group in groups for flag in FLAGS[group] if flag.text]
+        suggestion = suggest(name.strip("-"), known, "--")
+        if suggestion:
+            return suggestion
     return ""
 
 
@@ -2679,7 +2692,9 @@ def split_arguments(argv):
     flags, positionals, unknown = [], [], []
     remaining = list(argv)
     while remaining:
-        argument = re.sub("^(?:-o(?=[^=])|-n(?=[0-9]))", r"\g<0>=", remaining.pop(0))
+        argument = remaining.pop(0)
+        if re.match("-o[^=]|-n[0-9]", argument):
+            argument = argument[:2] + "=" + argument[2:]
         name, equals, value = argument.partition("=")
         if not re.match("-.", argument) or argument == "--":
             positionals.append(argument)
@@ -2973,9 +2988,11 @@ class Console:
         left = memoryview(data)
         while left:
             size = self._out.write(left)
-            if size == 0 or size is None and isinstance(self._out, io.RawIOBase):
+            if size is None and not isinstance(self._out, io.RawIOBase):
+                break       # a stream of the caller's, whose write() returns nothing
+            if not size:
                 raise OSError("it would block")
-            left = left[len(left) if size is None else size:]
+            left = left[size:]
         self._out.flush()
 
     def redact(self, text):
@@ -3103,10 +3120,14 @@ def print_chunks(chunks, console):
         for chunk in chunks:
             console.queue(chunk)
     except RecursionError:
+        console.flush()
         raise RemoteError("the body is nested too deeply to be printed")
+    except ExecLogError:
+        console.flush()
+        raise
     finally:
         console.progress = None     # it refers to the document, which may hold a connection
-        console.flush()
+    console.flush()     # not after a program's own exception, which must not wait for a full pipe
 
 
 def report_failure(console, error, hint="", last_line=""):
@@ -3138,7 +3159,7 @@ def describe_resumption(error, flags, document):
         return ""
     if isinstance(document, Listing) and document.next_since:
         return "next_since: %sZ" % document.next_since.isoformat()
-    cursor = document.resume if document else flags.cursor
+    cursor = flags.cursor if document is None else document.resume
     return "next_cursor: " + cursor if cursor else ""
 
 
@@ -3153,7 +3174,7 @@ def run_list(flags, console, transport):
         if flags.all or flags.last or flags.since_time or flags.until_time or len(flags.statuses) > 1:
             document = Listing(transport, flags.project, flags.statuses, flags.since_time, flags.until_time,
                                flags.action_name, "200" if flags.limit is None else flags.limit, flags.cursor)
-            if console.can_show_progress(flags.last):
+            if console.can_show_progress(flags.last is not None):
                 console.progress = lambda: describe_counts((document.page_count, "page"),
                                                            (document.count, "Execution"))
         else:
@@ -3186,7 +3207,7 @@ def show_execution(flags, console, transport, folder):
     document = get_execution(transport, flags.project, flags.execution_id)
     targets = SelectedTargets(document.elements, flags.node or [], flags.statuses)
     errors = ErrorCount(console)
-    if console.can_show_progress(folder):
+    if console.can_show_progress(folder is not None):
         console.progress = lambda: describe_counts((document.count, "target"), (transport.received, "byte"))
 
     # Print or save.
