@@ -11,21 +11,21 @@
     plexctl_exec_log.py [exec-log] list --project UUID [flags]
     plexctl_exec_log.py [exec-log] get UUID --project UUID [flags]
 
-It is one file for Python 3.6 or newer. It needs only the standard library, and it never changes anything on the server.
-The file has nine sections. Every function and class is defined above the code that uses it.
+It is a single file for Python 3.6 or later. It needs only the standard library, and it never changes anything on the
+server. The file has nine sections. Every function and class is defined above the code that uses it.
 
     Safe text     escape control characters, and lines that imitate a section header
     Errors        one family of expected failures, each with its exit code
     Settings      find server, token and proxy in flags, environment and config file
-    Transport     send GET requests: idle connections, retries, deadlines; make errors of all responses but a 200
+    Transport     send GET requests: reuse connections, retry, keep deadlines; turn non-200 responses into errors
     JSON text     decode JSON while its bytes are still arriving
     Wire model    read and check the objects that the server sends
     Operations    request one page, all pages or one Execution; wait until an Execution is final
     Formats       print a document as a table, sections, lines, raw bytes or json; save outputs in a folder
     Command line  parse flags, manage the standard streams, run
 
-Programs can import it. The public names are listed in __all__. This example prints what the targets of failed
-Executions printed:
+Programs can import it. The public names are listed in __all__. This example prints the output of each target of the
+failed Executions:
 
     try:
         project = "019a3f1c-8a52-7d0e-9b96-c2e85d7f6b13"
@@ -41,18 +41,18 @@ Executions printed:
     except ExecLogError as error:
         print("the report is incomplete:", make_visible(str(error)))
 
-A program's own exceptions pass through every function here, `main` included. This holds for every class except those
-that http.client and the parsers raise themselves: OSError, ValueError, LookupError, TypeError, AttributeError,
-OverflowError, http.client.HTTPException, and their subclasses. If a signal handler raises one of these during a network
-operation, it is taken for a failure of the network. Note that TimeoutError is an OSError: for a time limit, raise a
-class of your own.
+Your own exceptions propagate through every function here, including `main`. This holds for every class except these and
+their subclasses, which the standard library raises here too: OSError, ValueError, LookupError, TypeError,
+AttributeError, OverflowError, RecursionError, http.client.HTTPException, and in `main` also MemoryError. If a signal
+handler raises one of these, the exception may be treated as a failure of the network or of a parser. Note that
+TimeoutError is an OSError: to implement a time limit, raise your own exception class.
 
 What it touches, and what it trusts
 -----------------------------------
 Connections: it connects to the server that --server, PLEXSPHERE_URL or the profile gives. If the environment names a
-proxy for that server, it connects to the proxy instead. The system's resolver looks up names. It sends only `GET`, and
-`CONNECT host:port` to a proxy before https. Certificates are verified against the system's CAs, or only against those
-of --ca-file if that is given.
+proxy for that server, it connects to the proxy instead. The system's resolver looks up names. It sends only `GET`, plus
+`CONNECT host:port` when it reaches an https server through a proxy. Certificates are verified against the system's CAs,
+or with --ca-file only against the CAs in that file.
 
 The token is sent in one header, and only to that server. Redirects are refused, and CONNECT does not contain the token.
 If a profile names a server, the profile's token is sent only to that server. Plain http is refused, with two
@@ -61,37 +61,38 @@ plain http, the network, a proxy, and whatever program listens at that address c
 
 Time: --timeout limits each network operation on its own: each connect, each TLS handshake, each read and each write.
 Nothing limits the whole run, not even --wait-timeout. A server that sends its headers or its body byte by byte, a slow
-resolver, or a pipe with nobody at its other end can stall the program. Use GNU `timeout 300` to limit a run.
+resolver, or a pipe whose other end does nothing can stall the program. Use GNU `timeout 300` to limit a run.
 
 Files: it reads the token file and the config file, and checks the owner and the mode of both. If the file is a pipe,
-such as the shell's `<(...)`, it checks only the owner. On Windows it checks neither. It reads the file of --ca-file. It
-writes files only in the folder of --output-dir. Python and the C library read files of their own (modules, CAs,
-openssl.cnf, resolver, locale), and write .pyc files. If SSLKEYLOGFILE is set, Python writes the TLS keys to that file:
-whoever can read the file and has recorded the traffic can read the token.
+such as the shell's `<(...)`, it checks only the owner. On Windows it checks neither owner nor mode. It reads the file
+of --ca-file. It writes files only in the folder of --output-dir. Python and the C library also read files of their own
+(modules, CAs, openssl.cnf, resolver, locale), and Python writes .pyc files. If SSLKEYLOGFILE is set, Python writes the
+TLS keys to that file: anyone who can read the file and has recorded the traffic can read the token.
 
 Environment: it reads PLEXSPHERE_URL, PLEXSPHERE_TOKEN, PLEXSPHERE_PROJECT, XDG_CONFIG_HOME, HOME (on Windows
-USERPROFILE), NO_COLOR and TERM, and for proxies HTTP_PROXY, HTTPS_PROXY and NO_PROXY in either case and REQUEST_METHOD.
-Python and its libraries read more: PYTHON*, LD_*, SSL_CERT_*, SSLKEYLOGFILE, OPENSSL_*, LANG, COLUMNS. Some of these
-can load code. Use `env -i` if somebody else may have set them.
+USERPROFILE), NO_COLOR and TERM. For proxies it reads HTTP_PROXY, HTTPS_PROXY and NO_PROXY (in upper or lower case), and
+REQUEST_METHOD. Python and its libraries read others, for example PYTHON*, LD_*, SSL_CERT_*, SSLKEYLOGFILE, OPENSSL_*,
+LANG and LC_*. Some of these can make Python load code. Use `env -i` if someone else may have set them.
 
-It starts no process, evaluates nothing that it reads, and never fetches an archived output. Started as a script, it
-imports nothing from the script's own folder. On stderr it masks secrets as `***`: the token, PLEXSPHERE_TOKEN, a
+It starts no processes, evaluates nothing that it reads, and never fetches an archived output. Started as a script, it
+imports nothing from the script's own folder. On stderr it replaces secrets with `***`: the token, PLEXSPHERE_TOKEN, a
 proxy's password and a proxy's Basic credentials. It masks them from the moment it knows them, if they appear verbatim
-and have at least 8 characters. It masks neither stdout nor the messages of exceptions.
+and have at least 8 characters. It does not mask them on stdout or in exception messages.
 
 It does not trust the server, nor the machines whose output the server relays. On a terminal it escapes outputs, in
 every format; it assumes that the terminal uses UTF-8. It always escapes all other text, such as names, ids and error
-texts. Printable characters pass, even those that look like others or like spaces. json, yaml and jsonl escape the
-characters of JSON_ESCAPED. **A pipe gets the bytes of outputs unescaped.** So `get ... | cat`, `get ... | less -R`, and
-`ssh host plexctl_exec_log.py get ...` without `ssh -t` send them to your terminal as they are. `--output json` and `ssh
--t` avoid that.
+texts. Printable characters are left as they are, even if they look like other characters or like spaces. json, yaml and
+jsonl escape controls and the characters in JSON_ESCAPED. **A pipe gets the bytes of outputs unescaped.** So
+`get ... | cat`, `get ... | less -R`, and `ssh host plexctl_exec_log.py get ...` without `ssh -t` send them to your
+terminal as they are. `--output json` and `ssh -t` avoid that.
 
-Size: a JSON value has at most 80 Mi characters, and the body of an error 64 KiB. There is no limit on the number of
-values, on disk use, or on total memory. Decoded objects take up to 100 times the memory of their text. Printed as json,
-deeply nested objects become thousands of times longer. Use `ulimit -v` where that matters.
+Size: a JSON value may have at most about 80 Mi characters. A body of an error that is larger than 64 KiB is ignored.
+There is no limit on the number of values, on disk use, or on total memory. Decoded objects take up to 100 times the
+memory of their text. Deeply nested objects can become thousands of times longer when they are printed as json. Use
+`ulimit -v` where that matters.
 
-What was printed before a failure is not taken back: check the exit code. json, yaml and jsonl print numbers as Python
-reads them, as an int or a double. The file cannot protect you if it was modified, or if the host is compromised.
+Output printed before a failure remains: check the exit code. json, yaml and jsonl print numbers as Python parsed them,
+as an int or a double. The file cannot protect you if it was modified, or if the host is compromised.
 
 Where to look
 -------------
@@ -116,10 +117,10 @@ if __name__ == "__main__" and not (sys.flags.isolated or getattr(sys.flags, "saf
 
 
 def restore_sigint() -> None:
-    """Let Ctrl-C end the process by the signal, at once, as it ends a C program.
+    """Make Ctrl-C kill the process with SIGINT immediately, as it would a C program.
 
-    Python's own handler would wait for the current call to return, and then show a traceback. If SIGINT is ignored, as
-    in a background job, it stays ignored."""
+    Python's own handler may have to wait until a C call returns, and would then show a traceback. If SIGINT is ignored,
+    as in a background job, it stays ignored."""
     import signal
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
@@ -128,7 +129,7 @@ def restore_sigint() -> None:
 if __name__ == "__main__":
     restore_sigint()        # before the imports below, which take some time
 
-    # A run makes hardly any reference cycles: 500 requests need the same memory without the garbage collector. To turn
+    # A run creates hardly any reference cycles: 500 requests need no more memory without the garbage collector. Turning
     # it off saves 5 to 7 % of the time of a short run.
     import gc
     gc.disable()
@@ -155,7 +156,7 @@ if TYPE_CHECKING:
     AnyTransport = t.TypeVar("AnyTransport", bound="Transport")
     Parameters = t.Mapping[str, t.Union[str, int, None]]
 else:
-    Parameters = dict       # query parameters of the API, by name; None and "" mean: not given
+    Parameters = dict       # query parameters of the API, by name; None, "" and 0 mean: not given
 
 WINDOWS = os.name == "nt"
 
@@ -165,7 +166,7 @@ __all__ = ["main", "make_parser", "Transport", "Server", "Document", "Listing", 
            "RemoteError", "APIError", "WaitTimeout", "parse_uuid", "make_visible", "RUNNING_STATUSES",
            "FINAL_STATUSES", "FAILED_STATUSES"]
 
-# The statuses, in the order of a run's life.
+# The statuses, in life-cycle order.
 RUNNING_STATUSES = ("pending", "ack", "started")
 FINAL_STATUSES = ("succeeded", "failed", "cancelled", "timeout")
 FAILED_STATUSES = ("failed", "cancelled", "timeout")
@@ -176,9 +177,9 @@ STATUS_ORDER = {status: number for number, status in enumerate(STATUSES)}
 # ------------------------------------------------------------------------------------------------ Safe text
 
 def make_visible(text: str) -> str:
-    r"""Return text as one line of printable characters. Every other character is escaped: \n, \x1b, \u200b, \U000e0001.
+    r"""Return text as one line of printable characters. All others are escaped: \n, \x1b, \u200b, \U000e0001.
 
-    An older Python also escapes characters that are newer than its Unicode tables."""
+    Older Pythons also escape newer characters that their Unicode tables lack."""
     if text.isprintable():
         return text
     return "".join(character if character.isprintable() else character.encode("unicode_escape").decode("ascii")
@@ -186,14 +187,14 @@ def make_visible(text: str) -> str:
 
 
 def escape_field(text: "t.Optional[str]") -> str:
-    r"""Return text for a field that ends at a space: `a b` becomes `a\x20b`, and None or "" becomes `-`.
+    r"""Return text as a field between spaces or tabs: `a b` becomes `a\x20b`, and None or "" becomes `-`.
 
     Backslashes are not escaped, so this cannot be reversed."""
     return make_visible(text or "-").replace(" ", "\\x20")
 
 
 def escape_location(text: str) -> str:
-    r"""Return the BUCKET/KEY of an archived output so that it can be pasted: spaces within it stay.
+    r"""Return the BUCKET/KEY of an archived output in a form that can be pasted: inner spaces are kept.
 
     Unprintable characters are escaped, and so are spaces at either end, which nobody would see."""
     text = make_visible(text)
@@ -206,18 +207,18 @@ def escape_location(text: str) -> str:
 # character classes are disjoint, so matching takes linear time.
 TERMINAL_SEQUENCES = "\x1b\\[[0-?]*[ -/]*[@-~]|\x1b\\(B"
 
-# A line whose first visible ASCII characters are `==>`, like those of a section header. Anything else may come before
-# and between them: spaces and characters outside ASCII, some of which are invisible. The two groups are the text before
-# the first `=`, and the text from there to the `>`.
+# A line whose first visible ASCII characters are `==>`, like those of a section header. Spaces, control characters and
+# non-ASCII characters (some invisible) may come before and between them. The two groups are the text before the first
+# `=`, and the text after it, up to and including the `>`.
 FORGED_HEADER = r"(?m)^([^!-~\n]*)=([^!-~\n]*=[^!-~\n]*>)"
 
 
 def make_terminal_safe(data: bytes) -> bytes:
     """Return the bytes of an output for a UTF-8 terminal.
 
-    Colours and cursor movements are removed. CR LF and CR become LF. Tabs, line feeds and printable characters stay;
-    every other character is escaped. No line begins like a section header. (A line that the terminal wraps, or
-    look-alike characters, may still look like one.)"""
+    Colours and cursor movements are removed. CR LF and CR become LF. Tabs, line feeds and printable characters are
+    kept; all others are escaped. No line of the result begins like a section header. (A line that the terminal wraps,
+    or look-alike characters, may still look like one.)"""
     text = data.decode("utf-8", "backslashreplace")
     text = re.sub(TERMINAL_SEQUENCES, "", text)     # if this forms a new sequence, its ESC is escaped below
     text = re.sub("\r\n?", "\n", text)
@@ -228,8 +229,8 @@ def make_terminal_safe(data: bytes) -> bytes:
 def mask(text, secrets):
     """Return text with each secret replaced by ***.
 
-    The longest secret comes first, because it may contain another. A secret of fewer than 8 characters stays: masking
-    it would hit innocent text."""
+    Longer secrets are replaced first, because they may contain shorter ones. Secrets shorter than 8 characters are left
+    alone, because they could match unrelated text."""
     for secret in sorted(secrets, key=len, reverse=True):
         if len(secret) >= 8:
             text = text.replace(secret, "***")
@@ -237,7 +238,7 @@ def mask(text, secrets):
 
 
 def describe_error(error: Exception) -> str:
-    """Return the message of a standard-library exception, or else the name of its class."""
+    """Return the message of a standard-library exception, or its class name if it has none."""
     return str(getattr(error, "strerror", None) or error) or type(error).__name__
 
 
@@ -250,8 +251,8 @@ def describe_error(error: Exception) -> str:
 class ExecLogError(Exception):
     """An expected failure. The command prints `error: MESSAGE` and `hint: HINT`, and exits with `exit_code`.
 
-    This class itself is raised if standard output or the output folder fails. The message may quote the server,
-    unescaped.
+    This class itself is raised if standard output or the output folder fails. The message may contain unescaped text
+    from the server.
 
         exit_code   the exit code of the command
         hint        the next step for a person at the command line, or ""
@@ -265,13 +266,13 @@ class ExecLogError(Exception):
 
 
 class ReaderGone(ExecLogError):
-    """The reader of standard output has closed it. The command prints no message for this."""
+    """The reading end of standard output was closed. The command prints no message for this."""
 
     exit_code = 141
 
 
 class UsageError(ExecLogError, argparse.ArgumentTypeError):
-    """An argument, or a setting in place of one, cannot be used.
+    """An argument is missing or unusable. Settings of the environment and of the config file count as arguments.
 
     It is also an argparse error: if the `type=` function of a flag raises it, argparse reports
     `argument --flag: MESSAGE`."""
@@ -280,7 +281,10 @@ class UsageError(ExecLogError, argparse.ArgumentTypeError):
 
 
 class CredentialsError(ExecLogError):
-    """There is no usable token: the token, its file, or its profile is missing, insecure or malformed."""
+    """There is no usable token.
+
+    The token, its file, its profile or the config file is missing, insecure or malformed, or the profile's token is for
+    another server. (This is also raised if the server is looked up in a config file that cannot be used.)"""
 
     exit_code = 3
 
@@ -288,14 +292,14 @@ class CredentialsError(ExecLogError):
 class RemoteError(ExecLogError):
     """The request failed at the server or on the way to it, or the response is not what was requested.
 
-        retryable       whether Transport.get retries: the server is overloaded, or the connection was lost before the
-                        response
-        transient       whether a wait continues after it, and whether a Listing requests a truncated page again. True
-                        for everything retryable, and for timeouts, truncated bodies and failed connections. False if a
-                        name does not resolve or TLS fails
+        retryable       whether Transport.get retries: the server is overloaded, or the connection was lost before a
+                        response arrived
+        transient       whether a wait continues after this error, and whether a Listing requests a truncated page
+                        again. True for everything retryable, and for timeouts, truncated bodies and failed connections.
+                        False if a name does not resolve, or if TLS fails while the connection stays open
         retry_after     seconds that the server asks clients to wait, at most 30; or None
-        can_resume      whether the same request can succeed later. It cannot after a 400, which rejects the cursor or
-                        another parameter, and not at a cursor that loops
+        can_resume      whether the same request can succeed later. False after a 400, which rejects the cursor or
+                        another parameter. False if the server's cursors loop, or if a cursor cannot be sent back
     """
 
     def __init__(self, message: str, hint: str = "", retryable: bool = False, transient: bool = False,
@@ -308,7 +312,7 @@ class RemoteError(ExecLogError):
 
 
 class WaitTimeout(RemoteError):
-    """The time to wait for an Execution was up, and no final status was known. The exit code is that of timeout(1).
+    """The wait for an Execution timed out, and no final status was known. The exit code is that of timeout(1).
 
         status      the last status that was seen, or "" if there was none
     """
@@ -336,7 +340,7 @@ class APIError(RemoteError):
         self.status = status
         self.problem = problem or {}
 
-        # Only here does an HTTP status, or the `code` of a Problem, become an exit code.
+        # This is the only place where an HTTP status, or the `code` of a Problem, becomes an exit code.
         if status == 401:
             self.exit_code = 3
         elif status == 403:
@@ -348,9 +352,10 @@ TYPE_NAMES: "t.Dict[type, str]" = {str: "a string", dict: "an object", list: "a 
 
 def check_type(value: "t.Any", expected: type, label: str,
                error: "t.Callable[[str], ExecLogError]" = RemoteError) -> "t.Any":
-    """Return a JSON value that is null or of the expected type.
+    """Return a JSON value if it is null or has the expected type.
 
-    For any other value, raise the error, with a message such as `status: expected a string`; `label` is its first part.
+    Otherwise raise the error, with a message such as `status: expected a string`. `label` is the first part of the
+    message.
     """
     if value is not None and not isinstance(value, expected):
         raise error("%s: expected %s" % (label, TYPE_NAMES[expected]))
@@ -360,8 +365,8 @@ def check_type(value: "t.Any", expected: type, label: str,
 # ------------------------------------------------------------------------------------------------- Settings
 
 # For example `https://[::1]:8443/prefix/`. These do not match: `https://user@host`, `https://host?query`,
-# `https:/host`, `https://host:`, and any URL with a character outside ASCII. (Patterns that not every run needs are
-# strings. They are compiled when they are first used.)
+# `https:/host`, `https://host:`, and any URL with a character outside ASCII. (Patterns that some runs never use are
+# kept as strings and compiled on first use.)
 SERVER_URL = r"""
     (https?) ://
     ( \[ [0-9a-f:.]+ \] |                           # the host: an IPv6 address,
@@ -407,14 +412,14 @@ class Server(namedtuple("Server", "scheme host port prefix")):
 
     @property
     def url(self) -> str:
-        """The URL in its shortest spelling."""
+        """The URL in its shortest form."""
         return "%s://%s%s" % (self.scheme, self.authority, self.prefix)
 
 
 def check_owner(status):
     """Return what is wrong with the owner of a file or folder, or "".
 
-    `status` is its os.stat() result. The owner must be the user or root. Windows has no owners of this kind."""
+    `status` is its os.stat() result. The owner must be the user or root. Windows has no equivalent."""
     if WINDOWS or status.st_uid in (0, os.geteuid()):
         return ""
     return "it belongs to another user (uid %d)" % status.st_uid
@@ -423,8 +428,8 @@ def check_owner(status):
 def check_mode(status, forbidden):
     """Return what is wrong with the mode of a file or folder, or "".
 
-    `forbidden` are the permission bits that give other users access. A POSIX ACL shows up in the bits of the group.
-    Windows has no modes of this kind."""
+    `forbidden` holds the permission bits that give other users access. A POSIX ACL shows up in the group bits. Windows
+    has no equivalent."""
     mode = stat.S_IMODE(status.st_mode)
     return "its mode %04o gives other users access" % mode if mode & forbidden and not WINDOWS else ""
 
@@ -433,14 +438,14 @@ def read_private_file(path, limit, name):
     """Return the text of a file that contains a secret, without its byte order mark.
 
     People paste tokens in place of paths. So messages quote the path only if it exists, or starts like a path.
-    Otherwise they say `name`. Raises CredentialsError if the file is unreadable, accessible to other users, or larger
+    Otherwise they show `name`. Raises CredentialsError if the file is unreadable, accessible to other users, or larger
     than `limit` bytes."""
     try:
         if os.path.isabs(path) or path.startswith(("./", "../", "~")) or os.path.lexists(path):
             name = path
         with open(path, "rb") as file:
-            # Check the opened file, not its name, which may mean another file by now. A pipe, such as the shell's
-            # `<(...)`, may have any mode.
+            # Check the opened file, not its name, which may refer to a different file by now. A pipe, such as the
+            # shell's `<(...)`, may have any mode.
             status = os.fstat(file.fileno())
             problem, hint = check_owner(status), "use a file that you own"
             if not problem and not stat.S_ISFIFO(status.st_mode):
@@ -462,9 +467,9 @@ def read_private_file(path, limit, name):
 class Profile:
     """A profile of the config file: the one with this name, or the default profile if the name is None.
 
-    The config file is {"default": NAME, "profiles": {NAME: {"server": URL, "token": TOKEN}}}. It is read when a setting
-    is first needed, and only the parts that are used are checked. This is not a namedtuple, whose repr() would show the
-    token.
+    The config file is {"default": NAME, "profiles": {NAME: {"server": URL, "token": TOKEN}}}. The file is read when a
+    setting is first needed, and only the parts that are used are checked. A Profile is not a namedtuple, because a
+    namedtuple's repr() would show the token.
 
         title       such as `profile "lab"`; "" if there is no profile
     """
@@ -473,7 +478,7 @@ class Profile:
         self.title = ""
         self._why_missing = ""  # why there is no profile
         self._name = name
-        self._members = None    # of the profile; None until the file has been read
+        self._members = None    # the profile's members; None until the file has been read
 
     def get(self, key):
         """Return the `server` or the `token` of the profile, or None if it has none. Raises CredentialsError."""
@@ -507,7 +512,7 @@ class Profile:
         try:
             config = expect_object(json.loads(read_private_file(path, 1 << 20, path)), "top level")
         except (ValueError, RecursionError):
-            raise CredentialsError("%s is not JSON" % path)
+            raise CredentialsError("%s is not valid JSON" % path)
 
         # Find the profile. An unknown name is not quoted, because it may be a token in the wrong place.
         name = config.get("default") if self._name is None else self._name
@@ -517,16 +522,16 @@ class Profile:
         profiles = expect_object(config.get("profiles"), "profiles")
         if not isinstance(name, str) or name not in profiles:
             raise CredentialsError("%s has no profile with the given name" % path,
-                                   "it has " + (", ".join(profiles) or "no profiles"))
+                                   "its profiles are: " + (", ".join(profiles) or "none"))
         self.title = 'profile "%s"' % name
         return expect_object(profiles[name], self.title)
 
 
 def validate_token(token, source=""):
-    """Return the token without the white space around it.
+    """Return the token, stripped of surrounding white space.
 
     `source` says where the token came from. Raises CredentialsError unless the token consists of visible ASCII
-    characters. (http.client rejects other characters too, but its error quotes the whole token. See
+    characters. (http.client rejects only some other characters, and its error quotes the whole token. See
     HTTPConnection.putheader.)"""
     token = token.strip()
     if re.fullmatch("[!-~]+", token):
@@ -538,11 +543,10 @@ def validate_token(token, source=""):
 
 
 def pin_token(profile, server, server_source, is_named):
-    """Raise CredentialsError if the profile names a server, and it is not this server: the profile's token must not go
-    there.
+    """Raise CredentialsError if the profile names a server other than `server`, which must not get the profile's token.
 
-    `server_source` says where this server came from. `is_named` says whether --profile was given; the profile then
-    counts before the environment."""
+    `server_source` says where `server` came from. `is_named` says whether --profile was given. The profile then takes
+    precedence over the environment."""
     url = profile.get("server")
     if url is None:
         return
@@ -554,7 +558,7 @@ def pin_token(profile, server, server_source, is_named):
         raise CredentialsError(
             "the token of %s is for %s, but the request would go to %s" % (
                 profile.title, profile_server.url, server.url),
-            "that server came from %s; give its own token with --token-file%s, or use the profile's server: %s" % (
+            "the server came from %s; pass a token for it with --token-file%s, or use the profile's server: %s" % (
                 server_source, other_way, undo))
 
 
@@ -582,7 +586,7 @@ def find_settings(server_url, profile_name, token_file):
             return member, profile.title, True
         return value, variable, False
 
-    # 1. Find the server. A malformed server is reported before credentials are looked up.
+    # 1. Find the server. A malformed server is reported before the token is looked up.
     server = None
     if server_url is not None:
         server, server_source = Server.parse(server_url), "--server"
@@ -598,11 +602,11 @@ def find_settings(server_url, profile_name, token_file):
     else:
         token, token_source, is_profile_token = look_up("token", "PLEXSPHERE_TOKEN")
     if token is None:
-        raise CredentialsError("no token", "give --token-file, PLEXSPHERE_TOKEN or a profile with a token"
+        raise CredentialsError("no token", "pass --token-file, set PLEXSPHERE_TOKEN, or use a profile with a token"
                                + profile.explain("token"))
     token = validate_token(token, token_source)
     if server is None:
-        raise UsageError("no server", "give --server, PLEXSPHERE_URL or a profile with a server"
+        raise UsageError("no server", "pass --server, set PLEXSPHERE_URL, or use a profile with a server"
                          + profile.explain("server"))
 
     # 3. Keep a profile's token from other servers.
@@ -614,8 +618,8 @@ def find_settings(server_url, profile_name, token_file):
 def is_this_host(host: str) -> bool:
     """Return whether the host is this machine.
 
-    It is, if the host is a loopback or unspecified address as the ipaddress module reads it (so not `127.1`), or the
-    name `localhost`, whatever that resolves to."""
+    This is true for a loopback or unspecified address in a form that the ipaddress module accepts (so not `127.1`). It
+    is also true for `localhost`, whatever that name resolves to."""
     import ipaddress
     try:
         address = ipaddress.ip_address(host)
@@ -625,17 +629,18 @@ def is_this_host(host: str) -> bool:
 
 
 class Proxy:
-    """An HTTP proxy. This is not a namedtuple, whose repr() would show the password.
+    """An HTTP proxy. It is not a namedtuple, because a namedtuple's repr() would show the password.
 
         host, port      the proxy's address
         headers         headers that only the proxy gets
-        secrets         texts to mask: the Basic credentials, and the password
+        secrets         strings to mask: the Basic credentials, and the password
     """
 
     def __init__(self, url: str, variable: str) -> None:
         """Parse `[http://][user:password@]host[:port]`. The password may contain `@`, but not `://`.
 
-        `variable` names the source in messages. Raises UsageError, also for a proxy that is not an http proxy."""
+        `variable` names the source in messages. Raises UsageError for a malformed proxy, and for a proxy that is not an
+        http proxy."""
         scheme, _, remainder = url.rpartition("://")
         user_info, at, address = remainder.rpartition("@")
         hint = "write it as http://HOST:PORT"
@@ -663,7 +668,7 @@ def find_proxy(server):
         HTTPS_PROXY     for an https server; HTTP_PROXY for an http server
         http_proxy      a name in lower case wins over the same name in upper case
         REQUEST_METHOD  if it is set, this is a CGI script, and HTTP_PROXY in upper case is ignored
-        NO_PROXY        `*`, or a list of hosts, with or without a port; each also stands for its subdomains
+        NO_PROXY        `*`, or a list of hosts, with or without a port; each also covers its subdomains
 
     Raises UsageError for a malformed proxy."""
     variable = server.scheme + "_proxy"
@@ -686,71 +691,72 @@ def find_proxy(server):
 #                                 certificate must be the server's, not the proxy's.
 #     HTTPConnection._tunnel      sends CONNECT with only the headers given to set_tunnel(), so without the token. (From
 #                                 3.12 on it adds Host. Before 3.13 it has no brackets around an IPv6 address.)
-#     timeout, settimeout()       limit each of these steps, and each later read and write, separately. Nothing limits
-#                                 their sum.
-#     HTTPConnection.getresponse  reads the headers, after skipping interim responses (100). HTTPResponse.begin takes
+#     timeout, settimeout()       limit each connection to an address, each handshake, each read and each write
+#                                 separately, but not the name resolution. Nothing limits their sum.
+#     HTTPConnection.getresponse  reads the headers, after skipping interim responses (100). HTTPResponse.begin mistakes
 #                                 truncated headers for complete ones. The `email` package parses them, and can raise
-#                                 ValueError, LookupError, TypeError and AttributeError. After `Connection: close` it
-#                                 forgets connection.sock, but the response's file keeps the socket open.
+#                                 ValueError, LookupError, TypeError and AttributeError. After `Connection: close`, it
+#                                 sets connection.sock to None, but the response's file keeps the socket open.
 #     HTTPResponse.read1(n)       returns at most n bytes as soon as there are any, and b"" at the end. It lowers
-#                                 response.length, the number of bytes that are still to come (None if unknown). It
-#                                 raises if a chunked body is truncated, and returns b"" if another body is: then
-#                                 response.length is not 0.
+#                                 response.length, the number of bytes that are still to come (None if unknown). If a
+#                                 chunked body is truncated, it raises. If a body with a Content-Length is truncated, it
+#                                 returns b"" early, and response.length is still above 0.
 #
-# A connection is either idle and kept for the next request, or it belongs to the one _read_body that reads a response
-# from it. So several responses can be read at the same time, in any order. (A "chunk" is what one read returns, not a
-# chunk of HTTP's chunked encoding.)
+# A connection is either idle and kept for the next request, or it is owned by the _read_body generator that is reading
+# a response from it. So several responses can be read at the same time, in any order. (Here a "chunk" is what one read
+# returns, not a chunk of HTTP's chunked encoding.)
 
-READ_SIZE = 32 << 10                # most bytes read from a body at once: two TLS records
+READ_SIZE = 32 << 10                # maximum number of bytes to read at once: two TLS records
 ERROR_BODY_LIMIT = 64 << 10         # bytes; a Problem has a few hundred
 DEFAULT_TIMEOUT = 30.0              # seconds
 RETRY_PAUSES = (0.5, 1.0)           # seconds before the first and the second retry
 SECRET_HEADERS = ("authorization", "proxy-authorization", "cookie", "set-cookie", "location")
 
 API_HINT = "check --server, PLEXSPHERE_URL or the profile: is this the API?"
-PROXY_HINT = "check HTTPS_PROXY, HTTP_PROXY (put user:password@ before the host if it needs a login) and NO_PROXY"
-OVERLOAD_HINT = "the server is overloaded or restarting: try again in a minute"
+PROXY_HINT = ("check HTTPS_PROXY, HTTP_PROXY and NO_PROXY "
+              "(if the proxy needs a login, put user:password@ before its host)")
+OVERLOAD_HINT = "the server, or a gateway in front of it, may be overloaded or restarting: try again in a minute"
 STATUS_HINTS = {
     400: "the server rejected the value of a flag",
-    401: "log in again: the token%s is invalid, expired or for another server",       # %s: ` from PLEXSPHERE_TOKEN`
+    401: "get a new token: the token%s is invalid, expired or for another server",       # %s: ` from PLEXSPHERE_TOKEN`
     403: "ask an owner of the Project to let this token read its Executions",
-    404: "check --project, the id and --server: it does not exist, or this token may not see it",
+    404: "not found, or not visible to this token: check --project, the id (for get) and --server",
     407: PROXY_HINT,
     429: "too many requests: try again in a minute",
-    500: "the server failed: try again, then give its operators the time, the command and any correlation id",
+    500: "try again; if it keeps failing, send the server's operators the time, the command and any correlation id",
     501: "this server cannot run actions: ask its operators to enable action dispatch",
     502: OVERLOAD_HINT,
     503: OVERLOAD_HINT,
     504: OVERLOAD_HINT,
 }
 PROBLEM_HINTS = {       # by the `code` of a 400, and by the `reason` of a 403
-    "invalid_cursor": "the server rejected the cursor: repeat it with the same filters as the listing that printed it",
+    "invalid_cursor": "the server rejected the cursor: use it only with the filters of the listing that printed it",
     "invalid_limit": "the server rejected the value of --limit",
     "invalid_status": "the server rejected the value of --status: --help lists the valid ones",
-    "caveat_violation": "the token is valid, but its conditions are not met: check the time, your source address and "
-                        "how you logged in",
+    "caveat_violation": "the token is valid, but its conditions are not met: check its validity period, your source "
+                        "address and how you logged in",
 }
 TLS_HINT = "check the port, the server's name and the local clock; for a private CA use --ca-file"
 
 # What http.client and `email` raise for a malformed response, apart from HTTPException. A program's own exceptions,
-# such as those of a signal handler, must pass, so this list is as short as it can be.
+# such as those of a signal handler, must propagate, so this list is as short as possible.
 PARSER_ERRORS = (ValueError, LookupError, TypeError, AttributeError, OverflowError)
 
 
 def check_seconds(seconds: float, prefix: str = "") -> float:
-    """Return a number of seconds if it is more than 0, and at most a day.
+    """Return a number of seconds if it is more than 0 and at most one day.
 
     Otherwise raises UsageError, whose message begins with `prefix`."""
     if not isinstance(seconds, (int, float)) or not 0 < seconds <= 86400:
-        raise UsageError(prefix + "expected seconds: more than 0, at most 86400 (a day)")
+        raise UsageError(prefix + "expected a number of seconds, more than 0 and at most 86400 (one day)")
     return seconds
 
 
 def make_tls_context(ca_file):
-    """Return the standard library's TLS context. It verifies certificates and host names, and requires TLS 1.2.
+    """Return the standard library's TLS context. It verifies certificates and host names.
 
-    It trusts the system's CAs if `ca_file` is None or "", and otherwise only the CAs in that file. Raises UsageError
-    for an unusable file, and RemoteError if this Python has no ssl module."""
+    It requires TLS 1.2 or later. It trusts the system's CAs if `ca_file` is None or "", and otherwise only the CAs in
+    that file. Raises UsageError for an unusable file, and RemoteError if this Python has no ssl module."""
     try:
         import ssl
     except ImportError:
@@ -759,10 +765,11 @@ def make_tls_context(ca_file):
         context = ssl.create_default_context(cafile=ca_file)
     except (OSError, ValueError, TypeError) as error:       # the last two: the name contains a NUL
         raise UsageError("the CA file or the SSLKEYLOGFILE file cannot be used: " + describe_error(error),
-                         "check --ca-file")
+                         "check --ca-file and SSLKEYLOGFILE")
 
-    # Do not rely on the context's own minimum: openssl.cnf can lower it, and some systems build Python without one (-2,
-    # MINIMUM_SUPPORTED). A Python built with OpenSSL 1.0.2, such as CentOS 7's, has only the older options.
+    # Do not rely on the context's own minimum. openssl.cnf can lower it, and some builds of Python set none:
+    # minimum_version is then TLSVersion.MINIMUM_SUPPORTED (-2). Python 3.6, and later Pythons built with OpenSSL 1.0.2,
+    # have only the older options.
     if not hasattr(context, "minimum_version"):
         context.options |= ssl.OP_NO_TLSv1 | ssl.OP_NO_TLSv1_1
     elif context.minimum_version < ssl.TLSVersion.TLSv1_2:
@@ -771,43 +778,48 @@ def make_tls_context(ca_file):
 
 
 def do_nothing(*_: object) -> None:
-    """Do nothing. This is the default of callbacks."""
+    """Do nothing. This is the default callback."""
 
 
 def close_chunks(chunks):
-    """Close an iterator over chunks. One that an overridden Transport.get returns may have no close()."""
+    """Close an iterator over chunks. An overridden Transport.get may return one that has no close()."""
     if hasattr(chunks, "close"):
         chunks.close()
 
 
 class Transport:
-    """GET requests to one server.
+    """Sends GET requests to one server.
 
-    One connection is kept from request to request. Documents that are read at the same time have one each. A Transport
-    is a context manager. It belongs to one thread: give each thread its own. After a fork, the child process opens
-    connections of its own.
+    One connection is reused from request to request. Documents that are read at the same time use one connection each.
+    A Transport is a context manager. It belongs to one thread: give each thread its own. After a fork, the child
+    process opens connections of its own.
 
-        with Transport.from_settings() as transport: ...        uses the server, token and proxy of the command
+        with Transport.from_settings() as transport: ...        uses the command's server, token and proxy
         Transport(Server.parse("https://plexsphere.example"), token)        uses only these: no proxy, no environment
 
-    To test a program without a server, override `get`, through which every request goes. It returns an iterator over
-    the chunks of a body, or raises RemoteError. (To test waiting, pass `clock` and `sleep` too.)
+    Every request goes through `get`. To test a program without a server, override it. It must return an iterator over
+    the chunks of a body, or raise RemoteError. (To test waiting, pass `clock` and `sleep` too.)
 
         class Canned(Transport):
             def get(self, path, parameters, pauses=None):
                 return iter([b'{"items": [{"id": "4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f"}]}'])
 
-    This is not a namedtuple, whose repr() would show the token.
+    A Transport is not a namedtuple, because a namedtuple's repr() would show the token.
 
         server      the Server
-        secrets     texts to mask: the token, the proxy's password and Basic credentials
+        secrets     strings to mask: the token, the proxy's password and Basic credentials
         received    number of body bytes received so far
         pauses      seconds before each retry; () for no retry
-        deadline    a time of the clock, for example `time.monotonic() + 60`, or None. You may set it at any time. No
-                    network operation and no pause lasts longer; each read and each request after it fails with a
-                    RemoteError (timed out), and nothing is retried. It applies to everything that runs on this
-                    Transport, including a walk. It does not limit name resolution, nor a server that sends its headers
-                    byte by byte
+        deadline    a value of clock(), for example `time.monotonic() + 60`, or None. You may set it at any time. It
+                    applies to everything that runs on this Transport, including a walk.
+
+                    No pause lasts past the deadline. After it, each request and each read of a body fails with a
+                    RemoteError (timed out), and nothing is retried.
+
+                    Connecting and sending a request take several steps: connect to an address, proxy tunnel, TLS
+                    handshake, send, read the headers. Each step may take as long as was left before the first one. So
+                    slow steps together can overrun the deadline. It does not limit name resolution, nor a server that
+                    sends its headers byte by byte
     """
 
     def __init__(self, server: Server, token: str, *, ca_file: "t.Optional[str]" = None,
@@ -820,18 +832,18 @@ class Transport:
 
             ca_file         PEM file of the CAs to trust instead of the system's
             timeout         seconds for each network operation: more than 0, at most 86400
-            allow_http      whether plain http may go to hosts other than this one
+            allow_http      whether plain http may go to hosts other than the local machine
             proxy           a Proxy, such as from_settings() finds
-            token_source    where the token came from, for the hint of a 401
+            token_source    where the token came from, for the hints about a malformed token and a 401
             pauses          seconds before each retry
             on_retry        called as on_retry(text) before the pause of each retry; the text says what failed
-            trace           called as trace(line) for each request line, status line and header line, before they are
-                            sent or after they have arrived; the values of SECRET_HEADERS are masked
+            trace           called as trace(line) for each request line, status line and header line, just before
+                            sending or after arrival; the values of SECRET_HEADERS are masked
             before_wait     called before each request and before each read of a body
             clock, sleep    replacements for time.monotonic and time.sleep, for tests
 
-        The texts for on_retry and trace may quote the server, unescaped. Pass them through make_visible(). An exception
-        that a callback raises passes.
+        The texts for on_retry and trace may contain unescaped text from the server. Pass them through make_visible().
+        An exception that a callback raises propagates.
 
         Raises RemoteError for plain http to another host, CredentialsError for a malformed token, and UsageError for a
         timeout out of range."""
@@ -870,9 +882,9 @@ class Transport:
                       **options: "t.Any") -> "AnyTransport":
         """Make a Transport with the settings that the command would use.
 
-        `server`, `profile` and `token_file` are what its flags give: a URL, a name and a path. The environment, the
-        config file and the proxy variables give the rest. `options` are the other arguments of Transport, except proxy
-        and token_source. Raises UsageError, CredentialsError, RemoteError."""
+        `server`, `profile` and `token_file` are the values of the command's flags: a URL, a name and a path. The
+        environment and the config file supply the rest, and the environment supplies the proxy. `options` are the other
+        arguments of Transport, except proxy and token_source. Raises UsageError, CredentialsError, RemoteError."""
         found_server, token, source = find_settings(server, profile, token_file)
         return cls(found_server, token, proxy=find_proxy(found_server), token_source=source, **options)
 
@@ -900,7 +912,7 @@ class Transport:
             connection.close()
 
     def _take_idle(self):
-        """Return the idle connection, and keep it no longer. Return None if this process has none."""
+        """Remove and return the idle connection. Return None if this process has none."""
         connection, self._idle = self._idle, None
         if connection is not None and self._idle_pid != os.getpid():
             connection.close()      # after a fork this closes only the child's copy of the descriptor
@@ -922,8 +934,8 @@ class Transport:
     def _wait_to_retry(self, error, pause):
         """Report a failure to on_retry, and wait before the same request is sent again.
 
-        `pause` is in seconds; the server's Retry-After counts instead, if there is one. Raises the error if the
-        deadline passes meanwhile."""
+        `pause` is in seconds. If the server sent Retry-After, that replaces the pause. Raises the error if the deadline
+        has passed, or passes meanwhile."""
         if self.deadline_passed():
             raise error
         delay = pause if error.retry_after is None else error.retry_after
@@ -937,13 +949,14 @@ class Transport:
         """Send a GET, and return an iterator over the body of its 200 response, once the headers have arrived.
 
         `path` is sent unchanged. Parameters are percent-encoded; those that are None, "" or 0 are left out. (Bytes of a
-        command line that Python could not decode are sent unchanged.)
+        command line that Python could not decode are percent-encoded as the original bytes.)
 
-        A retryable failure is retried after each of the `pauses` (seconds; None: those of the Transport), but not after
-        the deadline. If the server sent Retry-After, that many seconds count instead. In addition, an idle connection
-        that turns out to be closed is silently replaced.
+        `pauses` are the seconds before each retry; None means those of the Transport. Only a retryable failure is
+        retried, and nothing is retried after the deadline. If the server sent Retry-After, that replaces the pause. In
+        addition, an idle connection that turns out to be closed is silently replaced.
 
-        Raises RemoteError, also from the iterator, and UsageError for an unusable CA file."""
+        Raises RemoteError, also from the iterator. Raises UsageError for an unusable CA file, and for a parameter with
+        a lone surrogate that stands for no such byte."""
         from urllib.parse import quote, urlencode
         try:
             query = urlencode([pair for pair in parameters.items() if pair[1]], quote_via=quote, safe="",
@@ -969,8 +982,8 @@ class Transport:
         if self.deadline_passed():
             raise self._make_timeout_error("the deadline has passed")
 
-        # Try the idle connection. The server may have closed it meanwhile. Of the failures of _exchange, only a lost
-        # connection is retryable.
+        # Try the idle connection. The server may have closed it meanwhile. The only retryable failure of _exchange is a
+        # lost connection.
         exchange, connection = None, self._take_idle()
         if connection is not None:
             try:
@@ -1017,7 +1030,7 @@ class Transport:
 
     def _make_timeout_error(self, what):
         """Return the error for a network operation that took too long."""
-        hint = "a slow server or network may need a longer --timeout than %g s" % self._timeout
+        hint = "a slow server or network may need a --timeout longer than %g s" % self._timeout
         return RemoteError("timed out: " + what, "" if self.deadline_passed() else hint, transient=True)
 
     def _make_connect_error(self, error):
@@ -1072,23 +1085,25 @@ class Transport:
         except socket.timeout:
             raise self._make_timeout_error("no response")
         except OSError:     # including RemoteDisconnected: the connection was closed before the first byte
-            raise RemoteError("the connection was lost before the response", API_HINT, retryable=True)
+            raise RemoteError("the connection was lost before a response arrived", API_HINT, retryable=True)
         except (HTTPException,) + PARSER_ERRORS as error:
             raise RemoteError("the response is not valid HTTP: %s" % describe_error(error), API_HINT)
 
     def _read_body(self, connection, sock, response):
-        """Yield the chunks of a body (bytes) as they arrive, after an empty chunk at once. Raises RemoteError.
+        """Yield an empty chunk at once, and then the chunks of a body (bytes) as they arrive. Raises RemoteError.
 
         It owns the connection. At the end of the body it keeps the connection for the next request. After a failure, or
-        if nobody reads on, it closes the connection. (A generator that has ended runs no code when Python frees it. An
-        object with __del__ does, and an exception that a signal handler raises there is lost.)"""
+        if the reader stops early, it closes the connection. (This is not an object with __del__, because an exception
+        that a signal handler raises in __del__ is lost. A generator that has ended runs no code when Python frees
+        it.)"""
         pid, complete = os.getpid(), False
         try:
-            yield b""       # from here on, `finally` runs even if nobody reads on
+            yield b""       # from here on, `finally` runs even if the reader stops early
             while not complete:
                 self._before_wait()
                 if pid != os.getpid():
-                    raise RemoteError("a response can be read only in the process that requested it, not after a fork")
+                    raise RemoteError("a response can be read only in the process that requested it, "
+                                      "not in a forked child")
                 chunk = self._read_chunk(sock, response)
                 self.received += len(chunk)
                 complete = not chunk
@@ -1116,14 +1131,14 @@ class Transport:
             raise RemoteError("the connection was lost while reading the body: %s" % describe_error(error),
                               transient=True)
         except (ValueError, OverflowError):     # from HTTPResponse._read1_chunked
-            raise RemoteError("the response is not valid HTTP: it has an impossible chunk size", API_HINT)
+            raise RemoteError("the response is not valid HTTP: it has an invalid chunk size", API_HINT)
         if not chunk and response.length:
             raise RemoteError("the connection was lost while reading the body: %d bytes are missing" % response.length,
                               transient=True)
         return chunk
 
     def _trace_lines(self, mark, first, headers):
-        """Trace a request or a response, with its secrets masked."""
+        """Trace a request or a response, with the values of SECRET_HEADERS masked."""
         self._trace(mark + " " + first)
         for name, value in headers:
             self._trace("%s %s: %s" % (mark, name, "***" if name.lower() in SECRET_HEADERS else value))
@@ -1144,7 +1159,7 @@ class Transport:
         problem = self._read_problem(chunks)
 
         def read(name):
-            """Return a member of the Problem as text, or "" if it is not text. `relation_path` is a list of texts."""
+            """Return a member of the Problem as text, or "" if it is not text. The list `relation_path` is joined."""
             value = problem.get(name)
             if isinstance(value, list):
                 value = " > ".join(step for step in value if isinstance(step, str))
@@ -1181,9 +1196,10 @@ class Transport:
                 if len(data) > ERROR_BODY_LIMIT:
                     return {}
         except RemoteError:
-            pass        # use what arrived; if that was truncated, it is not JSON
+            pass        # use what arrived; if that is truncated, it is not valid JSON
         try:
-            problem = json.loads(data.decode("utf-8"), parse_int=float)     # int() rejects 5,000 digits from 3.11 on
+            # parse_int=float, because int() of newer Pythons rejects more than 4,300 digits.
+            problem = json.loads(data.decode("utf-8"), parse_int=float)
         except (ValueError, RecursionError):
             return {}
         return problem if isinstance(problem, dict) else {}
@@ -1192,7 +1208,9 @@ class Transport:
 # ------------------------------------------------------------------------------------------------ JSON text
 
 WHITESPACE = re.compile("[ \t\n\r]*")
-VALUE_LIMIT = 64 << 20      # characters: three thousand times the largest output that is sent inline
+
+# The limit for a value that is still incomplete, in characters: about 3,000 times the largest inline output.
+VALUE_LIMIT = 64 << 20
 
 
 def read_number(literal):
@@ -1213,13 +1231,14 @@ def decode_utf8(chunks):
         try:
             yield decode(chunk, not chunk)
         except UnicodeDecodeError as error:
-            # error.object is what was decoded: this chunk, after the incomplete character of the chunk before.
+            # error.object is what was decoded: this chunk, preceded by the incomplete character left over from the
+            # previous chunk.
             yield error.object[:error.start].decode("utf-8")
             raise RemoteError("the body contains bytes that are not UTF-8", transient=not chunk)
 
 
 class JSONReader:
-    """Reads one JSON document (RFC 8259) from chunks of bytes, only as far as it is needed.
+    """Reads one JSON document (RFC 8259) from chunks of bytes, only as far as needed.
 
     json's own decoder decodes every value. This class makes sure that the whole value has arrived. Its methods raise
     RemoteError. For example, they read `{"items":[1,2]}` like this:
@@ -1245,7 +1264,7 @@ class JSONReader:
         self._error = None      # the RemoteError to raise after _text; a copy, which keeps no stack frames alive
 
     def _fill(self, least):
-        """Drop what was read, and append `least` characters or more to _text: fewer if the document ends or fails.
+        """Drop what was read, and append at least `least` characters to _text, or fewer if the document ends or fails.
 
         A failure is raised by the next call. So the {} of a truncated `[{},{` is still read."""
         if self._error:
@@ -1265,7 +1284,7 @@ class JSONReader:
         self._text, self._pos = "".join(parts), 0
 
     def fail_with(self, error):
-        """Let every further read raise this error."""
+        """Make every later read raise this error."""
         self._text, self._pos, self._ended, self._error = "", 0, False, copy(error)
 
     def peek(self):
@@ -1335,14 +1354,15 @@ class JSONReader:
         except json.JSONDecodeError as error:
             if not self._ended:
                 return None
-            # If the text was truncated, a retry may help. Then json fails at the end of the text, or the text does not
-            # end with `}`.
+            # If the text was truncated, a retry may help. Truncation shows in one of three ways: json fails at the very
+            # end of the text, the text does not end with `}`, or a string is not terminated.
             was_cut = (error.pos >= len(text) or not text.rstrip().endswith("}")
                        or error.msg.startswith("Unterminated string"))
             raise RemoteError("the body is truncated or malformed: %s" % error.msg, transient=was_cut)
 
-        # json takes a truncated number for a shorter one: it returns 1 for `1.` of `1.5`, for `1e` of `1e5`, and for
-        # `1e-` of `1e-5`. At most two characters follow the 1 then. So wait for three, or for the end of the document.
+        # json mistakes a truncated number for a shorter one: it returns 1 for `1.` of `1.5`, for `1e` of `1e5`, and for
+        # `1e-` of `1e-5`. In those cases at most two characters follow the number. So wait for three, or for the end of
+        # the document.
         if isinstance(value, (int, float)):
             if not self._ended and end + 3 > len(text):
                 return None
@@ -1359,8 +1379,8 @@ END = object()      # what Document._advance returns when nothing is left
 class Document:
     """One response of the server: a JSON object, read as its bytes arrive.
 
-    Reading it may raise RemoteError, and then raises the same error again. Until it has been read to its end, it
-    holds a connection. Use `with`, which closes it:
+    Reading may raise RemoteError; every later read raises the same error. Until it has been read to its end, a Document
+    holds a connection. Use `with`, which closes the connection:
 
         with get_page(transport, project, {}) as page:
             for execution in page.elements: ...
@@ -1370,13 +1390,13 @@ class Document:
 
         list_name   the name of the list that is streamed: `items` or `targets`
         elements    iterator over the objects of that list that are still unread, as the server sent them
-        members     the other members that have arrived so far, in order, with [] in place of the list. `next_cursor` is
+        members     all members that have arrived so far, in order; the streamed list appears as []. `next_cursor` is
                     added last, when the document is complete
         count       number of elements read so far
-        succeeded   number of these whose status is `succeeded`
+        succeeded   number of those elements whose status is `succeeded`
         cursor      the cursor that this page was requested with; "" for the first page
-        resume      the cursor to resume at: this page's until the page is complete, and then the next page's. It is ""
-                    for the first page, and None after the last page
+        resume      the cursor to resume at: this page's cursor ("" for the first page) until the page is complete; then
+                    the next page's, or None if there is none
     """
 
     def __init__(self, chunks: "t.Iterable[bytes]", list_name: str, expected_id: "t.Optional[str]" = None,
@@ -1410,9 +1430,9 @@ class Document:
                 yield element
 
     def close(self) -> None:
-        """Discard what is unread, and close its connection. Reading it then raises RemoteError.
+        """Discard the unread part and close the connection. Reading then raises RemoteError.
 
-        A document that was read to its end stays as it is."""
+        A document that was read to its end is not affected."""
         if self._state != "complete":
             self._fail(RemoteError("the document was closed"))
 
@@ -1421,9 +1441,10 @@ class Document:
         close_chunks(self._chunks)
 
     def read_members(self, *names: str) -> "t.Dict[str, t.Any]":
-        """Read until these members have arrived, and return all members so far.
+        """Read until these members have arrived or the document ends, and return all members so far.
 
-        List elements before them are discarded."""
+        Members that never arrive are absent from the result. List elements that arrive before the last of these members
+        are discarded."""
         while not self.members.keys() >= set(names) and self._advance() is not END:
             pass
         return self.members
@@ -1497,7 +1518,7 @@ class Document:
         return value
 
 
-# `019f41fa-e706-7f35-8b48-2edd4d1a60e2`, or another form that Go's uuid.Parse accepts: with `urn:uuid:` before it, in
+# `019f41fa-e706-7f35-8b48-2edd4d1a60e2`, or another form that Go's uuid.Parse accepts: prefixed with `urn:uuid:`, in
 # braces, or as 32 digits without hyphens.
 UUID_PATTERN = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 UUID_SPELLINGS = r"(?:urn:uuid:)?%s|\{%s\}|[0-9a-f]{32}" % (UUID_PATTERN, UUID_PATTERN)
@@ -1511,8 +1532,8 @@ RFC3339_TIME = (r"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2})(\.[0-9
 def parse_uuid(value: "t.Union[str, AnyUUID]", where: str = "") -> str:
     """Return the canonical lower-case spelling of a UUID.
 
-    The value is a uuid.UUID, or a text: canonical, with `urn:uuid:` before it, in braces, or 32 digits. `where` ends
-    the message of the error, for example ` in NAME`. Raises UsageError."""
+    The value is a uuid.UUID or a string. The string may be canonical, prefixed with `urn:uuid:`, in braces, or 32
+    digits. `where` becomes part of the message of the error, for example ` in NAME`. Raises UsageError."""
     text = str(value).strip().lower()
     if not re.fullmatch(UUID_SPELLINGS, text):
         raise UsageError("expected a UUID%s, such as 6f1d7c1e-0b5a-4c1e-9a53-2b8f0c9e7a10" % where)
@@ -1544,10 +1565,10 @@ def parse_utc(text):
 
 
 def normalize_time(text):
-    """Return a time of RFC 3339 in UTC, without the Z, or None if the text is not such a time.
+    """Return an RFC 3339 time in UTC, without the Z, or None if the text is not such a time.
 
-    Texts of this form sort as the times do: `09:30:00` < `09:30:00.25` < `09:30:00.3` < `09:30:01`. Zeros at the end
-    of a fraction are removed. Only a time with an offset is checked against the calendar."""
+    Strings of this form sort as the times do: `09:30:00` < `09:30:00.25` < `09:30:00.3` < `09:30:01`. Trailing zeros of
+    a fraction are removed. Only a time with an offset other than `Z` is checked against the calendar."""
     match = re.fullmatch(RFC3339_TIME, text)
     if not match:
         return None
@@ -1564,7 +1585,7 @@ def normalize_time(text):
 
 
 def read_created_at(execution):
-    """Return when an Execution was created, as normalize_time does. Raises RemoteError."""
+    """Return when an Execution was created, in the form that normalize_time returns. Raises RemoteError."""
     created = normalize_time(str(execution.get("created_at")))
     if created is None:
         raise RemoteError("Execution %s: created_at: expected a time such as 2026-11-24T09:30:00Z"
@@ -1578,11 +1599,11 @@ BASE64_ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz01234567
 def decode_base64(text: str) -> bytes:
     """Decode standard base64 with exact padding (RFC 4648, 4). Raises ValueError for anything else.
 
-    (What a2b_base64 itself rejects depends on the version of Python. A regular expression would take longer, 4 % of a
-    large `get`.)"""
+    (a2b_base64 alone rejects different texts in different versions of Python. A regular expression would make a large
+    `get` 4 % slower.)"""
     data = text.encode("ascii", "replace")      # `?` is not in the alphabet
     padding = data.translate(None, BASE64_ALPHABET)     # the characters that are not in the alphabet
-    # They must be `=` or `==`, and all of them must be at the end.
+    # These must be nothing, `=` or `==`, and only at the end.
     if len(data) % 4 or padding not in (b"", b"=", b"==") or not data.endswith(padding):
         raise ValueError("inline_bytes: expected standard base64 with exact padding")
     return a2b_base64(data)
@@ -1626,22 +1647,22 @@ class OutputRef(namedtuple("OutputRef", "kind data location sha256 fault")):
 # ----------------------------------------------------------------------------------------------- Operations
 
 EXECUTIONS = "/v1/projects/%s/executions"
-READ_AHEAD_LIMIT = 16 << 20     # bytes of a page that are read before its first row, if several queries are merged
+READ_AHEAD_LIMIT = 16 << 20     # bytes of a page that are read before its first row, while several queries are merged
 
 
 def get_page(transport: Transport, project: "t.Union[str, AnyUUID]", parameters: "Parameters") -> Document:
     """Request one page of a Project's Executions, and return it once the headers have arrived.
 
-    `parameters` are the API's: status, action_name, limit, cursor. Raises RemoteError, and UsageError for a malformed
-    UUID or an unusable CA file."""
+    `parameters` are the API's: status, action_name, limit, cursor. Raises RemoteError. Raises UsageError for a
+    malformed UUID, a parameter with a lone surrogate, or an unusable CA file."""
     path = EXECUTIONS % parse_uuid(project)
     return Document(transport.get(path, parameters), "items", cursor=str(parameters.get("cursor") or ""))
 
 
 class CursorCheck:
-    """Remembers the cursors of a walk, and refuses those that cannot be followed.
+    """Remembers the cursors of a walk, and rejects those that cannot be followed.
 
-    It remembers hashes, whose size is fixed, because a server may send endless cursors of any length."""
+    It remembers hashes, which have a fixed size, because a server may send any number of cursors of any length."""
 
     def __init__(self, cursor):
         self._seen = {hash(cursor)}
@@ -1658,8 +1679,8 @@ class CursorCheck:
 def walk(transport: Transport, project: "t.Union[str, AnyUUID]", parameters: "Parameters") -> "t.Iterator[Document]":
     """Yield the pages of a Project's Executions.
 
-    Each page is requested when you reach it. What you left unread of the page before is skipped. Raises as get_page
-    does, and RemoteError if a cursor is repeated; hashes of all cursors are kept for that.
+    Each page is requested when you reach it. Anything left unread on the previous page is skipped. Raises the same
+    errors as get_page, and RemoteError if a cursor is repeated. To notice that, it keeps a hash of every cursor.
 
     To resume after an error, call walk() again with the last page's `resume` as the cursor. To look for new Executions
     after the end, call it with the last page's `cursor`, and skip the ids that you have. That finds Executions that
@@ -1678,9 +1699,10 @@ def walk(transport: Transport, project: "t.Union[str, AnyUUID]", parameters: "Pa
 
 
 class ReadAhead:
-    """An iterator over chunks that reads up to `limit` bytes of them at once.
+    """An iterator over chunks that reads ahead.
 
-    A RemoteError that occurs meanwhile is raised after the chunks that arrived before it."""
+    When it is created, it immediately reads chunks until it holds `limit` bytes or more. A RemoteError that occurs
+    meanwhile is raised after the chunks that arrived before it."""
 
     def __init__(self, chunks, limit):
         self._chunks = chunks
@@ -1715,8 +1737,9 @@ class ReadAhead:
 class RetriedPage:
     """One page of a Listing: an iterable over its Executions.
 
-    If its body breaks off, the page is requested again, after each of the Transport's pauses. An Execution that was
-    already yielded is skipped by its id. An Execution without an id is never skipped.
+    If reading its body fails with a transient error, the page is requested again, at most once for each of the
+    Transport's pauses. An Execution that was already yielded is recognized by its id, and skipped. An Execution without
+    an id is never skipped.
 
         resume      the cursor of the next page, None after the last page; set once the page is complete
         count       number of Executions; set once the page is complete
@@ -1729,7 +1752,7 @@ class RetriedPage:
         self._transport = transport
         self._request = request
         self._document = request()      # the response of the first attempt, None once it is being read
-        self._ids = set()               # of the Executions that were yielded
+        self._ids = set()               # ids of the Executions yielded so far
 
     def __iter__(self):
         pauses = iter(self._transport.pauses)
@@ -1762,18 +1785,18 @@ class RetriedPage:
 
 
 class TimeWindow:
-    """The times of one query: whether an Execution is in time, and whether later pages can contain such Executions.
+    """The time window of one query: which Executions lie in it, and whether later pages can contain more of them.
 
-    `since` and `until` are texts as normalize_time returns them, or None."""
+    `since` and `until` are strings as normalize_time returns them, or None."""
 
     def __init__(self, since, until):
         self._since, self._until = since, until
         self._latest = ""           # the time of the last Execution
-        self._earliest = ""         # on this page; "" if there is no Execution yet
+        self._earliest = ""         # the earliest time on this page, or "" before its first Execution
         self._has_risen = self._has_fallen = False
 
     def start_page(self):
-        """Note that the next Execution is on another page."""
+        """Record that the next Execution is on another page."""
         self._earliest = ""
 
     def contains(self, execution):
@@ -1785,17 +1808,19 @@ class TimeWindow:
         return not (self._since and created < self._since or self._until and created >= self._until)
 
     def ends_walk(self):
-        """Return whether this page lies entirely at or after `until`, and later pages must do so too.
+        """Return whether this page and all later ones lie at or after `until`.
 
-        That is so if the server lists the oldest first. It does, if the times have never fallen, and have risen at
-        least once. (A server that lists the newest first would make them fall. Times that are out of order by more than
-        a page can be missed.)"""
+        For the later pages this is an assumption: that the server lists the oldest first. It is made if the times so
+        far have risen at least once and never fallen. (A server that lists the newest first would make them fall.
+        Executions that are out of order by more than a page can be missed.)"""
         is_past = self._until and self._earliest and self._earliest >= self._until
         return bool(is_past and self._has_risen and not self._has_fallen)
 
 
 def to_utc_text(moment):
-    """Return a datetime as normalize_time does, None for None. A naive datetime is in UTC. Raises UsageError."""
+    """Convert a datetime to the form that normalize_time returns. None stays None.
+
+    A naive datetime is in UTC. Raises UsageError."""
     from datetime import datetime
     if moment is None:
         return None
@@ -1810,35 +1835,38 @@ def to_utc_text(moment):
 
 
 class Listing:
-    """The Executions of a Project that match all filters, from as many pages as that takes.
+    """The Executions of a Project that match all filters, from as many pages as needed.
 
         for execution in Listing(transport, project, statuses=FAILED_STATUSES, since=yesterday).elements: ...
 
     The server filters by `action_name` and by each status. This class filters by time, and checks the status again.
 
-    Several statuses are one query each. The results are merged by (created_at, id). The queries start in the order of a
-    run's life, from pending to timeout. So if the status of an Execution changes between two queries, the later query
-    contains it too. It is yielded once, as the later query returned it. This holds as long as each status fits on one
-    page. If the server lists the newest first, every Execution is yielded, but the order is not specified. Up to 16 MiB
-    of each page are read before its first Execution is yielded, so that no response stays half-read for long.
+    With several statuses, each status is a separate query. The results are merged by (created_at, id). The queries
+    start in life-cycle order, from pending to timeout. So if the status of an Execution changes between two queries,
+    the later query contains it too. It is yielded once, as the later query returned it. None is missed as long as the
+    results for each status fit on one page. If the server lists the newest first, every Execution is yielded, but the
+    order is not specified. Up to 16 MiB of each page are read before its first Execution is yielded, so that no
+    response stays half-read for long.
 
-    If the body of a page is truncated, the page is requested again, after each of the Transport's pauses. Executions
-    that were already yielded are skipped by their ids. An iterator that has raised an error has ended.
+    If the body of a page is truncated, or stalls, the page is requested again, at most once for each of the Transport's
+    pauses. Executions that were already yielded are recognized by their ids, and skipped. An iterator that has raised
+    an error has ended.
 
-    To look for new failures again and again, list with a `since` that is further back than the longest run takes, and
-    skip the ids that you have. A later `since` misses an old Execution that fails now.
+    To poll for new failures, list with a `since` that is further back than the longest run takes, and skip the ids that
+    you have. A later `since` misses an older Execution that has only just failed.
 
         elements        iterator over the Executions; each use of `elements` starts again at the first page
-        members         {"items": []}, as a Document has it
+        members         {"items": []}, for compatibility with Document
         list_name       `items`
         page_count      number of pages requested so far
         count           number of Executions on the complete pages, including those that do not match
-        resume          as Document.resume; None also while several queries are merged
+        resume          as Document.resume, but None while several queries are merged
         last_created_at when the last yielded Execution was created, in UTC, to the second: 2026-07-14T09:28:41Z. None
-                        before the first Execution, and if its created_at is malformed
+                        before the first Execution, and if that Execution's created_at is malformed
         next_since      the `since` at which to resume after an error, while several queries are merged: the time of
-                        last_created_at, a naive datetime in UTC. None before the first Execution, and if an Execution
-                        was yielded after a later one. None for a single query, which has `resume`
+                        last_created_at, as a naive datetime in UTC. None before the first Execution, and once an
+                        Execution has come out of order, after one that was created later. None for a single query,
+                        which has `resume`
     """
 
     def __init__(self, transport: Transport, project: "t.Union[str, AnyUUID]", statuses: "t.Iterable[str]" = (),
@@ -1852,11 +1880,11 @@ class Listing:
                             ones are in UTC
             action_name     only Executions of exactly this action
             limit           Executions per page; 0, "" or None for the server's default
-            cursor          the page to start with. A cursor belongs to one query, so with a cursor, several statuses
-                            are one query without a status, filtered here
+            cursor          the page to start with. A cursor belongs to one query. So if both a cursor and several
+                            statuses are given, one query without a status is sent, and its results are filtered here
         """
         if isinstance(statuses, str):
-            raise UsageError("statuses: expected several texts, such as (%r,)" % statuses)
+            raise UsageError("statuses: expected an iterable of strings, such as (%r,)" % statuses)
         self.list_name = "items"
         self.members: "t.Dict[str, t.Any]" = {"items": []}
         self.page_count = 0
@@ -1899,7 +1927,7 @@ class Listing:
         return Document(chunks, "items", cursor=query["cursor"])
 
     def _query(self, statuses, status):
-        """Yield the Executions of one query that match. `status` is the parameter of the query, or None."""
+        """Yield the Executions of one query that match. `status` is the query's parameter, or None."""
         query = dict(self._parameters, status=status, cursor=self._cursor)
         cursors = CursorCheck(self._cursor)
         needs_times = self._since or self._until or self._is_merged
@@ -1942,8 +1970,8 @@ class Listing:
         def make_key(execution):
             return read_created_at(execution), str(execution.get("id"))
 
-        # Keep each Execution back until the next one arrives, which may be a copy of it, from a later query. Copies
-        # have the same key, so they come one after the other.
+        # Hold each Execution back until the next one arrives, which may be a copy of it from a later query. Copies have
+        # the same key, so they arrive one after the other.
         kept, kept_key = None, None
         try:
             for execution in merge(*[self._query([status], status) for status in self._statuses], key=make_key):
@@ -1963,8 +1991,8 @@ class Listing:
 def select_last(executions: "t.Iterable[t.Dict[str, t.Any]]", number: int) -> "t.List[t.Dict[str, t.Any]]":
     """Return the `number` Executions that were created last, oldest first.
 
-    Among equal times, those that arrived last count as later. Only `number` Executions are kept in memory. Raises
-    RemoteError."""
+    Ties are broken by arrival order: a later arrival counts as newer. Only `number` Executions are kept in memory.
+    Raises RemoteError."""
     from heapq import heappush, heappushpop
     # A heap of (time, arrival number, Execution): [0] is dropped first. Arrival numbers are unique, so Executions are
     # never compared.
@@ -1980,7 +2008,7 @@ def get_execution(transport: Transport, project: "t.Union[str, AnyUUID]", execut
     """Request one Execution, and return it once the headers have arrived.
 
     Its elements are the targets; OutputRef.from_wire reads the `output_ref` of a target. `pauses` is as for
-    Transport.get. Raises as get_page does."""
+    Transport.get. Raises the same errors as get_page."""
     project, execution_id = parse_uuid(project), parse_uuid(execution_id)
     return Document(transport.get("%s/%s" % (EXECUTIONS % project, execution_id), {}, pauses), "targets", execution_id)
 
@@ -1995,12 +2023,12 @@ def poll_status(transport, project, execution_id, pauses):
 
 
 def make_wait_timeout(status, failure):
-    """Return the error for a wait whose time is up. `status` may be "", and `failure` None."""
-    message = "the time is up, and no final status is known"
+    """Return the error for a wait that timed out. `status` may be "", and `failure` None."""
+    message = "the wait timed out, and no final status is known"
     if status:
-        message += "; the last status is " + status
+        message += "; the last status was " + status
     if failure:
-        message += "; the last failure is: %s" % failure
+        message += "; the last failure was: %s" % failure
     return WaitTimeout(message, "the Execution may still be running: wait again, or longer", status)
 
 
@@ -2008,12 +2036,12 @@ def poll_until_final(transport, project, execution_id, is_single, on_status, on_
     """Do the work of wait_for_execution: until the Transport's deadline, or only once if `is_single` is true."""
     status, reported, pause = "", "", FIRST_POLL_PAUSE
     while True:
-        # Request the status. Retries are for the first request only; after that, the next poll is the retry.
+        # Request the status. It is retried only until the first response; after that, the next poll is the retry.
         failure = None
         try:
             status = poll_status(transport, project, execution_id, () if status else None)
         except RemoteError as error:
-            # After the deadline, WaitTimeout counts more than any failure.
+            # After the deadline, WaitTimeout takes precedence over any failure.
             can_wait = bool(status) and error.transient
             if not can_wait and not transport.deadline_passed():
                 raise
@@ -2046,14 +2074,14 @@ def wait_for_execution(transport: Transport, project: "t.Union[str, AnyUUID]", e
         seconds     limits the wait. None means no limit. 0 or less means: request the Execution once.
         on_status   called as on_status(status) with the first status, with each change, and with the first status after
                     a failure. A response without a status counts as `-`. An unknown status is not final.
-        on_retry    called as on_retry(text) after each failure that is waited out, before the pause
+        on_retry    called as on_retry(text) before the pause that follows a failure which does not end the wait
 
     It requests the Execution at once, and then after pauses of 2 s, 3 s, 4.5 s and so on, at most 15 s. The server's
     Retry-After can make a pause longer. The deadline of the Transport limits the wait as `seconds` does.
 
     Raises WaitTimeout when the time is up, whatever the last failure was. Before that, raises RemoteError for a failure
     that waiting cannot fix, and for every failure before the first successful response. Raises UsageError for a
-    malformed UUID, and for seconds above a day or that are not a number."""
+    malformed UUID, and if `seconds` is not a number or exceeds one day."""
     outer_deadline = transport.deadline
     is_single = isinstance(seconds, (int, float)) and seconds <= 0
     if seconds is not None and not is_single:
@@ -2067,12 +2095,13 @@ def wait_for_execution(transport: Transport, project: "t.Union[str, AnyUUID]", e
 
 # -------------------------------------------------------------------------------------------------- Formats
 #
-# A format is a generator of what is printed: text or bytes. It takes the document, an iterator over the elements to
-# show, and the console. It uses the console's is_coloured, columns and encode_for_stdout(bytes). A format of `get` also
-# takes report_error(text), which it calls for each part of the output that cannot be shown.
+# A format is a generator that yields what to print: text or bytes. It takes the document, an iterator over the elements
+# to show, and the console. It uses the console's is_coloured, columns and encode_for_stdout(bytes). A format of `get`
+# also takes report_error(text), which it calls for each part of the output that cannot be shown.
 #
-# If the document fails, the iterator raises RemoteError inside the format, and nothing more is printed. Incomplete
-# output is never closed off, so it cannot pass for complete.
+# If the document fails, the iterator raises RemoteError inside the format, and nothing more is printed. Incomplete json
+# and yaml are never closed off, and text and table of an incomplete `get` have no recap. jsonl, raw, lines and the
+# table of `list` have no end mark: only the exit code shows that they are incomplete.
 
 COLOURS = {"succeeded": "32", "failed": "31", "timeout": "31", "cancelled": "33", "started": "36", "ack": "36"}
 BOLD = "1"
@@ -2084,13 +2113,15 @@ def paint(text, code, console):
 
 
 def paint_status(status, console):
-    """Return a status in its colour, for a table. It is padded first, because escape codes have no width."""
+    """Return a status in its colour, for a table.
+
+    It is padded first, because str.format would count the escape codes as width."""
     return paint("%-9s" % escape_field(status), COLOURS.get(status), console)
 
 
 # What json escapes besides the controls below U+0020: DEL and the C1 controls; characters that are invisible or change
 # the direction of text; noncharacters; lone surrogates. The list is our own, so that it is the same on every Python.
-# Rare characters are missing.
+# Rare characters are not included.
 JSON_ESCAPED = ("[\x7f-\x9f" "\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff" "\ufffe\uffff"
                 "\ud800-\udfff]")
 encode_indented = json.JSONEncoder(indent=2, ensure_ascii=False).encode
@@ -2110,11 +2141,11 @@ def indent_json(value, depth):
 def format_json(document, elements, console, report_error=do_nothing):
     """Yield the document, indented by 2, with its members in order and next_cursor last.
 
-    This is also the format yaml: YAML 1.2 contains JSON."""
+    This is also the yaml format: YAML 1.2 contains JSON."""
     def format_members(names):
         return [indent_json(name, 0) + ": " + indent_json(document.members[name], 1) for name in names]
 
-    # Read the first element. The members that have arrived now come before it. The last of them is the list itself.
+    # Read the first element. The members that have arrived by then precede it; the last of them is the list itself.
     first = next(elements, None)
     names = list(document.members)
     if first is None:
@@ -2137,7 +2168,9 @@ def format_jsonl(document, elements, console, report_error=do_nothing):
 
 
 def remove_fraction(text):
-    """Return a time without the fraction of a second: `09:30:00.25Z` becomes `09:30:00Z`. Other text hardly changes."""
+    """Return a time without the fraction of a second: `09:30:00.25Z` becomes `09:30:00Z`.
+
+    Other text is almost always returned unchanged."""
     head, _, tail = (text or "").partition(".")     # in a time, head ends like `:00`
     return head + tail.lstrip("0123456789") if head[-3:-2] == ":" else text
 
@@ -2155,8 +2188,8 @@ class Table(namedtuple("Table", "min_columns names row show_time")):
 
         min_columns     the narrowest terminal that it fits
         names           the names of the columns
-        row             the format of a row; it can leave out some of its cells. The last column has no limit
-        show_time       the function that shows a time
+        row             the format of a row; it can leave out some of its cells. The last column has no maximum width
+        show_time       the function that formats a time
     """
 
 
@@ -2184,7 +2217,7 @@ def choose_table(tables, console):
 
 
 def format_header(table, console):
-    """Return the line above a table."""
+    """Return the header line of a table."""
     return paint(table.row.format(*table.names.split())[:-1], BOLD, console) + "\n"
 
 
@@ -2192,7 +2225,7 @@ def format_row(execution, succeeded, total, table, console):
     """Return the row of an Execution. Raises RemoteError for a member of the wrong type."""
     values = [execution.get(name) for name in ROW_MEMBERS]
     if not TEXT_TYPES.issuperset(map(type, values)):
-        raise RemoteError("Execution %s: expected strings: %s" % (values[0], ", ".join(ROW_MEMBERS)))
+        raise RemoteError("Execution %s: these members must be strings: %s" % (values[0], ", ".join(ROW_MEMBERS)))
     execution_id, status, kind, created, updated, action = values
     cells = [execution_id, status, kind, "%d/%d" % (succeeded, total), table.show_time(created),
              table.show_time(updated)]
@@ -2216,7 +2249,7 @@ def format_table(document, elements, console):
         targets = check_type(execution.get("targets"), list, "targets") or []
         statuses = [target.get("status") if isinstance(target, dict) else 0 for target in targets]
         if not TEXT_TYPES.issuperset(map(type, statuses)):
-            raise RemoteError("Execution %s: targets: expected objects, whose status is a string"
+            raise RemoteError("Execution %s: targets: expected objects with a string status"
                               % execution.get("id"))
         yield header + format_row(execution, statuses.count("succeeded"), len(statuses), table, console)
         header = ""     # it belongs above the first row
@@ -2246,9 +2279,10 @@ def describe_output(output):
 
 
 def format_recap(document, console):
-    """Return the table row of one Execution.
+    """Return the header and the table row of one Execution.
 
-    It comes last, because targets are printed as they arrive, and because the end is what a terminal shows."""
+    They come last, because targets are printed as they arrive, and because the end of the output is what stays visible
+    on a terminal."""
     table = choose_table(EXECUTION_TABLES, console)
     row = format_row(document.members, document.succeeded, document.count, table, console)
     return format_header(table, console) + row
@@ -2257,7 +2291,8 @@ def format_recap(document, console):
 def format_sections(document, elements, console, report_error):
     """Yield a section for each target, and then the recap.
 
-    A section is the line `==> NODE_ID STATUS N bytes <==` and the N bytes, which are made safe for a terminal."""
+    A section is the line `==> NODE_ID STATUS N bytes <==`, and then the N bytes. On a terminal the bytes are made safe,
+    which can change their number."""
     for target in elements:
         node_id, status, output = read_target(target, report_error)
         is_archived = output.kind == "archived"
@@ -2302,7 +2337,7 @@ def format_raw(document, elements, console, report_error):
 
 
 def format_lines(document, elements, console, report_error):
-    """Yield every line of every inline output, with its node before it: `NODE_ID: LINE`."""
+    """Yield every line of every inline output, prefixed with its node id: `NODE_ID: LINE`."""
     for node_id, data in read_inline(elements, console, report_error):
         lines = data.split(b"\n")       # splitlines() would also split at CR
         if not lines[-1]:
@@ -2320,8 +2355,8 @@ GET_FORMATS = {"text": format_sections, "table": format_targets, "lines": format
 class OutputFolder:
     """The folder of --output-dir: new, or empty and writable only by the user.
 
-    It is opened once, and everything in it is reached through that descriptor. So it does not matter what its name
-    means later. (Windows has no such descriptors.) The methods raise ExecLogError, which names the file.
+    It is opened once, and everything in it is reached through that descriptor. So renaming or replacing the folder
+    later has no effect. (Windows has no such descriptors.) The methods raise ExecLogError, which names the file.
 
         path        the folder, as it was given
     """
@@ -2329,7 +2364,7 @@ class OutputFolder:
     def __init__(self, path):
         """Create the folder if it is missing, open it and check it. Raises ExecLogError, which says what is wrong."""
         self.path = path
-        self._descriptor = None     # of the open folder; None on Windows
+        self._descriptor = None     # descriptor of the open folder; None on Windows
         self._base = ""             # prefix of each name; on Windows the folder's path
         self._index = None          # the open file `targets.partial`
 
@@ -2389,8 +2424,8 @@ class OutputFolder:
             raise self._make_error("targets.partial", error)
 
     def finish_index(self):
-        """Give the index its name, `targets`."""
-        self.write_index(b"")       # without any target, it does not exist yet
+        """Give the index its final name, `targets`."""
+        self.write_index(b"")       # without any target, the file does not exist yet
         index, self._index = self._index, None
         try:
             index.close()
@@ -2424,9 +2459,9 @@ def format_index_line(node_id, status, output):
 def save_outputs(elements, folder, report_error):
     """Write each inline output to a file, NODE_ID.out, and a line for each target to the index.
 
-    Return what became of the targets, as a dict from outcome to number: files, archived, archived without a digest, no
-    output, unreadable, without a file. All node ids are kept in memory. Raises ExecLogError for a file that cannot be
-    written."""
+    Return what became of the targets, as a dict that maps each outcome to a count: files, archived, archived without a
+    digest, no output, unreadable, without a file. All node ids are kept in memory. Raises ExecLogError for a file that
+    cannot be written."""
     tally = {}
     seen = set()        # node ids in lower case, because some file systems ignore case
     for target in elements:
@@ -2475,15 +2510,15 @@ def describe_tally(tally):
 
 EXIT_CODES = """exit codes:
   0    everything that was requested was written
-  1    connection, server, response or output failed
-  2    usage: bad command line, or bad setting in place of a flag
-  3    credentials missing, insecure or rejected (401)
+  1    any other failure: network, server, response, output, part of the request
+  2    usage: bad command line, environment variable or config value
+  3    no usable credentials, or the server rejected them (401)
   4    forbidden (403)
-  5    with --exit-status: the Execution did not succeed
+  5    with --exit-status: the status is not succeeded
   77   forbidden: missing relation (rebac_denied)
-  124  with --wait-timeout: the time was up, and no final status was known
-  130  ended by Ctrl-C, as a shell reports it
-  141  the reader of standard output closed it
+  124  with --wait-timeout: the wait timed out, and no final status was known
+  130  killed by Ctrl-C (SIGINT; the shell reports 130)
+  141  the reader closed standard output (broken pipe)
 """
 EXAMPLES = """
 examples:
@@ -2491,12 +2526,15 @@ examples:
   %(prog)s get 019f5fdd-76ef-7ee4-9d7e-18d62ffa4a61 -o table
   %(prog)s get 019f5fdd-76ef-7ee4-9d7e-18d62ffa4a61 --failed
 """
-DESCRIPTION = """Show what plexsphere actions ran and printed. A status is pending, ack,
-started, succeeded, failed, cancelled or timeout. list prints one page, oldest
-first; every filter reads all pages, except --action-name and a single --status.
-Several statuses are one query each: an Execution that moves on between two
-queries is printed once, as the later query has it, and is not missed as long as
-each status fits on one page."""
+DESCRIPTION = """Show which plexsphere actions ran and what they printed. A status is pending,
+ack, started, succeeded, failed, cancelled or timeout.
+
+By default, list prints one page, oldest first. With --all, --last, --since,
+--until or several statuses, it reads as many pages as needed.
+
+With several statuses, each status is a separate query. An Execution whose
+status changes between two queries is printed once, with its newer status. None
+is missed as long as the results for each status fit on one page."""
 
 
 def parse_nonempty(text):
@@ -2511,15 +2549,15 @@ def parse_nonempty(text):
 def parse_limit(text):
     """Return the digits of a page size, or "" for 0, the server's default. Raises UsageError."""
     if not re.fullmatch("[0-9]+", text):
-        raise UsageError("expected a whole number, 0 for the server's default")
+        raise UsageError("expected a whole number (0 means the server's default)")
     return text.lstrip("0")
 
 
 def parse_count(text):
     """Return a whole number of at least 1. Raises UsageError."""
     if not re.fullmatch("0*[1-9][0-9]*", text):
-        raise UsageError("expected a whole number, at least 1")
-    return int(text.lstrip("0")[:18])       # cut to 18 digits, more than fit in memory; int() rejects 5,000
+        raise UsageError("expected a whole number of at least 1")
+    return int(text.lstrip("0")[:18])       # 18 digits exceed any possible count; int() may reject 5,000
 
 
 UNIT_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
@@ -2533,7 +2571,7 @@ def parse_duration(text):
     elif re.fullmatch(r"[0-9]+\.?[0-9]*|\.[0-9]+", text):
         seconds = float(text)
     if not 0 < seconds <= 86400:
-        raise UsageError("expected a duration such as 30, 20s, 5m, 2h or 1d: more than 0 s, at most 1d")
+        raise UsageError("expected a duration such as 30, 20s, 5m, 2h or 1d (more than 0 s, at most 1d)")
     return seconds
 
 
@@ -2549,26 +2587,27 @@ class Flag(namedtuple("Flag", "names metavar parse text")):
 
         names       such as ("-o", "--output")
         metavar     the name of its value in --help; "" for a switch
-        parse       the function that turns the text of a value into the value; None for a switch
-        text        the help; None for a flag that is accepted and has no effect, for scripts written for plexctl
+        parse       the function that parses the value; None for a switch
+        text        the help text; None for a flag that is accepted and has no effect, for scripts written for plexctl
     """
 
 
 FLAGS = {
     "": [
-        Flag(["--project"], "UUID", parse_uuid, "the Project (else PLEXSPHERE_PROJECT)"),
-        Flag(["--status"], "STATUS", str, "only this status (repeatable)"),
-        Flag(["--failed"], "", None, "only failed, cancelled and timeout"),
-        Flag(["--running"], "", None, "only pending, ack and started"),
+        Flag(["--project"], "UUID", parse_uuid, "the Project (default: PLEXSPHERE_PROJECT)"),
+        Flag(["--status"], "STATUS", str, "Executions (get: targets) with this status; repeatable"),
+        Flag(["--failed"], "", None, "short for the statuses failed, cancelled and timeout"),
+        Flag(["--running"], "", None, "short for the statuses pending, ack and started"),
         Flag(["-o", "--output"], "FORMAT", str, "text, table, json, yaml (same as json), jsonl; get: also lines, raw"),
-        Flag(["--server"], "URL", parse_nonempty, "control plane (else --profile, PLEXSPHERE_URL, default profile)"),
+        Flag(["--server"], "URL", parse_nonempty,
+             "control plane (default: from --profile, PLEXSPHERE_URL or the default profile)"),
         Flag(["--token-file"], "FILE", parse_nonempty,
-             "file with the token (else --profile, PLEXSPHERE_TOKEN, default profile)"),
-        Flag(["--profile"], "NAME", parse_nonempty, "profile of the config file (else its default)"),
+             "file with the token (default: token from --profile, PLEXSPHERE_TOKEN or the default profile)"),
+        Flag(["--profile"], "NAME", parse_nonempty, "profile of the config file (default: its default)"),
         Flag(["--ca-file"], "FILE", parse_nonempty, "PEM file of the CAs to trust instead of the system's"),
-        Flag(["--allow-http"], "", None, "allow plain http to other hosts (exposes the token)"),
-        Flag(["--timeout"], "TIME", parse_duration, "limit for each network operation: 20s, 5m (default 30s)"),
-        Flag(["--color"], "WHEN", parse_color, "auto, always or never (default auto)"),
+        Flag(["--allow-http"], "", None, "allow plain http to remote hosts (exposes the token)"),
+        Flag(["--timeout"], "TIME", parse_duration, "limit per network operation: 20s, 5m (default: 30s)"),
+        Flag(["--color"], "WHEN", parse_color, "auto, always or never (default: auto)"),
         Flag(["-v", "--verbose"], "", None, "trace requests and responses on standard error"),
         Flag(["-h", "--help"], "", None, "print this help"),
         Flag(["--version"], "", None, "print the version"),
@@ -2579,19 +2618,19 @@ FLAGS = {
         Flag(["--action-name"], "ACTION", str, "only Executions of this action (exact name)"),
         Flag(["--since"], "WHEN", str, "CREATED_AT is WHEN or later: 2h, 9:30, '2026-07-14 09:30' (UTC)"),
         Flag(["--until"], "WHEN", str, "CREATED_AT is before WHEN"),
-        Flag(["-n", "--last"], "N", parse_count, "the N newest, oldest first"),
-        Flag(["--all"], "", None, "all pages"),
+        Flag(["-n", "--last"], "N", parse_count, "only the newest N, printed oldest first"),
+        Flag(["--all"], "", None, "read all pages"),
         Flag(["--limit"], "N", parse_limit, "Executions per page, at most 200"),
-        Flag(["--cursor"], "CURSOR", str, "start here: the next_cursor of the previous page"),
+        Flag(["--cursor"], "CURSOR", str, "start at this cursor (the previous page's next_cursor)"),
     ],
     "get": [
         Flag(["--id"], "UUID", parse_uuid, "the Execution; `get UUID` is the same"),
         Flag(["--node"], "UUID", parse_uuid, "only this target (repeatable)"),
         Flag(["--wait"], "", None, "wait until the Execution's status is final"),
-        Flag(["--wait-timeout"], "TIME", parse_duration, "exit 124 after this long (with --wait)"),
+        Flag(["--wait-timeout"], "TIME", parse_duration, "with --wait: give up after this long, and exit 124"),
         Flag(["--exit-status"], "", None, "exit 5 unless the Execution succeeded"),
         Flag(["--output-dir"], "FOLDER", parse_nonempty,
-             "save outputs as files in a new or empty folder, plus the index `targets`"),
+             "save outputs as files, with an index `targets`, in a new or empty folder"),
     ],
 }
 REPEATABLE = "--status", "--node"
@@ -2609,28 +2648,29 @@ HABITS = {
 class Parser(argparse.ArgumentParser):
     """argparse's parser, whose errors are UsageErrors.
 
-    They quote no value: the functions above quote none, and split_arguments passes no flag that argparse does not know
-    or whose value is missing."""
+    They quote no value. The functions above quote none, and split_arguments lets only known flags, with their values,
+    reach argparse."""
 
     def error(self, message):
         raise UsageError(message)
 
 
 def get_argv():
-    """Return the arguments of the process, the program's name first. A program that embeds Python may have none."""
+    """Return the arguments of the process, with the program's name first. A program that embeds Python may have
+    none."""
     return getattr(sys, "argv", None) or [""]
 
 
 def get_program_name():
-    """Return how the program was started, for help that can be pasted."""
+    """Return the name under which the program was started, without its folder, for help and hints."""
     name = make_visible(os.path.basename(get_argv()[0])) or "plexctl_exec_log.py"
     return "python3 " + name if name.endswith(".py") or name == "-" else name
 
 
 def make_parser(command: str = "") -> argparse.ArgumentParser:
-    """Return a new parser of the common flags and those of a command, `list` or `get`; without a command, of all flags.
+    """Return a new parser: for the common flags and those of `command` (`list` or `get`), or for all flags if it is "".
 
-    It serves shtab, argcomplete and sphinx-argparse too. Positional arguments are not included: `exec-log`, `list` or
+    shtab, argcomplete and sphinx-argparse can use it too. Positional arguments are not included: `exec-log`, `list` or
     `get`, and an id."""
     # Without a width, every add_argument() looks up the terminal's width, which imports half a dozen modules (see
     # HelpFormatter.__init__).
@@ -2687,7 +2727,7 @@ def split_arguments(argv):
     """Return (flags, positional arguments, unknown flags) of a command line.
 
     The flags are joined with their values: `--limit 5`, `-n5` and `-ojson` become `--limit=5`, `--last=5` and
-    `--output=json`. So a value may begin with `-`, as one cursor in 64 does; argparse would take it for a flag
+    `--output=json`. So a value may begin with `-`, as one cursor in 64 does; argparse would mistake it for a flag
     (ArgumentParser._parse_optional). Raises UsageError."""
     flags, positionals, unknown = [], [], []
     remaining = list(argv)
@@ -2716,7 +2756,7 @@ def split_arguments(argv):
 
 
 def describe_stranger(word):
-    """Return the message for a word in place of a command."""
+    """Return the message for a word that is not a command."""
     if re.fullmatch(UUID_SPELLINGS, word.lower()):
         return "unknown command; did you mean get UUID?"
     return "unknown command" + quote_word(word) + suggest(word, {"list", "get", "help", "exec-log"} - {word})
@@ -2736,7 +2776,7 @@ def find_command(positionals):
 
 
 def parse_age(text, now):
-    """Return the time of an age such as `2h`, or None if the text is not an age."""
+    """Return the time that an age such as `2h` refers to, or None if the text is not an age."""
     from datetime import datetime, timedelta
     if not re.fullmatch("-?[0-9]+[smhdw]", text):
         return None
@@ -2763,7 +2803,7 @@ def parse_time_of_day(text, now, after):
         return None
 
 
-# The times of RFC 3339 that are accepted: complete, or cut after the day, the hour or the minute.
+# The RFC 3339 times that are accepted. They may end after the day, the hour, the minute or the second.
 TIME_FORMATS = ("%Y-%m-%d", "%Y-%m-%dT%H", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%MZ", "%Y-%m-%dT%H:%M:%S",
                 "%Y-%m-%dT%H:%M:%SZ")
 
@@ -2819,14 +2859,14 @@ def resolve_times(since_text, until_text):
     resolved = ["%s %sZ" % (name, moment.isoformat()[:16])
                 for name, text, moment in (("since", since_text, since), ("until", until_text, until))
                 if text and re.fullmatch(TIME_OF_DAY, text.strip())]
-    hint = "%s; it is %sZ now" % (", ".join(resolved), now.strftime("%H:%M")) if resolved else ""
+    hint = "%s (now: %sZ)" % (", ".join(resolved), now.strftime("%H:%M")) if resolved else ""
     return since, until, hint
 
 
 def select_statuses(flags, command):
-    """Return the selected statuses, without duplicates. An empty list selects all; an empty --status does not count.
+    """Return the selected statuses, without duplicates. An empty list selects all; an empty --status is ignored.
 
-    Raises UsageError for an unknown status if the filtering is done here: a typo must not give an empty result."""
+    Raises UsageError for an unknown status if the program does the filtering: a typo must not give an empty result."""
     groups = (RUNNING_STATUSES if flags.running else ()) + (FAILED_STATUSES if flags.failed else ())
     selected = list(dict.fromkeys(chain(filter(None, flags.status or []), groups)))
     for status in selected:
@@ -2836,7 +2876,7 @@ def select_statuses(flags, command):
 
 
 def read_positionals(command, words, flags):
-    """Return the id of the Execution, None for `list`. Raises UsageError for a superfluous positional argument."""
+    """Return the id of the Execution, or None for `list`. Raises UsageError for a superfluous positional argument."""
     execution_id = flags.id
     if words and command == "get" and execution_id is None:
         execution_id = parse_uuid(words[0], " after get")
@@ -2845,13 +2885,13 @@ def read_positionals(command, words, flags):
         raise UsageError("list takes no id; did you mean get UUID?" if command == "list" else
                          "get takes one id; choose a target with --node UUID")
     if words:
-        raise UsageError("unexpected argument%s: put a value after its flag, in quotes if it contains spaces"
+        raise UsageError("unexpected argument%s: put each value after its flag; quote values with spaces"
                          % quote_word(words[0]))
     return execution_id
 
 
 def check_flags(flags, command):
-    """Check the flags that are required, and those that exclude each other. Raises UsageError."""
+    """Check that the required flags are given, and that the flags fit together. Raises UsageError."""
     formats = LIST_FORMATS if command == "list" else GET_FORMATS
     if flags.output not in formats:
         raise UsageError("argument --output: invalid choice%s (choose from %s)%s" % (
@@ -2899,8 +2939,8 @@ def parse(argv):
     return flags
 
 
-# What a stream may raise if it is missing (AttributeError of None), closed (ValueError), or of another kind (TypeError
-# for a text, LookupError for an unknown encoding).
+# What a stream may raise, apart from OSError: AttributeError if it is None, ValueError if it is closed, TypeError if it
+# does not accept bytes (or text), LookupError if its encoding is unknown.
 STREAM_ERRORS = (OSError, ValueError, TypeError, AttributeError, LookupError)
 
 
@@ -2913,7 +2953,7 @@ def is_terminal(stream):
 
 
 def get_width(stream):
-    """Return the columns of a terminal, or 0 if it does not report them."""
+    """Return the width of a terminal in columns, or 0 if it does not report its width."""
     try:
         return os.get_terminal_size(stream.fileno()).columns
     except STREAM_ERRORS:
@@ -2924,12 +2964,13 @@ class Console:
     """The standard streams of one run.
 
     Data for stdout is kept until the next network operation, then written and flushed. stderr gets printable lines with
-    secrets masked; errors of stderr are ignored.
+    secrets masked; errors writing to stderr are ignored.
 
-        stdout_is_terminal, stderr_is_terminal      whether they are
-        columns         the width for tables. The widest table counts if stdout is no terminal or reports no width
+        stdout_is_terminal, stderr_is_terminal      whether each stream is a terminal
+        columns         the width for tables; that of the widest table if stdout is not a terminal or reports no width
         is_coloured     whether tables and sections get colours
-        progress        a function that returns the progress line, or None; called before each network operation
+        progress        a function that returns the progress line, or None for no such line; called before each request
+                        and before each read of a body
     """
 
     def __init__(self, stdout, stderr):
@@ -2955,7 +2996,7 @@ class Console:
         return make_terminal_safe(data) if self.stdout_is_terminal else data
 
     def add_secrets(self, *secrets):
-        """Mask these texts from now on."""
+        """Mask these strings from now on."""
         self._secrets += secrets
 
     def queue(self, chunk):
@@ -2966,7 +3007,7 @@ class Console:
         """Write what is queued.
 
         Raises ReaderGone if the reader has closed stdout, and ExecLogError for another failure. A missing stdout is
-        noticed even if nothing is queued, so before the first request."""
+        noticed even if nothing is queued, so it is noticed before the first request."""
         data, self._pending = b"".join(self._pending), []
         if self._out is None:
             raise ExecLogError("standard output is closed")
@@ -2996,13 +3037,15 @@ class Console:
         self._out.flush()
 
     def redact(self, text):
-        """Return text masked and made visible, in this order: an escape, or a cut, could split a secret."""
+        """Return text with its secrets masked, and then made visible.
+
+        The order matters, because an escape could split a secret. So could cutting: callers cut only the result."""
         return make_visible(mask(text, self._secrets))
 
     def write_line(self, text, limit=4000):
         """Write one line to stderr, cut after `limit` characters (None: uncut).
 
-        It starts on a new line if both streams are terminals and stdout is in the middle of one."""
+        It begins with a line break if both streams are terminals and stdout is in the middle of a line."""
         self.show_progress("")
         begin = "\n" if self._mid_line and self.stderr_is_terminal else ""
         self._mid_line = False
@@ -3035,7 +3078,7 @@ class Console:
             pass
 
     def can_show_progress(self, is_quiet):
-        """Return whether a progress line cannot mix with other output.
+        """Return whether a progress line can be shown without mixing with other output.
 
         stderr must be a terminal with this process in its foreground. stdout must be a file, or a terminal that gets
         nothing until the end (`is_quiet`). If stdout is a pipe, its reader may write to the same terminal."""
@@ -3060,14 +3103,15 @@ class Console:
 
 
 class ErrorCount:
-    """Reports parts of the request that cannot be fulfilled, and counts them. The run continues, and exits with 1."""
+    """Reports parts of the request that cannot be fulfilled, and counts them. The run continues, and exits 1 at its
+    end."""
 
     def __init__(self, console):
         self.count = 0
         self._console = console
 
     def report(self, text):
-        """Report one of them."""
+        """Report one such part."""
         self.count += 1
         self._console.report("error", text)
 
@@ -3089,13 +3133,13 @@ class SelectedTargets:
     """The targets that match --node and the statuses. An empty list of nodes or of statuses matches all.
 
         count       number of targets that were yielded
-        missing     nodes that have not arrived
+        missing     requested nodes that have not arrived
     """
 
     def __init__(self, elements, nodes, statuses):
         self.count = 0
         self._elements, self._nodes, self._statuses = elements, nodes, statuses
-        self._found = set()     # of the nodes
+        self._found = set()     # the requested nodes seen so far
 
     @property
     def missing(self):
@@ -3144,7 +3188,7 @@ def report_failure(console, error, hint="", last_line=""):
 
 
 def explain_rejection(error, statuses):
-    """Return a better hint for the server's 400 about the value of --status, or "" for another error."""
+    """Return a better hint for a 400 that rejects the value of --status, or "" for another error."""
     is_about_status = getattr(error, "status", 0) == 400 and error.problem.get("code") == "invalid_status"
     if not is_about_status or len(statuses) != 1:
         return ""
@@ -3195,7 +3239,7 @@ def run_list(flags, console, transport):
     if console.stderr_is_terminal and not cursor and not matching.count:
         console.write_line("hint: no Execution matches")
     elif console.stderr_is_terminal and cursor and LIST_FORMATS[flags.output] is format_table:
-        console.write_line("hint: more follow, and the oldest come first: see --last N, --since WHEN, --all")
+        console.write_line("hint: more Executions follow (the oldest come first): use --last N, --since WHEN or --all")
     if flags.output == "jsonl" and cursor:
         console.write_line("next_cursor: " + cursor, limit=None)
     return 0
@@ -3274,14 +3318,14 @@ def main(argv: "t.Optional[t.List[str]]" = None, stdout: "t.Optional[t.BinaryIO]
     """Run a command line, and return its exit code. This never ends the process.
 
         argv        the arguments, without the program's name; the default is sys.argv[1:]
-        stdout      a binary stream with write() and flush(); the default is the process's own. If it raises one of the
-                    exceptions that the module's docstring names, main returns 1
+        stdout      a binary stream with write() and flush(); the default is the process's own. If it raises OSError,
+                    ValueError, TypeError, AttributeError or LookupError, main returns 1; for BrokenPipeError, 141
         stderr      a text stream; the default is the process's own
         sleep       a replacement for time.sleep, for tests
 
     It changes nothing in the process, so several threads may call it. Expected failures are reported on stderr.
-    KeyboardInterrupt and a program's own exceptions pass; the module's docstring names the exceptions that cannot be
-    told from a failure of the network. Anything else is a bug. Its traceback is not masked."""
+    KeyboardInterrupt and your own exceptions propagate. (The module's docstring lists the classes that cannot be
+    distinguished from expected failures.) Anything else is a bug. Its traceback is not masked."""
     console = Console(sys.stdout if stdout is None else stdout, sys.stderr if stderr is None else stderr)
     console.add_secrets(os.environ.get("PLEXSPHERE_TOKEN", "").strip())
 
@@ -3300,8 +3344,8 @@ def run_as_script() -> None:
     """Run the process's own command line, and exit. This is the entry point of the installed plexctl-exec-log."""
     restore_sigint()
     exit_code = main()
-    # main has flushed both streams. A normal exit would flush them again, and fail twice on a full disk. (Skipping the
-    # interpreter's shutdown also saves a twelfth of the time of a short run.)
+    # main has flushed both streams. A normal exit would flush them again, and report the same failure a second time on
+    # a full disk. (Skipping the interpreter's shutdown also saves a twelfth of the time of a short run.)
     os._exit(exit_code)
 
 
