@@ -199,7 +199,7 @@ def test_hint_on_a_terminal_shows_how_a_time_was_understood(plane, flags, taken)
     today, yesterday, before = [tell_time(seconds, "%Y-%m-%dT%H:%M") for seconds in (-180, 180 - 86400, 0)]
     argv = flags.format(today[11:], yesterday[11:]).split()
     result = run_walk(plane, *argv, pages=[LOG], terminals=("stderr",))
-    found = re.match(r"(?:hint: (.*); it is (..:..)Z now\n)?(hint: no Execution matches\n)?\Z", result.err)
+    found = re.match(r"(?:hint: (.*) \(now: (..:..)Z\)\n)?(hint: no Execution matches\n)?\Z", result.err)
     assert (found.group(1) or "") == taken.format("", "", today, yesterday)
     assert found.group(2) in (before[11:], tell_time(0, "%H:%M"), None)
     assert run_walk(plane, *argv, pages=[LOG]).err == ""

@@ -393,8 +393,8 @@ def test_help_names_statuses_walking_flags_and_utc():
     since, until = [re.search(" %s WHEN .*?(?= --[a-z])" % flag, text).group() for flag in ("--since", "--until")]
     assert "CREATED_AT" in since and "UTC" in since and "CREATED_AT" in until
     assert re.search(r"\b%s or %s\b" % (", ".join(STATUSES[:-1]), STATUSES[-1]), text)
-    assert "reads all pages, except --action-name and a single --status" in text
-    assert "is printed once, as the later query has it" in text
+    assert "With --all, --last, --since, --until or several statuses, it reads as many pages" in text
+    assert "is printed once, with its newer status" in text
     assert "yaml (same as json)" in text and "--yes" not in text and "--reveal-secrets" not in text
 
 

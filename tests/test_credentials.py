@@ -120,7 +120,7 @@ def test_token_for_another_server_exits_3_and_the_hint_explains(plane, home, sou
     assert (result.code, result.out, plane.requests) == (3, b"", [])
     error, hint = error_lines(result) + error_lines(result, "hint")
     assert all(part in error for part in ('profile "lab"', "https://prod.example/api", plane.url))
-    assert "that server came from %s;" % source in hint
+    assert "came from %s;" % source in hint
     assert all(way in hint for way in ("--token-file", "PLEXSPHERE_TOKEN", "leave out --server", "unset PLEXSPHERE"))
 
 
@@ -231,7 +231,7 @@ def test_missing_token_exits_3_missing_server_2_and_the_hint_says_why(
     assert error_lines(result) == ["no token" if code == 3 else "no server"]
     assert config is not None or os.listdir(str(home.path)) == []       # and it makes none
     hint, = error_lines(result, "hint")
-    assert hint.startswith("give --%s, PLEXSPHERE_" % ("token-file" if code == 3 else "server"))
+    assert hint.startswith("pass --%s, set PLEXSPHERE_" % ("token-file" if code == 3 else "server"))
     assert hint.endswith("; " + lacks.format(home.config))
 
 

@@ -1,4 +1,4 @@
-"""Exit code 124: the time was up, and no final status is known. Everything that speaks of it uses the same words."""
+"""Exit code 124: the wait timed out, and no final status is known. Everything that speaks of it uses the same words."""
 
 import os
 import re

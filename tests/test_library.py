@@ -184,9 +184,9 @@ with multiprocessing.get_context("fork").Pool(1) as pool:
     try:
         pool.apply_async(fetch, ["%s"]).get(20)
     except APIError as error:
-        print(error.status, error.problem["code"], error.exit_code, error.retryable, error.hint[:17])
+        print(error.status, error.problem["code"], error.exit_code, error.retryable, error.hint[:9])
 pool.join()
-""" % BROKEN_PROJECT, plane) == "500 internal 1 False the server failed\n"
+""" % BROKEN_PROJECT, plane) == "500 internal 1 False try again\n"
 
 
 SPELLINGS = [PROJECT, PROJECT.upper(), "urn:uuid:" + PROJECT, "{%s}" % PROJECT, PROJECT.replace("-", ""),

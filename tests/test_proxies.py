@@ -233,4 +233,4 @@ def test_silent_proxy_exits_1_within_the_timeout(url, first):
         result, slept = ask(proxy, argv=LIST + ("--timeout", "0.1", "--allow-http"), env=set_proxy(proxy.url, url))
         says = "no response" if url == HTTP else "connecting to proxy %s:%d" % proxy.address
         assert "timed out: " + says in read_error(result) and slept == []
-        assert "longer --timeout than 0.1 s" in read_hint(result)
+        assert "--timeout longer than 0.1 s" in read_hint(result)

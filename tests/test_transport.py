@@ -221,7 +221,7 @@ def test_timeout_limits_connecting_and_the_tls_handshake(plane, scheme, make):
         address = server if isinstance(server, str) else "%s:%d" % server.address
         result, slept = ask(plane, argv=QUICK, env={"PLEXSPHERE_URL": "%s://%s" % (scheme, address)})
     assert read_error(result) == "error: timed out: connecting to " + address
-    assert "longer --timeout than 0.1 s" in read_hint(result) and slept == []
+    assert "--timeout longer than 0.1 s" in read_hint(result) and slept == []
 
 
 @rule("3.5")
