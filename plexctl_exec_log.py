@@ -457,7 +457,8 @@ def read_private_file(path, limit, name):
                 raise CredentialsError("%s is insecure: %s" % (name, problem), hint)
             data = file.read(limit + 1)
     except (OSError, ValueError) as error:      # ValueError: the path contains a NUL
-        raise CredentialsError("cannot read %s: %s" % (name, describe_error(error)))
+        raise CredentialsError("cannot read %s: %s" % (name, describe_error(error)),
+                               "for standard input use /dev/stdin" if path == "-" else "")
 
     if len(data) > limit:
         raise CredentialsError("%s is larger than %d KiB" % (name, limit >> 10))
@@ -736,7 +737,7 @@ PROBLEM_HINTS = {       # by the `code` of a 400, and by the `reason` of a 403
     "caveat_violation": "the token is valid, but its conditions are not met: check its validity period, your source "
                         "address and how you logged in",
 }
-TLS_HINT = "check the port, the server's name and the local clock; for a private CA use --ca-file"
+TLS_HINT = "check the port (is it for https?), the server's name and the local clock; for a private CA use --ca-file"
 
 # What http.client and `email` raise for a malformed response, apart from HTTPException. A program's own exceptions,
 # such as those of a signal handler, must propagate, so this list is as short as possible.
@@ -2526,15 +2527,20 @@ examples:
   %(prog)s get 019f5fdd-76ef-7ee4-9d7e-18d62ffa4a61 -o table
   %(prog)s get 019f5fdd-76ef-7ee4-9d7e-18d62ffa4a61 --failed
 """
-DESCRIPTION = """Show which plexsphere actions ran and what they printed. A status is pending,
-ack, started, succeeded, failed, cancelled or timeout.
-
-By default, list prints one page, oldest first. With --all, --last, --since,
+STATUS_HELP = """A status is pending, ack, started, succeeded, failed, cancelled or timeout."""
+LIST_HELP = """By default, list prints one page, oldest first. With --all, --last, --since,
 --until or several statuses, it reads as many pages as needed.
 
 With several statuses, each status is a separate query. An Execution whose
 status changes between two queries is printed once, with its newer status. None
 is missed as long as the results for each status fit on one page."""
+GET_HELP = """--node, --failed, --running and --status choose targets of the Execution.
+Without them, get prints all targets."""
+DESCRIPTIONS = {
+    "": "Show which plexsphere actions ran and what they printed.\n%s\n\n%s" % (STATUS_HELP, LIST_HELP),
+    "list": "List the Executions of a Project.\n%s\n\n%s" % (STATUS_HELP, LIST_HELP),
+    "get": "Show one Execution, with what each target printed.\n%s\n\n%s" % (STATUS_HELP, GET_HELP),
+}
 
 
 def parse_nonempty(text):
@@ -2638,11 +2644,15 @@ KNOWN_FLAGS = {name: flag for flags in FLAGS.values() for flag in flags for name
 
 # Flags of other programs, and what to use here instead.
 HABITS = {
-    "": {"--token": "--token-file", "--url": "--server", "--host": "--server"},
+    "": {"--token": "--token-file", "--url": "--server", "--host": "--server", "--context": "--profile",
+         "--debug": "--verbose", "--json": "-o json", "--format": "--output"},
     "list": {"--tail": "--last", "--lines": "--last", "--head": "--limit", "--watch": "get UUID --wait",
              "--follow": "get UUID --wait", "-w": "get UUID --wait", "-f": "get UUID --wait"},
-    "get": {"--watch": "--wait", "--follow": "--wait", "-w": "--wait", "-f": "--wait", "--lines": "-o lines"},
+    "get": {"--watch": "--wait", "--follow": "--wait", "-w": "--wait", "-f": "--wait", "--lines": "-o lines",
+            "--exit-code": "--exit-status"},
 }
+COMMAND_HABITS = {"ls": "list", "log": "get UUID", "logs": "get UUID", "show": "get UUID", "describe": "get UUID",
+                  "wait": "get UUID --wait", "watch": "get UUID --wait", "version": "--version"}
 
 
 class Parser(argparse.ArgumentParser):
@@ -2677,7 +2687,7 @@ def make_parser(command: str = "") -> argparse.ArgumentParser:
     formatter = partial(argparse.RawDescriptionHelpFormatter, width=80, max_help_position=26)
     usage = {"": "{list,get} [UUID]", "list": "list", "get": "get UUID"}[command]
     parser = Parser(prog=get_program_name(), usage="%(prog)s [exec-log] " + usage + " [flags]",
-                    description=DESCRIPTION, epilog=EXIT_CODES + EXAMPLES, add_help=False, allow_abbrev=False,
+                    description=DESCRIPTIONS[command], epilog=EXIT_CODES + EXAMPLES, add_help=False, allow_abbrev=False,
                     formatter_class=formatter)
     for group, flags in FLAGS.items():
         section = parser.add_argument_group("flags of " + group if group else "flags")
@@ -2704,7 +2714,7 @@ def quote_word(word):
 def suggest(word, known, prefix=""):
     """Return `; did you mean ...?` with the prefix and the nearest known word, or "" if none is near."""
     from difflib import get_close_matches
-    return "".join("; did you mean %s%s?" % (prefix, near) for near in get_close_matches(word, known, 1, 0.7))
+    return "".join("; did you mean %s%s?" % (prefix, near) for near in get_close_matches(word, known, 1, 0.75))
 
 
 def suggest_flag(name, command):
@@ -2759,7 +2769,10 @@ def describe_stranger(word):
     """Return the message for a word that is not a command."""
     if re.fullmatch(UUID_SPELLINGS, word.lower()):
         return "unknown command; did you mean get UUID?"
-    return "unknown command" + quote_word(word) + suggest(word, {"list", "get", "help", "exec-log"} - {word})
+    if word in COMMAND_HABITS:
+        return "unknown command%s; did you mean %s?" % (quote_word(word), COMMAND_HABITS[word])
+    return ("unknown command" + quote_word(word)
+            + (suggest(word, {"list", "get", "help", "exec-log"} - {word}) or "; expected list or get"))
 
 
 def find_command(positionals):
@@ -2878,6 +2891,8 @@ def select_statuses(flags, command):
 def read_positionals(command, words, flags):
     """Return the id of the Execution, or None for `list`. Raises UsageError for a superfluous positional argument."""
     execution_id = flags.id
+    if words[:1] == ["--"]:
+        raise UsageError("unexpected argument --: leave it out")
     if words and command == "get" and execution_id is None:
         execution_id = parse_uuid(words[0], " after get")
         words = words[1:]
