@@ -160,7 +160,7 @@ else:
 
 WINDOWS = os.name == "nt"
 
-__version__ = "4.0.0"
+__version__ = "5.0.0"
 __all__ = ["main", "make_parser", "Transport", "Server", "Document", "Listing", "Parameters", "get_page", "walk",
            "get_execution", "wait_for_execution", "OutputRef", "ExecLogError", "UsageError", "CredentialsError",
            "RemoteError", "APIError", "WaitTimeout", "parse_uuid", "make_visible", "RUNNING_STATUSES",
