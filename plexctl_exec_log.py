@@ -522,7 +522,10 @@ class Profile:
             return {}
         profiles = expect_object(config.get("profiles"), "profiles")
         if not isinstance(name, str) or name not in profiles:
-            raise CredentialsError("%s has no profile with the given name" % path,
+            problem = "%s has no profile with the given name" % path
+            if self._name is None:
+                problem = '%s: "default" names a profile that does not exist' % path
+            raise CredentialsError(problem,
                                    "its profiles are: " + (", ".join(profiles) or "none"))
         self.title = 'profile "%s"' % name
         return expect_object(profiles[name], self.title)
@@ -532,14 +535,15 @@ def validate_token(token, source=""):
     """Return the token, stripped of surrounding white space.
 
     `source` says where the token came from. Raises CredentialsError unless the token consists of visible ASCII
-    characters. (http.client rejects only some other characters, and its error quotes the whole token. See
-    HTTPConnection.putheader.)"""
+    characters. (http.client itself rejects only some of the characters that are refused here, and its error quotes the
+    whole token. See HTTPConnection.putheader.)"""
     token = token.strip()
     if re.fullmatch("[!-~]+", token):
         return token
     hint = "it came from " + source if source else ""
     if token[:7].lower() == "bearer ":
-        raise CredentialsError('the token begins with "Bearer "', 'remove the word "Bearer"' + (hint and "; " + hint))
+        hint = (hint and hint + "; ") + 'remove the word "Bearer"'
+        raise CredentialsError('the token begins with "Bearer "', hint)
     raise CredentialsError("the token is empty, or contains characters other than visible ASCII", hint)
 
 
@@ -818,9 +822,9 @@ class Transport:
                     RemoteError (timed out), and nothing is retried.
 
                     Connecting and sending a request take several steps: connect to an address, proxy tunnel, TLS
-                    handshake, send, read the headers. Each step may take as long as was left before the first one. So
-                    slow steps together can overrun the deadline. It does not limit name resolution, nor a server that
-                    sends its headers byte by byte
+                    handshake, send, read the headers. The time left is computed once before connecting, and once before
+                    sending. Each step may use all of it. So slow steps together can overrun the deadline. It does not
+                    limit name resolution, nor a server that sends its headers byte by byte
     """
 
     def __init__(self, server: Server, token: str, *, ca_file: "t.Optional[str]" = None,
@@ -1241,8 +1245,8 @@ def decode_utf8(chunks):
 class JSONReader:
     """Reads one JSON document (RFC 8259) from chunks of bytes, only as far as needed.
 
-    json's own decoder decodes every value. This class makes sure that the whole value has arrived. Its methods raise
-    RemoteError. For example, they read `{"items":[1,2]}` like this:
+    json's own decoder decodes every value. This class makes sure that the whole value has arrived. Every method can
+    raise RemoteError. This is how they read `{"items":[1,2]}`:
 
         next_entry("{}", True)      True        consumes {
         read_value()                "items"
@@ -1308,8 +1312,8 @@ class JSONReader:
         if not character:
             raise RemoteError("the body is truncated", transient=True)
         if character not in choices:
-            raise RemoteError("the body is malformed: expected %s, found %s" % (" or ".join(choices), character),
-                              API_HINT)
+            expected = " or ".join("`%s`" % choice for choice in choices)
+            raise RemoteError("the body is malformed: expected %s, found `%s`" % (expected, character), API_HINT)
         self._pos += 1
         return character
 
@@ -1863,11 +1867,11 @@ class Listing:
         count           number of Executions on the complete pages, including those that do not match
         resume          as Document.resume, but None while several queries are merged
         last_created_at when the last yielded Execution was created, in UTC, to the second: 2026-07-14T09:28:41Z. None
-                        before the first Execution, and if that Execution's created_at is malformed
+                        before the first Execution is yielded, and while the last one has a malformed created_at
         next_since      the `since` at which to resume after an error, while several queries are merged: the time of
-                        last_created_at, as a naive datetime in UTC. None before the first Execution, and once an
-                        Execution has come out of order, after one that was created later. None for a single query,
-                        which has `resume`
+                        last_created_at, as a naive datetime in UTC. None before the first Execution is yielded. None
+                        from then on, if an Execution arrives after another that was created later. Always None for a
+                        single query, which has `resume`
     """
 
     def __init__(self, transport: Transport, project: "t.Union[str, AnyUUID]", statuses: "t.Iterable[str]" = (),
@@ -1943,7 +1947,8 @@ class Listing:
                     continue
                 if needs_times and not window.contains(execution):
                     continue
-                self._latest = execution
+                if not self._is_merged:
+                    self._latest = execution
                 yield execution
 
             self.count += page.count
@@ -2027,7 +2032,7 @@ def make_wait_timeout(status, failure):
     """Return the error for a wait that timed out. `status` may be "", and `failure` None."""
     message = "the wait timed out, and no final status is known"
     if status:
-        message += "; the last status was " + status
+        message += '; the last status was "%s"' % status
     if failure:
         message += "; the last failure was: %s" % failure
     return WaitTimeout(message, "the Execution may still be running: wait again, or longer", status)
@@ -2515,7 +2520,7 @@ EXIT_CODES = """exit codes:
   2    usage: bad command line, environment variable or config value
   3    no usable credentials, or the server rejected them (401)
   4    forbidden (403)
-  5    with --exit-status: the status is not succeeded
+  5    with --exit-status: the Execution's status is not succeeded
   77   forbidden: missing relation (rebac_denied)
   124  with --wait-timeout: the wait timed out, and no final status was known
   130  killed by Ctrl-C (SIGINT; the shell reports 130)
@@ -2609,10 +2614,11 @@ FLAGS = {
              "control plane (default: from --profile, PLEXSPHERE_URL or the default profile)"),
         Flag(["--token-file"], "FILE", parse_nonempty,
              "file with the token (default: token from --profile, PLEXSPHERE_TOKEN or the default profile)"),
-        Flag(["--profile"], "NAME", parse_nonempty, "profile of the config file (default: its default)"),
+        Flag(["--profile"], "NAME", parse_nonempty,
+             'profile of the config file (default: the one that "default" names there)'),
         Flag(["--ca-file"], "FILE", parse_nonempty, "PEM file of the CAs to trust instead of the system's"),
         Flag(["--allow-http"], "", None, "allow plain http to remote hosts (exposes the token)"),
-        Flag(["--timeout"], "TIME", parse_duration, "limit per network operation: 20s, 5m (default: 30s)"),
+        Flag(["--timeout"], "TIME", parse_duration, "limit per network operation, such as 20s or 5m (default: 30s)"),
         Flag(["--color"], "WHEN", parse_color, "auto, always or never (default: auto)"),
         Flag(["-v", "--verbose"], "", None, "trace requests and responses on standard error"),
         Flag(["-h", "--help"], "", None, "print this help"),
