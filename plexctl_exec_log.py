@@ -581,8 +581,9 @@ def find_settings(server_url, profile_name, token_file):
     profile = Profile(profile_name)
 
     def look_up(key, variable):
-        """Return (value, source, whether the source is a profile) of a setting without a flag. The value may be None.
-        An empty variable counts as unset."""
+        """Return (value, source, whether the source is a profile) of a setting whose flag is missing.
+
+        The value may be None. An empty variable counts as unset."""
         value = os.environ.get(variable) or None
         if value is not None and profile_name is None:
             return value, variable, False
@@ -854,7 +855,7 @@ class Transport:
         timeout out of range."""
         if server.scheme == "http" and not allow_http and not is_this_host(server.host):
             raise RemoteError("plain http to %s would expose the token to the network" % server.host,
-                              "use https://, or allow it with --allow-http")
+                              "use https://, or allow plain http with --allow-http")
         token = validate_token(token, token_source)
         self.server = server
         self.secrets = [token] + (proxy.secrets if proxy else [])
@@ -961,7 +962,7 @@ class Transport:
         addition, an idle connection that turns out to be closed is silently replaced.
 
         Raises RemoteError, also from the iterator. Raises UsageError for an unusable CA file, and for a parameter with
-        a lone surrogate that stands for no such byte."""
+        a lone surrogate, except those that Python uses for undecodable bytes (surrogateescape)."""
         from urllib.parse import quote, urlencode
         try:
             query = urlencode([pair for pair in parameters.items() if pair[1]], quote_via=quote, safe="",
@@ -1675,7 +1676,7 @@ class CursorCheck:
     def check(self, cursor):
         """Raise RemoteError for a cursor that was requested before, or that cannot be sent back."""
         if hash(cursor) in self._seen:
-            raise RemoteError("the server's cursors loop: %s was repeated" % cursor, can_resume=False)
+            raise RemoteError("the server's cursors form a loop: %s was repeated" % cursor, can_resume=False)
         if re.search("[\ud800-\udfff]", cursor):
             raise RemoteError("next_cursor contains a lone surrogate, which cannot be sent back", can_resume=False)
         self._seen.add(hash(cursor))
@@ -2568,7 +2569,7 @@ def parse_count(text):
     """Return a whole number of at least 1. Raises UsageError."""
     if not re.fullmatch("0*[1-9][0-9]*", text):
         raise UsageError("expected a whole number of at least 1")
-    return int(text.lstrip("0")[:18])       # 18 digits exceed any possible count; int() may reject 5,000
+    return int(text.lstrip("0")[:18])       # 18 digits exceed any count; int() may reject 5,000 digits
 
 
 UNIT_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
@@ -2885,7 +2886,8 @@ def resolve_times(since_text, until_text):
 def select_statuses(flags, command):
     """Return the selected statuses, without duplicates. An empty list selects all; an empty --status is ignored.
 
-    Raises UsageError for an unknown status if the program does the filtering: a typo must not give an empty result."""
+    Raises UsageError for an unknown status: a typo must not give an empty result. The exception is `list` with a single
+    status, which the server checks."""
     groups = (RUNNING_STATUSES if flags.running else ()) + (FAILED_STATUSES if flags.failed else ())
     selected = list(dict.fromkeys(chain(filter(None, flags.status or []), groups)))
     for status in selected:
@@ -3058,7 +3060,7 @@ class Console:
         self._out.flush()
 
     def redact(self, text):
-        """Return text with its secrets masked, and then made visible.
+        """Mask the secrets in text, then escape its unprintable characters.
 
         The order matters, because an escape could split a secret. So could cutting: callers cut only the result."""
         return make_visible(mask(text, self._secrets))
