@@ -123,6 +123,13 @@ def run_process(*argv, feed=None, echoes=False, **options):
     return finish_cli(start_cli(*argv, **options), feed, echoes)
 
 
+def run_python(*line, plane=None, env=None, **options):
+    """Run any command line of this Python, and return its Result."""
+    done = subprocess.run([sys.executable] + list(line), env=make_environment(plane, env), stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, timeout=PATIENCE, **dict({"stdin": subprocess.DEVNULL}, **options))
+    return Result(done.returncode, done.stdout, done.stderr.decode("utf-8"))
+
+
 @contextlib.contextmanager
 def surroundings(plane=None, env=None):
     """Give this process the environment and the argv[0] of a run."""
@@ -296,6 +303,19 @@ def read_listing(result, format):
     out = result.out.decode("utf-8")
     cursors = re.findall(CURSOR_MEMBER, out, re.MULTILINE) or re.findall(CURSOR_LINE, out + result.err, re.MULTILINE)
     return re.findall(ID_PATTERNS[format], out, re.MULTILINE), cursors
+
+
+def run_walk(plane, *argv, format="jsonl", pages=(), **options):
+    """Run `list` over these pages of Executions, whose cursors are c2, c3 and so on. Return its Result."""
+    serve_pages(plane, pages)
+    return run_cli(*LIST + argv + ("--output", format), plane=plane, **options)
+
+
+def list_ids(plane, *argv, **options):
+    """Return the ids that a walk prints, which must succeed without a word."""
+    result = run_walk(plane, *argv, **options)
+    assert (result.code, result.err) == (0, "")
+    return read_listing(result, options.get("format", "jsonl"))[0]
 
 
 def error_lines(result, label="error"):

@@ -1,52 +1,23 @@
-"""Section 1: words, flags and their values, usage errors, help, version, completion. Which Executions and targets are
-chosen is in test_choosing.py."""
+"""Section 1: words, flags and their values, usage errors and what they suggest, version. Help is in test_help.py, and
+which Executions and targets are chosen in test_choosing.py."""
 
-import argparse
-import io
 import os
 import re
-import shlex
-import sys
 
 import pytest
 
 import plexctl_exec_log as program
-from control_plane import PROJECT, SHOWCASE, SHOWCASE_NODES, STATUSES
+from control_plane import PROJECT, SHOWCASE, SHOWCASE_NODES
 from kit import (EXECUTION, GET, GET_FORMATS, HELP_FLAGS, HOME, LIST, LIST_FORMATS, NODES, error_lines, execution,
-                 expect_usage_error, inline, page, posix_only, read_queries, rule, run_against, run_cli, run_process,
-                 shorten_id, surroundings, target)
+                 expect_usage_error, inline, page, posix_only, read_queries, rule, run_against, run_cli, shorten_id,
+                 surroundings, target)
 
 CANONICAL = "6f1d7c1e-0b5a-4c1e-9a53-2b8f0c9e7a10"
 BARE = CANONICAL.replace("-", "")
 DIGITS = "9" * 5000
 
 
-# ---- 1.1 to 1.3: the parser, words, and where flags stand
-
-@rule("1.1b", "1.1d")
-@pytest.mark.parametrize("arguments, name", [
-    (["/x/other"], "other"), (["plexctl-exec-log", "list"], "plexctl-exec-log"), ([], "python3 plexctl_exec_log.py"),
-    (["/x/other.py"], "python3 other.py"), (None, "python3 plexctl_exec_log.py")],
-    ids=["path", "name", "none", "script", "missing"])
-def test_program_uses_the_name_it_was_started_under(arguments, name):
-    err = io.StringIO()
-    with surroundings():
-        sys.argv = arguments
-        if arguments is None:
-            del sys.argv
-        assert [program.main(argv, io.BytesIO(), err) for argv in (["list"], None)] == [2, 2]
-        assert program.make_parser().format_help().startswith("usage: %s [exec-log] " % name)
-    assert err.getvalue().count("\nhint: %s --help\n" % name) == 2
-
-
-@rule("1.1")
-def test_parser_is_public_flat_and_new_each_time():
-    with surroundings():
-        parsers = [program.make_parser() for _ in range(2)]
-        given = parsers[0].parse_args(["--failed", "-o", "json", "--node=" + CANONICAL])
-    assert (given.failed, given.output, given.node, parsers[0].get_default("node")) == (True, "json", [CANONICAL], None)
-    assert isinstance(parsers[0], argparse.ArgumentParser)
-    assert parsers[0] is not parsers[1]
+# ---- 1.2, 1.3: words, and where flags stand
 
 
 FOR_LIST = ("--project", PROJECT, "--status=failed", "--limit", "7", "--action-name=restart-nginx", "-o", "json",
@@ -55,31 +26,31 @@ SHOWN_NODE = SHOWCASE_NODES["text"]
 FOR_GET = ("--project=" + PROJECT, "--node", SHOWN_NODE, "-o", "lines", "--failed", "--reveal-secrets")
 
 
-@rule("1.2", "1.3", "1.3e")
-@pytest.mark.parametrize("argv", [
-    FOR_LIST + ("exec-log", "list"), ("exec-log",) + FOR_LIST + ("list",),
-    FOR_LIST[:3] + ("exec-log",) + FOR_LIST[3:] + ("list",), ("list",) + FOR_LIST,
-    FOR_LIST + ("list",), FOR_LIST[:3] + ("list",) + FOR_LIST[3:]],
-    ids=["before", "between", "before and between", "no exec-log", "no exec-log, before", "no exec-log, around"])
-def test_list_flags_may_appear_anywhere(plane, argv):
-    usual, other = [run_cli(*line, plane=plane) for line in (("exec-log", "list") + FOR_LIST, argv)]
-    assert other == usual
-    assert usual.code == 0
-    assert usual.out.startswith(b'{\n  "items": [\n    {')
-    assert read_queries(plane) == [{"status": "failed", "limit": "7", "action_name": "restart-nginx"}] * 2
+LISTED, SHOWN_LINES = b'{\n  "items": [\n    {', SHOWN_NODE.encode() + b": /dev/nvme"
+FLAG_PLACES = {
+    "before": (FOR_LIST + ("exec-log", "list"), LISTED),
+    "between": (("exec-log",) + FOR_LIST + ("list",), LISTED),
+    "before and between": (FOR_LIST[:3] + ("exec-log",) + FOR_LIST[3:] + ("list",), LISTED),
+    "after": (("exec-log", "list") + FOR_LIST, LISTED), "no exec-log": (("list",) + FOR_LIST, LISTED),
+    "no exec-log, before": (FOR_LIST + ("list",), LISTED),
+    "no exec-log, around": (FOR_LIST[:3] + ("list",) + FOR_LIST[3:], LISTED),
+    "get, after": (("exec-log", "get", SHOWCASE) + FOR_GET, SHOWN_LINES),
+    "get, before the id": (("get",) + FOR_GET + (SHOWCASE,), SHOWN_LINES),
+    "get, before": (FOR_GET + ("get", SHOWCASE), SHOWN_LINES),
+    "everywhere": (FOR_GET[:3] + ("exec-log",) + FOR_GET[3:5] + ("get", "--yes", SHOWCASE) + FOR_GET[5:],
+                   SHOWN_LINES),
+    "--id before": (("--id", SHOWCASE, "get") + FOR_GET, SHOWN_LINES),
+    "--id": (("get", "--id=" + SHOWCASE) + FOR_GET, SHOWN_LINES)}
 
 
-@rule("1.2a", "1.3", "1.3e")
-@pytest.mark.parametrize("argv", [
-    ("exec-log", "get", SHOWCASE) + FOR_GET, ("get",) + FOR_GET + (SHOWCASE,), FOR_GET + ("get", SHOWCASE),
-    FOR_GET[:3] + ("exec-log",) + FOR_GET[3:5] + ("get", "--yes", SHOWCASE) + FOR_GET[5:],
-    ("--id", SHOWCASE, "get") + FOR_GET],
-    ids=["after", "before the id", "before", "everywhere", "--id before"])
-def test_get_flags_and_the_id_may_appear_anywhere(plane, argv):
-    usual, other = [run_cli(*line, plane=plane) for line in (("get", "--id=" + SHOWCASE) + FOR_GET, argv)]
-    assert other == usual
-    assert usual.code == 0
-    assert usual.out.startswith(SHOWN_NODE.encode() + b": /dev/nvme")
+@rule("1.2", "1.2a", "1.3", "1.3e")
+@pytest.mark.parametrize("argv, shown", list(FLAG_PLACES.values()), ids=list(FLAG_PLACES))
+def test_flags_and_the_id_may_appear_anywhere(plane, argv, shown):
+    result = run_cli(*argv, plane=plane)
+    assert (result.code, result.err) == (0, "")
+    assert result.out.startswith(shown)
+    assert read_queries(plane) == [
+        {"status": "failed", "limit": "7", "action_name": "restart-nginx"} if shown is LISTED else {}]
 
 
 @rule("1.3a", "1.4f")
@@ -120,13 +91,12 @@ def test_flags_and_words_cannot_be_abbreviated(argv):
 
 @rule("1.4", "1.4a")
 @pytest.mark.parametrize("value", ["-abc", "-", "--x=y", "-rf", "-1", "- x", "---", "x --", "a=b", "no such", "=", "\n",
-                                   "\u20ac"], ids=ascii)
+                                   "\u20ac", "-node", "-n5", "-ojson", "-output", "-nfoo=1"], ids=ascii)
 @pytest.mark.parametrize("flag", ["--cursor", "--action-name", "--status"])
 def test_value_may_begin_with_a_hyphen(plane, flag, value):
-    run_against(plane, page(), *LIST + (flag, value, "--yes"))
-    run_against(plane, page(), *LIST + (flag + "=" + value,))
-    run_against(plane, page(), *LIST + (flag + "=--all",))
-    assert read_queries(plane) == [{flag[2:].replace("-", "_"): sent} for sent in (value, value, "--all")]
+    for flags in ((flag, value, "--yes"), (flag + "=" + value,), (flag + "=--all",), (flag + "=-n",)):
+        run_against(plane, page(), *LIST + flags)
+    assert read_queries(plane) == [{flag[2:].replace("-", "_"): sent} for sent in (value, value, "--all", "-n")]
 
 
 @rule("1.4b", "1.4c")
@@ -139,24 +109,34 @@ def test_known_flag_or_double_hyphen_is_not_a_value(flag, then):
         assert re.match("argument (-o/)?%s(/--output)?: expected one argument$" % flag, error)
 
 
+@rule("1.4g", "1.4h")
+@pytest.mark.parametrize("flags, number", [
+    (("-n", "5"), "5"), (("-n5",), "5"), (("-n=5",), "5"), (("-n", "9", "-n5"), "5"), (("--last=9", "-n", "5"), "5"),
+    (("-n12",), "12")], ids=str)
+def test_n_is_last(plane, flags, number):
+    seven = page(*[execution(id=NODES[place], created_at="2026-05-02T10:00:0%dZ" % place) for place in range(7)])
+    last = run_against(plane, seven, *LIST + ("--last", number))
+    assert last.code == 0
+    assert run_against(plane, seven, *LIST + flags) == last
+
+
+@rule("1.10c", "1.4h")
+@pytest.mark.parametrize("flags", [("-n0",), ("-n", "0"), ("-n", "-5"), ("-n=",), ("-n", ""), ("-n5x",), ("-n", "x"),
+                                   ("-n",), ("-n", "--all")], ids=" ".join)
+def test_malformed_number_of_n_exits_2(flags):
+    assert re.match(r"argument (-n|--last|-n/--last): ", expect_usage_error(*LIST + flags))
+
+
 # ---- 1.5, 1.6: projects and other UUIDs
 
 @rule("1.5a", "1.6")
 @pytest.mark.parametrize("spelling", [CANONICAL, CANONICAL.upper(), "{%s}" % CANONICAL, BARE, "urn:uuid:" + CANONICAL])
 def test_project_variable_replaces_a_missing_flag_and_the_flag_wins(plane, spelling):
-    for body, argv in ((page(), ("list",)), (execution(), ("get", EXECUTION)), (page(), LIST)):
-        run_against(plane, body, *argv, env={"PLEXSPHERE_PROJECT": spelling})
-    paths = ["%s/executions" % CANONICAL, "%s/executions/%s" % (CANONICAL, EXECUTION), "%s/executions" % PROJECT]
+    for body, argv, value in ((page(), ("list",), spelling), (execution(), ("get", EXECUTION), spelling),
+                              (page(), LIST, spelling), (page(), LIST, "nonsense")):
+        run_against(plane, body, *argv, env={"PLEXSPHERE_PROJECT": value})
+    paths = ["%s/executions" % CANONICAL, "%s/executions/%s" % (CANONICAL, EXECUTION)] + ["%s/executions" % PROJECT] * 2
     assert [asked.target for asked in plane.requests] == ["/v1/projects/" + path for path in paths]
-
-
-@rule("1.5b")
-@pytest.mark.parametrize("value", ["s3same9x", " ", CANONICAL + "x", "-", "\u20ac"], ids=ascii)
-def test_malformed_project_variable_exits_2_and_is_named(value):
-    for command in (("list",), ("get", EXECUTION)):
-        error = expect_usage_error(*command, env={"PLEXSPHERE_PROJECT": value})
-        assert "PLEXSPHERE_PROJECT" in error
-        assert "s3same9x" not in error
 
 
 @rule("1.6", "1.6a", "1.6b")
@@ -174,19 +154,21 @@ def test_uuid_has_four_notations_and_the_canonical_one_is_sent(plane, spelling):
 UUID_FLAGS = [(GET, "--project"), (LIST, "--project"), (GET, "--id"), (GET, "--node")]
 
 
-@rule("1.6")
+@rule("1.5b", "1.6")
 @pytest.mark.parametrize("value", [
     "", "x", CANONICAL[:-1], CANONICAL + "0", CANONICAL[:9] + " " + CANONICAL[9:], CANONICAL.replace("-", "_"),
     CANONICAL[:8] + CANONICAL[9:], "6f1d7c1e0-b5a-4c1e-9a53-2b8f0c9e7a10", "urn:uuid:" + BARE, "{" + CANONICAL,
     CANONICAL + "}", "(%s)" % CANONICAL, "{urn:uuid:%s}" % CANONICAL, "urn:uuid:{%s}" % CANONICAL, "{%s}" % BARE,
     "urn:" + CANONICAL, "uuid:urn:" + CANONICAL, CANONICAL.replace("6", "\uff16"), CANONICAL.replace("0", "g"),
-    BARE[:-1] + "g", "-" * 32], ids=ascii)
+    BARE[:-1] + "g", "-" * 32, "s3same9x"], ids=ascii)
 def test_malformed_uuid_exits_2(value):
     for command, flag in UUID_FLAGS:
         error = expect_usage_error(*command + (flag + "=" + value,))
         assert error.startswith("argument %s: expected a UUID" % flag)
     if value[:1] != "-":
         assert expect_usage_error("get", value, "--project", PROJECT).startswith("expected a UUID after get, ")
+    error = expect_usage_error("list", env={"PLEXSPHERE_PROJECT": value or " "})
+    assert "PLEXSPHERE_PROJECT" in error and "s3same9x" not in error
 
 
 @rule("1.6c")
@@ -218,15 +200,18 @@ def test_values_are_sent_unchecked_and_empty_values_are_not_sent(plane, flags, s
     assert ("?" in plane.requests[0].target) == bool(sent)
 
 
+DURATIONS = ["", "0", "0.0", "-1", "nan", "inf", "86400.5", "1e2", "1_0", " 1", "1\n", ".", "x", "\u0661", DIGITS,
+             "0s", "0m", "0d", "86401s", "1441m", "25h", "2d", "9999999999999999d", "1w", "5x", "s", "m", "5 m", " 5m",
+             "5m ", "5m\n", "5mm", "-5m", "+5m", "1h30m", "5M", "5min", "\u0665m", DIGITS + "s"]
 #: Values that the program refuses, for every flag with a value that it checks.
 MALFORMED = {
     "--limit": ["", "-1", "+1", "1.5", "1_0", " 1", "1\n", "x", "0x1", "\u0661"],
     "--last": ["", "0", "000", "-1", "+1", "1.5", "1_0", " 1", "1\n", "x", "\u0661"],
-    "--timeout": ["", "0", "0.0", "-1", "nan", "inf", "86400.5", "1e2", "1_0", " 1", "1\n", ".", "x", "\u0661", DIGITS],
+    "--timeout": DURATIONS,
     "--output": ["", "xml", "JSON", "raw", "lines", "x (choose from y)"],
     "--color": ["", "yes", "Always"],
     "--server": [""], "--profile": [""], "--token-file": [""], "--ca-file": [""], "--output-dir": [""],
-    "--wait-timeout": ["", "0", "-1", "86400.1", "1e3", "nan"]}
+    "--wait-timeout": DURATIONS}
 #: Flags with a value that have tests of their own: every value is accepted, the value is a UUID, a time or a status.
 UNLISTED = "--cursor --action-name --project --id --node --since --until --status".split()
 
@@ -243,6 +228,17 @@ def get_command(flag):
 def test_malformed_value_exits_2_and_names_the_flag(flag, value):
     error = expect_usage_error(*get_command(flag) + (flag + "=" + value,))
     assert re.match("argument (-[no]/)?%s: " % flag, error)
+
+
+@rule("1.3b")
+@pytest.mark.parametrize("flag", ["--timeout", "--wait-timeout"])
+@pytest.mark.parametrize("text, seconds", [
+    ("20s", 20), ("5m", 300), ("2h", 7200), ("1d", 86400), ("30", 30), ("0.5", 0.5), ("1s", 1), ("86400s", 86400),
+    ("1440m", 86400), ("24h", 86400)])
+def test_duration_is_seconds_or_a_number_and_a_unit(flag, text, seconds):
+    with surroundings():
+        given = program.make_parser("get").parse_args(["%s=%s" % (flag, text)])
+    assert getattr(given, flag[2:].replace("-", "_")) == seconds
 
 
 @rule("1.7d")
@@ -265,14 +261,6 @@ def test_arguments_are_sent_as_percent_encoded_bytes(plane, flag, value, sent):
     assert plane.requests[0].target == "/v1/projects/%s/executions?%s" % (PROJECT, sent)
 
 
-@rule("1.13a")
-@posix_only
-def test_argument_bytes_are_sent_unchanged_in_any_locale(plane):
-    argv = LIST + ("--cursor", b"\xff\xe2\x82\xac")
-    assert run_process(*argv, plane=plane, env={"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0"}).code == 1
-    assert plane.requests[0].target.endswith("?cursor=%FF%E2%82%AC")
-
-
 @rule("1.14")
 @pytest.mark.parametrize("argv", [("--version",), ("list", "-o", "json", "--version")], ids=" ".join)
 def test_version_prints_one_line(argv):
@@ -289,13 +277,28 @@ ERRORS = [
     ("get P", "expected the id of an Execution: get UUID"),
     ("list P -o xml", "(choose from text, table, json, yaml, jsonl)"),
     ("get P ID -o jsno", "(choose from text, table, lines, raw, json, yaml, jsonl); did you mean json?"),
+    ("list P --timeout 5x", "argument --timeout: expected a duration such as 30, 20s, 5m"),
+    ("get P ID --wait --wait-timeout=5x", "argument --wait-timeout: expected a duration such as 30, 20s, 5m"),
     ("list P --color x", "argument --color: expected auto, always or never"),
     ("list P --tokn-file=X", "unknown flag --tokn-file; did you mean --token-file?"),
     ("get ID P --output_dir=X", "unknown flag --output_dir; did you mean --output-dir?"),
     ("get -id ID P", "unknown flag -id; did you mean --id?"),
     ("list P -version", "unknown flag -version; did you mean --version?"),
     ("--projct=X list P", "unknown flag --projct; did you mean --project?"),
+    ("list P -node", "unknown flag -node; did you mean --node?"),
+    ("get P ID -node", "unknown flag -node; did you mean --node?"),
+    ("get P ID --projct", "unknown flag --projct; did you mean --project?"),
+    ("list P --sinc=x", "unknown flag --sinc; did you mean --since?"),
+    ("get P ID --sinc", "unknown flag --sinc; did you mean --since?"),
+    ("list P --exit-statu", "unknown flag --exit-statu; did you mean --exit-status?"),
+    ("list P --outputdir", "unknown flag --outputdir; did you mean --output?"),
+    ("get P ID --outputdir", "unknown flag --outputdir; did you mean --output-dir?"),
+    ("get P ID --wait_timeout=x", "unknown flag --wait_timeout; did you mean --wait-timeout?"),
+    ("list P -cursor", "unknown flag -cursor; did you mean --cursor?"),
+    ("list P --Action-Name", "unknown flag --Action-Name; did you mean --action-name?"),
+    ("get P ID --tail", "unknown flag --tail"),
     ("list P -x", "unknown flag -x"),
+    ("list P --x", "unknown flag --x"),
     ("lst P", "unknown command lst; did you mean list?"),
     ("exec-logs list P", "unknown command exec-logs; did you mean exec-log?"),
     ("exec-log exec-log list P", "unknown command exec-log"),
@@ -304,16 +307,19 @@ ERRORS = [
     ("list P --status Failed --running", "argument --status: unknown status Failed; did you mean failed?"),
     ("list P --status ack --status tiemout", "argument --status: unknown status tiemout; did you mean timeout?"),
     ("--since 2h get P ID", "--since is a flag of list"),
+    ("get P ID -n5", "--last is a flag of list"),
     ("list P --output-dir x", "--output-dir is a flag of get"),
     ("list P --failed=1", "--failed takes no value"),
     ("list P --since 2026-07-14 10:00", "unexpected argument 10:00: "),
     ("list P -- --all", "unexpected argument --: "),
     ("list P ID", "list takes no id; did you mean get UUID?"),
     ("get ID P ID", "get takes one id; "),
+    ("get ID P --id ID", "get takes one id; "),
     ("get ID P --wait-timeout 5", "argument --wait-timeout: only valid with --wait")]
 
 
-@rule("1.5", "1.5a", "1.5c", "1.12d", "1.15", "1.15a", "1.15c", "1.15d", "1.15e")
+@rule("1.3d", "1.4i", "1.5", "1.5a", "1.5c", "1.12d", "9.1k")
+@rule("1.15", "1.15a", "1.15c", "1.15d", "1.15e", "1.15f", "1.15g")
 @pytest.mark.parametrize("argv, error", ERRORS, ids=[argv for argv, _ in ERRORS])
 def test_usage_error_names_the_mistake_and_suggests_a_fix(argv, error):
     short = {"P": ["--project", PROJECT], "ID": [EXECUTION]}
@@ -321,6 +327,35 @@ def test_usage_error_names_the_mistake_and_suggests_a_fix(argv, error):
     said = expect_usage_error(*words, env={"PLEXSPHERE_PROJECT": ""})
     assert error in said
     assert ("did you mean" in said) == error.endswith("?")
+
+
+BEFORE_A_STRAY_ID = {"the command": (), "after list": ("list", "--project", PROJECT), "after get --id": GET,
+                     "after get ID": ("get", EXECUTION, "--project", PROJECT)}
+
+
+@rule("1.6a", "1.15d", "1.15e")
+@pytest.mark.parametrize("place", list(BEFORE_A_STRAY_ID))
+@pytest.mark.parametrize("lower", [CANONICAL, BARE, "urn:uuid:" + CANONICAL, "{%s}" % CANONICAL])
+def test_stray_id_is_recognised_in_upper_case(place, lower):
+    words = lower, lower.upper(), "g" * len(lower)
+    said = [expect_usage_error(*BEFORE_A_STRAY_ID[place] + (word,)) for word in words]
+    assert said[0] == said[1]
+    assert said[0] != said[2], "it is not recognised in lower case either"
+
+
+HABITS = [("list", "--tail --lines", "--last"), ("list", "--head", "--limit"),
+          ("list", "--watch --follow -w -f", "get UUID --wait"), ("get", "--watch --follow -w -f", "--wait"),
+          ("get", "--lines", "-o lines"), ("list", "--token", "--token-file"), ("get", "--token", "--token-file"),
+          ("list", "--url --host", "--server"), ("get", "--url --host", "--server")]
+
+
+@rule("1.15h")
+@pytest.mark.parametrize("command, flag, meant", [(command, flag, meant) for command, flags, meant in HABITS
+                                                  for flag in flags.split()])
+def test_habit_has_its_own_suggestion(command, flag, meant):
+    for given in (flag, flag + "=7"):
+        error = expect_usage_error(*(LIST if command == "list" else GET) + (given,))
+        assert error == "unknown flag %s; did you mean %s?" % (flag, meant)
 
 
 SECRET = "s3same9x-s3same9x-321"       # 21 characters
@@ -335,7 +370,8 @@ NEVER = {
     "timeout": (2, LIST + ("--timeout", "%s")), "node": (2, GET + ("--node=%s",)), "format": (2, LIST + ("-o", "%s")),
     "colour": (2, LIST + ("--color", "%s")),
     "status": (2, GET + ("--status", "%s")), "several statuses": (2, LIST + ("--running", "--status=%s")),
-    "lines": (2, LIST + ("x\n%s",)), "flag of two lines": (2, LIST + ("--all\n=%s",)), "hyphen": (2, LIST + ("-%s",))}
+    "habit": (2, LIST + ("--token=%s",)), "lines": (2, LIST + ("x\n%s",)),
+    "flag of two lines": (2, LIST + ("--all\n=%s",)), "hyphen": (2, LIST + ("-%s",))}
 
 
 @rule("1.15b", "2.5e", "2.5f", "2.6d")
@@ -349,77 +385,3 @@ def test_possible_secret_in_the_wrong_place_is_never_quoted(case, tmp_path, monk
     assert "s3s" not in result.err, result.err
     assert "me9x" not in result.err, result.err
     assert error_lines(result, "hint") == ["write it as https://HOST"] or "--server" not in " ".join(argv)
-
-
-# ---- 1.16: help, and completion
-
-def read_help(*argv, columns=80):
-    """Return the help page, as it is on a terminal of so many columns."""
-    result = run_cli(*argv or ("--help",), env={"COLUMNS": str(columns)}, terminals=("stdout",))
-    assert (result.code, result.err) == (0, "")
-    return result.out.decode("ascii")
-
-
-@rule("1.16")
-@pytest.mark.parametrize("argv, columns", [(("-h",), 80), (("--help",), 40), (("--help",), 200)],
-                         ids=["-h", "narrow", "wide"])
-def test_help_page_is_the_same_at_every_width(argv, columns):
-    assert read_help(*argv, columns=columns) == read_help()
-
-
-@rule("1.16")
-def test_help_has_at_most_70_lines_of_80_columns():
-    lines = read_help().splitlines()
-    assert [line for line in lines if len(line) > 80] == []
-    assert len(lines) <= 70
-
-
-@rule("1.16a")
-def test_help_lists_all_flags_exit_codes_and_three_examples():
-    parts = re.split(r"(?m)^(\w.*):\n", read_help())
-    assert parts[1::2] == ["flags", "flags of list", "flags of get", "exit codes", "examples"]
-    blocks = dict(zip(parts[1::2], parts[2::2]))
-    for title, flags in HELP_FLAGS.items():
-        found = re.findall(r"^  (?:-\w[^,]*, )?(--[a-z-]+)", blocks[title], re.MULTILINE)
-        assert sorted(found) == sorted(flags.split())
-    codes = re.findall(r"^  (\d+) ", blocks["exit codes"], re.MULTILINE)
-    assert codes == "0 1 2 3 4 5 77 124 130 141".split()
-    assert len(blocks["examples"].splitlines()) == 3
-
-
-@rule("1.16b")
-def test_help_names_statuses_walking_flags_and_utc():
-    text = " ".join(read_help().split())
-    since, until = [re.search(" %s WHEN .*?(?= --[a-z])" % flag, text).group() for flag in ("--since", "--until")]
-    assert "CREATED_AT" in since and "UTC" in since and "CREATED_AT" in until
-    assert re.search(r"\b%s or %s\b" % (", ".join(STATUSES[:-1]), STATUSES[-1]), text)
-    assert "With --all, --last, --since, --until or several statuses, it reads as many pages" in text
-    assert "is printed once, with its newer status" in text
-    assert "yaml (same as json)" in text and "--yes" not in text and "--reveal-secrets" not in text
-
-
-@rule("1.3a", "1.15a", "1.16a")
-@pytest.mark.parametrize("command, formats", [(LIST, LIST_FORMATS), (GET, GET_FORMATS)], ids=["list", "get"])
-def test_error_and_help_name_every_format(command, formats):
-    error = expect_usage_error(*command + ("--output", "xml"))
-    assert sorted(re.findall("[a-z]+", error.partition("choose from ")[2])) == sorted(formats)
-    assert set(formats) <= set(re.findall("[a-z]+", run_cli(command[1], "--help").out.decode("ascii")))
-
-
-@rule("1.16a")
-@pytest.mark.parametrize("number", range(3))
-def test_examples_in_the_help_run(plane, number):
-    line = shlex.split(read_help().splitlines()[-3 + number].partition("|")[0])
-    assert line[:2] == ["python3", "plexctl_exec_log.py"]
-    result = run_cli(*line[2:], plane=plane, env={"PLEXSPHERE_PROJECT": PROJECT})
-    assert result.code == 0
-    assert result.out.startswith((b"ID ", b"NODE_ID ", b"==> "))
-
-
-@rule("1.1")
-@pytest.mark.parametrize("shell", ["bash", "zsh"])
-def test_shtab_completes_the_flags(shell):
-    shtab = pytest.importorskip("shtab", reason="needs shtab")
-    with surroundings():
-        script = shtab.complete(program.make_parser(), shell)
-    assert all(flag in script for flags in HELP_FLAGS.values() for flag in flags.split())
