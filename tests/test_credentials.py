@@ -14,8 +14,8 @@ import pytest
 
 import plexctl_exec_log as program
 from control_plane import TOKEN
-from kit import (BYTE_FORMATS, GET, HOME, LIST, LIST_FORMATS, WINDOWS, error_lines, execution, inline, page, posix_only,
-                 read_mode, rule, run_against, run_cli, shorten_id, surroundings, target)
+from kit import (HOME, LIST, WINDOWS, error_lines, page, posix_only, read_mode, rule, run_against, run_cli, shorten_id,
+                 surroundings)
 from server import Reply
 
 OTHER = "another-token-0123456789"
@@ -111,17 +111,20 @@ def test_server_and_token_each_come_from_the_first_source_with_one(plane, home, 
             assert (code, pair) == (0, expected), has
 
 
-@rule("2.2", "2.2b", "2.2c")
-@pytest.mark.parametrize("source", ["--server", "PLEXSPHERE_URL"])
-def test_token_for_another_server_exits_3_and_the_hint_explains(plane, home, source):
+@rule("2.1", "2.2", "2.2b", "2.2c", "2.2d")
+@pytest.mark.parametrize("source, profile", [
+    ("--server", ()), ("PLEXSPHERE_URL", ()), ("--server", ("--profile", "lab"))])
+def test_token_for_another_server_exits_3_and_the_hint_explains(plane, home, source, profile):
     home.write_profile("https://prod.example/api")
-    argv = ("--server", plane.url) if source == "--server" else ()
-    result = home.run(*argv, env={"PLEXSPHERE_URL": plane.url if not argv else ""})
+    argv = profile + ("--server", plane.url) * (source == "--server")
+    env = {"PLEXSPHERE_URL": "" if source == "--server" else plane.url, "PLEXSPHERE_TOKEN": OTHER if profile else ""}
+    result = home.run(*argv, env=env)
     assert (result.code, result.out, plane.requests) == (3, b"", [])
     error, hint = error_lines(result) + error_lines(result, "hint")
     assert all(part in error for part in ('profile "lab"', "https://prod.example/api", plane.url))
     assert "came from %s;" % source in hint
-    assert all(way in hint for way in ("--token-file", "PLEXSPHERE_TOKEN", "leave out --server", "unset PLEXSPHERE"))
+    assert "--token-file" in hint and "leave out --server" in hint
+    assert ["PLEXSPHERE_TOKEN" in hint, "unset PLEXSPHERE" in hint] == [not profile] * 2
 
 
 @rule("2.2a", "2.6g")
@@ -477,25 +480,12 @@ def test_token_variable_is_masked_beside_the_token_in_use(plane, home, environ, 
     assert "<***> <***>" in home.run(home.write_token(file), env=env).err
 
 
-@rule("2.7")
-def test_token_variable_is_masked_in_usage_errors():
-    result = run_cli(*LIST + ("--output", "hunter22"), env={"PLEXSPHERE_TOKEN": "hunter22"})
-    assert result.code == 2
-    assert "***" in result.err
-    assert "hunter22" not in result.err
-
-
 @rule("2.7", "3.4a")
-@pytest.mark.parametrize("token, location, shown", [
-    ("hunter22?hunter22#hunter22", "https://sso.test/hunter22?hunter22#hunter22/x", "https://sso.test/***/x"),
-    (TOKEN, "https://ann:hunter22@sso.test/x?code=hunter22", "sso.test/x")],
-    ids=["token where the query is cut off", "user info and query"])
-def test_secrets_in_a_redirect_target_are_not_shown(plane, token, location, shown):
-    answer = Reply(b"", 302, [("Location", location)])
-    told = run_against(plane, answer, *LIST + ("-v",), env={"PLEXSPHERE_TOKEN": token}).err
+def test_token_in_a_redirect_target_is_masked_before_the_query_is_cut_off(plane):
+    answer = Reply(b"", 302, [("Location", "https://sso.test/hunter22?hunter22#hunter22/x")])
+    told = run_against(plane, answer, *LIST + ("-v",), env={"PLEXSPHERE_TOKEN": "hunter22?hunter22#hunter22"}).err
     assert "hunter" not in told
-    assert " %s not followed" % shown in told
-    assert "< Location: ***\n" in told
+    assert " https://sso.test/***/x not followed" in told
 
 
 LIMIT = 4000        # characters of a line on stderr
@@ -513,15 +503,6 @@ def test_line_is_never_cut_inside_a_token(plane, token, text):
         assert max(map(len, told.splitlines())) <= LIMIT, offset
 
 
-@rule("2.7b")
-@pytest.mark.parametrize("name", ["Authorization", "proxy-authorization", "Cookie", "SET-COOKIE", "Location"])
-def test_trace_masks_headers_with_secrets(plane, name):
-    plane.script(Reply(page(), headers=[(name, "hush=hush; Path=/"), ("X-Other", "shown")]))
-    told = run_cli(*LIST + ("-v",), plane=plane).err
-    assert "hush" not in told and "\n< %s: ***\n" % name in told
-    assert "\n< X-Other: shown\n" in told and "\n> Authorization: ***\n" in told
-
-
 @rule("2.7c")
 def test_repr_shows_no_secret():
     env = {"PLEXSPHERE_TOKEN": TOKEN, "HTTPS_PROXY": "http://ann:hunter:22@127.0.0.1:1"}
@@ -532,13 +513,3 @@ def test_repr_shows_no_secret():
     for value in [transport] + own:
         assert TOKEN not in repr(value)
         assert "hunter" not in repr(value)
-
-
-@rule("2.7d")
-@pytest.mark.parametrize("argv", [LIST + ("--output", format) for format in LIST_FORMATS] + [
-    GET + ("--output", format) for format in ("text",) + BYTE_FORMATS], ids=lambda argv: " ".join(argv[1::4]))
-def test_stdout_is_never_altered(plane, argv):
-    data = "token=%s&at=https://ann:pw@h" % TOKEN
-    wire = execution([target(inline(data.encode()))], action=data)
-    result = run_against(plane, page(wire) if "list" in argv else wire, *argv, echoes=True)
-    assert data.encode() in result.out

@@ -4,7 +4,6 @@ import os
 import re
 import socket
 import ssl
-import subprocess
 import sys
 import time
 
@@ -12,12 +11,12 @@ import pytest
 
 import plexctl_exec_log as program
 from control_plane import PROJECT, TOKEN, ControlPlane
-from kit import (ALL, EXECUTION, GET, HERE, LIST, NODES, PATIENCE, ROOT, Clock, Result, check_promises, encode,
-                 error_lines, execution, make_environment, make_transport, page, rule, run_against, run_cli,
-                 run_process, shorten_id, surroundings)
+from kit import (ALL, EXECUTION, GET, HERE, LIST, ROOT, Clock, check_promises, encode, error_lines, execution,
+                 make_transport, page, rule, run_against, run_cli, run_process, run_python, shorten_id, surroundings,
+                 wait_until)
 from kit_net import (BAD_HEADER, CHUNKED, EMAIL_RAISES, NO_NAME, PATH, Flood, Proxy, Raw, ask, count_contacts,
                      nobody_accepting, nobody_listening, read_error, read_hint, stall, was_asked_once)
-from server import CA_FILE, DROP, RESET, TLS_DIR, Reply
+from server import CA_FILE, DROP, HANG, RESET, TLS_DIR, Reply
 
 LENGTH_HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n"
 EMPTY_PAGE = encode(page())
@@ -74,7 +73,8 @@ def test_server_prefix_comes_before_the_path(plane, given, prefix):
 def expect_untrusted(plane, *argv, **env):
     """Run against a plane that is not trusted: it is asked nothing, and not tried again."""
     result, slept = ask(plane, argv=LIST + argv, env=env)
-    assert read_error(result).startswith("error: TLS with ") and "--ca-file" in read_hint(result)
+    assert read_error(result).startswith("error: TLS with ")
+    assert [word for word in ("clock", "server's name", "--ca-file") if word not in read_hint(result)] == []
     assert (slept, count_contacts(plane)) == ([], (1, 0))
 
 
@@ -118,21 +118,16 @@ def test_tls_below_1_2_is_never_offered(tmp_path):
     assert {offered[at:at + 2] for at in range(0, len(offered), 2)} <= {b"\x03\x03", b"\x03\x04"}
 
 
-@rule("3.2a")
+@rule("3.2", "3.2a")
 @pytest.mark.skipif(sys.version_info < (3, 7), reason="ssl cannot limit the version of a context")
-def test_stricter_tls_policy_of_the_system_is_kept(tls_plane, monkeypatch):
+def test_tls_1_2_is_accepted_unless_the_policy_of_the_system_is_stricter(tls_plane, monkeypatch):
     strict = ssl.create_default_context(cafile=CA_FILE)
     strict.minimum_version = ssl.TLSVersion.TLSv1_3
-    monkeypatch.setattr(ssl, "create_default_context", lambda **_: strict)
+    newest, tls_plane.context.maximum_version = tls_plane.context.maximum_version, ssl.TLSVersion.TLSv1_2
     assert run_cli(*LIST, plane=tls_plane).code == 0
-    tls_plane.context.maximum_version = ssl.TLSVersion.TLSv1_2
+    monkeypatch.setattr(ssl, "create_default_context", lambda **_: strict)
     assert run_cli(*LIST, plane=tls_plane).code == 1
-
-
-@rule("3.2")
-@pytest.mark.skipif(sys.version_info < (3, 7), reason="ssl cannot limit the version of this server")
-def test_tls_1_2_is_accepted(tls_plane):
-    tls_plane.context.maximum_version = ssl.TLSVersion.TLSv1_2
+    tls_plane.context.maximum_version = newest
     assert run_cli(*LIST, plane=tls_plane).code == 0
 
 
@@ -258,34 +253,7 @@ def test_endless_response_is_abandoned_early(plane, flood):
     assert flood.sent < 32 << 20        # what fits into the buffers of two sockets
 
 
-@rule("6.2a", "6.2b", "6.2d", "6.2e")
-@pytest.mark.parametrize("answer, says, hint", [
-    (Reply({"code": "x"}, 500, [("X-Correlation-Id", "c-1")]), "; code: x; correlation id: c-1", "operators"),
-    (Reply({"correlation_id": "c-2"}, 500, [("X-Correlation-Id", "c-1")]), "; correlation id: c-2", "operators"),
-    (Reply(b"no", 500, [("X-Correlation-Id", "c\x1b")]), "; correlation id: c\\x1b", "operators"),
-    (Reply({"code": "x", "reason": "caveat_violation"}, 403), "; code: x; reason: caveat_violation", "address"),
-    (Reply(b"no", 404), "HTTP 404 Not Found", "is this the API?"),
-    (Reply({"code": "x"}, 404), "; code: x", "--project"),
-    (Reply({"code": "invalid_cursor"}, 400), "; code: invalid_cursor", "the cursor")],
-    ids=["id in the header", "id in both", "odd id", "caveat", "404 of something else", "404", "refused cursor"])
-def test_error_shows_the_problem_and_the_next_step(plane, answer, says, hint):
-    result = run_against(plane, answer, *LIST)
-    assert error_lines(result)[0].endswith(says) and hint in error_lines(result, "hint")[0]
-    assert "owner" not in result.err and "--cursor" not in result.err
-
-
 # ---- the kept connection, and retries
-
-@rule("3.7", "3.7a")
-@pytest.mark.parametrize("how, connections", [
-    ({}, 1), ({"framing": "chunked"}, 1), ({"framing": "close"}, 3), ({"headers": [("Connection", "close")]}, 3),
-    ({"close": True}, 3)], ids=["kept", "chunked", "without length", "announced", "went cold"])
-@pytest.mark.parametrize("tls", [False, True], ids=["http", "https"])
-def test_connection_is_kept_and_silently_reopened(tls, how, connections):
-    with ControlPlane(tls) as plane:
-        pages = [Reply(page(next_cursor=cursor), **how) for cursor in "ab"]
-        result, slept = ask(plane, *pages + [Reply(page())], argv=ALL)
-        assert (result.code, result.err, slept, count_contacts(plane)) == (0, "", [], (connections, 3))
 
 
 LOST = {"dropped": DROP, "reset": RESET, "dropped after a 100": b"HTTP/1.1 100 Continue\r\n\r\n",
@@ -318,9 +286,14 @@ SEQUENCES = {
     "an error's body is cut": ([MORE, Reply(b"{", 503, cut=0)], [0.5], (2, 3), 0),
     "two reads have two retries each": ([DROP, BUSY, MORE, BUSY, BUSY], [0.5, 1.0] * 2, (2, 6), 0),
     "several kinds share them": ([DROP, Reply(b"", 429, close=True), BUSY], [0.5, 1.0], (3, 3), 1)}
+SEQUENCES.update((name, ([Reply(page(next_cursor=cursor), **how) for cursor in "ab"], [], (connections, 3), 0))
+                 for name, how, connections in [
+                     ("kept", {}, 1), ("chunked", {"framing": "chunked"}, 1),
+                     ("without length", {"framing": "close"}, 3), ("went cold", {"close": True}, 3),
+                     ("announced", {"headers": [("Connection", "close")]}, 3)])
 
 
-@rule("3.7a", "3.8a")
+@rule("3.7", "3.7a", "3.8a")
 @pytest.mark.parametrize("answers, slept, counts, code", list(SEQUENCES.values()), ids=list(SEQUENCES))
 @pytest.mark.parametrize("tls", [False, True], ids=["http", "https"])
 def test_lost_connection_is_silently_replaced_with_two_retries_per_read(tls, answers, slept, counts, code):
@@ -330,6 +303,7 @@ def test_lost_connection_is_silently_replaced_with_two_retries_per_read(tls, ans
         result, pauses = ask(plane, *answers + [Reply(page())], argv=ALL)
         assert (pauses, count_contacts(plane), result.code) == (slept, counts, code)
         assert len(error_lines(result, "retry")) == len(slept)
+        assert bool(slept) == bool(result.err)
 
 
 @rule("3.7", "3.10a")
@@ -344,15 +318,13 @@ def test_connection_that_ended_early_is_not_kept(plane):
     assert count_contacts(plane) == (2, 3)
 
 
-@rule("10.4")
-def test_documents_read_at_once_have_a_connection_each(plane):
-    plane.script(*[Reply(page(execution(id=node), execution(id=node)), slices=100) for node in NODES[:4]])
-    with make_transport(plane, Clock()) as transport:
-        first, second = (program.get_page(transport, PROJECT, {}) for _ in range(2))
-        next(second.elements)
-        seen = [[item["id"] for item in (document or program.get_page(transport, PROJECT, {})).elements]
-                for document in (first, None, None, second)]
-    assert seen == [[NODES[0]] * 2, [NODES[2]] * 2, [NODES[3]] * 2, [NODES[1]]] and count_contacts(plane) == (2, 4)
+@rule("3.5a", "3.7a")
+def test_kept_connection_that_is_silent_is_not_replaced(plane):
+    plane.script(Reply(page(next_cursor="c2")), HANG, Reply(page()))
+    result = run_cli(*LIST + ("--output", "jsonl") + ("--all", "--timeout", "0.2"), plane=plane)
+    assert (result.code, len(error_lines(result))) == (1, 1)
+    wait_until(lambda: len(plane.requests) >= 2)
+    assert (plane.connections, len(plane.requests)) == (1, 2)
 
 
 BAD_HEADER_RESPONSE = LENGTH_HEAD[:-2] % 12 + BAD_HEADER + b"\r\n" + EMPTY_PAGE
@@ -402,12 +374,6 @@ def test_other_failure_gives_one_error_and_is_not_retried(plane, answer, says):
     assert {LATE: "--timeout", NO_HTTP: "is this the API?"}.get(says, "") in result.err
 
 
-@rule("3.8f")
-def test_unparsable_header_ends_a_wait_too(plane):
-    result, _ = ask(plane, Reply(execution(status="started")), BAD_HEADER_RESPONSE, argv=GET + ("--wait",))
-    assert (result.code, result.out, len(error_lines(result)), len(plane.requests)) == (1, b"", 1, 2)
-
-
 @rule("3.8e")
 @pytest.mark.parametrize("name", [None, NO_NAME], ids=["refused", "no name"])
 @pytest.mark.parametrize("scheme", ["https", "http"])
@@ -426,14 +392,6 @@ def test_refused_connection_or_unknown_host_fails_at_once(plane, name, scheme):
     (503, "1_0", .5), (503, "2.5", .5), (503, "Fri, 31 Dec 9999 23:59:59 GMT", .5)], ids=shorten_id)
 def test_retry_after_is_whole_seconds_and_at_most_30(plane, status, header, pause):
     assert ask(plane, Reply(b"", status, [("Retry-After", header)]), BUSY, BUSY)[1] == [pause, 1.0]
-
-
-@rule("3.8b")
-def test_retry_comes_after_a_real_pause(plane):
-    plane.script(BUSY, Reply(page()))
-    began = time.monotonic()
-    assert run_process(*LIST, plane=plane).code == 0
-    assert time.monotonic() - began >= 0.5
 
 
 @rule("3.8d")
@@ -463,13 +421,17 @@ def test_line_on_stderr_is_cut_at_4000_characters(plane, answer):
 
 
 @rule("3.1a", "2.7b")
-def test_trace_shows_every_request_and_response_on_stderr_only(plane):
-    traced, _ = ask(plane, BUSY, Reply(page()), argv=LIST + ("-v",))
+def test_trace_shows_requests_and_responses_on_stderr_with_secrets_masked(plane):
+    secret = ["Authorization", "proxy-authorization", "Cookie", "SET-COOKIE", "Location"]
+    headers = [(name, "hush=hush; Path=/") for name in secret] + [("X-Other", "shown")]
+    traced, _ = ask(plane, BUSY, Reply(page(), headers=headers), argv=LIST + ("-v",))
     lines = traced.err.splitlines()
     assert lines[0] == "> GET %s HTTP/1.1" % PATH and traced.out.startswith(b"ID ") and b">" not in traced.out
     assert [lines.count(line) for line in (
         lines[0], "> Authorization: ***", "< HTTP/1.1 503 Service Unavailable", "< HTTP/1.1 200 OK",
-        "< Content-Type: application/json")] == [2, 2, 1, 1, 1] and "\nretry: HTTP 503" in traced.err
+        "< Content-Type: application/json", "< X-Other: shown")] == [2, 2, 1, 1, 1, 1]
+    assert [name for name in secret if "< %s: ***" % name not in lines] == [] and "hush" not in traced.err
+    assert "\nretry: HTTP 503" in traced.err
 
 
 # ---- a Python without TLS
@@ -486,11 +448,8 @@ WITHOUT_SSL = ("import sys; sys.modules['_ssl'] = None; sys.path.insert(0, %r); 
 def test_python_without_ssl_reads_plain_http_and_rejects_https(plane, scheme, answer, code, says):
     plane.script(answer)
     url = "http://" + NO_NAME if "resolve" in says else plane.url.replace("http", scheme)
-    env = make_environment(plane, {"PLEXSPHERE_URL": url})
-    done = subprocess.run([sys.executable, "-c", WITHOUT_SSL, "--allow-http"] + list(QUICK), env=env,
-                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=PATIENCE)
-    result = check_promises(Result(done.returncode, done.stdout, done.stderr.decode("utf-8")))
-    assert result.code == code
+    result = run_python("-c", WITHOUT_SSL, "--allow-http", *QUICK, plane=plane, env={"PLEXSPHERE_URL": url})
+    assert check_promises(result).code == code
     assert says in result.err
     assert ("no TLS" in result.err) == (scheme == "https")
     assert bool(plane.connections) == (scheme == "http")
