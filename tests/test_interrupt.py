@@ -89,8 +89,9 @@ def test_main_lets_keyboard_interrupt_through(plane, place):
 @pytest.mark.parametrize("argv, code", [(("--help",), 0), (GET + ("-v",), 0), (("nonsense",), 2)],
                          ids=["help", "get", "usage"])
 def test_unwritable_stream_causes_no_noise_at_the_exit(plane, redirection, bad, argv, code):
-    plane.script(Reply(SMALL_EXECUTION))
+    plane.script(Reply(SMALL_EXECUTION), Reply(SMALL_EXECUTION))
     result = run_in_shell(redirection, *argv, plane=plane)
+    assert bad != "stderr" or result.out == run_cli(*argv, plane=plane).out
     assert result.code == (code if code or bad == "stderr" else 1)
     said = [line for line in result.err.splitlines() if line[:1] not in "<>"]     # those are the trace's
     assert [line.split(": ")[0] for line in said] == (["error", "hint"][:1 + bool(code)] if bad == "stdout" else [])

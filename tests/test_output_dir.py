@@ -2,13 +2,15 @@
 
 import hashlib
 import os
+import re
 
 import pytest
 
 from kit import (CLOSE_HEAD, GET, GET_FORMATS, LIST, NODES, WINDOWS, archive, as_given, encode, error_lines, execution,
-                 inline, posix_only, read_folder, read_mode, read_sections, rule, run_against, run_cli, save_to_folder,
-                 target, wait_until)
+                 inline, posix_only, read_folder, read_mode, read_sections, rule, run_against, run_cli, run_process,
+                 save_to_folder, shorten_id, target, wait_until)
 from server import Reply
+from test_text import COORDINATES, IMITATIONS
 
 ARCHIVE_DIGEST = hashlib.sha256(b"archived\n").hexdigest()
 
@@ -67,9 +69,13 @@ TARGET_LINES = {
     "odd names": (target(archive(" a\tb", "c\nd\u00e9\x1b")), row("archived", where="\\x20a\\tb/c\\nd\u00e9\\x1b")),
     "odd status": (target(status="two words\t"), row(status="two\\x20words\\t")),
     "kind": (target({"kind": "tape"}), row("unreadable")), "no key": (target(archive("b", None)), row("unreadable"))}
+TARGET_LINES.update((name, (target(archive(bucket, key)), row("archived", where=shown)))
+                    for name, (bucket, key, shown) in COORDINATES.items())
+TARGET_LINES.update((name, (target(archive(bucket, key)), row("archived", where=bucket + "/" + key)))
+                    for name, (bucket, key, _) in IMITATIONS.items())
 
 
-@rule("9.8a", "9.8b")
+@rule("9.8a", "9.8b", "9.8c")
 @pytest.mark.parametrize("wire, fields", [TARGET_LINES[name] for name in TARGET_LINES], ids=list(TARGET_LINES))
 def test_targets_line_has_six_fields_even_for_an_unreadable_output(plane, folder, wire, fields):
     result = save_targets(plane, folder, wire, target(inline(b"x"), NODES[1].upper()))
@@ -84,11 +90,16 @@ OUT, STORED = inline(b"x"), archive(sha256=ARCHIVE_DIGEST)
 TALLIES = {
     "all written": ([OUT, OUT], []), "no output": ([OUT, None], []), "no targets": ([], []),
     "archived": ([OUT, STORED, OUT, STORED, None], ["2 files, 2 archived, 1 no output"]),
+    "no digest": ([archive()] * 2, ["0 files, 2 archived (2 without a digest)"]),
+    "one without": ([STORED, archive(), None], ["0 files, 2 archived (1 without a digest), 1 no output"]),
+    "odd digest": ([STORED, archive(sha256="odd")], ["0 files, 2 archived"]),
+    "empty digest": ([archive(sha256=""), archive(sha256=None), OUT], ["1 file, 2 archived (2 without a digest)"]),
+    "several": ([archive(), {"kind": "tape"}], ["0 files, 1 archived (1 without a digest), 1 unreadable"]),
     "one": ([OUT, STORED], ["1 file, 1 archived"]), "unreadable": ([{"kind": "tape"}], ["0 files, 1 unreadable"]),
     "twice": ([OUT] * 9 + [STORED], ["9 files, 1 without a file"])}
 
 
-@rule("9.3g", "9.3h")
+@rule("9.3g", "9.3h", "9.3i")
 @pytest.mark.parametrize("outputs, said", [TALLIES[name] for name in TALLIES], ids=list(TALLIES))
 def test_last_line_counts_outputs_if_one_has_no_file(plane, tmp_path, monkeypatch, outputs, said):
     monkeypatch.chdir(str(tmp_path))
@@ -96,6 +107,12 @@ def test_last_line_counts_outputs_if_one_has_no_file(plane, tmp_path, monkeypatc
     lines = [line for line in result.err.splitlines() if not line.startswith("error: ")]
     assert lines == ["./o t/: " + line for line in said] and result.err.splitlines()[-1:] == lines
     assert len(read_rows("o t")) == len(outputs)
+
+
+@rule("9.3g")
+def test_targets_that_are_filtered_out_are_not_counted(plane, folder):
+    wires = target(archive(), NODES[0]), target(archive(sha256=ARCHIVE_DIGEST), NODES[1], "failed")
+    assert save_targets(plane, folder, *wires, flags=["--failed"]).err == "%s: 0 files, 1 archived\n" % folder
 
 
 @rule("9.3d")
@@ -106,15 +123,16 @@ def test_stdout_gets_only_the_recap(plane, folder):
     assert save_to_folder(plane, folder).out == recap and recap.count(b"\n") == 2 and b"1/2" in recap
 
 
-@rule("9.8", "5.4", "5.4a", "5.4c")
+@rule("9.8", "5.4", "5.4a", "5.4c", "5.4e")
 @pytest.mark.parametrize("flags, code, kept", [
-    (["--node", NODES[1].upper()], 0, [1]), (["--failed"], 0, [1, 2]), (["--exit-status"], 5, [0, 1, 2])],
-    ids=["--node", "--failed", "--exit-status"])
+    (["--node", NODES[1].upper()], 0, [1]), (["--failed"], 0, [1, 2]), (["--exit-status"], 5, [0, 1, 2]),
+    (["--node", NODES[5], "--node", NODES[2]], 1, [2])], ids=["--node", "--failed", "--exit-status", "missing node"])
 def test_get_filters_apply_and_the_recap_counts_all(plane, folder, flags, code, kept):
     wires = [target(inline(b"x"), *wire) for wire in zip(NODES, ("succeeded", "failed", "timeout"))]
     result = save_targets(plane, folder, *wires, flags=flags, status="failed")
     assert result.code == code
     assert b" 1/3 " in result.out
+    assert [NODES[5] in line for line in error_lines(result)] == [True] * (code == 1)
     assert [NODES.index(fields[0]) for fields in read_rows(folder)] == kept
     assert set(read_folder(folder)) == {"targets"} | {NODES[number] + ".out" for number in kept}
 
@@ -172,14 +190,19 @@ def test_malformed_node_id_keeps_its_line_but_gets_no_file(plane, folder, output
 
 
 @rule("9.3f")
-@pytest.mark.parametrize("second", [NODES[0], NODES[0].upper()], ids=["same", "upper"])
-def test_duplicate_node_keeps_its_line_but_gets_only_one_file(plane, folder, second):
-    result = save_targets(plane, folder, target(inline(b"first")), target(inline(b"other"), second))
+@pytest.mark.parametrize("output, data", [(None, None), (archive(), None), ({"kind": "tape"}, None),
+                                          (inline(b"first"), b"first"), ({"kind": "inline"}, b"")],
+                         ids=["none", "archived", "unreadable", "inline", "empty"])
+@pytest.mark.parametrize("first, second", [(NODES[0], NODES[0]), (NODES[0], NODES[0].upper()),
+                                           (NODES[0].upper(), NODES[0])], ids=["same", "second upper", "first upper"])
+def test_node_that_comes_twice_keeps_its_line_but_gets_no_second_file(plane, folder, output, data, first, second):
+    result = save_targets(plane, folder, target(output, first), target(inline(b"second"), second))
     assert result.code == 1
-    assert second in error_lines(result)[0]
+    assert second in error_lines(result)[-1]
     assert b" 2/2 " in result.out
-    assert read_rows(folder) == [row_of(b"first"), row_of(b"other", node=second)]
-    assert {**read_folder(folder), "targets": b""} == {"targets": b"", NODES[0] + ".out": b"first"}
+    rows, files = read_rows(folder), read_folder(folder)
+    assert (rows[0][0], rows[1]) == (first, row_of(b"second", node=second))
+    assert files == dict({"targets": files["targets"]}, **{} if data is None else {first + ".out": data})
 
 
 @rule("9.3b", "9.7")
@@ -219,6 +242,8 @@ REFUSED = {
     "link to nothing": (lambda path: path.symlink_to("nowhere"), "link"),
     "group may write": (lambda path: [path.mkdir(), path.chmod(0o770)], "mode 0770"),
     "others may write": (lambda path: [path.mkdir(), path.chmod(0o1702)], "mode 1702"),
+    "nothing": (lambda path: None, "No such file"), "a long name": (lambda path: None, "too long"),
+    "a NUL": (lambda path: None, "null"),
     "another owner": (lambda path: [path.mkdir(), os.chown(str(path), 12345, -1)], "belongs to another user")}
 
 
@@ -228,10 +253,15 @@ def list_tree(path):
     return sorted((name, os.path.isfile(name) and os.path.getsize(name), os.path.islink(name)) for name in found)
 
 
-@rule("9.7a", "9.7b", "9.7c")
+#: What follows the name of the folder: slashes, or a name in a folder that cannot be.
+ENDS = {"link to a folder": ["", "/", "//"], "link to nothing": ["", "/", "//"], "a file": ["", "/inner"],
+        "nothing": ["/inner"], "a long name": ["x" * 300], "a NUL": ["\0"]}
+
+
+@rule("9.7a", "9.7b", "9.7c", "9.7e")
 @pytest.mark.parametrize("used, end", [
     pytest.param(used, end, marks=[as_root] * (used == "another owner") + [posix_only] * ("holds" not in used))
-    for used in sorted(REFUSED) for end in (("", "/", "//") if "link" in used else ("",))])
+    for used in sorted(REFUSED) for end in ENDS.get(used, [""])], ids=shorten_id)
 def test_unusable_folder_exits_1_says_why_and_nothing_is_sent(plane, folder, used, end):
     make, words = REFUSED[used]
     make(folder)
@@ -239,48 +269,63 @@ def test_unusable_folder_exits_1_says_why_and_nothing_is_sent(plane, folder, use
     result = run_cli(*GET + ("--wait", "--output-dir", str(folder) + end), plane=plane)
     assert (result.code, result.out, plane.requests, len(error_lines(result))) == (1, b"", [], 1)
     assert words in error_lines(result)[0].replace(str(folder), "")
-    assert len(error_lines(result, "hint")) == 1
+    assert len(error_lines(result, "hint")) == (not end.strip("/"))     # there is none for a folder that cannot be made
+    assert not re.search("remove|delete|empty it|rm ", result.err.replace(str(folder.parent), ""))
     assert list_tree(folder.parent) == before and (not opened or len(os.listdir("/dev/fd")) <= opened)
-
-
-@rule("9.7c")
-@pytest.mark.parametrize("name", ["missing/out", "file/out", pytest.param("x" * 300, marks=posix_only),
-                                  pytest.param("a\0b", marks=posix_only)], ids=["parent", "file", "long", "NUL"])
-def test_uncreatable_folder_exits_1_and_nothing_is_sent(plane, tmp_path, name):
-    (tmp_path / "file").write_bytes(b"mine")
-    result = run_cli(*GET + ("--output-dir", str(tmp_path / name) if "\0" not in name else name), plane=plane)
-    assert (result.code, result.out, plane.requests, len(error_lines(result))) == (1, b"", [], 1)
-    assert os.listdir(str(tmp_path)) == ["file"] and (tmp_path / "file").read_bytes() == b"mine"
 
 
 @rule("9.7d")
 @posix_only
-@pytest.mark.parametrize("swap", ["link", "folder", "nothing"])
 @pytest.mark.parametrize("when", ["while it waits", "within the answer"])
-def test_replacing_the_folder_during_the_run_changes_nothing(plane, folder, tmp_path, when, swap):
-    def swap_name():
+def test_replacing_the_folder_during_the_run_changes_nothing(plane, folder, tmp_path, when):
+    def replace():
         folder.rename(tmp_path / "moved")
-        if swap == "link":
-            folder.symlink_to("victim")
-        elif swap == "folder":
-            folder.mkdir()
+        folder.symlink_to("victim")
 
     def answer(sock):
         sock.sendall(CLOSE_HEAD + encode(TWO)[:SECOND])
         if when != "while it waits":
             wait_until((folder / (NODES[0] + ".out")).exists)
-            swap_name()
+            replace()
         sock.sendall(encode(TWO)[SECOND:])
 
     (tmp_path / "victim").mkdir()
     plane.script(Reply(execution(status="started")), Reply(TWO), answer)
-    result = save_to_folder(plane, folder, "--wait", sleep=lambda _: when == "while it waits" and swap_name())
+    result = save_to_folder(plane, folder, "--wait", sleep=lambda _: when == "while it waits" and replace())
     assert (result.code, result.err) == (0, "status: started\nstatus: succeeded\n")
     assert set(read_folder(tmp_path / "moved")) == {"targets", NODES[0] + ".out", NODES[1] + ".out"}
-    assert read_folder(tmp_path / "victim") == {} and (not folder.exists() or read_folder(folder) == {})
+    assert read_folder(tmp_path / "victim") == {}
 
 
-@rule("9.3b")
+@rule("9.7b", "9.7d")
+@posix_only
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_race_for_the_folder_leads_nowhere_else(plane, tmp_path, monkeypatch, when):
+    folder, moved, victim = [tmp_path / name for name in ("out", "moved", "victim")]
+    victim.mkdir(0o700)
+    if when == "after":             # whoever looks at the name then refuses it
+        victim.chmod(0o777)
+        (victim / "mine").write_bytes(b"")
+    before, os_open = read_folder(victim), os.open
+
+    def open_in_a_race(path, *rest, **options):
+        is_folder = path == str(folder)
+        early = os_open(path, *rest, **options) if when == "after" or not is_folder else None
+        if is_folder:
+            folder.rename(moved)
+            folder.symlink_to(victim)
+        return os_open(path, *rest, **options) if early is None else early
+
+    monkeypatch.setattr(os, "open", open_in_a_race)
+    plane.script(Reply(execution([target(inline(b"x"))])))
+    result = save_to_folder(plane, folder)
+    assert moved.exists(), "the race did not take place"
+    assert read_folder(victim) == before
+    assert result.code == (1 if when == "before" else 0)        # before it is opened, a link is refused
+    assert set(read_folder(moved)) == (set() if when == "before" else {"targets", NODES[0] + ".out"})
+
+
+@rule("9.3b", "9.3j")
 @posix_only
 @pytest.mark.parametrize("name", ["targets", "targets.partial", NODES[0] + ".out"])
 @pytest.mark.parametrize("planted", ["link to a file", "link to nothing", "file"])
@@ -300,8 +345,32 @@ def test_preexisting_file_or_link_is_not_overwritten(plane, folder, tmp_path, na
         assert read_rows(folder) == [row_of(b"x")]
     else:
         assert (result.code, result.out) == (1, b"")
-        assert name in error_lines(result)[0]
+        assert error_lines(result)[0] == "cannot write %s: File exists" % (folder / name)
         assert planted != "file" or (folder / name).read_bytes() == b"precious"
+
+
+SIZE_LIMIT = 3000        # bytes
+
+
+def limit_files():
+    """Let no file of this process grow beyond the limit, as if the disk was full. The error is EFBIG, not ENOSPC."""
+    import resource
+    resource.setrlimit(resource.RLIMIT_FSIZE, (SIZE_LIMIT, SIZE_LIMIT))
+
+
+@rule("9.3j", "6.1a")
+@posix_only
+@pytest.mark.parametrize("targets, named", [
+    ([target(inline(b"x"), NODES[1]), target(inline(b"y" * size))], size > SIZE_LIMIT and NODES[0] + ".out")
+    for size in (SIZE_LIMIT, SIZE_LIMIT + 1, 8192, 16384)] + [
+    ([target(None, "%08x-0000-4000-8000-000000000000" % number) for number in range(100)], "targets.partial")],
+    ids=["fits", "a byte too large", "8 KiB", "16 KiB", "index"])
+def test_file_that_cannot_be_written_is_named(plane, tmp_path, targets, named):
+    plane.script(Reply(execution(targets)))
+    result = run_process(*GET + ("--output-dir", "out"), plane=plane, cwd=str(tmp_path), preexec_fn=limit_files)
+    assert (result.code, bool(result.out)) == ((1, False) if named else (0, True))
+    assert error_lines(result)[:1] == (["cannot write out/%s: File too large" % named] if named else [])
+    assert ("targets" in read_folder(tmp_path / "out")) == (not named)
 
 
 @rule("9.3a", "1.6c")

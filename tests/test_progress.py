@@ -1,15 +1,18 @@
 """Section 9: the live line on standard error, as a person at a terminal sees it, and the hints below an output."""
 
 import contextlib
+import itertools
 import os
 import re
+import subprocess
+import sys
 import threading
 
 import pytest
 
-from kit import (ALL, DOCUMENT_FORMATS, EXECUTION, GET, LIST, TABLE_FORMATS, encode, error_lines, execution, inline,
-                 make_command, page, posix_only, rule, run_against, serve_pages, target)
-from kit_terminal import CTRL_C, Session, draw_screen, drip_body
+from kit import (ALL, EXECUTION, GET, LIST, PATIENCE, TABLE_FORMATS, Result, check_promises, drain, encode, error_lines,
+                 execution, inline, make_command, make_environment, open_terminal, page, posix_only, read_some, rule,
+                 run_against, target)
 from server import Reply
 
 ITEM, TARGET = encode(execution()), encode(target(inline(b"out\n")))
@@ -23,6 +26,91 @@ COUNTS = {"list": r"\d+ pages?, \d+ Executions?\b", "get": r"\d+ targets?, \d+ b
 def drip_elements(kind, seen=None, more=b" ", end=b"]}", most=400):
     """Return an answer that goes on, piece by piece, until it was seen or so many pieces have been sent."""
     return Reply(drip_body(BEGINNINGS[kind], more, end, seen or threading.Event(), most), framing="chunked", pause=0.01)
+
+
+CTRL_C = b"\x03"
+#: Makes standard error the controlling terminal, and runs the rest of the command line in front or in the background.
+LAUNCHER = """
+import fcntl, os, signal, sys, termios
+signal.signal(signal.SIGINT, signal.SIG_DFL)
+fcntl.ioctl(2, termios.TIOCSCTTY, 0)
+if sys.argv[1] == "background":
+    if os.fork():
+        os._exit(os.wait()[1] >> 8)
+    os.setpgid(0, 0)
+os.execvp(sys.argv[2], sys.argv[2:])
+"""
+
+
+class Session:
+    """A command at a terminal of its own, and the person before it.
+
+    The terminal is standard input and standard error, and with stdout="terminal" all three. stdout may also be "pipe"
+    or the path of a file. The terminal changes no byte, and does not echo."""
+
+    def __init__(self, line, plane=None, env=None, stdout="terminal", place="foreground"):
+        import termios
+        self.far, near = open_terminal()
+        modes = termios.tcgetattr(near)
+        modes[0] |= termios.ICRNL
+        modes[3] |= termios.ISIG | termios.ICANON
+        termios.tcsetattr(near, termios.TCSANOW, modes)
+        self.shown, self.pipe = b"", None       # what the terminal was sent; where standard output can be read
+        out = os.dup(near) if stdout == "terminal" else None
+        if stdout == "pipe":
+            self.pipe, out = os.pipe()
+        out = out or os.open(str(stdout), os.O_WRONLY | os.O_CREAT, 0o600)
+        self.process = subprocess.Popen(
+            [sys.executable, "-I", "-S", "-c", LAUNCHER, place] + line, stdin=near, stdout=out, stderr=near,
+            env=make_environment(plane, dict({"TERM": "xterm"}, **env or {})), start_new_session=True)
+        os.close(near)
+        os.close(out)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        self.process.kill()
+        self.process.wait()
+        for descriptor in filter(None, (self.far, self.pipe)):
+            os.close(descriptor)
+
+    def wait_for(self, pattern):
+        """Read until the terminal has shown it."""
+        while not re.search(pattern, self.shown.decode("utf-8", "replace")):
+            piece = read_some(self.far)
+            assert piece, "the end came before %r: %r" % (pattern, self.shown)
+            self.shown += piece
+
+    def press(self, keys):
+        os.write(self.far, keys)
+
+    def finish(self):
+        """Wait for the end, and return the Result: what came through the pipe, and all that the terminal was sent."""
+        ends, self.far, self.pipe = list(filter(None, (self.far, self.pipe))), None, None
+        shown, *out = drain(ends)
+        code = self.process.wait(PATIENCE)
+        return check_promises(Result(code, b"".join(out), (self.shown + shown).decode("utf-8")))
+
+
+def draw_screen(shown):
+    """Return the lines that a terminal shows in the end. Colours take no room; a blank erases a character."""
+    lines, column = [""], 0
+    for drawn in re.sub("\x1b\\[[0-9;]*m", "", shown):
+        if drawn == "\n":
+            lines.append("")
+        elif drawn != "\r":
+            erased = "\0" if drawn == " " and column < len(lines[-1]) else drawn
+            lines[-1] = lines[-1][:column].ljust(column) + erased + lines[-1][column + 1:]
+        column = 0 if drawn in "\r\n" else column + 1
+    return [line.rstrip("\0").replace("\0", " ") for line in lines]
+
+
+def drip_body(head, piece, rest, seen, most=2000):
+    """Yield the pieces of a body, for a Reply with a pause: `head`, `piece` until `seen` is set, `rest`."""
+    yield head
+    yield from itertools.takewhile(lambda _: not seen.is_set(), itertools.repeat(piece, most))
+    yield rest
 
 
 @pytest.fixture
@@ -127,35 +215,14 @@ def test_progress_line_is_removed_before_another_line(plane, start_session, endi
     assert [line.split(":")[0] for line in draw_screen(session.finish().err)] == labels + [""]
 
 
-# ---- hints on a terminal
-
-PAGE_WITH_MORE, EMPTY, RUN = page(execution(), next_cursor="c"), page(next_cursor=""), execution([target()])
-ONE_LISTED, NO_EXECUTION, NO_TARGET = page(execution()), "no Execution matches", "no target matches"
-
-
 @rule("9.6")
 @pytest.mark.parametrize("terminals", [(), ("stdout",), ("stderr",), ("stdout", "stderr")], ids="-".join)
 @pytest.mark.parametrize("flags", [("--output", format) for format in TABLE_FORMATS] + [
     ("--limit", "1"), ("--cursor", "b")], ids=" ".join)
 def test_page_with_a_successor_hints_at_more_on_a_terminal(plane, terminals, flags):
-    result = run_against(plane, PAGE_WITH_MORE, *LIST + flags, terminals=terminals)
+    result = run_against(plane, page(execution(), next_cursor="c"), *LIST + flags, terminals=terminals)
     hints = error_lines(result, "hint")
     assert result.code == 0
     assert b"hint" not in result.out
     assert len(hints) == ("stderr" in terminals)
     assert all(word in hint for hint in hints for word in ("oldest", "--last N", "--since", "--all"))
-
-
-@rule("9.6a")
-@pytest.mark.parametrize("argv, answer, hints", [
-    (LIST, EMPTY, [NO_EXECUTION]), (LAST, EMPTY, [NO_EXECUTION]),
-    (LIST + ("--failed", "-o", "json"), ONE_LISTED, [NO_EXECUTION]),
-    (GET + ("--failed",), RUN, [NO_TARGET]), (GET + ("--failed", "-o", "raw"), RUN, [NO_TARGET]), (GET, RUN, []),
-    (LIST, ONE_LISTED, []), (LIST, page(execution(), next_cursor=None), []), (LAST, ONE_LISTED, []),
-    (ALL, ONE_LISTED, [])]
-    + [(LIST + ("--output", format), page(next_cursor="c"), []) for format in DOCUMENT_FORMATS],
-    ids=lambda value: " ".join(value[1:] if isinstance(value, tuple) else list(value)[:1]))
-def test_hint_appears_only_if_nothing_was_found(plane, argv, answer, hints):
-    serve_pages(plane, [])
-    assert error_lines(run_against(plane, answer, *argv, terminals=("stderr",)), "hint") == hints
-    assert error_lines(run_against(plane, answer, *argv, terminals=("stdout",)), "hint") == []

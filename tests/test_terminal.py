@@ -227,7 +227,7 @@ WHEN = [("auto", BOTH, {}, True), ("auto", ("stdout",), {"NO_COLOR": ""}, True),
         ("never", BOTH, {}, False)]
 
 
-@rule("9.4", "9.4a")
+@rule("9.4", "9.4a", "8.5d")
 @pytest.mark.parametrize("color, terminals, env, coloured", WHEN, ids=str)
 def test_colour_depends_on_flag_terminal_and_environment(plane, color, terminals, env, coloured):
     for wire, argv in ((execution(), GET), (page(), LIST), (execution(), GET + ("-o", "table"))):
