@@ -1,6 +1,7 @@
 """A program's own exceptions pass: those of its signal handlers in every phase, and those of its callbacks."""
 
 import io
+import itertools
 import signal
 import sys
 import time
@@ -102,21 +103,18 @@ def test_own_exception_passes_in_every_phase_and_leaves_no_socket(plane, alarm, 
 
 
 @posix_only
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="a full queue may expect_usage_error connections")
 @rule("10.5b")
-def test_own_exception_passes_while_connecting(alarm):
-    with nobody_accepting() as address:
-        alarm.set()
-        env = {"PLEXSPHERE_URL": "http://" + address, "PLEXSPHERE_TOKEN": TOKEN}
-        assert run_main(alarm, LIST, env=env)[0] is alarm.error     # http.client itself leaves a socket unclosed
-
-
-@posix_only
-@rule("10.5b")
-def test_own_exception_passes_in_a_tls_handshake(alarm):
-    with Raw(alarm.fall_silent()) as server:
-        env = {"PLEXSPHERE_URL": "https://127.0.0.1:%d" % server.address[1], "PLEXSPHERE_TOKEN": TOKEN}
-        assert run_main(alarm, LIST, env=env)[0] is alarm.error     # so does ssl
+@pytest.mark.parametrize("scheme, make", [
+    pytest.param("http", lambda _: nobody_accepting(), marks=pytest.mark.skipif(
+        not sys.platform.startswith("linux"), reason="a full queue may refuse connections")),
+    ("https", lambda alarm: Raw(alarm.fall_silent()))], ids=["connecting", "TLS handshake"])
+def test_own_exception_passes_while_connecting(alarm, scheme, make):
+    with make(alarm) as server:
+        address = server if scheme == "http" else "127.0.0.1:%d" % server.address[1]
+        if scheme == "http":
+            alarm.set()
+        env = {"PLEXSPHERE_URL": "%s://%s" % (scheme, address), "PLEXSPHERE_TOKEN": TOKEN}
+        assert run_main(alarm, LIST, env=env)[0] is alarm.error     # http.client and ssl leave a socket unclosed
 
 
 @posix_only
@@ -182,12 +180,17 @@ def test_what_a_callback_of_a_wait_raises_passes(plane, name, kind):
         program.wait_for_execution(transport, PROJECT, EXECUTION, **{name: fail})
 
 
-@rule("10.5d")
+@rule("10.5d", "10.4d")
 @pytest.mark.parametrize("kind", [Stop, BrokenPipeError, KeyError])
-def test_what_on_retry_of_a_transport_raises_passes(plane, kind):
-    def fail(text):
-        raise kind(text)
+@pytest.mark.parametrize("name, number", [("on_retry", 0)] + [
+    (name, number) for name in ("trace", "before_wait") for number in range(3)])
+def test_what_a_callback_of_a_transport_raises_passes(plane, name, number, kind):
+    def fail(*_):
+        if next(calls) == number:
+            raise kind("mine")
 
-    plane.script(Reply({}, 503))
-    with program.Transport(program.Server.parse(plane.url), TOKEN, on_retry=fail) as transport, pytest.raises(kind):
-        program.get_page(transport, PROJECT, {})
+    calls = itertools.count()
+    plane.script(*[Reply({}, 503)] * (name == "on_retry"))
+    with program.Transport(program.Server.parse(plane.url), TOKEN, **{name: fail}) as transport:
+        with pytest.raises(kind, match="mine"):
+            list(program.get_page(transport, PROJECT, {}).elements)

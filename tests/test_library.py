@@ -1,13 +1,11 @@
-"""Section 10: the module as a library, by rule, and in six short programs as teams write them."""
+"""Section 10: the module as a library. Its own exceptions are in test_exceptions.py, and Listing in test_listing.py."""
 
 import ast
-import collections
 import concurrent.futures
 import copy
 import gc
 import inspect
 import io
-import itertools
 import json
 import os
 import pickle
@@ -17,15 +15,17 @@ import signal
 import subprocess
 import sys
 import textwrap
+import time
 import uuid
 
 import pytest
 
 import plexctl_exec_log as program
-from control_plane import ADVANCING, BROKEN_PROJECT, EXECUTIONS, PROJECT, TOKEN, Row
-from kit import (EXECUTION, HERE, MODULE, NODES, PATIENCE, ROOT, Clock, archive, encode, execution, inline,
-                 make_environment, make_transport, page, posix_only, read_file, rule, surroundings, target)
-from kit_net import NO_NAME, Proxy
+from control_plane import EXECUTIONS, PROJECT, TOKEN, Row
+from kit import (CLOSE_HEAD, EXECUTION, HERE, MODULE, NODES, ROOT, STARTED, Clock, archive, collect_warnings, encode,
+                 execution, make_transport, page, posix_only, read_file, read_queries, read_text, rule, run_python,
+                 surroundings, target)
+from kit_net import END_OF_SILENCE, NO_NAME, Proxy, drip, stall
 from server import DROP, HANG, Reply
 
 IDS = [wire["id"] for wire in EXECUTIONS]
@@ -41,12 +41,10 @@ def collect_garbage():
 
 def run_program(source, plane):
     """Run a program that imports the module, and return what it prints. Warnings are errors there."""
-    command = [sys.executable, "-X", "dev", "-W", "error", "-c", "from plexctl_exec_log import *" + source]
-    env = make_environment(plane, {"PYTHONPATH": ROOT, "PLEXSPHERE_PROJECT": PROJECT})
-    done = subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    out, err = done.communicate(timeout=PATIENCE)
-    assert (done.returncode, err) == (0, b"")
-    return out.decode()
+    result = run_python("-X", "dev", "-W", "error", "-c", "from plexctl_exec_log import *" + source, plane=plane,
+                        env={"PYTHONPATH": ROOT, "PLEXSPHERE_PROJECT": PROJECT})
+    assert (result.code, result.err) == (0, "")
+    return result.out.decode()
 
 
 def catch(call, *arguments, **options):
@@ -55,7 +53,7 @@ def catch(call, *arguments, **options):
     return caught.value
 
 
-@rule("10.1", "10.1a", "10.1c")
+@rule("10.1", "10.1a", "10.1c", "10.1g")
 def test_public_names_are_a_literal_list_with_types_and_help():
     assigned = [node for node in ast.parse(read_file(MODULE).decode("utf-8")).body if isinstance(node, ast.Assign)]
     literal, = [node.value for node in assigned if getattr(node.targets[0], "id", "") == "__all__"]
@@ -113,14 +111,15 @@ with Transport.from_settings() as transport:
     if not child:
         os._exit(not good)
     assert os.waitpid(child, 0)[1] == 0 and good
-    unread = get_page(transport, project, {"limit": "2"})
+    elements = get_page(transport, project, {}).elements
+    next(elements)
     child = os.fork()
     try:
-        print(len(list(unread.elements)))
+        print(len(list(elements)))
     except RemoteError as error:
         os._exit("fork" not in str(error))
     assert child and os.waitpid(child, 0)[1] == 0
-""" % IDS[:3], plane) == "2\n" and plane.connections == 2
+""" % IDS[:3], plane) == "49\n" and plane.connections == 2
 
 
 @rule("10.4", "10.4a", "10.4b")
@@ -135,6 +134,7 @@ def test_documents_are_readable_in_any_order_and_after_close(plane, tls_plane, t
         assert [wire["id"] for wire in third.elements] == IDS[:50]
         assert program.get_execution(transport, PROJECT, IDS[5]).read_members("id")["id"] == IDS[5]
     assert [wire["id"] for wire in first.elements] == IDS[:50]
+    assert (tls_plane if tls else plane).connections == 6       # each unread document has one of its own
 
 
 FAULTY_RESPONSES = [Reply({"detail": "x"}, status, [("Retry-After", "7")])
@@ -172,28 +172,12 @@ def test_settings_error_names_no_flag_except_in_its_hint(plane, options):
         check_error(catch(lambda: program.get_page(program.Transport.from_settings(**options), PROJECT, {})))
 
 
-@posix_only
-@rule("10.5")
-def test_error_survives_a_process_pool(plane):
-    assert run_program("""
-import multiprocessing
-def fetch(project):
-    with Transport.from_settings() as transport:
-        return get_page(transport, project, {})
-with multiprocessing.get_context("fork").Pool(1) as pool:
-    try:
-        pool.apply_async(fetch, ["%s"]).get(20)
-    except APIError as error:
-        print(error.status, error.problem["code"], error.exit_code, error.retryable, error.hint[:9])
-pool.join()
-""" % BROKEN_PROJECT, plane) == "500 internal 1 False try again\n"
-
-
 SPELLINGS = [PROJECT, PROJECT.upper(), "urn:uuid:" + PROJECT, "{%s}" % PROJECT, PROJECT.replace("-", ""),
              uuid.UUID(PROJECT)]
 OPERATIONS = {
     "get_page": lambda transport, value: list(program.get_page(transport, value, {}).elements),
     "walk": lambda transport, value: [list(one.elements) for one in program.walk(transport, value, {"limit": "200"})],
+    "Listing": lambda transport, value: list(program.Listing(transport, value).elements),
     "get_execution": lambda transport, value: program.get_execution(transport, PROJECT, value).read_members("id"),
     "wait_for_execution": lambda transport, value: program.wait_for_execution(transport, PROJECT, value)}
 
@@ -251,63 +235,6 @@ def test_failed_document_fails_again_and_holds_no_connection(plane, transport, b
     program.get_page(transport, PROJECT, {}).close()
 
 
-@rule("10.4c")
-def test_closed_document_says_so(plane, transport):
-    plane.script(Reply(page(execution(), execution())))
-    one = program.get_page(transport, PROJECT, {})
-    next(one.elements)
-    one.close()
-    assert str(catch(list, one.elements)) == "the document was closed" and one.resume == ""
-
-
-@rule("10.5d", "10.4d")
-@pytest.mark.parametrize("name", ["trace", "before_wait"])
-@pytest.mark.parametrize("number", range(3))
-def test_exception_of_a_callback_passes_and_leaks_no_connection(plane, name, number):
-    calls = itertools.count()
-
-    def fail(*_):
-        if next(calls) == number:
-            raise BrokenPipeError("mine")
-
-    with program.Transport(program.Server.parse(plane.url), TOKEN, **{name: fail}) as transport:
-        with pytest.raises(BrokenPipeError, match="mine"):
-            list(program.get_page(transport, PROJECT, {}).elements)
-
-
-def report(transport):      # what the targets of failed Executions printed, and why it ends
-    lines = []
-    try:
-        for one in program.walk(transport, PROJECT, {"status": "failed"}):
-            for wire in one.elements:
-                for part in program.get_execution(transport, PROJECT, wire["id"]).elements:
-                    output = program.OutputRef.from_wire(part.get("output_ref"))
-                    lines.append((part["node_id"], output.location or output.data))
-    except program.ExecLogError as error:
-        lines.append(program.make_visible(str(error)))
-    return lines
-
-
-@rule("10.4")
-def test_report_reads_executions_within_a_listing(plane, transport):
-    assert [line[0] for line in report(transport)] == [
-        part["node_id"] for wire in EXECUTIONS if wire["status"] == "failed" for part in wire["targets"]]
-    plane.script(Reply(page(*[execution()] * 9), framing="close"),
-                 Reply(execution([target(inline(b"x")), target(archive(), NODES[1])])), Reply(execution(), cut=9))
-    *lines, end = report(transport)
-    assert lines == [(NODES[0], b"x"), (NODES[1], "logs/a/b.log")] and "body" in end
-
-
-@rule("10.1d")
-def test_docstring_example_is_such_a_report(plane, capsys):
-    example = textwrap.dedent(re.search(r"(?ms)^    try:\n.*?\n    except .*?\n.*?\n", program.__doc__).group())
-    plane.script(Reply(page(execution())), Reply(execution([target(archive())])), Reply({}, 403))
-    with surroundings(plane):
-        exec(example * 2, dict(vars(program)))
-    first, last = capsys.readouterr().out.splitlines()
-    assert first == NODES[0] + " succeeded logs/a/b.log" and "HTTP 403" in last
-
-
 def export(transport, store):       # what is new
     for one in program.walk(transport, PROJECT, {"cursor": store["cursor"], "limit": "20"}):
         store["ids"] += [wire["id"] for wire in one.elements if wire["id"] not in store["ids"]]
@@ -325,33 +252,17 @@ def test_exporter_resumes_after_a_failure_and_after_the_end(plane, transport):
     assert store["ids"][:-1] == IDS and len(store["ids"]) == 61 and len(plane.requests) == 6
 
 
-@rule("10.6", "10.6a", "10.6b")
-def test_watcher_sees_each_status_and_times_out(plane, transport):
-    seen = []
-    plane.script(Reply(execution(status="ack")), Reply({}, 404))
-    errors = [catch(program.wait_for_execution, transport, PROJECT, *arguments, on_status=seen.append)
-              for arguments in ((EXECUTION, 0), (EXECUTION, 0), (ADVANCING, 4))]
-    assert [(type(error), error.status, error.exit_code) for error in errors] == [
-        (program.WaitTimeout, "ack", 124), (program.APIError, 404, 1), (program.WaitTimeout, "started", 124)]
-    check_error(errors[0])
-    assert program.wait_for_execution(transport, PROJECT, ADVANCING, 0, on_status=seen.append) == "succeeded"
-    assert seen == ["ack", "pending", "started", "succeeded"] and len(plane.requests) == 5
-
-
-@rule("10.2b", "10.14")
+@rule("10.2b", "10.8", "10.14")
 def test_thread_pool_uses_a_transport_per_task_and_counts_retries(plane):
-    def measure(identity):
-        with program.Transport.from_settings(on_retry=retries.append, sleep=lambda seconds: None) as transport:
-            elements = program.get_execution(transport, PROJECT, identity).elements
-            return collections.Counter(part["status"] for part in elements), transport.received
+    def count_targets(identity):
+        with program.Transport.from_settings(on_retry=retries.append, pauses=[0]) as transport:
+            return len(list(program.get_execution(transport, PROJECT, identity).elements)), transport.received > 300
 
     retries = []
     plane.script(Reply({}, 503))
     with surroundings(plane), concurrent.futures.ThreadPoolExecutor(4) as pool:
-        measured = list(pool.map(measure, IDS))
-    assert [counts for counts, _ in measured] == [
-        collections.Counter(part["status"] for part in wire["targets"]) for wire in EXECUTIONS]
-    assert len(retries) == 1 and min(received for _, received in measured) > 300
+        assert list(pool.map(count_targets, IDS)) == [(len(wire["targets"]), True) for wire in EXECUTIONS]
+    assert len(retries) == 1
 
 
 @rule("10.10")
@@ -360,6 +271,207 @@ def test_overriding_get_needs_no_server():
     exec(textwrap.dedent(re.search(r"(?ms)^ +class Canned.*?\n\n", program.Transport.__doc__).group()), names)
     canned = names["Canned"](program.Server.parse("http://" + NO_NAME), "token", allow_http=True)
     assert len([wire for one in program.walk(canned, PROJECT, {}) for wire in one.elements]) == 1
+    assert len(list(program.Listing(canned, PROJECT).elements)) == 1
     canned.get = lambda path, parameters, pauses=(): iter([encode(execution([target()]))])
     assert program.wait_for_execution(canned, PROJECT, EXECUTION) == "succeeded"
     assert len(list(program.get_execution(canned, PROJECT, EXECUTION).elements)) == 1
+
+
+TWO_DONE = execution([target(), target(node=NODES[1])])
+
+
+@rule("10.4c", "10.4e")
+def test_with_closes_a_document_that_is_half_read_and_an_exception_passes(plane, transport):
+    plane.script(Reply(TWO_DONE))
+    with pytest.raises(KeyError, match="mine"), program.get_execution(transport, PROJECT, EXECUTION) as document:
+        assert next(document.elements)["node_id"] == NODES[0]
+        raise KeyError("mine")
+    assert str(catch(next, document.elements)) == "the document was closed"
+    assert document.resume == ""
+
+
+@rule("10.4e", "10.4d")
+def test_document_in_a_cycle_leaves_no_socket_if_with_closed_it(plane, transport):
+    def read_one(close):
+        document = program.get_execution(transport, PROJECT, EXECUTION)
+        document.itself = document
+        next(document.elements)
+        if close:
+            with document:
+                pass
+
+    plane.script(*[Reply(encode(TWO_DONE) + b" " * 99999, framing="close")] * 2)
+    assert collect_warnings(lambda: read_one(True)) == (None, [])
+    assert collect_warnings(lambda: read_one(False)) != (None, []), "this test cannot fail"
+
+
+@rule("10.4f")
+def test_complete_document_keeps_its_data_and_its_connection_after_with(plane, transport):
+    plane.script(Reply(page(TWO_DONE, next_cursor="c")))
+    with program.get_page(transport, PROJECT, {}) as document:
+        assert len(list(document.elements)) == 1
+    assert list(document.elements) == []
+    assert (document.resume, document.members["next_cursor"]) == ("c", "c")
+    program.get_page(transport, PROJECT, {}).close()
+    assert plane.connections == 1
+
+
+SILENT = {"headers": HANG, "body": stall(CLOSE_HEAD + b'{"items": [{}, '),
+          "dripping body": drip(CLOSE_HEAD + b'{"items": [', b" ")}
+
+
+@rule("10.8f", "10.8g", "10.8h")
+@pytest.mark.parametrize("silent", [SILENT[name] for name in sorted(SILENT)], ids=sorted(SILENT))
+def test_walk_ends_at_the_deadline_of_its_transport(plane, silent):
+    plane.script(Reply(page(execution(), next_cursor="a")), silent)
+    begin = time.monotonic()
+    with program.Transport(program.Server.parse(plane.url), TOKEN) as transport:
+        transport.deadline = begin + 0.3
+        pages = program.walk(transport, PROJECT, {})
+        assert len(list(next(pages).elements)) == 1
+        with pytest.raises(program.RemoteError) as caught:
+            list(next(pages).elements)
+    assert caught.value.transient
+    assert time.monotonic() - begin < END_OF_SILENCE
+    assert len(plane.requests) == 2
+
+
+@rule("10.8f", "10.8g")
+def test_pause_before_a_retry_ends_at_the_deadline_and_nothing_is_retried(plane, clock, transport):
+    plane.script(Reply({}, 503, [("Retry-After", "9")]))
+    transport.deadline = clock.now() + 5
+    with pytest.raises(program.APIError):
+        program.get_page(transport, PROJECT, {})
+    assert (clock.sleeps, len(plane.requests)) == ([5], 1)
+    transport.deadline = None
+    assert len(list(program.get_page(transport, PROJECT, {}).elements)) == 50
+
+
+@rule("10.8f")
+def test_remaining_and_deadline_passed_follow_the_deadline(clock, transport):
+    assert (transport.deadline, transport.remaining(7), transport.deadline_passed()) == (None, 7, False)
+    transport.deadline = clock.now() + 5
+    assert (transport.remaining(7), transport.remaining(3), transport.deadline_passed()) == (5, 3, False)
+    clock.sleep(5)
+    assert (transport.remaining(7), transport.deadline_passed()) == (0, True)
+
+
+@rule("10.8h", "10.8i")
+@pytest.mark.parametrize("seconds, sleeps", [(None, [2, 2]), (60, [2, 2]), (3, [2, 1])])
+def test_wait_ends_at_the_earlier_of_deadline_and_seconds(plane, clock, transport, seconds, sleeps):
+    plane.script(*[Reply(STARTED)] * 3)
+    transport.deadline = clock.now() + 4
+    with pytest.raises(program.WaitTimeout) as caught:
+        program.wait_for_execution(transport, PROJECT, EXECUTION, seconds)
+    assert (clock.sleeps, caught.value.status) == (sleeps, "started")
+    assert transport.deadline == 4
+
+
+@rule("10.5", "10.6", "10.6a")
+@pytest.mark.parametrize("seconds", [0, 0.0, -0.01, -1, -86401])
+def test_wait_of_no_time_asks_once(plane, clock, transport, seconds):
+    plane.script(Reply(STARTED), Reply({}, 404), Reply(execution()))
+    with pytest.raises(program.WaitTimeout) as caught:
+        program.wait_for_execution(transport, PROJECT, EXECUTION, seconds)
+    assert caught.value.status == "started"
+    assert not re.search("-[0-9]", str(caught.value))
+    check_error(caught.value)
+    with pytest.raises(program.APIError):
+        program.wait_for_execution(transport, PROJECT, EXECUTION, seconds)
+    assert program.wait_for_execution(transport, PROJECT, EXECUTION, seconds) == "succeeded"
+    assert (clock.sleeps, len(plane.requests)) == ([], 3)
+
+
+@rule("3.8d", "10.6b", "10.6c", "10.14")
+def test_callbacks_get_one_text_each_before_the_pause(plane, clock):
+    calls = []
+    plane.script(Reply({}, 503), Reply(STARTED), Reply(STARTED), Reply({}, 502), Reply(execution()))
+    with program.Transport(program.Server.parse(plane.url), TOKEN, clock=clock.now, sleep=calls.append,
+                           on_retry=lambda text: calls.append("transport " + text)) as transport:
+        program.wait_for_execution(transport, PROJECT, EXECUTION, on_status=calls.append,
+                                   on_retry=lambda text: calls.append("wait " + text))
+    assert [re.sub(" .*(50[23]).*", r" \1", str(call)) for call in calls] == [
+        "transport 503", "0.5", "started", "2.0", "3.0", "wait 502", "4.5", "succeeded"]
+
+
+@rule("10.8d", "10.8e")
+@pytest.mark.parametrize("options, pauses", [
+    ({}, [0.5, 1.0]), ({"pauses": ()}, []), ({"pauses": [3, 0, 7.5]}, [3, 0, 7.5])], ids=["default", "none", "three"])
+def test_every_request_of_a_transport_is_retried_after_its_pauses(plane, clock, options, pauses):
+    calls = [lambda: program.get_page(transport, PROJECT, {}), lambda: next(program.walk(transport, PROJECT, {})),
+             lambda: program.get_execution(transport, PROJECT, EXECUTION), lambda: transport.get("/v1/x", {}),
+             lambda: transport.get("/v1/x", {}, pauses=None),
+             lambda: program.wait_for_execution(transport, PROJECT, EXECUTION)]
+    own = [lambda: transport.get("/v1/x", {}, ()), lambda: transport.get("/v1/x", {}, [4])]
+    plane.script(*[Reply({}, 503)] * ((len(pauses) + 1) * len(calls) + 3))
+    with program.Transport(program.Server.parse(plane.url), TOKEN, sleep=clock.sleep, **options) as transport:
+        for call in calls + own:
+            with pytest.raises(program.APIError):
+                call()
+    assert clock.sleeps == pauses * len(calls) + [4]
+    assert not plane.answers
+
+
+@rule("10.8j")
+def test_before_wait_is_called_before_the_request_and_before_each_read(plane):
+    calls = []
+    plane.script(Reply(page(execution()), slices=99, pause=0.01))
+    with program.Transport(program.Server.parse(plane.url), TOKEN,
+                           before_wait=lambda: calls.append((len(plane.requests), transport.received))) as transport:
+        document = program.get_page(transport, PROJECT, {})
+        assert calls == [(0, 0)]
+        list(document.elements)
+        assert calls[1] == (1, 0)
+        assert 0 < calls[-1][1] <= transport.received
+        assert len(set(calls)) >= len(calls) - 1, "called twice before one read"
+
+
+@rule("10.7b")
+@pytest.mark.parametrize("parameters, query", [
+    ({"limit": 200, "cursor": None}, {"limit": "200"}), ({"limit": "200", "cursor": ""}, {"limit": "200"}),
+    ({"limit": None, "status": "failed", "cursor": "a b&c"}, {"status": "failed", "cursor": "a b&c"}), ({}, {})],
+    ids=["number and None", "text and empty text", "odd cursor", "nothing"])
+def test_query_of_texts_numbers_and_none_is_sent(plane, transport, parameters, query):
+    plane.script(Reply(page()), Reply(page(next_cursor="b")), Reply(page()))
+    assert program.get_page(transport, PROJECT, parameters).cursor == query.get("cursor", "")
+    assert len(list(program.walk(transport, PROJECT, parameters))) == 2
+    assert read_queries(plane) == [query, query, dict(query, cursor="b")]
+
+
+@rule("10.5e")
+@pytest.mark.parametrize("status", [300, 302, 304, 399])
+def test_redirect_without_a_location_is_an_api_error(plane, transport, status):
+    plane.script(Reply(b"", status))
+    with pytest.raises(program.APIError, match="HTTP %d" % status) as caught:
+        program.get_page(transport, PROJECT, {})
+    assert caught.value.status == status
+    assert "redirect to" not in str(caught.value)
+
+
+def read_example():
+    """Return the program of the module's docstring, indented as it is there."""
+    return re.search("(?m)^    try:\n(?:(?:    .*)?\n)+", program.__doc__).group().rstrip() + "\n"
+
+
+@rule("10.1d", "10.4")
+def test_docstring_s_program_reads_a_page_before_it_asks_for_details(plane, capsys):
+    plane.script(Reply(page(execution())), Reply(execution([target(archive())])),
+                 Reply(b'{"items": [%s, 5]}' % encode(EXECUTIONS[0])))
+    with surroundings(plane):
+        exec(textwrap.dedent(read_example()) * 2, dict(vars(program)))
+    first, last = capsys.readouterr().out.splitlines()
+    assert first == NODES[0] + " succeeded logs/a/b.log"
+    assert last.startswith("the report is incomplete: ")
+    assert len(plane.requests) == 3
+
+
+@rule("10.1d")
+def test_typed_program_holds_the_docstring_s_program():
+    assert read_example() in read_text(os.path.join(HERE, "typed_program.py"))
+
+
+@rule("10.1a", "10.1e", "10.1f")
+def test_mypy_accepts_the_typed_program(tmp_path):
+    pytest.importorskip("mypy", reason="needs mypy; .ci/ci.py runs the same")
+    line = [sys.executable, "-m", "mypy", "--strict", "--cache-dir", str(tmp_path), "tests/typed_program.py"]
+    assert subprocess.call(line, cwd=ROOT) == 0

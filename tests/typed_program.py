@@ -49,14 +49,11 @@ def print_report() -> None:
 
 def keep_types(server: Server, ref: OutputRef, project: str) -> None:
     with Canned(server, "token") as made, Canned.from_settings(pauses=(1, 2.5)) as found:
-        asked: int = made.asked + found.asked
+        asked: Tuple[int, int] = (made.asked, found.asked)
         wrong_asked: str = found.asked      # type: ignore[assignment]
-        print(asked, wrong_asked)
     with get_execution(made, project, project) as document, get_page(made, project, {}) as page:
         pair: Tuple[Document, Document] = (document, page)
         wrong_document: int = document      # type: ignore[assignment]
-        print(pair, wrong_document)
-
     a: int = ref.data       # type: ignore[assignment]
     b: int = server.host    # type: ignore[assignment]
     c: int = ref.kind       # type: ignore[assignment]
@@ -66,7 +63,7 @@ def keep_types(server: Server, ref: OutputRef, project: str) -> None:
     g: int = server.scheme  # type: ignore[assignment]
     h: str = server.port    # type: ignore[assignment]
     i: int = server.prefix  # type: ignore[assignment]
-    print(a, b, c, d, e, f, g, h, i)
+    print(asked, wrong_asked, pair, wrong_document, a, b, c, d, e, f, g, h, i)
 
 
 def ask(transport: Transport, project: str, query: Parameters) -> List[Dict[str, Any]]:
@@ -82,12 +79,10 @@ def ask(transport: Transport, project: str, query: Parameters) -> List[Dict[str,
 
 def limit_time(transport: Transport) -> float:
     transport.deadline = transport.clock() + 60
-    deadline: Optional[float] = transport.deadline
-    passed: bool = transport.deadline_passed()
-    print(deadline, passed)
+    times: Tuple[Optional[float], bool, float] = (
+        transport.deadline, transport.deadline_passed(), transport.remaining(30))
     transport.deadline = None
-    remaining: float = transport.remaining(30)
-    return remaining
+    return times[2]
 
 
 def open_transport(server_url: Optional[str], token: str) -> Transport:
@@ -153,8 +148,7 @@ def run() -> int:
             print(report(transport, uuid.UUID(project)), export(transport, project, ""), watch(transport, project, "x"))
     except ExecLogError as error:
         print(explain(error))
-    code: int = main(["list", "--version"], io.BytesIO(), io.StringIO(), sleep=lambda seconds: None)
-    return code
+    return main(["list", "--version"], io.BytesIO(), io.StringIO(), sleep=lambda seconds: None)
 
 
 if __name__ == "__main__":
