@@ -18,7 +18,7 @@ from kit import CONTRACT, HERE, read_text, run_cli
 SOURCES = sorted(glob.glob(os.path.join(HERE, "*.py")))
 TESTS = [path for path in SOURCES if os.path.basename(path).startswith("test_")]
 #: All other files of tests are about the program as its users see it: each of their tests carries a rule.
-WITHOUT_RULES = ["test_contract.py", "test_form.py", "test_fuzz.py", "test_plane.py", "test_readme.py"]
+WITHOUT_RULES = ["test_contract.py", "test_form.py", "test_readme.py"]
 WITH_RULES = [path for path in TESTS if os.path.basename(path) not in WITHOUT_RULES]
 
 
@@ -109,12 +109,6 @@ def test_helper_name_means_one_thing_in_the_whole_suite():
     counts = collections.Counter(name for path in paths for name in list_defined(path))
     assert len(counts) > 300
     assert [name for name, count in sorted(counts.items()) if count > 1] == []
-
-
-@pytest.mark.parametrize("path", TESTS, ids=os.path.basename)
-def test_no_test_hides_another_of_the_same_name(path):
-    names = re.findall(r"^def (test_\w+)", read_text(path), re.MULTILINE)
-    assert sorted(names) == sorted(set(names))
 
 
 @pytest.mark.parametrize("path", SOURCES + [CONTRACT], ids=os.path.basename)

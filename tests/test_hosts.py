@@ -1,7 +1,11 @@
 """Section 8: where it runs, however it is started, and what importing it does. Windows has a file of its own."""
 
 import ast
+import glob
 import io
+import os
+import re
+import shutil
 import subprocess
 import sys
 
@@ -9,21 +13,15 @@ import pytest
 
 import plexctl_exec_log as program
 from control_plane import PROJECT, SHOWCASE, SHOWCASE_NODES, TOKEN
-from kit import (ALL_BYTES, GET, LIST, MODULE, NODES, PATIENCE, ROOT, SOURCE, execution, inline, make_environment, page,
-                 posix_only, read_file, rule, run_cli, run_process, target)
+from kit import (ALL_BYTES, GET, LIST, MODULE, NODES, PATIENCE, README, ROOT, SOURCE, execution, inline,
+                 make_environment, page, posix_only, read_file, read_text, rule, run_cli, run_process, run_python,
+                 target)
 from server import Reply
 
 BINARY = ("get", SHOWCASE, "--project", PROJECT, "--node", SHOWCASE_NODES["binary"], "--output", "raw")
 IMPORTED = {name.split(".")[0] for node in ast.walk(ast.parse(SOURCE)) for name in ([node.module] if isinstance(
     node, ast.ImportFrom) else [alias.name for alias in node.names] if isinstance(node, ast.Import) else [])}
 VERSION = ("version=%s\n" % program.__version__).encode()
-
-
-def run_python(*line, plane=None, env=None, **options):
-    """Run any command line of this Python, and return its exit code, stdout as bytes, stderr as text."""
-    done = subprocess.run([sys.executable] + list(line), env=make_environment(plane, env), stdout=subprocess.PIPE,
-                          stderr=subprocess.PIPE, timeout=PATIENCE, **dict({"stdin": subprocess.DEVNULL}, **options))
-    return done.returncode, done.stdout, done.stderr.decode("utf-8")
 
 
 # ---- 8.1: every Python, every surroundings, the standard library alone
@@ -214,11 +212,41 @@ def test_main_uses_sys_argv_and_sys_stdout_and_accepts_falsy_streams(monkeypatch
     assert falsy.getvalue() == sys.stdout.buffer.getvalue() == VERSION
 
 
-@rule("1.1d")
-@pytest.mark.parametrize("argv", [None, []], ids=["missing", "empty"])
-def test_sys_argv_may_be_empty_or_missing(monkeypatch, argv):
-    monkeypatch.setattr(sys, "argv", argv)
-    if argv is None:
-        monkeypatch.delattr(sys, "argv")
-    err = io.StringIO()
-    assert program.main(None, io.BytesIO(), err) == 2 and "\nhint: python3 plexctl_exec_log.py" in err.getvalue()
+# ---- 8.1e to 8.1g: what the repository says of the file
+
+LICENCE = "SPDX-License-Identifier: Apache-2.0"
+SETTINGS_TEXT = read_text(os.path.join(ROOT, "pyproject.toml"))
+
+
+@rule("8.1e")
+@posix_only
+@pytest.mark.skipif(not shutil.which("python3"), reason="needs python3 in PATH, for the first line of the file")
+def test_file_is_executable_and_runs_by_its_name():
+    assert os.stat(MODULE).st_mode & 0o111 == 0o111
+    assert subprocess.check_output([MODULE, "--version"], env=make_environment(), timeout=PATIENCE) == VERSION
+
+
+@rule("8.1f")
+def test_file_readme_and_package_name_the_licence():
+    assert "\n# %s\n" % LICENCE in SOURCE.partition('"""')[0]
+    assert [line for line in read_text(README).splitlines() if "Apache" in line and LICENCE in line]
+    assert re.findall("(?m)^license = (.+)$", SETTINGS_TEXT) == ['"Apache-2.0"'] and "License ::" not in SETTINGS_TEXT
+    low, = re.findall(r"(?m)^requires = \[\"flit_core >=(\d+)\.(\d+)", SETTINGS_TEXT)
+    assert (int(low[0]), int(low[1])) >= (3, 11), "an older flit does not know the licence"
+
+
+@rule("8.1g")
+def test_readme_and_classifiers_name_the_same_pythons():
+    tried, first, last = re.search(r"(.*CPython 3\.(\d+) to 3\.(\d+).*)", read_text(README)).groups()
+    classifiers = re.findall(r"Programming Language :: Python :: (3\.\d+)\"", SETTINGS_TEXT)
+    assert len(classifiers) > 5
+    assert classifiers == ["3.%d" % minor for minor in range(int(first), int(last) + 1)]
+    named = re.findall("Implementation :: (\\w+)", SETTINGS_TEXT)
+    assert sorted(named) == [name for name in ("CPython", "GraalPy", "PyPy") if re.search(r"\b%s\b" % name, tried)]
+
+
+@rule("8.1g")
+@pytest.mark.skipif(not glob.glob(os.path.join(ROOT, ".ci", "*")), reason="the package has no .ci")
+def test_ci_takes_its_list_from_the_classifiers():
+    script = read_text(os.path.join(ROOT, ".ci", "ci.py"))
+    assert "pyproject.toml" in script and "Programming Language :: Python :: " in script

@@ -9,15 +9,13 @@ import time
 import pytest
 
 from kit import (GET, LIST, NODES, ROOT, SMALL_EXECUTION, WINDOWS, FailingStream, execution, finish_cli, inline,
-                 make_command, make_environment, page, read_folder, rule, run_against, run_process, save_to_folder,
-                 start_cli, target, wait_until)
+                 make_command, make_environment, read_folder, rule, run_against, run_process, save_to_folder, start_cli,
+                 target, wait_until)
 from server import HANG, Reply
 
 windows_only = pytest.mark.skipif(not WINDOWS, reason="needs a Windows console")
 LARGE_EXECUTION = execution([target(inline(b"%06d" % number * 2048)) for number in range(60)])     # 720 KiB decoded
 
-
-# ---- the reader of stdout
 
 @rule("8.5b", "6.2i")
 def test_closed_pipe_midway_exits_141_silently(plane):
@@ -36,8 +34,6 @@ def test_which_stdout_errors_mean_a_broken_pipe(plane, name, code):
     result = run_against(plane, Reply(SMALL_EXECUTION), stdout=FailingStream(error))
     assert (result.code, result.err) == (code, "error: cannot write standard output: so it fails\n" * (code == 1))
 
-
-# ---- Ctrl-C
 
 #: In a console of its own: starts the command line, presses Ctrl-C when a line comes on standard input, and prints the
 #: exit code and what was written, as JSON.
@@ -73,16 +69,6 @@ def test_ctrl_c_ends_the_process_while_it_waits(plane, answer, flags, start):
         finally:
             helper.kill()
     assert code == CONTROL_C_EXIT and out == "" and err.splitlines() == ["status: started"] * len(flags)
-
-
-# ---- the same bytes; colours; modes
-
-@rule("8.5d")
-@pytest.mark.parametrize("flag, coloured", [("auto", not WINDOWS), ("always", True), ("never", False)])
-def test_windows_output_is_coloured_only_on_request(plane, flag, coloured):
-    argv = LIST + ("--color", flag)
-    result = run_against(plane, page(SMALL_EXECUTION), *argv, env={"TERM": "xterm"}, terminals=["stdout"])
-    assert (b"\x1b[" in result.out) == coloured
 
 
 @rule("8.5", "9.3")
