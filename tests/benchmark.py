@@ -7,7 +7,7 @@
     get     `get` of 2,000 targets with 16 KiB each
     walk    `list --all` over 100,000 Executions in 500 pages
     failed  `list --failed` over the same, of which 1 % failed, were cancelled or timed out; also the requests
-    peaks   `get` of 10,000 targets with 16 KiB each in every format, for the memory: 30 MiB at most
+    peak F  `get` of 10,000 targets with 16 KiB each in the format F, for the memory: 30 MiB at most
 
 Every run is a process of its own that reads from one TLS server on the loopback interface, which is a process too. The
 runs of a work alternate. Of each contestant the least processor time (user and system) counts, because other jobs
@@ -107,7 +107,7 @@ def server():
                    PLEXSPHERE_URL=url, PLEXSPHERE_TOKEN=token)
 
 
-Contestant, Cost = namedtuple("Contestant", "argv least"), namedtuple("Cost", "cpu peak")     # bytes; seconds, MiB
+Cost = namedtuple("Cost", "cpu peak")       # seconds, MiB
 FLOOR_HEAD = """\
 import base64, collections, http.client, json, os, ssl, sys
 context = ssl.create_default_context(cafile=sys.argv[1])
@@ -134,74 +134,58 @@ while cursor is not None:
 """
 
 
-def compete(programs, least, floor, path, *flags):
-    """Return the Contestants of a work: the programs with these flags, and the floor at this path."""
-    flags = ("exec-log",) + flags + ("--project", PROJECT, "--ca-file", CA_FILE)
-    found = {name: Contestant([sys.executable, program] + list(flags), least) for name, program in programs.items()}
-    return dict(found, floor=Contestant([sys.executable, "-c", FLOOR_HEAD + floor, CA_FILE, EXECUTIONS + path], least))
-
-
-def compete_get(programs, targets, size):
-    """Return the Contestants at `get`."""
+def get_work(targets, size, floor, rounds, bounds, *flags, least=None):
+    """Return the Work of a `get`."""
     identity = EXECUTION_ID % (size, targets)
-    return compete(programs, targets * size, FLOOR_GET, "/" + identity, "get", "--id", identity)
+    return Work("/" + identity, ("get", "--id", identity) + flags, least or targets * size, floor, rounds, bounds)
 
 
-def compete_formats(programs):
-    """Return ours at `get` in each format."""
-    flags = "get", "--id", EXECUTION_ID % (LARGE, 10000), "--output"
-    least = 10000 * 37          # bytes: each format names the node, or prints more
-    return {format: compete(programs, least, "", "", *flags + (format,))["ours"]
-            for format in "text table lines raw json yaml jsonl".split()}
-
-
-def compete_failed(programs):
-    """Return the Contestants at `list --failed`, without the floor."""
-    found = compete(programs, 1000 * 100, "", "", "list", "--failed")
-    return {name: found[name] for name in programs}
-
-
-#: A work: its contestants, how many rounds, and the most that our processor time may be of the floor's and the other's.
+#: A work: where its floor reads, the flags, the least bytes that are written, the floor's script (empty for none), how
+#: many rounds, and the most that our processor time may be of the floor's and of the other version's.
+Work = namedtuple("Work", "path flags least floor rounds bounds")
 WORKS = {
-    "start": (lambda programs: compete_get(programs, 3, SMALL), 40, 1.5, 1.0),
-    "get": (lambda programs: compete_get(programs, 2000, LARGE), 15, 1.25, 1.05 if sys.version_info > (3, 7) else 1.1),
-    "walk": (lambda programs: compete(programs, 10 ** 7, FLOOR_LIST, "?limit=200", "list", "--all", "--limit=200"), 9,
-             1.7, 1.05),
-    "failed": (compete_failed, 3, None, 0.25),
-    "peaks": (compete_formats, 2)}
+    "start": get_work(3, SMALL, FLOOR_GET, 40, (1.5, 1.0)),
+    "get": get_work(2000, LARGE, FLOOR_GET, 15, (1.25, 1.05 if sys.version_info > (3, 7) else 1.1)),
+    "walk": Work("?limit=200", ("list", "--all", "--limit=200"), 10 ** 7, FLOOR_LIST, 9, (1.7, 1.05)),
+    "failed": Work("", ("list", "--failed"), 1000 * 100, "", 3, (None, 0.25))}
+WORKS.update(("peak " + format, get_work(10000, LARGE, "", 2, (None, None), "--output", format, least=10000 * 37))
+             for format in "text table lines raw json yaml jsonl".split())      # each names the node, or prints more
 
 
-def run(contestant, environ):
-    """The Cost of one process."""
-    process = subprocess.Popen(contestant.argv, env=environ, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+def run(argv, least, environ):
+    """Return the Cost of one process."""
+    process = subprocess.Popen(argv, env=environ, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
     written = sum(map(len, iter(lambda: os.read(process.stdout.fileno(), 1 << 16), b"")))
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = status     # so that nobody else waits for it
     process.stdout.close()
-    assert status == 0 and written >= contestant.least, (status, written, contestant.argv)
+    assert status == 0 and written >= least, (status, written, argv)
     return Cost(usage.ru_utime + usage.ru_stime, usage.ru_maxrss / float(1 << (20 if sys.platform == "darwin" else 10)))
 
 
-def count_requests(contestant, environ):
-    """The requests of one more run, as -v traces them."""
-    traced = subprocess.run(contestant.argv + ["-v"], env=environ, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                            stderr=subprocess.PIPE, check=True)
-    return traced.stderr.count(b"> GET ")
+def count_requests(argv, environ):
+    """Return the requests of one more run, as -v traces them."""
+    return subprocess.run(argv + ["-v"], env=environ, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                          stderr=subprocess.PIPE, check=True).stderr.count(b"> GET ")
 
 
 def measure(title, programs, rounds, environ):
     """Run and report a work. Return how many of its goals were missed."""
-    make, usual, *bounds = WORKS[title]
-    contestants = make(programs)
-    runs = [[run(contestant, environ) for contestant in contestants.values()] for _ in range(rounds or usual)]
+    work = WORKS[title]
+    flags = ["exec-log", *work.flags, "--project", PROJECT, "--ca-file", CA_FILE]
+    lines = {name: [sys.executable, path] + flags for name, path in programs.items()}
+    if work.floor:
+        lines["floor"] = [sys.executable, "-c", FLOOR_HEAD + work.floor, CA_FILE, EXECUTIONS + work.path]
+    runs = [[run(line, work.least, environ) for line in lines.values()] for _ in range(rounds or work.rounds)]
     costs = {name: Cost(min(one.cpu for one in several), max(one.peak for one in several))
-             for name, several in zip(contestants, zip(*runs))}
+             for name, several in zip(lines, zip(*runs))}
     for name, cost in costs.items():
-        requests = "%6d requests" % count_requests(contestants[name], environ) if title == "failed" else ""
-        print("%-6s %-7s %8.3f s %8.1f MiB%s" % (title, name, cost.cpu, cost.peak, requests))
-    goals = [("MiB of " + name, cost.peak, 30) for name, cost in costs.items() if name not in ("floor", "beside")]
+        requests = "%6d requests" % count_requests(lines[name], environ) if title == "failed" else ""
+        print("%-10s %-7s %8.3f s %8.1f MiB%s" % (title, name, cost.cpu, cost.peak, requests))
+
+    goals = [("MiB", costs["ours"].peak, 30)]
     goals += [("ours / " + name, costs["ours"].cpu / costs[name].cpu, bound)
-              for name, bound in zip(("floor", "beside"), bounds) if name in costs]
+              for name, bound in zip(("floor", "beside"), work.bounds) if bound and name in costs]
     for label, value, bound in goals:
         print("    %-6s  %s: %.3f, goal %g" % ("MISSED" if value > bound else "met", label, value, bound), flush=True)
     return sum(value > bound for _, value, bound in goals)

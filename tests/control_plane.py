@@ -3,7 +3,7 @@
 
 Tests import it. Run as a program, it serves while a command runs, with PLEXSPHERE_URL and PLEXSPHERE_TOKEN set for it:
 
-    python3 tests/control_plane.py [--tls] [--objects DIR] [--executions N] [--targets N] [--delay MS] -- COMMAND ARG...
+    python3 tests/control_plane.py [--tls] [--objects DIR] -- COMMAND ARG...
 """
 
 import argparse
@@ -24,18 +24,12 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from server import CA_FILE, Reply, ScriptedServer
 
-# ---------------------------------------------------------------- Constants
 
 TOKEN = "plx_sample_5v3Jq8ZtR2mWc7NyHd4K"
 PROJECT = "019a3f1c-8a52-7d0e-9b96-c2e85d7f6b13"
-FORBIDDEN_PROJECT = "019a3f1c-b8e0-74d1-a952-1f97a0c3e524"       # 403 with the code rebac_denied
-UNLICENSED_PROJECT = "019a3f1d-5a97-7e2c-84b3-64d1e9082a7c"      # 403 without any code
-UNPROVISIONED_PROJECT = "019a3f1d-c04e-7b18-9d25-7e60b1f8a394"   # 501 with the code actions_dispatch_not_provisioned
-BROKEN_PROJECT = "019a3f1e-27b5-7a69-8c3f-05d9e4b7216a"          # 500
 DOMAIN = "019a3f1b-d274-76f9-b01e-93b5e86f41dc"
 STATUSES = ("pending", "ack", "started", "succeeded", "failed", "cancelled", "timeout")
 
-# ---------------------------------------------------------------- Executions
 
 NEWEST = datetime(2026, 7, 14, 9, 31, 7)
 HOSTS = ("web-01", "web-02", "web-03", "db-01", "db-02", "cache-01", "cache-02", "edge-01", "edge-02", "build-01")
@@ -72,13 +66,6 @@ def make_uuid(age, name):
 HOST_NODES = [make_uuid((90 + 5 * number) * 86400, host) for number, host in enumerate(HOSTS)]
 
 
-def machine(number):
-    """Return the node id and the host name of a machine. Any number is a machine; the first ten are NODES and HOSTS."""
-    if number < len(HOSTS):
-        return HOST_NODES[number], HOSTS[number]
-    return make_uuid(90 * 86400 + number, "node"), "node-%05d" % number
-
-
 def output_ref(identity, host, content):
     """The OutputRef of an output; a large one is put into the object store."""
     if len(content) <= LARGEST_INLINE:
@@ -101,7 +88,7 @@ def sample_execution(age, action, status, good, rest, outputs=(), seconds=None):
         ("created_at", age), ("updated_at", age - seconds))}
     targets = []
     for place, target_status in enumerate(["succeeded"] * good + [status] * rest):
-        node, host = machine((age + place) % max(len(HOSTS), good + rest))
+        node, host = [names[(age + place) % len(HOSTS)] for names in (HOST_NODES, HOSTS)]
         text = {"succeeded": succeeded, "failed": failed}.get(target_status)
         content = dict(outputs).get(place, text and text.format(host=host).encode())
         targets.append(dict(times, node_id=node, status=target_status))
@@ -116,13 +103,9 @@ Row = namedtuple("Row", "age action status good rest")
 
 
 def older_row(number):
-    """Return the Row of an Execution hours or years before the incident: the fifty of the sample, or any number more.
-
-    Those more have no archived outputs, so that ARCHIVED_OBJECTS does not grow while they are listed.
-    """
-    action = sorted(ACTIONS)[3 * number % 5 if number < 50 else 1 + number % 4]
+    """Return the Row of one of the fifty Executions hours or days before the incident."""
     status = "failed" if number % 7 == 3 else "timeout" if number % 23 == 9 else "succeeded"
-    return Row(14400 + 9973 * min(number, 50) + 613 * max(number - 50, 0), action, status, 7 * number % 5, 1)
+    return Row(14400 + 9973 * number, sorted(ACTIONS)[3 * number % 5], status, 7 * number % 5, 1)
 
 
 #: What successive GETs of ADVANCING show; the last one stays. A listing shows what the next GET will.
@@ -153,31 +136,17 @@ SHOWCASE_NODES = dict(zip(("text", "binary", "empty", "archived", "archived with
 DEMO = make_uuid(408, "restart-nginx")  # three targets, small text outputs, one failed
 SHOWCASE = SHOWN["id"]                  # one target for every kind of output
 ADVANCING = ADVANCING_STAGES[0]["id"]   # a step further at every GET of it
-FLEET = make_uuid(-30, "kernel-patch")  # the newest, only if the plane is asked for so many targets
 
 EXECUTIONS = [MADE[row] for row in ROWS]
 
-# ---------------------------------------------------------------- API
 
 #: So chosen that a tenth of all cursors begins with a hyphen, those after the first 5, 20 and 40 Executions too.
 CURSOR_KEY = b"sample key 175532"
 UUID = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-CORRELATION = make_uuid(0, "correlation")
 
 
 class Refusal(Exception):
-    """Answered with a Problem: status, code (None: without), detail; a dict of further members may follow."""
-
-
-#: The Projects that are not served.
-REFUSALS = {
-    FORBIDDEN_PROJECT: (403, "rebac_denied", "not allowed to read executions here", {
-        "reason": "insufficient_relation", "correlation_id": CORRELATION,
-        "relation_path": ["user:sample", "project:%s#exec_log_reader" % FORBIDDEN_PROJECT]}),
-    UNLICENSED_PROJECT: (403, None, "the project's plan has no execution log", {
-        "reason": "caveat_violation", "correlation_id": CORRELATION}),
-    UNPROVISIONED_PROJECT: (501, "actions_dispatch_not_provisioned", "action dispatch is not provisioned here"),
-    BROKEN_PROJECT: (500, "internal", "the execution store failed")}
+    """Answered with a Problem: status, code, detail."""
 
 
 def seal_cursor(position, scope):
@@ -239,78 +208,47 @@ def find_answer(rows, request, url):
     if not match:
         raise Refusal(404, "not_found", "nothing is served at this path")
     project, identity = [part and unquote(part) for part in match.groups()]
-    if project in REFUSALS:
-        raise Refusal(*REFUSALS[project])
     if project != PROJECT:
         raise Refusal(404, "project_not_found", "no project %s" % project)
     return find_execution(rows, identity) if identity else find_page(rows, url.query)
 
 
-# ---------------------------------------------------------------- The plane
-
 class ControlPlane(ScriptedServer):
-    """A ScriptedServer that answers what is not scripted from the sample.
-
-    executions   the newest so many, older ones being made up; None: those of EXECUTIONS
-    targets      if it is not 0, there is a newer Execution, FLEET, with so many targets
-    delay        seconds before each answer that is not scripted
-    """
+    """A ScriptedServer that answers what is not scripted from the sample."""
 
     token = TOKEN
 
-    def __init__(self, tls=False, host="127.0.0.1", executions=None, targets=0, delay=0.0):
-        self.rows, self.delay = list(ROWS), delay
-        if executions is not None:
-            more = range(50, 50 + executions - len(ROWS))
-            self.rows = ([older_row(number) for number in reversed(more)] + ROWS)[-executions:]
-        if targets:
-            failed = -(-targets // 100)
-            self.rows.append(Row(-30, "kernel-patch", "failed", targets - failed, failed))
-            MADE[self.rows[-1]] = sample_execution(*self.rows[-1])
+    def __init__(self, tls=False, host="127.0.0.1"):
+        self.rows = list(ROWS)
         super().__init__(tls, host)
 
     def answer_to(self, request):
-        self.closing.wait(self.delay)
         url = urlsplit(request.target)
         try:
             return Reply(find_answer(self.rows, request, url))
         except Refusal as refusal:
-            status, code, detail, *members = refusal.args
-        problem = dict(*members, type="about:blank", title=responses[status], status=status, detail=detail,
-                       instance=url.path, **{"code": code} if code else {})
+            status, code, detail = refusal.args
+        problem = {"type": "about:blank", "title": responses[status], "status": status, "code": code, "detail": detail,
+                   "instance": url.path}
         headers = {401: [("WWW-Authenticate", "Bearer")], 405: [("Allow", "GET")]}.get(status, [])
         return Reply("" if request.method == "HEAD" else problem, status, headers)
-
-
-# ---------------------------------------------------------------- Command line
-
-def write_objects(directory):
-    for name, content in ARCHIVED_OBJECTS.items():
-        path = pathlib.Path(directory, name)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
 
 
 def main(argv):
     parser = argparse.ArgumentParser(description="Runs a command beside a sample control plane.")
     parser.add_argument("--tls", action="store_true", help="serve https")
     parser.add_argument("--objects", metavar="DIR", help="write the archived outputs to DIR/BUCKET/KEY first")
-    parser.add_argument("--executions", type=int, metavar="N", help="serve so many Executions (default %d)" % len(ROWS))
-    parser.add_argument("--targets", type=int, default=0, metavar="N", help="add a newest Execution of so many targets")
-    parser.add_argument("--delay", type=int, default=0, metavar="MS", help="wait milliseconds before each answer")
     parser.add_argument("command", nargs="+", help="what to run, after --")
     arguments = parser.parse_args(argv)
-    if arguments.objects is not None:
-        write_objects(arguments.objects)
+    for name, content in ARCHIVED_OBJECTS.items() if arguments.objects else ():
+        path = pathlib.Path(arguments.objects, name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
     # Interrupts are the command's. A handler, not SIG_IGN: the command would inherit the latter.
     signal.signal(signal.SIGINT, lambda number, frame: None)
-    with ControlPlane(arguments.tls, executions=arguments.executions, targets=arguments.targets,
-                      delay=arguments.delay / 1000) as plane:
+    with ControlPlane(arguments.tls) as plane:
         env = dict(os.environ, PLEXSPHERE_URL=plane.url, PLEXSPHERE_TOKEN=plane.token)
-        try:
-            code = subprocess.call(arguments.command, env=dict(env, SSL_CERT_FILE=CA_FILE) if arguments.tls else env)
-        except OSError as error:
-            parser.error("cannot run %s: %s" % (arguments.command[0], error.strerror))
+        code = subprocess.call(arguments.command, env=dict(env, SSL_CERT_FILE=CA_FILE) if arguments.tls else env)
     return code if code >= 0 else 128 - code
 
 
