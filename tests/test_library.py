@@ -356,6 +356,20 @@ def test_remaining_and_deadline_passed_follow_the_deadline(clock, transport):
     assert (transport.remaining(7), transport.deadline_passed()) == (0, True)
 
 
+@rule("10.8f")
+def test_fast_body_is_not_read_after_the_deadline_and_no_request_starts(plane, clock, transport):
+    plane.script(Reply(page(*[execution(action="x" * 50000)] * 9), framing="chunked", slices=9999))
+    transport.deadline = clock.now() + 5
+    elements = program.get_page(transport, PROJECT, {}).elements
+    next(elements)
+    clock.sleep(6)
+    with pytest.raises(program.RemoteError, match="timed out"):
+        list(elements)
+    with pytest.raises(program.RemoteError, match="timed out"):
+        program.get_page(transport, PROJECT, {})
+    assert len(plane.requests) == 1
+
+
 @rule("10.8h", "10.8i")
 @pytest.mark.parametrize("seconds, sleeps", [(None, [2, 2]), (60, [2, 2]), (3, [2, 1])])
 def test_wait_ends_at_the_earlier_of_deadline_and_seconds(plane, clock, transport, seconds, sleeps):

@@ -6,7 +6,8 @@ import pytest
 
 from kit import (ALL_BYTES, BYTE_FORMATS, DIGEST, DOCUMENT_FORMATS, EXECUTION, GET, GET_LINES, GET_RAW, GET_TABLE, LIST,
                  NODES, TABLE_FORMATS, WINDOWS, archive, error_lines, every_get_format, execution, inline, page,
-                 posix_only, read_sections, rule, run_against, run_on_terminal, shorten_id, target)
+                 posix_only, read_sections, rule, run_against, run_on_terminal, run_process, shorten_id,
+                 target)
 from server import Reply
 
 HEADER = ("ID                                    STATUS     TYPE     TARGETS  CREATED_AT            "
@@ -308,6 +309,14 @@ IMITATIONS = {
     "no digest": ("b", "k(sha256:a)", "b/k(sha256:a)")}
 DIGESTS = {"digest": (DIGEST, " (sha256:%s)" % DIGEST), "upper case": ("AB" * 32, " (sha256:%s)" % ("AB" * 32)),
            "blank": ("abc d\n", " (sha256:abc\\x20d\\n)"), "null": (None, ""), "empty": ("", "")}
+
+
+@rule("5.5a")
+def test_key_full_of_spaces_does_not_stall_the_program(plane):
+    plane.script(Reply(execution([target(archive("b", "k" + " " * 300000 + "l"))])))
+    result = run_process(*GET_TABLE, plane=plane)
+    assert result.code == 0
+    assert b"archived: b/k" + b" " * 300000 + b"l\n" in result.out
 
 
 @rule("5.5a", "5.5b", "5.5c", "5.3d", "5.3f", "5.7c")

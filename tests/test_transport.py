@@ -118,6 +118,20 @@ def test_tls_below_1_2_is_never_offered(tmp_path):
     assert {offered[at:at + 2] for at in range(0, len(offered), 2)} <= {b"\x03\x03", b"\x03\x04"}
 
 
+#: A Python built with OpenSSL 1.0.2: its contexts have no minimum_version.
+OLD_OPENSSL = ("import ssl, sys; sys.path.insert(0, %r); import plexctl_exec_log as program\n"
+               "def lack(context, value=None): raise AttributeError('minimum_version')\n"
+               "ssl.SSLContext.minimum_version = property(lack, lack)\n"
+               "sys.exit(program.main(sys.argv[1:]))" % ROOT)
+
+
+@rule("3.2")
+def test_https_works_on_a_python_without_minimum_version(tls_plane):
+    result = check_promises(run_python("-c", OLD_OPENSSL, *LIST, plane=tls_plane))
+    assert (result.code, result.err) == (0, "")
+    assert len(tls_plane.requests) == 1
+
+
 @rule("3.2", "3.2a")
 @pytest.mark.skipif(sys.version_info < (3, 7), reason="ssl cannot limit the version of a context")
 def test_tls_1_2_is_accepted_unless_the_policy_of_the_system_is_stricter(tls_plane, monkeypatch):
