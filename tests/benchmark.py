@@ -140,13 +140,16 @@ def get_work(targets, size, floor, rounds, bounds, *flags, least=None):
     return Work("/" + identity, ("get", "--id", identity) + flags, least or targets * size, floor, rounds, bounds)
 
 
+IS_OLD = sys.version_info < (3, 7)
+
 #: A work: where its floor reads, the flags, the least bytes that are written, the floor's script (empty for none), how
 #: many rounds, and the most that our processor time may be of the floor's and of the other version's.
 Work = namedtuple("Work", "path flags least floor rounds bounds")
 WORKS = {
-    "start": get_work(3, SMALL, FLOOR_GET, 40, (1.5, 1.0)),
-    "get": get_work(2000, LARGE, FLOOR_GET, 15, (1.25, 1.05 if sys.version_info > (3, 7) else 1.1)),
-    "walk": Work("?limit=200", ("list", "--all", "--limit=200"), 10 ** 7, FLOOR_LIST, 9, (1.7, 1.05)),
+    "start": get_work(3, SMALL, FLOOR_GET, 40, (1.55, 1.08 if IS_OLD else 1.05)),
+    "get": get_work(2000, LARGE, FLOOR_GET, 15, (1.25, 1.08 if IS_OLD else 1.03)),
+    "walk": Work("?limit=200", ("list", "--all", "--limit=200"), 10 ** 7, FLOOR_LIST, 9,
+                 (1.7, 1.05 if IS_OLD else 1.03)),
     "failed": Work("", ("list", "--failed"), 1000 * 100, "", 3, (None, 0.25))}
 WORKS.update(("peak " + format, get_work(10000, LARGE, "", 2, (None, None), "--output", format, least=10000 * 37))
              for format in "text table lines raw json yaml jsonl".split())      # each names the node, or prints more
