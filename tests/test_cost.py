@@ -36,7 +36,9 @@ def measure_peak(plane, argv, answers):
     """Return the peak of memory of a run, in bytes."""
     plane.script(*answers)
     line = [sys.executable, "-I", "-S", "-c", MEASURE] + make_command(*argv)
-    code, peak = map(int, subprocess.check_output(line, env=make_environment(plane), timeout=300).split())
+    # PyPy's nursery is as large as the processor's cache, unless it is told otherwise.
+    environ = make_environment(plane, {"PYPY_GC_NURSERY": "4M"})
+    code, peak = map(int, subprocess.check_output(line, env=environ, timeout=300).split())
     assert (code, len(plane.answers)) == (0, 0)
     return peak
 

@@ -302,7 +302,8 @@ def test_document_in_a_cycle_leaves_no_socket_if_with_closed_it(plane, transport
 
     plane.script(*[Reply(encode(TWO_DONE) + b" " * 99999, framing="close")] * 2)
     assert collect_warnings(lambda: read_one(True)) == (None, [])
-    assert collect_warnings(lambda: read_one(False)) != (None, []), "this test cannot fail"
+    if sys.implementation.name == "cpython":
+        assert collect_warnings(lambda: read_one(False)) != (None, []), "this test cannot fail"
 
 
 @rule("10.4f")
