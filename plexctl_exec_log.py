@@ -41,11 +41,11 @@ failed Executions:
     except ExecLogError as error:
         print("the report is incomplete:", make_visible(str(error)))
 
-Your own exceptions propagate through every function here, including `main`. This holds for every class except these and
-their subclasses, which the standard library raises here too: OSError, ValueError, LookupError, TypeError,
-AttributeError, OverflowError, RecursionError, http.client.HTTPException, and in `main` also MemoryError. If a signal
-handler raises one of these, the exception may be treated as a failure of the network or of a parser. Note that
-TimeoutError is an OSError: to implement a time limit, raise your own exception class.
+An exception that your callback or your signal handler raises propagates through every function here, including `main`.
+The exceptions are classes that the standard library raises here too, and their subclasses: OSError, ValueError,
+LookupError, TypeError, AttributeError, OverflowError, RecursionError, http.client.HTTPException, and in `main` also
+MemoryError. If a signal handler raises one of these, it may be treated as a failure of the network or of a parser. Note
+that TimeoutError is an OSError: to implement a time limit, raise an exception class of your own.
 
 What it touches, and what it trusts
 -----------------------------------
@@ -86,7 +86,7 @@ jsonl escape controls and the characters in JSON_ESCAPED. **A pipe gets the byte
 `get ... | cat`, `get ... | less -R`, and `ssh host plexctl_exec_log.py get ...` without `ssh -t` send them to your
 terminal as they are. `--output json` and `ssh -t` avoid that.
 
-Size: a JSON value may have at most about 80 Mi characters. A body of an error that is larger than 64 KiB is ignored.
+Size: a JSON value may have at most about 80 Mi characters. An error body larger than 64 KiB is ignored.
 There is no limit on the number of values, on disk use, or on total memory. Decoded objects take up to 100 times the
 memory of their text. Deeply nested objects can become thousands of times longer when they are printed as json. Use
 `ulimit -v` where that matters.
