@@ -2553,6 +2553,17 @@ DESCRIPTIONS = {
 }
 
 
+def quote_word(word):
+    """Return ` WORD` for a message, or "" if the word is long: it may be a secret in the wrong place."""
+    return " " + word if len(word) <= 20 else ""
+
+
+def suggest(word, known, prefix=""):
+    """Return `; did you mean ...?` with the prefix and the nearest known word, or "" if none is near."""
+    from difflib import get_close_matches
+    return "".join("; did you mean %s%s?" % (prefix, near) for near in get_close_matches(word, known, 1, 0.75))
+
+
 def parse_nonempty(text):
     """Return the text. Raises UsageError if it is empty.
 
@@ -2714,17 +2725,6 @@ def make_parser(command: str = "") -> argparse.ArgumentParser:
                 section.add_argument(*flag.names, help=flag.text or argparse.SUPPRESS, action="store_true")
     parser.set_defaults(output="text", timeout=DEFAULT_TIMEOUT, color="auto")
     return parser
-
-
-def quote_word(word):
-    """Return ` WORD` for a message, or "" if the word is long: it may be a secret in the wrong place."""
-    return " " + word if len(word) <= 20 else ""
-
-
-def suggest(word, known, prefix=""):
-    """Return `; did you mean ...?` with the prefix and the nearest known word, or "" if none is near."""
-    from difflib import get_close_matches
-    return "".join("; did you mean %s%s?" % (prefix, near) for near in get_close_matches(word, known, 1, 0.75))
 
 
 def suggest_flag(name, command):
