@@ -118,6 +118,14 @@ def test_times_are_utc_in_every_local_time_zone(plane, zone):
     assert [read_listing(run, "jsonl")[0] for run in runs] == [created[1:3], created[5:]]
 
 
+@rule("1.9g")
+def test_time_without_a_year_later_today_is_last_years(plane):
+    soon, wire = tell_time(180, "%m-%dT%H:%M"), make_executions(tell_time(-100 * 86400))
+    if soon.startswith(("02-29", "01-01")):
+        pytest.skip("last year had no such day, or this is the end of a year")
+    assert list_ids(plane, "--since", soon, pages=[wire]) == [wire[0]["id"]]
+
+
 @rule("1.9i")
 @pytest.mark.parametrize("value", [
     "", " ", "now", "yesterday", "h", "1", "90", "1.5h", "+1h", "--1h", "1H", "1y", "1M", "1ms", "2 h",
@@ -209,6 +217,7 @@ FRACTIONS = make_executions("2026-01-02T00:00:00.25Z", "2026-01-02T00:00:00Z", "
                             "2026-01-02T00:00:00.123456789Z")
 OFFSETS = make_executions("2026-07-14T11:30:00.2+02:00", "2026-07-14T04:30:00.1-05:00", "2026-07-14T09:30:00.15Z",
                           "2026-07-14T23:30:00+14:00")
+SAME_TIMES = make_executions("2026-07-14T09:30:00.000Z", "2026-07-14T09:30:00Z")
 
 
 @rule("5.8d", "1.9", "1.10", "1.10a", "1.10b", "1.11b")
@@ -220,9 +229,9 @@ OFFSETS = make_executions("2026-07-14T11:30:00.2+02:00", "2026-07-14T04:30:00.1-
     ("--last=2", [[NEW], [LATER, MIDDLE], [OLD]], [NEW, LATER]), ("--last=2", [[], [OLD]], [OLD]),
     ("--last=2", [[], []], []), ("--last=2", [TIED], TIED[1:]), ("--last=" + "9" * 5000, [[NEW, OLD]], [OLD, NEW]),
     ("--last=3", [FRACTIONS], [FRACTIONS[3], FRACTIONS[0], FRACTIONS[2]]),
-    ("--last=2", [OFFSETS], [OFFSETS[2], OFFSETS[0]])],
+    ("--last=2", [OFFSETS], [OFFSETS[2], OFFSETS[0]]), ("--last=1", [SAME_TIMES], SAME_TIMES[1:])],
     ids=["several pages", "nothing kept", "nothing failed", "until since", "any order", "fewer than N",
-         "last of nothing", "ties", "huge N", "fractions", "offsets"])
+         "last of nothing", "ties", "huge N", "fractions", "offsets", "spellings of a time"])
 def test_matches_of_a_walk_are_one_document(plane, format, flags, pages, kept):
     one = run_against(plane, page(*kept), *LIST + ("--output", format))
     assert run_walk(plane, *flags.split(), format=format, pages=pages) == one

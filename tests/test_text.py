@@ -80,7 +80,8 @@ def test_longer_value_shifts_only_its_own_row(plane, name):
 @rule("5.2f", "1.11c")
 def test_narrow_row_shows_times_to_the_minute_or_a_dash(plane):
     times = {"2026-05-02T10:00:00.5Z": "05-02T10:00", "2026-12-31T23:59": "12-31T23:59", None: "-", "": "-",
-             "2026-07-15T00:29:41.5+02:00": "07-14T22:29", "0001-01-01T00:30:00+01:00": "01-01T00:30",
+             "2026-07-15T00:29:41.5+02:00": "07-14T22:29", "2026-07-14T23:29:41-02:30": "07-15T01:59",
+             "0001-01-01T00:30:00+01:00": "01-01T00:30",
              "2026-05-02 10:00:00Z": "-", "12026-05-02T10:00:00Z": "-", "yesterday": "-", "\u0662026-05-02T10:00": "-"}
     wire = page(*[execution(created_at=time, updated_at=time) for time in times])
     rows = show_on_terminal(plane, wire, *LIST, columns=120).splitlines()[1:]
