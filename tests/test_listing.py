@@ -496,3 +496,12 @@ def test_leaving_the_loop_early_leaves_no_open_socket_and_no_warning(plane, tran
     assert collect_warnings(read_four) == (None, [])
     transport.close()
     wait_until(lambda: not plane.open)
+
+
+@rule("3.11", "3.11a")
+def test_page_cut_within_a_string_after_a_brace_is_requested_again(plane):
+    whole = page(execution(action="a}b"))
+    plane.script(Reply(whole, framing="close", cut=encode(whole).index(b"}b") + 1), Reply(whole))
+    result = run_cli(*ALL, plane=plane)
+    assert (result.code, len(plane.requests), len(error_lines(result, "retry"))) == (0, 2, 1)
+    assert result.out.count(b" a}b\n") == 1
