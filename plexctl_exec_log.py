@@ -42,10 +42,11 @@ failed Executions:
         print("the report is incomplete:", make_visible(str(error)))
 
 An exception that your callback or your signal handler raises propagates through every function here, including `main`.
-The exceptions are classes that the standard library raises here too, and their subclasses: OSError, ValueError,
-LookupError, TypeError, AttributeError, OverflowError, RecursionError, http.client.HTTPException, and in `main` also
-MemoryError. If a signal handler raises one of these, it may be treated as a failure of the network or of a parser. Note
-that TimeoutError is an OSError: to implement a time limit, raise an exception class of your own.
+The exceptions are classes that this file or the standard library raises here, and their subclasses: OSError,
+ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError, http.client.HTTPException, and in
+`main` also MemoryError and ExecLogError. If a signal handler raises one of these, it may be treated as a failure of the
+network or of a parser. Note that TimeoutError is an OSError: to implement a time limit, raise an exception class of
+your own.
 
 What it touches, and what it trusts
 -----------------------------------
@@ -824,7 +825,8 @@ class Transport:
                     applies to everything that runs on this Transport, including a walk.
 
                     No pause lasts past the deadline. After it, each request and each read of a body fails with a
-                    RemoteError (timed out), and nothing is retried.
+                    RemoteError (timed out), and nothing is retried. A deadline that you set during a pause or a
+                    network operation takes effect at the next one.
 
                     Connecting and sending a request take several steps: connect to an address, proxy tunnel, TLS
                     handshake, send, read the headers. The time left is computed once before connecting, and once before
@@ -845,7 +847,7 @@ class Transport:
             allow_http      whether plain http may go to hosts other than the local machine
             proxy           a Proxy, such as from_settings() finds
             token_source    where the token came from, for the hints about a malformed token and a 401
-            pauses          seconds before each retry
+            pauses          seconds before each retry, a finite number of them
             on_retry        called as on_retry(text) before the pause of each retry; the text says what failed
             trace           called as trace(line) for each request line, status line and header line, just before
                             sending or after arrival; the values of SECRET_HEADERS are masked
@@ -1397,6 +1399,9 @@ class Document:
 
     Without `with`, the connection is closed when Python frees the document. A reference cycle, or an exception whose
     traceback refers to the document, delays that.
+
+    If an exception of your own interrupts the reading, such as one of a signal handler, do not read on: an element may
+    be missing.
 
         list_name   the name of the list that is streamed: `items` or `targets`
         elements    iterator over the objects of that list that are still unread, as the server sent them
@@ -2093,15 +2098,17 @@ def wait_for_execution(transport: Transport, project: "t.Union[str, AnyUUID]", e
     Raises WaitTimeout when the time is up, whatever the last failure was. Before that, raises RemoteError for a failure
     that waiting cannot fix, and for every failure before the first successful response. Raises UsageError for a
     malformed UUID, and if `seconds` is not a number or exceeds one day."""
-    outer_deadline = transport.deadline
+    outer_deadline = own_deadline = transport.deadline
     is_single = isinstance(seconds, (int, float)) and seconds <= 0
     if seconds is not None and not is_single:
         end = transport.clock() + check_seconds(seconds, "seconds: ")
-        transport.deadline = end if outer_deadline is None else min(end, outer_deadline)
+        own_deadline = end if outer_deadline is None else min(end, outer_deadline)
+    transport.deadline = own_deadline
     try:
         return poll_until_final(transport, project, execution_id, is_single, on_status, on_retry)
     finally:
-        transport.deadline = outer_deadline
+        if transport.deadline == own_deadline:      # a callback or signal handler may have set another one
+            transport.deadline = outer_deadline
 
 
 # -------------------------------------------------------------------------------------------------- Formats

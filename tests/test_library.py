@@ -490,3 +490,10 @@ def test_mypy_accepts_the_typed_program(tmp_path):
     pytest.importorskip("mypy", reason="needs mypy; .ci/ci.py runs the same")
     line = [sys.executable, "-m", "mypy", "--strict", "--cache-dir", str(tmp_path), "tests/typed_program.py"]
     assert subprocess.call(line, cwd=ROOT) == 0
+
+
+@rule("10.8i")
+def test_deadline_that_a_callback_sets_during_a_wait_stays(plane, clock, transport):
+    plane.script(Reply(STARTED), Reply(encode(execution())))
+    program.wait_for_execution(transport, PROJECT, EXECUTION, 60, lambda status: setattr(transport, "deadline", 7.0))
+    assert transport.deadline == 7.0
