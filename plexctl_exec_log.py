@@ -1854,7 +1854,8 @@ class Listing:
 
         for execution in Listing(transport, project, statuses=FAILED_STATUSES, since=yesterday).elements: ...
 
-    The server filters by `action_name` and by each status. This class filters by time, and checks the status again.
+    The server filters by `action_name` and by each status. This class filters by time. With several statuses, it also
+    checks each status, because a server may ignore the filter.
 
     With several statuses, each status is a separate query. The results are merged by (created_at, id). The queries
     start in life-cycle order, from pending to timeout. So if the status of an Execution changes between two queries,
@@ -1924,7 +1925,7 @@ class Listing:
         if self._is_merged:
             yield from self._merge()
         elif len(self._statuses) == 1:
-            yield from self._query(self._statuses, self._statuses[0])
+            yield from self._query((), self._statuses[0])
         else:
             yield from self._query(self._statuses, None)
 
@@ -1942,7 +1943,9 @@ class Listing:
         return Document(chunks, "items", cursor=query["cursor"])
 
     def _query(self, statuses, status):
-        """Yield the Executions of one query that match. `status` is the query's parameter, or None."""
+        """Yield the Executions of one query that match.
+
+        `statuses` are checked here; an empty sequence checks nothing. `status` is the query's parameter, or None."""
         query = dict(self._parameters, status=status, cursor=self._cursor)
         cursors = CursorCheck(self._cursor)
         needs_times = self._since or self._until or self._is_merged
@@ -2443,7 +2446,6 @@ class OutputFolder:
 
     def finish_index(self):
         """Give the index its final name, `targets`."""
-        self.write_index(b"")       # without any target, the file does not exist yet
         index, self._index = self._index, None
         try:
             index.close()
@@ -2480,6 +2482,7 @@ def save_outputs(elements, folder, report_error):
     Return what became of the targets, as a dict that maps each outcome to a count: files, archived, archived without a
     digest, no output, unreadable, without a file. All node ids are kept in memory. Raises ExecLogError for a file that
     cannot be written."""
+    folder.write_index(b"")     # from now on there is a `targets.partial`
     tally = {}
     seen = set()        # node ids in lower case, because some file systems ignore case
     for target in elements:
@@ -2744,7 +2747,9 @@ def suggest_flag(name, command):
     # Compare without the dashes, which would make any two flags alike. The command's own flags come first.
     for groups in (["", command], list(FLAGS)):
         known = [flag.names[-1].strip("-") for group in groups for flag in FLAGS[group] if flag.text]
-        suggestion = suggest(name.strip("-"), known, "--")
+        word = name.strip("-")
+        longer = [flag for flag in known if len(word) > 1 and flag.startswith(word)]
+        suggestion = suggest(longer[0] if longer else word, known, "--")
         if suggestion:
             return suggestion
     return ""
@@ -2792,15 +2797,18 @@ def describe_stranger(word):
             + (suggest(word, {"list", "get", "help", "exec-log"} - {word}) or "; expected list or get"))
 
 
-def find_command(positionals):
+def find_command(positionals, is_lenient):
     """Return (command, the remaining positional arguments, whether this is the command `help`).
 
-    The command is `list` or `get`, or "" if there is none. `exec-log` may come first. Raises UsageError."""
+    The command is `list` or `get`, or "" if there is none. `exec-log` may come first. Raises UsageError for an unknown
+    command, unless `is_lenient` is true."""
     words = positionals[1:] if positionals[:1] == ["exec-log"] else positionals
     is_help = words[:1] == ["help"]
     if is_help:
         words = words[1:]
     if words and words[0] not in ("list", "get"):
+        if is_lenient:
+            return "", [], is_help
         raise UsageError(describe_stranger(words[0]))
     return "".join(words[:1]), words[1:], is_help
 
@@ -2948,14 +2956,17 @@ def parse(argv):
     if unknown:
         command = next((word for word in positionals if word in ("list", "get")), "")
         raise UsageError("unknown flag" + quote_word(unknown[0]) + suggest_flag(unknown[0], command))
-    command, words, is_help = find_command(positionals)
+    asks_for_page = "--help" in arguments or "--version" in arguments
+    command, words, is_help = find_command(positionals, asks_for_page)
     flags, others = make_parser(command).parse_known_args(arguments)
     flags.command, flags.help = command, flags.help or is_help
+    if asks_for_page:
+        return flags        # whatever else is given
     if others:
         raise UsageError("%s is a flag of %s" % (others[0].partition("=")[0], "get" if command == "list" else "list"))
-    if flags.help and words:
+    if is_help and words:
         raise UsageError("unexpected argument" + quote_word(words[0]))
-    if flags.help or flags.version:
+    if is_help:
         return flags
     if not command:
         raise UsageError("expected a command: list or get")
@@ -3171,7 +3182,8 @@ class SelectedTargets:
 
     def __init__(self, elements, nodes, statuses):
         self.count = 0
-        self._elements, self._nodes, self._statuses = elements, nodes, statuses
+        self._elements, self._statuses = elements, statuses
+        self._nodes = list(dict.fromkeys(nodes))
         self._found = set()     # the requested nodes seen so far
 
     @property

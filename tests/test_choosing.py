@@ -291,6 +291,12 @@ def test_single_status_is_sent_to_the_server_unchecked(plane, flags, sent):
     assert read_queries(plane) == [sent]
 
 
+@rule("1.12c")
+def test_single_status_of_a_walk_is_left_to_the_server(plane):
+    result = run_against(plane, page(*LOG[:7]), *LIST + ("--status", "x", "--all"))
+    assert read_listing(result, "text")[0] == [wire["id"] for wire in LOG[:7]]
+
+
 TEN_TARGETS = execution([target(inline(b"%d\n" % number), NODES[number], status)
                          for number, status in enumerate(LOGGED_STATUSES[:9])]
                         + [target({"kind": "tape"}, NODES[9], "odd")])

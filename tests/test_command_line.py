@@ -291,6 +291,7 @@ ERRORS = [
     ("list P --sinc=x", "unknown flag --sinc; did you mean --since?"),
     ("get P ID --sinc", "unknown flag --sinc; did you mean --since?"),
     ("list P --exit-statu", "unknown flag --exit-statu; did you mean --exit-status?"),
+    ("list P --out", "unknown flag --out; did you mean --output?"),
     ("list P --outputdir", "unknown flag --outputdir; did you mean --output?"),
     ("get P ID --outputdir", "unknown flag --outputdir; did you mean --output-dir?"),
     ("get P ID --wait_timeout=x", "unknown flag --wait_timeout; did you mean --wait-timeout?"),

@@ -10,8 +10,8 @@ import pytest
 
 import plexctl_exec_log as program
 from control_plane import PROJECT, STATUSES
-from kit import (GET, GET_FORMATS, HELP_FLAGS, LIST, LIST_FORMATS, MODULE, error_lines, expect_usage_error, rule,
-                 run_cli, run_python, surroundings)
+from kit import (EXECUTION, GET, GET_FORMATS, HELP_FLAGS, LIST, LIST_FORMATS, MODULE, error_lines, expect_usage_error,
+                 rule, run_cli, run_python, surroundings)
 
 #: The flags of each page.
 PAGES = {"": set(" ".join(HELP_FLAGS.values()).split())}
@@ -70,12 +70,13 @@ def test_script_from_stdin_calls_itself_by_a_command():
     assert (failed.code, failed.out, error_lines(failed, "hint")) == (2, b"", ["python3 - --help"])
 
 
-@rule("1.16a", "1.16c", "1.16d")
+@rule("1.16a", "1.16c", "1.16d", "1.16f")
 @pytest.mark.parametrize("argv, command", [
     (("--help",), ""), (("list", "--help"), "list"), (("get", "--help"), "get"), (("-h", "list"), "list"),
     (("--help", "get", "--wait"), "get"), (("exec-log", "list", "-h"), "list"), (("list", "--all", "--help"), "list"),
     (GET + ("--help",), "get"), (("help",), ""), (("exec-log", "help"), ""), (("help", "list"), "list"),
-    (("help", "get"), "get")], ids=lambda value: " ".join(value[:3]) if isinstance(value, tuple) else "")
+    (("help", "get"), "get"), (("get", EXECUTION, "--help"), "get"), (("list", "--wait", "--help"), "list"),
+    (("lst", "--help"), "")], ids=lambda value: " ".join(value[:3]) if isinstance(value, tuple) else "")
 def test_page_of_a_command_shows_the_common_flags_and_its_own(argv, command):
     page = read_help(*argv)
     assert find_flags(page) == PAGES[command]

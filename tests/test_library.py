@@ -411,7 +411,8 @@ def test_callbacks_get_one_text_each_before_the_pause(plane, clock):
 
 @rule("10.8d", "10.8e")
 @pytest.mark.parametrize("options, pauses", [
-    ({}, [0.5, 1.0]), ({"pauses": ()}, []), ({"pauses": [3, 0, 7.5]}, [3, 0, 7.5])], ids=["default", "none", "three"])
+    ({}, [0.5, 1.0]), ({"pauses": ()}, []), ({"pauses": iter([3, 0, 7.5])}, [3, 0, 7.5])],
+    ids=["default", "none", "three"])
 def test_every_request_of_a_transport_is_retried_after_its_pauses(plane, clock, options, pauses):
     calls = [lambda: program.get_page(transport, PROJECT, {}), lambda: next(program.walk(transport, PROJECT, {})),
              lambda: program.get_execution(transport, PROJECT, EXECUTION), lambda: transport.get("/v1/x", {}),

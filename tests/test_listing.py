@@ -505,3 +505,12 @@ def test_page_cut_within_a_string_after_a_brace_is_requested_again(plane):
     result = run_cli(*ALL, plane=plane)
     assert (result.code, len(plane.requests), len(error_lines(result, "retry"))) == (0, 2, 1)
     assert result.out.count(b" a}b\n") == 1
+
+
+@rule("10.12", "1.9m")
+def test_resume_is_none_after_a_walk_that_until_has_ended(plane, transport):
+    rows = [execution(id=str(day), created_at="2026-07-1%dT00:00:00Z" % day) for day in range(6)]
+    serve_pages(plane, [rows[:2], rows[2:4], rows[4:]])
+    listing = program.Listing(transport, PROJECT, until=datetime.datetime(2026, 7, 12))
+    assert [wire["id"] for wire in listing.elements] == ["0", "1"]
+    assert (listing.resume, len(plane.requests)) == (None, 2)
