@@ -274,9 +274,10 @@ class ReaderGone(ExecLogError):
 
 
 class UsageError(ExecLogError, argparse.ArgumentTypeError):
-    """An argument is missing or unusable. A server's URL, a proxy and PLEXSPHERE_PROJECT count as arguments.
+    """An argument is missing or unusable.
 
-    Other faults of the config file are CredentialsErrors.
+    A server's URL (also one in the config file), a proxy and PLEXSPHERE_PROJECT count as arguments. All other faults of
+    the config file are CredentialsErrors.
 
     It is also an argparse error: if the `type=` function of a flag raises it, argparse reports
     `argument --flag: MESSAGE`."""
@@ -453,7 +454,7 @@ def read_private_file(path, limit, name):
             status = os.fstat(file.fileno())
             problem, hint = check_owner(status), "use a file that you own"
             if not problem and not stat.S_ISFIFO(status.st_mode):
-                problem = check_mode(status, 0o077)
+                problem, hint = check_mode(status, 0o077), "use a file with mode 0600, or a pipe"
                 if problem and stat.S_ISREG(status.st_mode) and path.isprintable():
                     import shlex
                     hint = "chmod 600 -- " + shlex.quote(path)
@@ -462,7 +463,7 @@ def read_private_file(path, limit, name):
             data = file.read(limit + 1)
     except (OSError, ValueError) as error:      # ValueError: the path contains a NUL
         raise CredentialsError("cannot read %s: %s" % (name, describe_error(error)),
-                               "for standard input use /dev/stdin" if path == "-" else "")
+                               "to read the token from a pipe use /dev/stdin" if path == "-" else "")
 
     if len(data) > limit:
         raise CredentialsError("%s is larger than %d KiB" % (name, limit >> 10))
@@ -656,7 +657,10 @@ class Proxy:
         hint = "write it as http://HOST:PORT"
         if scheme.lower() not in ("", "http"):
             raise UsageError("%s: only http proxies are supported" % variable, hint)
-        parsed = Server.parse("http://" + address, variable, hint)
+        try:
+            parsed = Server.parse("http://" + address)
+        except UsageError:
+            raise UsageError("%s: expected http://host:port" % variable, hint)
         self.host, self.port = parsed.host, parsed.port
         self.headers = {}
         self.secrets = []
@@ -700,7 +704,8 @@ def find_proxy(server):
 #                                 then does the TLS handshake, with the server's host name (_tunnel_host). So the
 #                                 certificate must be the server's, not the proxy's.
 #     HTTPConnection._tunnel      sends CONNECT with only the headers given to set_tunnel(), so without the token. (From
-#                                 3.12 on it adds Host. Before 3.13 it has no brackets around an IPv6 address.)
+#                                 3.12 on, _tunnel adds a Host header. Before 3.13, the CONNECT line has no brackets
+#                                 around an IPv6 address.)
 #     timeout, settimeout()       limit each of these separately: every attempt to connect to an address, every
 #                                 handshake, every read and every write. They do not limit name resolution. Nothing
 #                                 limits the sum.
@@ -1880,9 +1885,9 @@ class Listing:
         last_created_at when the last yielded Execution was created, in UTC, to the second: 2026-07-14T09:28:41Z. None
                         before the first Execution is yielded, and while the last one has a malformed created_at
         next_since      the `since` at which to resume after an error, while several queries are merged: the time of
-                        last_created_at, as a naive datetime in UTC. None before the first Execution is yielded. Once
-                        an Execution arrives after one that was created later, None for the rest. Always None for a
-                        single query, which has `resume`
+                        last_created_at, as a naive datetime in UTC. None before the first Execution is yielded. From
+                        the first Execution that is out of order (created before the one yielded just before it), it
+                        stays None. It is always None for a single query, which has `resume`
     """
 
     def __init__(self, transport: Transport, project: "t.Union[str, AnyUUID]", statuses: "t.Iterable[str]" = (),
@@ -2531,7 +2536,7 @@ def describe_tally(tally):
 
 EXIT_CODES = """exit codes:
   0    everything that was requested was written
-  1    any other failure: network, server, response, output; a missing part
+  1    any other failure (network, server, response, writing), or a missing part
   2    usage: bad command line, server URL or environment variable
   3    no usable token, profile or config file; or the token was rejected (401)
   4    forbidden (403)
@@ -2640,7 +2645,7 @@ FLAGS = {
              "control plane (default: from --profile, PLEXSPHERE_URL or the default profile)"),
         Flag(["--token-file"], "FILE", parse_nonempty,
              "file with the token (default: token from --profile, PLEXSPHERE_TOKEN or the default profile)"),
-        Flag(["--profile"], "NAME", parse_nonempty, "profile in the config file (default: its \"default\")"),
+        Flag(["--profile"], "NAME", parse_nonempty, 'profile in the config file (default: its member "default")'),
         Flag(["--ca-file"], "FILE", parse_nonempty, "PEM file of the CAs to trust instead of the system's"),
         Flag(["--allow-http"], "", None, "allow plain http to remote hosts (exposes the token)"),
         Flag(["--timeout"], "TIME", parse_duration, "longest network operation, e.g. 20s, 5m (default: 30s)"),
