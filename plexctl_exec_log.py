@@ -42,11 +42,11 @@ failed Executions:
         print("the report is incomplete:", make_visible(str(error)))
 
 An exception that your callback or your signal handler raises propagates through every function here, including `main`.
-The exceptions are classes that this file or the standard library raises here, and their subclasses: OSError,
-ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError, http.client.HTTPException, and in
-`main` also MemoryError and ExecLogError. If a signal handler raises one of these, it may be treated as a failure of the
-network or of a parser. Note that TimeoutError is an OSError: to implement a time limit, raise an exception class of
-your own.
+This does not hold for the classes that this file or the standard library itself raises here, nor for their subclasses:
+OSError, ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError, http.client.HTTPException
+and RemoteError; in `main` also MemoryError and every other ExecLogError. If a signal handler raises one of these, it
+may be treated as a failure of the network or of a parser. Note that TimeoutError is an OSError: to implement a time
+limit, raise an exception class of your own.
 
 What it touches, and what it trusts
 -----------------------------------
