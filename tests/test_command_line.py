@@ -364,6 +364,7 @@ NEVER = {
     "value of --server": (2, LIST + ("--server", "%s")), "password": (2, LIST + ("--server=https://ann:%s@host",)),
     "profile": (3, LIST + ("--profile", "%s")), "token file": (3, LIST + ("--token-file", "%s")),
     "token file in a folder": (3, LIST + ("--token-file=a/%s",)), "command": (2, ("%s",)), "word": (2, LIST + ("%s",)),
+    "word after help": (2, ("help", "list", "%s")),
     "second word": (2, ("exec-log", "%s", "list")), "id": (2, ("get", "%s", "--project", PROJECT)),
     "word after the id": (2, GET + ("x%s",)), "flag": (2, LIST + ("--%s",)), "flag's value": (2, LIST + ("--tokn=%s",)),
     "value where none belongs": (2, LIST + ("--all=%s",)), "project": (2, ("list", "--project", "%s")),
