@@ -3188,7 +3188,7 @@ class SelectedTargets:
     def __init__(self, elements, nodes, statuses):
         self.count = 0
         self._elements, self._statuses = elements, statuses
-        self._nodes = list(dict.fromkeys(nodes))
+        self._nodes = dict.fromkeys(nodes)      # a set that keeps the order
         self._found = set()     # the requested nodes seen so far
 
     @property
