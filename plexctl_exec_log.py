@@ -145,8 +145,7 @@ import re
 import stat
 import time
 from binascii import a2b_base64, b2a_base64
-from collections import deque, namedtuple
-from copy import copy
+from collections import Counter, deque, namedtuple
 from functools import partial
 from itertools import chain
 
@@ -301,7 +300,7 @@ class RemoteError(ExecLogError):
                         response arrived
         transient       whether a wait continues after this error, and whether a Listing requests a truncated page
                         again. True for everything retryable, and for timeouts, truncated bodies and failed connections.
-                        False if a name does not resolve, or if TLS fails while the connection stays open
+                        False if a name does not exist, or if TLS fails while the connection stays open
         retry_after     seconds that the server asks clients to wait, at most 30; or None
         can_resume      whether the same request can succeed later. False after a 400, which rejects the cursor or
                         another parameter. False if the server's cursors loop, or if a cursor cannot be sent back
@@ -350,6 +349,12 @@ class APIError(RemoteError):
             self.exit_code = 3
         elif status == 403:
             self.exit_code = 77 if self.problem.get("code") == "rebac_denied" else 4
+
+
+def copy_error(error):
+    """Return a copy of an error, to be raised later. Its traceback would keep stack frames and their sockets alive."""
+    from copy import copy       # only after a failure, because this import takes 2 % of the time of a short run
+    return copy(error)
 
 
 TYPE_NAMES: "t.Dict[type, str]" = {str: "a string", dict: "an object", list: "a list"}
@@ -1066,7 +1071,8 @@ class Transport:
             return RemoteError("TLS with %s failed: %s" % (self.server.authority, describe_error(error)), TLS_HINT,
                                transient=was_closed)
         if isinstance(error, socket.gaierror):
-            return RemoteError("cannot connect to %s: its name does not resolve" % peer, hint)
+            return RemoteError("cannot connect to %s: its name does not resolve" % peer, hint,
+                               transient=error.errno == socket.EAI_AGAIN)
         return RemoteError("cannot connect to %s: %s" % (peer, describe_error(error)), hint, transient=True)
 
     def _exchange(self, connection, target):
@@ -1278,14 +1284,14 @@ class JSONReader:
         self._text = ""         # the buffered part of the document
         self._pos = 0           # index in _text of the next character to read
         self._ended = False     # whether the document ends where _text ends
-        self._error = None      # the RemoteError to raise after _text; a copy, which keeps no stack frames alive
+        self._error = None      # the RemoteError to raise after _text
 
     def _fill(self, least):
         """Drop what was read, and append at least `least` characters to _text, or fewer if the document ends or fails.
 
         A failure is raised by the next call. So the {} of a truncated `[{},{` is still read."""
         if self._error:
-            raise copy(self._error)
+            raise copy_error(self._error)
         parts = [self._text[self._pos:]]
         if len(parts[0]) > VALUE_LIMIT:
             raise RemoteError("the body contains a value that is too large or malformed")
@@ -1297,12 +1303,12 @@ class JSONReader:
         except StopIteration:
             self._ended = True
         except RemoteError as error:
-            self._error = copy(error)
+            self._error = copy_error(error)
         self._text, self._pos = "".join(parts), 0
 
     def fail_with(self, error):
         """Make every later read raise this error."""
-        self._text, self._pos, self._ended, self._error = "", 0, False, copy(error)
+        self._text, self._pos, self._ended, self._error = "", 0, False, copy_error(error)
 
     def peek(self):
         """Return the next character that is not white space, without consuming it, or "" at the end.
@@ -1440,7 +1446,7 @@ class Document:
         self.close()
 
     @property
-    def elements(self) -> "t.Iterator[t.Dict[str, t.Any]]":
+    def elements(self) -> "t.Generator[t.Dict[str, t.Any], None, None]":
         """The elements that are still unread."""
         while True:
             element = self._advance()
@@ -1538,15 +1544,24 @@ class Document:
         return value
 
 
-# `019f41fa-e706-7f35-8b48-2edd4d1a60e2`, or another form that Go's uuid.Parse accepts: prefixed with `urn:uuid:`, in
-# braces, or as 32 digits without hyphens.
-UUID_PATTERN = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
-UUID_SPELLINGS = r"(?:urn:uuid:)?%s|\{%s\}|[0-9a-f]{32}" % (UUID_PATTERN, UUID_PATTERN)
-
 # `2026-11-24T09:30:00.5Z` or `2026-11-24T11:30:00.5+02:00`: a time of RFC 3339, 5.6. The groups are the time, the
 # fraction of a second, and the offset.
 RFC3339_TIME = (r"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2})(\.[0-9]+)?"
                 r"(Z|[+-](?:[01][0-9]|2[0-3]):[0-5][0-9])")
+
+
+def find_uuid(text):
+    """Return the canonical lower-case spelling of a UUID: `019f41fa-e706-7f35-8b48-2edd4d1a60e2`. Return "" for other
+    text.
+
+    The text may be in any form that Go's uuid.Parse accepts: canonical, prefixed with `urn:uuid:`, in braces, or 32
+    digits without hyphens. Case and surrounding white space do not matter."""
+    text = text.strip().lower()
+    digits = text.replace("urn:uuid:", "").strip("{}").replace("-", "")
+    canonical = "-".join([digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]])
+    is_uuid = (len(digits) == 32 and set(digits) <= set("0123456789abcdef")
+               and text in (canonical, "urn:uuid:" + canonical, "{%s}" % canonical, digits))
+    return canonical if is_uuid else ""
 
 
 def parse_uuid(value: "t.Union[str, AnyUUID]", where: str = "") -> str:
@@ -1554,11 +1569,10 @@ def parse_uuid(value: "t.Union[str, AnyUUID]", where: str = "") -> str:
 
     The value is a uuid.UUID or a string. The string may be canonical, prefixed with `urn:uuid:`, in braces, or 32
     digits. `where` becomes part of the message of the error, for example ` in NAME`. Raises UsageError."""
-    text = str(value).strip().lower()
-    if not re.fullmatch(UUID_SPELLINGS, text):
+    uuid = find_uuid(str(value))
+    if not uuid:
         raise UsageError("expected a UUID%s, such as 6f1d7c1e-0b5a-4c1e-9a53-2b8f0c9e7a10" % where)
-    digits = text.replace("urn:uuid:", "").strip("{}").replace("-", "")
-    return "-".join([digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]])
+    return uuid
 
 
 def get_text(record, name, where=""):
@@ -1696,7 +1710,8 @@ class CursorCheck:
         self._seen.add(hash(cursor))
 
 
-def walk(transport: Transport, project: "t.Union[str, AnyUUID]", parameters: "Parameters") -> "t.Iterator[Document]":
+def walk(transport: Transport, project: "t.Union[str, AnyUUID]",
+         parameters: "Parameters") -> "t.Generator[Document, None, None]":
     """Yield the pages of a Project's Executions.
 
     Each page is requested when you reach it. Anything left unread on the previous page is skipped. Raises the same
@@ -1736,7 +1751,7 @@ class ReadAhead:
                 if size >= limit:
                     break
         except RemoteError as error:
-            self._error = copy(error)
+            self._error = copy_error(error)
 
     def __iter__(self):
         return self
@@ -1922,7 +1937,7 @@ class Listing:
         self.resume: "t.Optional[str]" = None if self._is_merged else self._cursor
 
     @property
-    def elements(self) -> "t.Iterator[t.Dict[str, t.Any]]":
+    def elements(self) -> "t.Generator[t.Dict[str, t.Any], None, None]":
         """The Executions that match."""
         self.page_count = self.count = 0
         self.resume = None if self._is_merged else self._cursor
@@ -2484,28 +2499,29 @@ def format_index_line(node_id, status, output):
 def save_outputs(elements, folder, report_error):
     """Write each inline output to a file, NODE_ID.out, and a line for each target to the index.
 
-    Return what became of the targets, as a dict that maps each outcome to a count: files, archived, archived without a
-    digest, no output, unreadable, without a file. All node ids are kept in memory. Raises ExecLogError for a file that
+    Return how many targets had each outcome: files, archived, no output, unreadable, without a file; and how many of
+    the archived outputs are without a digest. All node ids are kept in memory. Raises ExecLogError for a file that
     cannot be written."""
     folder.write_index(b"")     # from now on there is a `targets.partial`
-    tally = {}
+    tally = Counter()
     seen = set()        # node ids in lower case, because some file systems ignore case
     for target in elements:
         node_id, status, output = read_target(target, report_error)
         # A UUID is a safe file name. (lower() turns no other letter into one of a to f.)
         node = (node_id or "").lower()
-        if node in seen or not re.fullmatch(UUID_PATTERN, node):
+        if node in seen or not node or find_uuid(node) != node:
             report_error("target %s has no file: its node id is a duplicate, or not a UUID" % escape_field(node_id))
             outcome = "without a file"
         elif output.kind == "inline":
             folder.write_output(node_id + ".out", output.data)
             outcome = "files"
         elif output.kind == "archived":
-            outcome = "archived" if output.sha256 else "archived without a digest"
+            outcome = "archived"
+            tally["without a digest"] += not output.sha256
         else:
-            outcome = {"none": "no output"}.get(output.kind, output.kind)
+            outcome = "no output" if output.kind == "none" else "unreadable"
         seen.add(node)
-        tally[outcome] = tally.get(outcome, 0) + 1
+        tally[outcome] += 1
         folder.write_index(format_index_line(node_id, status, output))
     folder.finish_index()
     return tally
@@ -2521,15 +2537,14 @@ def describe_tally(tally):
 
     Return "" if every target has a file, or no output."""
     counts = dict(tally)
-    files = counts.pop("files", 0)
-    undigested = counts.pop("archived without a digest", 0)
-    if undigested:
-        counts["archived"] = counts.get("archived", 0) + undigested
-    if not set(counts) - {"no output"}:
+    parts = [describe_counts((counts.pop("files", 0), "file"))]
+    undigested = counts.pop("without a digest", 0)
+    if set(counts) <= {"no output"}:
         return ""
-    notes = {"archived": " (%d without a digest)" % undigested if undigested else ""}
-    return ", ".join([describe_counts((files, "file"))] + [
-        "%d %s%s" % (counts[outcome], outcome, notes.get(outcome, "")) for outcome in sorted(counts)])
+    for outcome in sorted(counts):
+        note = " (%d without a digest)" % undigested if outcome == "archived" and undigested else ""
+        parts.append("%d %s%s" % (counts[outcome], outcome, note))
+    return ", ".join(parts)
 
 
 # --------------------------------------------------------------------------------------------- Command line
@@ -2794,7 +2809,7 @@ def split_arguments(argv):
 
 def describe_stranger(word):
     """Return the message for a word that is not a command."""
-    if re.fullmatch(UUID_SPELLINGS, word.lower()):
+    if find_uuid(word):
         return "unknown command; did you mean get UUID?"
     if word in COMMAND_HABITS:
         return "unknown command%s; did you mean %s?" % (quote_word(word), COMMAND_HABITS[word])
@@ -2927,7 +2942,7 @@ def read_positionals(command, words, flags):
     if words and command == "get" and execution_id is None:
         execution_id = parse_uuid(words[0], " after get")
         words = words[1:]
-    if words and re.fullmatch(UUID_SPELLINGS, words[0].lower()):
+    if words and find_uuid(words[0]):
         raise UsageError("list takes no id; did you mean get UUID?" if command == "list" else
                          "get takes one id; choose a target with --node UUID")
     if words:

@@ -121,21 +121,23 @@ def test_other_failures_end_the_wait_and_print_nothing(plane, fault, code):
 
 
 @rule("9.1f", "9.1g")
-@pytest.mark.parametrize("fault", ["untrusted certificate", "no such name"])
-def test_failure_to_connect_that_waiting_cannot_fix_ends_the_wait(tls_plane, monkeypatch, fault):
+@pytest.mark.parametrize("fault, ends", [(0, True), (socket.EAI_NONAME, True), (socket.EAI_AGAIN, False)],
+                         ids=["untrusted certificate", "no such name", "no resolver"])
+def test_failure_to_connect_that_waiting_cannot_fix_ends_the_wait(tls_plane, monkeypatch, fault, ends):
     def fail(*_, **__):
-        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+        raise socket.gaierror(fault, "no address")
 
     def exchange():
         tls_plane.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        tls_plane.context.load_cert_chain(os.path.join(TLS_DIR, "expired.pem"))
-        if fault == "no such name":
-            monkeypatch.setattr(socket, "getaddrinfo", fail)
+        tls_plane.context.load_cert_chain(os.path.join(TLS_DIR, "%s.pem" % ("server" if fault else "expired")))
+        monkeypatch.setattr(socket, "getaddrinfo", fail if fault else resolve)
 
-    clock = Clock(during={1: exchange})
-    tls_plane.script(reply_status("started", framing="close"))
+    resolve = socket.getaddrinfo
+    clock = Clock(during={1: exchange, 2: lambda: monkeypatch.setattr(socket, "getaddrinfo", resolve)})
+    tls_plane.script(reply_status("started", framing="close"), reply_status("succeeded"))
     with surroundings(tls_plane):
-        assert wait_until_final(tls_plane, clock, 60).exit_code == 1 and clock.sleeps == [2]
+        end = wait_until_final(tls_plane, clock, 60)
+    assert (getattr(end, "exit_code", end), clock.sleeps) == ((1, [2]) if ends else ("succeeded", [2, 3]))
 
 
 @rule("9.1g")
