@@ -208,7 +208,7 @@ def escape_location(text: str) -> str:
 # character classes are disjoint, so matching takes linear time.
 TERMINAL_SEQUENCES = "\x1b\\[[0-?]*[ -/]*[@-~]|\x1b\\(B"
 
-# A line whose first visible ASCII characters are `==>`, like those of a section header. Spaces, control characters and
+# A line whose first visible ASCII characters are `==>`, as in a section header. Spaces, control characters and
 # non-ASCII characters (some invisible) may come before and between them. The two groups are the text before the first
 # `=`, and the text after it, up to and including the `>`.
 FORGED_HEADER = r"(?m)^([^!-~\n]*)=([^!-~\n]*=[^!-~\n]*>)"
@@ -316,7 +316,7 @@ class RemoteError(ExecLogError):
 
 
 class WaitTimeout(RemoteError):
-    """The wait for an Execution timed out, and no final status was known. The exit code is that of timeout(1).
+    """The wait for an Execution timed out, and no final status was known. The exit code is the same as timeout(1)'s.
 
         status      the last status that was seen, or "" if there was none
     """
@@ -760,7 +760,7 @@ PROBLEM_HINTS = {       # by the `code` of a 400, and by the `reason` of a 403
 TLS_HINT = "check the port (is it for https?), the server's name and the local clock; for a private CA use --ca-file"
 
 # What http.client and `email` raise for a malformed response, apart from HTTPException. A program's own exceptions,
-# such as those of a signal handler, must propagate, so this list is as short as possible.
+# such as a signal handler raises, must propagate, so this list is as short as possible.
 PARSER_ERRORS = (ValueError, LookupError, TypeError, AttributeError, OverflowError)
 
 
@@ -1219,7 +1219,7 @@ class Transport:
                 if len(data) > ERROR_BODY_LIMIT:
                     return {}
         except RemoteError:
-            pass        # use what arrived; if that is truncated, it is not valid JSON
+            pass        # use the bytes that have arrived; truncated JSON is rejected below
         try:
             # parse_int=float, because int() of newer Pythons rejects more than 4,300 digits.
             problem = json.loads(data.decode("utf-8"), parse_int=float)
@@ -3031,7 +3031,7 @@ class Console:
     secrets masked; errors writing to stderr are ignored.
 
         stdout_is_terminal, stderr_is_terminal      whether each stream is a terminal
-        columns         the width for tables; that of the widest table if stdout is not a terminal or reports no width
+        columns         the width for tables; the widest table's if stdout is not a terminal or reports no width
         is_coloured     whether tables and sections get colours
         progress        a function that returns the progress line, or None for no such line; called before each request
                         and before each read of a body
