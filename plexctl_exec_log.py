@@ -11,17 +11,18 @@
     plexctl_exec_log.py [exec-log] list --project UUID [flags]
     plexctl_exec_log.py [exec-log] get UUID --project UUID [flags]
 
-It is a single file for Python 3.6 or later. It needs only the standard library, and it never changes anything on the
-server. The file has nine sections. Every function and class is defined above the code that uses it.
+An Execution is one run of an action. Its targets are the machines that the action ran on. This is a single file for
+Python 3.6 or later. It needs only the standard library, and it never changes anything on the server. It has nine
+sections. Each section uses only what is defined in itself and in the sections above it.
 
     Safe text     escape control characters, and lines that imitate a section header
     Errors        one family of expected failures, each with its exit code
     Settings      find server, token and proxy in flags, environment and config file
-    Transport     send GET requests: reuse connections, retry, keep deadlines; turn non-200 responses into errors
+    Transport     send GET requests: reuse connections, retry, enforce deadlines; turn non-200 responses into errors
     JSON text     decode JSON while its bytes are still arriving
     Wire model    read and check the objects that the server sends
-    Operations    request one page, all pages or one Execution; wait until an Execution is final
-    Formats       print a document as a table, sections, lines, raw bytes or json; save outputs in a folder
+    Operations    request one page, all pages or one Execution; wait until its status is final
+    Formats       print a response as a table, sections, lines, raw bytes or json; save outputs in a folder
     Command line  parse flags, manage the standard streams, run
 
 Programs can import it. The public names are listed in __all__. This example prints the output of each target of the
@@ -42,11 +43,10 @@ failed Executions:
         print("the report is incomplete:", make_visible(str(error)))
 
 An exception that your callback or your signal handler raises propagates through every function here, including `main`.
-This does not hold for the classes that this file or the standard library itself raises here, nor for their subclasses:
-OSError, ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError, http.client.HTTPException
-and RemoteError; in `main` also MemoryError and every other ExecLogError. If a signal handler raises one of these, it
-may be treated as a failure of the network or of a parser. Note that TimeoutError is an OSError: to implement a time
-limit, raise an exception class of your own.
+But do not raise these classes there, nor their subclasses: OSError, ValueError, LookupError, TypeError, AttributeError,
+OverflowError, RecursionError, StopIteration, http.client.HTTPException and RemoteError; for `main` also MemoryError and
+every other ExecLogError. They may be taken for a failure of the network or of a parser. Note that TimeoutError is an
+OSError: to implement a time limit, raise an exception class of your own.
 
 What it touches, and what it trusts
 -----------------------------------
@@ -64,8 +64,8 @@ Time: --timeout limits each network operation on its own: each connect, each TLS
 Nothing limits the whole run, not even --wait-timeout. A server that sends its headers or its body byte by byte, a slow
 resolver, or a pipe whose other end does nothing can stall the program. Use GNU `timeout 300` to limit a run.
 
-Files: it reads the token file and the config file, and checks the owner and the mode of both. If the file is a pipe,
-such as the shell's `<(...)`, it checks only the owner. On Windows it checks neither owner nor mode. It reads the file
+Files: it reads the token file and the config file, and checks the owner and the mode of both. For a pipe, such
+as the shell's `<(...)`, it checks only the owner. On Windows it checks neither owner nor mode. It reads the file
 of --ca-file. It writes files only in the folder of --output-dir. Python and the C library also read files of their own
 (modules, CAs, openssl.cnf, resolver, locale), and Python writes .pyc files. If SSLKEYLOGFILE is set, Python writes the
 TLS keys to that file: anyone who can read the file and has recorded the traffic can read the token.
@@ -77,23 +77,26 @@ LANG and LC_*. Some of these can make Python load code. Use `env -i` if someone 
 
 It starts no processes, evaluates nothing that it reads, and never fetches an archived output. Started as a script, it
 imports nothing from the script's own folder. On stderr it replaces secrets with `***`: the token, PLEXSPHERE_TOKEN, a
-proxy's password and a proxy's Basic credentials. It masks them from the moment it knows them, if they appear verbatim
-and have at least 8 characters. It does not mask them on stdout or in exception messages.
+proxy's password and a proxy's Basic credentials. It masks PLEXSPHERE_TOKEN from the start, and the others once it has
+read all settings. It masks only secrets that appear verbatim and have at least 8 characters, and it masks nothing on
+stdout or in exception messages.
 
 It does not trust the server, nor the machines whose output the server relays. On a terminal it escapes outputs, in
-every format; it assumes that the terminal uses UTF-8. It always escapes all other text, such as names, ids and error
-texts. Printable characters are left as they are, even if they look like other characters or like spaces. json, yaml and
-jsonl escape controls and the characters in JSON_ESCAPED. **A pipe gets the bytes of outputs unescaped.** So
-`get ... | cat`, `get ... | less -R`, and `ssh host plexctl_exec_log.py get ...` without `ssh -t` send them to your
-terminal as they are. `--output json` and `ssh -t` avoid that.
+every format; it assumes that the terminal uses UTF-8. In all other text, such as names, ids and error texts, it always
+escapes unprintable characters. Printable characters are left as they are, even if they look like other characters or
+like spaces. json, yaml and jsonl escape only control characters and the characters in JSON_ESCAPED.
+
+**A pipe gets the bytes of outputs unescaped.** So `get ... | cat`, `get ... | less -R`, and `ssh host
+plexctl_exec_log.py get ...` without `ssh -t` send them to your terminal as they are. `--output json` and `ssh -t` avoid
+that. A line of the format lines that your terminal wraps may look like the line of another node.
 
 Size: a JSON value may have at most about 80 Mi characters. An error body larger than 64 KiB is ignored.
 There is no limit on the number of values, on disk use, or on total memory. Decoded objects take up to 100 times the
-memory of their text. Deeply nested objects can become thousands of times longer when they are printed as json. Use
-`ulimit -v` where that matters.
+memory of their text. Deeply nested objects can become thousands of times longer when they are printed as json, and so
+can short lines after a long node id in the format lines. Use `ulimit -v` where that matters.
 
 Output printed before a failure remains: check the exit code. json, yaml and jsonl print numbers as Python parsed them,
-as an int or a double. The file cannot protect you if it was modified, or if the host is compromised.
+as an int or a double. Nothing here protects you if this file was modified, or if the host is compromised.
 
 Where to look
 -------------
@@ -294,10 +297,10 @@ class CredentialsError(ExecLogError):
 
 
 class RemoteError(ExecLogError):
-    """The request failed at the server or on the way to it, or the response is not what was requested.
+    """The request failed, or the response cannot be used, or a request is refused here (plain http, no TLS).
 
-        retryable       whether Transport.get retries: the server is overloaded, or the connection was lost before a
-                        response arrived
+        retryable       whether Transport.get retries. True for 429, 502, 503 and 504, and for a connection that was
+                        lost before a response arrived
         transient       whether a wait continues after this error, and whether a Listing requests a truncated page
                         again. True for everything retryable, and for timeouts, truncated bodies and failed connections.
                         False if a name does not exist, or if TLS fails while the connection stays open
@@ -429,7 +432,8 @@ class Server(namedtuple("Server", "scheme host port prefix")):
 def check_owner(status):
     """Return what is wrong with the owner of a file or folder, or "".
 
-    `status` is its os.stat() result. The owner must be the user or root. Windows has no equivalent."""
+    `status` is its os.stat() result. The owner must be the user or root. On Windows nothing is checked, because
+    os.stat() does not return the owner there."""
     if WINDOWS or status.st_uid in (0, os.geteuid()):
         return ""
     return "it belongs to another user (uid %d)" % status.st_uid
@@ -438,8 +442,8 @@ def check_owner(status):
 def check_mode(status, forbidden):
     """Return what is wrong with the mode of a file or folder, or "".
 
-    `forbidden` holds the permission bits that give other users access. A POSIX ACL shows up in the group bits. Windows
-    has no equivalent."""
+    `forbidden` holds the permission bits that give other users access. A POSIX ACL shows up in the group bits. On
+    Windows nothing is checked, because os.stat() does not return such bits there."""
     mode = stat.S_IMODE(status.st_mode)
     return "its mode %04o gives other users access" % mode if mode & forbidden and not WINDOWS else ""
 
@@ -703,13 +707,13 @@ def find_proxy(server):
 
 # ------------------------------------------------------------------------------------------------ Transport
 #
-# How this section uses http.client, from Python 3.6 to 3.13. Each line names the function to read.
+# What this section relies on in http.client, from Python 3.6 to 3.13, by function.
 #
 #     HTTPConnection.connect      resolves the name, connects, and asks a proxy for a tunnel (_tunnel). HTTPSConnection
 #                                 then does the TLS handshake, with the server's host name (_tunnel_host). So the
 #                                 certificate must be the server's, not the proxy's.
 #     HTTPConnection._tunnel      sends CONNECT with only the headers given to set_tunnel(), so without the token. (From
-#                                 3.12 on, _tunnel adds a Host header. Before 3.13, the CONNECT line has no brackets
+#                                 3.12 on, set_tunnel adds a Host header. Before 3.13, the CONNECT line has no brackets
 #                                 around an IPv6 address.)
 #     timeout, settimeout()       limit each of these separately: every attempt to connect to an address, every
 #                                 handshake, every read and every write. They do not limit name resolution. Nothing
@@ -836,7 +840,7 @@ class Transport:
 
                     No pause lasts past the deadline. After it, each request and each read of a body fails with a
                     RemoteError (timed out), and nothing is retried. A deadline that you set during a pause or a
-                    network operation takes effect at the next one.
+                    network operation takes effect when it has ended.
 
                     Connecting and sending a request take several steps: connect to an address, proxy tunnel, TLS
                     handshake, send, read the headers. The time left is computed once before connecting, and once before
@@ -860,12 +864,13 @@ class Transport:
             pauses          seconds before each retry, a finite number of them
             on_retry        called as on_retry(text) before the pause of each retry; the text says what failed
             trace           called as trace(line) for each request line, status line and header line, just before
-                            sending or after arrival; the values of SECRET_HEADERS are masked
+                            sending or after arrival; the values of SECRET_HEADERS are masked. A proxy's response to
+                            CONNECT is not traced
             before_wait     called before each request and before each read of a body
             clock, sleep    replacements for time.monotonic and time.sleep, for tests
 
         The texts for on_retry and trace may contain unescaped text from the server. Pass them through make_visible().
-        An exception that a callback raises propagates.
+        An exception that a callback raises propagates. (A RemoteError is treated like one that is raised here.)
 
         Raises RemoteError for plain http to another host, CredentialsError for a malformed token, and UsageError for a
         timeout out of range."""
@@ -1116,9 +1121,9 @@ class Transport:
         """Yield an empty chunk at once, and then the chunks of a body (bytes) as they arrive. Raises RemoteError.
 
         It owns the connection. At the end of the body it keeps the connection for the next request. After a failure, or
-        if the reader stops early, it closes the connection. (This is not an object with __del__, because an exception
-        that a signal handler raises in __del__ is lost. A generator that has ended runs no code when Python frees
-        it.)"""
+        if the reader stops early, it closes the connection. (It is a generator, and not a class with __del__: an
+        exception that a signal handler raises in __del__ is lost. A generator that has ended runs no code when Python
+        frees it.)"""
         pid, complete = os.getpid(), False
         try:
             yield b""       # from here on, `finally` runs even if the reader stops early
@@ -1145,12 +1150,12 @@ class Transport:
         if self.deadline_passed():
             raise self._make_timeout_error("the deadline has passed")
         try:
-            if not response.isclosed():     # from 3.13 on it closes itself, and the socket, at its last byte
+            if not response.isclosed():     # from 3.13 on it closes itself at its last byte, perhaps with the socket
                 sock.settimeout(self._socket_timeout())
             chunk = response.read1(READ_SIZE)
         except socket.timeout:
             raise self._make_timeout_error("the body stalled")
-        except (OSError, HTTPException, ValueError) as error:       # ValueError on 3.6: no chunk size
+        except (OSError, HTTPException, ValueError) as error:       # ValueError on 3.6: negative chunk size
             raise RemoteError("the connection was lost while reading the body: %s" % describe_error(error),
                               transient=True)
         except OverflowError:       # from HTTPResponse._read1_chunked
@@ -1173,7 +1178,7 @@ class Transport:
         status, location = response.status, response.getheader("Location")
         if 300 <= status < 400 and location:
             # Show the target without user info and query, which may contain a password or a code. Mask our own secrets
-            # first: if the token is `abc?def`, cutting at `?` would leave `abc`.
+            # first: if the token is `abcd?efgh`, cutting at `?` would leave `abcd`.
             shown = re.split("[?#]", mask(location, self.secrets))[0].rpartition("@")[2]
             return RemoteError("HTTP %d: redirect to %s not followed: the token goes only to the given server"
                                % (status, shown), "set --server to the right URL")
@@ -1263,8 +1268,8 @@ def decode_utf8(chunks):
 class JSONReader:
     """Reads one JSON document (RFC 8259) from chunks of bytes, only as far as needed.
 
-    json's own decoder decodes every value. This class makes sure that the whole value has arrived. Every method can
-    raise RemoteError. This is how they read `{"items":[1,2]}`:
+    json's own decoder decodes every value. This class makes sure that the whole value has arrived. Every reading method
+    can raise RemoteError. This is how they read `{"items":[1,2]}`:
 
         next_entry("{}", True)      True        consumes {
         read_value()                "items"
@@ -1714,8 +1719,9 @@ def walk(transport: Transport, project: "t.Union[str, AnyUUID]",
          parameters: "Parameters") -> "t.Generator[Document, None, None]":
     """Yield the pages of a Project's Executions.
 
-    Each page is requested when you reach it. Anything left unread on the previous page is skipped. Raises the same
-    errors as get_page, and RemoteError if a cursor is repeated. To notice that, it keeps a hash of every cursor.
+    Each page is requested when you reach it. Anything left unread on the previous page is skipped. Do not close a page
+    before its end, because next_cursor comes last. Raises the same errors as get_page, and RemoteError if a cursor is
+    repeated. To notice that, it keeps a hash of every cursor.
 
     To resume after an error, call walk() again with the last page's `resume` as the cursor. To look for new Executions
     after the end, call it with the last page's `cursor`, and skip the ids that you have. That finds Executions that
@@ -1874,15 +1880,17 @@ class Listing:
 
         for execution in Listing(transport, project, statuses=FAILED_STATUSES, since=yesterday).elements: ...
 
-    The server filters by `action_name` and by each status. This class filters by time. With several statuses, it also
-    checks each status, because a server may ignore the filter.
+    The server filters by `action_name` and by status. This class filters by time. With several statuses, it also checks
+    each status, because a server may ignore the filter.
 
-    With several statuses, each status is a separate query. The results are merged by (created_at, id). The queries
-    start in life-cycle order, from pending to timeout. So if the status of an Execution changes between two queries,
-    the later query contains it too. It is yielded once, as the later query returned it. None is missed as long as the
-    results for each status fit on one page. If the server lists the newest first, every Execution is yielded, but the
-    order is not specified, and an Execution whose status changes may be yielded twice. Up to 16 MiB of each page are
-    read before its first Execution is yielded, so that no response stays half-read for long.
+    With several statuses and no cursor, each status is a separate query. The results are merged by (created_at, id).
+    The queries start in life-cycle order, from pending to timeout. So if an Execution moves from one of these statuses
+    to a later one between two queries, the later query contains it too. It is then yielded once, as the later query
+    returned it. No such Execution is missed as long as the results for each status fit on one page.
+
+    If the server lists the newest first, every Execution is yielded, but the order is not specified, and an Execution
+    whose status changes may be yielded twice. Up to 16 MiB of each page are read before its first Execution is yielded,
+    so that no response stays half-read for long.
 
     If the body of a page is truncated, or stalls, the page is requested again, at most once for each of the Transport's
     pauses. Executions that were already yielded are recognized by their ids, and skipped. An iterator that has raised
@@ -2003,7 +2011,7 @@ class Listing:
             yield execution
 
     def _merge_queries(self):
-        """Yield (created_at, Execution) of one query for each status, merged by (created_at, id)."""
+        """Send one query for each status. Yield (created_at, Execution) for each result, sorted by time and id."""
         from heapq import merge
 
         def make_key(execution):
@@ -2110,7 +2118,7 @@ def wait_for_execution(transport: Transport, project: "t.Union[str, AnyUUID]", e
                        on_retry: "t.Callable[[str], t.Any]" = do_nothing) -> str:
     """Wait until the status of an Execution is final, and return that status.
 
-        seconds     limits the wait. None means no limit. 0 or less means: request the Execution once.
+        seconds     limits the wait. None means no limit. 0 or less means: poll once, with the Transport's retries.
         on_status   called as on_status(status) with the first status, with each change, and with the first status after
                     a failure. A response without a status counts as `-`. An unknown status is not final.
         on_retry    called as on_retry(text) before the pause that follows a failure which does not end the wait
@@ -2140,9 +2148,9 @@ def wait_for_execution(transport: Transport, project: "t.Union[str, AnyUUID]", e
 # to show, and the console. It uses the console's is_coloured, columns and encode_for_stdout(bytes). A format of `get`
 # also takes report_error(text), which it calls for each part of the output that cannot be shown.
 #
-# If the document fails, the iterator raises RemoteError inside the format, and nothing more is printed. Incomplete json
-# and yaml are never closed off, and text and table of an incomplete `get` have no recap. jsonl, raw, lines and the
-# table of `list` have no end mark: only the exit code shows that they are incomplete.
+# If reading the document fails, the iterator raises RemoteError inside the format, and nothing more is printed.
+# Incomplete json and yaml are never closed off, and text and table of an incomplete `get` have no recap. jsonl, raw,
+# lines and the table of `list` have no end mark: only the exit code shows that they are incomplete.
 
 COLOURS = {"succeeded": "32", "failed": "31", "timeout": "31", "cancelled": "33", "started": "36", "ack": "36"}
 BOLD = "1"
@@ -2161,8 +2169,8 @@ def paint_status(status, console):
 
 
 # What json escapes besides the controls below U+0020: DEL and the C1 controls; characters that are invisible or change
-# the direction of text; noncharacters; lone surrogates. The list is our own, so that it is the same on every Python.
-# Rare characters are not included.
+# the direction of text; U+FFFE and U+FFFF; lone surrogates. The list is our own, so that it is the same on every
+# Python. Rare characters are not included.
 JSON_ESCAPED = ("[\x7f-\x9f" "\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff" "\ufffe\uffff"
                 "\ud800-\udfff]")
 encode_indented = json.JSONEncoder(indent=2, ensure_ascii=False).encode
@@ -2217,7 +2225,7 @@ def remove_fraction(text):
 
 
 def shorten_time(text):
-    """Return `07-14T09:29` for `2026-07-14T09:29:39.5Z`, in UTC, and `-` for text that does not begin like a time."""
+    """Return a time in UTC as `07-14T09:29`, or `-` if the text does not begin like a time."""
     text = text or ""
     if text[-6:-5] in ("+", "-"):       # perhaps an offset
         text = normalize_time(text) or text
@@ -2396,8 +2404,8 @@ GET_FORMATS = {"text": format_sections, "table": format_targets, "lines": format
 class OutputFolder:
     """The folder of --output-dir: new, or empty and writable only by the user.
 
-    It is opened once, and everything in it is reached through that descriptor. So renaming or replacing the folder
-    later has no effect. (Windows has no such descriptors.) The methods raise ExecLogError, which names the file.
+    It is opened once, and its files are created through its descriptor. So renaming or replacing the folder later has
+    no effect. (Windows has no such descriptors.) The methods raise ExecLogError, which names the file.
 
         path        the folder, as it was given
     """
@@ -2510,7 +2518,7 @@ def save_outputs(elements, folder, report_error):
         # A UUID is a safe file name. (lower() turns no other letter into one of a to f.)
         node = (node_id or "").lower()
         if node in seen or not node or find_uuid(node) != node:
-            report_error("target %s has no file: its node id is a duplicate, or not a UUID" % escape_field(node_id))
+            report_error("target %s is not saved: its node id is a duplicate, or not a UUID" % escape_field(node_id))
             outcome = "without a file"
         elif output.kind == "inline":
             folder.write_output(node_id + ".out", output.data)
@@ -2535,7 +2543,7 @@ def describe_counts(*counts):
 def describe_tally(tally):
     """Return the result of save_outputs as `3 files, 2 archived (1 without a digest), 1 no output`.
 
-    Return "" if every target has a file, or no output."""
+    Return "" if each target either has a file or had no output."""
     counts = dict(tally)
     parts = [describe_counts((counts.pop("files", 0), "file"))]
     undigested = counts.pop("without a digest", 0)
@@ -2551,8 +2559,8 @@ def describe_tally(tally):
 
 EXIT_CODES = """exit codes:
   0    everything that was requested was written
-  1    any other failure (network, server, response, writing), or a missing part
-  2    usage: bad command line, server URL or environment variable
+  1    a failure not listed below (network, server, writing), or a missing part
+  2    usage: malformed command line, server URL or environment variable
   3    no usable token, profile or config file; or the token was rejected (401)
   4    forbidden (403)
   5    with --exit-status: the Execution's status is not succeeded
@@ -2571,15 +2579,17 @@ STATUS_HELP = """A status is pending, ack, started, succeeded, failed, cancelled
 LIST_HELP = """By default, list prints one page, oldest first. With --all, --last, --since,
 --until or several statuses, it reads as many pages as needed.
 
-With several statuses, each status is a separate query. An Execution whose
-status changes between two queries is printed once, with its newer status. None
-is missed as long as the results for each status fit on one page."""
+With several statuses, each is a separate query (with --cursor, there is one
+query). An Execution that moves from one of them to a later one meanwhile is
+printed once, with the newer status, if the results for each fit on one page."""
 GET_HELP = """--node, --failed, --running and --status choose targets of the Execution.
 Without them, get prints all targets."""
 DESCRIPTIONS = {
-    "": "Show which plexsphere actions ran and what they printed.\n%s\n\n%s" % (STATUS_HELP, LIST_HELP),
-    "list": "List the Executions of a Project.\n%s\n\n%s" % (STATUS_HELP, LIST_HELP),
-    "get": "Show one Execution, with what each target printed.\n%s\n\n%s" % (STATUS_HELP, GET_HELP),
+    "": "Show Executions (runs of actions), and what each target (machine) printed.\n%s\n\n%s" % (
+        STATUS_HELP, LIST_HELP),
+    "list": "List the Executions (runs of actions) of a Project.\n%s\n\n%s" % (STATUS_HELP, LIST_HELP),
+    "get": "Show one Execution (run of an action), and what each target (machine) printed.\n%s\n\n%s" % (
+        STATUS_HELP, GET_HELP),
 }
 
 
@@ -2660,10 +2670,11 @@ FLAGS = {
              "control plane (default: from --profile, PLEXSPHERE_URL or the default profile)"),
         Flag(["--token-file"], "FILE", parse_nonempty,
              "file with the token (default: token from --profile, PLEXSPHERE_TOKEN or the default profile)"),
-        Flag(["--profile"], "NAME", parse_nonempty, 'profile in the config file (default: its member "default")'),
+        Flag(["--profile"], "NAME", parse_nonempty,
+             'profile of the config file (default: the one that its member "default" names)'),
         Flag(["--ca-file"], "FILE", parse_nonempty, "PEM file of the CAs to trust instead of the system's"),
         Flag(["--allow-http"], "", None, "allow plain http to remote hosts (exposes the token)"),
-        Flag(["--timeout"], "TIME", parse_duration, "longest network operation, e.g. 20s, 5m (default: 30s)"),
+        Flag(["--timeout"], "TIME", parse_duration, "time limit of a network operation: 5m (default: 30s)"),
         Flag(["--color"], "WHEN", parse_color, "auto, always or never (default: auto)"),
         Flag(["-v", "--verbose"], "", None, "trace requests and responses on standard error"),
         Flag(["-h", "--help"], "", None, "print this help"),
@@ -2673,7 +2684,7 @@ FLAGS = {
     ],
     "list": [
         Flag(["--action-name"], "ACTION", str, "only Executions of this action (exact name)"),
-        Flag(["--since"], "WHEN", str, "CREATED_AT is WHEN or later: 2h, 9:30, '2026-07-14 09:30' (UTC)"),
+        Flag(["--since"], "WHEN", str, "CREATED_AT is at or after WHEN: 2h (ago), 9:30 or '2026-07-14 09:30' (UTC)"),
         Flag(["--until"], "WHEN", str, "CREATED_AT is before WHEN"),
         Flag(["-n", "--last"], "N", parse_count, "only the newest N, printed oldest first"),
         Flag(["--all"], "", None, "read all pages"),
@@ -2709,8 +2720,8 @@ COMMAND_HABITS = {"ls": "list", "log": "get UUID", "logs": "get UUID", "show": "
 class Parser(argparse.ArgumentParser):
     """argparse's parser, whose errors are UsageErrors.
 
-    They quote no value. The functions above quote none, and split_arguments lets only known flags, with their values,
-    reach argparse."""
+    They quote no value. The functions that parse values do not quote them, and split_arguments lets only known flags,
+    with their values, reach argparse."""
 
     def error(self, message):
         raise UsageError(message)
@@ -2861,7 +2872,7 @@ def parse_time_of_day(text, now, after):
         return None
 
 
-# The RFC 3339 times that are accepted. They may end after the day, the hour, the minute or the second.
+# The times that are accepted: those of RFC 3339, and the same cut off after the day, the hour or the minute.
 TIME_FORMATS = ("%Y-%m-%d", "%Y-%m-%dT%H", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%MZ", "%Y-%m-%dT%H:%M:%S",
                 "%Y-%m-%dT%H:%M:%SZ")
 
@@ -2869,7 +2880,7 @@ TIME_FORMATS = ("%Y-%m-%d", "%Y-%m-%dT%H", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%MZ", 
 def parse_time(text, now):
     """Return the time for `2026-07-14 09:30`, `2026-07-14T11:30:00+02:00` or `07-14T09:30`, or None for other text.
 
-    A time without a year, as narrow tables show it, means the most recent one."""
+    A time without a year, as narrow tables show it, means this year's, or last year's if that is in the future."""
     from datetime import datetime
     text = text.replace(" ", "T")
     lacks_year = re.match("[0-9]{2}-[0-9]{2}(T|$)", text)
@@ -3103,7 +3114,8 @@ class Console:
     def redact(self, text):
         """Mask the secrets in text, then escape its unprintable characters.
 
-        The order matters, because an escape could split a secret. So could cutting: callers cut only the result."""
+        The order matters, because an escape could split a secret. Cutting the text could split one, too. So callers cut
+        only the result."""
         return make_visible(mask(text, self._secrets))
 
     def write_line(self, text, limit=4000):
