@@ -75,11 +75,12 @@ USERPROFILE), NO_COLOR and TERM. For proxies it reads HTTP_PROXY, HTTPS_PROXY an
 REQUEST_METHOD. Python and its libraries read others, for example PYTHON*, LD_*, SSL_CERT_*, SSLKEYLOGFILE, OPENSSL_*,
 LANG and LC_*. Some of these can make Python load code. Use `env -i` if someone else may have set them.
 
-It starts no processes, evaluates nothing that it reads, and never fetches an archived output. Started as a script, it
-imports nothing from the script's own folder. On stderr it replaces secrets with `***`: the token, PLEXSPHERE_TOKEN, a
-proxy's password and a proxy's Basic credentials. It masks PLEXSPHERE_TOKEN from the start, and the others once it has
-read all settings. It masks only secrets that appear verbatim and have at least 8 characters, and it masks nothing on
-stdout or in exception messages.
+It starts no processes, evaluates nothing that it reads, and never fetches an archived output. Started by its path, it
+imports nothing from its own folder. (With `python3 -m`, Python itself imports modules from the current folder.)
+
+On stderr it replaces secrets with `***`: the token, PLEXSPHERE_TOKEN, a proxy's password and a proxy's Basic
+credentials. It masks PLEXSPHERE_TOKEN from the start, and the others once it has read all settings. It masks only
+secrets that appear verbatim and have at least 8 characters, and it masks nothing on stdout or in exception messages.
 
 It does not trust the server, nor the machines whose output the server relays. On a terminal it escapes outputs, in
 every format; it assumes that the terminal uses UTF-8. In all other text, such as names, ids and error texts, it always
@@ -113,9 +114,14 @@ Where to look
 
 import sys
 
-# Unless -I or -P (`safe_path`, from 3.11 on) is given, Python puts the script's folder first on the import path. With
-# `-m` or `python3 -` it puts the current folder there. Remove that entry before anything else is imported, so that
-# nothing in the folder can be imported. (`sys` is built in.)
+# What Python puts first on the import path:
+#
+#     python3 FILE            the folder of the file
+#     python3 - < FILE        the current folder
+#     python3 -m NAME         the current folder, from which Python itself may import modules before this line runs
+#     with -I, or -P          nothing (-P is `safe_path`, from 3.11 on)
+#
+# Remove that entry before anything else is imported, so that this file imports nothing from it. (`sys` is built in.)
 if __name__ == "__main__" and not (sys.flags.isolated or getattr(sys.flags, "safe_path", False)):
     del sys.path[0]
 
@@ -133,8 +139,9 @@ def restore_sigint() -> None:
 if __name__ == "__main__":
     restore_sigint()        # before the imports below, which take some time
 
-    # A run makes hardly any reference cycles: 500 requests need the same memory without CPython's cycle collector.
-    # Turning it off saves 5 to 7 % of the time of a short run. (PyPy needs its collector for all memory.)
+    # A run makes hardly any reference cycles, because stored errors have no tracebacks (copy_error): 500 requests need
+    # the same memory without CPython's cycle collector. Turning it off saves 5 to 7 % of the time of a short run. (PyPy
+    # needs its collector for all memory.)
     if sys.implementation.name == "cpython":
         import gc
         gc.disable()
@@ -151,6 +158,7 @@ from binascii import a2b_base64, b2a_base64
 from collections import Counter, deque, namedtuple
 from functools import partial
 from itertools import chain
+from math import isfinite
 
 TYPE_CHECKING = False       # type checkers assume True; at run time, importing `typing` is slow
 if TYPE_CHECKING:
@@ -202,9 +210,9 @@ def escape_location(text: str) -> str:
 
     Unprintable characters are escaped, and so are spaces at either end, which nobody would see."""
     text = make_visible(text)
-    leading = len(text) - len(text.lstrip(" "))
-    trailing = len(text) - leading - len(text.strip(" "))
-    return "\\x20" * leading + text.strip(" ") + "\\x20" * trailing
+    inner = text.strip(" ")
+    before, _, after = text.partition(inner) if inner else (text, "", "")
+    return before.replace(" ", "\\x20") + inner + after.replace(" ", "\\x20")
 
 
 # A complete CSI sequence (ECMA-48, 5.4), such as `\x1b[1;31m` (red) or `\x1b[2J`, or the `ESC ( B` of `tput sgr0`. The
@@ -214,7 +222,7 @@ TERMINAL_SEQUENCES = "\x1b\\[[0-?]*[ -/]*[@-~]|\x1b\\(B"
 # A line whose first visible ASCII characters are `==>`, as in a section header. Spaces, control characters and
 # non-ASCII characters (some invisible) may come before and between them. The two groups are the text before the first
 # `=`, and the text after it, up to and including the `>`.
-FORGED_HEADER = r"(?m)^([^!-~\n]*)=([^!-~\n]*=[^!-~\n]*>)"
+FORGED_HEADER = r"(?m)^({0}*)=({0}*={0}*>)".format(r"[^!-~\n]")
 
 
 def make_terminal_safe(data: bytes) -> bytes:
@@ -224,8 +232,9 @@ def make_terminal_safe(data: bytes) -> bytes:
     kept; all others are escaped. No line of the result begins like a section header. (A line that the terminal wraps,
     or look-alike characters, may still look like one.)"""
     text = data.decode("utf-8", "backslashreplace")
-    text = re.sub(TERMINAL_SEQUENCES, "", text)     # if this forms a new sequence, its ESC is escaped below
+    text = re.sub(TERMINAL_SEQUENCES, "", text)
     text = re.sub("\r\n?", "\n", text)
+    # The steps above may have formed new sequences and new lines. Here each ESC is escaped; below each line is checked.
     text = re.sub("[^\t\n -~]+", lambda match: make_visible(match.group()), text)
     return re.sub(FORGED_HEADER, r"\1\\x3d\2", text).encode("utf-8")
 
@@ -243,14 +252,15 @@ def mask(text, secrets):
 
 def describe_error(error: Exception) -> str:
     """Return the message of a standard-library exception, or its class name if it has none."""
-    return str(getattr(error, "strerror", None) or error) or type(error).__name__
+    message = str(getattr(error, "strerror", None) or error)
+    return message or type(error).__name__
 
 
 # --------------------------------------------------------------------------------------------------- Errors
 #
 # Every error can be copied and pickled. Python does this by calling the class with `args`, and then restoring the other
-# attributes. super().__init__(message) sets `args` to the message. So every class takes the message first, and has a
-# default for everything else. Your subclasses must do the same.
+# attributes (__dict__). super().__init__(message) sets `args` to the message. So every class takes the message first,
+# and has a default for everything else. Your subclasses must do the same.
 
 class ExecLogError(Exception):
     """An expected failure. The command prints `error: MESSAGE` and `hint: HINT`, and exits with `exit_code`.
@@ -282,7 +292,7 @@ class UsageError(ExecLogError, argparse.ArgumentTypeError):
     the config file are CredentialsErrors.
 
     It is also an argparse error: if the `type=` function of a flag raises it, argparse reports
-    `argument --flag: MESSAGE`."""
+    `argument --flag: MESSAGE`. (ArgumentTypeError adds nothing to Exception.)"""
 
     exit_code = 2
 
@@ -378,8 +388,8 @@ def check_type(value: "t.Any", expected: type, label: str,
 # ------------------------------------------------------------------------------------------------- Settings
 
 # For example `https://[::1]:8443/prefix/`. These do not match: `https://user@host`, `https://host?query`,
-# `https:/host`, `https://host:`, and any URL with a character outside ASCII. (Patterns that some runs never use are
-# kept as strings and compiled on first use.)
+# `https:/host`, `https://host:`, and any URL with a character outside ASCII. re.VERBOSE ignores the spaces and the
+# comments. (Patterns that some runs never use are kept as strings and compiled on first use.)
 SERVER_URL = r"""
     (https?) ://
     ( \[ [0-9a-f:.]+ \] |                           # the host: an IPv6 address,
@@ -399,6 +409,7 @@ class Server(namedtuple("Server", "scheme host port prefix")):
         prefix      the path before `/v1`, without a trailing slash; usually ""
     """
 
+    # For type checkers only.
     scheme: str
     host: str
     port: int
@@ -455,19 +466,23 @@ def read_private_file(path, limit, name):
     Otherwise they show `name`. Raises CredentialsError if the file is unreadable, accessible to other users, or larger
     than `limit` bytes."""
     try:
-        if os.path.isabs(path) or path.startswith(("./", "../", "~")) or os.path.lexists(path):
+        looks_like_path = os.path.isabs(path) or path.startswith(("./", "../", "~"))
+        if looks_like_path or os.path.lexists(path):
             name = path
         with open(path, "rb") as file:
-            # Check the opened file, not its name, which may refer to a different file by now. A pipe, such as the
-            # shell's `<(...)`, may have any mode.
+            # Check the opened file, not its name, which may refer to a different file by now.
             status = os.fstat(file.fileno())
-            problem, hint = check_owner(status), "use a file that you own"
-            if not problem and not stat.S_ISFIFO(status.st_mode):
-                problem, hint = check_mode(status, 0o077), "use a file with mode 0600, or a pipe"
-                if problem and stat.S_ISREG(status.st_mode) and path.isprintable():
+            problem = check_owner(status)
+            if problem:
+                raise CredentialsError("%s is insecure: %s" % (name, problem), "use a file that you own")
+
+            # A pipe, such as the shell's `<(...)`, may have any mode.
+            problem = "" if stat.S_ISFIFO(status.st_mode) else check_mode(status, 0o077)
+            if problem:
+                hint = "use a file with mode 0600, or a pipe"
+                if stat.S_ISREG(status.st_mode) and path.isprintable():
                     import shlex
                     hint = "chmod 600 -- " + shlex.quote(path)
-            if problem:
                 raise CredentialsError("%s is insecure: %s" % (name, problem), hint)
             data = file.read(limit + 1)
     except (OSError, ValueError) as error:      # ValueError: the path contains a NUL
@@ -502,7 +517,7 @@ class Profile:
         return check_type(self._members.get(key), str, "%s of %s" % (key, self.title), CredentialsError)
 
     def explain(self, key):
-        """Return why this setting was not found here, as the end of a hint."""
+        """Return why this setting was not found by get(), as the end of a hint."""
         return "; %s has no %s" % (self.title, key) if self.title else "; " + self._why_missing
 
     def _read(self):
@@ -554,31 +569,31 @@ def validate_token(token, source=""):
     token = token.strip()
     if re.fullmatch("[!-~]+", token):
         return token
-    hint = "it came from " + source if source else ""
+    hints = ["it came from " + source] if source else []
     if token[:7].lower() == "bearer ":
-        hint = (hint and hint + "; ") + 'remove the word "Bearer"'
-        raise CredentialsError('the token begins with "Bearer "', hint)
-    raise CredentialsError("the token is empty, or contains characters other than visible ASCII", hint)
+        hints.append('remove the word "Bearer"')
+        raise CredentialsError('the token begins with "Bearer "', "; ".join(hints))
+    raise CredentialsError("the token is empty, or contains characters other than visible ASCII", "; ".join(hints))
 
 
-def pin_token(profile, server, server_source, is_named):
+def pin_token(profile, server, server_source, profile_was_given):
     """Raise CredentialsError if the profile names a server other than `server`, which must not get the profile's token.
 
-    `server_source` says where `server` came from. `is_named` says whether --profile was given. The profile then takes
-    precedence over the environment."""
+    `server_source` says where `server` came from. `profile_was_given` says whether --profile was given. The profile
+    then takes precedence over the environment, so the hint does not suggest environment variables."""
     url = profile.get("server")
     if url is None:
         return
     profile_server = Server.parse(url, "the server of " + profile.title)
     if profile_server != server:
-        other_way, undo = " or PLEXSPHERE_TOKEN", "leave out --server and unset PLEXSPHERE_URL"
-        if is_named:
-            other_way, undo = "", "leave out --server"
-        raise CredentialsError(
-            "the token of %s is for %s, but the request would go to %s" % (
-                profile.title, profile_server.url, server.url),
-            "the server came from %s; pass a token for it with --token-file%s, or use the profile's server: %s" % (
-                server_source, other_way, undo))
+        if profile_was_given:
+            hint = "pass a token for it with --token-file, or use the profile's server: leave out --server"
+        else:
+            hint = ("pass a token for it with --token-file or PLEXSPHERE_TOKEN, or use the profile's server: "
+                    "leave out --server and unset PLEXSPHERE_URL")
+        raise CredentialsError("the token of %s is for %s, but the request would go to %s"
+                               % (profile.title, profile_server.url, server.url),
+                               "the server came from %s; %s" % (server_source, hint))
 
 
 def find_settings(server_url, profile_name, token_file):
@@ -597,14 +612,13 @@ def find_settings(server_url, profile_name, token_file):
     def look_up(key, variable):
         """Return (value, source, whether the source is a profile) of a setting whose flag is missing.
 
-        The value may be None. An empty variable counts as unset."""
-        value = os.environ.get(variable) or None
-        if value is not None and profile_name is None:
-            return value, variable, False
-        member = profile.get(key)
-        if member is not None:
-            return member, profile.title, True
-        return value, variable, False
+        The value is None if there is none. An empty variable counts as unset."""
+        found = os.environ.get(variable) or None, variable, False
+        if found[0] is None or profile_name is not None:
+            member = profile.get(key)
+            if member is not None:
+                found = member, profile.title, True
+        return found
 
     # 1. Find the server. A malformed server is reported before the token is looked up.
     server = None
@@ -661,8 +675,8 @@ class Proxy:
 
         `variable` names the source in messages. Raises UsageError for a malformed proxy, and for a proxy that is not an
         http proxy."""
-        scheme, _, remainder = url.rpartition("://")
-        user_info, at, address = remainder.rpartition("@")
+        scheme, _, remainder = url.rpartition("://")            # `host:80` has no scheme
+        user_info, at, address = remainder.rpartition("@")      # `user:p@ss@host:80` has the password `p@ss`
         hint = "write it as http://HOST:PORT"
         if scheme.lower() not in ("", "http"):
             raise UsageError("%s: only http proxies are supported" % variable, hint)
@@ -694,9 +708,10 @@ def find_proxy(server):
         NO_PROXY        `*`, or a list of hosts, with or without a port; each also covers its subdomains
 
     Raises UsageError for a malformed proxy."""
+    # Without this variable, in any case, there is no proxy. Then spare the slow import of urllib.request.
     variable = server.scheme + "_proxy"
     if variable not in map(str.lower, os.environ) or is_this_host(server.host):
-        return None     # the usual case; urllib.request is slow to import
+        return None
     from urllib.request import getproxies_environment, proxy_bypass_environment
     proxies = getproxies_environment()
     url = proxies.get(server.scheme)
@@ -793,8 +808,8 @@ def make_tls_context(ca_file):
                          "check --ca-file and SSLKEYLOGFILE")
 
     # Do not rely on the context's own minimum. openssl.cnf can lower it, and some builds of Python set none:
-    # minimum_version is then TLSVersion.MINIMUM_SUPPORTED (-2). Python 3.6, and later Pythons built with OpenSSL 1.0.2,
-    # have only the older options.
+    # minimum_version is then TLSVersion.MINIMUM_SUPPORTED, which is -2, less than every version. Python 3.6, and later
+    # Pythons built with OpenSSL 1.0.2, have only the older options.
     if not hasattr(context, "minimum_version"):
         context.options |= ssl.OP_NO_TLSv1 | ssl.OP_NO_TLSv1_1
     elif context.minimum_version < ssl.TLSVersion.TLSv1_2:
@@ -804,6 +819,16 @@ def make_tls_context(ca_file):
 
 def do_nothing(*_: object) -> None:
     """Do nothing. This is the default callback."""
+
+
+def can_be_read(sock):
+    """Return whether a read would not block, because there are bytes to read, or because the other end was closed."""
+    import selectors
+    if hasattr(sock, "pending") and sock.pending():     # bytes that SSLSocket has already decrypted
+        return True
+    with selectors.DefaultSelector() as selector:
+        selector.register(sock, selectors.EVENT_READ)
+        return bool(selector.select(0))
 
 
 def close_chunks(chunks):
@@ -842,10 +867,14 @@ class Transport:
                     RemoteError (timed out), and nothing is retried. A deadline that you set during a pause or a
                     network operation takes effect when it has ended.
 
-                    Connecting and sending a request take several steps: connect to an address, proxy tunnel, TLS
-                    handshake, send, read the headers. The time left is computed once before connecting, and once before
-                    sending. Each step may use all of it. So slow steps together can overrun the deadline. It does not
-                    limit name resolution, nor a server that sends its headers byte by byte
+                    The time left is computed before connecting, before sending, and before each read of a body. What
+                    follows may take that long at every step, so slow steps together can overrun the deadline:
+
+                        connecting      each attempt to connect to an address, the proxy tunnel, the TLS handshake
+                        sending         sending the request, each read of the headers
+                        a body          this one read
+
+                    The deadline does not limit name resolution, nor a server that sends its headers byte by byte
     """
 
     def __init__(self, server: Server, token: str, *, ca_file: "t.Optional[str]" = None,
@@ -966,8 +995,9 @@ class Transport:
         if self.deadline_passed():
             raise error
         delay = pause if error.retry_after is None else error.retry_after
-        self._on_retry("%s; retrying in %.1f s" % (error, delay))
-        self.sleep(self.remaining(delay))
+        delay = self.remaining(delay)
+        self._on_retry("%s; waiting %.1f s" % (error, delay))
+        self.sleep(delay)
         if self.deadline_passed():
             raise error
 
@@ -1009,23 +1039,28 @@ class Transport:
         if self.deadline_passed():
             raise self._make_timeout_error("the deadline has passed")
 
-        # Try the idle connection. The server may have closed it meanwhile. The only retryable failure of _exchange is a
-        # lost connection.
-        exchange, connection = None, self._take_idle()
-        if connection is not None:
-            try:
-                exchange = self._exchange(connection, target)
-            except RemoteError as error:
-                if not error.retryable:
-                    raise
-        response, chunks = exchange or self._exchange(self._connect(), target)
-
+        response, chunks = self._exchange_on_idle(target) or self._exchange(self._connect(), target)
         if response.status == 200:
             return chunks
         try:
             raise self._make_error(response, chunks)
         finally:
             chunks.close()
+
+    def _exchange_on_idle(self, target):
+        """Send one request on the idle connection. Return what _exchange returns, or None if it cannot be used."""
+        connection = self._take_idle()
+        if connection is None:
+            return None
+        if can_be_read(connection.sock):        # the server closed it, or sent something that nobody requested
+            connection.close()
+            return None
+        try:
+            return self._exchange(connection, target)
+        except RemoteError as error:
+            if not error.retryable:
+                raise
+            return None     # the server closed it meanwhile; _exchange has no other retryable failure
 
     def _connect(self):
         """Return a new connection. For https behind a proxy it goes through the proxy's tunnel.
@@ -1039,7 +1074,7 @@ class Transport:
             self._tls_context = self._tls_context or make_tls_context(self._ca_file)
             make_connection = partial(client.HTTPSConnection, context=self._tls_context)
         connection = make_connection(peer.host, peer.port, timeout=self._socket_timeout())
-        if proxy and server.scheme == "https":
+        if proxy and server.scheme == "https":      # the certificate must be the server's (_tunnel_host)
             connection.set_tunnel(server.host, server.port, proxy.headers)
             self._trace_lines(">", "CONNECT %s:%d" % (server.host, server.port), proxy.headers.items())
 
@@ -1063,7 +1098,7 @@ class Transport:
     def _make_connect_error(self, error):
         """Return the RemoteError for a connection that could not be made: DNS, TCP, proxy or TLS."""
         import socket
-        ssl = sys.modules.get("ssl")        # a Python without TLS has none
+        ssl = sys.modules.get("ssl")        # None without https, or if this Python has no TLS
         peer, hint = self.server.authority, API_HINT
         if self._proxy:
             peer, hint = "proxy %s:%d" % (self._proxy.host, self._proxy.port), PROXY_HINT
@@ -1072,6 +1107,7 @@ class Transport:
         if isinstance(error, socket.timeout):
             return self._make_timeout_error("connecting to " + peer)
         if ssl and isinstance(error, (ssl.SSLError, ssl.CertificateError)):
+            # The connection was closed without (EOF) or with (zero return) the closing message of TLS.
             was_closed = isinstance(error, (ssl.SSLEOFError, ssl.SSLZeroReturnError))
             return RemoteError("TLS with %s failed: %s" % (self.server.authority, describe_error(error)), TLS_HINT,
                                transient=was_closed)
@@ -1085,7 +1121,7 @@ class Transport:
 
         Raises RemoteError, which is retryable if the connection was lost."""
         headers = self._headers
-        sock = connection.sock
+        sock = connection.sock      # getresponse may set connection.sock to None
         if self._proxy and self.server.scheme == "http":
             target = "http://" + self.server.authority + target
             headers = dict(headers, **self._proxy.headers)
@@ -1094,9 +1130,10 @@ class Transport:
         try:
             self._trace_lines(">", "GET %s HTTP/1.1" % target, headers.items())
             response = self._send(connection, sock, target, headers)
-            self._trace_lines("<", "HTTP/1.1 %d %s" % (response.status, response.reason), response.getheaders())
+            version = "1.0" if response.version == 10 else "1.1"
+            self._trace_lines("<", "HTTP/%s %d %s" % (version, response.status, response.reason), response.getheaders())
             chunks = self._read_body(connection, sock, response)
-            next(chunks)        # start it: now it owns the connection
+            next(chunks)        # run it up to its first `yield`: from there on, it closes the connection
             return response, chunks
         finally:
             if chunks is None:
@@ -1120,8 +1157,12 @@ class Transport:
     def _read_body(self, connection, sock, response):
         """Yield an empty chunk at once, and then the chunks of a body (bytes) as they arrive. Raises RemoteError.
 
-        It owns the connection. At the end of the body it keeps the connection for the next request. After a failure, or
-        if the reader stops early, it closes the connection. (It is a generator, and not a class with __del__: an
+        It owns the connection:
+
+            at the end of the body                          keeps it for the next request
+            after a failure, or if it is closed early       closes it
+
+        (It is a generator, and not a class with __del__: an
         exception that a signal handler raises in __del__ is lost. A generator that has ended runs no code when Python
         frees it.)"""
         pid, complete = os.getpid(), False
@@ -1158,10 +1199,12 @@ class Transport:
         except (OSError, HTTPException, ValueError) as error:       # ValueError on 3.6: negative chunk size
             raise RemoteError("the connection was lost while reading the body: %s" % describe_error(error),
                               transient=True)
-        except OverflowError:       # from HTTPResponse._read1_chunked
+        except OverflowError:       # from HTTPResponse._read1_chunked, for a chunk size of 16 digits or more
             raise RemoteError("the response is not valid HTTP: it has an invalid chunk size", API_HINT)
-        if not chunk and response.length:
-            raise RemoteError("the connection was lost while reading the body: %d bytes are missing" % response.length,
+
+        missing = response.length or 0      # None without a Content-Length
+        if missing and not chunk:
+            raise RemoteError("the connection was lost while reading the body: %d bytes are missing" % missing,
                               transient=True)
         return chunk
 
@@ -1179,7 +1222,9 @@ class Transport:
         if 300 <= status < 400 and location:
             # Show the target without user info and query, which may contain a password or a code. Mask our own secrets
             # first: if the token is `abcd?efgh`, cutting at `?` would leave `abcd`.
-            shown = re.split("[?#]", mask(location, self.secrets))[0].rpartition("@")[2]
+            masked = mask(location, self.secrets)
+            without_query = re.split("[?#]", masked)[0]
+            shown = without_query.rpartition("@")[2]
             return RemoteError("HTTP %d: redirect to %s not followed: the token goes only to the given server"
                                % (status, shown), "set --server to the right URL")
 
@@ -1245,7 +1290,7 @@ def read_number(literal):
     """Return a JSON number that is within the range of a double: `-0` becomes 0, `1E2` becomes 100.0.
 
     Raises JSONDecodeError for other numbers, and for NaN and Infinity, which RFC 8259 excludes."""
-    if not abs(float(literal)) <= sys.float_info.max:       # `not <=`, which is also true for NaN
+    if not isfinite(float(literal)):
         raise json.JSONDecodeError("not a JSON number, or out of range", "", 0)
     return int(literal) if literal.lstrip("-").isdigit() else float(literal)
 
@@ -1255,14 +1300,16 @@ def decode_utf8(chunks):
 
     Raises RemoteError at the first byte that is not UTF-8, after yielding the text before it."""
     decode = codecs.getincrementaldecoder("utf-8")().decode
-    for chunk in chain(chunks, [b""]):      # the empty chunk means the end
-        try:
-            yield decode(chunk, not chunk)
-        except UnicodeDecodeError as error:
-            # error.object is what was decoded: this chunk, preceded by the incomplete character left over from the
-            # previous chunk.
-            yield error.object[:error.start].decode("utf-8")
-            raise RemoteError("the body contains bytes that are not UTF-8", transient=not chunk)
+    is_end = False
+    try:
+        for chunk in chunks:
+            yield decode(chunk)
+        is_end = True
+        yield decode(b"", True)     # fails if the last character is incomplete
+    except UnicodeDecodeError as error:
+        # error.object is what was decoded: this chunk, preceded by the incomplete character of the previous chunk.
+        yield error.object[:error.start].decode("utf-8")
+        raise RemoteError("the body contains bytes that are not UTF-8", transient=is_end)
 
 
 class JSONReader:
@@ -1292,9 +1339,10 @@ class JSONReader:
         self._error = None      # the RemoteError to raise after _text
 
     def _fill(self, least):
-        """Drop what was read, and append at least `least` characters to _text, or fewer if the document ends or fails.
+        """Drop what was read, and append at least `least` characters to _text.
 
-        A failure is raised by the next call. So the {} of a truncated `[{},{` is still read."""
+        If the document ends before that, set _ended. If it fails before that, the next call raises the failure. So the
+        {} of a truncated `[{},{` is still read."""
         if self._error:
             raise copy_error(self._error)
         parts = [self._text[self._pos:]]
@@ -1320,14 +1368,12 @@ class JSONReader:
 
         Afterwards _pos is its index, or the document has ended."""
         while True:
-            character = self._text[self._pos:self._pos + 1]
-            if character and character not in " \t\n\r":
-                return character
             self._pos = WHITESPACE.match(self._text, self._pos).end()
-            if self._pos == len(self._text):
-                if self._ended:
-                    return ""
-                self._fill(1)
+            if self._pos < len(self._text):
+                return self._text[self._pos]
+            if self._ended:
+                return ""
+            self._fill(1)
 
     def expect(self, choices):
         """Consume and return the next character that is not white space. It must be one of the choices."""
@@ -1388,15 +1434,19 @@ class JSONReader:
                        or error.msg.startswith("Unterminated string"))
             raise RemoteError("the body is truncated or malformed: %s" % error.msg, transient=was_cut)
 
-        # json mistakes a truncated number for a shorter one: it returns 1 for `1.` of `1.5`, for `1e` of `1e5`, and for
-        # `1e-` of `1e-5`. In those cases at most two characters follow the number. So wait for three, or for the end of
-        # the document.
-        if isinstance(value, (int, float)):
-            if not self._ended and end + 3 > len(text):
-                return None
-            if self._ended and re.fullmatch(r"\.|[eE][+-]?", text[end:]):
-                raise RemoteError("the body is truncated", transient=True)
+        if isinstance(value, (int, float)) and not self._is_whole_number(text[end:end + 3]):
+            return None
         return value, end
+
+    def _is_whole_number(self, following):
+        """Return whether a number is complete, or whether more text is needed. `following` are three characters.
+
+        json mistakes a truncated number for a shorter one: it returns 1 for `1.` of `1.5`, for `1e` of `1e5`, and for
+        `1e-` of `1e-5`. In these cases at most two characters follow. So three are needed, or the end of the document.
+        """
+        if self._ended and re.fullmatch(r"\.|[eE][+-]?", following):
+            raise RemoteError("the body is truncated", transient=True)
+        return self._ended or len(following) == 3
 
 
 # ----------------------------------------------------------------------------------------------- Wire model
@@ -1481,17 +1531,18 @@ class Document:
         return self.members
 
     def _advance(self):
-        """Read one element of the list and return it, or read one other member and return None.
+        """Read one element of the list and return it, or read something else and return None.
 
         Return END at the end of the document."""
         try:
+            if self._state == "complete":
+                return END
             if self._state == "list":
                 if self._reader.next_entry("[]", self.count == 0):
                     return self._read_element()
                 self._state = "members"
+                return None
 
-            if self._state == "complete":
-                return END
             is_first = self._state == "start"
             self._state = "members"
             if self._reader.next_entry("{}", is_first):
@@ -1512,14 +1563,16 @@ class Document:
         return element
 
     def _read_member(self):
-        # Read the name. If it is not a string, expect() raises.
         reader = self._reader
-        name = reader.read_value() if reader.peek() == '"' else reader.expect('"')
+        if reader.peek() != '"':
+            reader.expect('"')      # raises
+        name = reader.read_value()
         reader.expect(":")
         if name in self.members or name in self._next_cursor:
             raise RemoteError('the body has "%s" twice' % name)
 
-        # Stream the list. Read every other member as a whole.
+        # Stream the list. Read every other member as a whole. (next_cursor becomes a member only at the end: nobody
+        # must follow the cursor of a truncated page.)
         if name == self.list_name and reader.peek() == "[":
             self.members[name] = []
             self._state = "list"
@@ -1530,6 +1583,7 @@ class Document:
     def _finish(self):
         if self._reader.peek():
             raise RemoteError("the body is malformed: data follows the JSON object")
+        # An Execution without `targets` has none: a server in Go may leave an empty list out (`omitempty`).
         needed = "items" if self._expected_id is None else "id"
         if needed not in self.members:
             raise RemoteError('the response has no member "%s"' % needed, API_HINT)
@@ -1606,8 +1660,9 @@ def parse_utc(text):
 def normalize_time(text):
     """Return an RFC 3339 time in UTC, without the Z, or None if the text is not such a time.
 
-    Strings of this form sort as the times do: `09:30:00` < `09:30:00.25` < `09:30:00.3` < `09:30:01`. Trailing zeros of
-    a fraction are removed. Only a time with an offset other than `Z` is checked against the calendar."""
+    Strings of this form sort as the times do: `09:30:00` < `09:30:00.25` < `09:30:00.3` < `09:30:01`. (Seconds have two
+    digits, so a fraction is compared only with a fraction or with nothing.) Trailing zeros of a fraction are removed.
+    Only a time with an offset other than `Z` is checked against the calendar."""
     match = re.fullmatch(RFC3339_TIME, text)
     if not match:
         return None
@@ -1642,7 +1697,7 @@ def decode_base64(text: str) -> bytes:
     `get` 4 % slower.)"""
     data = text.encode("ascii", "replace")      # `?` is not in the alphabet
     padding = data.translate(None, BASE64_ALPHABET)     # the characters that are not in the alphabet
-    # These must be nothing, `=` or `==`, and only at the end.
+    # These must be nothing, `=` or `==`, and only at the end: not `a=b=`, nor `ab=c`.
     if len(data) % 4 or padding not in (b"", b"=", b"==") or not data.endswith(padding):
         raise ValueError("inline_bytes: expected standard base64 with exact padding")
     return a2b_base64(data)
@@ -1658,6 +1713,7 @@ class OutputRef(namedtuple("OutputRef", "kind data location sha256 fault")):
         unreadable      b""     ""              ""                              what is wrong with it
     """
 
+    # For type checkers only.
     kind: str
     data: bytes
     location: str
@@ -1797,7 +1853,7 @@ class RetriedPage:
 
     def __iter__(self):
         pauses = iter(self._transport.pauses)
-        skipped = frozenset()
+        skipped = frozenset()       # ids that earlier attempts yielded; self._ids grows while an attempt is read
         while True:
             try:
                 document, self._document = self._document, None
@@ -1854,8 +1910,9 @@ class TimeWindow:
         For the later pages this is an assumption: that the server lists the oldest first. It is made if the times so
         far have risen at least once and never fallen. (A server that lists the newest first would make them fall.
         Executions that are out of order by more than a page can be missed.)"""
+        lists_oldest_first = self._has_risen and not self._has_fallen
         is_past = self._until and self._earliest and self._earliest >= self._until
-        return bool(is_past and self._has_risen and not self._has_fallen)
+        return bool(lists_oldest_first and is_past)
 
 
 def to_utc_text(moment):
@@ -1953,9 +2010,9 @@ class Listing:
         if self._is_merged:
             yield from self._merge()
         elif len(self._statuses) == 1:
-            yield from self._query((), self._statuses[0])
+            yield from self._query(self._statuses[0], ())
         else:
-            yield from self._query(self._statuses, None)
+            yield from self._query(None, self._statuses)
 
     @property
     def last_created_at(self) -> "t.Optional[str]":
@@ -1970,11 +2027,12 @@ class Listing:
             chunks = ReadAhead(chunks, READ_AHEAD_LIMIT)
         return Document(chunks, "items", cursor=query["cursor"])
 
-    def _query(self, statuses, status):
+    def _query(self, server_filter, local_filter):
         """Yield the Executions of one query that match.
 
-        `statuses` are checked here; an empty sequence checks nothing. `status` is the query's parameter, or None."""
-        query = dict(self._parameters, status=status, cursor=self._cursor)
+        `server_filter` is the status that is requested from the server, or None for all. `local_filter` are the
+        statuses that are kept here, or () for all."""
+        query = dict(self._parameters, status=server_filter, cursor=self._cursor)
         cursors = CursorCheck(self._cursor)
         needs_times = self._since or self._until or self._is_merged
         window = TimeWindow(self._since, self._until)
@@ -1984,7 +2042,7 @@ class Listing:
             self.page_count += 1
             window.start_page()
             for execution in page:
-                if statuses and execution.get("status") not in statuses:
+                if local_filter and execution.get("status") not in local_filter:
                     continue
                 if needs_times and not window.contains(execution):
                     continue
@@ -1993,7 +2051,7 @@ class Listing:
                 yield execution
 
             self.count += page.count
-            cursor = None if window.ends_walk() else page.resume
+            cursor = None if window.ends_walk() else page.resume        # None: the listing is complete
             if not self._is_merged:
                 self.resume = cursor
             if cursor is None:
@@ -2018,10 +2076,10 @@ class Listing:
             return read_created_at(execution), str(execution.get("id"))
 
         # Hold each Execution back until the next one arrives, which may be a copy of it from a later query. Copies have
-        # the same key, so they arrive one after the other.
+        # the same key, so they arrive one after the other, in the order of the queries (heapq.merge is stable).
         kept, kept_key = None, None
         try:
-            for execution in merge(*[self._query([status], status) for status in self._statuses], key=make_key):
+            for execution in merge(*[self._query(status, [status]) for status in self._statuses], key=make_key):
                 key = make_key(execution)
                 is_copy = key == kept_key and isinstance(execution.get("id"), str)
                 if kept is not None and not is_copy:
@@ -2045,8 +2103,11 @@ def select_last(executions: "t.Iterable[t.Dict[str, t.Any]]", number: int) -> "t
     # never compared.
     latest: "t.List[t.Any]" = []
     for arrival, execution in enumerate(executions):
-        push = heappush if arrival < number else heappushpop
-        push(latest, (read_created_at(execution), arrival, execution))
+        entry = read_created_at(execution), arrival, execution
+        if arrival < number:
+            heappush(latest, entry)
+        else:
+            heappushpop(latest, entry)
     return [execution for _, _, execution in sorted(latest)]
 
 
@@ -2085,11 +2146,12 @@ def poll_until_final(transport, project, execution_id, is_single, on_status, on_
     while True:
         # Request the status. It is retried only until the first response; after that, the next poll is the retry.
         failure = None
+        has_answered = bool(status)
         try:
-            status = poll_status(transport, project, execution_id, () if status else None)
+            status = poll_status(transport, project, execution_id, () if has_answered else None)
         except RemoteError as error:
             # After the deadline, WaitTimeout takes precedence over any failure.
-            can_wait = bool(status) and error.transient
+            can_wait = has_answered and error.transient
             if not can_wait and not transport.deadline_passed():
                 raise
             failure, reported = error, ""
@@ -2194,20 +2256,19 @@ def format_json(document, elements, console, report_error=do_nothing):
     def format_members(names):
         return [indent_json(name, 0) + ": " + indent_json(document.members[name], 1) for name in names]
 
-    # Read the first element. The members that have arrived by then precede it; the last of them is the list itself.
     first = next(elements, None)
-    names = list(document.members)
     if first is None:
-        yield "{\n  " + ",\n  ".join(format_members(names)) + "\n}\n"
+        yield "{\n  " + ",\n  ".join(format_members(document.members)) + "\n}\n"
         return
 
-    names.pop()
-    before = format_members(names) + ['"%s": [\n    ' % document.list_name]
+    # The members before the list have arrived with its first element, those after it only with its end.
+    place = list(document.members).index(document.list_name)
+    before = format_members(list(document.members)[:place]) + ['"%s": [\n    ' % document.list_name]
     yield "{\n  " + ",\n  ".join(before) + indent_json(first, 2)
     for element in elements:
         yield ",\n    " + indent_json(element, 2)
-    after = list(document.members)[len(names) + 1:]
-    yield "\n  ]" + "".join(",\n  " + text for text in format_members(after)) + "\n}\n"
+    after = format_members(list(document.members)[place + 1:])
+    yield "\n  ]" + "".join(",\n  " + text for text in after) + "\n}\n"
 
 
 def format_jsonl(document, elements, console, report_error=do_nothing):
@@ -2220,8 +2281,9 @@ def remove_fraction(text):
     """Return a time without the fraction of a second: `09:30:00.25Z` becomes `09:30:00Z`.
 
     Other text is almost always returned unchanged."""
-    head, _, tail = (text or "").partition(".")     # in a time, head ends like `:00`
-    return head + tail.lstrip("0123456789") if head[-3:-2] == ":" else text
+    head, _, tail = (text or "").partition(".")     # `2026-07-14T09:30:00`, `25Z`
+    looks_like_time = head[-3:-2] == ":"
+    return head + tail.lstrip("0123456789") if looks_like_time else text
 
 
 def shorten_time(text):
@@ -2346,8 +2408,8 @@ def format_sections(document, elements, console, report_error):
         node_id, status, output = read_target(target, report_error)
         is_archived = output.kind == "archived"
         description = describe_output(output)
-        body = (description + "\n").encode("utf-8") if is_archived else console.encode_for_stdout(output.data)
-        if body[-1:] not in (b"\n", b""):
+        body = description.encode("utf-8") if is_archived else console.encode_for_stdout(output.data)
+        if body and not body.endswith(b"\n"):
             body += b"\n"
 
         header = [paint("==> %s " % escape_field(node_id), BOLD, console),
@@ -2483,9 +2545,9 @@ class OutputFolder:
             raise self._make_error("targets", error)
 
     def _create(self, name):
-        """Create a file for bytes, with permissions 0600. Mode x (O_EXCL) fails if the name exists, even as a link.
+        """Create a file for bytes, with permissions 0600. This fails if the name exists, even as a link.
 
-        open() passes O_EXCL and O_CLOEXEC to the opener (see io.FileIO)."""
+        Mode x passes the flags O_WRONLY, O_CREAT, O_EXCL and O_CLOEXEC to the opener (see io.FileIO)."""
         return open(os.path.join(self._base, name), "xb", opener=lambda path, flags: os.open(
             path, flags, 0o600, dir_fd=self._descriptor))
 
@@ -2517,8 +2579,10 @@ def save_outputs(elements, folder, report_error):
         node_id, status, output = read_target(target, report_error)
         # A UUID is a safe file name. (lower() turns no other letter into one of a to f.)
         node = (node_id or "").lower()
-        if node in seen or not node or find_uuid(node) != node:
-            report_error("target %s is not saved: its node id is a duplicate, or not a UUID" % escape_field(node_id))
+        is_file_name = node and find_uuid(node) == node
+        if not is_file_name or node in seen:
+            fault = "was saved before" if is_file_name else "is not a UUID"
+            report_error("target %s is not saved: its node id %s" % (escape_field(node_id), fault))
             outcome = "without a file"
         elif output.kind == "inline":
             folder.write_output(node_id + ".out", output.data)
@@ -2754,14 +2818,13 @@ def make_parser(command: str = "") -> argparse.ArgumentParser:
     for group, flags in FLAGS.items():
         section = parser.add_argument_group("flags of " + group if group else "flags")
         for flag in flags:
-            is_repeatable = flag.names[-1] in REPEATABLE
             if command and group not in ("", command):
-                # Parsing leaves the attributes of the other command's flags at these values.
+                # The other command's flags are not parsed. Only their attributes exist, with the default values.
                 attribute = flag.names[-1].strip("-").replace("-", "_")
                 parser.set_defaults(**{attribute: None if flag.metavar else False})
             elif flag.metavar:
-                section.add_argument(*flag.names, metavar=flag.metavar, type=flag.parse, help=flag.text,
-                                     action="append" if is_repeatable else "store")
+                action = "append" if flag.names[-1] in REPEATABLE else "store"
+                section.add_argument(*flag.names, metavar=flag.metavar, type=flag.parse, help=flag.text, action=action)
             else:
                 section.add_argument(*flag.names, help=flag.text or argparse.SUPPRESS, action="store_true")
     parser.set_defaults(output="text", timeout=DEFAULT_TIMEOUT, color="auto")
@@ -2775,23 +2838,28 @@ def suggest_flag(name, command):
     if known_habit:
         return "; did you mean %s?" % known_habit
 
-    # Compare without the dashes, which would make any two flags alike. The command's own flags come first.
-    for groups in (["", command], list(FLAGS)):
-        known = [flag.names[-1].strip("-") for group in groups for flag in FLAGS[group] if flag.text]
+    def suggest_from(groups):
+        """Suggest a flag that begins with the word, or else the nearest one."""
+        # Compare without the dashes, which would make any two flags alike.
         word = name.strip("-")
+        known = [flag.names[-1].strip("-") for group in groups for flag in FLAGS[group] if flag.text]
         longer = [flag for flag in known if len(word) > 1 and flag.startswith(word)]
-        suggestion = suggest(longer[0] if longer else word, known, "--")
-        if suggestion:
-            return suggestion
-    return ""
+        return suggest(longer[0] if longer else word, known, "--")
+
+    return suggest_from(["", command]) or suggest_from(FLAGS)
 
 
 def split_arguments(argv):
-    """Return (flags, positional arguments, unknown flags) of a command line.
+    """Return (flags, positional arguments, unknown flags) of a command line. Raises UsageError.
 
-    The flags are joined with their values: `--limit 5`, `-n5` and `-ojson` become `--limit=5`, `--last=5` and
-    `--output=json`. So a value may begin with `-`, as one cursor in 64 does; argparse would mistake it for a flag
-    (ArgumentParser._parse_optional). Raises UsageError."""
+    The flags get their long names, and are joined with their values:
+
+        get UUID --limit 5      ["--limit=5"], ["get", "UUID"], []
+        -n5 -ojson              ["--last=5", "--output=json"], [], []
+        list --foo 5            [], ["list", "5"], ["--foo"]
+
+    So a value may begin with `-`, as one cursor in 64 does; argparse would mistake it for a flag
+    (ArgumentParser._parse_optional)."""
     flags, positionals, unknown = [], [], []
     remaining = list(argv)
     while remaining:
@@ -2841,16 +2909,18 @@ def find_command(positionals, is_lenient):
         if is_lenient:
             return "", [], is_help
         raise UsageError(describe_stranger(words[0]))
-    return "".join(words[:1]), words[1:], is_help
+    return words[0] if words else "", words[1:], is_help
 
 
 def parse_age(text, now):
     """Return the time that an age such as `2h` refers to, or None if the text is not an age."""
     from datetime import datetime, timedelta
-    if not re.fullmatch("-?[0-9]+[smhdw]", text):
+    match = re.fullmatch("-?([0-9]+)([smhdw])", text)
+    if not match:
         return None
-    age = float(text.strip("-smhdw")) * UNIT_SECONDS[text[-1]]
-    return now - timedelta(seconds=min(age, (now - datetime(1970, 1, 1)).total_seconds()))
+    age = float(match.group(1)) * UNIT_SECONDS[match.group(2)]
+    greatest = (now - datetime(1970, 1, 1)).total_seconds()
+    return now - timedelta(seconds=min(age, greatest))
 
 
 TIME_OF_DAY = "([01]?[0-9]|2[0-3]):[0-5][0-9]"
@@ -2859,7 +2929,8 @@ TIME_OF_DAY = "([01]?[0-9]|2[0-3]):[0-5][0-9]"
 def parse_time_of_day(text, now, after):
     """Return the time for `9:30`, or None if the text is not a time of day.
 
-    It is the first such time after `after`, or the most recent one if `after` is None."""
+    It is the first such time after `after`. If `after` is None, it is the most recent one: the first after this time
+    yesterday."""
     from datetime import timedelta
     if not re.fullmatch(TIME_OF_DAY, text):
         return None
@@ -2886,6 +2957,7 @@ def parse_time(text, now):
     lacks_year = re.match("[0-9]{2}-[0-9]{2}(T|$)", text)
     if lacks_year:
         text = "%d-%s" % (now.year, text)
+    # An offset follows the time of day, unlike the `-14` of a date.
     offset = re.search("(?<=:[0-9]{2})[+-](?:[01][0-9]|2[0-3]):[0-5][0-9]$", text)
     if offset:
         text = text[:offset.start()]
@@ -2925,9 +2997,10 @@ def resolve_times(since_text, until_text):
     if since and until and until < since:
         raise UsageError("argument --until: must not be before --since")
 
-    resolved = ["%s %sZ" % (name, moment.isoformat()[:16])
-                for name, text, moment in (("since", since_text, since), ("until", until_text, until))
-                if text and re.fullmatch(TIME_OF_DAY, text.strip())]
+    resolved = []
+    for name, text, moment in (("since", since_text, since), ("until", until_text, until)):
+        if text and re.fullmatch(TIME_OF_DAY, text.strip()):
+            resolved.append("%s %sZ" % (name, moment.isoformat()[:16]))
     hint = "%s (now: %sZ)" % (", ".join(resolved), now.strftime("%H:%M")) if resolved else ""
     return since, until, hint
 
@@ -2939,8 +3012,9 @@ def select_statuses(flags, command):
     status, which the server checks."""
     groups = (RUNNING_STATUSES if flags.running else ()) + (FAILED_STATUSES if flags.failed else ())
     selected = list(dict.fromkeys(chain(filter(None, flags.status or []), groups)))
+    server_checks = command == "list" and len(selected) == 1
     for status in selected:
-        if status not in STATUSES and (command == "get" or len(selected) > 1):
+        if status not in STATUSES and not server_checks:
             raise UsageError("argument --status: unknown status" + quote_word(status) + suggest(status, STATUSES))
     return selected
 
@@ -3083,7 +3157,7 @@ class Console:
 
         Raises ReaderGone if the reader has closed stdout, and ExecLogError for another failure. A missing stdout is
         noticed even if nothing is queued, so it is noticed before the first request."""
-        data, self._pending = b"".join(self._pending), []
+        data, self._pending = b"".join(self._pending), []       # a failed write is not repeated
         if self._out is None:
             raise ExecLogError("standard output is closed")
         if not data:
@@ -3101,10 +3175,11 @@ class Console:
 
     def _write_all(self, data):
         """Write all of the data. A raw stream may write only a part of it, or nothing, which it reports as None."""
+        is_raw = isinstance(self._out, io.RawIOBase)
         left = memoryview(data)
         while left:
             size = self._out.write(left)
-            if size is None and not isinstance(self._out, io.RawIOBase):
+            if size is None and not is_raw:
                 break       # a stream of the caller's, whose write() returns nothing
             if not size:
                 raise OSError("it would block")
@@ -3156,8 +3231,10 @@ class Console:
     def can_show_progress(self, is_quiet):
         """Return whether a progress line can be shown without mixing with other output.
 
-        stderr must be a terminal with this process in its foreground. stdout must be a file, or a terminal that gets
-        nothing until the end (`is_quiet`). If stdout is a pipe, its reader may write to the same terminal."""
+            stderr      must be a terminal with this process in its foreground
+            stdout      must be a file, or a terminal if it gets nothing until the end (`is_quiet`). The reader of a
+                        pipe may write to the same terminal
+        """
         if not self.stderr_is_terminal:
             return False
         try:
@@ -3236,7 +3313,10 @@ class SelectedTargets:
 
 
 def print_chunks(chunks, console):
-    """Print what a format yields, up to a failure."""
+    """Print what a format yields, up to an expected failure.
+
+    A program's own exception passes at once. What is queued is not flushed then, because that may wait for a full pipe.
+    """
     try:
         for chunk in chunks:
             console.queue(chunk)
@@ -3248,7 +3328,7 @@ def print_chunks(chunks, console):
         raise
     finally:
         console.progress = None     # it refers to the document, which may hold a connection
-    console.flush()     # not after a program's own exception, which must not wait for a full pipe
+    console.flush()
 
 
 def report_failure(console, error, hint="", last_line=""):
@@ -3421,8 +3501,9 @@ def run_as_script() -> None:
     """Run the process's own command line, and exit. This is the entry point of the installed plexctl-exec-log."""
     restore_sigint()
     exit_code = main()
-    # main has flushed both streams. A normal exit would flush them again, and report the same failure a second time on
-    # a full disk. (Skipping the interpreter's shutdown also saves a twelfth of the time of a short run.)
+    # main has flushed both streams, and closed all files. A normal exit would flush the streams again, and report the
+    # same failure a second time on a full disk. (Skipping the interpreter's shutdown also saves a twelfth of the time
+    # of a short run.)
     os._exit(exit_code)
 
 

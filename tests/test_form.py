@@ -20,8 +20,8 @@ DEEPEST_NESTING, LONGEST_LINE = 4, 120
 #: The only modules that may be imported, all of the standard library.
 ALLOWED_IMPORTS = {
     "argparse", "binascii", "codecs", "collections", "copy", "datetime", "difflib", "functools", "gc", "hashlib",
-    "heapq", "http", "io", "ipaddress", "itertools", "json", "os", "re", "shlex", "signal", "socket", "ssl", "stat",
-    "sys", "time", "typing", "urllib", "uuid"}
+    "heapq", "http", "io", "ipaddress", "itertools", "json", "math", "os", "re", "selectors", "shlex", "signal",
+    "socket", "ssl", "stat", "sys", "time", "typing", "urllib", "uuid"}
 
 #: For a security reviewer: what is named, and the most functions that may name it. The docstring's map says which.
 FEW_PLACES = {

@@ -287,6 +287,9 @@ def test_transient_failure_is_retried_twice(plane, fault, times):
     assert len(error_lines(result, "retry")) == 2 and len(error_lines(result)) == times - 2
 
 
+LONG_PAGE = encode(page(execution(action="x" * 9000), next_cursor="c2"))
+#: One TLS record. http.client does not read it to its end at once.
+ONE_AND_MORE = LENGTH_HEAD % len(LONG_PAGE) + LONG_PAGE + LENGTH_HEAD % 12 + EMPTY_PAGE
 #: The answers, the pauses, the numbers of connections and of requests, the exit code.
 SEQUENCES = {
     "a kept connection is dropped": ([MORE, DROP], [], (2, 3), 0),
@@ -296,6 +299,7 @@ SEQUENCES = {
     "a new one is reset after it": ([MORE, RESET, RESET], [0.5], (3, 4), 0),
     "three are dropped": ([MORE] + [DROP] * 3, [0.5, 1.0], (4, 5), 0),
     "four are dropped": ([MORE] + [DROP] * 4, [0.5, 1.0], (4, 5), 1),
+    "bytes follow a page": ([lambda sock: (sock.sendall(ONE_AND_MORE), sock.recv(1))], [], (2, 2), 0),
     "an error is read to its end": ([MORE, BUSY], [0.5], (1, 3), 0),
     "an error's body is cut": ([MORE, Reply(b"{", 503, cut=0)], [0.5], (2, 3), 0),
     "two reads have two retries each": ([DROP, BUSY, MORE, BUSY, BUSY], [0.5, 1.0] * 2, (2, 6), 0),
@@ -307,7 +311,7 @@ SEQUENCES.update((name, ([Reply(page(next_cursor=cursor), **how) for cursor in "
                      ("announced", {"headers": [("Connection", "close")]}, 3)])
 
 
-@rule("3.7", "3.7a", "3.8a")
+@rule("3.7", "3.7a", "3.7b", "3.8a")
 @pytest.mark.parametrize("answers, slept, counts, code", list(SEQUENCES.values()), ids=list(SEQUENCES))
 @pytest.mark.parametrize("tls", [False, True], ids=["http", "https"])
 def test_lost_connection_is_silently_replaced_with_two_retries_per_read(tls, answers, slept, counts, code):
