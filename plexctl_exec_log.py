@@ -823,12 +823,14 @@ def do_nothing(*_: object) -> None:
 
 def can_be_read(sock):
     """Return whether a read would not block, because there are bytes to read, or because the other end was closed."""
-    import selectors
+    import select
     if hasattr(sock, "pending") and sock.pending():     # bytes that SSLSocket has already decrypted
         return True
-    with selectors.DefaultSelector() as selector:
-        selector.register(sock, selectors.EVENT_READ)
-        return bool(selector.select(0))
+    if not hasattr(select, "poll"):     # Windows
+        return bool(select.select([sock], [], [], 0)[0])
+    poll = select.poll()        # select() itself refuses descriptors above 1023
+    poll.register(sock, select.POLLIN)
+    return bool(poll.poll(0))
 
 
 def close_chunks(chunks):
@@ -1368,12 +1370,14 @@ class JSONReader:
 
         Afterwards _pos is its index, or the document has ended."""
         while True:
+            character = self._text[self._pos:self._pos + 1]     # "" at the end of _text
+            if character and character not in " \t\n\r":
+                return character
             self._pos = WHITESPACE.match(self._text, self._pos).end()
-            if self._pos < len(self._text):
-                return self._text[self._pos]
-            if self._ended:
-                return ""
-            self._fill(1)
+            if self._pos == len(self._text):
+                if self._ended:
+                    return ""
+                self._fill(1)
 
     def expect(self, choices):
         """Consume and return the next character that is not white space. It must be one of the choices."""
@@ -1535,13 +1539,13 @@ class Document:
 
         Return END at the end of the document."""
         try:
-            if self._state == "complete":
-                return END
             if self._state == "list":
                 if self._reader.next_entry("[]", self.count == 0):
                     return self._read_element()
                 self._state = "members"
                 return None
+            if self._state == "complete":
+                return END
 
             is_first = self._state == "start"
             self._state = "members"
@@ -1959,7 +1963,7 @@ class Listing:
         elements        iterator over the Executions; each use of `elements` starts again at the first page
         members         {"items": []}, for compatibility with Document
         list_name       `items`
-        page_count      number of pages requested so far
+        page_count      number of pages that have begun to arrive
         count           number of Executions on the complete pages, including those that do not match
         resume          as Document.resume, but None while several queries are merged
         last_created_at when the last yielded Execution was created, in UTC, to the second: 2026-07-14T09:28:41Z. None
@@ -2281,9 +2285,8 @@ def remove_fraction(text):
     """Return a time without the fraction of a second: `09:30:00.25Z` becomes `09:30:00Z`.
 
     Other text is almost always returned unchanged."""
-    head, _, tail = (text or "").partition(".")     # `2026-07-14T09:30:00`, `25Z`
-    looks_like_time = head[-3:-2] == ":"
-    return head + tail.lstrip("0123456789") if looks_like_time else text
+    head, _, tail = (text or "").partition(".")     # in a time, head ends like `:00`
+    return head + tail.lstrip("0123456789") if head[-3:-2] == ":" else text
 
 
 def shorten_time(text):

@@ -28,8 +28,7 @@ FOR_GET = ("--project=" + PROJECT, "--node", SHOWN_NODE, "-o", "lines", "--faile
 
 LISTED, SHOWN_LINES = b'{\n  "items": [\n    {', SHOWN_NODE.encode() + b": /dev/nvme"
 FLAG_PLACES = {
-    "before": (FOR_LIST + ("exec-log", "list"), LISTED),
-    "between": (("exec-log",) + FOR_LIST + ("list",), LISTED),
+    "before": (FOR_LIST + ("exec-log", "list"), LISTED), "between": (("exec-log",) + FOR_LIST + ("list",), LISTED),
     "before and between": (FOR_LIST[:3] + ("exec-log",) + FOR_LIST[3:] + ("list",), LISTED),
     "after": (("exec-log", "list") + FOR_LIST, LISTED), "no exec-log": (("list",) + FOR_LIST, LISTED),
     "no exec-log, before": (FOR_LIST + ("list",), LISTED),
@@ -38,8 +37,7 @@ FLAG_PLACES = {
     "get, before the id": (("get",) + FOR_GET + (SHOWCASE,), SHOWN_LINES),
     "get, before": (FOR_GET + ("get", SHOWCASE), SHOWN_LINES),
     "everywhere": (FOR_GET[:3] + ("exec-log",) + FOR_GET[3:5] + ("get", "--yes", SHOWCASE) + FOR_GET[5:],
-                   SHOWN_LINES),
-    "--id before": (("--id", SHOWCASE, "get") + FOR_GET, SHOWN_LINES),
+    SHOWN_LINES), "--id before": (("--id", SHOWCASE, "get") + FOR_GET, SHOWN_LINES),
     "--id": (("get", "--id=" + SHOWCASE) + FOR_GET, SHOWN_LINES)}
 
 
@@ -270,53 +268,38 @@ def test_version_prints_one_line(argv):
 
 # ---- 1.15: usage errors
 
+#: A command line with a flag that is mistyped, and the flag that is suggested.
+MISTYPED = [
+    ("list P --tokn-file=X", "--token-file"), ("get ID P --output_dir=X", "--output-dir"), ("get -id ID P", "--id"),
+    ("list P -version", "--version"), ("--projct=X list P", "--project"), ("list P -node", "--node"),
+    ("get P ID -node", "--node"), ("get P ID --projct", "--project"), ("list P --sinc=x", "--since"),
+    ("get P ID --sinc", "--since"), ("list P --exit-statu", "--exit-status"), ("list P --out", "--output"),
+    ("list P --outputdir", "--output"), ("get P ID --outputdir", "--output-dir"),
+    ("get P ID --wait_timeout=x", "--wait-timeout"), ("list P -cursor", "--cursor"),
+    ("list P --Action-Name", "--action-name")]
 #: P stands for --project and a Project, ID for an id.
 ERRORS = [
-    ("", "expected a command: list or get"),
-    ("list", "expected --project UUID, or PLEXSPHERE_PROJECT"),
+    ("", "expected a command: list or get"), ("list", "expected --project UUID, or PLEXSPHERE_PROJECT"),
     ("get P", "expected the id of an Execution: get UUID"),
     ("list P -o xml", "(choose from text, table, json, yaml, jsonl)"),
     ("get P ID -o jsno", "(choose from text, table, lines, raw, json, yaml, jsonl); did you mean json?"),
     ("list P --timeout 5x", "argument --timeout: expected a duration such as 30, 20s, 5m"),
     ("get P ID --wait --wait-timeout=5x", "argument --wait-timeout: expected a duration such as 30, 20s, 5m"),
     ("list P --color x", "argument --color: expected auto, always or never"),
-    ("list P --tokn-file=X", "unknown flag --tokn-file; did you mean --token-file?"),
-    ("get ID P --output_dir=X", "unknown flag --output_dir; did you mean --output-dir?"),
-    ("get -id ID P", "unknown flag -id; did you mean --id?"),
-    ("list P -version", "unknown flag -version; did you mean --version?"),
-    ("--projct=X list P", "unknown flag --projct; did you mean --project?"),
-    ("list P -node", "unknown flag -node; did you mean --node?"),
-    ("get P ID -node", "unknown flag -node; did you mean --node?"),
-    ("get P ID --projct", "unknown flag --projct; did you mean --project?"),
-    ("list P --sinc=x", "unknown flag --sinc; did you mean --since?"),
-    ("get P ID --sinc", "unknown flag --sinc; did you mean --since?"),
-    ("list P --exit-statu", "unknown flag --exit-statu; did you mean --exit-status?"),
-    ("list P --out", "unknown flag --out; did you mean --output?"),
-    ("list P --outputdir", "unknown flag --outputdir; did you mean --output?"),
-    ("get P ID --outputdir", "unknown flag --outputdir; did you mean --output-dir?"),
-    ("get P ID --wait_timeout=x", "unknown flag --wait_timeout; did you mean --wait-timeout?"),
-    ("list P -cursor", "unknown flag -cursor; did you mean --cursor?"),
-    ("list P --Action-Name", "unknown flag --Action-Name; did you mean --action-name?"),
-    ("get P ID --tail", "unknown flag --tail"),
-    ("list P -x", "unknown flag -x"),
-    ("list P --x", "unknown flag --x"),
+    ("get P ID --tail", "unknown flag --tail"), ("list P -x", "unknown flag -x"), ("list P --x", "unknown flag --x"),
     ("lst P", "unknown command lst; did you mean list?"),
     ("exec-logs list P", "unknown command exec-logs; did you mean exec-log?"),
-    ("exec-log exec-log list P", "unknown command exec-log"),
-    ("-- list P", "unknown command --"),
+    ("exec-log exec-log list P", "unknown command exec-log"), ("-- list P", "unknown command --"),
     ("get ID P --status faild", "argument --status: unknown status faild; did you mean failed?"),
     ("list P --status Failed --running", "argument --status: unknown status Failed; did you mean failed?"),
     ("list P --status ack --status tiemout", "argument --status: unknown status tiemout; did you mean timeout?"),
-    ("--since 2h get P ID", "--since is a flag of list"),
-    ("get P ID -n5", "--last is a flag of list"),
-    ("list P --output-dir x", "--output-dir is a flag of get"),
-    ("list P --failed=1", "--failed takes no value"),
+    ("--since 2h get P ID", "--since is a flag of list"), ("get P ID -n5", "--last is a flag of list"),
+    ("list P --output-dir x", "--output-dir is a flag of get"), ("list P --failed=1", "--failed takes no value"),
     ("list P --since 2026-07-14 10:00", "unexpected argument 10:00: "),
-    ("list P -- --all", "unexpected argument --: "),
-    ("list P ID", "list takes no id; did you mean get UUID?"),
-    ("get ID P ID", "get takes one id; "),
-    ("get ID P --id ID", "get takes one id; "),
-    ("get ID P --wait-timeout 5", "argument --wait-timeout: only valid with --wait")]
+    ("list P -- --all", "unexpected argument --: "), ("list P ID", "list takes no id; did you mean get UUID?"),
+    ("get ID P ID", "get takes one id; "), ("get ID P --id ID", "get takes one id; "),
+    ("get ID P --wait-timeout 5", "argument --wait-timeout: only valid with --wait")] + [
+    (line, "unknown flag %s; did you mean %s?" % (re.search("-[^ =]+", line).group(), flag)) for line, flag in MISTYPED]
 
 
 @rule("1.3d", "1.4i", "1.5", "1.5a", "1.5c", "1.12d", "9.1k")

@@ -10,7 +10,7 @@ import time
 import pytest
 
 import plexctl_exec_log as program
-from control_plane import PROJECT
+from control_plane import PROJECT, TOKEN
 from kit import (CLOSE_HEAD, EXECUTION, GET, LIST, MODULE, NODES, Clock, HaltingAnswer, encode, every_get_format,
                  every_list_format, execution, inline, make_command, make_environment, page, posix_only, rule, run_cli,
                  run_python, target, wait_until_final)
@@ -155,6 +155,14 @@ def test_wait_reads_the_status_without_the_targets(plane):
 
 
 NETWORK = {"hashlib", "ssl", "_ssl", "socket", "_socket", "http", "http.client", "urllib.request", "email", "select"}
+
+
+@rule("7.2")
+def test_urllib_request_is_loaded_only_for_a_proxy():
+    code = "import sys, plexctl_exec_log as p; p.Transport.from_settings('https://a.example'); print(list(sys.modules))"
+    modules = [run_python("-c", code, cwd=os.path.dirname(MODULE), env=dict(extra, PLEXSPHERE_TOKEN=TOKEN)).out
+               for extra in ({}, {"https_proxy": "127.0.0.1:9"})]
+    assert [b"'urllib.request'" in listed for listed in modules] == [False, True]
 
 
 @rule("7.2")

@@ -180,6 +180,18 @@ def test_what_a_callback_of_a_wait_raises_passes(plane, name, kind):
         program.wait_for_execution(transport, PROJECT, EXECUTION, **{name: fail})
 
 
+@rule("10.5d")
+@pytest.mark.parametrize("kind", [Stop, BrokenPipeError, ValueError])
+def test_what_trace_raises_at_a_connect_passes(monkeypatch, kind):
+    def fail(line):
+        raise kind("mine")
+
+    monkeypatch.setenv("PLEXSPHERE_TOKEN", TOKEN)
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
+    with program.Transport.from_settings("https://name.example", trace=fail) as transport, pytest.raises(kind):
+        program.get_page(transport, PROJECT, {})
+
+
 @rule("10.5d", "10.4d")
 @pytest.mark.parametrize("kind", [Stop, BrokenPipeError, KeyError])
 @pytest.mark.parametrize("name, number", [("on_retry", 0)] + [

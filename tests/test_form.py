@@ -20,22 +20,18 @@ DEEPEST_NESTING, LONGEST_LINE = 4, 120
 #: The only modules that may be imported, all of the standard library.
 ALLOWED_IMPORTS = {
     "argparse", "binascii", "codecs", "collections", "copy", "datetime", "difflib", "functools", "gc", "hashlib",
-    "heapq", "http", "io", "ipaddress", "itertools", "json", "math", "os", "re", "selectors", "shlex", "signal",
+    "heapq", "http", "io", "ipaddress", "itertools", "json", "math", "os", "re", "select", "shlex", "signal",
     "socket", "ssl", "stat", "sys", "time", "typing", "urllib", "uuid"}
 
 #: For a security reviewer: what is named, and the most functions that may name it. The docstring's map says which.
 FEW_PLACES = {
     "connections are made": ({"HTTPConnection", "HTTPSConnection"}, 1),
-    "servers are verified": ({"create_default_context"}, 1),
-    "the token is sent": ({"Bearer "}, 1),
+    "servers are verified": ({"create_default_context"}, 1), "the token is sent": ({"Bearer "}, 1),
     "the environment is read": ({
-        "environ of os", "getproxies_environment", "proxy_bypass_environment", "expanduser"}, 6),
-    "files are opened": ({"open of builtins", "open of os"}, 3),
-    "a file is renamed": ({"rename of os"}, 1),
-    "a folder is made": ({"mkdir"}, 1),
-    "SIGINT is set": ({"signal of signal"}, 1),
-    "everything is caught": ({"Exception"}, 3),
-    "the process ends": ({"_exit"}, 1)}
+    "environ of os", "getproxies_environment", "proxy_bypass_environment", "expanduser"}, 6),
+    "files are opened": ({"open of builtins", "open of os"}, 3), "a file is renamed": ({"rename of os"}, 1),
+    "a folder is made": ({"mkdir"}, 1), "SIGINT is set": ({"signal of signal"}, 1),
+    "everything is caught": ({"Exception"}, 3), "the process ends": ({"_exit"}, 1)}
 FORBIDDEN_NAMES = {
     "subprocess", "system", "popen", "fork", "execv", "execve", "execvp", "spawnl", "spawnv", "posix_spawn",
     "startfile", "eval", "exec", "__import__", "import_module", "compile of builtins", "pickle", "marshal", "shelve",

@@ -363,12 +363,12 @@ def test_execution_without_an_id_is_never_skipped_and_ids_are_of_one_page(plane,
     absent = [{name: value for name, value in items[1].items() if name != "id"}]
     for odd in ([items[1]], absent):
         body = encode(page(*items[:1] + odd + items[2:], next_cursor="c2"))
-        again = encode(page(listed("a"), listed("b"), listed("b"), listed("c")))
+        again = encode(page(*[listed(name) for name in "abbcdd"]))
         plane.script(Reply(body, cut=body.index(b'"id":"b"')), Reply(body),
                      Reply(again, cut=again.index(b'"id":"c"')), Reply(again))
         result = run_cli(*LIST + JSONL + tuple(flags.split()), plane=plane)
         found = [json.loads(line).get("id") for line in result.out.splitlines()]
-        assert (result.code, found) == (0, ["a", None, None, "b", "x", "a", "b", "b", "c"])
+        assert (result.code, found) == (0, ["a", None, None, "b", "x"] + list("abbcdd"))
 
 
 @rule("3.11d", "1.9k")
@@ -431,6 +431,9 @@ def test_listing_without_filters_is_every_execution_and_counts(plane, transport)
     assert name_all(listing) == ["e-%02d" % number for number in range(100)]
     assert (listing.count, listing.page_count, listing.list_name, listing.members) == (100, 10, "items", {"items": []})
     assert listing.resume is None and listing.last_created_at == "2026-07-14T09:00:09Z"
+    plane.script(Reply({}, 404))
+    assert catch(next, listing.elements).status == 404
+    assert (listing.resume, listing.count, listing.page_count, listing.last_created_at) == ("", 0, 0, None)
 
 
 @rule("10.11a", "10.11b")
