@@ -46,7 +46,8 @@ An exception that your callback or your signal handler raises propagates through
 But do not raise these classes there, nor their subclasses: OSError, ValueError, LookupError, TypeError, AttributeError,
 OverflowError, RecursionError, StopIteration, http.client.HTTPException and RemoteError; for `main` also MemoryError and
 every other ExecLogError. They may be taken for a failure of the network or of a parser. Note that TimeoutError is an
-OSError: to implement a time limit, raise an exception class of your own.
+OSError: to implement a time limit, raise an exception class of your own. If it strikes while a connection is being
+made, Python closes the socket only when it frees the exception.
 
 What it touches, and what it trusts
 -----------------------------------
@@ -1163,6 +1164,8 @@ class Transport:
 
             at the end of the body                          keeps it for the next request
             after a failure, or if it is closed early       closes it
+            in a forked child                               closes it: the parent may still use it
+            after an interim response (1xx)                 closes it: the final response is still to come
 
         (It is a generator, and not a class with __del__: an
         exception that a signal handler raises in __del__ is lost. A generator that has ended runs no code when Python
@@ -1181,7 +1184,7 @@ class Transport:
                 yield chunk
         finally:
             response.close()    # before 3.13 it stays open after its last byte, and so blocks the next response
-            if complete and not response.will_close:
+            if complete and pid == os.getpid() and response.status >= 200 and not response.will_close:
                 self._keep_idle(connection)
             else:
                 connection.close()
@@ -1297,23 +1300,6 @@ def read_number(literal):
     return int(literal) if literal.lstrip("-").isdigit() else float(literal)
 
 
-def decode_utf8(chunks):
-    """Yield the text of chunks of UTF-8.
-
-    Raises RemoteError at the first byte that is not UTF-8, after yielding the text before it."""
-    decode = codecs.getincrementaldecoder("utf-8")().decode
-    is_end = False
-    try:
-        for chunk in chunks:
-            yield decode(chunk)
-        is_end = True
-        yield decode(b"", True)     # fails if the last character is incomplete
-    except UnicodeDecodeError as error:
-        # error.object is what was decoded: this chunk, preceded by the incomplete character of the previous chunk.
-        yield error.object[:error.start].decode("utf-8")
-        raise RemoteError("the body contains bytes that are not UTF-8", transient=is_end)
-
-
 class JSONReader:
     """Reads one JSON document (RFC 8259) from chunks of bytes, only as far as needed.
 
@@ -1332,7 +1318,8 @@ class JSONReader:
     """
 
     def __init__(self, chunks):
-        self._texts = decode_utf8(chunks)
+        self._chunks = iter(chunks)
+        self._decode_utf8 = codecs.getincrementaldecoder("utf-8")().decode
         self._scan = json.JSONDecoder(parse_float=read_number, parse_int=read_number,
                                       parse_constant=read_number).raw_decode
         self._text = ""         # the buffered part of the document
@@ -1352,11 +1339,15 @@ class JSONReader:
             raise RemoteError("the body contains a value that is too large or malformed")
 
         try:
-            while least > 0:
-                parts.append(next(self._texts))
+            while least > 0 and not self._ended:
+                chunk = next(self._chunks, None)
+                parts.append(self._decode_utf8(chunk or b"", chunk is None))        # True: nothing follows
                 least -= len(parts[-1])
-        except StopIteration:
-            self._ended = True
+                self._ended = chunk is None
+        except UnicodeDecodeError as error:
+            # error.object is what was decoded: this chunk, preceded by the incomplete character of the previous chunk.
+            parts.append(error.object[:error.start].decode("utf-8"))
+            self._error = RemoteError("the body contains bytes that are not UTF-8", transient=chunk is None)
         except RemoteError as error:
             self._error = copy_error(error)
         self._text, self._pos = "".join(parts), 0
@@ -1468,7 +1459,8 @@ class Document:
             for execution in page.elements: ...
 
     Without `with`, the connection is closed when Python frees the document. A reference cycle, or an exception whose
-    traceback refers to the document, delays that.
+    traceback refers to the document, delays that. An exception that a signal handler raises while Python frees the
+    document is lost.
 
     If an exception of your own interrupts the reading, such as one of a signal handler, do not read on: an element may
     be missing.
@@ -2152,7 +2144,7 @@ def poll_until_final(transport, project, execution_id, is_single, on_status, on_
         failure = None
         has_answered = bool(status)
         try:
-            status = poll_status(transport, project, execution_id, () if has_answered else None)
+            status = poll_status(transport, project, execution_id, () if has_answered or is_single else None)
         except RemoteError as error:
             # After the deadline, WaitTimeout takes precedence over any failure.
             can_wait = has_answered and error.transient
@@ -2184,7 +2176,7 @@ def wait_for_execution(transport: Transport, project: "t.Union[str, AnyUUID]", e
                        on_retry: "t.Callable[[str], t.Any]" = do_nothing) -> str:
     """Wait until the status of an Execution is final, and return that status.
 
-        seconds     limits the wait. None means no limit. 0 or less means: poll once, with the Transport's retries.
+        seconds     limits the wait. None means no limit. 0 or less means: send one request, without retries.
         on_status   called as on_status(status) with the first status, with each change, and with the first status after
                     a failure. A response without a status counts as `-`. An unknown status is not final.
         on_retry    called as on_retry(text) before the pause that follows a failure which does not end the wait

@@ -19,7 +19,6 @@ DIGITS = "9" * 5000
 
 # ---- 1.2, 1.3: words, and where flags stand
 
-
 FOR_LIST = ("--project", PROJECT, "--status=failed", "--limit", "7", "--action-name=restart-nginx", "-o", "json",
             "--yes")
 SHOWN_NODE = SHOWCASE_NODES["text"]

@@ -160,14 +160,6 @@ def test_exception_of_any_other_family_is_an_own_one(plane, alarm, kind, phase):
     assert warned == []
 
 
-@rule("10.5c")
-def test_docstring_lists_the_families_that_may_be_taken_for_the_network_s():
-    shown = program.__doc__ + program.Transport.__doc__
-    families = "OSError ValueError LookupError TypeError AttributeError OverflowError HTTPException".split()
-    assert [name for name in families if name not in shown] == []
-    assert "TimeoutError" in shown
-
-
 @rule("10.5d")
 @pytest.mark.parametrize("name", ["on_status", "on_retry"])
 @pytest.mark.parametrize("kind", [Stop, BrokenPipeError, KeyError])

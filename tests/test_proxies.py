@@ -206,7 +206,6 @@ def test_unprintable_password_of_a_proxy_is_masked(plane):
 
 # ---- proxies that refuse, break or hang
 
-
 PROXY_FAULTS = {str(status): Reply(b"no", status, [("Location", "http://else.test/")])
                 for status in (302, 403, 407, 503)}
 PROXY_FAULTS.update({"dropped": DROP, "reset": RESET, "SSH": b"SSH-2.0-OpenSSH\r\n\r\n", "long line": b"x" * 70000})

@@ -289,10 +289,9 @@ def test_unknown_node_exits_1_after_the_complete_output(plane, format):
 
 #: Bucket, key, and what is printed of both where no digest is imitated.
 COORDINATES = {
-    "space in the key": ("logs", "my run.log", "logs/my run.log"),
+    "space in the key": ("logs", "my run.log", "logs/my run.log"), "only spaces": ("  ", "  ", "\\x20\\x20/\\x20\\x20"),
     "space in the bucket": ("my logs", "a/b.log", "my logs/a/b.log"),
     "spaces side by side": ("logs", "my  run.log", "logs/my  run.log"),
-    "only spaces": ("  ", "  ", "\\x20\\x20/\\x20\\x20"),
     "several at the ends": ("  logs", "a b  ", "\\x20\\x20logs/a b\\x20\\x20"),
     "spaces at the ends": (" logs", "run.log ", "\\x20logs/run.log\\x20"),
     "spaces about the slash": ("logs ", " run.log", "logs / run.log"),
@@ -303,12 +302,11 @@ COORDINATES = {
 #: The same where a bucket or a key looks as if a digest followed. The file `targets` escapes nothing there.
 IMITATIONS = {
     "whole": ("b", "k (sha256:%s)" % DIGEST, "b/k\\x20(sha256:%s)" % DIGEST),
-    "cut": ("b", "k (sha256:", "b/k\\x20(sha256:"),
+    "cut": ("b", "k (sha256:", "b/k\\x20(sha256:"), "no digest": ("b", "k(sha256:a)", "b/k(sha256:a)"),
     "twice": ("b", "k (sha256:a) (sha256:b)", "b/k\\x20(sha256:a)\\x20(sha256:b)"),
     "bucket": ("b (sha256:a)", "k", "b\\x20(sha256:a)/k"),
     "other spaces": ("b", "a key (sha256:a) b", "b/a key\\x20(sha256:a) b"),
-    "other words": ("b", "k (sha512:a) (SHA256:b) sha256:c", "b/k (sha512:a) (SHA256:b) sha256:c"),
-    "no digest": ("b", "k(sha256:a)", "b/k(sha256:a)")}
+    "other words": ("b", "k (sha512:a) (SHA256:b) sha256:c", "b/k (sha512:a) (SHA256:b) sha256:c")}
 DIGESTS = {"digest": (DIGEST, " (sha256:%s)" % DIGEST), "upper case": ("AB" * 32, " (sha256:%s)" % ("AB" * 32)),
            "blank": ("abc d\n", " (sha256:abc\\x20d\\n)"), "null": (None, ""), "empty": ("", "")}
 

@@ -269,7 +269,6 @@ def test_endless_response_is_abandoned_early(plane, flood):
 
 # ---- the kept connection, and retries
 
-
 LOST = {"dropped": DROP, "reset": RESET, "dropped after a 100": b"HTTP/1.1 100 Continue\r\n\r\n",
         "reset within the status line": reset_after(b"HTTP/1.1 2"),
         "reset within headers": reset_after(LENGTH_HEAD[:19])}
@@ -428,6 +427,16 @@ def test_status_100_is_skipped_and_other_interim_ones_fail(plane, status, times)
     result, slept = ask(plane, head * times + LENGTH_HEAD % 12 + EMPTY_PAGE)
     assert (result.code, slept, count_contacts(plane)) == (int(status > 100), [], (1, 1))
     assert result.out.startswith(b"ID ") if status == 100 else "HTTP %d" % status in read_error(result)
+
+
+@rule("3.9a", "10.3b")
+def test_final_response_after_an_interim_one_goes_to_no_other_request(plane):
+    head, late = b"HTTP/1.1 103 Hints\r\n\r\n", LENGTH_HEAD % 12 + EMPTY_PAGE
+    plane.script(lambda sock: (sock.sendall(head), sock.recv(9999), sock.sendall(late)), Reply(page({"id": "right"})))
+    with make_transport(plane, Clock()) as transport:
+        with pytest.raises(program.APIError, match="HTTP 103"):
+            program.get_page(transport, PROJECT, {})
+        assert list(program.get_page(transport, PROJECT, {}).elements) == [{"id": "right"}]
 
 
 @rule("5.1e")
