@@ -243,7 +243,7 @@ def test_every_flag_with_a_value_is_in_the_table_of_malformed_values():
     pages = "".join(run_cli(command, "--help").out.decode("ascii") for command in ("list", "get"))
     flags = set(re.findall("^  (?:-[a-z].*, )?(--[a-z-]+) [A-Z]+\\b", pages, re.MULTILINE))
     assert len(flags) > 10
-    assert flags - set(MALFORMED) == set(UNLISTED)
+    assert flags - set(MALFORMED) == set(UNLISTED), "list what each flag refuses in MALFORMED"
 
 
 @rule("1.13", "1.13a")

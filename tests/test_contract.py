@@ -53,7 +53,8 @@ def test_every_flag_is_in_the_contract():
     help_pages = "".join(run_cli(command, "--help").out.decode() for command in ("list", "get"))
     flags = set(re.findall("^  (?:-[a-z].*, )?(--[a-z-]+)", help_pages, re.MULTILINE))
     assert len(flags) > 20
-    assert flags - set(re.findall("--[a-z]+(?:-[a-z]+)*", read_text(CONTRACT))) == set()
+    rules = re.sub("(?ms)^<!-- [a-z ]+ -->$.*?^<!-- end -->$", "", read_text(CONTRACT))     # without the tables
+    assert flags - set(re.findall("--[a-z]+(?:-[a-z]+)*", rules)) == set(), "write a rule for each of these flags"
 
 
 def test_rules_are_numbered_in_order_without_gaps():
@@ -113,7 +114,7 @@ def test_helper_name_means_one_thing_in_the_whole_suite():
 
 @pytest.mark.parametrize("path", SOURCES + [CONTRACT], ids=os.path.basename)
 def test_lines_have_at_most_120_columns(path):
-    assert [number for number, line in enumerate(read_text(path).split("\n"), 1) if len(line) > 120] == []
+    assert [line for line in read_text(path).split("\n") if len(line) > 120] == []
 
 
 @pytest.mark.parametrize("path", [path for path in SOURCES if os.path.basename(path).startswith(("kit", "server"))],

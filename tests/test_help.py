@@ -90,7 +90,7 @@ def test_help_has_at_most_70_lines_of_80_columns_at_every_width(argv, columns):
     lines = read_help(*argv, columns=columns).splitlines()
     assert lines == read_help().splitlines()
     assert [line for line in lines if len(line) > 80] == []
-    assert len(lines) <= 70
+    assert len(lines) + (sys.version_info >= (3, 13)) <= 70, "older Pythons need one line more: shorten a help text"
 
 
 @rule("1.16a")

@@ -287,7 +287,6 @@ def test_transient_failure_is_retried_twice(plane, fault, times):
 
 
 LONG_PAGE = encode(page(execution(action="x" * 9000), next_cursor="c2"))
-#: One TLS record. http.client does not read it to its end at once.
 ONE_AND_MORE = LENGTH_HEAD % len(LONG_PAGE) + LONG_PAGE + LENGTH_HEAD % 12 + EMPTY_PAGE
 #: The answers, the pauses, the numbers of connections and of requests, the exit code.
 SEQUENCES = {
