@@ -13,7 +13,7 @@
 
 An Execution is one run of an action. Its targets are the machines that the action ran on. This is a single file for
 Python 3.6 or later. It needs only the standard library, and it never changes anything on the server. It has nine
-sections. Each section uses only what is defined in itself and in the sections above it.
+sections. Each section uses only its own definitions and those of the sections above it.
 
     Safe text     escape control characters, and lines that imitate a section header
     Errors        one family of expected failures, each with its exit code
@@ -43,11 +43,11 @@ failed Executions:
         print("the report is incomplete:", make_visible(str(error)))
 
 An exception that your callback or your signal handler raises propagates through every function here, including `main`.
-But do not raise these classes there, nor their subclasses: OSError, ValueError, LookupError, TypeError, AttributeError,
-OverflowError, RecursionError, StopIteration, http.client.HTTPException and RemoteError; for `main` also MemoryError and
-every other ExecLogError. They may be taken for a failure of the network or of a parser. Note that TimeoutError is an
-OSError: to implement a time limit, raise an exception class of your own. If it strikes while a connection is being
-made, Python closes the socket only when it frees the exception.
+However, do not raise any of these classes there, nor their subclasses: OSError, ValueError, LookupError, TypeError,
+AttributeError, OverflowError, RecursionError, ImportError, StopIteration, http.client.HTTPException and RemoteError;
+for `main` also MemoryError and every other ExecLogError. They may be taken for a failure of the network or of a parser.
+Note that TimeoutError is an OSError: to implement a time limit, raise an exception class of your own. If your exception
+is raised while a connection is being made, Python closes the socket only when it frees the exception.
 
 What it touches, and what it trusts
 -----------------------------------
@@ -81,21 +81,23 @@ imports nothing from its own folder. (With `python3 -m`, Python itself imports m
 
 On stderr it replaces secrets with `***`: the token, PLEXSPHERE_TOKEN, a proxy's password and a proxy's Basic
 credentials. It masks PLEXSPHERE_TOKEN from the start, and the others once it has read all settings. It masks only
-secrets that appear verbatim and have at least 8 characters, and it masks nothing on stdout or in exception messages.
+secrets that appear verbatim and have at least 8 characters. It masks nothing on stdout. In the messages of exceptions
+it masks only the target of a redirect.
 
 It does not trust the server, nor the machines whose output the server relays. On a terminal it escapes outputs, in
 every format; it assumes that the terminal uses UTF-8. In all other text, such as names, ids and error texts, it always
 escapes unprintable characters. Printable characters are left as they are, even if they look like other characters or
-like spaces. json, yaml and jsonl escape only control characters and the characters in JSON_ESCAPED.
+like spaces. There are two exceptions: a space in an id or another field becomes `\\x20`, and a `=` that would begin a
+section header becomes `\\x3d`. json, yaml and jsonl escape only control characters and the characters in JSON_ESCAPED.
 
 **A pipe gets the bytes of outputs unescaped.** So `get ... | cat`, `get ... | less -R`, and `ssh host
 plexctl_exec_log.py get ...` without `ssh -t` send them to your terminal as they are. `--output json` and `ssh -t` avoid
-that. A line of the format lines that your terminal wraps may look like the line of another node.
+that. In the format `lines`, a line that the terminal wraps may look like a line of another node.
 
 Size: a JSON value may have at most about 80 Mi characters. An error body larger than 64 KiB is ignored.
 There is no limit on the number of values, on disk use, or on total memory. Decoded objects take up to 100 times the
-memory of their text. Deeply nested objects can become thousands of times longer when they are printed as json, and so
-can short lines after a long node id in the format lines. Use `ulimit -v` where that matters.
+memory of their text. Deeply nested objects can become thousands of times longer when they are printed as json. So can
+an output of many short lines in the format `lines`, if the node id is long. Use `ulimit -v` where that matters.
 
 Output printed before a failure remains: check the exit code. json, yaml and jsonl print numbers as Python parsed them,
 as an int or a double. Nothing here protects you if this file was modified, or if the host is compromised.
@@ -234,7 +236,7 @@ def make_terminal_safe(data: bytes) -> bytes:
     text = data.decode("utf-8", "backslashreplace")
     text = re.sub(TERMINAL_SEQUENCES, "", text)
     text = re.sub("\r\n?", "\n", text)
-    # The steps above may have formed new sequences and new lines. Here each ESC is escaped; below each line is checked.
+    # The steps above may have formed new sequences and new lines. Here each ESC is escaped. Then each line is checked.
     text = re.sub("[^\t\n -~]+", lambda match: make_visible(match.group()), text)
     return re.sub(FORGED_HEADER, r"\1\\x3d\2", text).encode("utf-8")
 
@@ -307,7 +309,7 @@ class CredentialsError(ExecLogError):
 
 
 class RemoteError(ExecLogError):
-    """The request failed, or the response cannot be used, or a request is refused here (plain http, no TLS).
+    """The request failed, or the response cannot be used, or the request is refused (plain http, a Python without TLS).
 
         retryable       whether Transport.get retries. True for 429, 502, 503 and 504, and for a connection that was
                         lost before a response arrived
@@ -345,7 +347,8 @@ class APIError(RemoteError):
     """A response that is neither a 200 nor a redirect with a Location.
 
         status      the HTTP status
-        problem     the JSON object of the body (RFC 9457), with numbers as floats; {} if there was none
+        problem     the JSON object of the body (RFC 9457), with numbers as floats; {} if there was none, or if the body
+                    exceeds 64 KiB
 
     It also has the attributes of every RemoteError: exit_code, hint, retryable, transient, retry_after, can_resume.
     """
@@ -365,7 +368,8 @@ class APIError(RemoteError):
 
 
 def copy_error(error):
-    """Return a copy of an error, to be raised later. Its traceback would keep stack frames and their sockets alive."""
+    """Return a copy of an error, to be raised later. The original's traceback would keep stack frames, and so sockets,
+    alive."""
     from copy import copy       # only after a failure, because this import takes 2 % of the time of a short run
     return copy(error)
 
@@ -708,7 +712,7 @@ def find_proxy(server):
         NO_PROXY        `*`, or a list of hosts, with or without a port; each also covers its subdomains
 
     Raises UsageError for a malformed proxy."""
-    # Without this variable, in any case, there is no proxy. Then spare the slow import of urllib.request.
+    # Without this variable, in upper or lower case, there is no proxy. Then spare the slow import of urllib.request.
     variable = server.scheme + "_proxy"
     if variable not in map(str.lower, os.environ) or is_this_host(server.host):
         return None
@@ -779,7 +783,7 @@ PROBLEM_HINTS = {       # by the `code` of a 400, and by the `reason` of a 403
 TLS_HINT = "check the port (is it for https?), the server's name and the local clock; for a private CA use --ca-file"
 
 # What http.client and `email` raise for a malformed response, apart from HTTPException. A program's own exceptions,
-# such as a signal handler raises, must propagate, so this list is as short as possible.
+# such as those of a signal handler, must propagate, so this list is as short as possible.
 PARSER_ERRORS = (ValueError, LookupError, TypeError, AttributeError, OverflowError)
 
 
@@ -867,10 +871,10 @@ class Transport:
 
                     No pause lasts past the deadline. After it, each request and each read of a body fails with a
                     RemoteError (timed out), and nothing is retried. A deadline that you set during a pause or a
-                    network operation takes effect when it has ended.
+                    network operation takes effect when that pause or operation has ended.
 
-                    The time left is computed before connecting, before sending, and before each read of a body. What
-                    follows may take that long at every step, so slow steps together can overrun the deadline:
+                    The time left is computed before connecting, before sending, and before each read of a body. Each
+                    of these steps may then take that long, so slow steps together can overrun the deadline:
 
                         connecting      each attempt to connect to an address, the proxy tunnel, the TLS handshake
                         sending         sending the request, each read of the headers
@@ -1050,7 +1054,9 @@ class Transport:
             chunks.close()
 
     def _exchange_on_idle(self, target):
-        """Send one request on the idle connection. Return what _exchange returns, or None if it cannot be used."""
+        """Send one request on the idle connection, and return what _exchange returns.
+
+        Return None if there is no idle connection, or if it cannot be used any more."""
         connection = self._take_idle()
         if connection is None:
             return None
@@ -1161,7 +1167,7 @@ class Transport:
 
         It owns the connection:
 
-            at the end of the body                          keeps it for the next request
+            at the end of the body                          keeps it for the next request, if the server does, too
             after a failure, or if it is closed early       closes it
             in a forked child                               closes it: the parent may still use it
             after an interim response (1xx)                 closes it: the final response is still to come
@@ -1433,7 +1439,9 @@ class JSONReader:
         return value, end
 
     def _is_whole_number(self, following):
-        """Return whether a number is complete, or whether more text is needed. `following` are three characters.
+        """Return True if a number is complete, and False if more text is needed.
+
+        `following` is the text that follows it, at most three characters.
 
         json mistakes a truncated number for a shorter one: it returns 1 for `1.` of `1.5`, for `1e` of `1e5`, and for
         `1e-` of `1e-5`. In these cases at most two characters follow. So three are needed, or the end of the document.
@@ -1566,8 +1574,8 @@ class Document:
         if name in self.members or name in self._next_cursor:
             raise RemoteError('the body has "%s" twice' % name)
 
-        # Stream the list. Read every other member as a whole. (next_cursor becomes a member only at the end: nobody
-        # must follow the cursor of a truncated page.)
+        # Stream the list. Read every other member as a whole. (next_cursor becomes a member only at the end, so that
+        # nobody follows the cursor of a truncated page.)
         if name == self.list_name and reader.peek() == "[":
             self.members[name] = []
             self._state = "list"
@@ -1737,7 +1745,7 @@ class OutputRef(namedtuple("OutputRef", "kind data location sha256 fault")):
 # ----------------------------------------------------------------------------------------------- Operations
 
 EXECUTIONS = "/v1/projects/%s/executions"
-READ_AHEAD_LIMIT = 16 << 20     # bytes of a page that are read before its first row, while several queries are merged
+READ_AHEAD_LIMIT = 16 << 20     # bytes of a page that are read before its first Execution is yielded, in a merge
 
 
 def get_page(transport: Transport, project: "t.Union[str, AnyUUID]", parameters: "Parameters") -> Document:
@@ -1940,9 +1948,9 @@ class Listing:
     to a later one between two queries, the later query contains it too. It is then yielded once, as the later query
     returned it. No such Execution is missed as long as the results for each status fit on one page.
 
-    If the server lists the newest first, every Execution is yielded, but the order is not specified, and an Execution
-    whose status changes may be yielded twice. Up to 16 MiB of each page are read before its first Execution is yielded,
-    so that no response stays half-read for long.
+    While several queries are merged, up to 16 MiB of each page are read before its first Execution is yielded, so that
+    no response stays half-read for long. If the server lists the newest first, every Execution is yielded, but the
+    order is not specified, and an Execution whose status changes may be yielded twice.
 
     If the body of a page is truncated, or stalls, the page is requested again, at most once for each of the Transport's
     pauses. Executions that were already yielded are recognized by their ids, and skipped. An iterator that has raised
@@ -1959,10 +1967,10 @@ class Listing:
         resume          as Document.resume, but None while several queries are merged
         last_created_at when the last yielded Execution was created, in UTC, to the second: 2026-07-14T09:28:41Z. None
                         before the first Execution is yielded, and while the last one has a malformed created_at
-        next_since      the `since` at which to resume after an error, while several queries are merged: the time of
-                        last_created_at, as a naive datetime in UTC. None before the first Execution is yielded. From
-                        the first Execution that is out of order (created before the one yielded just before it), it
-                        stays None. It is always None for a single query, which has `resume`
+        next_since      while several queries are merged, the value to pass as `since` to resume after an error. It is
+                        the time of last_created_at, as a naive datetime in UTC. It is None before the first Execution
+                        is yielded. It stays None once an Execution is out of order (created before the one yielded
+                        just before it). It is always None for a single query, which has `resume`
     """
 
     def __init__(self, transport: Transport, project: "t.Union[str, AnyUUID]", statuses: "t.Iterable[str]" = (),
@@ -2185,7 +2193,7 @@ def wait_for_execution(transport: Transport, project: "t.Union[str, AnyUUID]", e
 
     Raises WaitTimeout when the time is up, whatever the last failure was. Before that, raises RemoteError for a failure
     that waiting cannot fix, and for every failure before the first successful response. Raises UsageError for a
-    malformed UUID, and if `seconds` is not a number or exceeds one day."""
+    malformed UUID or an unusable CA file, and if `seconds` is not a number or exceeds one day."""
     outer_deadline = own_deadline = transport.deadline
     is_single = isinstance(seconds, (int, float)) and seconds <= 0
     if seconds is not None and not is_single:
@@ -2207,7 +2215,7 @@ def wait_for_execution(transport: Transport, project: "t.Union[str, AnyUUID]", e
 #
 # If reading the document fails, the iterator raises RemoteError inside the format, and nothing more is printed.
 # Incomplete json and yaml are never closed off, and text and table of an incomplete `get` have no recap. jsonl, raw,
-# lines and the table of `list` have no end mark: only the exit code shows that they are incomplete.
+# lines and the table of `list` have no end mark: nothing on stdout shows that they are incomplete.
 
 COLOURS = {"succeeded": "32", "failed": "31", "timeout": "31", "cancelled": "33", "started": "36", "ack": "36"}
 BOLD = "1"
@@ -2225,9 +2233,9 @@ def paint_status(status, console):
     return paint("%-9s" % escape_field(status), COLOURS.get(status), console)
 
 
-# What json escapes besides the controls below U+0020: DEL and the C1 controls; characters that are invisible or change
-# the direction of text; U+FFFE and U+FFFF; lone surrogates. The list is our own, so that it is the same on every
-# Python. Rare characters are not included.
+# What the json formats escape besides the controls below U+0020: DEL and the C1 controls; characters that are invisible
+# or change the direction of text; U+FFFE and U+FFFF; lone surrogates. The list is our own, so that it is the same on
+# every Python. Rare characters are not included.
 JSON_ESCAPED = ("[\x7f-\x9f" "\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff" "\ufffe\uffff"
                 "\ud800-\udfff]")
 encode_indented = json.JSONEncoder(indent=2, ensure_ascii=False).encode
@@ -2618,7 +2626,7 @@ def describe_tally(tally):
 EXIT_CODES = """exit codes:
   0    everything that was requested was written
   1    a failure not listed below (network, server, writing), or a missing part
-  2    usage: malformed command line, server URL or environment variable
+  2    usage: a flag, server URL or environment variable is missing or unusable
   3    no usable token, profile or config file; or the token was rejected (401)
   4    forbidden (403)
   5    with --exit-status: the Execution's status is not succeeded
@@ -2638,8 +2646,8 @@ LIST_HELP = """By default, list prints one page, oldest first. With --all, --las
 --until or several statuses, it reads as many pages as needed.
 
 With several statuses, each is a separate query (with --cursor, there is one
-query). An Execution that moves from one of them to a later one meanwhile is
-printed once, with the newer status, if the results for each fit on one page."""
+query). An Execution whose status advances from one of them to another meanwhile
+is printed once, with the newer status, if each query's results fit on one page."""
 GET_HELP = """--node, --failed, --running and --status choose targets of the Execution.
 Without them, get prints all targets."""
 DESCRIPTIONS = {
@@ -2728,11 +2736,10 @@ FLAGS = {
              "control plane (default: from --profile, PLEXSPHERE_URL or the default profile)"),
         Flag(["--token-file"], "FILE", parse_nonempty,
              "file with the token (default: token from --profile, PLEXSPHERE_TOKEN or the default profile)"),
-        Flag(["--profile"], "NAME", parse_nonempty,
-             'profile of the config file (default: the one that its member "default" names)'),
+        Flag(["--profile"], "NAME", parse_nonempty, "profile of the config file, which names a default"),
         Flag(["--ca-file"], "FILE", parse_nonempty, "PEM file of the CAs to trust instead of the system's"),
         Flag(["--allow-http"], "", None, "allow plain http to remote hosts (exposes the token)"),
-        Flag(["--timeout"], "TIME", parse_duration, "time limit of a network operation: 5m (default: 30s)"),
+        Flag(["--timeout"], "TIME", parse_duration, "limit per network operation, e.g. 5m (default: 30s)"),
         Flag(["--color"], "WHEN", parse_color, "auto, always or never (default: auto)"),
         Flag(["-v", "--verbose"], "", None, "trace requests and responses on standard error"),
         Flag(["-h", "--help"], "", None, "print this help"),
@@ -2756,7 +2763,7 @@ FLAGS = {
         Flag(["--wait-timeout"], "TIME", parse_duration, "with --wait: give up after this long, and exit 124"),
         Flag(["--exit-status"], "", None, "exit 5 unless the Execution succeeded"),
         Flag(["--output-dir"], "FOLDER", parse_nonempty,
-             "save outputs as files, with an index `targets`, in a new or empty folder"),
+             "save inline outputs, and an index, in a new folder"),
     ],
 }
 REPEATABLE = "--status", "--node"
@@ -2923,8 +2930,8 @@ TIME_OF_DAY = "([01]?[0-9]|2[0-3]):[0-5][0-9]"
 def parse_time_of_day(text, now, after):
     """Return the time for `9:30`, or None if the text is not a time of day.
 
-    It is the first such time after `after`. If `after` is None, it is the most recent one: the first after this time
-    yesterday."""
+    It is the first such time after `after`. If `after` is None, it is the most recent one: the first after `now` minus
+    one day."""
     from datetime import timedelta
     if not re.fullmatch(TIME_OF_DAY, text):
         return None
@@ -2945,7 +2952,8 @@ TIME_FORMATS = ("%Y-%m-%d", "%Y-%m-%dT%H", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%MZ", 
 def parse_time(text, now):
     """Return the time for `2026-07-14 09:30`, `2026-07-14T11:30:00+02:00` or `07-14T09:30`, or None for other text.
 
-    A time without a year, as narrow tables show it, means this year's, or last year's if that is in the future."""
+    A time without a year, as narrow tables show it, means this year, or last year if it would otherwise be in the
+    future."""
     from datetime import datetime
     text = text.replace(" ", "T")
     lacks_year = re.match("[0-9]{2}-[0-9]{2}(T|$)", text)
@@ -3112,8 +3120,8 @@ class Console:
         stdout_is_terminal, stderr_is_terminal      whether each stream is a terminal
         columns         the width for tables; the widest table's if stdout is not a terminal or reports no width
         is_coloured     whether tables and sections get colours
-        progress        a function that returns the progress line, or None for no such line; called before each request
-                        and before each read of a body
+        progress        the function that returns the progress line, or None if no such line is shown; called before
+                        each request and before each read of a body
     """
 
     def __init__(self, stdout, stderr):
