@@ -46,8 +46,8 @@ An exception that your callback or your signal handler raises propagates through
 However, do not raise any of these classes there, nor their subclasses: OSError, ValueError, LookupError, TypeError,
 AttributeError, OverflowError, RecursionError, ImportError, StopIteration, http.client.HTTPException and RemoteError;
 for `main` also MemoryError and every other ExecLogError. They may be taken for a failure of the network or of a parser.
-Note that TimeoutError is an OSError: to implement a time limit, raise an exception class of your own. If your exception
-is raised while a connection is being made, Python closes the socket only when it frees the exception.
+Note that TimeoutError is an OSError: to implement a time limit, raise an exception class of your own. An exception
+keeps the stack frames that it has passed through. So a socket may stay open until Python frees your exception.
 
 What it touches, and what it trusts
 -----------------------------------
@@ -62,8 +62,9 @@ exceptions: the server is this host (a loopback or unspecified address, or `loca
 plain http, the network, a proxy, and whatever program listens at that address can read the token.
 
 Time: --timeout limits each network operation on its own: each connect, each TLS handshake, each read and each write.
-Nothing limits the whole run, not even --wait-timeout. A server that sends its headers or its body byte by byte, a slow
-resolver, or a pipe whose other end does nothing can stall the program. Use GNU `timeout 300` to limit a run.
+Nothing limits the whole run, not even --wait-timeout. These can stall the program: a server that sends its headers or
+its body byte by byte; endless interim responses, chunk sizes or trailers; megabytes of headers, which `email` parses
+slowly; a slow resolver; a pipe whose other end does nothing. Use GNU `timeout 300` to limit a run.
 
 Files: it reads the token file and the config file, and checks the owner and the mode of both. For a pipe, such
 as the shell's `<(...)`, it checks only the owner. On Windows it checks neither owner nor mode. It reads the file
@@ -86,9 +87,10 @@ it masks only the target of a redirect.
 
 It does not trust the server, nor the machines whose output the server relays. On a terminal it escapes outputs, in
 every format; it assumes that the terminal uses UTF-8. In all other text, such as names, ids and error texts, it always
-escapes unprintable characters. Printable characters are left as they are, even if they look like other characters or
-like spaces. There are two exceptions: a space in an id or another field becomes `\\x20`, and a `=` that would begin a
-section header becomes `\\x3d`. json, yaml and jsonl escape only control characters and the characters in JSON_ESCAPED.
+escapes unprintable characters; json, yaml and jsonl escape only control characters and the characters in JSON_ESCAPED.
+Printable characters are left as they are, even if they look like other characters or like spaces. There are two
+exceptions: a space in an id or another field becomes `\\x20`, and a `=` that would begin a section header becomes
+`\\x3d`.
 
 **A pipe gets the bytes of outputs unescaped.** So `get ... | cat`, `get ... | less -R`, and `ssh host
 plexctl_exec_log.py get ...` without `ssh -t` send them to your terminal as they are. `--output json` and `ssh -t` avoid
@@ -96,8 +98,9 @@ that. In the format `lines`, a line that the terminal wraps may look like a line
 
 Size: a JSON value may have at most about 80 Mi characters. An error body larger than 64 KiB is ignored.
 There is no limit on the number of values, on disk use, or on total memory. Decoded objects take up to 100 times the
-memory of their text. Deeply nested objects can become thousands of times longer when they are printed as json. So can
-an output of many short lines in the format `lines`, if the node id is long. Use `ulimit -v` where that matters.
+memory of their text. Deeply nested objects can become thousands of times longer when json indents them. So can an
+output of many short lines in the format `lines`, which repeats the node id in each line. Use `ulimit -v` where that
+matters.
 
 Output printed before a failure remains: check the exit code. json, yaml and jsonl print numbers as Python parsed them,
 as an int or a double. Nothing here protects you if this file was modified, or if the host is compromised.
@@ -224,7 +227,8 @@ TERMINAL_SEQUENCES = "\x1b\\[[0-?]*[ -/]*[@-~]|\x1b\\(B"
 # A line whose first visible ASCII characters are `==>`, as in a section header. Spaces, control characters and
 # non-ASCII characters (some invisible) may come before and between them. The two groups are the text before the first
 # `=`, and the text after it, up to and including the `>`.
-FORGED_HEADER = r"(?m)^({0}*)=({0}*={0}*>)".format(r"[^!-~\n]")
+GAP = r"[^!-~\n]*"
+FORGED_HEADER = "(?m)^(" + GAP + ")=(" + GAP + "=" + GAP + ">)"
 
 
 def make_terminal_safe(data: bytes) -> bytes:
@@ -233,10 +237,10 @@ def make_terminal_safe(data: bytes) -> bytes:
     Colours and cursor movements are removed. CR LF and CR become LF. Tabs, line feeds and printable characters are
     kept; all others are escaped. No line of the result begins like a section header. (A line that the terminal wraps,
     or look-alike characters, may still look like one.)"""
+    # The first two steps may form new sequences and new lines. So all ESC are escaped, and lines checked, after them.
     text = data.decode("utf-8", "backslashreplace")
     text = re.sub(TERMINAL_SEQUENCES, "", text)
     text = re.sub("\r\n?", "\n", text)
-    # The steps above may have formed new sequences and new lines. Here each ESC is escaped. Then each line is checked.
     text = re.sub("[^\t\n -~]+", lambda match: make_visible(match.group()), text)
     return re.sub(FORGED_HEADER, r"\1\\x3d\2", text).encode("utf-8")
 
@@ -311,14 +315,17 @@ class CredentialsError(ExecLogError):
 class RemoteError(ExecLogError):
     """The request failed, or the response cannot be used, or the request is refused (plain http, a Python without TLS).
 
-        retryable       whether Transport.get retries. True for 429, 502, 503 and 504, and for a connection that was
-                        lost before a response arrived
-        transient       whether a wait continues after this error, and whether a Listing requests a truncated page
-                        again. True for everything retryable, and for timeouts, truncated bodies and failed connections.
-                        False if a name does not exist, or if TLS fails while the connection stays open
+        retryable       whether Transport.get retries
+        transient       whether a wait continues after this error, and whether a Listing requests a page again
+        can_resume      whether the same request can succeed later
         retry_after     seconds that the server asks clients to wait, at most 30; or None
-        can_resume      whether the same request can succeed later. False after a 400, which rejects the cursor or
-                        another parameter. False if the server's cursors loop, or if a cursor cannot be sent back
+
+        failure                                                         retryable   transient   can_resume
+        429, 502, 503, 504; connection lost before the response         yes         yes         yes
+        timeout; truncated body; connection that cannot be made         no          yes         yes
+        400; cursors that loop; a cursor that cannot be sent back       no          no          no
+        any other; a name that does not exist; TLS that fails while     no          no          yes
+        the connection stays open
     """
 
     def __init__(self, message: str, hint: str = "", retryable: bool = False, transient: bool = False,
@@ -396,12 +403,22 @@ def check_type(value: "t.Any", expected: type, label: str,
 # comments. (Patterns that some runs never use are kept as strings and compiled on first use.)
 SERVER_URL = r"""
     (https?) ://
-    ( \[ [0-9a-f:.]+ \] |                           # the host: an IPv6 address,
+    ( \[ [0-9a-f:.]+ \] |                           # the host: an IPv6 address, which parse() checks,
       [\w-]{1,63} (?: \. [\w-]{1,63} )* \.? )        #     or the labels of a name (RFC 1035, 2.3.4), or an IPv4 address
     (?: : ( [0-9]{1,5} ) )?                         # the port
     ( / [\w/.~%:@!$&'()*+,;=-]* )?                  # the path (RFC 3986, 3.3)
     """
 DEFAULT_PORTS = {"http": 80, "https": 443}
+
+
+def is_ipv6_address(text):
+    """Return whether the text is an IPv6 address, such as `::1`."""
+    import ipaddress
+    try:
+        ipaddress.IPv6Address(text)
+    except ValueError:
+        return False
+    return True
 
 
 class Server(namedtuple("Server", "scheme host port prefix")):
@@ -428,7 +445,7 @@ class Server(namedtuple("Server", "scheme host port prefix")):
         if match:
             scheme, host, digits, path = match.groups()
             port = int(digits or DEFAULT_PORTS[scheme.lower()])
-            if 0 < port < 65536:
+            if 0 < port < 65536 and (host[0] != "[" or is_ipv6_address(host[1:-1])):
                 return cls(scheme.lower(), host.strip("[]").lower(), port, (path or "").rstrip("/"))
         raise UsageError("%s: expected http(s)://host[:port][/prefix]" % label, hint)
 
@@ -536,17 +553,19 @@ class Profile:
             self._why_missing = "there is no config file"
             return {}
         if path is None:
-            raise CredentialsError("there is no config file", "looked for " + " and ".join(paths) if paths else
-                                   "there is no home directory to look in")
+            hint = "looked for " + " and ".join(paths) if paths else "there is no home directory to look in"
+            raise CredentialsError("there is no config file", hint)
 
         # Read it. Null and empty values count as {}.
         def expect_object(value, label):
             return check_type(value or {}, dict, "%s: %s" % (path, label), CredentialsError)
 
+        text = read_private_file(path, 1 << 20, path)
         try:
-            config = expect_object(json.loads(read_private_file(path, 1 << 20, path)), "top level")
+            config = json.loads(text)
         except (ValueError, RecursionError):
             raise CredentialsError("%s is not valid JSON" % path)
+        config = expect_object(config, "top level")
 
         # Find the profile. An unknown name is not quoted, because it may be a token in the wrong place.
         name = config.get("default") if self._name is None else self._name
@@ -617,12 +636,13 @@ def find_settings(server_url, profile_name, token_file):
         """Return (value, source, whether the source is a profile) of a setting whose flag is missing.
 
         The value is None if there is none. An empty variable counts as unset."""
-        found = os.environ.get(variable) or None, variable, False
-        if found[0] is None or profile_name is not None:
-            member = profile.get(key)
-            if member is not None:
-                found = member, profile.title, True
-        return found
+        value = os.environ.get(variable) or None
+        if value is not None and profile_name is None:
+            return value, variable, False
+        member = profile.get(key)
+        if member is not None:
+            return member, profile.title, True
+        return value, variable, False
 
     # 1. Find the server. A malformed server is reported before the token is looked up.
     server = None
@@ -679,8 +699,9 @@ class Proxy:
 
         `variable` names the source in messages. Raises UsageError for a malformed proxy, and for a proxy that is not an
         http proxy."""
-        scheme, _, remainder = url.rpartition("://")            # `host:80` has no scheme
-        user_info, at, address = remainder.rpartition("@")      # `user:p@ss@host:80` has the password `p@ss`
+        # `http://ann:p@ss@proxy:80` becomes `http`, `ann:p@ss` and `proxy:80`. `proxy:80` has only the last of these.
+        scheme, _, remainder = url.rpartition("://")
+        user_info, at, address = remainder.rpartition("@")
         hint = "write it as http://HOST:PORT"
         if scheme.lower() not in ("", "http"):
             raise UsageError("%s: only http proxies are supported" % variable, hint)
@@ -714,7 +735,8 @@ def find_proxy(server):
     Raises UsageError for a malformed proxy."""
     # Without this variable, in upper or lower case, there is no proxy. Then spare the slow import of urllib.request.
     variable = server.scheme + "_proxy"
-    if variable not in map(str.lower, os.environ) or is_this_host(server.host):
+    is_set = any(name.lower() == variable for name in os.environ)
+    if not is_set or is_this_host(server.host):
         return None
     from urllib.request import getproxies_environment, proxy_bypass_environment
     proxies = getproxies_environment()
@@ -739,7 +761,7 @@ def find_proxy(server):
 #                                 limits the sum.
 #     HTTPConnection.getresponse  reads the headers, after skipping interim responses (100). HTTPResponse.begin mistakes
 #                                 truncated headers for complete ones. The `email` package parses them, and can raise
-#                                 ValueError, LookupError, TypeError and AttributeError. After `Connection: close`,
+#                                 the PARSER_ERRORS below. After `Connection: close`,
 #                                 getresponse sets connection.sock to None. The response's file keeps the socket open.
 #     HTTPResponse.read1(n)       returns at most n bytes as soon as there are any, and b"" at the end. It lowers
 #                                 response.length, the number of bytes that are still to come (None if unknown). If a
@@ -782,9 +804,10 @@ PROBLEM_HINTS = {       # by the `code` of a 400, and by the `reason` of a 403
 }
 TLS_HINT = "check the port (is it for https?), the server's name and the local clock; for a private CA use --ca-file"
 
-# What http.client and `email` raise for a malformed response, apart from HTTPException. A program's own exceptions,
-# such as those of a signal handler, must propagate, so this list is as short as possible.
-PARSER_ERRORS = (ValueError, LookupError, TypeError, AttributeError, OverflowError)
+# What http.client raises for a malformed response, apart from HTTPException: ValueError for a status line, and all of
+# these for headers, which the `email` package parses. A program's own exceptions, such as those of a signal handler,
+# must propagate, so this list is as short as possible.
+PARSER_ERRORS = (ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError)
 
 
 def check_seconds(seconds: float, prefix: str = "") -> float:
@@ -876,11 +899,13 @@ class Transport:
                     The time left is computed before connecting, before sending, and before each read of a body. Each
                     of these steps may then take that long, so slow steps together can overrun the deadline:
 
-                        connecting      each attempt to connect to an address, the proxy tunnel, the TLS handshake
+                        connecting      each attempt to connect to an address, each read of the proxy's response, the
+                                        TLS handshake
                         sending         sending the request, each read of the headers
-                        a body          this one read
+                        a body          each read that this takes: one, or several for chunk sizes and trailers
 
-                    The deadline does not limit name resolution, nor a server that sends its headers byte by byte
+                    So the deadline does not limit a server that sends headers, chunk sizes or trailers bit by bit or
+                    endlessly. Nor does it limit name resolution, and the parsing of large headers
     """
 
     def __init__(self, server: Server, token: str, *, ca_file: "t.Optional[str]" = None,
@@ -1028,6 +1053,7 @@ class Transport:
             raise UsageError("a parameter contains a lone surrogate, which cannot be sent")
         target = self.server.prefix + path + ("?" + query if query else "")
 
+        # One attempt before each pause, and a last one after them.
         if pauses is None:
             pauses = self.pauses
         for pause in pauses:
@@ -1045,7 +1071,10 @@ class Transport:
         if self.deadline_passed():
             raise self._make_timeout_error("the deadline has passed")
 
-        response, chunks = self._exchange_on_idle(target) or self._exchange(self._connect(), target)
+        exchange = self._exchange_on_idle(target)
+        if exchange is None:
+            exchange = self._exchange(self._connect(), target)
+        response, chunks = exchange
         if response.status == 200:
             return chunks
         try:
@@ -1082,12 +1111,14 @@ class Transport:
             self._tls_context = self._tls_context or make_tls_context(self._ca_file)
             make_connection = partial(client.HTTPSConnection, context=self._tls_context)
         connection = make_connection(peer.host, peer.port, timeout=self._socket_timeout())
-        if proxy and server.scheme == "https":      # the certificate must be the server's (_tunnel_host)
-            connection.set_tunnel(server.host, server.port, proxy.headers)
+        needs_tunnel = proxy and server.scheme == "https"
+        if needs_tunnel:
             self._trace_lines(">", "CONNECT %s:%d" % (server.host, server.port), proxy.headers.items())
 
         connected = False
         try:
+            if needs_tunnel:        # the certificate must be the server's (_tunnel_host)
+                connection.set_tunnel(server.host, server.port, proxy.headers)
             connection.connect()
             connected = True
         except (OSError, client.HTTPException, ValueError) as error:
@@ -1172,9 +1203,8 @@ class Transport:
             in a forked child                               closes it: the parent may still use it
             after an interim response (1xx)                 closes it: the final response is still to come
 
-        (It is a generator, and not a class with __del__: an
-        exception that a signal handler raises in __del__ is lost. A generator that has ended runs no code when Python
-        frees it.)"""
+        (It is a generator, and not a class with __del__: an exception that a signal handler raises in __del__ is lost.
+        A generator that has ended runs no code when Python frees it.)"""
         pid, complete = os.getpid(), False
         try:
             yield b""       # from here on, `finally` runs even if the reader stops early
@@ -1189,7 +1219,8 @@ class Transport:
                 yield chunk
         finally:
             response.close()    # before 3.13 it stays open after its last byte, and so blocks the next response
-            if complete and pid == os.getpid() and response.status >= 200 and not response.will_close:
+            is_reusable = pid == os.getpid() and response.status >= 200 and not response.will_close
+            if complete and is_reusable:
                 self._keep_idle(connection)
             else:
                 connection.close()
@@ -1209,12 +1240,12 @@ class Transport:
         except (OSError, HTTPException, ValueError) as error:       # ValueError on 3.6: negative chunk size
             raise RemoteError("the connection was lost while reading the body, or the body is malformed: %s"
                               % describe_error(error), transient=True)
-        except OverflowError:       # from HTTPResponse._read1_chunked, for a chunk size of 16 digits or more
+        except OverflowError:       # from HTTPResponse._read1_chunked, for a huge negative chunk size
             raise RemoteError("the response is not valid HTTP: it has an invalid chunk size", API_HINT)
 
-        missing = response.length or 0      # None without a Content-Length
-        if missing and not chunk:
-            raise RemoteError("the connection was lost while reading the body: %d bytes are missing" % missing,
+        still_to_come = response.length or 0        # None without a Content-Length
+        if still_to_come and not chunk:
+            raise RemoteError("the connection was lost while reading the body: %d bytes are missing" % still_to_come,
                               transient=True)
         return chunk
 
@@ -1299,7 +1330,8 @@ VALUE_LIMIT = 64 << 20
 def read_number(literal):
     """Return a JSON number that is within the range of a double: `-0` becomes 0, `1E2` becomes 100.0.
 
-    Raises JSONDecodeError for other numbers, and for NaN and Infinity, which RFC 8259 excludes."""
+    json calls it for every integer, for every other number, and for NaN and Infinity, which RFC 8259 excludes. Raises
+    JSONDecodeError for these two, and for numbers beyond the range."""
     if not isfinite(float(literal)):
         raise json.JSONDecodeError("not a JSON number, or out of range", "", 0)
     return int(literal) if literal.lstrip("-").isdigit() else float(literal)
@@ -1411,15 +1443,15 @@ class JSONReader:
             if found is not None:
                 value, self._pos = found
                 return value
-            # Grow by a quarter of the value: 1, 1.25, 1.56, ... So all attempts together cost at most five times as
-            # much as the last one.
+            # Grow by a quarter of the value. So all attempts together cost at most five times as much as the last one:
+            # 1 + 0.8 + 0.64 + ... = 5.
             self._fill(1 + (len(self._text) - self._pos) // 4)
 
     def _decode(self, text, start):
         """Return (value, index of its end) for the value at `start`, or None if more text is needed."""
         # Do not let json scan an object without any `}`. The object is incomplete, and json takes long to find that
         # out. (This saves 20 to 24 % of the time of a large `get`.)
-        if not self._ended and text[start] == "{" and text.find("}", start) < 0:
+        if not self._ended and text.startswith("{", start) and text.find("}", start) < 0:
             return None
         try:
             value, end = self._scan(text, start)
@@ -1428,10 +1460,10 @@ class JSONReader:
         except json.JSONDecodeError as error:
             if not self._ended:
                 return None
-            # If the text was truncated, a retry may help. Truncation shows in one of three ways: json fails at the very
-            # end of the text, the text does not end with `}`, or a string is not terminated.
-            was_cut = (error.pos >= len(text) or not text.rstrip().endswith("}")
-                       or error.msg.startswith("Unterminated string"))
+            # If the text was truncated, a retry may help.
+            was_cut = (error.pos >= len(text)                                   # `{"a": `
+                       or not text.rstrip().endswith("}")                       # `{"a": tru`
+                       or error.msg.startswith("Unterminated string"))          # `{"a": "{}`
             raise RemoteError("the body is truncated or malformed: %s" % error.msg, transient=was_cut)
 
         if isinstance(value, (int, float)) and not self._is_whole_number(text[end:end + 3]):
@@ -1529,8 +1561,9 @@ class Document:
 
         Members that never arrive are absent from the result. List elements that arrive before the last of these members
         are discarded."""
-        while not self.members.keys() >= set(names) and self._advance() is not END:
-            pass
+        while not set(names) <= self.members.keys():
+            if self._advance() is END:
+                break
         return self.members
 
     def _advance(self):
@@ -1596,7 +1629,7 @@ class Document:
 
     def _check_member(self, name, value):
         """Return the value of a member. Raises RemoteError if it cannot be part of the expected response."""
-        if name == self.list_name:
+        if name == self.list_name:      # not a list, which would be streamed: so this is null, or malformed
             check_type(value, list, name)
         elif name == "next_cursor":
             check_type(value, str, name)
@@ -1760,7 +1793,8 @@ def get_page(transport: Transport, project: "t.Union[str, AnyUUID]", parameters:
 class CursorCheck:
     """Remembers the cursors of a walk, and rejects those that cannot be followed.
 
-    It remembers hashes, which have a fixed size, because a server may send any number of cursors of any length."""
+    It remembers hashes, which have a fixed size, because a server may send any number of cursors of any length. (If two
+    cursors had the same hash, the walk would end with an error.)"""
 
     def __init__(self, cursor):
         self._seen = {hash(cursor)}
@@ -1902,10 +1936,16 @@ class TimeWindow:
     def contains(self, execution):
         """Return whether an Execution was created at or after `since`, and before `until`. Raises RemoteError."""
         created = read_created_at(execution)
-        self._has_risen = self._has_risen or "" < self._latest < created
-        self._has_fallen = self._has_fallen or created < self._latest
-        self._latest, self._earliest = created, min(created, self._earliest or created)
-        return not (self._since and created < self._since or self._until and created >= self._until)
+        if self._latest and created > self._latest:
+            self._has_risen = True
+        if created < self._latest:
+            self._has_fallen = True
+        self._latest = created
+        self._earliest = min(created, self._earliest or created)
+
+        is_early = self._since and created < self._since
+        is_late = self._until and created >= self._until
+        return not (is_early or is_late)
 
     def ends_walk(self):
         """Return whether this page and all later ones lie at or after `until`.
@@ -1954,7 +1994,7 @@ class Listing:
 
     If the body of a page is truncated, or stalls, the page is requested again, at most once for each of the Transport's
     pauses. Executions that were already yielded are recognized by their ids, and skipped. An iterator that has raised
-    an error has ended.
+    an error has ended. To leave one early, close it (contextlib.closing), as a Document needs `with`.
 
     To poll for new failures, list with a `since` that is further back than the longest run takes, and skip the ids that
     you have. A later `since` misses an older Execution that has only just failed.
@@ -2030,12 +2070,12 @@ class Listing:
             chunks = ReadAhead(chunks, READ_AHEAD_LIMIT)
         return Document(chunks, "items", cursor=query["cursor"])
 
-    def _query(self, server_filter, local_filter):
+    def _query(self, requested_status, accepted_statuses):
         """Yield the Executions of one query that match.
 
-        `server_filter` is the status that is requested from the server, or None for all. `local_filter` are the
-        statuses that are kept here, or () for all."""
-        query = dict(self._parameters, status=server_filter, cursor=self._cursor)
+        `requested_status` is what the server filters by, or None for all. `accepted_statuses` are those that are kept
+        here, or () for all."""
+        query = dict(self._parameters, status=requested_status, cursor=self._cursor)
         cursors = CursorCheck(self._cursor)
         needs_times = self._since or self._until or self._is_merged
         window = TimeWindow(self._since, self._until)
@@ -2045,7 +2085,7 @@ class Listing:
             self.page_count += 1
             window.start_page()
             for execution in page:
-                if local_filter and execution.get("status") not in local_filter:
+                if accepted_statuses and execution.get("status") not in accepted_statuses:
                     continue
                 if needs_times and not window.contains(execution):
                     continue
@@ -2191,6 +2231,9 @@ def wait_for_execution(transport: Transport, project: "t.Union[str, AnyUUID]", e
     It requests the Execution at once, and then after pauses of 2 s, 3 s, 4.5 s and so on, at most 15 s. The server's
     Retry-After can make a pause longer. The deadline of the Transport limits the wait as `seconds` does.
 
+    During the wait, the Transport's deadline is the earlier of the two. At the end the former deadline is restored. If
+    a signal handler of yours raised an exception, set the deadline again, because Python may have skipped that.
+
     Raises WaitTimeout when the time is up, whatever the last failure was. Before that, raises RemoteError for a failure
     that waiting cannot fix, and for every failure before the first successful response. Raises UsageError for a
     malformed UUID or an unusable CA file, and if `seconds` is not a number or exceeds one day."""
@@ -2260,7 +2303,7 @@ def format_json(document, elements, console, report_error=do_nothing):
         return [indent_json(name, 0) + ": " + indent_json(document.members[name], 1) for name in names]
 
     first = next(elements, None)
-    if first is None:
+    if first is None:       # all members have arrived
         yield "{\n  " + ",\n  ".join(format_members(document.members)) + "\n}\n"
         return
 
@@ -2591,7 +2634,8 @@ def save_outputs(elements, folder, report_error):
             outcome = "files"
         elif output.kind == "archived":
             outcome = "archived"
-            tally["without a digest"] += not output.sha256
+            if not output.sha256:
+                tally["without a digest"] += 1
         else:
             outcome = "no output" if output.kind == "none" else "unreadable"
         seen.add(node)
@@ -2820,7 +2864,7 @@ def make_parser(command: str = "") -> argparse.ArgumentParser:
         section = parser.add_argument_group("flags of " + group if group else "flags")
         for flag in flags:
             if command and group not in ("", command):
-                # The other command's flags are not parsed. Only their attributes exist, with the default values.
+                # The other command's flags are not parsed. But flags.since exists for `get`, too: it is None.
                 attribute = flag.names[-1].strip("-").replace("-", "_")
                 parser.set_defaults(**{attribute: None if flag.metavar else False})
             elif flag.metavar:
@@ -2868,6 +2912,7 @@ def split_arguments(argv):
         if re.match("-o[^=]|-n[0-9]", argument):
             argument = argument[:2] + "=" + argument[2:]
         name, equals, value = argument.partition("=")
+        has_value = bool(equals)
         if not re.match("-.", argument) or argument == "--":
             positionals.append(argument)
             continue
@@ -2877,13 +2922,13 @@ def split_arguments(argv):
             continue
 
         # A flag takes the next argument as its value, unless that is a known flag.
-        if flag.metavar and not equals and remaining and remaining[0].partition("=")[0] not in KNOWN_FLAGS:
-            equals, value = "=", remaining.pop(0)
-        if equals and not flag.metavar:
+        if flag.metavar and not has_value and remaining and remaining[0].partition("=")[0] not in KNOWN_FLAGS:
+            has_value, value = True, remaining.pop(0)
+        if has_value and not flag.metavar:
             raise UsageError("%s takes no value" % name)
-        if flag.metavar and (not equals or value == "--"):      # before 3.12.2 argparse drops `--`
+        if flag.metavar and (not has_value or value == "--"):       # before 3.12.2 argparse drops `--`
             raise UsageError("argument %s: expected one argument" % name)
-        flags.append(flag.names[-1] + equals + value)
+        flags.append(flag.names[-1] + ("=" + value if has_value else ""))
     return flags, positionals, unknown
 
 
@@ -3216,7 +3261,8 @@ class Console:
     def show_progress(self, text):
         """Replace the progress line; "" removes it.
 
-        It is cut at 72 characters, because a line that the terminal wrapped could not be removed."""
+        It is cut at 72 characters, because a line that the terminal wraps cannot be removed. (Characters that take two
+        columns, or that stderr cannot encode, can make it wrap nevertheless.)"""
         text = self.redact(text)[:72]
         if text != self._progress_text:
             self._write_error("\r%s\r%s" % (" " * len(self._progress_text), text))
@@ -3243,7 +3289,7 @@ class Console:
             is_file = stat.S_ISREG(os.fstat(self._out.fileno()).st_mode)
         except STREAM_ERRORS:
             is_file = False
-        if not (is_file or self.stdout_is_terminal and is_quiet):
+        if not (is_file or (self.stdout_is_terminal and is_quiet)):
             return False
         try:
             return not hasattr(os, "tcgetpgrp") or os.tcgetpgrp(self._err.fileno()) == os.getpgrp()
@@ -3329,7 +3375,7 @@ def print_chunks(chunks, console):
         console.flush()
         raise
     finally:
-        console.progress = None     # it refers to the document, which may hold a connection
+        console.progress = None     # otherwise it would keep the document alive, and so perhaps a connection
     console.flush()
 
 
@@ -3443,7 +3489,9 @@ def run_get(flags, console, transport):
     folder = OutputFolder(flags.output_dir) if flags.output_dir else None     # before any waiting
     try:
         if flags.wait:
-            show_status = console.show_progress if console.can_show_progress(True) else console.write_line
+            show_status = console.write_line
+            if console.can_show_progress(is_quiet=True):
+                show_status = console.show_progress
             wait_for_execution(transport, flags.project, flags.execution_id, flags.wait_timeout,
                                lambda status: show_status("status: " + escape_field(status)), console.report_retry)
         return show_execution(flags, console, transport, folder)

@@ -422,7 +422,7 @@ NO_SERVERS = [
     "https://p4ssw0rd:x", "https://p4ssw0rd:", "https://host:000443", "https://p4ss w0rd",
     "https://p4ssw0r\u00f6", "https://p4ssw0rd/\x7f", "https://p4ss\\w0rd", "https://[p4ssw0rd]",
     "https://p4ssw0rd..test", "https://.p4ssw0rd", "https://%s.test" % ("p4ssw0rd" * 8),
-    "https://a.%s.test" % ("p4ssw0rd" * 8)]
+    "https://a.%s.test" % ("p4ssw0rd" * 8), "https://[a..b]", "https://[1::2::3]"]
 
 
 @rule("2.6c", "2.6d", "2.6e", "2.6f", "2.3f")

@@ -360,6 +360,7 @@ FINAL = {
     "reset body": (reset_after(LENGTH_HEAD % 99 + b"{"), LOST_WITHIN), "gzip": (Reply(b"\x1f\x8b\b\0"), BROKEN),
     "ends after the status": (b"HTTP/1.1 200", BROKEN), "ends within the headers": ((LENGTH_HEAD % 12)[:-3], BROKEN),
     "other": (b"no HTTP\r\n\r\n", NO_HTTP), "a byte": (b"H", NO_HTTP), "SSH": (stall(b"SSH-2.0-9.6\r\n"), NO_HTTP),
+    "deep headers": (LENGTH_HEAD[:-2] % 12 + b"Content-Type: message/rfc822\r\r" * 999 + b"\r\n" + EMPTY_PAGE, NO_HTTP),
     "TLS alert": (b"\x15\x03\x03\x00\x02\x02\x46\r\n", NO_HTTP),
     "long status": (b"HTTP/1.1 %s\r\n\r\n" % (b"9" * 70000), NO_HTTP),
     "403, silent": (stall(FORBIDDEN_HEAD + b"Content-Length: 99\r\n\r\n" + DENIED_BODY), KNOWN_DENIAL),
