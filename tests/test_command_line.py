@@ -204,11 +204,9 @@ DURATIONS = ["", "0", "0.0", "-1", "nan", "inf", "86400.5", "1e2", "1_0", " 1", 
 MALFORMED = {
     "--limit": ["", "-1", "+1", "1.5", "1_0", " 1", "1\n", "x", "0x1", "\u0661"],
     "--last": ["", "0", "000", "-1", "+1", "1.5", "1_0", " 1", "1\n", "x", "\u0661"],
-    "--timeout": DURATIONS,
+    "--timeout": DURATIONS, "--wait-timeout": DURATIONS, "--color": ["", "yes", "Always"],
     "--output": ["", "xml", "JSON", "raw", "lines", "x (choose from y)"],
-    "--color": ["", "yes", "Always"],
-    "--server": [""], "--profile": [""], "--token-file": [""], "--ca-file": [""], "--output-dir": [""],
-    "--wait-timeout": DURATIONS}
+    "--server": [""], "--profile": [""], "--token-file": [""], "--ca-file": [""], "--output-dir": [""]}
 #: Flags with a value that have tests of their own: every value is accepted, the value is a UUID, a time or a status.
 UNLISTED = "--cursor --action-name --project --id --node --since --until --status".split()
 
@@ -346,14 +344,14 @@ NEVER = {
     "value of --server": (2, LIST + ("--server", "%s")), "password": (2, LIST + ("--server=https://ann:%s@host",)),
     "profile": (3, LIST + ("--profile", "%s")), "token file": (3, LIST + ("--token-file", "%s")),
     "token file in a folder": (3, LIST + ("--token-file=a/%s",)), "command": (2, ("%s",)), "word": (2, LIST + ("%s",)),
-    "word after help": (2, ("help", "list", "%s")),
-    "second word": (2, ("exec-log", "%s", "list")), "id": (2, ("get", "%s", "--project", PROJECT)),
+    "word after help": (2, ("help", "list", "%s")), "second word": (2, ("exec-log", "%s", "list")),
+    "id": (2, ("get", "%s", "--project", PROJECT)),
     "word after the id": (2, GET + ("x%s",)), "flag": (2, LIST + ("--%s",)), "flag's value": (2, LIST + ("--tokn=%s",)),
     "value where none belongs": (2, LIST + ("--all=%s",)), "project": (2, ("list", "--project", "%s")),
     "limit": (2, LIST + ("--limit", "%s")), "last": (2, LIST + ("--last", "%s")), "since": (2, LIST + ("--since=%s",)),
     "timeout": (2, LIST + ("--timeout", "%s")), "node": (2, GET + ("--node=%s",)), "format": (2, LIST + ("-o", "%s")),
-    "colour": (2, LIST + ("--color", "%s")),
-    "status": (2, GET + ("--status", "%s")), "several statuses": (2, LIST + ("--running", "--status=%s")),
+    "colour": (2, LIST + ("--color", "%s")), "status": (2, GET + ("--status", "%s")),
+    "several statuses": (2, LIST + ("--running", "--status=%s")),
     "habit": (2, LIST + ("--token=%s",)), "lines": (2, LIST + ("x\n%s",)),
     "flag of two lines": (2, LIST + ("--all\n=%s",)), "hyphen": (2, LIST + ("-%s",))}
 

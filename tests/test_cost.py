@@ -154,7 +154,7 @@ def test_wait_reads_the_status_without_the_targets(plane):
     assert len(plane.requests) == 2
 
 
-NETWORK = {"hashlib", "ssl", "_ssl", "socket", "_socket", "http", "http.client", "urllib.request", "email", "select"}
+NETWORK = {"hashlib", "ssl", "_ssl", "socket", "_socket", "http", "http.client", "urllib.parse", "email", "select"}
 
 
 @rule("7.2")

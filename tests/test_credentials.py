@@ -194,6 +194,8 @@ def test_only_used_parts_of_the_config_file_are_checked(plane, home, members):
     home.write(dict(members, profiles=dict(members.get("profiles", {}), **lab)))
     assert home.run("--profile", "lab").code == 0
     assert home.run("--profile", "tokenless", home.write_token(TOKEN)).code == 0
+    home.write({"profiles": "x"})
+    assert home.run(env={"PLEXSPHERE_TOKEN": TOKEN}).code == 2      # no server
 
 
 #: Config files for `--profile lab`. hunter22 stands for a secret.
@@ -298,15 +300,19 @@ def make_pipe(data):
 @rule("2.4a", "2.4b", "2.4e")
 @needs_root
 @pytest.mark.parametrize("what", ["token", "config", "pipe"])
-def test_file_of_another_user_exits_3_and_names_the_owner(plane, home, what):
+def test_file_of_another_user_exits_3_and_names_the_owner(plane, home, monkeypatch, what):
     home.write_profile(plane.url)
     home.write_token(TOKEN)
     reading, pipe = make_pipe(TOKEN.encode())
     path = {"token": str(home.token_file), "config": str(home.config), "pipe": pipe}[what]
+    argv = () if what == "config" else ("--token-file", path)
+    with monkeypatch.context() as patch:        # root's files are accepted from everybody
+        patch.setattr(os, "geteuid", lambda: NOBODY)
+        assert home.run(*argv, env={"PLEXSPHERE_URL": plane.url}).code == 0
     os.chown(path, NOBODY, -1)
-    result = home.run(*() if what == "config" else ("--token-file", path), env={"PLEXSPHERE_URL": plane.url})
+    result = home.run(*argv, env={"PLEXSPHERE_URL": plane.url})
     os.close(reading)
-    assert (result.code, plane.requests) == (3, [])
+    assert (result.code, len(plane.requests)) == (3, 1)
     assert "chmod" not in result.err
     assert path in error_lines(result)[0] and "(uid %d)" % NOBODY in error_lines(result)[0]
 

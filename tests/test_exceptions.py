@@ -177,7 +177,6 @@ def test_what_a_callback_of_a_wait_raises_passes(plane, name, kind):
 def test_what_trace_raises_at_a_connect_passes(monkeypatch, kind):
     def fail(line):
         raise kind("mine")
-
     monkeypatch.setenv("PLEXSPHERE_TOKEN", TOKEN)
     monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
     with program.Transport.from_settings("https://name.example", trace=fail) as transport, pytest.raises(kind):

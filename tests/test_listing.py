@@ -222,9 +222,9 @@ WALKS = {
     "it lies after": ("00 10 | 30 40 | 50 | 20", 2), "risen from page to page": ("10 20 | 40 | 50", 2),
     "at once": ("30 40 | 50 | 55", 1), "one row each": ("10 | 30 | 50", 2), "in part": ("10 40 | 50 55 | 56", 2),
     "empty page": ("10 20 | | 30 40 | 50", 3), "empty pages first": (" | | 30 40 | 50", 3),
-    "none after": ("00 | 10 | 20", 3),
-    "newest first": ("50 40 | 35 30 | 20 10", 3), "newest first, one row each": ("50 | 40 | 30 | 20 | 10", 5),
-    "equal times": ("40 40 | 40 | 40 20", 3), "equal, then risen": ("40 40 | 40 50 | 55", 2),
+    "none after": ("00 | 10 | 20", 3), "newest first": ("50 40 | 35 30 | 20 10", 3),
+    "newest first, one row each": ("50 | 40 | 30 | 20 | 10", 5), "equal times": ("40 40 | 40 | 40 20", 3),
+    "equal, then risen": ("40 40 | 40 50 | 55", 2),
     "fallen long ago": ("05 00 | 10 20 | 40 50 | 55 | 20", 5), "fallen on the page": ("10 20 | 50 40 | 55 | 20", 4),
     "fallen from page to page": ("10 20 | 15 25 | 40 50 | 20", 4)}
 #: Times that are equal as times, and not as texts.
