@@ -52,9 +52,9 @@ keeps the stack frames that it has passed through. So a socket may stay open unt
 What it touches, and what it trusts
 -----------------------------------
 Connections: it connects to the server that --server, PLEXSPHERE_URL or the profile gives. If the environment names a
-proxy for that server, it connects to the proxy instead. The system's resolver looks up names. It sends only `GET`, plus
-`CONNECT host:port` when it reaches an https server through a proxy. Certificates are verified against the system's CAs,
-or with --ca-file only against the CAs in that file.
+proxy for that server, it connects to the proxy instead. It sends only `GET`, plus `CONNECT host:port` when it reaches
+an https server through a proxy. Certificates are verified against the system's CAs, or with --ca-file only against the
+CAs in that file. The system's resolver looks up names.
 
 The token is sent in one header, and only to that server. Redirects are refused, and CONNECT does not contain the token.
 If a profile names a server, the profile's token is sent only to that server. Plain http is refused, with two
@@ -89,8 +89,8 @@ It does not trust the server, nor the machines whose output the server relays. O
 every format; it assumes that the terminal uses UTF-8. In all other text, such as names, ids and error texts, it always
 escapes unprintable characters; json, yaml and jsonl escape only control characters and the characters in JSON_ESCAPED.
 Printable characters are left as they are, even if they look like other characters or like spaces. There are two
-exceptions: a space in an id or another field becomes `\\x20`, and a `=` that would begin a section header becomes
-`\\x3d`.
+exceptions. In tables, section headers and the index, a space in a field becomes `\\x20`, except in ACTION and inside a
+BUCKET/KEY. On a terminal, a `=` in an output that would begin a section header becomes `\\x3d`.
 
 **A pipe gets the bytes of outputs unescaped.** So `get ... | cat`, `get ... | less -R`, and `ssh host
 plexctl_exec_log.py get ...` without `ssh -t` send them to your terminal as they are. `--output json` and `ssh -t` avoid
@@ -99,8 +99,8 @@ that. In the format `lines`, a line that the terminal wraps may look like a line
 Size: a JSON value may have at most about 80 Mi characters. An error body larger than 64 KiB is ignored.
 There is no limit on the number of values, on disk use, or on total memory. Decoded objects take up to 100 times the
 memory of their text. Deeply nested objects can become thousands of times longer when json indents them. So can an
-output of many short lines in the format `lines`, which repeats the node id in each line. Use `ulimit -v` where that
-matters.
+output of many short lines in the format `lines`, which repeats the node id in each line: the server chooses the node
+id. Use `ulimit -v` where that matters.
 
 Output printed before a failure remains: check the exit code. json, yaml and jsonl print numbers as Python parsed them,
 as an int or a double. Nothing here protects you if this file was modified, or if the host is compromised.
@@ -145,8 +145,8 @@ def restore_sigint() -> None:
 if __name__ == "__main__":
     restore_sigint()        # before the imports below, which take some time
 
-    # Let CPython look for reference cycles less often than by default. This saves 2 % of the time of a short run. (On
-    # older Pythons, json's encoder makes a cycle for each element that is printed as json, so it cannot be turned off.)
+    # Let CPython look for reference cycles less often than by default. This saves 2 % of the time of a short run. (The
+    # search cannot be turned off: on older Pythons, json's encoder makes a cycle for each element that it indents.)
     if sys.implementation.name == "cpython":
         import gc
         gc.set_threshold(20000)
@@ -322,7 +322,8 @@ class RemoteError(ExecLogError):
 
         failure                                                         retryable   transient   can_resume
         429, 502, 503, 504; connection lost before the response         yes         yes         yes
-        timeout; truncated body; connection that cannot be made         no          yes         yes
+        timeout; truncated body, or malformed chunks of one;            no          yes         yes
+        connection that cannot be made
         400; cursors that loop; a cursor that cannot be sent back       no          no          no
         any other; a name that does not exist; TLS that fails while     no          no          yes
         the connection stays open
@@ -733,7 +734,7 @@ def find_proxy(server):
         NO_PROXY        `*`, or a list of hosts, with or without a port; each also covers its subdomains
 
     Raises UsageError for a malformed proxy."""
-    # Without this variable, in upper or lower case, there is no proxy. Then spare the slow import of urllib.request.
+    # Without this variable, in upper or lower case, there is no proxy. Then avoid the slow import of urllib.request.
     variable = server.scheme + "_proxy"
     is_set = any(name.lower() == variable for name in os.environ)
     if not is_set or is_this_host(server.host):
@@ -874,7 +875,7 @@ class Transport:
     process opens connections of its own.
 
         with Transport.from_settings() as transport: ...        uses the command's server, token and proxy
-        Transport(Server.parse("https://plexsphere.example"), token)        uses only these: no proxy, no environment
+        Transport(Server.parse("https://plexsphere.example"), token)        uses only these: no proxy, no profile
 
     Every request goes through `get`. To test a program without a server, override it. It must return an iterator over
     the chunks of a body, or raise RemoteError. (To test waiting, pass `clock` and `sleep` too.)
@@ -897,7 +898,7 @@ class Transport:
                     network operation takes effect when that pause or operation has ended.
 
                     The time left is computed before connecting, before sending, and before each read of a body. Each
-                    of these steps may then take that long, so slow steps together can overrun the deadline:
+                    operation in this list may then take that long, so slow ones together can overrun the deadline:
 
                         connecting      each attempt to connect to an address, each read of the proxy's response, the
                                         TLS handshake
@@ -905,7 +906,7 @@ class Transport:
                         a body          each read that this takes: one, or several for chunk sizes and trailers
 
                     So the deadline does not limit a server that sends headers, chunk sizes or trailers bit by bit or
-                    endlessly. Nor does it limit name resolution, and the parsing of large headers
+                    endlessly. Nor does it limit name resolution or the parsing of large headers
     """
 
     def __init__(self, server: Server, token: str, *, ca_file: "t.Optional[str]" = None,
@@ -1146,7 +1147,7 @@ class Transport:
         if isinstance(error, socket.timeout):
             return self._make_timeout_error("connecting to " + peer)
         if ssl and isinstance(error, (ssl.SSLError, ssl.CertificateError)):
-            # The connection was closed without (EOF) or with (zero return) the closing message of TLS.
+            # The other end closed the connection: without TLS's closing message (EOF), or with it (zero return).
             was_closed = isinstance(error, (ssl.SSLEOFError, ssl.SSLZeroReturnError))
             return RemoteError("TLS with %s failed: %s" % (self.server.authority, describe_error(error)), TLS_HINT,
                                transient=was_closed)
@@ -1172,7 +1173,7 @@ class Transport:
             version = "1.0" if response.version == 10 else "1.1"
             self._trace_lines("<", "HTTP/%s %d %s" % (version, response.status, response.reason), response.getheaders())
             chunks = self._read_body(connection, sock, response)
-            next(chunks)        # run it up to its first `yield`: from there on, it closes the connection
+            next(chunks)        # run it up to its first `yield`. From then on it has to close the connection
             return response, chunks
         finally:
             if chunks is None:
@@ -1196,12 +1197,13 @@ class Transport:
     def _read_body(self, connection, sock, response):
         """Yield an empty chunk at once, and then the chunks of a body (bytes) as they arrive. Raises RemoteError.
 
-        It owns the connection:
+        The generator owns the connection. What it finally does with it:
 
-            at the end of the body                          keeps it for the next request, if the server does, too
-            after a failure, or if it is closed early       closes it
-            in a forked child                               closes it: the parent may still use it
-            after an interim response (1xx)                 closes it: the final response is still to come
+            at the end of the body      keep it for the next request, if the server does, too
+            after a failure             close it
+            if it is closed early       close it
+            in a forked child           close it: the parent may still use it
+            after a response 1xx        close it: the final response is still to come
 
         (It is a generator, and not a class with __del__: an exception that a signal handler raises in __del__ is lost.
         A generator that has ended runs no code when Python frees it.)"""
@@ -1449,8 +1451,8 @@ class JSONReader:
 
     def _decode(self, text, start):
         """Return (value, index of its end) for the value at `start`, or None if more text is needed."""
-        # Do not let json scan an object without any `}`. The object is incomplete, and json takes long to find that
-        # out. (This saves 20 to 24 % of the time of a large `get`.)
+        # Do not let json scan an object without any `}`. The object is incomplete, and json takes a long time to
+        # discover that. (This saves 20 to 24 % of the time of a large `get`.)
         if not self._ended and text.startswith("{", start) and text.find("}", start) < 0:
             return None
         try:
@@ -1629,7 +1631,7 @@ class Document:
 
     def _check_member(self, name, value):
         """Return the value of a member. Raises RemoteError if it cannot be part of the expected response."""
-        if name == self.list_name:      # not a list, which would be streamed: so this is null, or malformed
+        if name == self.list_name:      # a list would have been streamed, so this is null or malformed
             check_type(value, list, name)
         elif name == "next_cursor":
             check_type(value, str, name)
@@ -1697,8 +1699,8 @@ def normalize_time(text):
     """Return an RFC 3339 time in UTC, without the Z, or None if the text is not such a time.
 
     Strings of this form sort as the times do: `09:30:00` < `09:30:00.25` < `09:30:00.3` < `09:30:01`. (Seconds have two
-    digits, so a fraction is compared only with a fraction or with nothing.) Trailing zeros of a fraction are removed.
-    Only a time with an offset other than `Z` is checked against the calendar."""
+    digits, so a fraction is compared only with another fraction or with the end of the text.) Trailing zeros of a
+    fraction are removed. Only a time with an offset other than `Z` is checked against the calendar."""
     match = re.fullmatch(RFC3339_TIME, text)
     if not match:
         return None
@@ -1994,12 +1996,12 @@ class Listing:
 
     If the body of a page is truncated, or stalls, the page is requested again, at most once for each of the Transport's
     pauses. Executions that were already yielded are recognized by their ids, and skipped. An iterator that has raised
-    an error has ended. To leave one early, close it (contextlib.closing), as a Document needs `with`.
+    an error has ended. To stop iterating early, close the iterator (contextlib.closing).
 
     To poll for new failures, list with a `since` that is further back than the longest run takes, and skip the ids that
     you have. A later `since` misses an older Execution that has only just failed.
 
-        elements        iterator over the Executions; each use of `elements` starts again at the first page
+        elements        iterator over the Executions; each use of `elements` starts again, at `cursor` or the first page
         members         {"items": []}, for compatibility with Document
         list_name       `items`
         page_count      number of pages that have begun to arrive
@@ -2168,7 +2170,9 @@ FIRST_POLL_PAUSE, LONGEST_POLL_PAUSE = 2.0, 15.0        # seconds
 
 
 def poll_status(transport, project, execution_id, pauses):
-    """Request an Execution, read it only up to its status, and return the status, or `-` if there is none."""
+    """Request an Execution, read it only until its id and status have arrived, and return the status.
+
+    Return `-` if there is none."""
     with get_execution(transport, project, execution_id, pauses) as document:
         return get_text(document.read_members("id", "status"), "status") or "-"
 
@@ -2231,8 +2235,9 @@ def wait_for_execution(transport: Transport, project: "t.Union[str, AnyUUID]", e
     It requests the Execution at once, and then after pauses of 2 s, 3 s, 4.5 s and so on, at most 15 s. The server's
     Retry-After can make a pause longer. The deadline of the Transport limits the wait as `seconds` does.
 
-    During the wait, the Transport's deadline is the earlier of the two. At the end the former deadline is restored. If
-    a signal handler of yours raised an exception, set the deadline again, because Python may have skipped that.
+    During the wait, the Transport's deadline is the earlier of the two. At the end the former deadline is restored,
+    unless a callback has set another. If a signal handler of yours raised an exception, set the deadline again, because
+    Python may have skipped that.
 
     Raises WaitTimeout when the time is up, whatever the last failure was. Before that, raises RemoteError for a failure
     that waiting cannot fix, and for every failure before the first successful response. Raises UsageError for a
@@ -2343,7 +2348,7 @@ class Table(namedtuple("Table", "min_columns names row show_time")):
     """The layout of a table.
 
         min_columns     the narrowest terminal that it fits
-        names           the names of the columns
+        names           the names of all cells, also of those that `row` leaves out
         row             the format of a row; it can leave out some of its cells. The last column has no maximum width
         show_time       the function that formats a time
     """
@@ -2626,7 +2631,7 @@ def save_outputs(elements, folder, report_error):
         node = (node_id or "").lower()
         is_file_name = node and find_uuid(node) == node
         if not is_file_name or node in seen:
-            fault = "an earlier target has the same node id" if is_file_name else "its node id is not a UUID"
+            fault = "an earlier target has the same node id" if is_file_name else "its node id is not a canonical UUID"
             report_error("target %s is not saved: %s" % (escape_field(node_id), fault))
             outcome = "without a file"
         elif output.kind == "inline":
@@ -2669,11 +2674,11 @@ def describe_tally(tally):
 
 EXIT_CODES = """exit codes:
   0    everything that was requested was written
-  1    a failure not listed below (network, server, writing), or a missing part
-  2    usage: a flag, server URL or environment variable is missing or unusable
+  1    a failure not listed below, or a part of what was requested is missing
+  2    usage: a flag, URL, proxy or PLEXSPHERE_PROJECT is missing or malformed
   3    no usable token, profile or config file; or the token was rejected (401)
   4    forbidden (403)
-  5    with --exit-status: the Execution's status is not succeeded
+  5    with --exit-status: all was written, but the Execution did not succeed
   77   forbidden: missing relation (rebac_denied)
   124  with --wait-timeout: the wait timed out, and no final status was known
   130  killed by Ctrl-C (SIGINT; the shell reports 130)
@@ -2689,9 +2694,9 @@ STATUS_HELP = """A status is pending, ack, started, succeeded, failed, cancelled
 LIST_HELP = """By default, list prints one page, oldest first. With --all, --last, --since,
 --until or several statuses, it reads as many pages as needed.
 
-With several statuses, each is a separate query (with --cursor, there is one
-query). An Execution whose status advances from one of them to another meanwhile
-is printed once, with the newer status, if each query's results fit on one page."""
+With several statuses and no --cursor, each status is a separate query. If an
+Execution moves from one of them to another between the queries, it is printed
+once, with the newer status. (Each query's results must fit on one page.)"""
 GET_HELP = """--node, --failed, --running and --status choose targets of the Execution.
 Without them, get prints all targets."""
 DESCRIPTIONS = {
@@ -2765,7 +2770,7 @@ class Flag(namedtuple("Flag", "names metavar parse text")):
         names       such as ("-o", "--output")
         metavar     the name of its value in --help; "" for a switch
         parse       the function that parses the value; None for a switch
-        text        the help text; None for a flag that is accepted and has no effect, for scripts written for plexctl
+        text        the help text; None for a flag that has no effect here, but in plexsphere's own `plexctl`
     """
 
 
@@ -2780,7 +2785,7 @@ FLAGS = {
              "control plane (default: from --profile, PLEXSPHERE_URL or the default profile)"),
         Flag(["--token-file"], "FILE", parse_nonempty,
              "file with the token (default: token from --profile, PLEXSPHERE_TOKEN or the default profile)"),
-        Flag(["--profile"], "NAME", parse_nonempty, "profile of the config file, which names a default"),
+        Flag(["--profile"], "NAME", parse_nonempty, "profile (default: the one the config file names)"),
         Flag(["--ca-file"], "FILE", parse_nonempty, "PEM file of the CAs to trust instead of the system's"),
         Flag(["--allow-http"], "", None, "allow plain http to remote hosts (exposes the token)"),
         Flag(["--timeout"], "TIME", parse_duration, "limit per network operation, e.g. 5m (default: 30s)"),
@@ -2805,7 +2810,7 @@ FLAGS = {
         Flag(["--node"], "UUID", parse_uuid, "only this target (repeatable)"),
         Flag(["--wait"], "", None, "wait until the Execution's status is final"),
         Flag(["--wait-timeout"], "TIME", parse_duration, "with --wait: give up after this long, and exit 124"),
-        Flag(["--exit-status"], "", None, "exit 5 unless the Execution succeeded"),
+        Flag(["--exit-status"], "", None, "exit 5 in place of 0 if the Execution did not succeed"),
         Flag(["--output-dir"], "FOLDER", parse_nonempty,
              "save inline outputs, and an index, in a new folder"),
     ],
@@ -3027,8 +3032,8 @@ def parse_when(flag, text, now, after=None):
     text = remove_fraction(text.strip())
     moment = parse_age(text, now) or parse_time_of_day(text, now, after) or parse_time(text, now)
     if moment is None:
-        raise UsageError("argument %s: expected an age like 90s, 30m, 2h, 7d or 2w, a time of day like 9:30, or a UTC "
-                         "time like 2026-07-14, '2026-07-14 09:30' or 07-14T09:30" % flag)
+        raise UsageError("argument %s: expected an age like 90s, 30m, 2h, 7d or 2w, a time of day like 9:30, or a time "
+                         "like 2026-07-14, '2026-07-14 09:30' or 07-14T09:30 (in UTC, unless it has an offset)" % flag)
     return moment
 
 
@@ -3113,7 +3118,7 @@ def parse(argv):
     flags, others = make_parser(command).parse_known_args(arguments)
     flags.command, flags.help = command, flags.help or is_help
     if asks_for_page:
-        return flags        # whatever else is given
+        return flags        # whatever other valid flags and words are given
     if others:
         raise UsageError("%s is a flag of %s" % (others[0].partition("=")[0], "get" if command == "list" else "list"))
     if is_help and words:
@@ -3280,8 +3285,8 @@ class Console:
         """Return whether a progress line can be shown without mixing with other output.
 
             stderr      must be a terminal with this process in its foreground
-            stdout      must be a file, or a terminal if it gets nothing until the end (`is_quiet`). The reader of a
-                        pipe may write to the same terminal
+            stdout      must be a file, or a terminal if it gets nothing until the end (`is_quiet`); not a pipe, whose
+                        reader might write to the same terminal
         """
         if not self.stderr_is_terminal:
             return False
@@ -3363,7 +3368,7 @@ class SelectedTargets:
 def print_chunks(chunks, console):
     """Print what a format yields, up to an expected failure.
 
-    A program's own exception passes at once. What is queued is not flushed then, because that may wait for a full pipe.
+    A program's own exception passes at once. What is queued is not flushed then, because a full pipe may block that.
     """
     try:
         for chunk in chunks:
