@@ -62,9 +62,10 @@ exceptions: the server is this host (a loopback or unspecified address, or `loca
 plain http, the network, a proxy, and whatever program listens at that address can read the token.
 
 Time: --timeout limits each network operation on its own: each connect, each TLS handshake, each read and each write.
-Nothing limits the whole run, not even --wait-timeout. These can stall the program: a server that sends its headers or
-its body byte by byte; endless interim responses, chunk sizes or trailers; megabytes of headers, which `email` parses
-slowly; a slow resolver; a pipe whose other end does nothing. Use GNU `timeout 300` to limit a run.
+Nothing limits the whole run, not even --wait-timeout. These can stall the program: a server or a proxy that sends its
+headers or its body byte by byte; an endless body; endless interim responses, chunk sizes or trailers; before Python
+3.12, endless headers of a proxy; hundreds of KiB of headers, which `email` may parse for minutes; a slow resolver; a
+pipe whose other end does nothing. Use GNU `timeout 300` to limit a run.
 
 Files: it reads the token file and the config file, and checks the owner and the mode of both. For a pipe, such
 as the shell's `<(...)`, it checks only the owner. On Windows it checks neither owner nor mode. It reads the file
@@ -906,7 +907,8 @@ class Transport:
                         a body          each read that this takes: one, or several for chunk sizes and trailers
 
                     So the deadline does not limit a server that sends headers, chunk sizes or trailers bit by bit or
-                    endlessly. Nor does it limit name resolution or the parsing of large headers
+                    endlessly. Nor does it limit name resolution, the parsing of large headers, or a proxy that sends
+                    headers endlessly (before Python 3.12).
     """
 
     def __init__(self, server: Server, token: str, *, ca_file: "t.Optional[str]" = None,
@@ -1325,7 +1327,8 @@ class Transport:
 
 WHITESPACE = re.compile("[ \t\n\r]*")
 
-# The limit for a value that is still incomplete, in characters: about 3,000 times the largest inline output.
+# The limit for a value that is still incomplete, in characters: about 3,000 times the largest inline output. (A value
+# may grow by a quarter beyond it, to 80 Mi.)
 VALUE_LIMIT = 64 << 20
 
 
@@ -1927,7 +1930,7 @@ class TimeWindow:
 
     def __init__(self, since, until):
         self._since, self._until = since, until
-        self._latest = ""           # the time of the last Execution
+        self._previous = ""         # the time of the previous Execution
         self._earliest = ""         # the earliest time on this page, or "" before its first Execution
         self._has_risen = self._has_fallen = False
 
@@ -1938,11 +1941,11 @@ class TimeWindow:
     def contains(self, execution):
         """Return whether an Execution was created at or after `since`, and before `until`. Raises RemoteError."""
         created = read_created_at(execution)
-        if self._latest and created > self._latest:
+        if self._previous and created > self._previous:
             self._has_risen = True
-        if created < self._latest:
+        if created < self._previous:
             self._has_fallen = True
-        self._latest = created
+        self._previous = created
         self._earliest = min(created, self._earliest or created)
 
         is_early = self._since and created < self._since
@@ -3433,8 +3436,8 @@ def run_list(flags, console, transport):
                                                            (document.count, "Execution"))
         else:
             document = get_page(transport, flags.project, {
-                "status": "".join(flags.statuses), "action_name": flags.action_name, "limit": flags.limit,
-                "cursor": flags.cursor})
+                "status": flags.statuses[0] if flags.statuses else None, "action_name": flags.action_name,
+                "limit": flags.limit, "cursor": flags.cursor})
 
         # Print.
         matching = Counted(document.elements)
