@@ -1771,7 +1771,7 @@ class OutputRef(namedtuple("OutputRef", "kind data location sha256 fault")):
             if kind == "inline":        # an empty output has no inline_bytes
                 return cls(kind, decode_base64(get_text(ref, "inline_bytes") or ""), "", "", "")
             if kind != "object_store":
-                raise ValueError("kind: expected inline or object_store")
+                raise ValueError('unknown kind "%s"' % (kind or ""))
             bucket, key = get_text(ref, "bucket"), get_text(ref, "key")
             if not (bucket and key):
                 raise ValueError("bucket or key: expected a non-empty string")
