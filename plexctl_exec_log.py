@@ -42,19 +42,20 @@ failed Executions:
     except ExecLogError as error:
         print("the report is incomplete:", make_visible(str(error)))
 
-An exception that your callback or your signal handler raises propagates through every function here, including `main`.
-However, do not raise any of these classes there, nor their subclasses: OSError, ValueError, LookupError, TypeError,
-AttributeError, OverflowError, RecursionError, ImportError, StopIteration, http.client.HTTPException and RemoteError;
-for `main` also MemoryError and every other ExecLogError. They may be taken for a failure of the network or of a parser.
-Note that TimeoutError is an OSError: to implement a time limit, raise an exception class of your own. An exception
-keeps the stack frames that it has passed through. So a socket may stay open until Python frees your exception.
+An exception that your callback or your signal handler raises propagates through every function here, including `main`
+(but see Document). In a callback or signal handler, do not raise the following classes or their subclasses, because
+they may be taken for a failure of the network or of a parser: OSError, ValueError, LookupError, TypeError,
+AttributeError, OverflowError, RecursionError, ImportError, StopIteration, http.client.HTTPException and RemoteError.
+While `main` runs, avoid MemoryError and all of ExecLogError, too. Note that TimeoutError is an OSError: to implement a
+time limit, raise an exception class of your own. An exception keeps the stack frames that it has passed through. So a
+socket may stay open until Python frees your exception.
 
 What it touches, and what it trusts
 -----------------------------------
 Connections: it connects to the server that --server, PLEXSPHERE_URL or the profile gives. If the environment names a
-proxy for that server, it connects to the proxy instead. It sends only `GET`, plus `CONNECT host:port` when it reaches
-an https server through a proxy. Certificates are verified against the system's CAs, or with --ca-file only against the
-CAs in that file. The system's resolver looks up names.
+proxy for that server, and the server is not this host, it connects to the proxy instead. It sends only `GET`, plus
+`CONNECT host:port` when it reaches an https server through a proxy. Certificates are verified against the system's CAs,
+or with --ca-file only against the CAs in that file. The system's resolver looks up names.
 
 The token is sent in one header, and only to that server. Redirects are refused, and CONNECT does not contain the token.
 If a profile names a server, the profile's token is sent only to that server. Plain http is refused, with two
@@ -84,14 +85,16 @@ imports nothing from its own folder. (With `python3 -m`, Python itself imports m
 On stderr it replaces secrets with `***`: the token, PLEXSPHERE_TOKEN, a proxy's password and a proxy's Basic
 credentials. It masks PLEXSPHERE_TOKEN from the start, and the others once it has read all settings. It masks only
 secrets that appear verbatim and have at least 8 characters. It masks nothing on stdout. In the messages of exceptions
-it masks only the target of a redirect.
+it masks secrets only within the target of a redirect.
 
-It does not trust the server, nor the machines whose output the server relays. On a terminal it escapes outputs, in
-every format; it assumes that the terminal uses UTF-8. In all other text, such as names, ids and error texts, it always
+It does not trust the server, nor the machines whose output the server relays. On a terminal it makes outputs safe, in
+every format: it removes colours and cursor movements, and escapes what else is not printable. (It assumes that the
+terminal uses UTF-8.) In all other text, such as names, ids and error texts, it always
 escapes unprintable characters; json, yaml and jsonl escape only control characters and the characters in JSON_ESCAPED.
 Printable characters are left as they are, even if they look like other characters or like spaces. There are two
-exceptions. In tables, section headers and the index, a space in a field becomes `\\x20`, except in ACTION and inside a
-BUCKET/KEY. On a terminal, a `=` in an output that would begin a section header becomes `\\x3d`.
+exceptions. In tables, section headers, prefixes of `lines`, the index, and ids and statuses in messages, a space
+becomes `\\x20`, except in ACTION and inside a BUCKET/KEY. On a terminal, a `=` in an output that would begin a section
+header becomes `\\x3d`.
 
 **A pipe gets the bytes of outputs unescaped.** So `get ... | cat`, `get ... | less -R`, and `ssh host
 plexctl_exec_log.py get ...` without `ssh -t` send them to your terminal as they are. `--output json` and `ssh -t` avoid
@@ -314,7 +317,7 @@ class CredentialsError(ExecLogError):
 
 
 class RemoteError(ExecLogError):
-    """The request failed, or the response cannot be used, or the request is refused (plain http, a Python without TLS).
+    """The request failed, the response cannot be used, or this file refuses to send the request (plain http, no TLS).
 
         retryable       whether Transport.get retries
         transient       whether a wait continues after this error, and whether a Listing requests a page again
@@ -323,8 +326,8 @@ class RemoteError(ExecLogError):
 
         failure                                                         retryable   transient   can_resume
         429, 502, 503, 504; connection lost before the response         yes         yes         yes
-        timeout; truncated body, or malformed chunks of one;            no          yes         yes
-        connection that cannot be made
+        timeout; connection that cannot be made; body that is           no          yes         yes
+        truncated or has a malformed chunked encoding
         400; cursors that loop; a cursor that cannot be sent back       no          no          no
         any other; a name that does not exist; TLS that fails while     no          no          yes
         the connection stays open
@@ -602,10 +605,11 @@ def validate_token(token, source=""):
 
 
 def pin_token(profile, server, server_source, profile_was_given):
-    """Raise CredentialsError if the profile names a server other than `server`, which must not get the profile's token.
+    """Raise CredentialsError if the profile names a server other than `server`.
 
-    `server_source` says where `server` came from. `profile_was_given` says whether --profile was given. The profile
-    then takes precedence over the environment, so the hint does not suggest environment variables."""
+    `server` must not get the profile's token then. `server_source` says where `server` came from. If
+    `profile_was_given`, by --profile, the profile takes precedence over the environment, so the hint does not suggest
+    environment variables."""
     url = profile.get("server")
     if url is None:
         return
@@ -904,7 +908,7 @@ class Transport:
                         connecting      each attempt to connect to an address, each read of the proxy's response, the
                                         TLS handshake
                         sending         sending the request, each read of the headers
-                        a body          each read that this takes: one, or several for chunk sizes and trailers
+                        a body          each read of the socket: usually one, or several for chunk sizes and trailers
 
                     So the deadline does not limit a server that sends headers, chunk sizes or trailers bit by bit or
                     endlessly. Nor does it limit name resolution, the parsing of large headers, or a proxy that sends
@@ -1199,13 +1203,13 @@ class Transport:
     def _read_body(self, connection, sock, response):
         """Yield an empty chunk at once, and then the chunks of a body (bytes) as they arrive. Raises RemoteError.
 
-        The generator owns the connection. What it finally does with it:
+        The generator owns the connection. What it does with the connection at the end:
 
-            at the end of the body      keep it for the next request, if the server does, too
-            after a failure             close it
-            if it is closed early       close it
-            in a forked child           close it: the parent may still use it
-            after a response 1xx        close it: the final response is still to come
+            the body has ended          keep it for the next request, if the server keeps it, too
+            a failure                   close it
+            it is closed early          close it
+            in a forked child           close the child's copy: the parent may still use the connection
+            after a 1xx response        close it: the final response is still to come
 
         (It is a generator, and not a class with __del__: an exception that a signal handler raises in __del__ is lost.
         A generator that has ended runs no code when Python frees it.)"""
@@ -1383,7 +1387,7 @@ class JSONReader:
         try:
             while least > 0 and not self._ended:
                 chunk = next(self._chunks, None)
-                parts.append(self._decode_utf8(chunk or b"", chunk is None))        # True: nothing follows
+                parts.append(self._decode_utf8(chunk or b"", chunk is None))        # at the end: final=True
                 least -= len(parts[-1])
                 self._ended = chunk is None
         except UnicodeDecodeError as error:
@@ -1986,7 +1990,8 @@ class Listing:
         for execution in Listing(transport, project, statuses=FAILED_STATUSES, since=yesterday).elements: ...
 
     The server filters by `action_name` and by status. This class filters by time. With several statuses, it also checks
-    each status, because a server may ignore the filter.
+    each status, because a server may ignore the filter. (With a cursor and several statuses, only this class filters by
+    status.)
 
     With several statuses and no cursor, each status is a separate query. The results are merged by (created_at, id).
     The queries start in life-cycle order, from pending to timeout. So if an Execution moves from one of these statuses
@@ -2009,10 +2014,10 @@ class Listing:
         list_name       `items`
         page_count      number of pages that have begun to arrive
         count           number of Executions on the complete pages, including those that do not match
-        resume          as Document.resume, but None while several queries are merged
+        resume          as Document.resume, but always None if several queries are merged
         last_created_at when the last yielded Execution was created, in UTC, to the second: 2026-07-14T09:28:41Z. None
                         before the first Execution is yielded, and while the last one has a malformed created_at
-        next_since      while several queries are merged, the value to pass as `since` to resume after an error. It is
+        next_since      if several queries are merged, the value to pass as `since` to resume after an error. It is
                         the time of last_created_at, as a naive datetime in UTC. It is None before the first Execution
                         is yielded. It stays None once an Execution is out of order (created before the one yielded
                         just before it). It is always None for a single query, which has `resume`
@@ -2194,7 +2199,7 @@ def poll_until_final(transport, project, execution_id, is_single, on_status, on_
     """Do the work of wait_for_execution: until the Transport's deadline, or only once if `is_single` is true."""
     status, reported, pause = "", "", FIRST_POLL_PAUSE
     while True:
-        # Request the status. It is retried only until the first response; after that, the next poll is the retry.
+        # Request the status. The request is retried only until the first response; later, the next poll is the retry.
         failure = None
         has_answered = bool(status)
         try:
@@ -2233,14 +2238,15 @@ def wait_for_execution(transport: Transport, project: "t.Union[str, AnyUUID]", e
         seconds     limits the wait. None means no limit. 0 or less means: send one request, without retries.
         on_status   called as on_status(status) with the first status, with each change, and with the first status after
                     a failure. A response without a status counts as `-`. An unknown status is not final.
-        on_retry    called as on_retry(text) before the pause that follows a failure which does not end the wait
+        on_retry    called as on_retry(text) before the pause that follows a failure which does not end the wait. (The
+                    retries before the first successful response are reported to the Transport's on_retry.)
 
     It requests the Execution at once, and then after pauses of 2 s, 3 s, 4.5 s and so on, at most 15 s. The server's
     Retry-After can make a pause longer. The deadline of the Transport limits the wait as `seconds` does.
 
     During the wait, the Transport's deadline is the earlier of the two. At the end the former deadline is restored,
     unless a callback has set another. If a signal handler of yours raised an exception, set the deadline again, because
-    Python may have skipped that.
+    Python may have skipped the restoring.
 
     Raises WaitTimeout when the time is up, whatever the last failure was. Before that, raises RemoteError for a failure
     that waiting cannot fix, and for every failure before the first successful response. Raises UsageError for a
@@ -2286,7 +2292,7 @@ def paint_status(status, console):
 
 # What the json formats escape besides the controls below U+0020: DEL and the C1 controls; characters that are invisible
 # or change the direction of text; U+FFFE and U+FFFF; lone surrogates. The list is our own, so that it is the same on
-# every Python. Rare characters are not included.
+# every Python. It omits some rarely used characters, such as U+E0001.
 JSON_ESCAPED = ("[\x7f-\x9f" "\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff" "\ufffe\uffff"
                 "\ud800-\udfff]")
 encode_indented = json.JSONEncoder(indent=2, ensure_ascii=False).encode
@@ -2389,7 +2395,7 @@ def format_row(execution, succeeded, total, table, console):
     """Return the row of an Execution. Raises RemoteError for a member of the wrong type."""
     values = [execution.get(name) for name in ROW_MEMBERS]
     if not TEXT_TYPES.issuperset(map(type, values)):
-        raise RemoteError("Execution %s: expected strings or null: %s" % (values[0], ", ".join(ROW_MEMBERS)))
+        raise RemoteError("Execution %s: these must be strings or null: %s" % (values[0], ", ".join(ROW_MEMBERS)))
     execution_id, status, kind, created, updated, action = values
     cells = [execution_id, status, kind, "%d/%d" % (succeeded, total), table.show_time(created),
              table.show_time(updated)]
@@ -2678,11 +2684,11 @@ def describe_tally(tally):
 EXIT_CODES = """exit codes:
   0    everything that was requested was written
   1    a failure not listed below, or a part of what was requested is missing
-  2    usage: a flag, URL, proxy or PLEXSPHERE_PROJECT is missing or malformed
+  2    usage: an unusable flag, URL or proxy; no Project, id or server
   3    no usable token, profile or config file; or the token was rejected (401)
   4    forbidden (403)
-  5    with --exit-status: all was written, but the Execution did not succeed
-  77   forbidden: missing relation (rebac_denied)
+  5    with --exit-status: all was written, but the Execution has not succeeded
+  77   forbidden: the token lacks a relation to the Project (rebac_denied)
   124  with --wait-timeout: the wait timed out, and no final status was known
   130  killed by Ctrl-C (SIGINT; the shell reports 130)
   141  the reader closed standard output (broken pipe)
@@ -2699,7 +2705,7 @@ LIST_HELP = """By default, list prints one page, oldest first. With --all, --las
 
 With several statuses and no --cursor, each status is a separate query. If an
 Execution moves from one of them to another between the queries, it is printed
-once, with the newer status. (Each query's results must fit on one page.)"""
+once, with the newer status. (Guaranteed only if each query fits on one page.)"""
 GET_HELP = """--node, --failed, --running and --status choose targets of the Execution.
 Without them, get prints all targets."""
 DESCRIPTIONS = {
@@ -2773,7 +2779,7 @@ class Flag(namedtuple("Flag", "names metavar parse text")):
         names       such as ("-o", "--output")
         metavar     the name of its value in --help; "" for a switch
         parse       the function that parses the value; None for a switch
-        text        the help text; None for a flag that has no effect here, but in plexsphere's own `plexctl`
+        text        the help text; None for a flag that has no effect here, only in plexsphere's own `plexctl`
     """
 
 
@@ -2813,7 +2819,7 @@ FLAGS = {
         Flag(["--node"], "UUID", parse_uuid, "only this target (repeatable)"),
         Flag(["--wait"], "", None, "wait until the Execution's status is final"),
         Flag(["--wait-timeout"], "TIME", parse_duration, "with --wait: give up after this long, and exit 124"),
-        Flag(["--exit-status"], "", None, "exit 5 in place of 0 if the Execution did not succeed"),
+        Flag(["--exit-status"], "", None, "exit 5, not 0, unless the Execution has succeeded"),
         Flag(["--output-dir"], "FOLDER", parse_nonempty,
              "save inline outputs, and an index, in a new folder"),
     ],
@@ -3171,7 +3177,7 @@ class Console:
     secrets masked; errors writing to stderr are ignored.
 
         stdout_is_terminal, stderr_is_terminal      whether each stream is a terminal
-        columns         the width for tables; the widest table's if stdout is not a terminal or reports no width
+        columns         the width for tables; enough for the widest if stdout is not a terminal or reports no width
         is_coloured     whether tables and sections get colours
         progress        the function that returns the progress line, or None if no such line is shown; called before
                         each request and before each read of a body
