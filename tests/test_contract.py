@@ -80,10 +80,6 @@ def test_every_test_carries_a_rule(path):
     assert [name for name, numbers in sorted(by_test.items()) if not numbers] == [], "tests without a rule"
 
 
-def test_files_without_rules_exist():
-    assert set(WITHOUT_RULES) < {os.path.basename(path) for path in TESTS}
-
-
 def test_guide_lists_every_file_of_the_suite():
     guide = read_text(os.path.join(HERE, "README.md"))
     assert [os.path.basename(path) for path in SOURCES if "`%s`" % os.path.basename(path) not in guide] == []

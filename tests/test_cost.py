@@ -68,7 +68,7 @@ ANSWERS = {
     "outputs, up to 20 MiB": (lambda size: [repeat(EXECUTION_HEAD % b"failed", FULL, 10 * size)], GET, [
         (), ("--output", "raw"), ("--output", "lines"), ("--failed", "--output", "yaml"), ("--output-dir", "DIR")]),
     "targets, up to 40,000": (lambda size: [repeat(EXECUTION_HEAD % b"failed", TINY, 400 * size)], GET, [
-        ("--output", "table")]),
+        ("--output", "table"), ("--node", ZERO_NODE)]),
     "a page of up to 16 MiB": (lambda size: [repeat(b'{"items":[', WIDE, size)], LIST, [
         ("--last", "3"), ("--output", "json")]),
     "a merge of up to 100 pages": (lambda size: [

@@ -197,8 +197,8 @@ def test_import_loads_no_typing():
 @rule("8.3b")
 def test_main_flushes_the_callers_buffer_in_order():
     raw = io.BytesIO()
-    buffered = io.BufferedWriter(raw)
-    buffered.write(b"before\n")
+    buffered = io.TextIOWrapper(io.BufferedWriter(raw))
+    buffered.write("before\n")
     assert run_cli("--version", stdout=buffered).code == 0
     assert raw.getvalue() == b"before\n" + VERSION
 

@@ -19,6 +19,7 @@ KILLED = -int(signal.SIGINT)
 #: How the program is started: as a script, and as the installed command that pyproject.toml names.
 STARTS = {"script": make_command(),
           "installed": [sys.executable, "-c", "from plexctl_exec_log import run_as_script; run_as_script()"]}
+HANDLED = "import os, signal; signal.signal(signal.SIGINT, lambda *_: os._exit(7)); " + STARTS["installed"][-1]
 #: Where it waits: the answers, the command line, and the stream and the text that show that it is there.
 PHASES = {"headers": ([Reply(page(SMALL_EXECUTION, next_cursor="c")), HANG], ALL, "stdout", b"restart-nginx\n"),
           "a wait": ([Reply(execution(status="started"))], GET + ("--wait",), "stderr", b"status: started\n")}
@@ -60,15 +61,18 @@ def test_ctrl_c_kills_the_script_during_its_first_imports(plane, tmp_path):
 
 @posix_only
 @pytest.mark.skipif(sys.implementation.name == "pypy", reason="PyPy heeds SIGINT even where it was ignored")
-@rule("6.5c")
-def test_ignored_sigint_stays_ignored(plane):
+@rule("6.5b", "6.5c")
+@pytest.mark.parametrize("line, code", [
+    (["sh", "-c", "trap '' INT; exec \"$@\"", "sh"] + make_command(*GET), 4),
+    ([sys.executable, "-c", HANDLED, *GET], 7)], ids=["ignored", "handled"])
+def test_ignored_or_handled_sigint_stays_so(plane, line, code):
     go_on = threading.Event()
     plane.script(lambda sock: (go_on.wait(PATIENCE), sock.sendall(Reply({}, 403).head())))
-    with start_line(["sh", "-c", "trap '' INT; exec \"$@\"", "sh"] + make_command(*GET), plane) as process:
+    with start_line(line, plane) as process:
         wait_until(lambda: plane.requests)
         process.send_signal(signal.SIGINT)
         go_on.set()
-        assert finish_cli(process).code == 4
+        assert finish_cli(process).code == code
 
 
 @rule("6.5d")
