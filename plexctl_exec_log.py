@@ -1868,7 +1868,7 @@ class ReadAhead:
         if self._buffer:
             return self._buffer.popleft()
         if self._error:
-            raise self._error
+            raise copy_error(self._error)
         return next(self._chunks)
 
     def close(self):
@@ -2094,14 +2094,20 @@ class Listing:
             page = RetriedPage(self._transport, partial(self._request_page, query))
             self.page_count += 1
             window.start_page()
-            for execution in page:
-                if accepted_statuses and execution.get("status") not in accepted_statuses:
-                    continue
-                if needs_times and not window.contains(execution):
-                    continue
-                if not self._is_merged:
-                    self._latest = execution
-                yield execution
+            # If the reader stops early, close the generator. An exception that a signal handler raises while Python
+            # frees it would be lost.
+            executions = iter(page)
+            try:
+                for execution in executions:
+                    if accepted_statuses and execution.get("status") not in accepted_statuses:
+                        continue
+                    if needs_times and not window.contains(execution):
+                        continue
+                    if not self._is_merged:
+                        self._latest = execution
+                    yield execution
+            finally:
+                executions.close()
 
             self.count += page.count
             cursor = None if window.ends_walk() else page.resume        # None: the listing is complete
@@ -2115,11 +2121,15 @@ class Listing:
     def _merge(self):
         """Yield the Executions of all queries, merged, and keep next_since up to date."""
         latest, in_order = "", True
-        for created, execution in self._merge_queries():
-            in_order = in_order and created >= latest
-            latest, self._latest = created, execution
-            self.next_since = parse_utc(created[:19]) if in_order else None
-            yield execution
+        results = self._merge_queries()
+        try:
+            for created, execution in results:
+                in_order = in_order and created >= latest
+                latest, self._latest = created, execution
+                self.next_since = parse_utc(created[:19]) if in_order else None
+                yield execution
+        finally:
+            results.close()
 
     def _merge_queries(self):
         """Send one query for each status. Yield (created_at, Execution) for each result, sorted by time and id."""
@@ -2131,8 +2141,9 @@ class Listing:
         # Hold each Execution back until the next one arrives, which may be a copy of it from a later query. Copies have
         # the same key, so they arrive one after the other, in the order of the queries (heapq.merge is stable).
         kept, kept_key = None, None
+        queries = [self._query(status, [status]) for status in self._statuses]
         try:
-            for execution in merge(*[self._query(status, [status]) for status in self._statuses], key=make_key):
+            for execution in merge(*queries, key=make_key):
                 key = make_key(execution)
                 is_copy = key == kept_key and isinstance(execution.get("id"), str)
                 if kept is not None and not is_copy:
@@ -2142,6 +2153,9 @@ class Listing:
             if kept is not None:
                 yield kept_key[0], kept
             raise
+        finally:
+            for query in queries:
+                query.close()
         if kept is not None:
             yield kept_key[0], kept
 

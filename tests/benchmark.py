@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""CPU time and memory of the program, compared with an older version and a minimal script.
+"""CPU time and memory of the program, compared with an older version.
 
     python3 tests/benchmark.py [--rounds N] [--beside PATH] [WORK ...]
 
@@ -101,57 +101,31 @@ def server():
                                stdout=subprocess.PIPE, universal_newlines=True)
     with process:
         url, token = process.stdout.readline().split()
-        # PYTHONUNBUFFERED, for one, would slow the floor down by a system call a line.
+        # PYTHONUNBUFFERED, for one, would add a system call for each line.
         yield dict({name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")
                     and not name.startswith(("PLEXSPHERE_", "PYTHON", "SSL_"))},
                    PLEXSPHERE_URL=url, PLEXSPHERE_TOKEN=token)
 
 
 Cost = namedtuple("Cost", "cpu peak")       # seconds, MiB
-FLOOR_HEAD = """\
-import base64, collections, http.client, json, os, ssl, sys
-context = ssl.create_default_context(cafile=sys.argv[1])
-connection = http.client.HTTPSConnection(os.environ["PLEXSPHERE_URL"].partition("://")[2], context=context)
-headers = {"Authorization": "Bearer " + os.environ["PLEXSPHERE_TOKEN"]}
-"""
-FLOOR_GET = """\
-connection.request("GET", sys.argv[2], headers=headers)
-for target in json.loads(connection.getresponse().read())["targets"]:
-    data = base64.b64decode(target["output_ref"]["inline_bytes"])
-    header = "==> %s %s %d bytes <==\\n" % (target["node_id"], target["status"], len(data))
-    sys.stdout.buffer.write(header.encode() + data + b"\\n")
-"""
-FLOOR_LIST = """\
-cursor = ""
-while cursor is not None:
-    connection.request("GET", sys.argv[2] + ("&cursor=" + cursor if cursor else ""), headers=headers)
-    page = json.loads(connection.getresponse().read())
-    for item in page["items"]:
-        succeeded = sum(target["status"] == "succeeded" for target in item["targets"])
-        print(item["id"], item["status"], item["type"], "%d/%d" % (succeeded, len(item["targets"])),
-              item["created_at"], item["updated_at"], item["action"])
-    cursor = page.get("next_cursor")
-"""
 
 
-def get_work(targets, size, floor, rounds, bounds, *flags, least=None):
+def get_work(targets, size, rounds, bound, *flags, least=None):
     """Return the Work of a `get`."""
-    identity = EXECUTION_ID % (size, targets)
-    return Work("/" + identity, ("get", "--id", identity) + flags, least or targets * size, floor, rounds, bounds)
+    return Work(("get", "--id", EXECUTION_ID % (size, targets)) + flags, least or targets * size, rounds, bound)
 
 
 IS_OLD = sys.version_info < (3, 7)
 
-#: A work: where its floor reads, the flags, the least bytes that are written, the floor's script (empty for none), how
-#: many rounds, and the most that our processor time may be of the floor's and of the other version's.
-Work = namedtuple("Work", "path flags least floor rounds bounds")
+#: A work: the flags, the least bytes that are written, how many rounds, and the most that our processor time may be of
+#: the other version's.
+Work = namedtuple("Work", "flags least rounds bound")
 WORKS = {
-    "start": get_work(3, SMALL, FLOOR_GET, 40, (1.55, 1.08 if IS_OLD else 1.05)),
-    "get": get_work(2000, LARGE, FLOOR_GET, 15, (1.25, 1.08 if IS_OLD else 1.03)),
-    "walk": Work("?limit=200", ("list", "--all", "--limit=200"), 10 ** 7, FLOOR_LIST, 9,
-                 (1.7, 1.05 if IS_OLD else 1.03)),
-    "failed": Work("", ("list", "--failed"), 1000 * 100, "", 3, (None, 0.25))}
-WORKS.update(("peak " + format, get_work(10000, LARGE, "", 2, (None, None), "--output", format, least=10000 * 37))
+    "start": get_work(3, SMALL, 40, 1.08 if IS_OLD else 1.05),
+    "get": get_work(2000, LARGE, 15, 1.08 if IS_OLD else 1.03),
+    "walk": Work(("list", "--all", "--limit=200"), 10 ** 7, 9, 1.05 if IS_OLD else 1.03),
+    "failed": Work(("list", "--failed"), 1000 * 100, 3, 0.25)}
+WORKS.update(("peak " + format, get_work(10000, LARGE, 2, None, "--output", format, least=10000 * 37))
              for format in "text table lines raw json yaml jsonl".split())      # each names the node, or prints more
 
 
@@ -177,8 +151,6 @@ def measure(title, programs, rounds, environ):
     work = WORKS[title]
     flags = ["exec-log", *work.flags, "--project", PROJECT, "--ca-file", CA_FILE]
     lines = {name: [sys.executable, path] + flags for name, path in programs.items()}
-    if work.floor:
-        lines["floor"] = [sys.executable, "-c", FLOOR_HEAD + work.floor, CA_FILE, EXECUTIONS + work.path]
     runs = [[run(line, work.least, environ) for line in lines.values()] for _ in range(rounds or work.rounds)]
     costs = {name: Cost(min(one.cpu for one in several), max(one.peak for one in several))
              for name, several in zip(lines, zip(*runs))}
@@ -187,8 +159,8 @@ def measure(title, programs, rounds, environ):
         print("%-10s %-7s %8.3f s %8.1f MiB%s" % (title, name, cost.cpu, cost.peak, requests))
 
     goals = [("MiB", costs["ours"].peak, 30)]
-    goals += [("ours / " + name, costs["ours"].cpu / costs[name].cpu, bound)
-              for name, bound in zip(("floor", "beside"), work.bounds) if bound and name in costs]
+    if work.bound and "beside" in costs:
+        goals.append(("ours / beside", costs["ours"].cpu / costs["beside"].cpu, work.bound))
     for label, value, bound in goals:
         print("    %-6s  %s: %.3f, goal %g" % ("MISSED" if value > bound else "met", label, value, bound), flush=True)
     return sum(value > bound for _, value, bound in goals)

@@ -5,13 +5,14 @@ import itertools
 import signal
 import sys
 import time
+from contextlib import closing
 
 import pytest
 
 import plexctl_exec_log as program
 from control_plane import PROJECT, TOKEN
-from kit import (EXECUTION, GET, LIST, PATIENCE, STARTED, Clock, collect_warnings, execution, inline, make_transport,
-                 page, posix_only, rule, surroundings, target)
+from kit import (EXECUTION, GET, LIST, NODES, PATIENCE, STARTED, Clock, collect_warnings, encode, execution, inline,
+                 make_transport, page, posix_only, rule, surroundings, target)
 from kit_net import NAME, Proxy, Raw, nobody_accepting
 from server import HANG, Reply
 
@@ -197,3 +198,20 @@ def test_what_a_callback_of_a_transport_raises_passes(plane, name, number, kind)
     with program.Transport(program.Server.parse(plane.url), TOKEN, **{name: fail}) as transport:
         with pytest.raises(kind, match="mine"):
             list(program.get_page(transport, PROJECT, {}).elements)
+
+
+@rule("10.13a")
+@pytest.mark.parametrize("statuses", [(), ("failed",), ("failed", "timeout")], ids=["all", "single", "merged"])
+def test_what_is_raised_while_a_listing_is_closed_passes(statuses):
+    class Canned(program.Transport):
+        def get(self, path, parameters, pauses=None):
+            items = [execution(id=node, status=parameters.get("status")) for node in NODES[:2]]
+            try:
+                yield encode(page(*items))[:-2] + b"," + b" " * (16 << 20)      # so much is read ahead in a merge
+            except GeneratorExit:
+                if parameters.get("status") != "timeout":
+                    raise Stop("mine")
+
+    transport = Canned(program.Server.parse("http://127.0.0.1:9"), TOKEN)
+    with pytest.raises(Stop, match="mine"), closing(program.Listing(transport, PROJECT, statuses).elements) as elements:
+        assert next(elements)["id"] == NODES[0]
