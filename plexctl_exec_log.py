@@ -68,11 +68,11 @@ headers or its body byte by byte; an endless body; endless interim responses, ch
 3.12, endless headers of a proxy; hundreds of KiB of headers, which `email` may parse for minutes; a slow resolver; a
 pipe whose other end does nothing. Use GNU `timeout 300` to limit a run.
 
-Files: it reads the token file and the config file, and checks the owner and the mode of both. For a pipe, such
-as the shell's `<(...)`, it checks only the owner. On Windows it checks neither owner nor mode. It reads the file
-of --ca-file. It writes files only in the folder of --output-dir. Python and the C library also read files of their own
-(modules, CAs, openssl.cnf, resolver, locale), and Python writes .pyc files. If SSLKEYLOGFILE is set, Python writes the
-TLS keys to that file: anyone who can read the file and has recorded the traffic can read the token.
+Files: it reads the token file and the config file, and checks the owner and the mode of both. For a pipe, such as the
+shell's `<(...)`, it checks only the owner. On Windows it checks neither owner nor mode. It reads the file of --ca-file.
+It writes files only in the folder of --output-dir. Python and the C library also read files of their own (modules, CAs,
+openssl.cnf, resolver, locale), and Python writes .pyc files. If SSLKEYLOGFILE is set, Python writes the TLS keys to
+that file: anyone who can read the file and has recorded the traffic can read the token.
 
 Environment: it reads PLEXSPHERE_URL, PLEXSPHERE_TOKEN, PLEXSPHERE_PROJECT, XDG_CONFIG_HOME, HOME (on Windows
 USERPROFILE), NO_COLOR and TERM. For proxies it reads HTTP_PROXY, HTTPS_PROXY and NO_PROXY (in upper or lower case), and
@@ -89,22 +89,21 @@ it masks secrets only within the target of a redirect.
 
 It does not trust the server, nor the machines whose output the server relays. On a terminal it makes outputs safe, in
 every format: it removes colours and cursor movements, and escapes what else is not printable. (It assumes that the
-terminal uses UTF-8.) In all other text, such as names, ids and error texts, it always
-escapes unprintable characters; json, yaml and jsonl escape only control characters and the characters in JSON_ESCAPED.
-Printable characters are left as they are, even if they look like other characters or like spaces. There are two
-exceptions. In tables, section headers, prefixes of `lines`, the index, and ids and statuses in messages, a space
-becomes `\\x20`, except in ACTION and inside a BUCKET/KEY. On a terminal, a `=` in an output that would begin a section
-header becomes `\\x3d`.
+terminal uses UTF-8.) In all other text, such as names, ids and error texts, it always escapes unprintable characters;
+json, yaml and jsonl escape only control characters and the characters in JSON_ESCAPED. Printable characters are left as
+they are, even if they look like other characters or like spaces. There are two exceptions. In tables, section headers,
+prefixes of `lines`, the index, and ids and statuses in messages, a space becomes `\\x20`, except in ACTION and inside a
+BUCKET/KEY. On a terminal, a `=` in an output that would begin a section header becomes `\\x3d`.
 
 **A pipe gets the bytes of outputs unescaped.** So `get ... | cat`, `get ... | less -R`, and `ssh host
 plexctl_exec_log.py get ...` without `ssh -t` send them to your terminal as they are. `--output json` and `ssh -t` avoid
 that. In the format `lines`, a line that the terminal wraps may look like a line of another node.
 
-Size: a JSON value may have at most about 80 Mi characters. An error body larger than 64 KiB is ignored.
-There is no limit on the number of values, on disk use, or on total memory. Decoded objects take up to 100 times the
-memory of their text. Deeply nested objects can become thousands of times longer when json indents them. So can an
-output of many short lines in the format `lines`, which repeats the node id in each line: the server chooses the node
-id. Use `ulimit -v` where that matters.
+Size: a JSON value may have at most about 80 Mi characters. An error body larger than 64 KiB is ignored. There is no
+limit on the number of values, on disk use, or on total memory. Decoded objects take up to 100 times the memory of their
+text. Deeply nested objects can become thousands of times longer when json indents them. So can an output of many short
+lines in the format `lines`, which repeats the node id in each line: the server chooses the node id. Use `ulimit -v`
+where that matters.
 
 Output printed before a failure remains: check the exit code. json, yaml and jsonl print numbers as Python parsed them,
 as an int or a double. Nothing here protects you if this file was modified, or if the host is compromised.
