@@ -197,7 +197,7 @@ def test_import_loads_no_typing():
 @rule("8.3b")
 def test_main_flushes_the_callers_buffer_in_order():
     raw = io.BytesIO()
-    buffered = io.TextIOWrapper(io.BufferedWriter(raw))
+    buffered = io.TextIOWrapper(io.BufferedWriter(raw), newline="\n")
     buffered.write("before\n")
     assert run_cli("--version", stdout=buffered).code == 0
     assert raw.getvalue() == b"before\n" + VERSION
