@@ -113,7 +113,7 @@ Where to look
     connecting, certificates                Transport._connect, make_tls_context
     where the token is sent                 Transport.__init__ (the header), Transport._exchange, Transport._send
     which server gets which token           find_settings, pin_token
-    redirects, and what errors quote        Transport._make_error
+    redirects, and what errors quote        Transport._make_redirect_error, Transport._make_error
     files with secrets                      read_private_file, check_owner, check_mode
     files written                           OutputFolder
     standard output and error, masking      Console
@@ -624,6 +624,20 @@ def pin_token(profile, server, server_source, profile_was_given):
                                "the server came from %s; %s" % (server_source, hint))
 
 
+def look_up(key, variable, profile, profile_was_given):
+    """Return (value, source, whether the source is the profile) of a setting whose flag is missing.
+
+    With --profile, the profile takes precedence over the environment variable. The value is None if there is none. An
+    empty variable counts as unset."""
+    value = os.environ.get(variable) or None
+    if value is not None and not profile_was_given:
+        return value, variable, False
+    member = profile.get(key)
+    if member is not None:
+        return member, profile.title, True
+    return value, variable, False
+
+
 def find_settings(server_url, profile_name, token_file):
     """Return (server, token, the token's source). The arguments are the values of the flags, or None.
 
@@ -635,26 +649,14 @@ def find_settings(server_url, profile_name, token_file):
     If a profile names a server, its token goes only to that server. Any other token goes to the server that was found.
 
     Raises UsageError for a missing or malformed server, and CredentialsError for a missing or unusable token."""
-    profile = Profile(profile_name)
-
-    def look_up(key, variable):
-        """Return (value, source, whether the source is a profile) of a setting whose flag is missing.
-
-        The value is None if there is none. An empty variable counts as unset."""
-        value = os.environ.get(variable) or None
-        if value is not None and profile_name is None:
-            return value, variable, False
-        member = profile.get(key)
-        if member is not None:
-            return member, profile.title, True
-        return value, variable, False
+    profile, profile_was_given = Profile(profile_name), profile_name is not None
 
     # 1. Find the server. A malformed server is reported before the token is looked up.
     server = None
     if server_url is not None:
         server, server_source = Server.parse(server_url), "--server"
     else:
-        url, server_source, _ = look_up("server", "PLEXSPHERE_URL")
+        url, server_source, _ = look_up("server", "PLEXSPHERE_URL", profile, profile_was_given)
         if url is not None:
             server = Server.parse(url, "the server of " + server_source)
 
@@ -663,7 +665,7 @@ def find_settings(server_url, profile_name, token_file):
         token, token_source = read_private_file(os.fspath(token_file), 64 << 10, "the token file"), "--token-file"
         is_profile_token = False
     else:
-        token, token_source, is_profile_token = look_up("token", "PLEXSPHERE_TOKEN")
+        token, token_source, is_profile_token = look_up("token", "PLEXSPHERE_TOKEN", profile, profile_was_given)
     if token is None:
         raise CredentialsError("no token", "pass --token-file, set PLEXSPHERE_TOKEN, or use a profile with a token"
                                + profile.explain("token"))
@@ -674,7 +676,7 @@ def find_settings(server_url, profile_name, token_file):
 
     # 3. Keep a profile's token from other servers.
     if is_profile_token:
-        pin_token(profile, server, server_source, profile_name is not None)
+        pin_token(profile, server, server_source, profile_was_given)
     return server, token, token_source
 
 
@@ -1224,6 +1226,7 @@ class Transport:
                 self.received += len(chunk)
                 complete = not chunk
                 yield chunk
+
         finally:
             response.close()    # before 3.13 it stays open after its last byte, and so blocks the next response
             is_reusable = pid == os.getpid() and response.status >= 200 and not response.will_close
@@ -1262,19 +1265,23 @@ class Transport:
         for name, value in headers:
             self._trace("%s %s: %s" % (mark, name, "***" if name.lower() in SECRET_HEADERS else value))
 
+    def _make_redirect_error(self, status, location):
+        """Return the error for a redirect, which is not followed."""
+        # Show the target without user info and query, which may contain a password or a code. Mask our own secrets
+        # first: if the token is `abcd?efgh`, cutting at `?` would leave `abcd`.
+        masked = mask(location, self.secrets)
+        without_query = re.split("[?#]", masked)[0]
+        shown = without_query.rpartition("@")[2]
+        return RemoteError("HTTP %d: redirect to %s not followed: the token goes only to the given server"
+                           % (status, shown), "set --server to the right URL")
+
     def _make_error(self, response, chunks):
         """Return the error for a response that is not a 200.
 
         This is a RemoteError for a redirect with a Location, and otherwise an APIError."""
         status, location = response.status, response.getheader("Location")
         if 300 <= status < 400 and location:
-            # Show the target without user info and query, which may contain a password or a code. Mask our own secrets
-            # first: if the token is `abcd?efgh`, cutting at `?` would leave `abcd`.
-            masked = mask(location, self.secrets)
-            without_query = re.split("[?#]", masked)[0]
-            shown = without_query.rpartition("@")[2]
-            return RemoteError("HTTP %d: redirect to %s not followed: the token goes only to the given server"
-                               % (status, shown), "set --server to the right URL")
+            return self._make_redirect_error(status, location)
 
         # Build the message.
         problem = self._read_problem(chunks)
@@ -2040,10 +2047,8 @@ class Listing:
             raise UsageError("statuses: expected an iterable of strings, such as (%r,)" % statuses)
         self.list_name = "items"
         self.members: "t.Dict[str, t.Any]" = {"items": []}
-        self.page_count = 0
-        self.count = 0
-        self.next_since: "t.Optional[datetime]" = None
-        self._latest: "t.Dict[str, t.Any]" = {}     # the last yielded Execution
+
+        # What to request, and what to keep.
         self._transport = transport
         self._project = parse_uuid(project)
         self._statuses = sorted(dict.fromkeys(statuses), key=lambda status: STATUS_ORDER.get(status, len(STATUSES)))
@@ -2051,7 +2056,13 @@ class Listing:
         self._cursor = cursor or ""
         self._parameters = {"action_name": action_name, "limit": limit}
         self._is_merged = len(self._statuses) > 1 and not cursor
+
+        # How far the reading has come. Each use of `elements` resets this.
+        self.page_count = 0
+        self.count = 0
         self.resume: "t.Optional[str]" = None if self._is_merged else self._cursor
+        self.next_since: "t.Optional[datetime]" = None
+        self._latest: "t.Dict[str, t.Any]" = {}     # the last yielded Execution
 
     @property
     def elements(self) -> "t.Generator[t.Dict[str, t.Any], None, None]":
