@@ -766,10 +766,10 @@ def find_proxy(server):
 #     timeout, settimeout()       limit each of these separately: every attempt to connect to an address, every
 #                                 handshake, every read and every write. They do not limit name resolution. Nothing
 #                                 limits the sum.
-#     HTTPConnection.getresponse  reads the headers, after skipping interim responses (100). HTTPResponse.begin mistakes
-#                                 truncated headers for complete ones. The `email` package parses them, and can raise
-#                                 the PARSER_ERRORS below. After `Connection: close`,
-#                                 getresponse sets connection.sock to None. The response's file keeps the socket open.
+#     HTTPConnection.getresponse  reads the headers, after skipping interim responses (100). HTTPResponse.begin
+#                                 mistakes truncated headers for complete ones. The `email` package parses them, and
+#                                 can raise the PARSER_ERRORS below. After `Connection: close`, getresponse sets
+#                                 connection.sock to None. The response's file keeps the socket open.
 #     HTTPResponse.read1(n)       returns at most n bytes as soon as there are any, and b"" at the end. It lowers
 #                                 response.length, the number of bytes that are still to come (None if unknown). If a
 #                                 chunked body is truncated, it raises. If a body with a Content-Length is truncated, it
