@@ -750,7 +750,7 @@ def find_proxy(server):
     url = proxies.get(server.scheme)
     if not url or proxy_bypass_environment("%s:%d" % (server.host, server.port), proxies):
         return None
-    return Proxy(url, variable.upper())
+    return Proxy(url, variable if variable in os.environ else variable.upper())
 
 
 # ------------------------------------------------------------------------------------------------ Transport
@@ -1154,8 +1154,10 @@ class Transport:
         if isinstance(error, socket.timeout):
             return self._make_timeout_error("connecting to " + peer)
         if ssl and isinstance(error, (ssl.SSLError, ssl.CertificateError)):
-            # The other end closed the connection: without TLS's closing message (EOF), or with it (zero return).
-            was_closed = isinstance(error, (ssl.SSLEOFError, ssl.SSLZeroReturnError))
+            # The other end closed the connection: without TLS's closing message (EOF), or with it (zero return). Python
+            # 3.6 and 3.7 do not know the EOF of OpenSSL 3, which then only its message shows.
+            was_closed = (isinstance(error, (ssl.SSLEOFError, ssl.SSLZeroReturnError))
+                          or "unexpected eof while reading" in str(error))
             return RemoteError("TLS with %s failed: %s" % (self.server.authority, describe_error(error)), TLS_HINT,
                                transient=was_closed)
         if isinstance(error, socket.gaierror):

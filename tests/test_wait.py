@@ -75,15 +75,17 @@ def test_timeout_is_waited_out(plane):
 
 
 @rule("9.1f")
-def test_refused_or_reset_connection_is_waited_out(plane, tls_plane):
+@pytest.mark.parametrize("end", [lambda sock: (sock.recv(1), RESET(sock)), lambda sock: sock.recv(65536)],
+                         ids=["reset", "end of file"])
+def test_refused_or_broken_connection_is_waited_out(plane, tls_plane, end):
     def set_server(context, serve):
         tls_plane.context, tls_plane.serve = context, serve
 
     recover = functools.partial(set_server, tls_plane.context, tls_plane.serve)
     tls_plane.script(reply_status("started", framing="close"), reply_status("succeeded"))
     with surroundings(tls_plane):
-        # The reset comes within the handshake: before that, Python itself would leave a socket unclosed.
-        clock = Clock(during={1: lambda: set_server(None, lambda sock: (sock.recv(1), RESET(sock))), 2: recover})
+        # The end comes within the handshake: before that, Python itself would leave a socket unclosed.
+        clock = Clock(during={1: lambda: set_server(None, end), 2: recover})
         assert wait_until_final(tls_plane, clock) == "succeeded"
 
     clock = Clock(during={1: plane.close})
