@@ -70,8 +70,8 @@ class Job:
         return folder / "bin"
 
     def judge(self, code):
-        """Return whether tests ran and passed, and pytest's closing line; else the first failure, and the names."""
-        closing = self.log.rpartition("\n")[2].strip("= ")
+        """Return whether tests ran and passed, and pytest's closing lines; else the first failure, and the names."""
+        closing = ", and ".join(re.findall(r"^[= ]*(\d.* in \d+\.\d+s\b[^=\n]*)", self.log, re.M))
         if code == 0 and re.search(r"\b[1-9]\d* passed", closing):
             return True, closing
         first = re.search(r"^=+ (?:FAILURES|ERRORS) =+\n(_.*?)^(?:_+ [^_\n][^\n]* _+$|=)", self.log, re.M | re.S)
