@@ -3482,7 +3482,7 @@ def run_list(flags, console, transport):
     # Say how to continue.
     cursor = document.members.get("next_cursor")
     if console.stderr_is_terminal and not cursor and not matching.count:
-        console.write_line("hint: no Execution matches")
+        console.write_line("hint: no more Executions match" if flags.cursor else "hint: no Execution matches")
     elif console.stderr_is_terminal and cursor and LIST_FORMATS[flags.output] is format_table:
         console.write_line("hint: more Executions follow (the oldest come first): use --last N, --since WHEN or --all")
     if flags.output == "jsonl" and cursor:

@@ -326,8 +326,9 @@ def test_several_nodes_add_up_and_statuses_filter_them(plane, flags, out, missin
 
 NOTHING = [
     ("", page(), "no Execution matches"), ("--since=2026-06-01 -o json", page(LOG[0]), "no Execution matches"),
-    ("--last 3 -o jsonl", page(), "no Execution matches"), ("--failed", page(LOG[3]), "no Execution matches"),
-    ("", page(LOG[0]), None), ("--failed", page(LOG[4]), None), ("-o json", page(next_cursor="c"), None),
+    ("--cursor c --failed", page(), "no more Executions match"), ("--last 3 -o jsonl", page(), "no Execution matches"),
+    ("--failed", page(LOG[3]), "no Execution matches"), ("", page(LOG[0]), None), ("--failed", page(LOG[4]), None),
+    ("-o json", page(next_cursor="c"), None),
     ("--status timeout", dict(TEN_TARGETS, targets=TEN_TARGETS["targets"][:5]), "no target matches"),
     ("-o raw", dict(TEN_TARGETS, targets=[]), "no target matches"), ("--running", TEN_TARGETS, None),
     ("", page(next_cursor=""), "no Execution matches"), ("-o raw --failed", execution([target()]), "no target matches")]
