@@ -1347,8 +1347,8 @@ VALUE_LIMIT = 64 << 20
 def read_number(literal):
     """Return a JSON number that is within the range of a double: `-0` becomes 0, `1E2` becomes 100.0.
 
-    json calls it for every integer, for every other number, and for NaN and Infinity, which RFC 8259 excludes. Raises
-    JSONDecodeError for these two, and for numbers beyond the range."""
+    json calls it for every integer, for every other number, and for NaN, Infinity and -Infinity, which RFC 8259
+    excludes. Raises JSONDecodeError for these three, and for numbers beyond the range."""
     if not isfinite(float(literal)):
         raise json.JSONDecodeError("not a JSON number, or out of range", "", 0)
     return int(literal) if literal.lstrip("-").isdigit() else float(literal)
@@ -1508,8 +1508,8 @@ END = object()      # what Document._advance returns when nothing is left
 class Document:
     """One response of the server: a JSON object, read as its bytes arrive.
 
-    Reading may raise RemoteError; every later read raises the same error. Until it has been read to its end, a Document
-    holds a connection. Use `with`, which closes the connection:
+    Reading may raise RemoteError. An iterator that has raised it has ended, and a new one raises the same error again.
+    Until it has been read to its end, a Document holds a connection. Use `with`, which closes the connection:
 
         with get_page(transport, project, {}) as page:
             for execution in page.elements: ...
@@ -1666,8 +1666,8 @@ def find_uuid(text):
     """Return the canonical lower-case spelling of a UUID: `019f41fa-e706-7f35-8b48-2edd4d1a60e2`. Return "" for other
     text.
 
-    The text may be in any form that Go's uuid.Parse accepts: canonical, prefixed with `urn:uuid:`, in braces, or 32
-    digits without hyphens. Case and surrounding white space do not matter."""
+    The text may be in one of the forms that Go's uuid.Parse documents: canonical, prefixed with `urn:uuid:`, in braces,
+    or 32 digits without hyphens. Case and surrounding white space do not matter."""
     text = text.strip().lower()
     digits = text.replace("urn:uuid:", "").strip("{}").replace("-", "")
     canonical = "-".join([digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]])
@@ -1713,6 +1713,8 @@ def parse_utc(text):
 def normalize_time(text):
     """Return an RFC 3339 time in UTC, without the Z, or None if the text is not such a time.
 
+    Lower-case `t` and `z` are not accepted, nor is a leap second with an offset.
+
     Strings of this form sort as the times do: `09:30:00` < `09:30:00.25` < `09:30:00.3` < `09:30:01`. (Seconds have two
     digits, so a fraction is compared only with another fraction or with the end of the text.) Trailing zeros of a
     fraction are removed. Only a time with an offset other than `Z` is checked against the calendar."""
@@ -1746,8 +1748,8 @@ BASE64_ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz01234567
 def decode_base64(text: str) -> bytes:
     """Decode standard base64 with exact padding (RFC 4648, 4). Raises ValueError for anything else.
 
-    (a2b_base64 alone rejects different texts in different versions of Python. A regular expression would make a large
-    `get` 4 % slower.)"""
+    (a2b_base64 alone ignores characters outside the alphabet, and what follows the padding. Its strict_mode exists only
+    from Python 3.11 on. A regular expression would make a large `get` 4 % slower.)"""
     data = text.encode("ascii", "replace")      # `?` is not in the alphabet
     padding = data.translate(None, BASE64_ALPHABET)     # the characters that are not in the alphabet
     # These must be nothing, `=` or `==`, and only at the end: not `a=b=`, nor `ab=c`.
@@ -1801,8 +1803,8 @@ READ_AHEAD_LIMIT = 16 << 20     # bytes of a page that are read before its first
 def get_page(transport: Transport, project: "t.Union[str, AnyUUID]", parameters: "Parameters") -> Document:
     """Request one page of a Project's Executions, and return it once the headers have arrived.
 
-    `parameters` are the API's: status, action_name, limit, cursor. Raises RemoteError. Raises UsageError for a
-    malformed UUID, a parameter with a lone surrogate, or an unusable CA file."""
+    `parameters` are the API's: status, action_name, limit, cursor. Raises UsageError for a malformed UUID, and the
+    errors of Transport.get."""
     path = EXECUTIONS % parse_uuid(project)
     return Document(transport.get(path, parameters), "items", cursor=str(parameters.get("cursor") or ""))
 
@@ -1889,8 +1891,8 @@ class RetriedPage:
     """One page of a Listing: an iterable over its Executions.
 
     If reading its body fails with a transient error, the page is requested again, at most once for each of the
-    Transport's pauses. An Execution that was already yielded is recognized by its id, and skipped. An Execution without
-    an id is never skipped.
+    Transport's pauses. (Transport.get may retry each of these requests, too.) An Execution that was already yielded is
+    recognized by its id, and skipped. An Execution without an id is never skipped.
 
         resume      the cursor of the next page, None after the last page; set once the page is complete
         count       number of Executions; set once the page is complete
@@ -1969,7 +1971,7 @@ class TimeWindow:
 
         For the later pages this is an assumption: that the server lists the oldest first. It is made if the times so
         far have risen at least once and never fallen. (A server that lists the newest first would make them fall.
-        Executions that are out of order by more than a page can be missed.)"""
+        Executions that are out of order by a page or more can be missed.)"""
         lists_oldest_first = self._has_risen and not self._has_fallen
         is_past = self._until and self._earliest and self._earliest >= self._until
         return bool(lists_oldest_first and is_past)
@@ -2011,8 +2013,9 @@ class Listing:
     order is not specified, and an Execution whose status changes may be yielded twice.
 
     If the body of a page is truncated, or stalls, the page is requested again, at most once for each of the Transport's
-    pauses. Executions that were already yielded are recognized by their ids, and skipped. An iterator that has raised
-    an error has ended. To stop iterating early, close the iterator (contextlib.closing).
+    pauses. (Transport.get may retry each of these requests, too.) Executions that were already yielded are recognized
+    by their ids, and skipped. An iterator that has raised an error has ended. To stop iterating early, close the
+    iterator (contextlib.closing).
 
     To poll for new failures, list with a `since` that is further back than the longest run takes, and skip the ids that
     you have. A later `since` misses an older Execution that has only just failed.
@@ -2022,7 +2025,8 @@ class Listing:
         list_name       `items`
         page_count      number of pages that have begun to arrive
         count           number of Executions on the complete pages, including those that do not match
-        resume          as Document.resume, but always None if several queries are merged
+        resume          as Document.resume, but None once `until` has ended the listing, and always None if several
+                        queries are merged
         last_created_at when the last yielded Execution was created, in UTC, to the second: 2026-07-14T09:28:41Z. None
                         before the first Execution is yielded, and while the last one has a malformed created_at
         next_since      if several queries are merged, the value to pass as `since` to resume after an error. It is
@@ -2275,7 +2279,8 @@ def wait_for_execution(transport: Transport, project: "t.Union[str, AnyUUID]", e
     Python may have skipped the restoring.
 
     Raises WaitTimeout when the time is up, whatever the last failure was. Before that, raises RemoteError for a failure
-    that waiting cannot fix, and for every failure before the first successful response. Raises UsageError for a
+    that waiting cannot fix, and for every failure before the first successful response. With 0 or fewer seconds, raises
+    WaitTimeout for a status that is not final, and the RemoteError for a failure. Raises UsageError for a
     malformed UUID or an unusable CA file, and if `seconds` is not a number or exceeds one day."""
     outer_deadline = own_deadline = transport.deadline
     is_single = isinstance(seconds, (int, float)) and seconds <= 0
@@ -2384,7 +2389,7 @@ class Table(namedtuple("Table", "min_columns names row show_time")):
 
         min_columns     the narrowest terminal that it fits
         names           the names of all cells, also of those that `row` leaves out
-        row             the format of a row; it can leave out some of its cells. The last column has no maximum width
+        row             the format of a row; it can leave out some of its cells. The widths are minimum widths
         show_time       the function that formats a time
     """
 
@@ -2465,7 +2470,9 @@ def read_target(target, report_error):
 
 
 def describe_output(output):
-    """Return `N bytes`, `archived: BUCKET/KEY (sha256:DIGEST)`, `no output` or `unreadable`."""
+    """Return `N bytes`, `archived: BUCKET/KEY (sha256:DIGEST)`, `no output` or `unreadable`.
+
+    An archived output without a digest has no parentheses."""
     if output.kind == "archived":
         # A key must not imitate a digest.
         location = escape_location(output.location).replace(" (sha256:", "\\x20(sha256:")
@@ -2487,8 +2494,9 @@ def format_recap(document, console):
 def format_sections(document, elements, console, report_error):
     """Yield a section for each target, and then the recap.
 
-    A section is the line `==> NODE_ID STATUS N bytes <==`, and then the N bytes. On a terminal the bytes are made safe,
-    which can change their number."""
+    A section is the line `==> NODE_ID STATUS N bytes <==`, the N bytes, a line feed if they do not end with one, and an
+    empty line. For other outputs, the header says `archived`, `no output` or `unreadable`. On a terminal the bytes are
+    made safe, which can change their number."""
     for target in elements:
         node_id, status, output = read_target(target, report_error)
         is_archived = output.kind == "archived"
@@ -2693,7 +2701,8 @@ def describe_counts(*counts):
 def describe_tally(tally):
     """Return the result of save_outputs as `3 files, 2 archived (1 without a digest), 1 no output`.
 
-    Return "" if each target either has a file or had no output."""
+    Return "" if every outcome is `files` or `no output`. (A target whose node id cannot name a file counts as `without
+    a file`, even if it had no output.)"""
     counts = dict(tally)
     parts = [describe_counts((counts.pop("files", 0), "file"))]
     undigested = counts.pop("without a digest", 0)
@@ -2710,7 +2719,7 @@ def describe_tally(tally):
 EXIT_CODES = """exit codes:
   0    everything that was requested was written
   1    a failure not listed below, or a part of what was requested is missing
-  2    usage: an unusable flag, URL or proxy; no Project, id or server
+  2    usage: unknown or malformed flag, URL or proxy; no Project, id or server
   3    no usable token, profile or config file; or the token was rejected (401)
   4    forbidden (403)
   5    with --exit-status: all was written, but the Execution has not succeeded
@@ -2893,8 +2902,8 @@ def make_parser(command: str = "") -> argparse.ArgumentParser:
 
     shtab, argcomplete and sphinx-argparse can use it too. Positional arguments are not included: `exec-log`, `list` or
     `get`, and an id."""
-    # Without a width, every add_argument() looks up the terminal's width, which imports half a dozen modules (see
-    # HelpFormatter.__init__).
+    # The width is fixed, so that the help is the same on every terminal. (By default, HelpFormatter.__init__ uses
+    # COLUMNS or the terminal's width.)
     formatter = partial(argparse.RawDescriptionHelpFormatter, width=80, max_help_position=26)
     usage = {"": "{list,get} [UUID]", "list": "list", "get": "get UUID"}[command]
     parser = Parser(prog=get_program_name(), usage="%(prog)s [exec-log] " + usage + " [flags]",
@@ -3029,7 +3038,8 @@ def parse_time_of_day(text, now, after):
         return None
 
 
-# The times that are accepted: those of RFC 3339, and the same cut off after the day, the hour or the minute.
+# The times that are accepted, for strptime: those of RFC 3339, but no leap seconds, and the same cut off after the day,
+# the hour or the minute.
 TIME_FORMATS = ("%Y-%m-%d", "%Y-%m-%dT%H", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%MZ", "%Y-%m-%dT%H:%M:%S",
                 "%Y-%m-%dT%H:%M:%SZ")
 
@@ -3107,7 +3117,9 @@ def select_statuses(flags, command):
 
 
 def read_positionals(command, words, flags):
-    """Return the id of the Execution, or None for `list`. Raises UsageError for a superfluous positional argument."""
+    """Return the id of the Execution, or None if there is none.
+
+    Raises UsageError for a malformed id, and for a superfluous positional argument."""
     execution_id = flags.id
     if words[:1] == ["--"]:
         raise UsageError("unexpected argument --: leave it out")
