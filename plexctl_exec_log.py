@@ -44,11 +44,11 @@ failed Executions:
 
 An exception that your callback or your signal handler raises propagates through every function here, including `main`
 (but see Document). In a callback or signal handler, do not raise the following classes or their subclasses, because
-they may be taken for a failure of the network or of a parser: OSError, ValueError, LookupError, TypeError,
-AttributeError, OverflowError, RecursionError, ImportError, StopIteration, http.client.HTTPException and RemoteError.
-While `main` runs, avoid MemoryError and all of ExecLogError, too. Note that TimeoutError is an OSError: to implement a
-time limit, raise an exception class of your own. An exception keeps the stack frames that it has passed through. So a
-socket may stay open until Python frees your exception.
+they may be taken for a failure of the network, of a parser or of an import: OSError, ValueError, LookupError,
+TypeError, AttributeError, OverflowError, RecursionError, ImportError, EOFError, NotImplementedError, StopIteration,
+http.client.HTTPException and RemoteError. While `main` runs, avoid MemoryError and all of ExecLogError, too. Note that
+TimeoutError is an OSError: to implement a time limit, raise an exception class of your own. An exception keeps the
+stack frames that it has passed through. So a socket may stay open until Python frees your exception.
 
 What it touches, and what it trusts
 -----------------------------------
@@ -64,15 +64,15 @@ plain http, the network, a proxy, and whatever program listens at that address c
 
 Time: --timeout limits each network operation on its own: each connect, each TLS handshake, each read and each write.
 Nothing limits the whole run, not even --wait-timeout. These can stall the program: a server or a proxy that sends its
-headers or its body byte by byte; an endless body; endless interim responses, chunk sizes or trailers; before Python
-3.12, endless headers of a proxy; hundreds of KiB of headers, which `email` may parse for minutes; a slow resolver; a
-pipe whose other end does nothing. Use GNU `timeout 300` to limit a run.
+headers or its body byte by byte; an endless body; endless interim responses or trailers; before Python 3.12, endless
+headers of a proxy; hundreds of KiB of headers, which `email` may parse for minutes; a slow resolver; a pipe whose other
+end does nothing. Use GNU `timeout 300` to limit a run.
 
 Files: it reads the token file and the config file, and checks the owner and the mode of both. For a pipe, such as the
 shell's `<(...)`, it checks only the owner. On Windows it checks neither owner nor mode. It reads the file of --ca-file.
 It writes files only in the folder of --output-dir. Python and the C library also read files of their own (modules, CAs,
-openssl.cnf, resolver, locale), and Python writes .pyc files. If SSLKEYLOGFILE is set, Python writes the TLS keys to
-that file: anyone who can read the file and has recorded the traffic can read the token.
+openssl.cnf, resolver, locale), and Python writes .pyc files. If SSLKEYLOGFILE is set, Python 3.8 or later writes the
+TLS keys to that file: anyone who can read the file and has recorded the traffic can read the token.
 
 Environment: it reads PLEXSPHERE_URL, PLEXSPHERE_TOKEN, PLEXSPHERE_PROJECT, XDG_CONFIG_HOME, HOME (on Windows
 USERPROFILE), NO_COLOR and TERM. For proxies it reads HTTP_PROXY, HTTPS_PROXY and NO_PROXY (in upper or lower case), and
@@ -88,12 +88,13 @@ secrets that appear verbatim and have at least 8 characters. It masks nothing on
 it masks secrets only within the target of a redirect.
 
 It does not trust the server, nor the machines whose output the server relays. On a terminal it makes outputs safe, in
-every format: it removes colours and cursor movements, and escapes what else is not printable. (It assumes that the
-terminal uses UTF-8.) In all other text, such as names, ids and error texts, it always escapes unprintable characters;
-json, yaml and jsonl escape only control characters and the characters in JSON_ESCAPED. Printable characters are left as
-they are, even if they look like other characters or like spaces. There are two exceptions. In tables, section headers,
-prefixes of `lines`, the index, and ids and statuses in messages, a space becomes `\\x20`, except in ACTION and inside a
-BUCKET/KEY. On a terminal, a `=` in an output that would begin a section header becomes `\\x3d`.
+every format: it removes CSI sequences (most colours and cursor movements), and escapes what else is not printable. (It
+assumes that the terminal uses UTF-8.) In all other text, such as names, ids and error texts, it always escapes
+unprintable characters; json, yaml and jsonl escape only control characters and the characters in JSON_ESCAPED.
+Printable characters are left as they are, even if they look like other characters or like spaces. There are two
+exceptions. In tables, section headers, prefixes of `lines`, the index, the node ids in messages and the statuses that
+--wait reports, a space becomes `\\x20`. (It stays a space in ACTION, and inside a BUCKET/KEY unless it would imitate a
+digest.) On a terminal, a `=` in an output that would begin a section header becomes `\\x3d`.
 
 **A pipe gets the bytes of outputs unescaped.** So `get ... | cat`, `get ... | less -R`, and `ssh host
 plexctl_exec_log.py get ...` without `ssh -t` send them to your terminal as they are. `--output json` and `ssh -t` avoid
@@ -237,9 +238,9 @@ FORGED_HEADER = "(?m)^(" + GAP + ")=(" + GAP + "=" + GAP + ">)"
 def make_terminal_safe(data: bytes) -> bytes:
     """Return the bytes of an output for a UTF-8 terminal.
 
-    Colours and cursor movements are removed. CR LF and CR become LF. Tabs, line feeds and printable characters are
-    kept; all others are escaped. No line of the result begins like a section header. (A line that the terminal wraps,
-    or look-alike characters, may still look like one.)"""
+    CSI sequences, which most colours and cursor movements are, and `ESC ( B` are removed. CR LF and CR become LF. Tabs,
+    line feeds and printable characters are kept; all others are escaped. No line of the result begins like a section
+    header. (A line that the terminal wraps, or look-alike characters, may still look like one.)"""
     # The first two steps may form new sequences and new lines. So all ESC are escaped, and lines checked, after them.
     text = data.decode("utf-8", "backslashreplace")
     text = re.sub(TERMINAL_SEQUENCES, "", text)
@@ -297,8 +298,8 @@ class ReaderGone(ExecLogError):
 class UsageError(ExecLogError, argparse.ArgumentTypeError):
     """An argument is missing or unusable.
 
-    A server's URL (also one in the config file), a proxy and PLEXSPHERE_PROJECT count as arguments. All other faults of
-    the config file are CredentialsErrors.
+    A malformed server URL (also one in the config file), a proxy and PLEXSPHERE_PROJECT count as arguments. All other
+    faults of the config file are CredentialsErrors.
 
     It is also an argparse error: if the `type=` function of a flag raises it, argparse reports
     `argument --flag: MESSAGE`. (ArgumentTypeError adds nothing to Exception.)"""
@@ -319,7 +320,8 @@ class RemoteError(ExecLogError):
     """The request failed, the response cannot be used, or this file refuses to send the request (plain http, no TLS).
 
         retryable       whether Transport.get retries
-        transient       whether a wait continues after this error, and whether a Listing requests a page again
+        transient       whether a wait continues after this error (once it has had a response), and whether a Listing
+                        requests a page again whose body fails with it
         can_resume      whether the same request can succeed later
         retry_after     seconds that the server asks clients to wait, at most 30; or None
 
@@ -328,8 +330,8 @@ class RemoteError(ExecLogError):
         timeout; connection that cannot be made; body that is           no          yes         yes
         truncated or has a malformed chunked encoding
         400; cursors that loop; a cursor that cannot be sent back       no          no          no
-        any other; a name that does not exist; TLS that fails while     no          no          yes
-        the connection stays open
+        any other; a name that does not exist; a TLS handshake that     no          no          yes
+        fails while the connection stays open
     """
 
     def __init__(self, message: str, hint: str = "", retryable: bool = False, transient: bool = False,
@@ -511,8 +513,9 @@ def read_private_file(path, limit, name):
                 raise CredentialsError("%s is insecure: %s" % (name, problem), hint)
             data = file.read(limit + 1)
     except (OSError, ValueError) as error:      # ValueError: the path contains a NUL
-        raise CredentialsError("cannot read %s: %s" % (name, describe_error(error)),
-                               "to read the token from a pipe use /dev/stdin" if path == "-" else "")
+        hints = {"-": "to read the token from a pipe use /dev/stdin",
+                 "~": "the shell expands ~ only at the beginning of a word: write --token-file ~/FILE, without `=`"}
+        raise CredentialsError("cannot read %s: %s" % (name, describe_error(error)), hints.get(path[:1], ""))
 
     if len(data) > limit:
         raise CredentialsError("%s is larger than %d KiB" % (name, limit >> 10))
@@ -591,8 +594,8 @@ def validate_token(token, source=""):
     """Return the token, stripped of surrounding white space.
 
     `source` says where the token came from. Raises CredentialsError unless the token consists of visible ASCII
-    characters. (http.client itself rejects only some of the characters that are refused here, and its error quotes the
-    whole token. See HTTPConnection.putheader.)"""
+    characters. (http.client itself rejects only some of the characters that are refused here. Its error quotes the
+    whole token if the token contains a line break. See HTTPConnection.putheader.)"""
     token = token.strip()
     if re.fullmatch("[!-~]+", token):
         return token
@@ -604,7 +607,7 @@ def validate_token(token, source=""):
 
 
 def pin_token(profile, server, server_source, profile_was_given):
-    """Raise CredentialsError if the profile names a server other than `server`.
+    """Raise CredentialsError if the profile names a server other than `server`, and UsageError if its URL is malformed.
 
     `server` must not get the profile's token then. `server_source` says where `server` came from. If
     `profile_was_given`, by --profile, the profile takes precedence over the environment, so the hint does not suggest
@@ -648,7 +651,8 @@ def find_settings(server_url, profile_name, token_file):
 
     If a profile names a server, its token goes only to that server. Any other token goes to the server that was found.
 
-    Raises UsageError for a missing or malformed server, and CredentialsError for a missing or unusable token."""
+    Raises UsageError for a missing or malformed server, and CredentialsError for a missing or unusable token or for an
+    unusable config file."""
     profile, profile_was_given = Profile(profile_name), profile_name is not None
 
     # 1. Find the server. A malformed server is reported before the token is looked up.
@@ -739,7 +743,7 @@ def find_proxy(server):
         REQUEST_METHOD  if it is set, this is a CGI script, and HTTP_PROXY in upper case is ignored
         NO_PROXY        `*`, or a list of hosts, with or without a port; each also covers its subdomains
 
-    Raises UsageError for a malformed proxy."""
+    Raises UsageError for a malformed proxy, and for a proxy that is not an http proxy."""
     # Without this variable, in upper or lower case, there is no proxy. Then avoid the slow import of urllib.request.
     variable = server.scheme + "_proxy"
     is_set = any(name.lower() == variable for name in os.environ)
@@ -772,8 +776,9 @@ def find_proxy(server):
 #                                 connection.sock to None. The response's file keeps the socket open.
 #     HTTPResponse.read1(n)       returns at most n bytes as soon as there are any, and b"" at the end. It lowers
 #                                 response.length, the number of bytes that are still to come (None if unknown). If a
-#                                 chunked body is truncated, it raises. If a body with a Content-Length is truncated, it
-#                                 returns b"" early, and response.length is still above 0.
+#                                 chunked body is truncated before its last chunk size (0), it raises. If a body with a
+#                                 Content-Length is truncated, it returns b"" early, and response.length is still above
+#                                 0.
 #
 # A connection is either idle and kept for the next request, or it is owned by the _read_body generator that is reading
 # a response from it. So several responses can be read at the same time, in any order. (Here a "chunk" is what one read
@@ -786,14 +791,15 @@ RETRY_PAUSES = (0.5, 1.0)           # seconds before the first and the second re
 SECRET_HEADERS = ("authorization", "proxy-authorization", "cookie", "set-cookie", "location")
 
 API_HINT = "check --server, PLEXSPHERE_URL or the profile: is this the API?"
-PROXY_HINT = ("check HTTPS_PROXY, HTTP_PROXY and NO_PROXY "
+CONNECT_HINT = "check --server, PLEXSPHERE_URL or the profile, the network, and whether you need HTTPS_PROXY"
+PROXY_HINT = ("check the server's name and port, HTTPS_PROXY, HTTP_PROXY and NO_PROXY "
               "(if the proxy needs a login, put user:password@ before its host)")
 OVERLOAD_HINT = "the server, or a gateway in front of it, may be overloaded or restarting: try again in a minute"
 STATUS_HINTS = {
     400: "the server rejected the value of a flag",
     401: "get a new token: the token%s is invalid, expired or for another server",       # %s: ` from PLEXSPHERE_TOKEN`
     403: "ask an owner of the Project to let this token read its Executions",
-    404: "not found, or not visible to this token: check --project, the id (for get) and --server",
+    404: "not found, or not visible to this token: check the Project (--project), the id (for get) and the server",
     407: PROXY_HINT,
     429: "too many requests: try again in a minute",
     500: "try again; if it keeps failing, send the server's operators the time, the command and any correlation id",
@@ -811,9 +817,8 @@ PROBLEM_HINTS = {       # by the `code` of a 400, and by the `reason` of a 403
 }
 TLS_HINT = "check the port (is it for https?), the server's name and the local clock; for a private CA use --ca-file"
 
-# What http.client raises for a malformed response, apart from HTTPException: ValueError for a status line, and all of
-# these for headers, which the `email` package parses. A program's own exceptions, such as those of a signal handler,
-# must propagate, so this list is as short as possible.
+# What http.client may raise for malformed headers, apart from HTTPException, because the `email` package parses them.
+# A program's own exceptions, such as those of a signal handler, must propagate, so this list is as short as possible.
 PARSER_ERRORS = (ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError)
 
 
@@ -899,21 +904,21 @@ class Transport:
         deadline    a value of clock(), for example `time.monotonic() + 60`, or None. You may set it at any time. It
                     applies to everything that runs on this Transport, including a walk.
 
-                    No pause lasts past the deadline. After it, each request and each read of a body fails with a
+                    No pause lasts past the deadline. After it, each new request and each read of a body fails with a
                     RemoteError (timed out), and nothing is retried. A deadline that you set during a pause or a
                     network operation takes effect when that pause or operation has ended.
 
                     The time left is computed before connecting, before sending, and before each read of a body. Each
                     operation in this list may then take that long, so slow ones together can overrun the deadline:
 
-                        connecting      each attempt to connect to an address, each read of the proxy's response, the
-                                        TLS handshake
+                        connecting      each attempt to connect to an address, the writing to the proxy, each read of
+                                        the proxy's response, the TLS handshake
                         sending         sending the request, each read of the headers
                         a body          each read of the socket: usually one, or several for chunk sizes and trailers
 
-                    So the deadline does not limit a server that sends headers, chunk sizes or trailers bit by bit or
-                    endlessly. Nor does it limit name resolution, the parsing of large headers, or a proxy that sends
-                    headers endlessly (before Python 3.12).
+                    So the deadline does not limit a server or a proxy that sends headers, chunk sizes or trailers bit
+                    by bit, nor endless interim responses or trailers. Nor does it limit name resolution, the parsing of
+                    large headers, or a proxy that sends headers endlessly (before Python 3.12).
     """
 
     def __init__(self, server: Server, token: str, *, ca_file: "t.Optional[str]" = None,
@@ -932,8 +937,9 @@ class Transport:
             pauses          seconds before each retry, a finite number of them
             on_retry        called as on_retry(text) before the pause of each retry; the text says what failed
             trace           called as trace(line) for each request line, status line and header line, just before
-                            sending or after arrival; the values of SECRET_HEADERS are masked. A proxy's response to
-                            CONNECT is not traced
+                            sending or after arrival; the values of SECRET_HEADERS are masked. Not traced: interim
+                            responses, a proxy's response to CONNECT, and the Host header that Python 3.12 or later
+                            adds to CONNECT. CONNECT is traced before the proxy is connected
             before_wait     called before each request and before each read of a body
             clock, sleep    replacements for time.monotonic and time.sleep, for tests
 
@@ -1022,6 +1028,10 @@ class Transport:
         """Return whether there is a deadline and it has passed."""
         return self.deadline is not None and self.clock() >= self.deadline
 
+    def _check_deadline(self):
+        if self.deadline_passed():
+            raise self._make_timeout_error("the deadline has passed")
+
     def _socket_timeout(self):
         """Return the seconds for the next network operation. It is never 0, which would mean non-blocking."""
         return max(self.remaining(self._timeout), 0.001)
@@ -1034,9 +1044,8 @@ class Transport:
         if self.deadline_passed():
             raise error
         delay = pause if error.retry_after is None else error.retry_after
-        delay = self.remaining(delay)
-        self._on_retry("%s; waiting %.1f s" % (error, delay))
-        self.sleep(delay)
+        self._on_retry("%s; waiting %.1f s" % (error, self.remaining(delay)))
+        self.sleep(self.remaining(delay))
         if self.deadline_passed():
             raise error
 
@@ -1044,8 +1053,9 @@ class Transport:
             pauses: "t.Optional[t.Iterable[float]]" = None) -> "t.Iterator[bytes]":
         """Send a GET, and return an iterator over the body of its 200 response, once the headers have arrived.
 
-        `path` is sent unchanged. Parameters are percent-encoded; those that are None, "" or 0 are left out. (Bytes of a
-        command line that Python could not decode are percent-encoded as the original bytes.)
+        `path` is sent unchanged, and must consist of visible ASCII characters. Parameters are percent-encoded; those
+        that are None, "" or 0 are left out. (Bytes of a command line that Python could not decode are percent-encoded
+        as the original bytes.)
 
         `pauses` are the seconds before each retry; None means those of the Transport. Only a retryable failure is
         retried, and nothing is retried after the deadline. If the server sent Retry-After, that replaces the pause. In
@@ -1074,13 +1084,14 @@ class Transport:
         return self._request(target)
 
     def _request(self, target):
-        """Send one request, and return an iterator over the body of its 200 response. Raises RemoteError."""
-        self._before_wait()
-        if self.deadline_passed():
-            raise self._make_timeout_error("the deadline has passed")
+        """Send one request, and return an iterator over the body of its 200 response.
 
+        Raises RemoteError, and UsageError for an unusable CA file."""
+        self._before_wait()
+        self._check_deadline()
         exchange = self._exchange_on_idle(target)
         if exchange is None:
+            self._check_deadline()
             exchange = self._exchange(self._connect(), target)
         response, chunks = exchange
         if response.status == 200:
@@ -1137,22 +1148,23 @@ class Transport:
                 connection.close()
         return connection
 
-    def _make_timeout_error(self, what):
-        """Return the error for a network operation that took too long."""
-        hint = "a slow server or network may need a --timeout longer than %g s" % self._timeout
+    def _make_timeout_error(self, what, advice=""):
+        """Return the error for a network operation that took too long. Its hint begins with `advice`."""
+        hint = advice + "a slow server or network may need a --timeout longer than %g s" % self._timeout
         return RemoteError("timed out: " + what, "" if self.deadline_passed() else hint, transient=True)
 
     def _make_connect_error(self, error):
         """Return the RemoteError for a connection that could not be made: DNS, TCP, proxy or TLS."""
         import socket
         ssl = sys.modules.get("ssl")        # None without https, or if this Python has no TLS
-        peer, hint = self.server.authority, API_HINT
+        peer, host, hint = self.server.authority, self.server.host, CONNECT_HINT
         if self._proxy:
-            peer, hint = "proxy %s:%d" % (self._proxy.host, self._proxy.port), PROXY_HINT
+            peer += " through proxy %s:%d" % (self._proxy.host, self._proxy.port)
+            host, hint = self._proxy.host, PROXY_HINT
 
         # The order matters: except for CertificateError on 3.6, all of these are OSErrors.
         if isinstance(error, socket.timeout):
-            return self._make_timeout_error("connecting to " + peer)
+            return self._make_timeout_error("connecting to " + peer, hint + "; ")
         if ssl and isinstance(error, (ssl.SSLError, ssl.CertificateError)):
             # The other end closed the connection: without TLS's closing message (EOF), or with it (zero return). Python
             # 3.6 and 3.7 do not know the EOF of OpenSSL 3, which then only its message shows.
@@ -1161,7 +1173,7 @@ class Transport:
             return RemoteError("TLS with %s failed: %s" % (self.server.authority, describe_error(error)), TLS_HINT,
                                transient=was_closed)
         if isinstance(error, socket.gaierror):
-            return RemoteError("cannot connect to %s: its name does not resolve" % peer, hint,
+            return RemoteError("cannot connect to %s: the name %s does not resolve" % (peer, host), hint,
                                transient=error.errno == socket.EAI_AGAIN)
         return RemoteError("cannot connect to %s: %s" % (peer, describe_error(error)), hint, transient=True)
 
@@ -1198,8 +1210,10 @@ class Transport:
             return connection.getresponse()
         except socket.timeout:
             raise self._make_timeout_error("no response")
-        except OSError:     # including RemoteDisconnected: the connection was closed before the first byte
-            raise RemoteError("the connection was lost before a response arrived", API_HINT, retryable=True)
+        except OSError as error:        # including RemoteDisconnected: it was closed before the first byte
+            # With TLS 1.3, a server may reject the client only now: with an alert, such as "certificate required".
+            why = ": " + describe_error(error) if "alert" in str(error) else ""
+            raise RemoteError("the connection was lost before a response arrived" + why, API_HINT, retryable=True)
         except (HTTPException,) + PARSER_ERRORS as error:
             raise RemoteError("the response is not valid HTTP: %s" % describe_error(error), API_HINT)
 
@@ -1230,7 +1244,7 @@ class Transport:
                 yield chunk
 
         finally:
-            response.close()    # before 3.13 it stays open after its last byte, and so blocks the next response
+            response.close()    # before 3.13, one with a Content-Length stays open, and so blocks the next response
             is_reusable = pid == os.getpid() and response.status >= 200 and not response.will_close
             if complete and is_reusable:
                 self._keep_idle(connection)
@@ -1241,19 +1255,16 @@ class Transport:
         """Return the next bytes of a body, or b"" at its end. Raises RemoteError."""
         import socket
         from http.client import HTTPException
-        if self.deadline_passed():
-            raise self._make_timeout_error("the deadline has passed")
+        self._check_deadline()
         try:
             if not response.isclosed():     # from 3.13 on it closes itself at its last byte, perhaps with the socket
                 sock.settimeout(self._socket_timeout())
             chunk = response.read1(READ_SIZE)
         except socket.timeout:
             raise self._make_timeout_error("the body stalled")
-        except (OSError, HTTPException, ValueError) as error:       # ValueError on 3.6: negative chunk size
+        except (OSError, HTTPException, ValueError, OverflowError) as error:    # the last two: negative chunk sizes
             raise RemoteError("the connection was lost while reading the body, or the body is malformed: %s"
                               % describe_error(error), transient=True)
-        except OverflowError:       # from HTTPResponse._read1_chunked, for a huge negative chunk size
-            raise RemoteError("the response is not valid HTTP: it has an invalid chunk size", API_HINT)
 
         still_to_come = response.length or 0        # None without a Content-Length
         if still_to_come and not chunk:
@@ -1275,7 +1286,8 @@ class Transport:
         without_query = re.split("[?#]", masked)[0]
         shown = without_query.rpartition("@")[2]
         return RemoteError("HTTP %d: redirect to %s not followed: the token goes only to the given server"
-                           % (status, shown), "set --server to the right URL")
+                           % (status, shown),
+                           "if it leads to the API, set --server, PLEXSPHERE_URL or the profile to its URL, up to /v1")
 
     def _make_error(self, response, chunks):
         """Return the error for a response that is not a 200.
@@ -1305,7 +1317,7 @@ class Transport:
         hint = STATUS_HINTS.get(status, "")
         if status == 401:
             hint = hint % (" from " + self._token_source if self._token_source else "")
-        elif status == 404 and not problem:
+        elif status in (400, 403, 404) and not problem:
             hint = API_HINT
         elif 300 <= status < 400:
             hint = "this is a redirect without a Location; " + API_HINT
@@ -1841,10 +1853,12 @@ def walk(transport: Transport, project: "t.Union[str, AnyUUID]",
     query = dict(parameters)
     cursors = CursorCheck(parameters.get("cursor") or "")
     while True:
-        page = get_page(transport, project, query)
-        yield page
-        for _ in page.elements:
-            pass        # skip what the caller left unread
+        # Close the page if the caller leaves early. (An exception that a signal handler raises while Python frees it
+        # would be lost.)
+        with get_page(transport, project, query) as page:
+            yield page
+            for _ in page.elements:
+                pass        # skip what the caller left unread
         if page.resume is None:
             return
         cursors.check(page.resume)

@@ -26,7 +26,7 @@ from kit import (CLOSE_HEAD, EXECUTION, HERE, MODULE, NODES, ROOT, STARTED, Cloc
                  execution, make_transport, page, posix_only, read_file, read_queries, read_text, rule, run_python,
                  surroundings, target)
 from kit_net import END_OF_SILENCE, NO_NAME, Proxy, drip, stall
-from server import DROP, HANG, Reply
+from server import DROP, HANG, RESET, Reply
 
 IDS = [wire["id"] for wire in EXECUTIONS]
 PAGE = encode(page(execution()))
@@ -348,6 +348,16 @@ def test_pause_before_a_retry_ends_at_the_deadline_and_nothing_is_retried(plane,
     assert (clock.sleeps, len(plane.requests)) == ([5], 1)
     transport.deadline = None
     assert len(list(program.get_page(transport, PROJECT, {}).elements)) == 50
+
+
+@rule("10.8f")
+def test_lost_idle_connection_is_not_replaced_after_the_deadline(plane, clock, transport):
+    plane.script(Reply(page()), lambda sock: (clock.sleep(6), RESET(sock)))
+    transport.deadline = clock.now() + 5
+    assert list(program.get_page(transport, PROJECT, {}).elements) == []
+    with pytest.raises(program.RemoteError, match="timed out"):
+        program.get_page(transport, PROJECT, {})
+    assert len(plane.requests) == 2
 
 
 @rule("10.8f")

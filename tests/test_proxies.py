@@ -216,7 +216,8 @@ PROXY_FAULTS.update({"dropped": DROP, "reset": RESET, "SSH": b"SSH-2.0-OpenSSH\r
 def test_refused_tunnel_fails_at_once_and_names_the_proxy(proxy, name):
     result, slept = ask(proxy, PROXY_FAULTS[name], env=set_proxy(proxy.url))
     error = read_blame(result)
-    assert "proxy 127.0.0.1:%d" % proxy.address[1] in error and (name in error or not name.isdigit())
+    assert " %s through proxy 127.0.0.1:%d" % (NAME, proxy.address[1]) in error
+    assert name in error or not name.isdigit()
     assert "user:password@" in read_hint(result)
     assert (slept, len(proxy.requests)) == ([], 1)
 
@@ -224,7 +225,8 @@ def test_refused_tunnel_fails_at_once_and_names_the_proxy(proxy, name):
 @rule("3.6e", "3.6a")
 @both_ways
 @pytest.mark.parametrize("proxy_url, says", [
-    ("%s", "proxy %s: "), (NO_NAME, "proxy %s:80: its name does not resolve" % NO_NAME)], ids=["dead", "no name"])
+    ("%s", " through proxy %s: "), (NO_NAME, " through proxy {0}:80: the name {0} does not resolve".format(NO_NAME))],
+    ids=["dead", "no name"])
 def test_unreachable_proxy_exits_1_and_is_named(url, proxy_url, says):
     with nobody_listening() as address:
         assert says.replace("%s", address) in read_blame(run_list(**set_proxy(proxy_url.replace("%s", address), url)))
@@ -236,6 +238,6 @@ def test_unreachable_proxy_exits_1_and_is_named(url, proxy_url, says):
 def test_silent_proxy_exits_1_within_the_timeout(url, first):
     with Raw(stall(first)) as proxy:
         result, slept = ask(proxy, argv=LIST + ("--timeout", "0.1", "--allow-http"), env=set_proxy(proxy.url, url))
-        says = "no response" if url == HTTP else "connecting to proxy %s:%d" % proxy.address
+        says = "no response" if url == HTTP else "connecting to %s through proxy %s:%d" % ((NAME,) + proxy.address)
         assert "timed out: " + says in read_error(result) and slept == []
         assert "--timeout longer than 0.1 s" in read_hint(result)

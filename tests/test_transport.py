@@ -1,5 +1,6 @@
 """Rules 3.1 to 3.5, 3.7 to 3.9 and 8.4: what is sent, to whom, how long each wait may take, and what is asked again."""
 
+import contextlib
 import os
 import re
 import socket
@@ -91,6 +92,22 @@ def test_ca_file_is_trusted_instead_of_the_systems_cas(tls_plane):
     expect_untrusted(tls_plane, SSL_CERT_FILE=None)
     assert run_cli(*LIST + ("--ca-file", CA_FILE), plane=tls_plane, env={"SSL_CERT_FILE": None}).code == 0
     assert run_cli(*LIST, plane=tls_plane, env={"SSL_CERT_FILE": None, "SSL_CERT_DIR": TLS_DIR}).code == 0
+
+
+@rule("3.2e")
+def test_server_that_demands_a_client_certificate_is_understood(tls_plane):
+    def refuse(sock):
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(os.path.join(TLS_DIR, "server.pem"))
+        context.load_verify_locations(CA_FILE)
+        context.verify_mode = ssl.CERT_REQUIRED
+        with context.wrap_socket(sock, server_side=True, do_handshake_on_connect=False) as wrapped:
+            with contextlib.suppress(ssl.SSLError):
+                wrapped.do_handshake()
+            socket.socket.recv(wrapped, 65536)      # read the request: closing would reset the connection otherwise
+
+    tls_plane.context, tls_plane.serve = None, refuse
+    assert "alert certificate required" in error_lines(ask(tls_plane)[0])[0]
 
 
 @rule("3.2d")
@@ -356,7 +373,7 @@ FINAL = {
     "silent body without length": (stall(b"HTTP/1.1 200 OK\r\n\r\n{"), LATE),
     "cut": (Reply(page(), cut=9), BROKEN), "reset": (Reply(page(), cut=9, reset=True), LOST_WITHIN),
     "cut chunk": (Reply(page(), framing="chunked", cut=2), BROKEN), "no chunk size": (CHUNKED + b"-5\r\n", BROKEN),
-    "huge chunk size": (CHUNKED + b"-" + b"F" * 24 + b"\r\n", NO_HTTP),
+    "huge chunk size": (CHUNKED + b"-" + b"F" * 24 + b"\r\n", BROKEN),
     "reset body": (reset_after(LENGTH_HEAD % 99 + b"{"), LOST_WITHIN), "gzip": (Reply(b"\x1f\x8b\b\0"), BROKEN),
     "ends after the status": (b"HTTP/1.1 200", BROKEN), "ends within the headers": ((LENGTH_HEAD % 12)[:-3], BROKEN),
     "other": (b"no HTTP\r\n\r\n", NO_HTTP), "a byte": (b"H", NO_HTTP), "SSH": (stall(b"SSH-2.0-9.6\r\n"), NO_HTTP),
