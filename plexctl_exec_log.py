@@ -1844,8 +1844,9 @@ def walk(transport: Transport, project: "t.Union[str, AnyUUID]",
     """Yield the pages of a Project's Executions.
 
     Each page is requested when you reach it. Anything left unread on the previous page is skipped. Do not close a page
-    before its end, because next_cursor comes last. Raises the same errors as get_page, and RemoteError if a cursor is
-    repeated. To notice that, it keeps a hash of every cursor.
+    before its end, because next_cursor comes last. To stop early, close the generator (contextlib.closing), which
+    closes the page. Raises the same errors as get_page, and RemoteError if a cursor is repeated. To notice that, it
+    keeps a hash of every cursor.
 
     To resume after an error, call walk() again with the last page's `resume` as the cursor. To look for new Executions
     after the end, call it with the last page's `cursor`, and skip the ids that you have. That finds Executions that

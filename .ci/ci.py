@@ -2,8 +2,9 @@
 
 The jobs: the README's own test command; the suite on every other Python of pyproject.toml's classifiers, on PyPy, and
 on Windows' Python under wine; the package; style and types. Two run at a time: Windows and the README's command, then
-the rest. A job returns (passed, message), or raises. All jobs run whatever fails, so that one run reports everything that is wrong. Nothing is
-written into the clone except what the suite itself makes under the README's command: .venv, and bytecode.
+the rest. A job returns (passed, message), or raises. All jobs run whatever fails, so that one run reports everything
+that is wrong. Nothing is written into the clone except what the suite itself makes under the README's command: .venv,
+and bytecode.
 """
 
 import os

@@ -2,6 +2,7 @@
 
 import ast
 import concurrent.futures
+import contextlib
 import copy
 import gc
 import inspect
@@ -348,6 +349,16 @@ def test_pause_before_a_retry_ends_at_the_deadline_and_nothing_is_retried(plane,
     assert (clock.sleeps, len(plane.requests)) == ([5], 1)
     transport.deadline = None
     assert len(list(program.get_page(transport, PROJECT, {}).elements)) == 50
+
+
+@rule("10.9c")
+def test_walk_that_is_closed_closes_its_page(plane, transport):
+    plane.script(Reply(page(*[execution(action="x" * 90000)] * 9)))
+    with contextlib.closing(program.walk(transport, PROJECT, {})) as pages:
+        elements = next(pages).elements
+        next(elements)
+    with pytest.raises(program.RemoteError, match="the document was closed"):
+        list(elements)
 
 
 @rule("10.8f")
