@@ -124,6 +124,7 @@ def test_time_without_a_year_later_today_is_last_years(plane):
     if soon.startswith(("02-29", "01-01")):
         pytest.skip("last year had no such day, or this is the end of a year")
     assert list_ids(plane, "--since", soon, pages=[wire]) == [wire[0]["id"]]
+    assert list_ids(plane, "--since", soon + "+02:00", pages=[wire]) == []      # earlier today, and so this year's
 
 
 @rule("1.9i")
@@ -231,7 +232,7 @@ NANOSECONDS = make_executions("2026-07-14T09:30:00.123456789Z", "2026-07-14T09:3
     ("--last=2", [[NEW], [LATER, MIDDLE], [OLD]], [NEW, LATER]), ("--last=2", [[], [OLD]], [OLD]),
     ("--last=2", [[], []], []), ("--last=2", [TIED], TIED[1:]), ("--last=" + "9" * 5000, [[NEW, OLD]], [OLD, NEW]),
     ("--last=3", [FRACTIONS], [FRACTIONS[3], FRACTIONS[0], FRACTIONS[2]]),
-    ("--last=2", [OFFSETS], [OFFSETS[2], OFFSETS[0]]), ("--last=1", [SAME_TIMES], SAME_TIMES[1:]),
+    ("--last=2", [OFFSETS], [OFFSETS[2], OFFSETS[0]]), ("--last=01", [SAME_TIMES], SAME_TIMES[1:]),
     ("--last=1", [NANOSECONDS], NANOSECONDS[:1])],
     ids=["several pages", "nothing kept", "nothing failed", "until since", "any order", "fewer than N",
          "last of nothing", "ties", "huge N", "fractions", "offsets", "spellings of a time", "nanoseconds"])

@@ -407,8 +407,8 @@ def test_token_is_stripped_and_must_be_visible_ascii(plane, home, source, token,
 @rule("2.5c", "2.5f")
 @pytest.mark.parametrize("name, is_shown", [
     ("hunter22", False), ("hunter22/x", False), ("token/hunter22", False), ("hunter22" * 600, False),
-    ("hunter22\u20ac", False), ("hunter22\0", False), ("./hunter22", True), ("../hunter22", True), ("~hunter22", True),
-    ("{}/hunter22", True), ("folder", True)], ids=shorten_id)
+    ("hunter22\u20ac", False), ("hunter22\0", False), (".hunter22", False), ("./hunter22", True),
+    ("../hunter22", True), ("~hunter22", True), ("{}/hunter22", True), ("folder", True)], ids=shorten_id)
 def test_unreadable_token_file_exits_3_and_only_a_path_is_shown(
         plane, home, tmp_path, monkeypatch, name, is_shown):
     home.write_token(TOKEN)

@@ -163,7 +163,8 @@ class Untouchable(dict):
 def state():
     return dict(streams=(sys.stdin, sys.stdout, sys.stderr), path=sys.path[:], argv=sys.argv[:], folder=os.getcwd(),
                 handlers=[signal.getsignal(number) for number in (2, 15)], locale=locale.setlocale(locale.LC_ALL),
-                collector=gc.isenabled(), hooks=(sys.excepthook, sys.displayhook), filters=warnings.filters[:])
+                collector=(gc.isenabled(), getattr(gc, "get_threshold", int)()), filters=warnings.filters[:],
+                hooks=(sys.excepthook, sys.displayhook))
 def tell(what, before):
     now = state()
     print(what, sorted(name for name in now if now[name] != before[name]))

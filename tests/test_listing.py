@@ -161,9 +161,10 @@ def test_page_of_a_rare_status_is_read_before_the_server_gives_up_on_it(plane):
     rare = [wide_row("r%d" % number, "09:3%d:00Z" % number, "timeout", 1 << 20) for number in range(8)]
     frequent = [Reply(page(listed("f%d" % number, "09:0%d:00Z" % number), next_cursor=cursor), close=True)
                 for number, cursor in enumerate(["a", "b", "c", None])]
-    plane.script(frequent[0], impatient, *map(delay, frequent[1:]))
+    plane.script(frequent[0], Reply(page(listed("r", "09:00:30Z", "timeout"), next_cursor="r")), delay(frequent[1]),
+                 impatient, *map(delay, frequent[2:]))
     found = read_ids(run_cli(*LIST + JSONL + ("--status=failed", "--status=timeout"), plane=plane))
-    assert found == ["f%d" % number for number in range(4)] + ["r%d" % number for number in range(8)]
+    assert found == ["f0", "r", "f1", "f2", "f3"] + ["r%d" % number for number in range(8)]
 
 
 @rule("1.17i")
