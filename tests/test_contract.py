@@ -13,7 +13,7 @@ import re
 
 import pytest
 
-from kit import CONTRACT, HERE, read_text, run_cli
+from kit import CONTRACT, HERE, MODULE, read_text, run_cli
 
 SOURCES = sorted(glob.glob(os.path.join(HERE, "*.py")))
 TESTS = [path for path in SOURCES if os.path.basename(path).startswith("test_")]
@@ -108,7 +108,7 @@ def test_helper_name_means_one_thing_in_the_whole_suite():
     assert [name for name, count in sorted(counts.items()) if count > 1] == []
 
 
-@pytest.mark.parametrize("path", SOURCES + [CONTRACT], ids=os.path.basename)
+@pytest.mark.parametrize("path", SOURCES + [CONTRACT, MODULE], ids=os.path.basename)
 def test_lines_have_at_most_120_columns(path):
     assert [line for line in read_text(path).split("\n") if len(line) > 120] == []
 

@@ -1,7 +1,7 @@
 """Style checks of the program: read from top to bottom, few places that touch the outside world.
 
 No rule of the contract says these things. No check names a private function of the program: only the docstring's own
-map does. (That functions are small is for ruff to check: see pyproject.toml.)
+map does. (ruff checks that functions and lines are short: see pyproject.toml.)
 """
 
 import ast
@@ -12,8 +12,6 @@ import pytest
 
 import plexctl_exec_log as program
 from kit import SOURCE
-
-LONGEST_LINE = 120
 
 #: The only modules that may be imported, all of the standard library.
 ALLOWED_IMPORTS = {
@@ -70,13 +68,6 @@ INDEX = build_index(TREE, "", {})
 
 
 # ---- read from top to bottom
-
-def test_lines_are_short_and_hold_one_statement():
-    lines = SOURCE.splitlines()
-    assert [line for line in lines if len(line) > LONGEST_LINE or line != line.rstrip() or "\t" in line] == []
-    starts = [node.lineno for node in ast.walk(TREE) if isinstance(node, ast.stmt)]
-    assert sorted({number for number in starts if starts.count(number) > 1}) == []
-
 
 def test_no_name_is_used_above_its_definition():
     assigned = [node for node in TREE.body if isinstance(node, (ast.Assign, ast.AnnAssign))]
