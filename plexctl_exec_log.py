@@ -580,7 +580,7 @@ class Profile:
             self._why_missing = "%s has no default profile" % path
             return {}
         profiles = expect_object(config.get("profiles"), "profiles")
-        if not isinstance(name, str) or name not in profiles:
+        if not name or not isinstance(name, str) or name not in profiles:
             problem = "%s has no profile with the given name" % path
             if self._name is None:
                 problem = '%s: "default" names a profile that does not exist' % path
@@ -746,15 +746,15 @@ def find_proxy(server):
     Raises UsageError for a malformed proxy, and for a proxy that is not an http proxy."""
     # Without this variable, in upper or lower case, there is no proxy. Then avoid the slow import of urllib.request.
     variable = server.scheme + "_proxy"
-    is_set = any(name.lower() == variable for name in os.environ)
-    if not is_set or is_this_host(server.host):
+    names = [name for name in os.environ if name.lower() == variable]
+    if not names or is_this_host(server.host):
         return None
     from urllib.request import getproxies_environment, proxy_bypass_environment
     proxies = getproxies_environment()
     url = proxies.get(server.scheme)
     if not url or proxy_bypass_environment("%s:%d" % (server.host, server.port), proxies):
         return None
-    return Proxy(url, variable if variable in os.environ else variable.upper())
+    return Proxy(url, next(name for name in names if os.environ[name] == url))
 
 
 # ------------------------------------------------------------------------------------------------ Transport

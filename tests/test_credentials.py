@@ -38,8 +38,9 @@ class Home:
         file.chmod(mode)
 
     def write_profile(self, url, token=TOKEN, default="lab", **options):
-        """Write a config file with one profile, lab, which is the default."""
-        self.write({"default": default, "profiles": {"lab": {"server": url, "token": token}}}, **options)
+        """Write a config file whose default is the profile lab. It also has a profile without a name."""
+        profile = {"server": url, "token": token}
+        self.write({"default": default, "profiles": {"": profile, "lab": profile}}, **options)
 
     def write_token(self, token, mode=0o600):
         """Write the token file, and return the flag that names it."""

@@ -141,11 +141,11 @@ def test_proxy_is_the_one_that_urllib_finds(proxy, scheme, env, used):
     "http://hunter22?x", "http://hunter22#x", "socks5://ann:hunter22@proxy", "https://ann:hunter22@proxy",
     "http:hunter22", "//hunter22", "hunter22..test", "http://hunter 22", "http://http://hunter22",
     "http://h\u00f6nter22:8"], ids=ascii)
-@pytest.mark.parametrize("url, variable", [(HTTPS, "https_proxy"), (HTTP, "HTTP_PROXY")], ids=["https", "http"])
+@pytest.mark.parametrize("url, variable", [(HTTPS, "Https_Proxy"), (HTTP, "HTTP_PROXY")], ids=["https", "http"])
 def test_unusable_proxy_exits_2_and_is_not_shown(value, url, variable):
     result = run_list(PLEXSPHERE_URL=url, PLEXSPHERE_TOKEN=TOKEN, **{variable: value})
     assert (result.code, result.out) == (2, b"")
-    assert error_lines(result)[0].startswith((variable.lower() if WINDOWS else variable) + ": ")
+    assert error_lines(result)[0].startswith((variable.upper() if WINDOWS else variable) + ": ")
     assert "nter" not in result.err and "ann" not in result.err
 
 
