@@ -46,9 +46,9 @@ An exception that your callback or your signal handler raises propagates through
 (but see Document). In a callback or signal handler, do not raise the following classes or their subclasses, because
 they may be taken for a failure of the network, of a parser or of an import: OSError, ValueError, LookupError,
 TypeError, AttributeError, OverflowError, RecursionError, ImportError, EOFError, NotImplementedError, StopIteration,
-http.client.HTTPException and RemoteError. While `main` runs, avoid MemoryError and all of ExecLogError, too. Note that
-TimeoutError is an OSError: to implement a time limit, raise an exception class of your own. An exception keeps the
-stack frames that it has passed through. So a socket may stay open until Python frees your exception.
+http.client.HTTPException and RemoteError. While `main` runs, avoid MemoryError, ExecLogError and its subclasses, too.
+Note that TimeoutError is an OSError: to implement a time limit, raise an exception class of your own. An exception
+keeps the stack frames that it has passed through. So a socket may stay open until Python frees your exception.
 
 What it touches, and what it trusts
 -----------------------------------
@@ -88,17 +88,18 @@ secrets that appear verbatim and have at least 8 characters. It masks nothing on
 it masks secrets only within the target of a redirect.
 
 It does not trust the server, nor the machines whose output the server relays. On a terminal it makes outputs safe, in
-every format: it removes CSI sequences (most colours and cursor movements), and escapes what else is not printable. (It
-assumes that the terminal uses UTF-8.) In all other text, such as names, ids and error texts, it always escapes
-unprintable characters; json, yaml and jsonl escape only control characters and the characters in JSON_ESCAPED.
+every format: it removes CSI sequences (most colours and cursor movements), and escapes everything else that is not
+printable. (It assumes that the terminal uses UTF-8.) In all other text, such as names, ids and error texts, it always
+escapes unprintable characters; json, yaml and jsonl escape only control characters and the characters in JSON_ESCAPED.
 Printable characters are left as they are, even if they look like other characters or like spaces. There are two
 exceptions. In tables, section headers, prefixes of `lines`, the index, the node ids in messages and the statuses that
 --wait reports, a space becomes `\\x20`. (It stays a space in ACTION, and inside a BUCKET/KEY unless it would imitate a
 digest.) On a terminal, a `=` in an output that would begin a section header becomes `\\x3d`.
 
-**A pipe gets the bytes of outputs unescaped.** So `get ... | cat`, `get ... | less -R`, and `ssh host
-plexctl_exec_log.py get ...` without `ssh -t` send them to your terminal as they are. `--output json` and `ssh -t` avoid
-that. In the format `lines`, a line that the terminal wraps may look like a line of another node.
+**A pipe gets the bytes of outputs unescaped.** So `get ... | cat`, `get ... | less -r`, and `ssh host
+plexctl_exec_log.py get ...` without `ssh -t` send them to your terminal as they are. (`less -R` stops cursor movements,
+but lets colours, links and imitated section headers through.) `--output json` and `ssh -t` avoid that. In the format
+`lines`, a line that the terminal wraps may look like a line of another node.
 
 Size: a JSON value may have at most about 80 Mi characters. An error body larger than 64 KiB is ignored. There is no
 limit on the number of values, on disk use, or on total memory. Decoded objects take up to 100 times the memory of their
@@ -149,7 +150,7 @@ def restore_sigint() -> None:
 if __name__ == "__main__":
     restore_sigint()        # before the imports below, which take some time
 
-    # Let CPython look for reference cycles less often than by default. This saves 2 % of the time of a short run. (The
+    # Let CPython look for reference cycles less often than by default. This saves 2% of the time of a short run. (The
     # search cannot be turned off: on older Pythons, json's encoder makes a cycle for each element that it indents.)
     if sys.implementation.name == "cpython":
         import gc
@@ -224,7 +225,7 @@ def escape_location(text: str) -> str:
     return before.replace(" ", "\\x20") + inner + after.replace(" ", "\\x20")
 
 
-# A complete CSI sequence (ECMA-48, 5.4), such as `\x1b[1;31m` (red) or `\x1b[2J`, or the `ESC ( B` of `tput sgr0`. The
+# Either a complete CSI sequence (ECMA-48, 5.4), such as `\x1b[1;31m` (red); or `ESC ( B`, which `tput sgr0` sends. The
 # character classes are disjoint, so matching takes linear time.
 TERMINAL_SEQUENCES = "\x1b\\[[0-?]*[ -/]*[@-~]|\x1b\\(B"
 
@@ -238,10 +239,11 @@ FORGED_HEADER = "(?m)^(" + GAP + ")=(" + GAP + "=" + GAP + ">)"
 def make_terminal_safe(data: bytes) -> bytes:
     """Return the bytes of an output for a UTF-8 terminal.
 
-    CSI sequences, which most colours and cursor movements are, and `ESC ( B` are removed. CR LF and CR become LF. Tabs,
+    CSI sequences (most colours and cursor movements) and `ESC ( B` are removed. CR LF and CR become LF. Tabs,
     line feeds and printable characters are kept; all others are escaped. No line of the result begins like a section
     header. (A line that the terminal wraps, or look-alike characters, may still look like one.)"""
-    # The first two steps may form new sequences and new lines. So all ESC are escaped, and lines checked, after them.
+    # The first two substitutions may form new sequences and new lines. So escape every ESC, and check the lines, only
+    # after them.
     text = data.decode("utf-8", "backslashreplace")
     text = re.sub(TERMINAL_SEQUENCES, "", text)
     text = re.sub("\r\n?", "\n", text)
@@ -298,8 +300,8 @@ class ReaderGone(ExecLogError):
 class UsageError(ExecLogError, argparse.ArgumentTypeError):
     """An argument is missing or unusable.
 
-    A malformed server URL (also one in the config file), a proxy and PLEXSPHERE_PROJECT count as arguments. All other
-    faults of the config file are CredentialsErrors.
+    A server's URL (even one from the config file), the proxy and PLEXSPHERE_PROJECT count as arguments, if they are
+    strings. All other faults of the config file are CredentialsErrors.
 
     It is also an argparse error: if the `type=` function of a flag raises it, argparse reports
     `argument --flag: MESSAGE`. (ArgumentTypeError adds nothing to Exception.)"""
@@ -317,11 +319,12 @@ class CredentialsError(ExecLogError):
 
 
 class RemoteError(ExecLogError):
-    """The request failed, the response cannot be used, or this file refuses to send the request (plain http, no TLS).
+    """The request failed, the response cannot be used, or this file refuses to send the request (because it
+    would use plain http, or because this Python has no ssl module).
 
         retryable       whether Transport.get retries
         transient       whether a wait continues after this error (once it has had a response), and whether a Listing
-                        requests a page again whose body fails with it
+                        re-requests a page whose body fails with it
         can_resume      whether the same request can succeed later
         retry_after     seconds that the server asks clients to wait, at most 30; or None
 
@@ -383,7 +386,7 @@ class APIError(RemoteError):
 def copy_error(error):
     """Return a copy of an error, to be raised later. The original's traceback would keep stack frames, and so sockets,
     alive."""
-    from copy import copy       # only after a failure, because this import takes 2 % of the time of a short run
+    from copy import copy       # only after a failure, because this import takes 2% of the time of a short run
     return copy(error)
 
 
@@ -609,9 +612,9 @@ def validate_token(token, source=""):
 def pin_token(profile, server, server_source, profile_was_given):
     """Raise CredentialsError if the profile names a server other than `server`, and UsageError if its URL is malformed.
 
-    `server` must not get the profile's token then. `server_source` says where `server` came from. If
-    `profile_was_given`, by --profile, the profile takes precedence over the environment, so the hint does not suggest
-    environment variables."""
+    A server that the profile does not name must not get the profile's token. `server_source` says where `server` came
+    from. If the profile was given by --profile (`profile_was_given`), it takes precedence over the environment, so the
+    hint does not suggest environment variables."""
     url = profile.get("server")
     if url is None:
         return
@@ -744,7 +747,8 @@ def find_proxy(server):
         NO_PROXY        `*`, or a list of hosts, with or without a port; each also covers its subdomains
 
     Raises UsageError for a malformed proxy, and for a proxy that is not an http proxy."""
-    # Without this variable, in upper or lower case, there is no proxy. Then avoid the slow import of urllib.request.
+    # Without this variable, in upper or lower case, there is no proxy. In that case, avoid the slow import of
+    # urllib.request.
     variable = server.scheme + "_proxy"
     names = [name for name in os.environ if name.lower() == variable]
     if not names or is_this_host(server.host):
@@ -812,8 +816,8 @@ PROBLEM_HINTS = {       # by the `code` of a 400, and by the `reason` of a 403
     "invalid_cursor": "the server rejected the cursor: use it only with the filters of the listing that printed it",
     "invalid_limit": "the server rejected the value of --limit",
     "invalid_status": "the server rejected the value of --status: --help lists the valid ones",
-    "caveat_violation": "the token is valid, but its conditions are not met: check its validity period, your source "
-                        "address and how you logged in",
+    "caveat_violation": "the token is genuine, but its conditions are not met: check its validity period, your "
+                        "source address and how you logged in",
 }
 TLS_HINT = "check the port (is it for https?), the server's name and the local clock; for a private CA use --ca-file"
 
@@ -832,7 +836,7 @@ def check_seconds(seconds: float, prefix: str = "") -> float:
 
 
 def make_tls_context(ca_file):
-    """Return the standard library's TLS context. It verifies certificates and host names.
+    """Return the standard library's default TLS context, restricted. It verifies certificates and host names.
 
     It requires TLS 1.2 or later. It trusts the system's CAs if `ca_file` is None or "", and otherwise only the CAs in
     that file. Raises UsageError for an unusable file, and RemoteError if this Python has no ssl module."""
@@ -861,7 +865,7 @@ def do_nothing(*_: object) -> None:
 
 
 def can_be_read(sock):
-    """Return whether a read would not block, because there are bytes to read, or because the other end was closed."""
+    """Return whether a read would return at once: there are bytes, or the other end has closed the connection."""
     import select
     if hasattr(sock, "pending") and sock.pending():     # bytes that SSLSocket has already decrypted
         return True
@@ -889,7 +893,8 @@ class Transport:
         Transport(Server.parse("https://plexsphere.example"), token)        uses only these: no proxy, no profile
 
     Every request goes through `get`. To test a program without a server, override it. It must return an iterator over
-    the chunks of a body, or raise RemoteError. (To test waiting, pass `clock` and `sleep` too.)
+    the chunks of a body, or raise RemoteError. (An override also replaces the retries and the deadline's checks. To
+    test waiting, pass `clock` and `sleep` too.)
 
         class Canned(Transport):
             def get(self, path, parameters, pauses=None):
@@ -911,7 +916,7 @@ class Transport:
                     The time left is computed before connecting, before sending, and before each read of a body. Each
                     operation in this list may then take that long, so slow ones together can overrun the deadline:
 
-                        connecting      each attempt to connect to an address, the writing to the proxy, each read of
+                        connecting      each attempt to connect to an address, each write to the proxy, each read of
                                         the proxy's response, the TLS handshake
                         sending         sending the request, each read of the headers
                         a body          each read of the socket: usually one, or several for chunk sizes and trailers
@@ -939,7 +944,7 @@ class Transport:
             trace           called as trace(line) for each request line, status line and header line, just before
                             sending or after arrival; the values of SECRET_HEADERS are masked. Not traced: interim
                             responses, a proxy's response to CONNECT, and the Host header that Python 3.12 or later
-                            adds to CONNECT. CONNECT is traced before the proxy is connected
+                            adds to CONNECT. CONNECT is traced before the connection to the proxy is made
             before_wait     called before each request and before each read of a body
             clock, sleep    replacements for time.monotonic and time.sleep, for tests
 
@@ -1061,8 +1066,8 @@ class Transport:
         retried, and nothing is retried after the deadline. If the server sent Retry-After, that replaces the pause. In
         addition, an idle connection that turns out to be closed is silently replaced.
 
-        Raises RemoteError, also from the iterator. Raises UsageError for an unusable CA file, and for a parameter with
-        a lone surrogate, except those that Python uses for undecodable bytes (surrogateescape)."""
+        Raises RemoteError; the iterator may raise it, too. Raises UsageError for an unusable CA file, and for a
+        parameter with a lone surrogate, except those that Python uses for undecodable bytes (surrogateescape)."""
         from urllib.parse import quote, urlencode
         try:
             query = urlencode([pair for pair in parameters.items() if pair[1]], quote_via=quote, safe="",
@@ -1167,7 +1172,7 @@ class Transport:
             return self._make_timeout_error("connecting to " + peer, hint + "; ")
         if ssl and isinstance(error, (ssl.SSLError, ssl.CertificateError)):
             # The other end closed the connection: without TLS's closing message (EOF), or with it (zero return). Python
-            # 3.6 and 3.7 do not know the EOF of OpenSSL 3, which then only its message shows.
+            # 3.6 and 3.7 do not recognize the EOF of OpenSSL 3: there, only the error's message reveals it.
             was_closed = (isinstance(error, (ssl.SSLEOFError, ssl.SSLZeroReturnError))
                           or "unexpected eof while reading" in str(error))
             return RemoteError("TLS with %s failed: %s" % (self.server.authority, describe_error(error)), TLS_HINT,
@@ -1222,9 +1227,9 @@ class Transport:
 
         The generator owns the connection. What it does with the connection at the end:
 
-            the body has ended          keep it for the next request, if the server keeps it, too
+            the body has ended          keep it for the next request, if the server keeps it open, too
             a failure                   close it
-            it is closed early          close it
+            the generator is closed     close it
             in a forked child           close the child's copy: the parent may still use the connection
             after a 1xx response        close it: the final response is still to come
 
@@ -1287,7 +1292,7 @@ class Transport:
         shown = without_query.rpartition("@")[2]
         return RemoteError("HTTP %d: redirect to %s not followed: the token goes only to the given server"
                            % (status, shown),
-                           "if it leads to the API, set --server, PLEXSPHERE_URL or the profile to its URL, up to /v1")
+                           "if it leads to the API, set --server, PLEXSPHERE_URL or the profile to its URL before /v1")
 
     def _make_error(self, response, chunks):
         """Return the error for a response that is not a 200.
@@ -1396,7 +1401,7 @@ class JSONReader:
     def _fill(self, least):
         """Drop what was read, and append at least `least` characters to _text.
 
-        If the document ends before that, set _ended. If it fails before that, the next call raises the failure. So the
+        If the document ends before that, set _ended. If it fails before that, the next call raises the error. So the
         {} of a truncated `[{},{` is still read."""
         if self._error:
             raise copy_error(self._error)
@@ -1479,7 +1484,7 @@ class JSONReader:
     def _decode(self, text, start):
         """Return (value, index of its end) for the value at `start`, or None if more text is needed."""
         # Do not let json scan an object without any `}`. The object is incomplete, and json takes a long time to
-        # discover that. (This saves 20 to 24 % of the time of a large `get`.)
+        # discover that. (This saves 20 to 24% of the time of a large `get`.)
         if not self._ended and text.startswith("{", start) and text.find("}", start) < 0:
             return None
         try:
@@ -1518,7 +1523,7 @@ END = object()      # what Document._advance returns when nothing is left
 
 
 class Document:
-    """One response of the server: a JSON object, read as its bytes arrive.
+    """One response from the server: a JSON object, read as its bytes arrive.
 
     Reading may raise RemoteError. An iterator that has raised it has ended, and a new one raises the same error again.
     Until it has been read to its end, a Document holds a connection. Use `with`, which closes the connection:
@@ -1530,8 +1535,8 @@ class Document:
     traceback refers to the document, delays that. An exception that a signal handler raises while Python frees the
     document is lost.
 
-    If an exception of your own interrupts the reading, such as one of a signal handler, do not read on: an element may
-    be missing.
+    If an exception of your own interrupts the reading, such as one raised by a signal handler, do not read on: an
+    element may be missing.
 
         list_name   the name of the list that is streamed: `items` or `targets`
         elements    iterator over the objects of that list that are still unread, as the server sent them
@@ -1761,7 +1766,7 @@ def decode_base64(text: str) -> bytes:
     """Decode standard base64 with exact padding (RFC 4648, 4). Raises ValueError for anything else.
 
     (a2b_base64 alone ignores characters outside the alphabet, and what follows the padding. Its strict_mode exists only
-    from Python 3.11 on. A regular expression would make a large `get` 4 % slower.)"""
+    from Python 3.11 on. A regular expression would make a large `get` 4% slower.)"""
     data = text.encode("ascii", "replace")      # `?` is not in the alphabet
     padding = data.translate(None, BASE64_ALPHABET)     # the characters that are not in the alphabet
     # These must be nothing, `=` or `==`, and only at the end: not `a=b=`, nor `ab=c`.
@@ -2015,8 +2020,8 @@ class Listing:
         for execution in Listing(transport, project, statuses=FAILED_STATUSES, since=yesterday).elements: ...
 
     The server filters by `action_name` and by status. This class filters by time. With several statuses, it also checks
-    each status, because a server may ignore the filter. (With a cursor and several statuses, only this class filters by
-    status.)
+    the status of each Execution, because a server may ignore the filter. (With a cursor and several statuses, only this
+    class filters by status.)
 
     With several statuses and no cursor, each status is a separate query. The results are merged by (created_at, id).
     The queries start in life-cycle order, from pending to timeout. So if an Execution moves from one of these statuses
@@ -2046,8 +2051,8 @@ class Listing:
                         before the first Execution is yielded, and while the last one has a malformed created_at
         next_since      if several queries are merged, the value to pass as `since` to resume after an error. It is
                         the time of last_created_at, as a naive datetime in UTC. It is None before the first Execution
-                        is yielded. It stays None once an Execution is out of order (created before the one yielded
-                        just before it). It is always None for a single query, which has `resume`
+                        is yielded. It becomes and stays None once an Execution is out of order (created before the one
+                        yielded just before it). It is always None for a single query, which has `resume`
     """
 
     def __init__(self, transport: Transport, project: "t.Union[str, AnyUUID]", statuses: "t.Iterable[str]" = (),
@@ -2214,7 +2219,7 @@ def get_execution(transport: Transport, project: "t.Union[str, AnyUUID]", execut
     """Request one Execution, and return it once the headers have arrived.
 
     Its elements are the targets; OutputRef.from_wire reads the `output_ref` of a target. `pauses` is as for
-    Transport.get. Raises the same errors as get_page."""
+    Transport.get. If the body is truncated, nothing is retried. Raises the same errors as get_page."""
     project, execution_id = parse_uuid(project), parse_uuid(execution_id)
     return Document(transport.get("%s/%s" % (EXECUTIONS % project, execution_id), {}, pauses), "targets", execution_id)
 
@@ -2291,11 +2296,11 @@ def wait_for_execution(transport: Transport, project: "t.Union[str, AnyUUID]", e
 
     During the wait, the Transport's deadline is the earlier of the two. At the end the former deadline is restored,
     unless a callback has set another. If a signal handler of yours raised an exception, set the deadline again, because
-    Python may have skipped the restoring.
+    Python may have skipped that step.
 
     Raises WaitTimeout when the time is up, whatever the last failure was. Before that, raises RemoteError for a failure
-    that waiting cannot fix, and for every failure before the first successful response. With 0 or fewer seconds, raises
-    WaitTimeout for a status that is not final, and the RemoteError for a failure. Raises UsageError for a
+    that waiting cannot fix, and for every failure before the first successful response. If `seconds` is 0 or less,
+    raises WaitTimeout for a status that is not final, and the RemoteError for a failure. Raises UsageError for a
     malformed UUID or an unusable CA file, and if `seconds` is not a number or exceeds one day."""
     outer_deadline = own_deadline = transport.deadline
     is_single = isinstance(seconds, (int, float)) and seconds <= 0
@@ -2367,7 +2372,8 @@ def format_json(document, elements, console, report_error=do_nothing):
         yield "{\n  " + ",\n  ".join(format_members(document.members)) + "\n}\n"
         return
 
-    # The members before the list have arrived with its first element, those after it only with its end.
+    # The members before the list have arrived by the time its first element is read. Those after it have arrived only
+    # when `elements` is exhausted.
     place = list(document.members).index(document.list_name)
     before = format_members(list(document.members)[:place]) + ['"%s": [\n    ' % document.list_name]
     yield "{\n  " + ",\n  ".join(before) + indent_json(first, 2)
@@ -2403,14 +2409,14 @@ class Table(namedtuple("Table", "min_columns names row show_time")):
     """The layout of a table.
 
         min_columns     the narrowest terminal that it fits
-        names           the names of all cells, also of those that `row` leaves out
+        names           the names of all cells, including those that `row` leaves out
         row             the format of a row; it can leave out some of its cells. The widths are minimum widths
         show_time       the function that formats a time
     """
 
 
 # The cells of a row are: id, status, type, targets, created, updated, action. On the narrowest terminals a row with an
-# action of 20 characters has 79 columns.
+# action of 20 characters is 79 columns wide.
 EXECUTION_TABLES = [
     Table(130, "ID STATUS TYPE TARGETS CREATED_AT UPDATED_AT ACTION", "{:36}  {:9}  {:7}  {:7}  {:20}  {:20}  {}\n",
           remove_fraction),
@@ -2447,7 +2453,7 @@ def format_row(execution, succeeded, total, table, console):
              table.show_time(updated)]
 
     # Check the row as a whole. escape_field changes only cells that are empty, contain spaces or are unprintable, so it
-    # is rarely needed. (This saves 11 to 14 % of the time of a listing.)
+    # is rarely needed. (This saves 11 to 14% of the time of a listing.)
     joined = "".join([cell or " " for cell in cells])
     if " " in joined or not joined.isprintable():
         cells = [escape_field(cell) for cell in cells]
@@ -2509,9 +2515,9 @@ def format_recap(document, console):
 def format_sections(document, elements, console, report_error):
     """Yield a section for each target, and then the recap.
 
-    A section is the line `==> NODE_ID STATUS N bytes <==`, the N bytes, a line feed if they do not end with one, and an
-    empty line. For other outputs, the header says `archived`, `no output` or `unreadable`. On a terminal the bytes are
-    made safe, which can change their number."""
+    A section is the line `==> NODE_ID STATUS N bytes <==`, the N bytes, a line feed if N is not 0 and they do not end
+    with one, and an empty line. For other outputs, the header says `archived`, `no output` or `unreadable`. On a
+    terminal the bytes are made safe, which can change their number."""
     for target in elements:
         node_id, status, output = read_target(target, report_error)
         is_archived = output.kind == "archived"
@@ -2653,7 +2659,7 @@ class OutputFolder:
             raise self._make_error("targets", error)
 
     def _create(self, name):
-        """Create a file for bytes, with permissions 0600. This fails if the name exists, even as a link.
+        """Create a binary file with mode 0600. This fails if the name exists, even as a link.
 
         Mode x passes the flags O_WRONLY, O_CREAT, O_EXCL and O_CLOEXEC to the opener (see io.FileIO)."""
         return open(os.path.join(self._base, name), "xb", opener=lambda path, flags: os.open(
@@ -2755,7 +2761,7 @@ LIST_HELP = """By default, list prints one page, oldest first. With --all, --las
 
 With several statuses and no --cursor, each status is a separate query. If an
 Execution moves from one of them to another between the queries, it is printed
-once, with the newer status. (Guaranteed only if each query fits on one page.)"""
+once, with the newer status. (Guaranteed only if each result fits on one page.)"""
 GET_HELP = """--node, --failed, --running and --status choose targets of the Execution.
 Without them, get prints all targets."""
 DESCRIPTIONS = {
@@ -2829,7 +2835,8 @@ class Flag(namedtuple("Flag", "names metavar parse text")):
         names       such as ("-o", "--output")
         metavar     the name of its value in --help; "" for a switch
         parse       the function that parses the value; None for a switch
-        text        the help text; None for a flag that has no effect here, only in plexsphere's own `plexctl`
+        text        the help text; None for a flag that is accepted but ignored here (it has an effect only in
+                    plexsphere's own `plexctl`)
     """
 
 
@@ -3053,7 +3060,7 @@ def parse_time_of_day(text, now, after):
         return None
 
 
-# The times that are accepted, for strptime: those of RFC 3339, but no leap seconds, and the same cut off after the day,
+# The accepted times, as formats of strptime: those of RFC 3339 (without leap seconds), whole or cut off after the day,
 # the hour or the minute.
 TIME_FORMATS = ("%Y-%m-%d", "%Y-%m-%dT%H", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%MZ", "%Y-%m-%dT%H:%M:%S",
                 "%Y-%m-%dT%H:%M:%SZ")
@@ -3430,7 +3437,7 @@ class SelectedTargets:
 def print_chunks(chunks, console):
     """Print what a format yields, up to an expected failure.
 
-    A program's own exception passes at once. What is queued is not flushed then, because a full pipe may block that.
+    A program's own exception propagates at once, without flushing what is queued, because a full pipe could block that.
     """
     try:
         for chunk in chunks:
@@ -3618,9 +3625,9 @@ def run_as_script() -> None:
     """Run the process's own command line, and exit. This is the entry point of the installed plexctl-exec-log."""
     restore_sigint()
     exit_code = main()
-    # main has flushed both streams, and closed all files. A normal exit would flush the streams again, and report the
-    # same failure a second time on a full disk. (Skipping the interpreter's shutdown also saves a twelfth of the time
-    # of a short run.)
+    # main has flushed both streams, and closed all files. A normal exit would flush the streams again and, if the disk
+    # is full, report the same failure a second time. (Skipping the interpreter's shutdown also saves a twelfth of the
+    # time of a short run.)
     os._exit(exit_code)
 
 
