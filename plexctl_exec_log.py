@@ -1199,7 +1199,7 @@ class Transport:
             version = "1.0" if response.version == 10 else "1.1"
             self._trace_lines("<", "HTTP/%s %d %s" % (version, response.status, response.reason), response.getheaders())
             chunks = self._read_body(connection, sock, response)
-            next(chunks)        # run it up to its first `yield`. From then on it has to close the connection
+            next(chunks)        # run the generator up to its first `yield`; from then on, it closes the connection
             return response, chunks
         finally:
             if chunks is None:
@@ -1751,7 +1751,7 @@ def normalize_time(text):
 
 
 def read_created_at(execution):
-    """Return when an Execution was created, in the form that normalize_time returns. Raises RemoteError."""
+    """Return when an Execution was created, in UTC and without the Z, as normalize_time does. Raises RemoteError."""
     created = normalize_time(str(execution.get("created_at")))
     if created is None:
         raise RemoteError("Execution %s: created_at: expected a time such as 2026-11-24T09:30:00Z"
@@ -2392,13 +2392,15 @@ def format_jsonl(document, elements, console, report_error=do_nothing):
 def remove_fraction(text):
     """Return a time without the fraction of a second: `09:30:00.25Z` becomes `09:30:00Z`.
 
-    Other text is almost always returned unchanged."""
+    Text that is not a time is returned unchanged, unless it has a colon and two characters before its first `.`."""
     head, _, tail = (text or "").partition(".")     # in a time, head ends like `:00`
     return head + tail.lstrip("0123456789") if head[-3:-2] == ":" else text
 
 
 def shorten_time(text):
-    """Return a time in UTC as `07-14T09:29`, or `-` if the text does not begin like a time."""
+    """Return `07-14T09:29`, in UTC, for `2026-07-14T09:29:39.5Z` or `2026-07-14T11:29:39+02:00`.
+
+    Return `-` for text that does not begin with a time."""
     text = text or ""
     if text[-6:-5] in ("+", "-"):       # perhaps an offset
         text = normalize_time(text) or text
@@ -3107,8 +3109,8 @@ def parse_when(flag, text, now, after=None):
 def resolve_times(since_text, until_text):
     """Return (since, until, hint) for the values of --since and --until, which may be None.
 
-    `since` and `until` are naive datetimes in UTC, or None. The hint says how a time of day was understood; it is "" if
-    there was none. Raises UsageError."""
+    `since` and `until` are naive datetimes in UTC, or None. The hint says which times were meant by times of day, such
+    as `9:30`; it is "" if there were none. Raises UsageError."""
     from datetime import datetime, timedelta
     now = datetime(1970, 1, 1) + timedelta(seconds=time.time())
     since = parse_when("--since", since_text, now) if since_text is not None else None
@@ -3437,7 +3439,7 @@ class SelectedTargets:
 def print_chunks(chunks, console):
     """Print what a format yields, up to an expected failure.
 
-    A program's own exception propagates at once, without flushing what is queued, because a full pipe could block that.
+    A program's own exception propagates at once, without flushing what is queued: that could block.
     """
     try:
         for chunk in chunks:
