@@ -65,12 +65,12 @@ plain http, the network, a proxy, and whatever program listens at that address c
 Time: --timeout limits each network operation on its own: each connect, each TLS handshake, each read and each write.
 Nothing limits the whole run, not even --wait-timeout. These can stall the program: a server or a proxy that sends its
 headers or its body byte by byte; an endless body; endless interim responses or trailers; before Python 3.12, endless
-headers of a proxy; hundreds of KiB of headers, which `email` may parse for minutes; a slow resolver; a pipe whose other
-end does nothing. Use GNU `timeout 300` to limit a run.
+headers from a proxy; hundreds of KiB of headers, which `email` may parse for minutes; a slow resolver; a pipe whose
+other end does nothing. Use GNU `timeout 300` to limit a run.
 
 Files: it reads the token file and the config file, and checks the owner and the mode of both. For a pipe, such as the
-shell's `<(...)`, it checks only the owner. On Windows it checks neither owner nor mode. It reads the file of --ca-file.
-It writes files only in the folder of --output-dir. Python and the C library also read files of their own (modules, CAs,
+shell's `<(...)`, it checks only the owner. On Windows it checks neither owner nor mode. It reads the --ca-file file.
+It writes files only in the --output-dir folder. Python and the C library also read files of their own (modules, CAs,
 openssl.cnf, resolver, locale), and Python writes .pyc files. If SSLKEYLOGFILE is set, Python 3.8 or later writes the
 TLS keys to that file: anyone who can read the file and has recorded the traffic can read the token.
 
@@ -92,9 +92,10 @@ every format: it removes CSI sequences (most colours and cursor movements), and 
 printable. (It assumes that the terminal uses UTF-8.) In all other text, such as names, ids and error texts, it always
 escapes unprintable characters; json, yaml and jsonl escape only control characters and the characters in JSON_ESCAPED.
 Printable characters are left as they are, even if they look like other characters or like spaces. There are two
-exceptions. In tables, section headers, prefixes of `lines`, the index, the node ids in messages and the statuses that
---wait reports, a space becomes `\\x20`. (It stays a space in ACTION, and inside a BUCKET/KEY unless it would imitate a
-digest.) On a terminal, a `=` in an output that would begin a section header becomes `\\x3d`.
+exceptions. A space becomes `\\x20` in tables, in section headers, in the line prefixes of the format `lines`, in the
+index, in node ids in messages, and in the lines `status:` of --wait. (It stays a space in ACTION, and inside a
+BUCKET/KEY unless it would imitate a digest.) On a terminal, a `=` in an output that would begin a section header
+becomes `\\x3d`.
 
 **A pipe gets the bytes of outputs unescaped.** So `get ... | cat`, `get ... | less -r`, and `ssh host
 plexctl_exec_log.py get ...` without `ssh -t` send them to your terminal as they are. (`less -R` stops cursor movements,
@@ -104,7 +105,7 @@ but lets colours, links and imitated section headers through.) `--output json` a
 Size: a JSON value may have at most about 80 Mi characters. An error body larger than 64 KiB is ignored. There is no
 limit on the number of values, on disk use, or on total memory. Decoded objects take up to 100 times the memory of their
 text. Deeply nested objects can become thousands of times longer when json indents them. So can an output of many short
-lines in the format `lines`, which repeats the node id in each line: the server chooses the node id. Use `ulimit -v`
+lines in the format `lines`: each line repeats the node id, and the server may choose a very long one. Use `ulimit -v`
 where that matters.
 
 Output printed before a failure remains: check the exit code. json, yaml and jsonl print numbers as Python parsed them,
@@ -209,9 +210,9 @@ def make_visible(text: str) -> str:
 
 
 def escape_field(text: "t.Optional[str]") -> str:
-    r"""Return text as a field between spaces or tabs: `a b` becomes `a\x20b`, and None or "" becomes `-`.
+    r"""Return text as one field of a line whose fields are separated by spaces or tabs.
 
-    Backslashes are not escaped, so this cannot be reversed."""
+    `a b` becomes `a\x20b`, and None or "" becomes `-`. Backslashes are not escaped, so this cannot be reversed."""
     return make_visible(text or "-").replace(" ", "\\x20")
 
 
@@ -300,8 +301,8 @@ class ReaderGone(ExecLogError):
 class UsageError(ExecLogError, argparse.ArgumentTypeError):
     """An argument is missing or unusable.
 
-    A server's URL (even one from the config file), the proxy and PLEXSPHERE_PROJECT count as arguments, if they are
-    strings. All other faults of the config file are CredentialsErrors.
+    A server's URL (even from the config file, if it is a string there), the proxy and PLEXSPHERE_PROJECT count as
+    arguments. All other faults of the config file are CredentialsErrors.
 
     It is also an argparse error: if the `type=` function of a flag raises it, argparse reports
     `argument --flag: MESSAGE`. (ArgumentTypeError adds nothing to Exception.)"""
@@ -319,8 +320,9 @@ class CredentialsError(ExecLogError):
 
 
 class RemoteError(ExecLogError):
-    """The request failed, the response cannot be used, or this file refuses to send the request (because it
-    would use plain http, or because this Python has no ssl module).
+    """The request failed, or the response cannot be used, or this module refuses to send the request.
+
+    It refuses plain http to other hosts, and https if this Python has no ssl module.
 
         retryable       whether Transport.get retries
         transient       whether a wait continues after this error (once it has had a response), and whether a Listing
@@ -333,8 +335,8 @@ class RemoteError(ExecLogError):
         timeout; connection that cannot be made; body that is           no          yes         yes
         truncated or has a malformed chunked encoding
         400; cursors that loop; a cursor that cannot be sent back       no          no          no
-        any other; a name that does not exist; a TLS handshake that     no          no          yes
-        fails while the connection stays open
+        a name that does not exist; a TLS handshake that fails while    no          no          yes
+        the connection stays open; any other
     """
 
     def __init__(self, message: str, hint: str = "", retryable: bool = False, transient: bool = False,
@@ -516,7 +518,7 @@ def read_private_file(path, limit, name):
                 raise CredentialsError("%s is insecure: %s" % (name, problem), hint)
             data = file.read(limit + 1)
     except (OSError, ValueError) as error:      # ValueError: the path contains a NUL
-        hints = {"-": "to read the token from a pipe use /dev/stdin",
+        hints = {"-": "to read the token from a pipe, use /dev/stdin",
                  "~": "the shell expands ~ only at the beginning of a word: write --token-file ~/FILE, without `=`"}
         raise CredentialsError("cannot read %s: %s" % (name, describe_error(error)), hints.get(path[:1], ""))
 
@@ -631,7 +633,7 @@ def pin_token(profile, server, server_source, profile_was_given):
 
 
 def look_up(key, variable, profile, profile_was_given):
-    """Return (value, source, whether the source is the profile) of a setting whose flag is missing.
+    """Return (value, source, whether the source is the profile) of a setting whose flag was not given.
 
     With --profile, the profile takes precedence over the environment variable. The value is None if there is none. An
     empty variable counts as unset."""
@@ -819,7 +821,7 @@ PROBLEM_HINTS = {       # by the `code` of a 400, and by the `reason` of a 403
     "caveat_violation": "the token is genuine, but its conditions are not met: check its validity period, your "
                         "source address and how you logged in",
 }
-TLS_HINT = "check the port (is it for https?), the server's name and the local clock; for a private CA use --ca-file"
+TLS_HINT = "check the port (is it for https?), the server's name and the local clock; for a private CA, use --ca-file"
 
 # What http.client may raise for malformed headers, apart from HTTPException, because the `email` package parses them.
 # A program's own exceptions, such as those of a signal handler, must propagate, so this list is as short as possible.
@@ -937,7 +939,7 @@ class Transport:
             ca_file         PEM file of the CAs to trust instead of the system's
             timeout         seconds for each network operation: more than 0, at most 86400
             allow_http      whether plain http may go to hosts other than the local machine
-            proxy           a Proxy, such as from_settings() finds
+            proxy           a Proxy, such as the one that from_settings() finds
             token_source    where the token came from, for the hints about a malformed token and a 401
             pauses          seconds before each retry, a finite number of them
             on_retry        called as on_retry(text) before the pause of each retry; the text says what failed
@@ -1067,7 +1069,8 @@ class Transport:
         addition, an idle connection that turns out to be closed is silently replaced.
 
         Raises RemoteError; the iterator may raise it, too. Raises UsageError for an unusable CA file, and for a
-        parameter with a lone surrogate, except those that Python uses for undecodable bytes (surrogateescape)."""
+        parameter that contains a lone surrogate other than those that Python uses for undecodable bytes
+        (surrogateescape)."""
         from urllib.parse import quote, urlencode
         try:
             query = urlencode([pair for pair in parameters.items() if pair[1]], quote_via=quote, safe="",
@@ -1292,7 +1295,7 @@ class Transport:
         shown = without_query.rpartition("@")[2]
         return RemoteError("HTTP %d: redirect to %s not followed: the token goes only to the given server"
                            % (status, shown),
-                           "if it leads to the API, set --server, PLEXSPHERE_URL or the profile to its URL before /v1")
+                           "if it leads to the API, set --server, PLEXSPHERE_URL or the profile to what precedes /v1")
 
     def _make_error(self, response, chunks):
         """Return the error for a response that is not a 200.
@@ -1401,8 +1404,8 @@ class JSONReader:
     def _fill(self, least):
         """Drop what was read, and append at least `least` characters to _text.
 
-        If the document ends before that, set _ended. If it fails before that, the next call raises the error. So the
-        {} of a truncated `[{},{` is still read."""
+        If the document ends before that, set _ended. If reading fails before that, the next call raises the error. So
+        the {} of a truncated `[{},{` is still read."""
         if self._error:
             raise copy_error(self._error)
         parts = [self._text[self._pos:]]
@@ -1653,7 +1656,7 @@ class Document:
     def _finish(self):
         if self._reader.peek():
             raise RemoteError("the body is malformed: data follows the JSON object")
-        # An Execution without `targets` has none: a server in Go may leave an empty list out (`omitempty`).
+        # An Execution without `targets` has none: a server written in Go may leave an empty list out (`omitempty`).
         needed = "items" if self._expected_id is None else "id"
         if needed not in self.members:
             raise RemoteError('the response has no member "%s"' % needed, API_HINT)
@@ -1673,8 +1676,8 @@ class Document:
         return value
 
 
-# `2026-11-24T09:30:00.5Z` or `2026-11-24T11:30:00.5+02:00`: a time of RFC 3339, 5.6. The groups are the time, the
-# fraction of a second, and the offset.
+# `2026-11-24T09:30:00.5Z` or `2026-11-24T11:30:00.5+02:00`: a time as RFC 3339, 5.6, defines it. The groups are the
+# time, the fraction of a second, and the offset.
 RFC3339_TIME = (r"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2})(\.[0-9]+)?"
                 r"(Z|[+-](?:[01][0-9]|2[0-3]):[0-5][0-9])")
 
@@ -2363,7 +2366,7 @@ def indent_json(value, depth):
 def format_json(document, elements, console, report_error=do_nothing):
     """Yield the document, indented by 2, with its members in order and next_cursor last.
 
-    This is also the yaml format: YAML 1.2 contains JSON."""
+    This is also the yaml format: JSON is valid YAML 1.2."""
     def format_members(names):
         return [indent_json(name, 0) + ": " + indent_json(document.members[name], 1) for name in names]
 
@@ -2602,7 +2605,7 @@ class OutputFolder:
                 os.mkdir(folder, 0o700)
             hint = "name a folder that does not exist yet"
 
-            # Open it, and check what was opened. Raise OSError as the system's own calls do. (O_NOFOLLOW refuses a
+            # Open it, and check what was opened. Raise OSError, as system calls do. (O_NOFOLLOW refuses a
             # link; islink is for the message, and for Windows.)
             if os.path.islink(folder):
                 raise OSError("it is a symbolic link")
@@ -3062,7 +3065,7 @@ def parse_time_of_day(text, now, after):
         return None
 
 
-# The accepted times, as formats of strptime: those of RFC 3339 (without leap seconds), whole or cut off after the day,
+# The accepted times, as strptime formats: those of RFC 3339 (without leap seconds), whole or cut off after the day,
 # the hour or the minute.
 TIME_FORMATS = ("%Y-%m-%d", "%Y-%m-%dT%H", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%MZ", "%Y-%m-%dT%H:%M:%S",
                 "%Y-%m-%dT%H:%M:%SZ")
@@ -3289,7 +3292,7 @@ class Console:
         try:
             self._write_all(data)
         except STREAM_ERRORS as error:
-            message = "cannot write standard output: %s" % describe_error(error)
+            message = "cannot write to standard output: %s" % describe_error(error)
             # Windows reports EINVAL (22) for a pipe without a reader.
             if isinstance(error, BrokenPipeError) or WINDOWS and getattr(error, "errno", 0) == 22:
                 raise ReaderGone(message)

@@ -60,9 +60,9 @@ def test_status_403_exits_77_only_with_exactly_rebac_denied(plane, body, code):
 @pytest.mark.parametrize("argv", [("--help",), ("--version",), LIST, GET, GET + ("-o", "raw")], ids=[
     "help", "version", "list", "get", "raw"])
 @pytest.mark.parametrize("error, code, said", [
-    (OSError(28, "No space left"), 1, "error: cannot write standard output: No space left\n"),
-    (ValueError("closed"), 1, "error: cannot write standard output: closed\n"),
-    (TypeError("no text"), 1, "error: cannot write standard output: no text\n"),
+    (OSError(28, "No space left"), 1, "error: cannot write to standard output: No space left\n"),
+    (ValueError("closed"), 1, "error: cannot write to standard output: closed\n"),
+    (TypeError("no text"), 1, "error: cannot write to standard output: no text\n"),
     (MemoryError(), 1, "error: out of memory\n"), (BrokenPipeError(), 141, "")],
     ids=["full", "closed", "text stream", "memory", "gone"])
 def test_unwritable_stdout_exits_1_and_closed_pipe_exits_141_silently(plane, argv, error, code, said):

@@ -121,5 +121,5 @@ def test_partial_writes_are_completed_or_reported(plane, most, code):
     stdout.most = most
     result = run_cli(*GET, plane=plane, stdout=stdout)
     assert result.code == len(result.err.splitlines()) == code
-    assert not code or result.err.startswith("error: cannot write standard output: ")
+    assert not code or result.err.startswith("error: cannot write to standard output: ")
     assert stdout.taken == whole[:most]

@@ -32,7 +32,7 @@ def test_closed_pipe_midway_exits_141_silently(plane):
 def test_which_stdout_errors_mean_a_broken_pipe(plane, name, code):
     error = OSError(getattr(errno, name), "so it fails")
     result = run_against(plane, Reply(SMALL_EXECUTION), stdout=FailingStream(error))
-    assert (result.code, result.err) == (code, "error: cannot write standard output: so it fails\n" * (code == 1))
+    assert (result.code, result.err) == (code, "error: cannot write to standard output: so it fails\n" * (code == 1))
 
 
 #: In a console of its own: starts the command line, presses Ctrl-C when a line comes on standard input, and prints the
