@@ -22,8 +22,7 @@ def pytest_configure(config):
 
 
 def pytest_collection_finish(session):
-    """Save time: no run of the program has to set the developer's variables aside, and no search for garbage looks at
-    what pytest itself made."""
+    """Save time: set the developer's variables aside once, and let no search for garbage look at pytest itself."""
     for name in set(os.environ) - set(make_environment()):
         del os.environ[name]
     if hasattr(gc, "freeze"):       # CPython 3.7 and later

@@ -199,7 +199,7 @@ def test_values_are_sent_unchecked_and_empty_values_are_not_sent(plane, flags, s
 
 DURATIONS = ["", "0", "0.0", "-1", "nan", "inf", "86400.5", "1e2", "1_0", " 1", "1\n", ".", "x", "\u0661", DIGITS,
              "0s", "0m", "0d", "86401s", "1441m", "25h", "2d", "9999999999999999d", "1w", "5x", "s", "m", "5 m", " 5m",
-             "5m ", "5m\n", "5mm", "-5m", "+5m", "1h30m", "5M", "5min", "\u0665m", DIGITS + "s"]
+             "5m ", "5m\n", "5mm", "-5m", "1.5m", "5.m", "+5m", "1h30m", "5M", "5min", "\u0665m", DIGITS + "s"]
 #: Values that the program refuses, for every flag with a value that it checks.
 MALFORMED = {
     "--limit": ["", "-1", "+1", "1.5", "1_0", " 1", "1\n", "x", "0x1", "\u0661"],

@@ -67,7 +67,7 @@ def merged_page(number, cursor, status="failed"):
 ANSWERS = {
     "outputs, up to 20 MiB": (lambda size: [repeat(EXECUTION_HEAD % b"failed", FULL, 10 * size)], GET, [
         (), ("--output", "raw"), ("--output", "lines"), ("--failed", "--output", "yaml"), ("--output-dir", "DIR")]),
-    "targets, up to 40,000": (lambda size: [repeat(EXECUTION_HEAD % b"failed", TINY, 400 * size)], GET, [
+    "targets, up to 60,000": (lambda size: [repeat(EXECUTION_HEAD % b"failed", TINY, 600 * size)], GET, [
         ("--output", "table"), ("--node", ZERO_NODE)]),
     "a page of up to 16 MiB": (lambda size: [repeat(b'{"items":[', WIDE, size)], LIST, [
         ("--last", "3"), ("--output", "json")]),

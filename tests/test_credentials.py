@@ -128,6 +128,12 @@ def test_token_for_another_server_exits_3_and_the_hint_explains(plane, home, sou
     assert ["PLEXSPHERE_TOKEN" in hint, "unset PLEXSPHERE" in hint] == [not profile] * 2
 
 
+@rule("2.3f")
+def test_empty_server_of_a_profile_whose_token_is_used_exits_2(plane, home):
+    home.write_profile("")
+    assert home.run("--server", plane.url).code == 2
+
+
 @rule("2.2a", "2.6g")
 @pytest.mark.parametrize("own, asked, code", [
     ("http://localhost:1/", "HTTP://LOCALHOST:1", 1), ("http://127.0.0.1:1/A/", " http://127.0.0.1:1/A\n", 1),

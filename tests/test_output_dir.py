@@ -234,17 +234,15 @@ def test_folder_may_have_any_name_relative_to_the_current_folder(plane, tmp_path
 as_root = pytest.mark.skipif(os.name == "nt" or os.geteuid() != 0, reason="needs root, to give a folder away")
 #: What stands in the place of the folder, and a word of the message that says so, of no other.
 REFUSED = {
-    "a file": (lambda path: path.write_bytes(b"mine"), "directory"),
     "holds a file": (lambda path: [path.mkdir(), path.chmod(0o700), (path / ".hidden").write_bytes(b"")], "not empty"),
+    "another owner": (lambda path: [path.mkdir(), os.chown(str(path), 12345, -1)], "belongs to another user"),
     "holds a folder": (lambda path: [(path / "inner").mkdir(parents=True), path.chmod(0o700)], "not empty"),
-    "a pipe": (lambda path: os.mkfifo(str(path)), "directory"),
     "link to a folder": (lambda path: [(path.parent / "else").mkdir(), path.symlink_to("else")], "link"),
-    "link to nothing": (lambda path: path.symlink_to("nowhere"), "link"),
-    "group may write": (lambda path: [path.mkdir(), path.chmod(0o770)], "mode 0770"),
     "others may write": (lambda path: [path.mkdir(), path.chmod(0o1702)], "mode 1702"),
-    "nothing": (lambda path: None, "No such file"), "a long name": (lambda path: None, "too long"),
-    "a NUL": (lambda path: None, "null"),
-    "another owner": (lambda path: [path.mkdir(), os.chown(str(path), 12345, -1)], "belongs to another user")}
+    "group may write": (lambda path: [path.mkdir(), path.chmod(0o770)], "mode 0770"),
+    "link to nothing": (lambda path: path.symlink_to("nowhere"), "link"), "a NUL": (lambda path: None, "null"),
+    "a file": (lambda path: path.write_bytes(b"mine"), "directory"), "nothing": (lambda path: None, "No such file"),
+    "a pipe": (lambda path: os.mkfifo(str(path)), "directory"), "a long name": (lambda path: None, "too long")}
 
 
 def list_tree(path):

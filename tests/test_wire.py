@@ -220,7 +220,7 @@ def test_document_frame_is_checked_in_every_format(plane, format):
     values = dict.fromkeys(("targets", "items"), NO_LISTS + NO_OBJECTS)
     values["next_cursor"] = [1, 0, False, ["x"], [], {}]
     listing = (("items", list_as(format)), ("next_cursor", list_as(format))) if format in LIST_FORMATS else ()
-    for name, argv in (("targets", get_as(format)),) + listing:
+    for name, argv in (("targets", get_as(format)), ("next_cursor", get_as(format))) + listing:
         for value in values[name]:
             result = run_against(plane, dict({"items": [], "id": EXECUTION}, **{name: value}), *argv)
             assert result.code == 1, value
