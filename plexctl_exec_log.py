@@ -93,7 +93,7 @@ printable. (It assumes that the terminal uses UTF-8.) In all other text, such as
 escapes unprintable characters; json, yaml and jsonl escape only control characters and the characters in JSON_ESCAPED.
 Printable characters are left as they are, even if they look like other characters or like spaces. There are two
 exceptions. A space becomes `\\x20` in tables, in section headers, in the line prefixes of the format `lines`, in the
-index, in node ids in messages, and in the lines `status:` of --wait. (It stays a space in ACTION, and inside a
+index, in node ids in messages, and in the `status:` lines of --wait. (It stays a space in ACTION, and inside a
 BUCKET/KEY unless it would imitate a digest.) On a terminal, a `=` in an output that would begin a section header
 becomes `\\x3d`.
 
@@ -796,7 +796,7 @@ DEFAULT_TIMEOUT = 30.0              # seconds
 RETRY_PAUSES = (0.5, 1.0)           # seconds before the first and the second retry
 SECRET_HEADERS = ("authorization", "proxy-authorization", "cookie", "set-cookie", "location")
 
-API_HINT = "check --server, PLEXSPHERE_URL or the profile: is this the API?"
+API_HINT = "check --server, PLEXSPHERE_URL or the profile: does it point to the API?"
 CONNECT_HINT = "check --server, PLEXSPHERE_URL or the profile, the network, and whether you need HTTPS_PROXY"
 PROXY_HINT = ("check the server's name and port, HTTPS_PROXY, HTTP_PROXY and NO_PROXY "
               "(if the proxy needs a login, put user:password@ before its host)")
@@ -916,7 +916,7 @@ class Transport:
                     network operation takes effect when that pause or operation has ended.
 
                     The time left is computed before connecting, before sending, and before each read of a body. Each
-                    operation in this list may then take that long, so slow ones together can overrun the deadline:
+                    operation listed below may then take that long, so slow ones together can overrun the deadline:
 
                         connecting      each attempt to connect to an address, each write to the proxy, each read of
                                         the proxy's response, the TLS handshake
@@ -1265,7 +1265,7 @@ class Transport:
         from http.client import HTTPException
         self._check_deadline()
         try:
-            if not response.isclosed():     # from 3.13 on it closes itself at its last byte, perhaps with the socket
+            if not response.isclosed():     # from 3.13 on it closes itself at its end, and perhaps the socket, too
                 sock.settimeout(self._socket_timeout())
             chunk = response.read1(READ_SIZE)
         except socket.timeout:
@@ -1862,8 +1862,8 @@ def walk(transport: Transport, project: "t.Union[str, AnyUUID]",
     query = dict(parameters)
     cursors = CursorCheck(parameters.get("cursor") or "")
     while True:
-        # Close the page if the caller leaves early. (An exception that a signal handler raises while Python frees it
-        # would be lost.)
+        # Close the page if the caller leaves early. (An exception that a signal handler raises while Python frees the
+        # page would be lost.)
         with get_page(transport, project, query) as page:
             yield page
             for _ in page.elements:
@@ -2086,7 +2086,7 @@ class Listing:
         self._parameters = {"action_name": action_name, "limit": limit}
         self._is_merged = len(self._statuses) > 1 and not cursor
 
-        # How far the reading has come. Each use of `elements` resets this.
+        # How far reading has progressed. Each use of `elements` resets this.
         self.page_count = 0
         self.count = 0
         self.resume: "t.Optional[str]" = None if self._is_merged else self._cursor
@@ -2113,7 +2113,7 @@ class Listing:
         return created and created[:19] + "Z"
 
     def _request_page(self, query):
-        """Request one page, and read it ahead if several queries are merged."""
+        """Request one page, and read ahead in it if several queries are merged."""
         chunks = self._transport.get(EXECUTIONS % self._project, query)
         if self._is_merged:
             chunks = ReadAhead(chunks, READ_AHEAD_LIMIT)
@@ -2133,8 +2133,8 @@ class Listing:
             page = RetriedPage(self._transport, partial(self._request_page, query))
             self.page_count += 1
             window.start_page()
-            # If the reader stops early, close the generator. An exception that a signal handler raises while Python
-            # frees it would be lost.
+            # If the caller stops early, close the generator. An exception that a signal handler raises while Python
+            # frees the generator would be lost.
             executions = iter(page)
             try:
                 for execution in executions:
@@ -2297,9 +2297,9 @@ def wait_for_execution(transport: Transport, project: "t.Union[str, AnyUUID]", e
     It requests the Execution at once, and then after pauses of 2 s, 3 s, 4.5 s and so on, at most 15 s. The server's
     Retry-After can make a pause longer. The deadline of the Transport limits the wait as `seconds` does.
 
-    During the wait, the Transport's deadline is the earlier of the two. At the end the former deadline is restored,
-    unless a callback has set another. If a signal handler of yours raised an exception, set the deadline again, because
-    Python may have skipped that step.
+    During the wait, the Transport's deadline is the former one or the end of `seconds`, whichever is earlier. At the
+    end the former deadline is restored, unless a callback has set another. If a signal handler of yours raised an
+    exception, set the deadline again, because Python may have skipped that step.
 
     Raises WaitTimeout when the time is up, whatever the last failure was. Before that, raises RemoteError for a failure
     that waiting cannot fix, and for every failure before the first successful response. If `seconds` is 0 or less,
@@ -2395,7 +2395,8 @@ def format_jsonl(document, elements, console, report_error=do_nothing):
 def remove_fraction(text):
     """Return a time without the fraction of a second: `09:30:00.25Z` becomes `09:30:00Z`.
 
-    Text that is not a time is returned unchanged, unless it has a colon and two characters before its first `.`."""
+    Text that is not a time is returned unchanged, unless a colon and exactly two characters immediately precede its
+    first `.`."""
     head, _, tail = (text or "").partition(".")     # in a time, head ends like `:00`
     return head + tail.lstrip("0123456789") if head[-3:-2] == ":" else text
 
@@ -2766,7 +2767,7 @@ LIST_HELP = """By default, list prints one page, oldest first. With --all, --las
 
 With several statuses and no --cursor, each status is a separate query. If an
 Execution moves from one of them to another between the queries, it is printed
-once, with the newer status. (Guaranteed only if each result fits on one page.)"""
+once, with the newer status. (Guaranteed only if no query needs a second page.)"""
 GET_HELP = """--node, --failed, --running and --status choose targets of the Execution.
 Without them, get prints all targets."""
 DESCRIPTIONS = {

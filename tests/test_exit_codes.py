@@ -102,14 +102,14 @@ def test_correlation_id_falls_back_to_the_header(plane, body, header, shown):
 
 HINTS = {
     "the code counts, not a word": (400, {"detail": "the limit is 200 at most"}, "the value of a flag"),
-    "400 of a TLS port": (400, b"Client sent an HTTP request to an HTTPS server.", "is this the API?"),
+    "400 of a TLS port": (400, b"Client sent an HTTP request to an HTTPS server.", "the API?"),
     "401": (401, {}, "the token from PLEXSPHERE_TOKEN is invalid, expired or for another server"),
     "the reason of a 400": (400, {"reason": "caveat_violation"}, "the value of a flag"), "503": (503, {}, "overloaded"),
     "the code of a 403": (403, {"code": "invalid_cursor"}, "an owner"), "409": (409, {"code": "invalid_cursor"}, None),
     "the code of a 404": (404, {"code": "invalid_limit"}, "--project"), "404": (404, {"code": "x"}, "--project"),
     "caveat": (403, {"reason": "caveat_violation"}, "source address"), "403": (403, {"code": "x"}, "an owner"),
-    "404 without a Problem": (404, b"<html>", "is this the API?"), "404 without a body": (404, b"", "is this the API?"),
-    "cursor": (400, {"code": "invalid_cursor"}, "the cursor"), "403 of a gateway": (403, b"<html>", "is this the API?"),
+    "404 without a Problem": (404, b"<html>", "the API?"), "404 without a body": (404, b"", "the API?"),
+    "cursor": (400, {"code": "invalid_cursor"}, "the cursor"), "403 of a gateway": (403, b"<html>", "the API?"),
     "status": (400, {"code": "invalid_status"}, "--status"), "limit": (400, {"code": "invalid_limit"}, "--limit"),
     "denied": (403, DENIED, "an owner"), "501": (501, {}, "action dispatch"), "500": (500, {}, "operators"),
     "407": (407, {}, "NO_PROXY"), "429": (429, {}, "a minute")}

@@ -405,7 +405,7 @@ def test_other_failure_gives_one_error_and_is_not_retried(plane, answer, says):
     assert result.code == {"HTTP 401 ": 3, DENIAL: 4, KNOWN_DENIAL: 77}.get(says, 1)
     assert slept == []
     assert was_asked_once(plane) and len(result.err.splitlines()) == 1 + len(error_lines(result, "hint"))
-    assert {LATE: "--timeout", NO_HTTP: "is this the API?"}.get(says, "") in result.err
+    assert {LATE: "--timeout", NO_HTTP: "does it point to the API?"}.get(says, "") in result.err
 
 
 @rule("3.8e")

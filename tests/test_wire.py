@@ -151,7 +151,7 @@ def test_listing_without_items_is_malformed_and_prints_nothing(plane, format):
         result = run_against(plane, wire, *list_as(format) + flags)
         assert (result.code, result.out) == (1, b"")
         assert "items" in error_lines(result)[0]
-        assert "is this the API?" in error_lines(result, "hint")[0]
+        assert "does it point to the API?" in error_lines(result, "hint")[0]
         assert "next_cursor" not in result.err
 
 
