@@ -301,11 +301,11 @@ class ReaderGone(ExecLogError):
 class UsageError(ExecLogError, argparse.ArgumentTypeError):
     """An argument is missing or unusable.
 
-    A server's URL (even from the config file, if it is a string there), the proxy and PLEXSPHERE_PROJECT count as
-    arguments. All other faults of the config file are CredentialsErrors.
+    The text of a server's URL, the proxy and PLEXSPHERE_PROJECT count as arguments, too. All other faults of the config
+    file are CredentialsErrors.
 
-    It is also an argparse error: if the `type=` function of a flag raises it, argparse reports
-    `argument --flag: MESSAGE`. (ArgumentTypeError adds nothing to Exception.)"""
+    It is also an error of argparse: if the `type=` function of a flag raises it, argparse reports
+    `argument --flag: MESSAGE`."""
 
     exit_code = 2
 
@@ -2926,10 +2926,10 @@ def get_program_name():
 
 
 def make_parser(command: str = "") -> argparse.ArgumentParser:
-    """Return a new parser: for the common flags and those of `command` (`list` or `get`), or for all flags if it is "".
+    """Return a new parser of all flags. With a command (`list` or `get`), only of its flags and the common ones.
 
-    shtab, argcomplete and sphinx-argparse can use it too. Positional arguments are not included: `exec-log`, `list` or
-    `get`, and an id."""
+    It does not parse the positional arguments: `exec-log`, `list` or `get`, and an id. shtab, argcomplete and
+    sphinx-argparse can use it, too."""
     # The width is fixed, so that the help is the same on every terminal. (By default, HelpFormatter.__init__ uses
     # COLUMNS or the terminal's width.)
     formatter = partial(argparse.RawDescriptionHelpFormatter, width=80, max_help_position=26)
@@ -3384,15 +3384,16 @@ class Console:
 
 
 class ErrorCount:
-    """Reports parts of the request that cannot be fulfilled, and counts them. The run continues, and exits 1 at its
-    end."""
+    """Prints an error for each part of the request that cannot be fulfilled, and counts these errors.
+
+    The run continues, and exits 1 at its end."""
 
     def __init__(self, console):
         self.count = 0
         self._console = console
 
     def report(self, text):
-        """Report one such part."""
+        """Print one such error."""
         self.count += 1
         self._console.report("error", text)
 
