@@ -94,8 +94,8 @@ escapes unprintable characters; json, yaml and jsonl escape only control charact
 Printable characters are left as they are, even if they look like other characters or like spaces. There are two
 exceptions. A space becomes `\\x20` in tables, in section headers, in the line prefixes of the format `lines`, in the
 index, in node ids in messages, and in the `status:` lines of --wait. (It stays a space in ACTION, and inside a
-BUCKET/KEY unless it would imitate a digest.) On a terminal, a `=` in an output that would begin a section header
-becomes `\\x3d`.
+BUCKET/KEY except where the text would then look like ` (sha256:...)`.) On a terminal, in an output, a `=` that would
+begin a section header becomes `\\x3d`.
 
 **A pipe gets the bytes of outputs unescaped.** So `get ... | cat`, `get ... | less -r`, and `ssh host
 plexctl_exec_log.py get ...` without `ssh -t` send them to your terminal as they are. (`less -R` stops cursor movements,
@@ -325,8 +325,8 @@ class RemoteError(ExecLogError):
     It refuses plain http to other hosts, and https if this Python has no ssl module.
 
         retryable       whether Transport.get retries
-        transient       whether a wait continues after this error (once it has had a response), and whether a Listing
-                        re-requests a page whose body fails with it
+        transient       whether a wait continues after this error (once a first response has arrived), and whether a
+                        Listing re-requests a page whose body fails with it
         can_resume      whether the same request can succeed later
         retry_after     seconds that the server asks clients to wait, at most 30; or None
 
@@ -614,7 +614,7 @@ def validate_token(token, source=""):
 def pin_token(profile, server, server_source, profile_was_given):
     """Raise CredentialsError if the profile names a server other than `server`, and UsageError if its URL is malformed.
 
-    A server that the profile does not name must not get the profile's token. `server_source` says where `server` came
+    If the profile names a server, no other server may get its token. `server_source` says where `server` came
     from. If the profile was given by --profile (`profile_was_given`), it takes precedence over the environment, so the
     hint does not suggest environment variables."""
     url = profile.get("server")
@@ -941,7 +941,7 @@ class Transport:
             allow_http      whether plain http may go to hosts other than the local machine
             proxy           a Proxy, such as the one that from_settings() finds
             token_source    where the token came from, for the hints about a malformed token and a 401
-            pauses          seconds before each retry, a finite number of them
+            pauses          the pause before each retry, in seconds: a finite iterable
             on_retry        called as on_retry(text) before the pause of each retry; the text says what failed
             trace           called as trace(line) for each request line, status line and header line, just before
                             sending or after arrival; the values of SECRET_HEADERS are masked. Not traced: interim
@@ -951,7 +951,8 @@ class Transport:
             clock, sleep    replacements for time.monotonic and time.sleep, for tests
 
         The texts for on_retry and trace may contain unescaped text from the server. Pass them through make_visible().
-        An exception that a callback raises propagates. (A RemoteError is treated like one that is raised here.)
+        An exception that a callback raises propagates. (A RemoteError that a callback raises is treated like one that
+        this module raises.)
 
         Raises RemoteError for plain http to another host, CredentialsError for a malformed token, and UsageError for a
         timeout out of range."""
@@ -1127,7 +1128,7 @@ class Transport:
             return None     # the server closed it meanwhile; _exchange has no other retryable failure
 
     def _connect(self):
-        """Return a new connection. For https behind a proxy it goes through the proxy's tunnel.
+        """Return a new connection. For https via a proxy, it goes through a tunnel that the proxy opens.
 
         Raises RemoteError, and UsageError for an unusable CA file."""
         from http import client
@@ -1295,7 +1296,7 @@ class Transport:
         shown = without_query.rpartition("@")[2]
         return RemoteError("HTTP %d: redirect to %s not followed: the token goes only to the given server"
                            % (status, shown),
-                           "if it leads to the API, set --server, PLEXSPHERE_URL or the profile to what precedes /v1")
+                           "if it leads to the API, set the server to the part of that URL before /v1")
 
     def _make_error(self, response, chunks):
         """Return the error for a response that is not a 200.
@@ -1367,7 +1368,7 @@ VALUE_LIMIT = 64 << 20
 def read_number(literal):
     """Return a JSON number that is within the range of a double: `-0` becomes 0, `1E2` becomes 100.0.
 
-    json calls it for every integer, for every other number, and for NaN, Infinity and -Infinity, which RFC 8259
+    json calls it for integers, for all other numbers, and for NaN, Infinity and -Infinity, which RFC 8259
     excludes. Raises JSONDecodeError for these three, and for numbers beyond the range."""
     if not isfinite(float(literal)):
         raise json.JSONDecodeError("not a JSON number, or out of range", "", 0)
@@ -1458,7 +1459,7 @@ class JSONReader:
     def next_entry(self, brackets, is_first):
         """Advance to the next entry of an object `{}` or a list `[]`, and return whether there is one.
 
-        This consumes the opening bracket before the first entry, a comma before every other entry, and the closing
+        This consumes the opening bracket before the first entry, a comma before each further entry, and the closing
         bracket after the last one."""
         opening, closing = brackets
         if not is_first:
@@ -1644,8 +1645,8 @@ class Document:
         if name in self.members or name in self._next_cursor:
             raise RemoteError('the body has "%s" twice' % name)
 
-        # Stream the list. Read every other member as a whole. (next_cursor becomes a member only at the end, so that
-        # nobody follows the cursor of a truncated page.)
+        # Stream the list. Read each of the other members as a whole. (next_cursor becomes a member only at the end, so
+        # that nobody follows the cursor of a truncated page.)
         if name == self.list_name and reader.peek() == "[":
             self.members[name] = []
             self._state = "list"
@@ -1992,8 +1993,8 @@ class TimeWindow:
     def ends_walk(self):
         """Return whether this page and all later ones lie at or after `until`.
 
-        For the later pages this is an assumption: that the server lists the oldest first. It is made if the times so
-        far have risen at least once and never fallen. (A server that lists the newest first would make them fall.
+        For the later pages, it assumes that the server lists the oldest first. It assumes so only if the times so far
+        have risen at least once and never fallen. (A server that lists the newest first would make them fall.
         Executions that are out of order by a page or more can be missed.)"""
         lists_oldest_first = self._has_risen and not self._has_fallen
         is_past = self._until and self._earliest and self._earliest >= self._until
@@ -2028,7 +2029,7 @@ class Listing:
 
     With several statuses and no cursor, each status is a separate query. The results are merged by (created_at, id).
     The queries start in life-cycle order, from pending to timeout. So if an Execution moves from one of these statuses
-    to a later one between two queries, the later query contains it too. It is then yielded once, as the later query
+    to a later one between two queries, the later query returns it, too. It is then yielded once, as the later query
     returned it. No such Execution is missed as long as the results for each status fit on one page.
 
     While several queries are merged, up to 16 MiB of each page are read before its first Execution is yielded, so that
@@ -2249,7 +2250,7 @@ def make_wait_timeout(status, failure):
 
 
 def poll_until_final(transport, project, execution_id, is_single, on_status, on_retry):
-    """Do the work of wait_for_execution: until the Transport's deadline, or only once if `is_single` is true."""
+    """Poll on behalf of wait_for_execution: until the Transport's deadline, or just once if `is_single` is true."""
     status, reported, pause = "", "", FIRST_POLL_PAUSE
     while True:
         # Request the status. The request is retried only until the first response; later, the next poll is the retry.
@@ -2766,7 +2767,7 @@ LIST_HELP = """By default, list prints one page, oldest first. With --all, --las
 --until or several statuses, it reads as many pages as needed.
 
 With several statuses and no --cursor, each status is a separate query. If an
-Execution moves from one of them to another between the queries, it is printed
+Execution moves from one of these to another between the queries, it is printed
 once, with the newer status. (Guaranteed only if no query needs a second page.)"""
 GET_HELP = """--node, --failed, --running and --status choose targets of the Execution.
 Without them, get prints all targets."""
@@ -3113,8 +3114,8 @@ def parse_when(flag, text, now, after=None):
 def resolve_times(since_text, until_text):
     """Return (since, until, hint) for the values of --since and --until, which may be None.
 
-    `since` and `until` are naive datetimes in UTC, or None. The hint says which times were meant by times of day, such
-    as `9:30`; it is "" if there were none. Raises UsageError."""
+    `since` and `until` are naive datetimes in UTC, or None. The hint gives the full time that each time of day, such as
+    `9:30`, stands for; it is "" if neither value is a time of day. Raises UsageError."""
     from datetime import datetime, timedelta
     now = datetime(1970, 1, 1) + timedelta(seconds=time.time())
     since = parse_when("--since", since_text, now) if since_text is not None else None
@@ -3133,8 +3134,8 @@ def resolve_times(since_text, until_text):
 def select_statuses(flags, command):
     """Return the selected statuses, without duplicates. An empty list selects all; an empty --status is ignored.
 
-    Raises UsageError for an unknown status: a typo must not give an empty result. The exception is `list` with a single
-    status, which the server checks."""
+    Raises UsageError for an unknown status: a typo must not give an empty result. (For `list` with a single status, the
+    server checks that.)"""
     groups = (RUNNING_STATUSES if flags.running else ()) + (FAILED_STATUSES if flags.failed else ())
     selected = list(dict.fromkeys(chain(filter(None, flags.status or []), groups)))
     server_checks = command == "list" and len(selected) == 1
@@ -3611,7 +3612,7 @@ def main(argv: "t.Optional[t.List[str]]" = None, stdout: "t.Optional[t.BinaryIO]
         stderr      a text stream; the default is the process's own
         sleep       a replacement for time.sleep, for tests
 
-    It changes nothing in the process, so several threads may call it. Expected failures are reported on stderr.
+    It changes no process-wide state, so several threads may call it. Expected failures are reported on stderr.
     KeyboardInterrupt and your own exceptions propagate. (The module's docstring lists the classes that cannot be
     distinguished from expected failures.) Anything else is a bug. Its traceback is not masked."""
     console = Console(sys.stdout if stdout is None else stdout, sys.stderr if stderr is None else stderr)
