@@ -98,7 +98,7 @@ BREAKS = {
     "silence": (HANG, 2, 1, True), "cut": (Reply(CUT, cut=700), 4, 1, True),
     "reset": (Reply(CUT, cut=700, reset=True), 4, 1, True), "empty": (Reply(b""), 2, 1, True),
     "chunk cut": (Reply(CUT, framing="chunked", slices=100, cut=700), 4, 1, True),
-    "malformed": (Reply(CUT[:-1] + b",]}"), 5, 1, True), "goes on": (Reply(CUT + b"x"), 5, 1, True),
+    "malformed": (Reply(CUT[:-1] + b',"x":]}\n'), 5, 1, True), "goes on": (Reply(CUT + b"x"), 5, 1, True),
     "not ours": (Reply({}), 2, 1, True), "no UTF-8": (Reply(CUT[:-1] + b',"x":"\xff"}'), 5, 1, True),
     "no object": (Reply({"items": number_items(3) + [1]}), 3, 1, True),
     "items twice": (Reply(CUT[:-1] + b',"items":[]}'), 5, 1, True), "nested": (Reply(DEEP_PAGE), 3, 1, True),

@@ -145,8 +145,8 @@ FAULTY_RESPONSES = [Reply({"detail": "x"}, status, [("Retry-After", "7")])
     DROP, HANG, Reply(PAGE, cut=20), Reply(b"<html>"), b"SSH-2.0\r\n\r\n", Reply(b"", 302, [("Location", "/x")]),
     Reply(b"x" * 70000, 501), Reply({"code": "rebac_denied"}, 403), Reply(page(next_cursor="a")), Reply({"items": 7})]
 SETTINGS = {
-    "server": dict(server="nonsense"), "file of CAs": dict(server="https://localhost:1", ca_file="/no such file"),
-    "token file": dict(token_file="/no such file"), "profile": dict(profile="none"), "timeout": dict(timeout=0),
+    "server": dict(server=""), "file of CAs": dict(server="https://localhost:1", ca_file="/no such file"),
+    "token file": dict(token_file=""), "profile": dict(profile="none"), "timeout": dict(timeout=0),
     "plain http": dict(server="http://" + NO_NAME), "name": dict(server="http://" + NO_NAME, allow_http=True)}
 
 
@@ -309,7 +309,7 @@ def test_document_in_a_cycle_leaves_no_socket_if_with_closed_it(plane, transport
         assert collect_warnings(lambda: read_one(False)) != (None, []), "this test cannot fail"
 
 
-@rule("10.4f")
+@rule("10.4f", "10.4d", "3.7")
 def test_complete_document_keeps_its_data_and_its_connection_after_with(plane, transport):
     plane.script(Reply(page(TWO_DONE, next_cursor="c")))
     with program.get_page(transport, PROJECT, {}) as document:
@@ -318,6 +318,8 @@ def test_complete_document_keeps_its_data_and_its_connection_after_with(plane, t
     assert (document.resume, document.members["next_cursor"]) == ("c", "c")
     program.get_page(transport, PROJECT, {}).close()
     assert plane.connections == 1
+    two = [program.get_page(transport, PROJECT, {}) for _ in range(2)]
+    assert collect_warnings(lambda: [list(one.elements) for one in two]) == (None, [])
 
 
 SILENT = {"headers": HANG, "body": stall(CLOSE_HEAD + b'{"items": [{}, '),

@@ -300,8 +300,8 @@ TEN = [[listed("e-%d%d" % (tens, units), "0%d:00:%02dZ" % (tens, units)) for uni
 #: What truncates the first answer for a page, by page.
 WAYS = [lambda body: Reply(body, cut=len(body) // 2), lambda body: Reply(body, cut=len(body) // 3, reset=True),
         lambda body: Reply(body, framing="chunked", slices=100, cut=700), lambda body: Reply(body[:-1]),
-        lambda body: Reply(body[:1900], framing="close"), lambda body: Reply(body[:2000], announce=len(body)),
-        lambda body: Reply(b""), lambda body: Reply(body, cut=len(body) - 1),
+        lambda body: Reply(body[:1900] + b"\xe2\x82", framing="close"), lambda body: Reply(b""),
+        lambda body: Reply(body[:2000], announce=len(body)), lambda body: Reply(body, cut=len(body) - 1),
         lambda body: Reply(body[:body.index(b'"e-83"') + 2], framing="chunked"), lambda body: Reply(body, cut=0)]
 
 
@@ -503,8 +503,8 @@ def test_leaving_the_loop_early_leaves_no_open_socket_and_no_warning(plane, tran
 
 
 @rule("3.11", "3.11a")
-@pytest.mark.parametrize("value, last", [("a}b", b"a}"), (1e-05, b"1e-")], ids=["string", "number"])
-def test_page_cut_within_a_string_or_a_number_is_requested_again(plane, value, last):
+@pytest.mark.parametrize("value, last", [("a}b", b"a}"), (1e-05, b"1e-"), ([{}], b"[{}")], ids=repr)
+def test_page_cut_within_a_string_a_number_or_a_list_is_requested_again(plane, value, last):
     whole = page(execution(), later=value)
     plane.script(Reply(whole, framing="close", cut=encode(whole).index(last) + len(last)), Reply(whole))
     result = run_cli(*ALL, plane=plane)
