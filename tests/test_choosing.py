@@ -71,16 +71,17 @@ def test_walk_starts_at_the_cursor_and_asks_for_200_by_default(plane, flag, flag
 
 # ---- 1.9: times
 
-@rule("1.9", "1.9a", "1.9c", "1.9d", "1.9h")
+@rule("1.9", "1.9a", "1.9c", "1.9d", "1.9h", "1.9i")
 @pytest.mark.parametrize("when, before, first", [
     ("2026-11-24", "2026-11-23T23:59:59.999999Z", "2026-11-24T00:00:00Z"),
     ("2026-11-24T09", "2026-11-24T08:59:59Z", "2026-11-24T09:00:00.0Z"),
     ("2026-11-24 09", "2026-11-24T08:59:59.99Z", "2026-11-24T09:00:00Z"),
     ("2026-11-24T09:30", "2026-11-24T09:29:59.9Z", "2026-11-24T09:30:00Z"),
-    ("2026-11-24 09:30", "2026-11-24T09:29:59.9Z", "2026-11-24T09:30:00.5Z"),
+    ("2026-11-24 09:30Z", "2026-11-24T09:29:59.9Z", "2026-11-24T09:30:00.5Z"),
     ("2026-11-24T09:30:07Z", "2026-11-24T09:30:06.999Z", "2026-11-24T09:30:07Z"),
     ("2026-11-24 09:30:07", "2026-11-24T09:30:06Z", "2026-11-24T09:30:07.000001Z"),
     (" 2026-11-24T09:30:07.25Z\n", "2026-11-24T09:30:06Z", "2026-11-24T09:30:07Z"),
+    ("2026-7-4", "2026-07-03T23:59:59Z", "2026-07-04T00:00:00Z"),
     ("2024-02-29", "2024-02-28T23:59:59Z", "2024-02-29T00:00:00Z")])
 def test_since_includes_its_time_and_until_excludes_it(plane, when, before, first):
     pages = [make_executions(before, first), make_executions("1999-01-01T00:00:00Z", "2027-01-01T00:00:00Z")]
@@ -123,7 +124,8 @@ def test_time_without_a_year_later_today_is_last_years(plane):
     soon, wire = tell_time(180, "%m-%dT%H:%M"), make_executions(tell_time(-100 * 86400))
     if soon.startswith(("02-29", "01-01")):
         pytest.skip("last year had no such day, or this is the end of a year")
-    assert list_ids(plane, "--since", soon, pages=[wire]) == [wire[0]["id"]]
+    for later in (soon, soon + "-02:00"):
+        assert list_ids(plane, "--since", later, pages=[wire]) == [wire[0]["id"]]
     assert list_ids(plane, "--since", soon + "+02:00", pages=[wire]) == []      # earlier today, and so this year's
 
 
@@ -180,8 +182,8 @@ def test_time_without_a_year_means_the_latest_past_one(plane, days, pattern):
 
 @rule("1.9e")
 @pytest.mark.parametrize("since, until, last, first", [
-    ("2026-03-01T08", "9:30", "2026-03-01T09:29:59Z", "2026-03-01T09:30:00Z"),
-    ("2026-03-01T09:30", "09:30", "2026-03-02T09:29:59Z", "2026-03-02T09:30:00Z"),
+    ("2026-03-01T08", "19:30", "2026-03-01T19:29:59Z", "2026-03-01T19:30:00Z"),
+    ("2026-03-01T20:00", "20:00", "2026-03-02T19:59:59Z", "2026-03-02T20:00:00Z"),
     ("2026-03-01T09:29:59", "09:30", "2026-03-01T09:29:59Z", "2026-03-01T09:30:00Z"),
     ("2026-02-28 23:30", "0:15", "2026-03-01T00:14:59Z", "2026-03-01T00:15:00Z")])
 def test_until_a_time_of_day_means_the_first_after_since(plane, since, until, last, first):
@@ -199,7 +201,7 @@ def test_until_a_time_of_day_follows_a_since_that_is_an_age(plane):
 @rule("1.9f")
 @pytest.mark.parametrize("flags, taken", [
     ("--since {0}", "since {2}Z"), ("--until={1}", "until {3}Z"), ("--since={1} --until={0}", "since {3}Z, until {2}Z"),
-    ("--since=2026-03-01 --until=9:30", "until 2026-03-01T09:30Z"), ("--since 2h --until 2099-12-31", ""),
+    ("--since=2026-03-01 --until=23:59", "until 2026-03-01T23:59Z"), ("--since 2h --until 2099-12-31", ""),
     ("--since=2026-03-01 --until=\t9:30\r", "until 2026-03-01T09:30Z")])
 def test_hint_on_a_terminal_shows_how_a_time_was_understood(plane, flags, taken):
     today, yesterday, before = [tell_time(seconds, "%Y-%m-%dT%H:%M") for seconds in (-180, 180 - 86400, 0)]
@@ -217,7 +219,7 @@ OLD, MIDDLE, NEW, LATER = make_executions(*["2026-01-0%dT00:00:00Z" % day for da
 TIED = [dict(MIDDLE, id=name) for name in "cab"]
 FRACTIONS = make_executions("2026-01-02T00:00:00.25Z", "2026-01-02T00:00:00Z", "2026-01-02T00:00:00.5Z",
                             "2026-01-02T00:00:00.123456789Z")
-OFFSETS = make_executions("2026-07-14T11:30:00.2+02:00", "2026-07-14T04:30:00.1-05:00", "2026-07-14T09:30:00.15Z",
+OFFSETS = make_executions("2026-07-15T09:15:00.2+23:45", "2026-07-14T04:30:00.1-05:00", "2026-07-14T09:30:00.15Z",
                           "2026-07-14T23:30:00+14:00")
 SAME_TIMES = make_executions("2026-07-14T09:30:00.000Z", "2026-07-14T09:30:00Z")
 NANOSECONDS = make_executions("2026-07-14T09:30:00.123456789Z", "2026-07-14T09:30:00.123456788Z")
@@ -229,7 +231,7 @@ NANOSECONDS = make_executions("2026-07-14T09:30:00.123456789Z", "2026-07-14T09:3
     ("--since=2026-01-02", [[OLD, NEW], [], [NEW, MIDDLE, LATER]], [NEW, NEW, MIDDLE, LATER]),
     ("--since=2026-01-02", [[OLD], []], []), ("--failed", [LOG[:4], LOG[7:]], []),
     ("--since=2026-03-02T12 --until=2026-03-02T12:00", LOG_PAGES, []),
-    ("--last=2", [[NEW], [LATER, MIDDLE], [OLD]], [NEW, LATER]), ("--last=2", [[], [OLD]], [OLD]),
+    ("--last=2", [[NEW], [LATER, MIDDLE], [OLD]], [NEW, LATER]), ("--last=10", [[], [OLD, NEW]], [OLD, NEW]),
     ("--last=2", [[], []], []), ("--last=2", [TIED], TIED[1:]), ("--last=" + "9" * 5000, [[NEW, OLD]], [OLD, NEW]),
     ("--last=3", [FRACTIONS], [FRACTIONS[3], FRACTIONS[0], FRACTIONS[2]]),
     ("--last=2", [OFFSETS], [OFFSETS[2], OFFSETS[0]]), ("--last=01", [SAME_TIMES], SAME_TIMES[1:]),

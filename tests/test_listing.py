@@ -158,7 +158,7 @@ def test_page_of_a_rare_status_is_read_before_the_server_gives_up_on_it(plane):
         sock.settimeout(0.3)
         sock.sendall(CLOSE_HEAD + b'{"items":[%s]}' % b",".join(rare))
 
-    rare = [wide_row("r%d" % number, "09:3%d:00Z" % number, "timeout", 1 << 20) for number in range(8)]
+    rare = [wide_row("r%d" % number, "09:3%d:00Z" % number, "timeout", 15 << 17) for number in range(8)]
     frequent = [Reply(page(listed("f%d" % number, "09:0%d:00Z" % number), next_cursor=cursor), close=True)
                 for number, cursor in enumerate(["a", "b", "c", None])]
     plane.script(frequent[0], Reply(page(listed("r", "09:00:30Z", "timeout"), next_cursor="r")), delay(frequent[1]),
@@ -170,7 +170,7 @@ def test_page_of_a_rare_status_is_read_before_the_server_gives_up_on_it(plane):
 @rule("1.17i")
 def test_rest_of_a_page_of_more_than_16_mib_streams(plane):
     rows = [wide_row("e%02d" % number, "09:%02d:00Z" % number, "failed", 1 << 20) for number in range(20)]
-    halting = HaltingAnswer(b'{"items":[' + b",".join(rows[:18]), b"," + b",".join(rows[18:]) + b"]}", wanted=b"e01")
+    halting = HaltingAnswer(b'{"items":[' + b",".join(rows[:16]), b"," + b",".join(rows[16:]) + b"]}", wanted=b"e01")
     plane.script(halting, Reply(page(listed("z", "10:00:00Z", "timeout"))))
     result = run_cli(*LIST + ("--status=failed", "--status=timeout"), plane=plane, stdout=halting.out)
     assert halting.seen and read_ids(result, "text") == ["e%02d" % number for number in range(20)] + ["z"]
