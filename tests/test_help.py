@@ -114,7 +114,7 @@ def test_help_names_statuses_walking_flags_and_utc():
     assert "CREATED_AT" in since and "UTC" in since and "CREATED_AT" in until
     assert re.search(r"\b%s or %s\b" % (", ".join(STATUSES[:-1]), STATUSES[-1]), text)
     assert "With --all, --last, --since, --until or several statuses, it reads as many pages" in text
-    assert "printed once, with the newer status. (Guaranteed only if each result fits on one page.)" in text
+    assert "printed once, with the newer status. (Guaranteed only if no query needs a second page.)" in text
     assert "yaml (same as json)" in text and "--yes" not in text and "--reveal-secrets" not in text
 
 
