@@ -8,9 +8,9 @@ import pytest
 
 import plexctl_exec_log as program
 from control_plane import TOKEN
-from kit import (BOTH, DOCUMENT_FORMATS, EXECUTION, GET, GET_FORMATS, LIST, LIST_FORMATS, NODES, FailingStream, archive,
-                 error_lines, every_get_format, every_list_format, execution, inline, page, rule, run_against, run_cli,
-                 run_process, surroundings, target)
+from kit import (BOTH, DOCUMENT_FORMATS, EXECUTION, GET, GET_FORMATS, GET_RAW, LIST, LIST_FORMATS, NODES, FailingStream,
+                 archive, encode, error_lines, every_get_format, every_list_format, execution, inline, page, rule,
+                 run_against, run_cli, run_process, surroundings, target)
 from server import Reply
 
 HALF_READABLE = execution([target({"kind": "tape"}), target(inline(b"x\n"))])
@@ -49,8 +49,8 @@ def test_messages_come_after_earlier_output(plane):
     (b"x", BOTH, "\n"), (b"x\n", BOTH, ""), (b"", BOTH, ""), (b"x", ("stderr",), ""), (b"x", ("stdout",), "")],
     ids=["unfinished", "finished", "nothing", "stdout a pipe", "stderr a pipe"])
 def test_message_starts_a_new_line_on_a_terminal(plane, data, terminals, begin):
-    wire = execution([target(inline(data))] + [target(archive(), node) for node in NODES[1:3]])
-    result = run_against(plane, wire, *GET + ("--output", "raw"), terminals=terminals)
+    wire = execution([target(inline(part)) for part in (data[:1], data[1:])] + [target(archive())] * 2)
+    result = run_against(plane, Reply(encode(wire), framing="chunked", slices=100), *GET_RAW, terminals=terminals)
     assert (result.code, result.out) == (1, data)
     assert len(error_lines(result)) == 2
     assert result.err.startswith(begin + "error: ") and result.err.count("\n") == 2 + len(begin)
@@ -70,11 +70,12 @@ def test_failing_stderr_changes_nothing(plane, argv, answers):
     plane.script(*answers)
     heard = run_cli(*argv, plane=plane)
     asked = [request.target for request in plane.requests]
-    for number, error in enumerate([OSError(28, "full"), BrokenPipeError(), ValueError("closed")], 2):
+    for number, error in enumerate([OSError(28, "full"), BrokenPipeError(), ValueError(""), LookupError("")], 2):
         plane.script(*answers)
         out = io.BytesIO()
-        with surroundings(plane):
-            code = program.main(list(argv), out, FailingStream(error), lambda seconds: None)
+        with surroundings(plane), FailingStream(error) as stderr:
+            stderr.close()      # now its isatty() raises ValueError, and its write() the error
+            code = program.main(list(argv), out, stderr, lambda seconds: None)
         assert heard[:2] == (code, out.getvalue()) and [request.target for request in plane.requests] == asked * number
 
 

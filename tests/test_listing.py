@@ -112,12 +112,12 @@ def test_server_that_ignores_the_status_shows_no_other_and_nothing_twice(plane):
     assert [json.loads(line)["id"] for line in result.out.splitlines()] == ["a", None, "d"] and result.code == 0
 
 
-@rule("1.17j", "1.7c")
+@rule("1.17j", "1.7c", "4.4b")
 @pytest.mark.parametrize("flags", ["--failed", "--status failed --status=timeout", "--failed --until 2027-01-01"])
 def test_several_statuses_with_a_cursor_are_one_query_filtered_locally(plane, flags):
     created = "2026-07-14T09:30:00Z" if "until" in flags else "soon"
-    pages = [[listed("x")], [listed("a"), listed("b", created, "timeout"), listed("c", "soon", "ack")], [listed("d")]]
-    serve_pages(plane, pages)
+    odd = [listed("c", "soon", "ack"), listed("c", "soon", ["failed"])]
+    serve_pages(plane, [[listed("x")], [listed("a"), listed("b", created, "timeout")] + odd, [listed("d")]])
     argv = LIST + JSONL + tuple(flags.split())
     assert read_ids(run_cli(*argv + ("--cursor=c2",), plane=plane)) == ["a", "b", "d"]
     assert read_queries(plane) == [{"limit": "200", "cursor": "c2"}, {"limit": "200", "cursor": "c3"}]

@@ -15,7 +15,7 @@ CASES = {
     "printable": ("e\u0301 \u6f22 \u0939\u093f \U0001f600".encode(), "e\u0301 \u6f22 \u0939\u093f \U0001f600"),
     "colours": (b"\x1b[mx\x1b[1;31mr\x1b[38:2::255:0:0me\x1b[;;31md\x1b[0m", "xred"), "sgr0": (b"\x1b(B\x1b[mx", "x"),
     "concealed": (b"\x1b[8mx\x1b[1;08my", "xy"), "cursor, erasing": (b"\x1b[2Jx\x1b[H\x1b[1A\x1b[2K", "x"),
-    "modes": (b"\x1b[?1049h\x1b[?25l\x1b[>4;2m\x1b[ q\x1b[1$r\x1b[!p\x1b[200~", ""),
+    "modes": (b"\x1b[?1049h\x1b[=25l\x1b[>4;2m\x1b[ q\x1b[<1$/r\x1b[!p\x1b[200~\x1b[@\x1b[1`\x1b[^\x1b[3{", ""),
     "queries": (b"\x1b[6n\x1b[c\x1b[>c\x1b[21t\n", "\n"), "CR LF": (b"a\r\nb\r\n", "a\nb\n"),
     "progress": (b"10%\r\x1b[K\n20%\rdone\n", "10%\n20%\ndone\n"), "odd CR": (b"a\r\r\nb\n\rc\r", "a\n\nb\n\nc\n"),
     "title": (b"\x1b]0;t\x07", "\\x1b]0;t\\x07"), "link": (b"\x1b]8;;u\x1b\\", "\\x1b]8;;u\\x1b\\"),
@@ -182,8 +182,9 @@ HOSTILE_PLACES = {
     "cursor of jsonl": ([Reply(page(next_cursor=HOSTILE))], LIST + ("-o", "jsonl"), ["next_cursor: " + VISIBLE], 0),
     "awaited status": ([Reply(execution(status=HOSTILE)), Reply(execution())], GET + ("--wait",), [FRAMED], 0),
     "kind": ([Reply(execution([target({"kind": HOSTILE}, HOSTILE)]))], GET, [FRAMED, VISIBLE], 1),
-    "raw reference": ([ARCHIVED], GET_RAW, [FRAMED, PLACE], 1),
+    "raw reference": ([ARCHIVED], GET_RAW, ["target %s is archived" % FRAMED, PLACE], 1),
     "wrong type": ([Reply(execution([target(node=HOSTILE, status=5)]))], GET, [FRAMED], 1),
+    "wrong time": ([Reply(execution([target(node=HOSTILE, updated_at=5)]))], GET + ("-o", "table"), [FRAMED], 1),
     "another id": ([Reply(execution(id=HOSTILE))], GET, [VISIBLE], 1),
     "created_at": ([Reply(page(execution(id=HOSTILE, created_at=HOSTILE)))], LIST + ("--last", "1"), [VISIBLE], 1)}
 

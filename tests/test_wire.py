@@ -156,7 +156,7 @@ def test_listing_without_items_is_malformed_and_prints_nothing(plane, format):
 
 
 FOREIGN = [drop_member(THREE_TARGETS, "id"), page(THREE_TARGETS)] + [dict(THREE_TARGETS, id=other) for other in (
-    None, 1, NODES[0], EXECUTION + "0", [EXECUTION])]
+    None, 1, NODES[0], EXECUTION + "0", EXECUTION + " ", "{%s}" % EXECUTION, [EXECUTION])]
 
 
 @rule("4.3a", "4.3b")
