@@ -84,6 +84,7 @@ SIGNAL_PHASES = {
     "headers": (lambda alarm: alarm.fall_silent(), LIST),
     "headers that began": (lambda alarm: alarm.fall_silent(b"HTTP/1.1 200 OK\r\nConn"), LIST),
     "a body": (lambda alarm: alarm.fall_silent(HEAD_OF % b"200 OK" + b'{"items": [{}, '), LIST),
+    "the body of a merge": (lambda alarm: alarm.fall_silent(HEAD_OF % b"200 OK" + b'{"items":['), LIST + ("--failed",)),
     "the body of an error": (lambda alarm: alarm.fall_silent(HEAD_OF % b"500 No" + b'{"code": '), LIST),
     "a pause before a retry": (lambda alarm: Reply({}, 503), LIST),
     "a pause of a wait": (lambda alarm: Reply(STARTED), GET + ("--wait",)),

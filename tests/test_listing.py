@@ -482,8 +482,9 @@ def test_merge_has_no_resume_and_the_time_of_its_last_execution(plane, transport
     for wire in listing.elements:
         seen.append((wire["id"], listing.resume, listing.last_created_at))
     assert seen == [("a", None, "2026-07-14T09:00:00Z"), ("b", None, "2026-07-14T09:30:00Z")]
-    assert listing.next_since == datetime.datetime(2026, 7, 14, 9, 30)
-    assert listing.count == 2 and listing.resume is None
+    assert (listing.next_since, listing.count, listing.resume) == (datetime.datetime(2026, 7, 14, 9, 30), 2, None)
+    plane.script(Reply({}, 404))
+    assert catch(next, listing.elements).status == 404 and listing.next_since is None
 
 
 @rule("10.13")
@@ -512,10 +513,10 @@ def test_page_cut_within_a_string_a_number_or_a_list_is_requested_again(plane, v
     assert result.out.count(b" restart-nginx\n") == 1
 
 
-@rule("10.12", "1.9m")
+@rule("10.12", "10.12a", "1.9m")
 def test_resume_is_none_after_a_walk_that_until_has_ended(plane, transport):
     rows = [execution(id=str(day), created_at="2026-07-1%dT00:00:00Z" % day) for day in range(6)]
     serve_pages(plane, [rows[:2], rows[2:4], rows[4:]])
     listing = program.Listing(transport, PROJECT, until=datetime.datetime(2026, 7, 12))
-    assert [wire["id"] for wire in listing.elements] == ["0", "1"]
-    assert (listing.resume, len(plane.requests)) == (None, 2)
+    assert [wire["id"] for wire in listing.elements if wire["created_at"] == listing.last_created_at] == ["0", "1"]
+    assert (listing.resume, listing.last_created_at, len(plane.requests)) == (None, rows[1]["created_at"], 2)

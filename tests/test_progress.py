@@ -155,7 +155,7 @@ def test_progress_line_counts_pages_executions_targets_and_bytes(plane, start_se
     session.wait_for(r"(?<!\d)1 page, 0 Executions\b")
     seen.set()
     session.wait_for(r"(?<!\d)2 pages, 1 Execution\b")
-    start_session(GET).wait_for(r"(?s)(?<!\d)1 target, [1-9]\d* bytes\b.*(?<!\d)3 targets, [1-9]\d* bytes\b")
+    start_session(GET + ("--failed",)).wait_for(r"(?s)(?<!\d)1 target, \d\d+ bytes\b.*(?<!\d)3 targets, \d\d+ bytes\b")
 
 
 @posix_only
