@@ -246,13 +246,12 @@ def test_excessive_nesting_exits_1_with_one_error_line(plane, format, deep):
 
 
 TWICE = {
-    "id": b'{%s,%s}' % (ID, ID), "id null": b'{%s,"id":null}' % ID,
-    "id spelt otherwise": b'{%s,"\\u0069d":"%s"}' % (ID, EXECUTION.encode()),
+    "next_cursor, null first": b'{"next_cursor":null,"items":[],"next_cursor":"a"}', "id null": b'{%s,"id":null}' % ID,
+    "id spelt otherwise": b'{%s,"\\u0069d":"%s"}' % (ID, EXECUTION.encode()), "items": b'{"items":[{}],"items":[]}',
     "status null": b'{%s,"status":null,"targets":[],"status":"failed"}' % ID, "unknown": b'{%s,"x":1,"x":2}' % ID,
-    "targets": b'{%s,"targets":[],"targets":[]}' % ID, "targets, null first": b'{%s,"targets":null,"targets":[]}' % ID,
-    "targets, null last": b'{%s,"targets":[{}],"targets":null}' % ID, "items": b'{"items":[{}],"items":[]}',
-    "items null": b'{"items":null,"items":null}', "next_cursor": b'{"items":[],"next_cursor":"a","next_cursor":"a"}',
-    "next_cursor, null first": b'{"next_cursor":null,"items":[],"next_cursor":"a"}'}
+    "next_cursor": b'{"items":[],"next_cursor":"a","next_cursor":"a"}', "items null": b'{"items":null,"items":null}',
+    "targets, null last": b'{%s,"targets":[{}],"targets":null}' % ID, "targets": b'{%s,"targets":[],"targets":[]}' % ID,
+    "targets, null first": b'{%s,"targets":null,"targets":[]}' % ID, "id": b'{%s,%s}' % (ID, ID)}
 NOT_JUDGED = {
     "within an unknown member": b'{%s,"o":{"id":1,"id":2}}' % ID,
     "of a target": b'{%s,"targets":[{"status":"a","status":"failed","node_id":"a","node_id":"b"}]}' % ID,

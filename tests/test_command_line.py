@@ -27,17 +27,15 @@ FOR_GET = ("--project=" + PROJECT, "--node", SHOWN_NODE, "-o", "lines", "--faile
 
 LISTED, SHOWN_LINES = b'{\n  "items": [\n    {', SHOWN_NODE.encode() + b": /dev/nvme"
 FLAG_PLACES = {
-    "before": (FOR_LIST + ("exec-log", "list"), LISTED), "between": (("exec-log",) + FOR_LIST + ("list",), LISTED),
+    "everywhere": (FOR_GET[:3] + ("exec-log",) + FOR_GET[3:5] + ("get", "--yes", SHOWCASE) + FOR_GET[5:], SHOWN_LINES),
     "before and between": (FOR_LIST[:3] + ("exec-log",) + FOR_LIST[3:] + ("list",), LISTED),
-    "after": (("exec-log", "list") + FOR_LIST, LISTED), "no exec-log": (("list",) + FOR_LIST, LISTED),
-    "no exec-log, before": (FOR_LIST + ("list",), LISTED),
     "no exec-log, around": (FOR_LIST[:3] + ("list",) + FOR_LIST[3:], LISTED),
-    "get, after": (("exec-log", "get", SHOWCASE) + FOR_GET, SHOWN_LINES),
     "get, before the id": (("get",) + FOR_GET + (SHOWCASE,), SHOWN_LINES),
-    "get, before": (FOR_GET + ("get", SHOWCASE), SHOWN_LINES),
-    "everywhere": (FOR_GET[:3] + ("exec-log",) + FOR_GET[3:5] + ("get", "--yes", SHOWCASE) + FOR_GET[5:],
-    SHOWN_LINES), "--id before": (("--id", SHOWCASE, "get") + FOR_GET, SHOWN_LINES),
-    "--id": (("get", "--id=" + SHOWCASE) + FOR_GET, SHOWN_LINES)}
+    "get, after": (("exec-log", "get", SHOWCASE) + FOR_GET, SHOWN_LINES), "no exec-log": (("list",) + FOR_LIST, LISTED),
+    "--id before": (("--id", SHOWCASE, "get") + FOR_GET, SHOWN_LINES),
+    "--id": (("get", "--id=" + SHOWCASE) + FOR_GET, SHOWN_LINES), "no exec-log, before": (FOR_LIST + ("list",), LISTED),
+    "between": (("exec-log",) + FOR_LIST + ("list",), LISTED), "before": (FOR_LIST + ("exec-log", "list"), LISTED),
+    "get, before": (FOR_GET + ("get", SHOWCASE), SHOWN_LINES), "after": (("exec-log", "list") + FOR_LIST, LISTED)}
 
 
 @rule("1.2", "1.2a", "1.3", "1.3e")
@@ -202,11 +200,10 @@ DURATIONS = ["", "0", "0.0", "-1", "nan", "inf", "86400.5", "1e2", "1_0", " 1", 
              "5m ", "5m\n", "5mm", "-5m", "1.5m", "5.m", "+5m", "1h30m", "5M", "5min", "\u0665m", DIGITS + "s"]
 #: Values that the program refuses, for every flag with a value that it checks.
 MALFORMED = {
-    "--limit": ["", "-1", "+1", "1.5", "1_0", " 1", "1\n", "x", "0x1", "\u0661"],
-    "--last": ["", "0", "000", "-1", "+1", "1.5", "1_0", " 1", "1\n", "x", "\u0661"],
-    "--timeout": DURATIONS, "--wait-timeout": DURATIONS, "--color": ["", "yes", "Always"],
-    "--output": ["", "xml", "JSON", "raw", "lines", "x (choose from y)"],
-    "--server": [""], "--profile": [""], "--token-file": [""], "--ca-file": [""], "--output-dir": [""]}
+    "--last": ["", "0", "000", "-1", "+1", "1.5", "1_0", " 1", "1\n", "x", "\u0661"], "--color": ["", "yes", "Always"],
+    "--limit": ["", "-1", "+1", "1.5", "1_0", " 1", "1\n", "x", "0x1", "\u0661"], "--wait-timeout": DURATIONS,
+    "--output": ["", "xml", "JSON", "raw", "lines", "x (choose from y)"], "--timeout": DURATIONS, "--token-file": [""],
+    "--output-dir": [""], "--profile": [""], "--ca-file": [""], "--server": [""]}
 #: Flags with a value that have tests of their own: every value is accepted, the value is a UUID, a time or a status.
 UNLISTED = "--cursor --action-name --project --id --node --since --until --status".split()
 
@@ -342,19 +339,17 @@ def test_habit_has_its_own_suggestion(command, flag, meant):
 
 SECRET = "s3same9x-s3same9x-321"       # 21 characters
 NEVER = {
-    "value of --server": (2, LIST + ("--server", "%s")), "password": (2, LIST + ("--server=https://ann:%s@host",)),
-    "profile": (3, LIST + ("--profile", "%s")), "token file": (3, LIST + ("--token-file", "%s")),
-    "token file in a folder": (3, LIST + ("--token-file=a/%s",)), "command": (2, ("%s",)), "word": (2, LIST + ("%s",)),
-    "word after help": (2, ("help", "list", "%s")), "second word": (2, ("exec-log", "%s", "list")),
-    "id": (2, ("get", "%s", "--project", PROJECT)),
-    "word after the id": (2, GET + ("x%s",)), "flag": (2, LIST + ("--%s",)), "flag's value": (2, LIST + ("--tokn=%s",)),
-    "value where none belongs": (2, LIST + ("--all=%s",)), "project": (2, ("list", "--project", "%s")),
-    "limit": (2, LIST + ("--limit", "%s")), "last": (2, LIST + ("--last", "%s")), "since": (2, LIST + ("--since=%s",)),
-    "timeout": (2, LIST + ("--timeout", "%s")), "node": (2, GET + ("--node=%s",)), "format": (2, LIST + ("-o", "%s")),
-    "colour": (2, LIST + ("--color", "%s")), "status": (2, GET + ("--status", "%s")),
-    "several statuses": (2, LIST + ("--running", "--status=%s")),
-    "habit": (2, LIST + ("--token=%s",)), "lines": (2, LIST + ("x\n%s",)),
-    "flag of two lines": (2, LIST + ("--all\n=%s",)), "hyphen": (2, LIST + ("-%s",))}
+    "token file in a folder": (3, LIST + ("--token-file=a/%s",)), "value where none belongs": (2, LIST + ("--all=%s",)),
+    "several statuses": (2, LIST + ("--running", "--status=%s")), "value of --server": (2, LIST + ("--server", "%s")),
+    "password": (2, LIST + ("--server=https://ann:%s@host",)), "token file": (3, LIST + ("--token-file", "%s")),
+    "flag of two lines": (2, LIST + ("--all\n=%s",)), "word after help": (2, ("help", "list", "%s")),
+    "second word": (2, ("exec-log", "%s", "list")), "id": (2, ("get", "%s", "--project", PROJECT)),
+    "project": (2, ("list", "--project", "%s")), "profile": (3, LIST + ("--profile", "%s")), "command": (2, ("%s",)),
+    "flag's value": (2, LIST + ("--tokn=%s",)), "timeout": (2, LIST + ("--timeout", "%s")), "word": (2, LIST + ("%s",)),
+    "word after the id": (2, GET + ("x%s",)), "colour": (2, LIST + ("--color", "%s")), "lines": (2, LIST + ("x\n%s",)),
+    "status": (2, GET + ("--status", "%s")), "limit": (2, LIST + ("--limit", "%s")), "format": (2, LIST + ("-o", "%s")),
+    "last": (2, LIST + ("--last", "%s")), "since": (2, LIST + ("--since=%s",)), "habit": (2, LIST + ("--token=%s",)),
+    "node": (2, GET + ("--node=%s",)), "hyphen": (2, LIST + ("-%s",)), "flag": (2, LIST + ("--%s",))}
 
 
 @rule("1.15b", "2.5e", "2.5f", "2.6d")

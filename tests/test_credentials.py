@@ -429,13 +429,12 @@ def test_unreadable_token_file_exits_3_and_only_a_path_is_shown(
 
 #: p4ssw0rd stands for a secret in the wrong place.
 NO_SERVERS = [
-    "p4ssw0rd", "xhttps://p4ssw0rd", "//p4ssw0rd", "https:p4ssw0rd", "https://", "https://::1",
-    "https:///p4ssw0rd", "https://ann:p4ssw0rd@host", "https://host:p4ssw0rd@x", "https://p4ssw0rd?x", "https://[::1",
-    "https://p4ssw0rd/#f", "https://host/a?p4ssw0rd", "https://p4ssw0rd:0", "https://p4ssw0rd:65536",
-    "https://p4ssw0rd:x", "https://p4ssw0rd:", "https://host:000443", "https://p4ss w0rd",
-    "https://p4ssw0r\u00f6", "https://p4ssw0rd/\x7f", "https://p4ss\\w0rd", "https://[p4ssw0rd]",
-    "https://p4ssw0rd..test", "https://.p4ssw0rd", "https://%s.test" % ("p4ssw0rd" * 8),
-    "https://a.%s.test" % ("p4ssw0rd" * 8), "https://[a..b]", "https://[1::2::3]"]
+    "https://a.%s.test" % ("p4ssw0rd" * 8), "https://%s.test" % ("p4ssw0rd" * 8), "https://ann:p4ssw0rd@host",
+    "https://host:p4ssw0rd@x", "https://host/a?p4ssw0rd", "https://p4ssw0rd:65536", "https://p4ssw0rd..test",
+    "https://p4ssw0r\u00f6", "https://p4ssw0rd/\x7f", "https://p4ssw0rd/#f", "https://host:000443", "xhttps://p4ssw0rd",
+    "https://p4ssw0rd?x", "https://p4ssw0rd:0", "https://p4ssw0rd:x", "https://p4ss\\w0rd", "https://[p4ssw0rd]",
+    "https:///p4ssw0rd", "https://p4ssw0rd:", "https://p4ss w0rd", "https://.p4ssw0rd", "https://[1::2::3]", "p4ssw0rd",
+    "https:p4ssw0rd", "https://[a..b]", "https://[::1", "https://::1", "//p4ssw0rd", "https://"]
 
 
 @rule("2.6c", "2.6d", "2.6e", "2.6f", "2.3f")

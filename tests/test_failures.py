@@ -92,17 +92,16 @@ DEEP_PAGE = b'{"items":[{"id":"e-3"},{"id":"e-4","x":%s}]}' % (b"[" * 100000 + b
 #: What the second page is: its answer, how many Executions are printed with those of the first, the exit code, and
 #: whether the cursor is told. A cut at 700 is within the third Execution of the second page.
 BREAKS = {
-    "gone": (Reply({}, 410), 2, 1, True), "refused": (Reply({"code": "invalid_cursor"}, 400), 2, 1, False),
-    "denied": (Reply({"code": "rebac_denied"}, 403), 2, 77, True), "forbidden": (Reply({}, 403), 2, 4, True),
-    "unauthenticated": (Reply({}, 401), 2, 3, True), "redirect": (Reply(b"", 302, [("Location", "/x")]), 2, 1, True),
-    "silence": (HANG, 2, 1, True), "cut": (Reply(CUT, cut=700), 4, 1, True),
-    "reset": (Reply(CUT, cut=700, reset=True), 4, 1, True), "empty": (Reply(b""), 2, 1, True),
-    "chunk cut": (Reply(CUT, framing="chunked", slices=100, cut=700), 4, 1, True),
-    "malformed": (Reply(CUT[:-1] + b',"x":]}\n'), 5, 1, True), "goes on": (Reply(CUT + b"x"), 5, 1, True),
-    "not ours": (Reply({}), 2, 1, True), "no UTF-8": (Reply(CUT[:-1] + b',"x":"\xff"}'), 5, 1, True),
-    "no object": (Reply({"items": number_items(3) + [1]}), 3, 1, True),
-    "items twice": (Reply(CUT[:-1] + b',"items":[]}'), 5, 1, True), "nested": (Reply(DEEP_PAGE), 3, 1, True),
-    "no status": (Reply(page(*number_items(3) + [execution(status=5)])), 3, 1, True)}
+    "no status": (Reply(page(*number_items(3) + [execution(status=5)])), 3, 1, True), "empty": (Reply(b""), 2, 1, True),
+    "chunk cut": (Reply(CUT, framing="chunked", slices=100, cut=700), 4, 1, True), "gone": (Reply({}, 410), 2, 1, True),
+    "no object": (Reply({"items": number_items(3) + [1]}), 3, 1, True), "unauthenticated": (Reply({}, 401), 2, 3, True),
+    "refused": (Reply({"code": "invalid_cursor"}, 400), 2, 1, False), "goes on": (Reply(CUT + b"x"), 5, 1, True),
+    "redirect": (Reply(b"", 302, [("Location", "/x")]), 2, 1, True), "forbidden": (Reply({}, 403), 2, 4, True),
+    "items twice": (Reply(CUT[:-1] + b',"items":[]}'), 5, 1, True), "cut": (Reply(CUT, cut=700), 4, 1, True),
+    "denied": (Reply({"code": "rebac_denied"}, 403), 2, 77, True), "nested": (Reply(DEEP_PAGE), 3, 1, True),
+    "no UTF-8": (Reply(CUT[:-1] + b',"x":"\xff"}'), 5, 1, True), "reset": (Reply(CUT, cut=700, reset=True), 4, 1, True),
+    "malformed": (Reply(CUT[:-1] + b',"x":]}\n'), 5, 1, True), "not ours": (Reply({}), 2, 1, True),
+    "silence": (HANG, 2, 1, True)}
 #: Those that break in the body, and are requested three times.
 REPEATED = ("cut", "reset", "empty", "chunk cut")
 

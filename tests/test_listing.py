@@ -183,17 +183,16 @@ MOMENT = "next_since: 2026-07-14T09:28:41Z"
 #: The last times of what came, the further flags, the answers of the page that fails, and the last line on stderr.
 SAME = ("09:28:41Z", "09:28:41Z")
 MERGE_FAILURES = {
-    "refused": (SAME, "", [Reply({}, 404)], MOMENT), "cut three times": (SAME, "", [CUT_PAGE] * 3, MOMENT),
-    "malformed": (SAME, "-o json", [Reply(b'{"items":[1]}')], MOMENT),
-    "fractions": (("09:28:41.25Z", "09:28:41.999999999Z"), "-o jsonl", [Reply({}, 404)], MOMENT),
-    "offsets": (("11:28:41+02:00", "2026-07-13T19:28:41.5-14:00"), "-o table", [Reply({}, 404)], MOMENT),
     "since": (("09:28:41.5Z", "09:28:41.6Z"), "--since 2026-07-14T03:30-05:00", [Reply({}, 401)], MOMENT),
-    "last": (SAME, "--last 5", [Reply({}, 404)], None),
-    "fallen": (("08:59:59Z", "09:28:41Z"), "", [Reply({}, 404)], None),
+    "offsets": (("11:28:41+02:00", "2026-07-13T19:28:41.5-14:00"), "-o table", [Reply({}, 404)], MOMENT),
+    "fractions": (("09:28:41.25Z", "09:28:41.999999999Z"), "-o jsonl", [Reply({}, 404)], MOMENT),
     "fallen by a fraction": (("08:59:59.999999999Z", "09:28:41Z"), "", [Reply({}, 404)], None),
     "fallen by an offset": (("10:59:59+02:00", "09:28:41Z"), "", [Reply({}, 404)], None),
     "invalid": (SAME, "", [Reply({"code": "invalid_cursor"}, 400)], None),
-    "circle": (SAME, "", [Reply(page(next_cursor="c2"))], None)}
+    "fallen": (("08:59:59Z", "09:28:41Z"), "", [Reply({}, 404)], None), "refused": (SAME, "", [Reply({}, 404)], MOMENT),
+    "malformed": (SAME, "-o json", [Reply(b'{"items":[1]}')], MOMENT),
+    "circle": (SAME, "", [Reply(page(next_cursor="c2"))], None), "cut three times": (SAME, "", [CUT_PAGE] * 3, MOMENT),
+    "last": (SAME, "--last 5", [Reply({}, 404)], None)}
 
 
 @rule("6.3f", "6.3g", "6.3h", "6.3i")
@@ -220,14 +219,13 @@ def test_merge_that_fails_ends_with_next_since_which_resumes_it(plane, times, fl
 
 #: Minutes after nine on each page, and how many of the pages `--until 09:30` requests.
 WALKS = {
-    "it lies after": ("00 10 | 30 40 | 50 | 20", 2), "risen from page to page": ("10 20 | 40 | 50", 2),
-    "at once": ("30 40 | 50 | 55", 1), "one row each": ("10 | 30 | 50", 2), "in part": ("10 40 | 50 55 | 56", 2),
-    "empty page": ("10 20 | | 30 40 | 50", 3), "empty pages first": (" | | 30 40 | 50", 3),
-    "none after": ("00 | 10 | 20", 3), "newest first": ("50 40 | 35 30 | 20 10", 3),
-    "newest first, one row each": ("50 | 40 | 30 | 20 | 10", 5), "equal times": ("40 40 | 40 | 40 20", 3),
-    "equal, then risen": ("40 40 | 40 50 | 55", 2),
-    "fallen long ago": ("05 00 | 10 20 | 40 50 | 55 | 20", 5), "fallen on the page": ("10 20 | 50 40 | 55 | 20", 4),
-    "fallen from page to page": ("10 20 | 15 25 | 40 50 | 20", 4)}
+    "fallen from page to page": ("10 20 | 15 25 | 40 50 | 20", 4), "fallen on the page": ("10 20 | 50 40 | 55 | 20", 4),
+    "newest first, one row each": ("50 | 40 | 30 | 20 | 10", 5), "risen from page to page": ("10 20 | 40 | 50", 2),
+    "fallen long ago": ("05 00 | 10 20 | 40 50 | 55 | 20", 5), "it lies after": ("00 10 | 30 40 | 50 | 20", 2),
+    "equal, then risen": ("40 40 | 40 50 | 55", 2), "newest first": ("50 40 | 35 30 | 20 10", 3),
+    "empty pages first": (" | | 30 40 | 50", 3), "empty page": ("10 20 | | 30 40 | 50", 3),
+    "equal times": ("40 40 | 40 | 40 20", 3), "in part": ("10 40 | 50 55 | 56", 2), "one row each": ("10 | 30 | 50", 2),
+    "at once": ("30 40 | 50 | 55", 1), "none after": ("00 | 10 | 20", 3)}
 #: Times that are equal as times, and not as texts.
 EQUAL = ["09:40:00.5Z", "09:40:00.50Z", "11:40:00.5+02:00", "04:40:00.500-05:00", "09:40:00.5+00:00"]
 EQUAL_ROWS = [listed("x", created) for created in EQUAL + EQUAL[::-1]]
