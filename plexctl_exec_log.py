@@ -2011,7 +2011,8 @@ def to_utc_text(moment):
     if not isinstance(moment, datetime):
         raise UsageError("expected a datetime")
     try:
-        naive = moment.replace(tzinfo=None) - moment.utcoffset() if moment.tzinfo else moment
+        offset = moment.utcoffset()     # None for a naive datetime
+        naive = moment if offset is None else moment.replace(tzinfo=None) - offset
     except OverflowError:
         raise UsageError("expected a time between the years 1 and 9999 in UTC")
     text = naive.isoformat()
