@@ -169,7 +169,6 @@ from binascii import a2b_base64, b2a_base64
 from collections import Counter, deque, namedtuple
 from functools import partial
 from itertools import chain
-from math import isfinite
 
 TYPE_CHECKING = False       # type checkers assume True; at run time, importing `typing` is slow
 if TYPE_CHECKING:
@@ -1365,12 +1364,15 @@ WHITESPACE = re.compile("[ \t\n\r]*")
 VALUE_LIMIT = 64 << 20
 
 
+INFINITY = float("inf")
+
+
 def read_number(literal):
     """Return a JSON number that is within the range of a double: `-0` becomes 0, `1E2` becomes 100.0.
 
     json calls it for integers, for all other numbers, and for NaN, Infinity and -Infinity, which RFC 8259
     excludes. Raises JSONDecodeError for these three, and for numbers beyond the range."""
-    if not isfinite(float(literal)):
+    if not -INFINITY < float(literal) < INFINITY:      # this excludes NaN, too
         raise json.JSONDecodeError("not a JSON number, or out of range", "", 0)
     return int(literal) if literal.lstrip("-").isdigit() else float(literal)
 
@@ -1461,13 +1463,14 @@ class JSONReader:
 
         This consumes the opening bracket before the first entry, a comma before each further entry, and the closing
         bracket after the last one."""
-        opening, closing = brackets
-        if not is_first:
-            return self.expect("," + closing) == ","
-        self.expect(opening)
-        if self.peek() != closing:
+        if is_first:
+            self.expect(brackets[0])
+            if self.peek() != brackets[1]:
+                return True
+        elif self.peek() == ",":
+            self._pos += 1
             return True
-        self._pos += 1
+        self.expect("," + brackets[1])
         return False
 
     def read_value(self):
@@ -1911,56 +1914,6 @@ class ReadAhead:
         close_chunks(self._chunks)
 
 
-class RetriedPage:
-    """One page of a Listing: an iterable over its Executions.
-
-    If reading its body fails with a transient error, the page is requested again, at most once for each of the
-    Transport's pauses. (Transport.get may retry each of these requests, too.) An Execution that was already yielded is
-    recognized by its id, and skipped. An Execution without an id is never skipped.
-
-        resume      the cursor of the next page, None after the last page; set once the page is complete
-        count       number of Executions; set once the page is complete
-    """
-
-    def __init__(self, transport, request):
-        """`request` sends the request and returns a Document. It is called at once, and for each retry."""
-        self.resume = None
-        self.count = 0
-        self._transport = transport
-        self._request = request
-        self._document = request()      # the response of the first attempt, None once it is being read
-        self._ids = set()               # ids of the Executions yielded so far
-
-    def __iter__(self):
-        pauses = iter(self._transport.pauses)
-        skipped = frozenset()       # ids that earlier attempts yielded; self._ids grows while an attempt is read
-        while True:
-            try:
-                document, self._document = self._document, None
-                if document is None:
-                    document = self._request()
-                yield from self._read(document, skipped)
-                return
-            except RemoteError as error:
-                pause = next(pauses, None)
-                if pause is None or not error.transient:
-                    raise
-                self._transport._wait_to_retry(error, pause)
-                skipped = frozenset(self._ids)
-
-    def _read(self, document, skipped):
-        """Yield the Executions of a document, except those with the skipped ids."""
-        with document:
-            for execution in document.elements:
-                execution_id = execution.get("id")
-                if isinstance(execution_id, str):
-                    if execution_id in skipped:
-                        continue
-                    self._ids.add(execution_id)
-                yield execution
-        self.resume, self.count = document.resume, document.count
-
-
 class TimeWindow:
     """The time window of one query: which Executions lie in it, and whether later pages can contain more of them.
 
@@ -2128,28 +2081,10 @@ class Listing:
         here, or () for all."""
         query = dict(self._parameters, status=requested_status, cursor=self._cursor)
         cursors = CursorCheck(self._cursor)
-        needs_times = self._since or self._until or self._is_merged
         window = TimeWindow(self._since, self._until)
-
         while True:
-            page = RetriedPage(self._transport, partial(self._request_page, query))
-            self.page_count += 1
             window.start_page()
-            # If the caller stops early, close the generator. An exception that a signal handler raises while Python
-            # frees the generator would be lost.
-            executions = iter(page)
-            try:
-                for execution in executions:
-                    if accepted_statuses and execution.get("status") not in accepted_statuses:
-                        continue
-                    if needs_times and not window.contains(execution):
-                        continue
-                    if not self._is_merged:
-                        self._latest = execution
-                    yield execution
-            finally:
-                executions.close()
-
+            page = yield from self._read_page(query, accepted_statuses, window)
             self.count += page.count
             cursor = None if window.ends_walk() else page.resume        # None: the listing is complete
             if not self._is_merged:
@@ -2158,6 +2093,44 @@ class Listing:
                 return
             cursors.check(cursor)
             query["cursor"] = cursor
+
+    def _read_page(self, query, accepted_statuses, window):
+        """Yield the Executions of one page that match, and return its Document, which is complete.
+
+        If reading the body fails with a transient error, the page is requested again, at most once for each of the
+        Transport's pauses. (Transport.get may retry each of these requests, too.) Executions that have been read before
+        are recognized by their ids, and skipped. An Execution without an id is never skipped."""
+        needs_times = self._since or self._until or self._is_merged
+        page = self._request_page(query)
+        self.page_count += 1
+        pauses = iter(self._transport.pauses)
+        ids = []            # the ids of all Executions read so far
+        skipped = set()     # those of them that were read before the last failure
+        while True:
+            try:
+                if page is None:
+                    page = self._request_page(query)
+                with page:
+                    for execution in page.elements:
+                        execution_id = execution.get("id")
+                        if skipped and isinstance(execution_id, str) and execution_id in skipped:
+                            continue
+                        ids.append(execution_id)
+                        if accepted_statuses and execution.get("status") not in accepted_statuses:
+                            continue
+                        if needs_times and not window.contains(execution):
+                            continue
+                        if not self._is_merged:
+                            self._latest = execution
+                        yield execution
+                return page
+            except RemoteError as error:
+                pause = next(pauses, None)
+                if pause is None or not error.transient:
+                    raise
+                self._transport._wait_to_retry(error, pause)
+                page = None
+                skipped = {text for text in ids if isinstance(text, str)}
 
     def _merge(self):
         """Yield the Executions of all queries, merged, and keep next_since up to date."""
@@ -2206,17 +2179,10 @@ def select_last(executions: "t.Iterable[t.Dict[str, t.Any]]", number: int) -> "t
 
     Ties are broken by arrival order: a later arrival counts as newer. Only `number` Executions are kept in memory.
     Raises RemoteError."""
-    from heapq import heappush, heappushpop
-    # A heap of (time, arrival number, Execution): [0] is dropped first. Arrival numbers are unique, so Executions are
-    # never compared.
-    latest: "t.List[t.Any]" = []
-    for arrival, execution in enumerate(executions):
-        entry = read_created_at(execution), arrival, execution
-        if arrival < number:
-            heappush(latest, entry)
-        else:
-            heappushpop(latest, entry)
-    return [execution for _, _, execution in sorted(latest)]
+    from heapq import nlargest
+    # Arrival numbers are unique, so Executions are never compared.
+    entries = ((read_created_at(execution), arrival, execution) for arrival, execution in enumerate(executions))
+    return [execution for _, _, execution in reversed(nlargest(number, entries))]
 
 
 def get_execution(transport: Transport, project: "t.Union[str, AnyUUID]", execution_id: "t.Union[str, AnyUUID]",
@@ -3400,19 +3366,6 @@ class ErrorCount:
         self._console.report("error", text)
 
 
-class Counted:
-    """An iterable over elements that counts those it has yielded."""
-
-    def __init__(self, elements):
-        self.count = 0
-        self._elements = elements
-
-    def __iter__(self):
-        for element in self._elements:
-            self.count += 1
-            yield element
-
-
 class SelectedTargets:
     """The targets that match --node and the statuses. An empty list of nodes or of statuses matches all.
 
@@ -3457,8 +3410,6 @@ def print_chunks(chunks, console):
     except ExecLogError:
         console.flush()
         raise
-    finally:
-        console.progress = None     # otherwise it would keep the document alive, and so perhaps a connection
     console.flush()
 
 
@@ -3515,16 +3466,17 @@ def run_list(flags, console, transport):
                 "limit": flags.limit, "cursor": flags.cursor})
 
         # Print.
-        matching = Counted(document.elements)
-        executions = select_last(matching, flags.last) if flags.last else matching
-        print_chunks(LIST_FORMATS[flags.output](document, iter(executions), console), console)
+        executions = iter(select_last(document.elements, flags.last) if flags.last else document.elements)
+        first = next(executions, None)
+        matching = executions if first is None else chain([first], executions)
+        print_chunks(LIST_FORMATS[flags.output](document, matching, console), console)
     except RemoteError as error:
         return report_failure(console, error, explain_rejection(error, flags.statuses),
                               describe_resumption(error, flags, document))
 
     # Say how to continue.
     cursor = document.members.get("next_cursor")
-    if console.stderr_is_terminal and not cursor and not matching.count:
+    if console.stderr_is_terminal and not cursor and first is None:
         console.write_line("hint: no more Executions match" if flags.cursor else "hint: no Execution matches")
     elif console.stderr_is_terminal and cursor and LIST_FORMATS[flags.output] is format_table:
         console.write_line("hint: more Executions follow (the oldest come first): use --last N, --since WHEN or --all")
@@ -3545,10 +3497,7 @@ def show_execution(flags, console, transport, folder):
     # Print or save.
     tally = {}
     if folder:
-        try:
-            tally = save_outputs(targets, folder, errors.report)
-        finally:
-            console.progress = None
+        tally = save_outputs(targets, folder, errors.report)
         print_chunks([format_recap(document, console)], console)
     else:
         chunks = GET_FORMATS[flags.output](document, iter(targets), console, errors.report)
@@ -3627,6 +3576,7 @@ def main(argv: "t.Optional[t.List[str]]" = None, stdout: "t.Optional[t.BinaryIO]
         console.write_line("error: out of memory")
         return 1
     finally:
+        console.progress = None     # otherwise it would keep the document alive, and so perhaps a connection
         console.show_progress("")
 
 
