@@ -421,14 +421,13 @@ SERVER_URL = r"""
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
-def is_ipv6_address(text):
-    """Return whether the text is an IPv6 address, such as `::1`."""
+def parse_ip_address(text):
+    """Return an IPv4Address or IPv6Address, or None if the ipaddress module does not accept the text."""
     import ipaddress
     try:
-        ipaddress.IPv6Address(text)
+        return ipaddress.ip_address(text)
     except ValueError:
-        return False
-    return True
+        return None
 
 
 class Server(namedtuple("Server", "scheme host port prefix")):
@@ -455,7 +454,8 @@ class Server(namedtuple("Server", "scheme host port prefix")):
         if match:
             scheme, host, digits, path = match.groups()
             port = int(digits or DEFAULT_PORTS[scheme.lower()])
-            if 0 < port < 65536 and (host[0] != "[" or is_ipv6_address(host[1:-1])):
+            in_brackets = host[0] == "["
+            if 0 < port < 65536 and (not in_brackets or ":" in host and parse_ip_address(host[1:-1])):
                 return cls(scheme.lower(), host.strip("[]").lower(), port, (path or "").rstrip("/"))
         raise UsageError("%s: expected http(s)://host[:port][/prefix]" % label, hint)
 
@@ -503,23 +503,17 @@ def read_private_file(path, limit, name):
         with open(path, "rb") as file:
             # Check the opened file, not its name, which may refer to a different file by now.
             status = os.fstat(file.fileno())
-            problem = check_owner(status)
-            if problem:
-                raise CredentialsError("%s is insecure: %s" % (name, problem), "use a file that you own")
-
-            # A pipe, such as the shell's `<(...)`, may have any mode.
-            problem = "" if stat.S_ISFIFO(status.st_mode) else check_mode(status, 0o077)
-            if problem:
-                hint = "use a file with mode 0600, or a pipe"
-                if stat.S_ISREG(status.st_mode) and path.isprintable():
+            problem, hint = check_owner(status), "use a file that you own"
+            if not problem and not stat.S_ISFIFO(status.st_mode):       # a pipe, such as `<(...)`, may have any mode
+                problem, hint = check_mode(status, 0o077), "use a file with mode 0600, or a pipe"
+                if problem and stat.S_ISREG(status.st_mode) and path.isprintable():
                     import shlex
                     hint = "chmod 600 -- " + shlex.quote(path)
+            if problem:
                 raise CredentialsError("%s is insecure: %s" % (name, problem), hint)
             data = file.read(limit + 1)
     except (OSError, ValueError) as error:      # ValueError: the path contains a NUL
-        hints = {"-": "to read the token from a pipe, use /dev/stdin",
-                 "~": "the shell expands ~ only at the beginning of a word: write --token-file ~/FILE, without `=`"}
-        raise CredentialsError("cannot read %s: %s" % (name, describe_error(error)), hints.get(path[:1], ""))
+        raise CredentialsError("cannot read %s: %s" % (name, describe_error(error)))
 
     if len(data) > limit:
         raise CredentialsError("%s is larger than %d KiB" % (name, limit >> 10))
@@ -632,17 +626,16 @@ def pin_token(profile, server, server_source, profile_was_given):
 
 
 def look_up(key, variable, profile, profile_was_given):
-    """Return (value, source, whether the source is the profile) of a setting whose flag was not given.
+    """Return (value, source) of a setting whose flag was not given. The source is the variable or the profile's title.
 
     With --profile, the profile takes precedence over the environment variable. The value is None if there is none. An
     empty variable counts as unset."""
     value = os.environ.get(variable) or None
-    if value is not None and not profile_was_given:
-        return value, variable, False
-    member = profile.get(key)
-    if member is not None:
-        return member, profile.title, True
-    return value, variable, False
+    if value is None or profile_was_given:
+        member = profile.get(key)
+        if member is not None:
+            return member, profile.title
+    return value, variable
 
 
 def find_settings(server_url, profile_name, token_file):
@@ -664,16 +657,15 @@ def find_settings(server_url, profile_name, token_file):
     if server_url is not None:
         server, server_source = Server.parse(server_url), "--server"
     else:
-        url, server_source, _ = look_up("server", "PLEXSPHERE_URL", profile, profile_was_given)
+        url, server_source = look_up("server", "PLEXSPHERE_URL", profile, profile_was_given)
         if url is not None:
             server = Server.parse(url, "the server of " + server_source)
 
     # 2. Find the token.
     if token_file is not None:
         token, token_source = read_private_file(os.fspath(token_file), 64 << 10, "the token file"), "--token-file"
-        is_profile_token = False
     else:
-        token, token_source, is_profile_token = look_up("token", "PLEXSPHERE_TOKEN", profile, profile_was_given)
+        token, token_source = look_up("token", "PLEXSPHERE_TOKEN", profile, profile_was_given)
     if token is None:
         raise CredentialsError("no token", "pass --token-file, set PLEXSPHERE_TOKEN, or use a profile with a token"
                                + profile.explain("token"))
@@ -683,7 +675,7 @@ def find_settings(server_url, profile_name, token_file):
                          + profile.explain("server"))
 
     # 3. Keep a profile's token from other servers.
-    if is_profile_token:
+    if token_source == profile.title:
         pin_token(profile, server, server_source, profile_was_given)
     return server, token, token_source
 
@@ -693,10 +685,8 @@ def is_this_host(host: str) -> bool:
 
     This is true for a loopback or unspecified address in a form that the ipaddress module accepts (so not `127.1`). It
     is also true for `localhost`, whatever that name resolves to."""
-    import ipaddress
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
+    address = parse_ip_address(host)
+    if address is None:
         return host in ("localhost", "localhost.")
     return address.is_loopback or address.is_unspecified
 
@@ -1005,15 +995,16 @@ class Transport:
     def close(self) -> None:
         """Close the idle connection, and keep none from now on. Open documents stay readable."""
         self._keep_alive = False
+        self._close_idle()
+
+    def _close_idle(self):
         connection = self._take_idle()
         if connection is not None:
             connection.close()
 
     def _keep_idle(self, connection):
         """Keep a connection for the next request, in place of the one that was kept before."""
-        other = self._take_idle()
-        if other is not None:
-            other.close()
+        self._close_idle()
         if self._keep_alive:
             self._idle, self._idle_pid = connection, os.getpid()
         else:
@@ -2041,19 +2032,21 @@ class Listing:
         self._parameters = {"action_name": action_name, "limit": limit}
         self._is_merged = len(self._statuses) > 1 and not cursor
 
-        # How far reading has progressed. Each use of `elements` resets this.
+        self._reset()
+
+    def _reset(self) -> None:
+        """Set what tells how far reading has progressed."""
         self.page_count = 0
         self.count = 0
         self.resume: "t.Optional[str]" = None if self._is_merged else self._cursor
         self.next_since: "t.Optional[datetime]" = None
         self._latest: "t.Dict[str, t.Any]" = {}     # the last yielded Execution
+        self._is_in_order = True                    # whether the times of merged Executions have never fallen
 
     @property
     def elements(self) -> "t.Generator[t.Dict[str, t.Any], None, None]":
         """The Executions that match."""
-        self.page_count = self.count = 0
-        self.resume = None if self._is_merged else self._cursor
-        self.next_since, self._latest = None, {}
+        self._reset()
         if self._is_merged:
             yield from self._merge()
         elif len(self._statuses) == 1:
@@ -2133,20 +2126,7 @@ class Listing:
                 skipped = {text for text in ids if isinstance(text, str)}
 
     def _merge(self):
-        """Yield the Executions of all queries, merged, and keep next_since up to date."""
-        latest, in_order = "", True
-        results = self._merge_queries()
-        try:
-            for created, execution in results:
-                in_order = in_order and created >= latest
-                latest, self._latest = created, execution
-                self.next_since = parse_utc(created[:19]) if in_order else None
-                yield execution
-        finally:
-            results.close()
-
-    def _merge_queries(self):
-        """Send one query for each status. Yield (created_at, Execution) for each result, sorted by time and id."""
+        """Send one query for each status, and yield all results, sorted by time and id."""
         from heapq import merge
 
         def make_key(execution):
@@ -2161,17 +2141,26 @@ class Listing:
                 key = make_key(execution)
                 is_copy = key == kept_key and isinstance(execution.get("id"), str)
                 if kept is not None and not is_copy:
-                    yield kept_key[0], kept
+                    yield self._record(kept)
                 kept, kept_key = execution, key
         except RemoteError:
             if kept is not None:
-                yield kept_key[0], kept
+                yield self._record(kept)
             raise
         finally:
             for query in queries:
                 query.close()
         if kept is not None:
-            yield kept_key[0], kept
+            yield self._record(kept)
+
+    def _record(self, execution):
+        """Update next_since and last_created_at for the Execution that is yielded next, and return it."""
+        created = read_created_at(execution)
+        if self._latest and created < read_created_at(self._latest):
+            self._is_in_order = False
+        self._latest = execution
+        self.next_since = parse_utc(created[:19]) if self._is_in_order else None
+        return execution
 
 
 def select_last(executions: "t.Iterable[t.Dict[str, t.Any]]", number: int) -> "t.List[t.Dict[str, t.Any]]":
@@ -3090,10 +3079,9 @@ def resolve_times(since_text, until_text):
     if since and until and until < since:
         raise UsageError("argument --until: must not be before --since")
 
-    resolved = []
-    for name, text, moment in (("since", since_text, since), ("until", until_text, until)):
-        if text and re.fullmatch(TIME_OF_DAY, text.strip()):
-            resolved.append("%s %sZ" % (name, moment.isoformat()[:16]))
+    resolved = ["%s %sZ" % (name, moment.isoformat()[:16])
+                for name, text, moment in (("since", since_text, since), ("until", until_text, until))
+                if text and re.fullmatch(TIME_OF_DAY, text.strip())]
     hint = "%s (now: %sZ)" % (", ".join(resolved), now.strftime("%H:%M")) if resolved else ""
     return since, until, hint
 
@@ -3331,18 +3319,12 @@ class Console:
             stdout      must be a file, or a terminal if it gets nothing until the end (`is_quiet`); not a pipe, whose
                         reader might write to the same terminal
         """
-        if not self.stderr_is_terminal:
-            return False
         try:
             is_file = stat.S_ISREG(os.fstat(self._out.fileno()).st_mode)
-        except STREAM_ERRORS:
-            is_file = False
-        if not (is_file or (self.stdout_is_terminal and is_quiet)):
-            return False
-        try:
-            return not hasattr(os, "tcgetpgrp") or os.tcgetpgrp(self._err.fileno()) == os.getpgrp()
+            is_foreground = not hasattr(os, "tcgetpgrp") or os.tcgetpgrp(self._err.fileno()) == os.getpgrp()
         except STREAM_ERRORS:
             return False
+        return self.stderr_is_terminal and is_foreground and (is_file or (self.stdout_is_terminal and is_quiet))
 
     def before_wait(self):
         """Write what is queued, and show the progress line."""
