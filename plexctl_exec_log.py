@@ -219,10 +219,10 @@ def escape_location(text: str) -> str:
     r"""Return the BUCKET/KEY of an archived output in a form that can be pasted: inner spaces are kept.
 
     Unprintable characters are escaped, and so are spaces at either end, which nobody would see."""
-    text = make_visible(text)
-    inner = text.strip(" ")
-    before, _, after = text.partition(inner) if inner else (text, "", "")
-    return before.replace(" ", "\\x20") + inner + after.replace(" ", "\\x20")
+    text = make_visible(text)       # never only spaces, because it contains a `/` or is `-`
+    before = len(text) - len(text.lstrip(" "))
+    after = len(text) - len(text.rstrip(" "))
+    return "\\x20" * before + text.strip(" ") + "\\x20" * after
 
 
 # Either a complete CSI sequence (ECMA-48, 5.4), such as `\x1b[1;31m` (red); or `ESC ( B`, which `tput sgr0` sends. The
@@ -1948,19 +1948,16 @@ class TimeWindow:
 def to_utc_text(moment):
     """Convert a datetime to the form that normalize_time returns. None stays None.
 
-    A naive datetime is in UTC. Raises UsageError."""
+    A naive datetime is in UTC. Raises UsageError, also for a UTC offset that is not in whole minutes."""
     from datetime import datetime
     if moment is None:
         return None
     if not isinstance(moment, datetime):
         raise UsageError("expected a datetime")
-    try:
-        offset = moment.utcoffset()     # None for a naive datetime
-        naive = moment if offset is None else moment.replace(tzinfo=None) - offset
-    except OverflowError:
+    text = normalize_time(moment.isoformat() + ("Z" if moment.utcoffset() is None else ""))
+    if text is None:
         raise UsageError("expected a time between the years 1 and 9999 in UTC")
-    text = naive.isoformat()
-    return text.rstrip("0").rstrip(".") if "." in text else text
+    return text
 
 
 class Listing:
@@ -2917,15 +2914,16 @@ def suggest_flag(name, command):
     if known_habit:
         return "; did you mean %s?" % known_habit
 
-    def suggest_from(groups):
-        """Suggest a flag that begins with the word, or else the nearest one."""
-        # Compare without the dashes, which would make any two flags alike.
-        word = name.strip("-")
+    # Suggest a flag that begins with the word, or else the nearest one; preferably one of this command. Compare without
+    # the dashes, which would make any two flags alike.
+    word = name.strip("-")
+    for groups in (["", command], FLAGS):
         known = [flag.names[-1].strip("-") for group in groups for flag in FLAGS[group] if flag.text]
         longer = [flag for flag in known if len(word) > 1 and flag.startswith(word)]
-        return suggest(longer[0] if longer else word, known, "--")
-
-    return suggest_from(["", command]) or suggest_from(FLAGS)
+        suggestion = suggest(longer[0] if longer else word, known, "--")
+        if suggestion:
+            return suggestion
+    return ""
 
 
 def split_arguments(argv):
@@ -2946,7 +2944,8 @@ def split_arguments(argv):
         if re.match("-o[^=]|-n[0-9]", argument):
             argument = argument[:2] + "=" + argument[2:]
         name, equals, value = argument.partition("=")
-        has_value = bool(equals)
+        if not equals:
+            value = None
         if not re.match("-.", argument) or argument == "--":
             positionals.append(argument)
             continue
@@ -2956,13 +2955,13 @@ def split_arguments(argv):
             continue
 
         # A flag takes the next argument as its value, unless that is a known flag.
-        if flag.metavar and not has_value and remaining and remaining[0].partition("=")[0] not in KNOWN_FLAGS:
-            has_value, value = True, remaining.pop(0)
-        if has_value and not flag.metavar:
+        if flag.metavar and value is None and remaining and remaining[0].partition("=")[0] not in KNOWN_FLAGS:
+            value = remaining.pop(0)
+        if value is not None and not flag.metavar:
             raise UsageError("%s takes no value" % name)
-        if flag.metavar and (not has_value or value == "--"):       # before 3.12.2 argparse drops `--`
+        if flag.metavar and value in (None, "--"):      # before 3.12.2 argparse drops `--`
             raise UsageError("argument %s: expected one argument" % name)
-        flags.append(flag.names[-1] + ("=" + value if has_value else ""))
+        flags.append(flag.names[-1] if value is None else "%s=%s" % (flag.names[-1], value))
     return flags, positionals, unknown
 
 
