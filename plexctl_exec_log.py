@@ -2208,12 +2208,11 @@ def poll_until_final(transport, project, execution_id, is_single, on_status, on_
     while True:
         # Request the status. The request is retried only until the first response; later, the next poll is the retry.
         failure = None
-        has_answered = bool(status)
         try:
-            status = poll_status(transport, project, execution_id, () if has_answered or is_single else None)
+            status = poll_status(transport, project, execution_id, () if status or is_single else None)
         except RemoteError as error:
             # After the deadline, WaitTimeout takes precedence over any failure.
-            can_wait = has_answered and error.transient
+            can_wait = status and error.transient
             if not can_wait and not transport.deadline_passed():
                 raise
             failure, reported = error, ""
@@ -2329,15 +2328,13 @@ def format_json(document, elements, console, report_error=do_nothing):
         yield "{\n  " + ",\n  ".join(format_members(document.members)) + "\n}\n"
         return
 
-    # The members before the list have arrived by the time its first element is read. Those after it have arrived only
-    # when `elements` is exhausted.
-    place = list(document.members).index(document.list_name)
-    before = format_members(list(document.members)[:place]) + ['"%s": [\n    ' % document.list_name]
-    yield "{\n  " + ",\n  ".join(before) + indent_json(first, 2)
+    # While the list is read, it is the last member. The members after it have arrived when `elements` is exhausted.
+    *before, list_name = document.members
+    yield "{\n  " + ",\n  ".join(format_members(before) + ['"%s": [\n    ' % list_name]) + indent_json(first, 2)
     for element in elements:
         yield ",\n    " + indent_json(element, 2)
-    after = format_members(list(document.members)[place + 1:])
-    yield "\n  ]" + "".join(",\n  " + text for text in after) + "\n}\n"
+    after = list(document.members)[len(before) + 1:]
+    yield "\n  ]" + "".join(",\n  " + text for text in format_members(after)) + "\n}\n"
 
 
 def format_jsonl(document, elements, console, report_error=do_nothing):
@@ -2684,14 +2681,14 @@ def describe_tally(tally):
 
     Return "" if every outcome is `files` or `no output`. (A target whose node id cannot name a file counts as `without
     a file`, even if it had no output.)"""
-    counts = dict(tally)
-    parts = [describe_counts((counts.pop("files", 0), "file"))]
-    undigested = counts.pop("without a digest", 0)
-    if set(counts) <= {"no output"}:
+    if not (tally["archived"] or tally["unreadable"] or tally["without a file"]):
         return ""
-    for outcome in sorted(counts):
-        note = " (%d without a digest)" % undigested if outcome == "archived" and undigested else ""
-        parts.append("%d %s%s" % (counts[outcome], outcome, note))
+    parts = [describe_counts((tally["files"], "file"))]
+    for outcome in ("archived", "no output", "unreadable", "without a file"):
+        if tally[outcome]:
+            parts.append("%d %s" % (tally[outcome], outcome))
+            if outcome == "archived" and tally["without a digest"]:
+                parts[-1] += " (%d without a digest)" % tally["without a digest"]
     return ", ".join(parts)
 
 
@@ -3476,7 +3473,7 @@ def show_execution(flags, console, transport, folder):
         console.progress = lambda: describe_counts((document.count, "target"), (transport.received, "byte"))
 
     # Print or save.
-    tally = {}
+    tally = Counter()
     if folder:
         tally = save_outputs(targets, folder, errors.report)
         print_chunks([format_recap(document, console)], console)
