@@ -626,7 +626,7 @@ def pin_token(profile, server, server_source, profile_was_given):
 
 
 def look_up(key, variable, profile, profile_was_given):
-    """Return (value, source) of a setting whose flag was not given. The source is the variable or the profile's title.
+    """Return (value, source, whether the source is the profile) of a setting whose flag was not given.
 
     With --profile, the profile takes precedence over the environment variable. The value is None if there is none. An
     empty variable counts as unset."""
@@ -634,8 +634,8 @@ def look_up(key, variable, profile, profile_was_given):
     if value is None or profile_was_given:
         member = profile.get(key)
         if member is not None:
-            return member, profile.title
-    return value, variable
+            return member, profile.title, True
+    return value, variable, False
 
 
 def find_settings(server_url, profile_name, token_file):
@@ -657,15 +657,16 @@ def find_settings(server_url, profile_name, token_file):
     if server_url is not None:
         server, server_source = Server.parse(server_url), "--server"
     else:
-        url, server_source = look_up("server", "PLEXSPHERE_URL", profile, profile_was_given)
+        url, server_source, _ = look_up("server", "PLEXSPHERE_URL", profile, profile_was_given)
         if url is not None:
             server = Server.parse(url, "the server of " + server_source)
 
     # 2. Find the token.
     if token_file is not None:
         token, token_source = read_private_file(os.fspath(token_file), 64 << 10, "the token file"), "--token-file"
+        is_profile_token = False
     else:
-        token, token_source = look_up("token", "PLEXSPHERE_TOKEN", profile, profile_was_given)
+        token, token_source, is_profile_token = look_up("token", "PLEXSPHERE_TOKEN", profile, profile_was_given)
     if token is None:
         raise CredentialsError("no token", "pass --token-file, set PLEXSPHERE_TOKEN, or use a profile with a token"
                                + profile.explain("token"))
@@ -675,7 +676,7 @@ def find_settings(server_url, profile_name, token_file):
                          + profile.explain("server"))
 
     # 3. Keep a profile's token from other servers.
-    if token_source == profile.title:
+    if is_profile_token:
         pin_token(profile, server, server_source, profile_was_given)
     return server, token, token_source
 
@@ -738,10 +739,8 @@ def find_proxy(server):
         NO_PROXY        `*`, or a list of hosts, with or without a port; each also covers its subdomains
 
     Raises UsageError for a malformed proxy, and for a proxy that is not an http proxy."""
-    # Without this variable, in upper or lower case, there is no proxy. In that case, avoid the slow import of
-    # urllib.request.
-    variable = server.scheme + "_proxy"
-    names = [name for name in os.environ if name.lower() == variable]
+    # Without one of these variables, there is no proxy. In that case, avoid the slow import of urllib.request.
+    names = [name for name in os.environ if name.lower() == server.scheme + "_proxy"]
     if not names or is_this_host(server.host):
         return None
     from urllib.request import getproxies_environment, proxy_bypass_environment
@@ -749,7 +748,8 @@ def find_proxy(server):
     url = proxies.get(server.scheme)
     if not url or proxy_bypass_environment("%s:%d" % (server.host, server.port), proxies):
         return None
-    return Proxy(url, next(name for name in names if os.environ[name] == url))
+    variable = next(name for name in names if os.environ[name] == url)      # getproxies_environment read one of them
+    return Proxy(url, variable)
 
 
 # ------------------------------------------------------------------------------------------------ Transport
@@ -1945,6 +1945,32 @@ class TimeWindow:
         return bool(lists_oldest_first and is_past)
 
 
+def make_merge_key(execution):
+    """Return what merged Executions are sorted by. Raises RemoteError for a malformed created_at."""
+    return read_created_at(execution), str(execution.get("id"))
+
+
+def keep_last_copies(executions):
+    """Yield merged Executions, but only the last copy of those with the same key.
+
+    Copies follow each other, and the last one is from the latest query (heapq.merge is stable). An Execution without an
+    id has no copies. A RemoteError is raised after the Executions that arrived before it."""
+    kept, kept_key = None, None     # held back until the next one arrives, which may be a copy of it
+    try:
+        for execution in executions:
+            key = make_merge_key(execution)
+            is_copy = key == kept_key and isinstance(execution.get("id"), str)
+            if kept is not None and not is_copy:
+                yield kept
+            kept, kept_key = execution, key
+    except RemoteError:
+        if kept is not None:
+            yield kept
+        raise
+    if kept is not None:
+        yield kept
+
+
 def to_utc_text(moment):
     """Convert a datetime to the form that normalize_time returns. None stays None.
 
@@ -2125,30 +2151,13 @@ class Listing:
     def _merge(self):
         """Send one query for each status, and yield all results, sorted by time and id."""
         from heapq import merge
-
-        def make_key(execution):
-            return read_created_at(execution), str(execution.get("id"))
-
-        # Hold each Execution back until the next one arrives, which may be a copy of it from a later query. Copies have
-        # the same key, so they arrive one after the other, in the order of the queries (heapq.merge is stable).
-        kept, kept_key = None, None
         queries = [self._query(status, [status]) for status in self._statuses]
         try:
-            for execution in merge(*queries, key=make_key):
-                key = make_key(execution)
-                is_copy = key == kept_key and isinstance(execution.get("id"), str)
-                if kept is not None and not is_copy:
-                    yield self._record(kept)
-                kept, kept_key = execution, key
-        except RemoteError:
-            if kept is not None:
-                yield self._record(kept)
-            raise
+            for execution in keep_last_copies(merge(*queries, key=make_merge_key)):
+                yield self._record(execution)
         finally:
             for query in queries:
                 query.close()
-        if kept is not None:
-            yield self._record(kept)
 
     def _record(self, execution):
         """Update next_since and last_created_at for the Execution that is yielded next, and return it."""
@@ -2328,7 +2337,8 @@ def format_json(document, elements, console, report_error=do_nothing):
         yield "{\n  " + ",\n  ".join(format_members(document.members)) + "\n}\n"
         return
 
-    # While the list is read, it is the last member. The members after it have arrived when `elements` is exhausted.
+    # Members are in the order of arrival. While the list is read, it is the last one. Those after it have arrived only
+    # when `elements` is exhausted.
     *before, list_name = document.members
     yield "{\n  " + ",\n  ".join(format_members(before) + ['"%s": [\n    ' % list_name]) + indent_json(first, 2)
     for element in elements:
