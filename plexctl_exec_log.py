@@ -91,11 +91,12 @@ It does not trust the server, nor the machines whose output the server relays. O
 every format: it removes CSI sequences (most colours and cursor movements), and escapes everything else that is not
 printable. (It assumes that the terminal uses UTF-8.) In all other text, such as names, ids and error texts, it always
 escapes unprintable characters; json, yaml and jsonl escape only control characters and the characters in JSON_ESCAPED.
-Printable characters are left as they are, even if they look like other characters or like spaces. There are two
-exceptions. A space becomes `\\x20` in tables, in section headers, in the line prefixes of the format `lines`, in the
-index, in node ids in messages, and in the `status:` lines of --wait. (It stays a space in ACTION, and inside a
-BUCKET/KEY except where the text would then look like ` (sha256:...)`.) On a terminal, in an output, a `=` that would
-begin a section header becomes `\\x3d`.
+Printable characters are left as they are, even if they look like other characters or like spaces. The exceptions are:
+
+    a space becomes `\\x20`    in tables, section headers, the index, the line prefixes of the format `lines`, node ids
+                              in messages, and `status:` lines. But the spaces of ACTION and those inside BUCKET/KEY
+                              are kept, unless the text would then look like a digest: ` (sha256:...)`
+    a `=` becomes `\\x3d`      in an output on a terminal, where the `=` would begin a section header
 
 **A pipe gets the bytes of outputs unescaped.** So `get ... | cat`, `get ... | less -r`, and `ssh host
 plexctl_exec_log.py get ...` without `ssh -t` send them to your terminal as they are. (`less -R` stops cursor movements,
@@ -231,7 +232,7 @@ TERMINAL_SEQUENCES = "\x1b\\[[0-?]*[ -/]*[@-~]|\x1b\\(B"
 
 # A line whose first visible ASCII characters are `==>`, as in a section header. Spaces, control characters and
 # non-ASCII characters (some invisible) may come before and between them. The two groups are the text before the first
-# `=`, and the text after it, up to and including the `>`.
+# `=`, and the text after it, up to and including the `>`. So `==> a` and ` = = >` match; `a ==>` and `==a>` do not.
 GAP = r"[^!-~\n]*"
 FORGED_HEADER = "(?m)^(" + GAP + ")=(" + GAP + "=" + GAP + ">)"
 
@@ -1991,18 +1992,22 @@ class Listing:
 
         for execution in Listing(transport, project, statuses=FAILED_STATUSES, since=yesterday).elements: ...
 
-    The server filters by `action_name` and by status. This class filters by time. With several statuses, it also checks
-    the status of each Execution, because a server may ignore the filter. (With a cursor and several statuses, only this
-    class filters by status.)
+    The server filters by `action_name`, and by status as follows. This class filters by time.
 
-    With several statuses and no cursor, each status is a separate query. The results are merged by (created_at, id).
-    The queries start in life-cycle order, from pending to timeout. So if an Execution moves from one of these statuses
+        statuses        cursor      queries                             order
+        none, or one    any         one                                 the server's
+        several         none        one for each status, merged         by created_at, then by id
+        several         given       one, without a status               the server's
+
+    With several statuses, this class also checks the status of each Execution.
+
+    Merged queries start in life-cycle order, from pending to timeout. So if an Execution moves from one of the statuses
     to a later one between two queries, the later query returns it, too. It is then yielded once, as the later query
     returned it. No such Execution is missed as long as the results for each status fit on one page.
 
-    While several queries are merged, up to 16 MiB of each page are read before its first Execution is yielded, so that
-    no response stays half-read for long. If the server lists the newest first, every Execution is yielded, but the
-    order is not specified, and an Execution whose status changes may be yielded twice.
+    From each page of a merged query, up to 16 MiB are read before its first Execution is yielded, so that no response
+    stays half-read for long. If the server lists the newest first, merged queries yield every Execution, but in no
+    specified order, and an Execution whose status changes may be yielded twice.
 
     If the body of a page is truncated, or stalls, the page is requested again, at most once for each of the Transport's
     pauses. (Transport.get may retry each of these requests, too.) Executions that were already yielded are recognized
