@@ -755,7 +755,8 @@ def find_proxy(server):
 
 # ------------------------------------------------------------------------------------------------ Transport
 #
-# What this section relies on in http.client, from Python 3.6 to 3.13, by function.
+# What this section relies on in http.client, from Python 3.6 to 3.13, by function. (The tests run on each of these
+# Pythons, against real servers.)
 #
 #     HTTPConnection.connect      resolves the name, connects, and asks a proxy for a tunnel (_tunnel). HTTPSConnection
 #                                 then does the TLS handshake, with the server's host name (_tunnel_host). So the
