@@ -170,6 +170,7 @@ from binascii import a2b_base64, b2a_base64
 from collections import Counter, deque, namedtuple
 from functools import partial
 from itertools import chain
+from math import isfinite
 
 TYPE_CHECKING = False       # type checkers assume True; at run time, importing `typing` is slow
 if TYPE_CHECKING:
@@ -1357,15 +1358,12 @@ WHITESPACE = re.compile("[ \t\n\r]*")
 VALUE_LIMIT = 64 << 20
 
 
-INFINITY = float("inf")
-
-
 def read_number(literal):
     """Return a JSON number that is within the range of a double: `-0` becomes 0, `1E2` becomes 100.0.
 
     json calls it for integers, for all other numbers, and for NaN, Infinity and -Infinity, which RFC 8259
     excludes. Raises JSONDecodeError for these three, and for numbers beyond the range."""
-    if not -INFINITY < float(literal) < INFINITY:      # this excludes NaN, too
+    if not isfinite(float(literal)):
         raise json.JSONDecodeError("not a JSON number, or out of range", "", 0)
     return int(literal) if literal.lstrip("-").isdigit() else float(literal)
 
@@ -2343,14 +2341,15 @@ def format_json(document, elements, console, report_error=do_nothing):
         yield "{\n  " + ",\n  ".join(format_members(document.members)) + "\n}\n"
         return
 
-    # Members are in the order of arrival. While the list is read, it is the last one. Those after it have arrived only
+    # The members before the list have arrived by the time its first element is read. Those after it have arrived only
     # when `elements` is exhausted.
-    *before, list_name = document.members
-    yield "{\n  " + ",\n  ".join(format_members(before) + ['"%s": [\n    ' % list_name]) + indent_json(first, 2)
+    place = list(document.members).index(document.list_name)
+    before = format_members(list(document.members)[:place]) + ['"%s": [\n    ' % document.list_name]
+    yield "{\n  " + ",\n  ".join(before) + indent_json(first, 2)
     for element in elements:
         yield ",\n    " + indent_json(element, 2)
-    after = list(document.members)[len(before) + 1:]
-    yield "\n  ]" + "".join(",\n  " + text for text in format_members(after)) + "\n}\n"
+    after = format_members(list(document.members)[place + 1:])
+    yield "\n  ]" + "".join(",\n  " + text for text in after) + "\n}\n"
 
 
 def format_jsonl(document, elements, console, report_error=do_nothing):
