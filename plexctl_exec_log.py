@@ -63,10 +63,13 @@ exceptions: the server is this host (a loopback or unspecified address, or `loca
 plain http, the network, a proxy, and whatever program listens at that address can read the token.
 
 Time: --timeout limits each network operation on its own: each connect, each TLS handshake, each read and each write.
-Nothing limits the whole run, not even --wait-timeout. These can stall the program: a server or a proxy that sends its
-headers or its body byte by byte; an endless body; endless interim responses or trailers; before Python 3.12, endless
-headers from a proxy; hundreds of KiB of headers, which `email` may parse for minutes; a slow resolver; a pipe whose
-other end does nothing. Use GNU `timeout 300` to limit a run.
+Nothing limits the whole run, not even --wait-timeout. Use GNU `timeout 300` to limit it. These can stall the program:
+
+    - a server or a proxy that sends its headers or its body byte by byte, and a body that never ends
+    - endless interim responses or trailers, and, before Python 3.12, endless headers from a proxy
+    - hundreds of KiB of headers, which `email` may parse for minutes
+    - a JSON value of tens of MiB, which json may decode for more than a minute
+    - a slow resolver, and a pipe whose other end does nothing
 
 Files: it reads the token file and the config file, and checks the owner and the mode of both. For a pipe, such as the
 shell's `<(...)`, it checks only the owner. On Windows it checks neither owner nor mode. It reads the --ca-file file.
@@ -2039,7 +2042,9 @@ class Listing:
 
             statuses        only Executions with one of these; () for all
             since, until    only Executions created at or after `since`, and before `until`. Both are datetimes; naive
-                            ones are in UTC
+                            ones are in UTC. The listing ends early, after a page on which all times are at or after
+                            `until`, if the times so far have risen and never fallen. (Then the server seems to list the
+                            oldest first. An Execution that is out of order by a page or more can be missed.)
             action_name     only Executions of exactly this action
             limit           Executions per page; 0, "" or None for the server's default
             cursor          the page to start with. A cursor belongs to one query. So if both a cursor and several
