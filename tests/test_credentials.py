@@ -434,7 +434,7 @@ NO_SERVERS = [
     "https://p4ssw0r\u00f6", "https://p4ssw0rd/\x7f", "https://p4ssw0rd/#f", "https://host:000443", "xhttps://p4ssw0rd",
     "https://p4ssw0rd?x", "https://p4ssw0rd:0", "https://p4ssw0rd:x", "https://p4ss\\w0rd", "https://[p4ssw0rd]",
     "https:///p4ssw0rd", "https://p4ssw0rd:", "https://p4ss w0rd", "https://.p4ssw0rd", "https://[1::2::3]", "p4ssw0rd",
-    "https:p4ssw0rd", "https://[a..b]", "https://[::1", "https://::1", "//p4ssw0rd", "https://"]
+    "https:p4ssw0rd", "https://[a..b]", "https://[::1", "https://::1", "//p4ssw0rd", "https://", "https://[127.0.0.1]"]
 
 
 @rule("2.6c", "2.6d", "2.6e", "2.6f", "2.3f")

@@ -181,18 +181,18 @@ def test_rest_of_a_page_of_more_than_16_mib_streams(plane):
 CUT_PAGE = Reply(encode(page(listed("n1", "09:29:00Z"), listed("n2", "09:29:01Z"))), cut=20)
 MOMENT = "next_since: 2026-07-14T09:28:41Z"
 #: The last times of what came, the further flags, the answers of the page that fails, and the last line on stderr.
-SAME = ("09:28:41Z", "09:28:41Z")
+SAME, GONE = ("09:28:41Z", "09:28:41Z"), [Reply({}, 404)]
 MERGE_FAILURES = {
     "since": (("09:28:41.5Z", "09:28:41.6Z"), "--since 2026-07-14T03:30-05:00", [Reply({}, 401)], MOMENT),
-    "offsets": (("11:28:41+02:00", "2026-07-13T19:28:41.5-14:00"), "-o table", [Reply({}, 404)], MOMENT),
-    "fractions": (("09:28:41.25Z", "09:28:41.999999999Z"), "-o jsonl", [Reply({}, 404)], MOMENT),
-    "fallen by a fraction": (("08:59:59.999999999Z", "09:28:41Z"), "", [Reply({}, 404)], None),
-    "fallen by an offset": (("10:59:59+02:00", "09:28:41Z"), "", [Reply({}, 404)], None),
+    "offsets": (("11:28:41+02:00", "2026-07-13T19:28:41.5-14:00"), "-o table", GONE, MOMENT),
+    "fractions": (("09:28:41.25Z", "09:28:41.999999999Z"), "-o jsonl", GONE, MOMENT),
+    "fallen by a fraction": (("08:59:59.999999999Z", "09:28:41Z"), "", GONE, None),
+    "fallen by an offset": (("10:59:59+02:00", "09:28:41Z"), "", GONE, None), "last": (SAME, "--last 5", GONE, None),
+    "fallen within a second": (("09:28:41.5Z", "09:28:41.25Z"), "", GONE, None), "gone": (SAME, "", GONE, MOMENT),
     "invalid": (SAME, "", [Reply({"code": "invalid_cursor"}, 400)], None),
-    "fallen": (("08:59:59Z", "09:28:41Z"), "", [Reply({}, 404)], None), "refused": (SAME, "", [Reply({}, 404)], MOMENT),
+    "fallen": (("08:59:59Z", "09:28:41Z"), "", GONE, None),
     "malformed": (SAME, "-o json", [Reply(b'{"items":[1]}')], MOMENT),
-    "circle": (SAME, "", [Reply(page(next_cursor="c2"))], None), "cut three times": (SAME, "", [CUT_PAGE] * 3, MOMENT),
-    "last": (SAME, "--last 5", [Reply({}, 404)], None)}
+    "circle": (SAME, "", [Reply(page(next_cursor="c2"))], None), "cut three times": (SAME, "", [CUT_PAGE] * 3, MOMENT)}
 
 
 @rule("6.3f", "6.3g", "6.3h", "6.3i")
@@ -360,14 +360,14 @@ def test_retries_begin_anew_in_each_attempt_and_attempts_at_each_page(plane, ans
 def test_execution_without_an_id_is_never_skipped_and_ids_are_of_one_page(plane, flags):
     items = [listed("a"), listed(None), listed("b"), dict(listed("x", action="last"))]
     absent = [{name: value for name, value in items[1].items() if name != "id"}]
-    for odd in ([items[1]], absent):
+    for odd in ([items[1]], absent, [listed(["x"])]):
         body = encode(page(*items[:1] + odd + items[2:], next_cursor="c2"))
         again = encode(page(*[listed(name) for name in "abbcdd"]))
         plane.script(Reply(body, cut=body.index(b'"id":"b"')), Reply(body),
                      Reply(again, cut=again.index(b'"id":"c"')), Reply(again))
         result = run_cli(*LIST + JSONL + tuple(flags.split()), plane=plane)
         found = [json.loads(line).get("id") for line in result.out.splitlines()]
-        assert (result.code, found) == (0, ["a", None, None, "b", "x"] + list("abbcdd"))
+        assert (result.code, found) == (0, ["a"] + [odd[0].get("id")] * 2 + ["b", "x"] + list("abbcdd"))
 
 
 @rule("3.11d", "1.9k")
@@ -437,6 +437,7 @@ def test_listing_without_filters_is_every_execution_and_counts(plane, transport)
 
 @rule("10.11a", "10.11b")
 @pytest.mark.parametrize("zone, hour", [(None, 9), (UTC, 9), (datetime.timezone(datetime.timedelta(hours=2)), 11),
+                                        (type("Zone", (datetime.tzinfo,), {"utcoffset": lambda *_: None})(), 9),
                                         (datetime.timezone(datetime.timedelta(hours=-5, minutes=-30)), 4)])
 def test_since_and_until_are_datetimes_naive_or_aware_with_their_fraction(plane, transport, zone, hour):
     times = ["09:00:00.2Z", "09:00:00.25Z", "09:00:00.3Z", "09:59:00Z", "09:59:00.000001Z"]
@@ -462,10 +463,10 @@ def test_listing_passes_on_what_it_is_given(plane, transport):
 
 @rule("10.12", "10.11d", "10.12b")
 def test_resume_is_the_cursor_of_the_page_that_is_not_complete(plane, transport):
-    serve_pages(plane, [[listed("a"), listed("b")], [listed("c")]])
+    serve_pages(plane, [[listed("a"), listed("b")], [listed("c", "no time")]])
     listing = program.Listing(transport, PROJECT, cursor="c1")
     assert [(wire["id"], listing.resume) for wire in listing.elements] == [("a", "c1"), ("b", "c1"), ("c", "c2")]
-    assert listing.resume is None
+    assert listing.resume is None and listing.last_created_at is None
     assert listing.next_since is None
     plane.script(Reply(page(listed("a"), next_cursor="c2")), *[Reply(page(listed("b")), cut=20)] * 3)
     broken = program.Listing(transport, PROJECT)
