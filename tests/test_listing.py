@@ -181,16 +181,16 @@ def test_rest_of_a_page_of_more_than_16_mib_streams(plane):
 CUT_PAGE = Reply(encode(page(listed("n1", "09:29:00Z"), listed("n2", "09:29:01Z"))), cut=20)
 MOMENT = "next_since: 2026-07-14T09:28:41Z"
 #: The last times of what came, the further flags, the answers of the page that fails, and the last line on stderr.
-SAME, GONE = ("09:28:41Z", "09:28:41Z"), [Reply({}, 404)]
+SAME, MISSING = ("09:28:41Z", "09:28:41Z"), [Reply({}, 404)]
 MERGE_FAILURES = {
     "since": (("09:28:41.5Z", "09:28:41.6Z"), "--since 2026-07-14T03:30-05:00", [Reply({}, 401)], MOMENT),
-    "offsets": (("11:28:41+02:00", "2026-07-13T19:28:41.5-14:00"), "-o table", GONE, MOMENT),
-    "fractions": (("09:28:41.25Z", "09:28:41.999999999Z"), "-o jsonl", GONE, MOMENT),
-    "fallen by a fraction": (("08:59:59.999999999Z", "09:28:41Z"), "", GONE, None),
-    "fallen by an offset": (("10:59:59+02:00", "09:28:41Z"), "", GONE, None), "last": (SAME, "--last 5", GONE, None),
-    "fallen within a second": (("09:28:41.5Z", "09:28:41.25Z"), "", GONE, None), "gone": (SAME, "", GONE, MOMENT),
+    "offsets": (("11:28:41+02:00", "2026-07-13T19:28:41.5-14:00"), "-o table", MISSING, MOMENT),
+    "fractions": (("09:28:41.25Z", "09:28:41.999999999Z"), "-o jsonl", MISSING, MOMENT),
+    "fallen by a fraction": (("08:59:59.999999999Z", "09:28:41Z"), "", MISSING, None),
+    "fallen by an offset": (("10:59:59+02:00", "09:28:41Z"), "", MISSING, None),
+    "fallen within a second": (("09:28:41.5Z", "09:28:41.25Z"), "", MISSING, None), "gone": (SAME, "", MISSING, MOMENT),
     "invalid": (SAME, "", [Reply({"code": "invalid_cursor"}, 400)], None),
-    "fallen": (("08:59:59Z", "09:28:41Z"), "", GONE, None),
+    "fallen": (("08:59:59Z", "09:28:41Z"), "", MISSING, None), "last": (SAME, "--last 5", MISSING, None),
     "malformed": (SAME, "-o json", [Reply(b'{"items":[1]}')], MOMENT),
     "circle": (SAME, "", [Reply(page(next_cursor="c2"))], None), "cut three times": (SAME, "", [CUT_PAGE] * 3, MOMENT)}
 
