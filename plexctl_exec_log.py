@@ -1371,6 +1371,21 @@ def read_number(literal):
     return int(literal) if literal.lstrip("-").isdigit() else float(literal)
 
 
+def decode_chunks(chunks):
+    """Yield the text of chunks of UTF-8. Raises RemoteError for malformed UTF-8, after the text before it."""
+    decode = codecs.getincrementaldecoder("utf-8")().decode
+    all_arrived = False
+    try:
+        for chunk in chunks:
+            yield decode(chunk)
+        all_arrived = True
+        decode(b"", True)       # raises if the last character is incomplete
+    except UnicodeDecodeError as error:
+        # error.object is what was decoded: this chunk, preceded by the incomplete character of the previous chunk.
+        yield error.object[:error.start].decode("utf-8")
+        raise RemoteError("the body contains bytes that are not UTF-8", transient=all_arrived)
+
+
 class JSONReader:
     """Reads one JSON document (RFC 8259) from chunks of bytes, only as far as needed.
 
@@ -1389,8 +1404,7 @@ class JSONReader:
     """
 
     def __init__(self, chunks):
-        self._chunks = iter(chunks)
-        self._decode_utf8 = codecs.getincrementaldecoder("utf-8")().decode
+        self._texts = decode_chunks(chunks)
         self._scan = json.JSONDecoder(parse_float=read_number, parse_int=read_number,
                                       parse_constant=read_number).raw_decode
         self._text = ""         # the buffered part of the document
@@ -1411,14 +1425,10 @@ class JSONReader:
 
         try:
             while least > 0 and not self._ended:
-                chunk = next(self._chunks, None)
-                parts.append(self._decode_utf8(chunk or b"", chunk is None))        # at the end: final=True
+                text = next(self._texts, None)
+                parts.append(text or "")
                 least -= len(parts[-1])
-                self._ended = chunk is None
-        except UnicodeDecodeError as error:
-            # error.object is what was decoded: this chunk, preceded by the incomplete character of the previous chunk.
-            parts.append(error.object[:error.start].decode("utf-8"))
-            self._error = RemoteError("the body contains bytes that are not UTF-8", transient=chunk is None)
+                self._ended = text is None
         except RemoteError as error:
             self._error = copy_error(error)
         self._text, self._pos = "".join(parts), 0
