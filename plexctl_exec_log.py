@@ -426,13 +426,14 @@ SERVER_URL = r"""
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
-def parse_ip_address(text):
-    """Return an IPv4Address or IPv6Address, or None if the ipaddress module does not accept the text."""
+def is_ipv6_address(text):
+    """Return whether the text is an IPv6 address, such as `::1`."""
     import ipaddress
     try:
-        return ipaddress.ip_address(text)
+        ipaddress.IPv6Address(text)
     except ValueError:
-        return None
+        return False
+    return True
 
 
 class Server(namedtuple("Server", "scheme host port prefix")):
@@ -459,8 +460,7 @@ class Server(namedtuple("Server", "scheme host port prefix")):
         if match:
             scheme, host, digits, path = match.groups()
             port = int(digits or DEFAULT_PORTS[scheme.lower()])
-            in_brackets = host[0] == "["
-            if 0 < port < 65536 and (not in_brackets or ":" in host and parse_ip_address(host[1:-1])):
+            if 0 < port < 65536 and (host[0] != "[" or is_ipv6_address(host[1:-1])):
                 return cls(scheme.lower(), host.strip("[]").lower(), port, (path or "").rstrip("/"))
         raise UsageError("%s: expected http(s)://host[:port][/prefix]" % label, hint)
 
@@ -691,8 +691,10 @@ def is_this_host(host: str) -> bool:
 
     This is true for a loopback or unspecified address in a form that the ipaddress module accepts (so not `127.1`). It
     is also true for `localhost`, whatever that name resolves to."""
-    address = parse_ip_address(host)
-    if address is None:
+    import ipaddress
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
         return host in ("localhost", "localhost.")
     return address.is_loopback or address.is_unspecified
 
@@ -1305,17 +1307,17 @@ class Transport:
         # Build the message.
         problem = self._read_problem(chunks)
 
-        def read(name):
+        def show(name):
             """Return a member of the Problem as text, or "" if it is not text. The list `relation_path` is joined."""
             value = problem.get(name)
             if isinstance(value, list):
                 value = " > ".join(step for step in value if isinstance(step, str))
             return value if isinstance(value, str) else ""
 
-        parts = [("", read("detail")), ("code: ", read("code")), ("reason: ", read("reason")),
-                 ("relation path: ", read("relation_path")),
-                 ("correlation id: ", read("correlation_id") or response.getheader("X-Correlation-Id"))]
-        message = ("HTTP %d %s" % (status, read("title") or response.reason)).strip()
+        parts = [("", show("detail")), ("code: ", show("code")), ("reason: ", show("reason")),
+                 ("relation path: ", show("relation_path")),
+                 ("correlation id: ", show("correlation_id") or response.getheader("X-Correlation-Id"))]
+        message = ("HTTP %d %s" % (status, show("title") or response.reason)).strip()
         message += "".join("; " + label + text for label, text in parts if text)
 
         # Choose the hint.
@@ -1327,7 +1329,7 @@ class Transport:
         elif 300 <= status < 400:
             hint = "this is a redirect without a Location; " + API_HINT
         elif status in (400, 403):
-            hint = PROBLEM_HINTS.get(read("code" if status == 400 else "reason"), hint)
+            hint = PROBLEM_HINTS.get(show("code" if status == 400 else "reason"), hint)
 
         # Retry-After may also be a date, which is ignored. A number of 500 digits becomes infinity, and then 30.
         retry_after = response.getheader("Retry-After", "").strip()
