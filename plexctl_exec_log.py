@@ -42,13 +42,13 @@ failed Executions:
     except ExecLogError as error:
         print("the report is incomplete:", make_visible(str(error)))
 
-An exception that your callback or your signal handler raises propagates through every function here, including `main`
-(but see Document). In a callback or signal handler, do not raise the following classes or their subclasses, because
-they may be taken for a failure of the network, of a parser or of an import: OSError, ValueError, LookupError,
-TypeError, AttributeError, OverflowError, RecursionError, ImportError, EOFError, NotImplementedError, StopIteration,
-http.client.HTTPException and RemoteError. While `main` runs, avoid MemoryError, ExecLogError and its subclasses, too.
-Note that TimeoutError is an OSError: to implement a time limit, raise an exception class of your own. An exception
-keeps the stack frames that it has passed through. So a socket may stay open until Python frees your exception.
+An exception that a callback or a signal handler of such a program raises propagates through every function here,
+including `main` (but see Document). It should be of a class of the program's own that inherits from Exception or
+BaseException. The following classes, and their subclasses, may be taken for a failure of the network, of a parser or of
+an import: OSError (TimeoutError is one), ValueError, LookupError, TypeError, AttributeError, OverflowError,
+RecursionError, ImportError, EOFError, NotImplementedError, StopIteration, http.client.HTTPException and RemoteError.
+While `main` runs, so may MemoryError, ExecLogError and its subclasses. An exception keeps the stack frames that it has
+passed through. So a socket may stay open until Python frees the exception.
 
 What it touches, and what it trusts
 -----------------------------------
@@ -328,19 +328,22 @@ class RemoteError(ExecLogError):
 
     It refuses plain http to other hosts, and https if this Python has no ssl module.
 
-        retryable       whether Transport.get retries
-        transient       whether a wait continues after this error (once a first response has arrived), and whether a
-                        Listing re-requests a page whose body fails with it
+        retryable       whether Transport.get sends the request again
+        transient       whether a wait goes on after this error (once a first response has arrived), and whether a
+                        Listing requests a page again if its body fails with this error
         can_resume      whether the same request can succeed later
         retry_after     seconds that the server asks clients to wait, at most 30; or None
 
-        failure                                                         retryable   transient   can_resume
-        429, 502, 503, 504; connection lost before the response         yes         yes         yes
-        timeout; connection that cannot be made; body that is           no          yes         yes
-        truncated or has a malformed chunked encoding
-        400; cursors that loop; a cursor that cannot be sent back       no          no          no
-        a name that does not exist; a TLS handshake that fails while    no          no          yes
-        the connection stays open; any other
+        failure                                             retryable   transient   can_resume
+        429, 502, 503, 504                                  yes         yes         yes
+        the connection was lost before the response         yes         yes         yes
+        a name that does not exist                          no          no          yes
+        a TLS handshake that fails, but is not cut off      no          no          yes
+        any other failure to connect, and any timeout       no          yes         yes
+        a truncated body, or a malformed chunked encoding   no          yes         yes
+        400                                                 no          no          no
+        cursors that form a loop, or cannot be sent back    no          no          no
+        anything else                                       no          no          yes
     """
 
     def __init__(self, message: str, hint: str = "", retryable: bool = False, transient: bool = False,
@@ -548,7 +551,7 @@ class Profile:
         return check_type(self._members.get(key), str, "%s of %s" % (key, self.title), CredentialsError)
 
     def explain(self, key):
-        """Return why this setting was not found by get(), as the end of a hint."""
+        """Return why get(key), which was called before, found nothing. This is the end of a hint."""
         return "; %s has no %s" % (self.title, key) if self.title else "; " + self._why_missing
 
     def _read(self):
