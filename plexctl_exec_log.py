@@ -1294,7 +1294,9 @@ class Transport:
         # first: if the token is `abcd?efgh`, cutting at `?` would leave `abcd`.
         masked = mask(location, self.secrets)
         without_query = re.split("[?#]", masked)[0]
-        shown = without_query.rpartition("@")[2]
+        user_info, _, shown = without_query.rpartition("@")
+        if "/" in user_info.split("//", 1)[-1]:     # the `@` is in the path, so what follows it is no host
+            shown = "***"
         return RemoteError("HTTP %d: redirect to %s not followed: the token goes only to the given server"
                            % (status, shown),
                            "if it leads to the API, set the server to the part of that URL before /v1")

@@ -207,6 +207,7 @@ def test_redirect_is_reported_and_never_followed(plane, status):
     ("https://sso.test/in#hunter22", "https://sso.test/in"), ("/in?next=hunter22", "/in"),
     ("//ann:hunter22@sso.test/", "sso.test/"), ("https://a@hunter22@sso.test/in", "sso.test/in"),
     ("https://a@sso.test/in?u=b@hunter22", "sso.test/in"), ("https://sso.test/in#a@hunter22", "https://sso.test/in"),
+    ("https://sso.test/a@hunter22.test/v1", "***"), ("https://sso.test/a//b@hunter22", "***"), ("/a@hunter22", "***"),
     ("https:\\\\ann:hunter22@sso.test/in", "sso.test/in"), ("ann:hunter22@sso.test", "sso.test"),
     ("https://sso.test/" + TOKEN, "https://sso.test/***"), ("https://sso.test/\x1b[31m", "https://sso.test/\\x1b[31m")],
     ids=ascii)
