@@ -2999,7 +2999,7 @@ def split_arguments(argv):
     return flags, positionals, unknown
 
 
-def describe_stranger(word):
+def describe_unknown_command(word):
     """Return the message for a word that is not a command."""
     if find_uuid(word):
         return "unknown command; did you mean get UUID?"
@@ -3021,7 +3021,7 @@ def find_command(positionals, is_lenient):
     if words and words[0] not in ("list", "get"):
         if is_lenient:
             return "", [], is_help
-        raise UsageError(describe_stranger(words[0]))
+        raise UsageError(describe_unknown_command(words[0]))
     return words[0] if words else "", words[1:], is_help
 
 
