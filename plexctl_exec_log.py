@@ -58,9 +58,10 @@ proxy for that server, and the server is not this host, it connects to the proxy
 or with --ca-file only against the CAs in that file. The system's resolver looks up names.
 
 The token is sent in one header, and only to that server. Redirects are refused, and CONNECT does not contain the token.
-If a profile names a server, the profile's token is sent only to that server. Plain http is refused, with two
-exceptions: the server is this host (a loopback or unspecified address, or `localhost`), or --allow-http is given. With
-plain http, the network, a proxy, and whatever program listens at that address can read the token.
+If a profile names a server, the profile's token is sent only to that server. Any other token is sent to the server that
+was found: with a --profile that has no token, PLEXSPHERE_TOKEN is sent to the profile's server. Plain http is refused,
+with two exceptions: the server is this host (a loopback or unspecified address, or `localhost`), or --allow-http is
+given. With plain http, the network, a proxy, and whatever program listens at that address can read the token.
 
 Time: --timeout limits each network operation on its own: each connect, each TLS handshake, each read and each write.
 Nothing limits the whole run, not even --wait-timeout. Use GNU `timeout 300` to limit it. These can stall the program:
@@ -100,6 +101,8 @@ Printable characters are left as they are, even if they look like other characte
                               in messages, and `status:` lines. But the spaces of ACTION and those inside BUCKET/KEY
                               are kept, unless the text would then look like a digest: ` (sha256:...)`
     a `=` becomes `\\x3d`      in an output on a terminal, where the `=` would begin a section header
+
+Nothing is escaped for a shell: put quotes around a cursor, an id or a key before you paste it there.
 
 **A pipe gets the bytes of outputs unescaped.** So `get ... | cat`, `get ... | less -r`, and `ssh host
 plexctl_exec_log.py get ...` without `ssh -t` send them to your terminal as they are. (`less -R` stops cursor movements,
@@ -776,10 +779,11 @@ def find_proxy(server):
 #     timeout, settimeout()       limit each of these separately: every attempt to connect to an address, every
 #                                 handshake, every read and every write. They do not limit name resolution. Nothing
 #                                 limits the sum.
-#     HTTPConnection.getresponse  reads the headers, after skipping interim responses (100). HTTPResponse.begin
-#                                 mistakes truncated headers for complete ones. The `email` package parses them, and
-#                                 can raise the PARSER_ERRORS below. After `Connection: close`, getresponse sets
-#                                 connection.sock to None. The response's file keeps the socket open.
+#     HTTPConnection.getresponse  reads the headers, after skipping interim responses (100 only; it takes any other 1xx
+#                                 for the response). HTTPResponse.begin mistakes truncated headers for complete ones.
+#                                 The `email` package parses them, and can raise the PARSER_ERRORS below. After
+#                                 `Connection: close`, getresponse sets connection.sock to None. The response's file
+#                                 keeps the socket open.
 #     HTTPResponse.read1(n)       returns at most n bytes as soon as there are any, and b"" at the end. It lowers
 #                                 response.length, the number of bytes that are still to come (None if unknown). If a
 #                                 chunked body is truncated before its last chunk size (0), it raises. If a body with a
