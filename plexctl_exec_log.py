@@ -42,14 +42,6 @@ failed Executions:
     except ExecLogError as error:
         print("the report is incomplete:", make_visible(str(error)))
 
-An exception that a callback or a signal handler of such a program raises propagates through every function here,
-including `main` (but see Document). It should be of a class of the program's own that inherits from Exception or
-BaseException. The following classes, and their subclasses, may be taken for a failure of the network, of a parser or of
-an import: OSError (TimeoutError is one), ValueError, LookupError, TypeError, AttributeError, OverflowError,
-RecursionError, ImportError, EOFError, NotImplementedError, StopIteration, http.client.HTTPException and RemoteError.
-While `main` runs, so may MemoryError, ExecLogError and its subclasses. An exception keeps the stack frames that it has
-passed through. So a socket may stay open until Python frees the exception.
-
 What it touches, and what it trusts
 -----------------------------------
 Connections: it connects to the server that --server, PLEXSPHERE_URL or the profile gives. If the environment names a
@@ -117,6 +109,16 @@ where that matters.
 
 Output printed before a failure remains: check the exit code. json, yaml and jsonl print numbers as Python parsed them,
 as an int or a double. Nothing here protects you if this file was modified, or if the host is compromised.
+
+Exceptions in programs that import it
+-------------------------------------
+An exception that a callback or a signal handler of the program raises propagates through every function here,
+including `main` (but see Document). It should be of a class of the program's own that inherits from Exception or
+BaseException. The following classes, and their subclasses, may be taken for a failure of the network, of a parser or of
+an import: OSError (TimeoutError is one), ValueError, LookupError, TypeError, AttributeError, OverflowError,
+RecursionError, ImportError, EOFError, NotImplementedError, StopIteration, http.client.HTTPException and RemoteError.
+While `main` runs, so may MemoryError, ExecLogError and its subclasses. An exception keeps the stack frames that it has
+passed through. So a socket may stay open until Python frees the exception.
 
 Where to look
 -------------
@@ -657,7 +659,12 @@ def find_settings(server_url, profile_name, token_file):
         without --profile       1. the flag     2. PLEXSPHERE_URL or PLEXSPHERE_TOKEN   3. the default profile
         with --profile          1. the flag     2. that profile     3. PLEXSPHERE_URL or PLEXSPHERE_TOKEN
 
-    If a profile names a server, its token goes only to that server. Any other token goes to the server that was found.
+    Where the token goes:
+
+        the token is from                   it is sent to
+        --token-file or PLEXSPHERE_TOKEN    the server that was found
+        a profile without a server          the server that was found
+        a profile with a server             that server; if another server was found, CredentialsError is raised
 
     Raises UsageError for a missing or malformed server, and CredentialsError for a missing or unusable token or for an
     unusable config file."""
@@ -784,11 +791,11 @@ def find_proxy(server):
 #                                 The `email` package parses them, and can raise the PARSER_ERRORS below. After
 #                                 `Connection: close`, getresponse sets connection.sock to None. The response's file
 #                                 keeps the socket open.
-#     HTTPResponse.read1(n)       returns at most n bytes as soon as there are any, and b"" at the end. It lowers
-#                                 response.length, the number of bytes that are still to come (None if unknown). If a
-#                                 chunked body is truncated before its last chunk size (0), it raises. If a body with a
-#                                 Content-Length is truncated, it returns b"" early, and response.length is still above
-#                                 0.
+#     HTTPResponse.read1(n)       returns at most n bytes as soon as there are any, and b"" at the end. In each of these
+#                                 versions it lowers response.length, the number of bytes that are still to come (None
+#                                 if unknown). If a chunked body is truncated before its last chunk size (0), it raises.
+#                                 If a body with a Content-Length is truncated, it returns b"" early, and
+#                                 response.length is still above 0.
 #
 # A connection is either idle and kept for the next request, or it is owned by the _read_body generator that is reading
 # a response from it. So several responses can be read at the same time, in any order. (Here a "chunk" is what one read
