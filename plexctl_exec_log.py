@@ -1394,8 +1394,7 @@ def decode_chunks(chunks):
     decode = codecs.getincrementaldecoder("utf-8")().decode
     all_arrived = False
     try:
-        for chunk in chunks:
-            yield decode(chunk)
+        yield from map(decode, chunks)
         all_arrived = True
         decode(b"", True)       # raises if the last character is incomplete
     except UnicodeDecodeError as error:
