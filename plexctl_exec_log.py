@@ -50,10 +50,12 @@ proxy for that server, and the server is not this host, it connects to the proxy
 or with --ca-file only against the CAs in that file. The system's resolver looks up names.
 
 The token is sent in one header, and only to that server. Redirects are refused, and CONNECT does not contain the token.
-If a profile names a server, the profile's token is sent only to that server. Any other token is sent to the server that
-was found: with a --profile that has no token, PLEXSPHERE_TOKEN is sent to the profile's server. Plain http is refused,
-with two exceptions: the server is this host (a loopback or unspecified address, or `localhost`), or --allow-http is
-given. With plain http, the network, a proxy, and whatever program listens at that address can read the token.
+If a profile names a server, the profile's token is sent only to that server. --token-file and PLEXSPHERE_TOKEN do not
+say which server they are for. (So a --profile without a token gets PLEXSPHERE_TOKEN sent to its server.)
+
+Plain http is refused, with two exceptions: the server is this host (a loopback or unspecified address, or `localhost`),
+or --allow-http is given. With plain http, the network, a proxy, and whatever program listens at that address can read
+the token.
 
 Time: --timeout limits each network operation on its own: each connect, each TLS handshake, each read and each write.
 Nothing limits the whole run, not even --wait-timeout. Use GNU `timeout 300` to limit it. These can stall the program:
@@ -78,10 +80,12 @@ LANG and LC_*. Some of these can make Python load code. Use `env -i` if someone 
 It starts no processes, evaluates nothing that it reads, and never fetches an archived output. Started by its path, it
 imports nothing from its own folder. (With `python3 -m`, Python itself imports modules from the current folder.)
 
-On stderr it replaces secrets with `***`: the token, PLEXSPHERE_TOKEN, a proxy's password and a proxy's Basic
-credentials. It masks PLEXSPHERE_TOKEN from the start, and the others once it has read all settings. It masks only
-secrets that appear verbatim and have at least 8 characters. It masks nothing on stdout. In the messages of exceptions
-it masks secrets only within the target of a redirect.
+On stderr it replaces these secrets with `***` where they appear verbatim, if they have at least 8 characters:
+
+    PLEXSPHERE_TOKEN                                            from the start
+    the token, a proxy's password, a proxy's Basic credentials  once it has read all settings
+
+It masks nothing on stdout. In the messages of exceptions it masks secrets only within the target of a redirect.
 
 It does not trust the server, nor the machines whose output the server relays. On a terminal it makes outputs safe, in
 every format: it removes CSI sequences (most colours and cursor movements), and escapes everything else that is not
@@ -98,8 +102,10 @@ Nothing is escaped for a shell: put quotes around a cursor, an id or a key befor
 
 **A pipe gets the bytes of outputs unescaped.** So `get ... | cat`, `get ... | less -r`, and `ssh host
 plexctl_exec_log.py get ...` without `ssh -t` send them to your terminal as they are. (`less -R` stops cursor movements,
-but lets colours, links and imitated section headers through.) `--output json` and `ssh -t` avoid that. In the format
-`lines`, a line that the terminal wraps may look like a line of another node.
+but lets colours, links and imitated section headers through.) `--output json` and `ssh -t` avoid that.
+
+A line that the terminal wraps may imitate another line: a section header, a row of a table, or, in the format `lines`,
+a line of another node.
 
 Size: a JSON value may have at most about 80 Mi characters. An error body larger than 64 KiB is ignored. There is no
 limit on the number of values, on disk use, or on total memory. Decoded objects take up to 100 times the memory of their
@@ -242,6 +248,7 @@ TERMINAL_SEQUENCES = "\x1b\\[[0-?]*[ -/]*[@-~]|\x1b\\(B"
 # A line whose first visible ASCII characters are `==>`, as in a section header. Spaces, control characters and
 # non-ASCII characters (some invisible) may come before and between them. The two groups are the text before the first
 # `=`, and the text after it, up to and including the `>`. So `==> a` and ` = = >` match; `a ==>` and `==a>` do not.
+# (A GAP contains no `=`, so matching takes linear time here, too.)
 GAP = r"[^!-~\n]*"
 FORGED_HEADER = "(?m)^(" + GAP + ")=(" + GAP + "=" + GAP + ">)"
 
@@ -1287,7 +1294,7 @@ class Transport:
             raise RemoteError("the connection was lost while reading the body, or the body is malformed: %s"
                               % describe_error(error), transient=True)
 
-        still_to_come = response.length or 0        # None without a Content-Length
+        still_to_come = response.length or 0        # lowered by read1; None without a Content-Length
         if still_to_come and not chunk:
             raise RemoteError("the connection was lost while reading the body: %d bytes are missing" % still_to_come,
                               transient=True)
