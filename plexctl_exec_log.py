@@ -50,8 +50,8 @@ proxy for that server, and the server is not this host, it connects to the proxy
 or with --ca-file only against the CAs in that file. The system's resolver looks up names.
 
 The token is sent in one header, and only to that server. Redirects are refused, and CONNECT does not contain the token.
-If a profile names a server, the profile's token is sent only to that server. --token-file and PLEXSPHERE_TOKEN do not
-say which server they are for. (So a --profile without a token gets PLEXSPHERE_TOKEN sent to its server.)
+If a profile names a server, the profile's token is sent only to that server. Any other token is sent to the server that
+was found. (So if the profile of --profile names a server but has no token, PLEXSPHERE_TOKEN is sent to that server.)
 
 Plain http is refused, with two exceptions: the server is this host (a loopback or unspecified address, or `localhost`),
 or --allow-http is given. With plain http, the network, a proxy, and whatever program listens at that address can read
@@ -62,8 +62,8 @@ Nothing limits the whole run, not even --wait-timeout. Use GNU `timeout 300` to 
 
     - a server or a proxy that sends its headers or its body byte by byte, and a body that never ends
     - endless interim responses or trailers, and, before Python 3.12, endless headers from a proxy
-    - hundreds of KiB of headers, which `email` may parse for minutes
-    - a JSON value of tens of MiB, which json may decode for more than a minute
+    - hundreds of KiB of headers, which `email` may take minutes to parse
+    - a JSON value of tens of MiB, which json may take more than a minute to decode
     - a slow resolver, and a pipe whose other end does nothing
 
 Files: it reads the token file and the config file, and checks the owner and the mode of both. For a pipe, such as the
@@ -94,18 +94,20 @@ escapes unprintable characters; json, yaml and jsonl escape only control charact
 Printable characters are left as they are, even if they look like other characters or like spaces. The exceptions are:
 
     a space becomes `\\x20`    in tables, section headers, the index, the line prefixes of the format `lines`, node ids
-                              in messages, and `status:` lines. But the spaces of ACTION and those inside BUCKET/KEY
-                              are kept, unless the text would then look like a digest: ` (sha256:...)`
+                              in messages, and `status:` lines. But the spaces of ACTION are kept, and so are those
+                              inside BUCKET/KEY. (Outside the index, the space of ` (sha256:` in a KEY is escaped,
+                              because it would look like the start of a digest)
     a `=` becomes `\\x3d`      in an output on a terminal, where the `=` would begin a section header
 
-Nothing is escaped for a shell: put quotes around a cursor, an id or a key before you paste it there.
+Nothing is escaped for a shell. Before you paste a cursor, an id or a key into a POSIX shell, put it in single quotes,
+and make sure that it contains none.
 
 **A pipe gets the bytes of outputs unescaped.** So `get ... | cat`, `get ... | less -r`, and `ssh host
 plexctl_exec_log.py get ...` without `ssh -t` send them to your terminal as they are. (`less -R` stops cursor movements,
 but lets colours, links and imitated section headers through.) `--output json` and `ssh -t` avoid that.
 
-A line that the terminal wraps may imitate another line: a section header, a row of a table, or, in the format `lines`,
-a line of another node.
+If the terminal wraps a long line, the wrapped part may imitate another line: a section header, a row of a table, or, in
+the format `lines`, a line of another node.
 
 Size: a JSON value may have at most about 80 Mi characters. An error body larger than 64 KiB is ignored. There is no
 limit on the number of values, on disk use, or on total memory. Decoded objects take up to 100 times the memory of their
@@ -118,13 +120,16 @@ as an int or a double. Nothing here protects you if this file was modified, or i
 
 Exceptions in programs that import it
 -------------------------------------
-An exception that a callback or a signal handler of the program raises propagates through every function here,
-including `main` (but see Document). It should be of a class of the program's own that inherits from Exception or
-BaseException. The following classes, and their subclasses, may be taken for a failure of the network, of a parser or of
-an import: OSError (TimeoutError is one), ValueError, LookupError, TypeError, AttributeError, OverflowError,
+An exception that your callback or your signal handler raises propagates through every function here, including `main`
+(but see Document). Raise a class of your own that inherits directly from Exception or BaseException.
+
+The following classes, and their subclasses, may be taken for a failure of the network, a file, a stream, a parser or an
+import: OSError (TimeoutError is one), ValueError, LookupError, TypeError, AttributeError, OverflowError,
 RecursionError, ImportError, EOFError, NotImplementedError, StopIteration, http.client.HTTPException and RemoteError.
-While `main` runs, so may MemoryError, ExecLogError and its subclasses. An exception keeps the stack frames that it has
-passed through. So a socket may stay open until Python frees the exception.
+While `main` runs, the same is true of MemoryError, of ExecLogError and of its subclasses.
+
+An exception keeps the stack frames that it has passed through. So a socket may stay open until Python frees the
+exception.
 
 Where to look
 -------------
@@ -247,7 +252,7 @@ TERMINAL_SEQUENCES = "\x1b\\[[0-?]*[ -/]*[@-~]|\x1b\\(B"
 
 # A line whose first visible ASCII characters are `==>`, as in a section header. Spaces, control characters and
 # non-ASCII characters (some invisible) may come before and between them. The two groups are the text before the first
-# `=`, and the text after it, up to and including the `>`. So `==> a` and ` = = >` match; `a ==>` and `==a>` do not.
+# `=`, and the text after it, up to and including the `>`. `==> a` and ` = = >` match; `a ==>` and `==a>` do not.
 # (A GAP contains no `=`, so matching takes linear time here, too.)
 GAP = r"[^!-~\n]*"
 FORGED_HEADER = "(?m)^(" + GAP + ")=(" + GAP + "=" + GAP + ">)"
@@ -351,11 +356,11 @@ class RemoteError(ExecLogError):
         the connection was lost before the response         yes         yes         yes
         a name that does not exist                          no          no          yes
         a TLS handshake that fails, but is not cut off      no          no          yes
-        any other failure to connect, and any timeout       no          yes         yes
+        any other failure to connect; a network timeout     no          yes         yes
         a truncated body, or a malformed chunked encoding   no          yes         yes
         400                                                 no          no          no
         cursors that form a loop, or cannot be sent back    no          no          no
-        anything else                                       no          no          yes
+        anything else, WaitTimeout included                 no          no          yes
     """
 
     def __init__(self, message: str, hint: str = "", retryable: bool = False, transient: bool = False,
@@ -563,7 +568,7 @@ class Profile:
         return check_type(self._members.get(key), str, "%s of %s" % (key, self.title), CredentialsError)
 
     def explain(self, key):
-        """Return why get(key), which was called before, found nothing. This is the end of a hint."""
+        """Return the end of a hint: why get(key) found nothing. Call get(key) first."""
         return "; %s has no %s" % (self.title, key) if self.title else "; " + self._why_missing
 
     def _read(self):
@@ -766,7 +771,8 @@ def find_proxy(server):
         NO_PROXY        `*`, or a list of hosts, with or without a port; each also covers its subdomains
 
     Raises UsageError for a malformed proxy, and for a proxy that is not an http proxy."""
-    # Without one of these variables, there is no proxy. In that case, avoid the slow import of urllib.request.
+    # Without HTTPS_PROXY (for http: HTTP_PROXY), in upper or lower case, there is no proxy. In that case, avoid the
+    # slow import of urllib.request.
     names = [name for name in os.environ if name.lower() == server.scheme + "_proxy"]
     if not names or is_this_host(server.host):
         return None
@@ -794,8 +800,8 @@ def find_proxy(server):
 #                                 handshake, every read and every write. They do not limit name resolution. Nothing
 #                                 limits the sum.
 #     HTTPConnection.getresponse  reads the headers, after skipping interim responses (100 only; it takes any other 1xx
-#                                 for the response). HTTPResponse.begin mistakes truncated headers for complete ones.
-#                                 The `email` package parses them, and can raise the PARSER_ERRORS below. After
+#                                 for the final response). HTTPResponse.begin mistakes truncated headers for complete
+#                                 ones. The `email` package parses them, and can raise the PARSER_ERRORS below. After
 #                                 `Connection: close`, getresponse sets connection.sock to None. The response's file
 #                                 keeps the socket open.
 #     HTTPResponse.read1(n)       returns at most n bytes as soon as there are any, and b"" at the end. In each of these
@@ -1313,7 +1319,7 @@ class Transport:
         masked = mask(location, self.secrets)
         without_query = re.split("[?#]", masked)[0]
         user_info, _, shown = without_query.rpartition("@")
-        if "/" in user_info.split("//", 1)[-1]:     # the `@` is in the path, so what follows it is no host
+        if "/" in user_info.split("//", 1)[-1]:     # the `@` is in the path, so what follows it is not the host
             shown = "***"
         return RemoteError("HTTP %d: redirect to %s not followed: the token goes only to the given server"
                            % (status, shown),
@@ -1397,7 +1403,9 @@ def read_number(literal):
 
 
 def decode_chunks(chunks):
-    """Yield the text of chunks of UTF-8. Raises RemoteError for malformed UTF-8, after the text before it."""
+    """Decode chunks of UTF-8, and yield their text.
+
+    If the UTF-8 is malformed, yield the text before the fault, and then raise RemoteError."""
     decode = codecs.getincrementaldecoder("utf-8")().decode
     all_arrived = False
     try:
@@ -1405,7 +1413,7 @@ def decode_chunks(chunks):
         all_arrived = True
         decode(b"", True)       # raises if the last character is incomplete
     except UnicodeDecodeError as error:
-        # error.object is what was decoded: this chunk, preceded by the incomplete character of the previous chunk.
+        # error.object is what was to be decoded: this chunk, preceded by the incomplete character before it.
         yield error.object[:error.start].decode("utf-8")
         raise RemoteError("the body contains bytes that are not UTF-8", transient=all_arrived)
 
@@ -1988,11 +1996,11 @@ def make_merge_key(execution):
 
 
 def keep_last_copies(executions):
-    """Yield merged Executions, but only the last copy of those with the same key.
+    """Yield merged Executions. Of the copies of an Execution (same time and id), yield only the last.
 
     Copies follow each other, and the last one is from the latest query (heapq.merge is stable). An Execution without an
-    id has no copies. A RemoteError is raised after the Executions that arrived before it."""
-    kept, kept_key = None, None     # held back until the next one arrives, which may be a copy of it
+    id is never treated as a copy. A RemoteError is raised only after the Executions before it have been yielded."""
+    kept, kept_key = None, None     # held back, because the next Execution may be a copy of it
     try:
         for execution in executions:
             key = make_merge_key(execution)
@@ -2011,7 +2019,8 @@ def keep_last_copies(executions):
 def to_utc_text(moment):
     """Convert a datetime to the form that normalize_time returns. None stays None.
 
-    A naive datetime is in UTC. Raises UsageError, also for a UTC offset that is not in whole minutes."""
+    A naive datetime is in UTC. Raises UsageError for any other type, for a UTC offset that is not in whole minutes, and
+    for a time outside the years 1 to 9999 in UTC."""
     from datetime import datetime
     if moment is None:
         return None
@@ -2028,7 +2037,7 @@ class Listing:
 
         for execution in Listing(transport, project, statuses=FAILED_STATUSES, since=yesterday).elements: ...
 
-    The server filters by `action_name`, and by status as follows. This class filters by time.
+    The server filters by `action_name`. This class filters by time. The status is part of the queries, as follows:
 
         statuses        cursor      queries                             order
         none, or one    any         one                                 the server's
@@ -2037,9 +2046,9 @@ class Listing:
 
     With several statuses, this class also checks the status of each Execution.
 
-    Merged queries start in life-cycle order, from pending to timeout. So if an Execution moves from one of the statuses
-    to a later one between two queries, the later query returns it, too. It is then yielded once, as the later query
-    returned it. No such Execution is missed as long as the results for each status fit on one page.
+    Merged queries start in life-cycle order, from pending to timeout. So if an Execution moves from one of these
+    statuses to a later one of them between two queries, the later query returns it, too. It is then yielded once, as
+    the later query returned it. No such Execution is missed as long as the results for each status fit on one page.
 
     From each page of a merged query, up to 16 MiB are read before its first Execution is yielded, so that no response
     stays half-read for long. If the server lists the newest first, merged queries yield every Execution, but in no
@@ -2076,9 +2085,10 @@ class Listing:
 
             statuses        only Executions with one of these; () for all
             since, until    only Executions created at or after `since`, and before `until`. Both are datetimes; naive
-                            ones are in UTC. The listing ends early, after a page on which all times are at or after
-                            `until`, if the times so far have risen and never fallen. (Then the server seems to list the
-                            oldest first. An Execution that is out of order by a page or more can be missed.)
+                            ones are in UTC. With `until`, a query ends early if its times so far have risen at least
+                            once and never fallen: after a page on which all times are at or after `until`. (Such times
+                            suggest that the server lists the oldest first. An Execution that is out of order by a page
+                            or more can be missed.)
             action_name     only Executions of exactly this action
             limit           Executions per page; 0, "" or None for the server's default
             cursor          the page to start with. A cursor belongs to one query. So if both a cursor and several
@@ -2101,7 +2111,7 @@ class Listing:
         self._reset()
 
     def _reset(self) -> None:
-        """Set what tells how far reading has progressed."""
+        """Reset the attributes that show how far reading has progressed."""
         self.page_count = 0
         self.count = 0
         self.resume: "t.Optional[str]" = None if self._is_merged else self._cursor
@@ -2154,17 +2164,17 @@ class Listing:
             query["cursor"] = cursor
 
     def _read_page(self, query, accepted_statuses, window):
-        """Yield the Executions of one page that match, and return its Document, which is complete.
+        """Yield the matching Executions of one page. Return its Document once it is complete.
 
-        If reading the body fails with a transient error, the page is requested again, at most once for each of the
-        Transport's pauses. (Transport.get may retry each of these requests, too.) Executions that have been read before
-        are recognized by their ids, and skipped. An Execution without an id is never skipped."""
+        If reading the body, or a repeated request, fails with a transient error, the page is requested again, at most
+        once for each of the Transport's pauses. (Transport.get may retry each of these requests, too.) Executions that
+        have been read before are recognized by their ids, and skipped. An Execution without an id is never skipped."""
         needs_times = self._since or self._until or self._is_merged
         page = self._request_page(query)
         self.page_count += 1
         pauses = iter(self._transport.pauses)
         ids = []            # the ids of all Executions read so far
-        skipped = set()     # those of them that were read before the last failure
+        skipped = set()     # the ids that were read before the last failure
         while True:
             try:
                 if page is None:
@@ -2192,7 +2202,7 @@ class Listing:
                 skipped = {text for text in ids if isinstance(text, str)}
 
     def _merge(self):
-        """Send one query for each status, and yield all results, sorted by time and id."""
+        """Send one query for each status. Yield the results sorted by time and id, without earlier copies."""
         from heapq import merge
         queries = [self._query(status, [status]) for status in self._statuses]
         try:
@@ -2203,7 +2213,7 @@ class Listing:
                 query.close()
 
     def _record(self, execution):
-        """Update next_since and last_created_at for the Execution that is yielded next, and return it."""
+        """Return this Execution, which is about to be yielded, after updating next_since and last_created_at."""
         created = read_created_at(execution)
         if self._latest and created < read_created_at(self._latest):
             self._is_in_order = False
@@ -2965,8 +2975,8 @@ def suggest_flag(name, command):
     if known_habit:
         return "; did you mean %s?" % known_habit
 
-    # Suggest a flag that begins with the word, or else the nearest one; preferably one of this command. Compare without
-    # the dashes, which would make any two flags alike.
+    # Suggest a flag that begins with the word, or else the nearest one. Try the flags of this command first, then all.
+    # Compare without the dashes, which would make any two flags alike.
     word = name.strip("-")
     for groups in (["", command], FLAGS):
         known = [flag.names[-1].strip("-") for group in groups for flag in FLAGS[group] if flag.text]
