@@ -2028,7 +2028,7 @@ def to_utc_text(moment):
         raise UsageError("expected a datetime")
     text = normalize_time(moment.isoformat() + ("Z" if moment.utcoffset() is None else ""))
     if text is None:
-        raise UsageError("expected a time between the years 1 and 9999 in UTC")
+        raise UsageError("expected a time between the years 1 and 9999 in UTC, with an offset in whole minutes")
     return text
 
 
