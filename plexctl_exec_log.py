@@ -773,7 +773,8 @@ def find_proxy(server):
     Raises UsageError for a malformed proxy, and for a proxy that is not an http proxy."""
     # Without HTTPS_PROXY (for http: HTTP_PROXY), in upper or lower case, there is no proxy. In that case, avoid the
     # slow import of urllib.request.
-    names = [name for name in os.environ if name.lower() == server.scheme + "_proxy"]
+    lower_name = server.scheme + "_proxy"
+    names = [name for name in os.environ if name.lower() == lower_name]
     if not names or is_this_host(server.host):
         return None
     from urllib.request import getproxies_environment, proxy_bypass_environment
@@ -1996,7 +1997,8 @@ def make_merge_key(execution):
 
 
 def keep_last_copies(executions):
-    """Yield merged Executions. Of the copies of an Execution (same time and id), yield only the last.
+    """Yield (created_at, Execution) of merged Executions. Of the copies of an Execution (same time and id), yield only
+    the last.
 
     Copies follow each other, and the last one is from the latest query (heapq.merge is stable). An Execution without an
     id is never treated as a copy. A RemoteError is raised only after the Executions before it have been yielded."""
@@ -2006,14 +2008,14 @@ def keep_last_copies(executions):
             key = make_merge_key(execution)
             is_copy = key == kept_key and isinstance(execution.get("id"), str)
             if kept is not None and not is_copy:
-                yield kept
+                yield kept_key[0], kept
             kept, kept_key = execution, key
     except RemoteError:
         if kept is not None:
-            yield kept
+            yield kept_key[0], kept
         raise
     if kept is not None:
-        yield kept
+        yield kept_key[0], kept
 
 
 def to_utc_text(moment):
@@ -2117,7 +2119,6 @@ class Listing:
         self.resume: "t.Optional[str]" = None if self._is_merged else self._cursor
         self.next_since: "t.Optional[datetime]" = None
         self._latest: "t.Dict[str, t.Any]" = {}     # the last yielded Execution
-        self._is_in_order = True                    # whether the times of merged Executions have never fallen
 
     @property
     def elements(self) -> "t.Generator[t.Dict[str, t.Any], None, None]":
@@ -2179,12 +2180,16 @@ class Listing:
             try:
                 if page is None:
                     page = self._request_page(query)
+
                 with page:
                     for execution in page.elements:
+                        # Skip what an earlier attempt has read.
                         execution_id = execution.get("id")
                         if skipped and isinstance(execution_id, str) and execution_id in skipped:
                             continue
                         ids.append(execution_id)
+
+                        # Keep only what matches.
                         if accepted_statuses and execution.get("status") not in accepted_statuses:
                             continue
                         if needs_times and not window.contains(execution):
@@ -2202,24 +2207,21 @@ class Listing:
                 skipped = {text for text in ids if isinstance(text, str)}
 
     def _merge(self):
-        """Send one query for each status. Yield the results sorted by time and id, without earlier copies."""
+        """Send one query for each status. Yield the results sorted by time and id, without earlier copies.
+
+        Keep next_since and last_created_at up to date."""
         from heapq import merge
         queries = [self._query(status, [status]) for status in self._statuses]
+        latest, is_in_order = "", True
         try:
-            for execution in keep_last_copies(merge(*queries, key=make_merge_key)):
-                yield self._record(execution)
+            for created, execution in keep_last_copies(merge(*queries, key=make_merge_key)):
+                is_in_order = is_in_order and created >= latest
+                latest, self._latest = created, execution
+                self.next_since = parse_utc(created[:19]) if is_in_order else None
+                yield execution
         finally:
             for query in queries:
                 query.close()
-
-    def _record(self, execution):
-        """Return this Execution, which is about to be yielded, after updating next_since and last_created_at."""
-        created = read_created_at(execution)
-        if self._latest and created < read_created_at(self._latest):
-            self._is_in_order = False
-        self._latest = execution
-        self.next_since = parse_utc(created[:19]) if self._is_in_order else None
-        return execution
 
 
 def select_last(executions: "t.Iterable[t.Dict[str, t.Any]]", number: int) -> "t.List[t.Dict[str, t.Any]]":
@@ -3379,12 +3381,14 @@ class Console:
             stdout      must be a file, or a terminal if it gets nothing until the end (`is_quiet`); not a pipe, whose
                         reader might write to the same terminal
         """
+        if not self.stderr_is_terminal:
+            return False
         try:
             is_file = stat.S_ISREG(os.fstat(self._out.fileno()).st_mode)
             is_foreground = not hasattr(os, "tcgetpgrp") or os.tcgetpgrp(self._err.fileno()) == os.getpgrp()
         except STREAM_ERRORS:
             return False
-        return self.stderr_is_terminal and is_foreground and (is_file or (self.stdout_is_terminal and is_quiet))
+        return is_foreground and (is_file or (self.stdout_is_terminal and is_quiet))
 
     def before_wait(self):
         """Write what is queued, and show the progress line."""
