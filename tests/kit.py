@@ -280,7 +280,7 @@ def read_sections(out):
 #: The formats of each command. Tests about every format are parametrized over these: a format that is added here is
 #: tested. The groups: formats with a row or recap of the Execution, formats that print what the server sent, formats
 #: that print only the bytes of outputs.
-TABLE_FORMATS, DOCUMENT_FORMATS, BYTE_FORMATS = ("text", "table"), ("json", "yaml", "jsonl"), ("raw", "lines")
+TABLE_FORMATS, DOCUMENT_FORMATS, BYTE_FORMATS = ("text", "table", "wide"), ("json", "yaml", "jsonl"), ("raw", "lines")
 LIST_FORMATS = TABLE_FORMATS + DOCUMENT_FORMATS
 GET_FORMATS = TABLE_FORMATS + DOCUMENT_FORMATS + BYTE_FORMATS
 every_list_format = pytest.mark.parametrize("format", LIST_FORMATS)
@@ -288,13 +288,13 @@ every_get_format = pytest.mark.parametrize("format", GET_FORMATS)
 
 #: The flags of the help page, by its titles. Some tests must have a row for each flag.
 HELP_FLAGS = {
-    "flags": "--project --status --failed --running --output --server --token-file --profile --ca-file --allow-http "
+    "flags": "--project --status --failed --running --node --output --server --token-file --profile --ca-file --allow-http "
              "--timeout --color --verbose --help --version",
     "flags of list": "--action-name --since --until --last --all --limit --cursor",
-    "flags of get": "--id --node --wait --wait-timeout --exit-status --output-dir"}
+    "flags of get": "--id --wait --wait-timeout --exit-status --output-dir"}
 
 ROW_ID, MEMBER_ID = r"^(?!ID |next_cursor: )(\S+) ", r'^ {6}"id": "(.*)"'
-ID_PATTERNS = {"text": ROW_ID, "table": ROW_ID, "json": MEMBER_ID, "yaml": MEMBER_ID, "jsonl": r'^\{.*?"id":"([^"]*)"'}
+ID_PATTERNS = {"text": ROW_ID, "table": ROW_ID, "wide": ROW_ID, "json": MEMBER_ID, "yaml": MEMBER_ID, "jsonl": r'^\{.*?"id":"([^"]*)"'}
 CURSOR_LINE, CURSOR_MEMBER = r"^next_cursor: ([^\"\n]+)$", r'^  "next_cursor": "(.*)"$'
 
 
@@ -466,10 +466,10 @@ def make_transport(plane, clock, timeout=30.0):
 
 
 def wait_until_final(plane, clock, seconds=None, timeout=30.0):
-    """Wait for the execution, and return its final status, or the ExecLogError that ended the wait."""
+    """Wait for the Execution, and return its final status, or the ExecLogError that ended the wait."""
     transport = make_transport(plane, clock, timeout)
     try:
-        return program.wait_for_execution(transport, PROJECT, EXECUTION, seconds)
+        return program.wait_for_execution(transport, PROJECT, EXECUTION, seconds)["status"]
     except program.ExecLogError as error:
         return error
     finally:
