@@ -149,13 +149,6 @@ def escape_field(text: "t.Optional[str]") -> str:
     return make_visible(text or "-").replace(" ", "\\x20")
 
 
-def escape_location(text: str) -> str:
-    """Return BUCKET/KEY in a form that can be pasted: spaces are kept, except at either end, where nobody sees them."""
-    text = make_visible(text)
-    before, after = len(text) - len(text.lstrip(" ")), len(text) - len(text.rstrip(" "))
-    return "\\x20" * before + text.strip(" ") + "\\x20" * after
-
-
 # A complete CSI sequence (ECMA-48, 5.4), such as `\x1b[1;31m` (red); or `ESC ( B`, which `tput sgr0` sends.
 TERMINAL_SEQUENCES = "\x1b\\[[0-?]*[ -/]*[@-~]|\x1b\\(B"
 
@@ -305,26 +298,15 @@ def check_type(value: "t.Any", expected: type, label: str,
 
 # ------------------------------------------------------------------------------------------------- Settings
 
-# For example `https://[::1]:8443/prefix/`. These do not match: `https://user@host`, `https://host?query`, `https:/host`,
-# `https://host:`, and any URL with a character outside ASCII.
+# For example `https://[::1]:8443/prefix/`. User info, a query, a fragment and characters outside ASCII do not match.
 SERVER_URL = r"""
     (https?) ://
-    ( \[ [0-9a-f:.]+ \] |                           # the host: an IPv6 address, which parse() checks,
+    ( \[ [0-9a-f:.]+ \] |                           # the host: an IPv6 address
       [\w-]{1,63} (?: \. [\w-]{1,63} )* \.? )        #     or the labels of a name (RFC 1035, 2.3.4), or an IPv4 address
     (?: : ( [0-9]{1,5} ) )?                         # the port
     ( / [\w/.~%:@!$&'()*+,;=-]* )?                  # the path (RFC 3986, 3.3)
     """
 DEFAULT_PORTS = {"http": 80, "https": 443}
-
-
-def is_ipv6_address(text):
-    """Return whether the text is an IPv6 address, such as `::1`."""
-    import ipaddress
-    try:
-        ipaddress.IPv6Address(text)
-    except ValueError:
-        return False
-    return True
 
 
 class Server(namedtuple("Server", "scheme host port prefix")):
@@ -351,7 +333,7 @@ class Server(namedtuple("Server", "scheme host port prefix")):
         if match:
             scheme, host, digits, path = match.groups()
             port = int(digits or DEFAULT_PORTS[scheme.lower()])
-            if 0 < port < 65536 and (host[0] != "[" or is_ipv6_address(host[1:-1])):
+            if 0 < port < 65536:
                 return cls(scheme.lower(), host.strip("[]").lower(), port, (path or "").rstrip("/"))
         raise UsageError("%s: expected http(s)://host[:port][/prefix]" % label, "write it as https://HOST")
 
@@ -411,8 +393,7 @@ def read_private_file(path, limit, name):
 
 def find_config_file():
     """Return (path of the config file or None, the paths that were tried)."""
-    home = os.environ.get("USERPROFILE" if WINDOWS else "HOME") or os.path.expanduser("~")
-    bases = os.environ.get("XDG_CONFIG_HOME", ""), os.path.join(home, ".config")
+    bases = os.environ.get("XDG_CONFIG_HOME", ""), os.path.expanduser("~/.config")
     paths = [os.path.join(base, "plexctl", "config.json") for base in bases if os.path.isabs(base)]
     return next(filter(os.path.lexists, paths), None), paths
 
@@ -492,26 +473,23 @@ def find_settings(server_url, profile_name, token_file):
 
     A profile's token goes only to the profile's server, if it names one. Raises UsageError for a missing or malformed
     server, and CredentialsError for a missing or unusable token, and for an unusable config file."""
-    variables = [os.environ.get(name) or None for name in ("PLEXSPHERE_URL", "PLEXSPHERE_TOKEN")]
-    flags = [server_url, token_file]
-    title, members = "", [None, None]
+    url_variable, token_variable = [os.environ.get(name) or None for name in ("PLEXSPHERE_URL", "PLEXSPHERE_TOKEN")]
+    title, pinned, profile_token = "", None, None
     if any(flag is None and (profile_name is not None or variable is None)
-           for flag, variable in zip(flags, variables)):
-        title, *members = read_profile(profile_name)
+           for flag, variable in ((server_url, url_variable), (token_file, token_variable))):
+        title, pinned, profile_token = read_profile(profile_name)
 
-    def find(number, flag_name, flag_value, variable_name):
-        """Return (value, source) from the first source that has a value, or (None, "")."""
-        sources = [(variables[number], variable_name), (members[number], title)]
-        if profile_name is not None:
-            sources.reverse()
-        sources.insert(0, (flag_value, flag_name))
+    def choose(flag, variable, member):
+        """Return the first of these pairs (value, source) that has a value, or (None, "")."""
+        sources = [flag, variable, member] if profile_name is None else [flag, member, variable]
         return next((source for source in sources if source[0] is not None), (None, ""))
 
     # Find both.
-    url, server_source = find(0, "--server", server_url, "PLEXSPHERE_URL")
+    url, server_source = choose((server_url, "--server"), (url_variable, "PLEXSPHERE_URL"), (pinned, title))
     server = None if url is None else Server.parse(url, "the server of " + server_source)
     from_file = None if token_file is None else read_private_file(os.fspath(token_file), 64 << 10, "the token file")
-    token, token_source = find(1, "--token-file", from_file, "PLEXSPHERE_TOKEN")
+    token, token_source = choose((from_file, "--token-file"), (token_variable, "PLEXSPHERE_TOKEN"),
+                                 (profile_token, title))
     missing = "; %s has none" % title if title else ""
     if token is None:
         raise CredentialsError("no token", "pass --token-file, set PLEXSPHERE_TOKEN, or use a profile with a token"
@@ -521,8 +499,8 @@ def find_settings(server_url, profile_name, token_file):
         raise UsageError("no server", "pass --server, set PLEXSPHERE_URL, or use a profile with a server" + missing)
 
     # Keep a profile's token from other servers.
-    if token_source == title and members[0] is not None:
-        pin_token(title, members[0], server, server_source)
+    if token_source == title and pinned is not None:
+        pin_token(title, pinned, server, server_source)
     return server, token, token_source
 
 
@@ -537,7 +515,7 @@ def is_this_host(host: str) -> bool:
 
 
 class Proxy:
-    """An HTTP proxy, from `[http://][user:password@]host[:port]`. Not a namedtuple, whose repr() would show the password.
+    """An HTTP proxy: `[http://][user:password@]host[:port]`. (The repr() of a namedtuple would show the password.)
 
         host, port      the proxy's address
         headers         headers that only the proxy gets
@@ -1090,12 +1068,11 @@ class Transport:
         # Retry-After may also be a date, which is ignored.
         seconds = response.getheader("Retry-After", "").strip()
         retry_after = float(seconds) if re.fullmatch("[0-9]+", seconds) else None
-        parts = [("", show("detail")), ("code: ", show("code")), ("reason: ", show("reason")),
-                 ("relation path: ", show("relation_path")),
-                 ("correlation id: ", show("correlation_id") or response.getheader("X-Correlation-Id")),
-                 ("retry after: ", seconds and seconds + " s" if retry_after else "")]
-        message = ("HTTP %d %s" % (status, show("title") or response.reason)).strip()
-        message += "".join("; " + label + text for label, text in parts if text)
+        correlation_id = show("correlation_id") or response.getheader("X-Correlation-Id")
+        parts = [show("detail")] + [label + ": " + text for label, text in (
+            ("code", show("code")), ("reason", show("reason")), ("relation path", show("relation_path")),
+            ("correlation id", correlation_id), ("retry after", retry_after and seconds + " s")) if text]
+        message = "HTTP %d %s" % (status, "; ".join(filter(None, [show("title") or response.reason] + parts)))
         return APIError(message, self._choose_hint(status, problem, show), status, problem, retry_after)
 
     def _choose_hint(self, status, problem, show):
@@ -1119,17 +1096,14 @@ RFC3339_TIME = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{
                           r"(Z|[+-](?:[01][0-9]|2[0-3]):[0-5][0-9])")
 
 
-def find_uuid(text):
-    """Return the canonical lower-case spelling of a UUID, or "" for other text.
+# In one of the forms that Go's uuid.Parse documents: canonical, after `urn:uuid:`, in braces, or without hyphens.
+UUID = r"(?:urn:uuid:)?\{?([0-9a-f]{8})-?([0-9a-f]{4})-?([0-9a-f]{4})-?([0-9a-f]{4})-?([0-9a-f]{12})\}?"
 
-    The text may be in one of the forms that Go's uuid.Parse documents: canonical, prefixed with `urn:uuid:`, in braces,
-    or 32 digits without hyphens. Case and surrounding white space do not matter."""
-    text = text.strip().lower()
-    digits = text.replace("urn:uuid:", "").strip("{}").replace("-", "")
-    canonical = "-".join([digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]])
-    is_uuid = (len(digits) == 32 and set(digits) <= set("0123456789abcdef")
-               and text in (canonical, "urn:uuid:" + canonical, "{%s}" % canonical, digits))
-    return canonical if is_uuid else ""
+
+def find_uuid(text):
+    """Return the canonical lower-case spelling of a UUID, or "" for other text."""
+    match = re.fullmatch(UUID, text.strip().lower())
+    return "-".join(match.groups()) if match else ""
 
 
 def parse_uuid(value: "t.Union[str, AnyUUID]") -> str:
@@ -1183,19 +1157,19 @@ def read_created_at(execution):
     return created
 
 
-BASE64_ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
-
-
 def decode_base64(text: str) -> bytes:
     """Decode standard base64 with exact padding (RFC 4648, 4). Raises ValueError for anything else.
 
-    (a2b_base64 ignores characters outside the alphabet; its strict_mode exists only from Python 3.11 on.)"""
-    data = text.encode("ascii", "replace")      # `?` is not in the alphabet
-    padding = data.translate(None, BASE64_ALPHABET)     # the characters that are not in the alphabet
-    # These must be nothing, `=` or `==`, and only at the end: not `a=b=`, nor `ab=c`.
-    if len(data) % 4 or padding not in (b"", b"=", b"==") or not data.endswith(padding):
+    a2b_base64 skips characters outside the alphabet, and stops at the padding: then the result is too short."""
+    padding = len(text) - len(text.rstrip("="))
+    try:
+        data = a2b_base64(text)
+        is_exact = len(text) % 4 == 0 and padding <= 2 and len(data) == len(text) // 4 * 3 - padding
+    except ValueError:      # binascii.Error is one
+        is_exact = False
+    if not is_exact:
         raise ValueError("inline_bytes: expected standard base64 with exact padding")
-    return a2b_base64(data)
+    return data
 
 
 class OutputRef(namedtuple("OutputRef", "kind data location sha256 fault")):
@@ -1243,8 +1217,8 @@ def get_page(transport: Transport, project: "t.Union[str, AnyUUID]",
              parameters: "t.Optional[Parameters]" = None) -> "JSONObject":
     """Return one page of a Project's Executions: {"items": [...], "next_cursor": text, null or absent}.
 
-    `parameters` are the API's: status, action_name, limit, cursor. A page may have 32 MiB, or 256 MiB if its limit is 1.
-    Raises UsageError for a malformed UUID, UnusableResponse for another shape, and the errors of Transport.get."""
+    `parameters` are the API's: status, action_name, limit, cursor. A page may have 32 MiB; with limit 1, 256 MiB.
+    Raises UsageError for a malformed UUID, RemoteError for another shape, and the errors of Transport.get."""
     parameters = parameters or {}
     max_bytes = EXECUTION_LIMIT if str(parameters.get("limit")) == "1" else PAGE_LIMIT
     page = transport.get(EXECUTIONS % parse_uuid(project), parameters, max_bytes)
@@ -1282,7 +1256,7 @@ class Listing:
     single query, the order is the server's: the oldest first.
 
     If a page exceeds 32 MiB, its query goes on with a quarter of the limit. Each iteration starts again. It raises the
-    errors of get_page, and UnusableResponse for a repeated cursor.
+    errors of get_page, and RemoteError for a repeated cursor.
 
         page_count      number of pages received
         count           number of Executions on these pages, including those that do not match
@@ -1396,7 +1370,7 @@ def get_execution(transport: Transport, project: "t.Union[str, AnyUUID]",
                   execution_id: "t.Union[str, AnyUUID]") -> "JSONObject":
     """Return one Execution. Its `targets` are a list; OutputRef.from_wire reads the `output_ref` of a target.
 
-    Raises UsageError for a malformed UUID, UnusableResponse for another shape or id, and the errors of Transport.get."""
+    Raises UsageError for a malformed UUID, RemoteError for another shape or id, and the errors of Transport.get."""
     project, execution_id = parse_uuid(project), parse_uuid(execution_id)
     execution = transport.get("%s/%s" % (EXECUTIONS % project, execution_id), {}, EXECUTION_LIMIT)
     if str(execution.get("id")).lower() != execution_id:
@@ -1426,7 +1400,7 @@ def make_wait_timeout(execution, failure):
 
 
 def poll_until_final(transport, project, execution_id, is_single, on_status):
-    """Poll on behalf of wait_for_execution: until a time limit of the Transport, or just once if `is_single` is true."""
+    """Poll for wait_for_execution: until a time limit of the Transport passes, or just once if `is_single` is true."""
     execution, shown = None, None
     step, least = FIRST_POLL_PAUSE, 0.0     # the next pause of the schedule; the pause for an Execution of this size
     while True:
@@ -1566,13 +1540,16 @@ def format_header(layout, console):
 
 def format_row(execution, layout, console):
     """Return the row of an Execution. Raises UnusableResponse for a member of the wrong type."""
-    where = "Execution %s: " % execution.get("id")
-    execution_id, status, kind, created, updated, action = [
-        check_type(execution.get(name), str, where + name) for name in ROW_MEMBERS]
+    values = [execution.get(name) for name in ROW_MEMBERS]
+    if not {str, type(None)}.issuperset(map(type, values)):
+        raise UnusableResponse("Execution %s: expected text or null: %s" % (values[0], ", ".join(ROW_MEMBERS)))
+    execution_id, status, kind, created, updated, action = values
     targets = expect_objects(execution, "targets")
-    cells = [escape_field(cell) for cell in (
-        execution_id, status, kind, "%d/%d" % (count_succeeded(targets), len(targets)),
-        layout.format_time(created), layout.format_time(updated))]
+    cells = [execution_id, status, kind, "%d/%d" % (count_succeeded(targets), len(targets)),
+             layout.format_time(created), layout.format_time(updated)]
+    joined = "".join([cell or " " for cell in cells])       # look at all cells at once: few need escapes
+    if " " in joined or not joined.isprintable():
+        cells = [escape_field(cell) for cell in cells]
     if console.is_coloured:     # pad first: str.format would count the colour's characters
         cells[1] = paint("%-9s" % cells[1], COLOURS.get(status), console)
     return layout.row.format(*cells, make_visible(action or "-"))
@@ -1608,7 +1585,7 @@ def describe_output(output):
     """Return `N bytes`, `archived: BUCKET/KEY (sha256:DIGEST)`, `no output` or `unreadable`."""
     if output.kind == "archived":
         # A key must not imitate a digest.
-        location = escape_location(output.location).replace(" (sha256:", "\\x20(sha256:")
+        location = make_visible(output.location).replace(" (sha256:", "\\x20(sha256:")
         digest = " (sha256:%s)" % escape_field(output.sha256) if output.sha256 else ""
         return "archived: " + location + digest
     return {"inline": describe_count(len(output.data), "byte"), "none": "no output"}.get(output.kind, output.kind)
@@ -1710,6 +1687,9 @@ def make_folder(path):
                            "name a folder that does not exist yet")
 
 
+OUTPUT_KINDS = ("inline", "archived", "none", "unreadable", "unsaved")      # as the index names them
+
+
 def write_new_file(path, data):
     """Write a file with mode 0600. It must not exist, even as a link. Raises ExecLogError, which names the file."""
     try:
@@ -1726,15 +1706,15 @@ def format_index_line(node_id, status, kind, output):
         from hashlib import sha256
         size, digest = "%d" % len(output.data), sha256(output.data).hexdigest()
     fields = [escape_field(field) for field in (node_id, status, kind, size, digest)]
-    return ("\t".join(fields + [escape_location(output.location or "-")]) + "\n").encode("utf-8")
+    return ("\t".join(fields + [make_visible(output.location or "-")]) + "\n").encode("utf-8")
 
 
 def save_outputs(targets, folder, report_error):
     """Write each inline output to a file, NODE_ID.out, and the index of all targets to the file `targets`.
 
-    Until everything is written, the index is called `targets.partial`. Return a summary of what became of the targets,
-    or "" if every output was saved. Raises ExecLogError for a file that cannot be written."""
-    lines, files, kinds, without_digest = [], {}, [], 0
+    Until everything is written, the index is called `targets.partial`. Return the kind of each target, as in the index.
+    Raises ExecLogError for a file that cannot be written."""
+    lines, files, kinds = [], {}, []
     seen = set()        # node ids in lower case, because some file systems ignore case
     for target in targets:
         node_id, status, output = read_target(target, report_error)
@@ -1742,12 +1722,11 @@ def save_outputs(targets, folder, report_error):
         if not node or find_uuid(node) != node or node in seen:     # only a UUID is a safe file name
             fault = "an earlier target has the same node id" if node in seen else "its node id is not a canonical UUID"
             report_error("target %s is not saved: %s" % (escape_field(node_id), fault))
-            kind, output = "unsaved", OutputRef("none", b"", "", "", "")
+            kind, output = "unsaved", OutputRef.from_wire(None)
         elif kind == "inline":
             files[node_id + ".out"] = output.data
         seen.add(node)
         kinds.append(kind)
-        without_digest += kind == "archived" and not output.sha256
         lines.append(format_index_line(node_id, status, kind, output))
 
     # Write the files.
@@ -1759,15 +1738,7 @@ def save_outputs(targets, folder, report_error):
         os.rename(partial_index, index)
     except OSError as error:
         raise ExecLogError("cannot write %s: %s" % (index, describe_error(error)))
-
-    # Describe what else there was: `3 files, 2 archived (1 without a digest), 1 no output`.
-    counts = [(kind, kinds.count(kind)) for kind in ("archived", "none", "unreadable", "unsaved")]
-    if kinds.count("inline") + kinds.count("none") == len(kinds):
-        return ""
-    words = {"none": "no output", "archived": "archived (%d without a digest)" % without_digest
-             if without_digest else "archived"}
-    return ", ".join([describe_count(len(files), "file")]
-                     + ["%d %s" % (count, words.get(kind, kind)) for kind, count in counts if count])
+    return kinds
 
 
 # --------------------------------------------------------------------------------------------- Command line
@@ -1870,15 +1841,14 @@ def parse_statuses(text):
     return [status.lower() if status.lower() in STATUSES else status for status in statuses]
 
 
-class Flag(namedtuple("Flag", "command names metavar parse text get_text")):
+class Flag(namedtuple("Flag", "command names text metavar parse")):
     """A flag of the command line.
 
         command     the command that it belongs to, or "" for both
         names       such as ("-o", "--output")
+        text        the help text; for `get` the part after ` | `, if there is one. "" for a flag without effect
         metavar     the name of its value in --help; "" for a switch
-        parse       the function that parses the value; None for a switch, and for WHEN
-        text        the help text; None for a flag that has an effect only in plexsphere's own `plexctl`
-        get_text    the help text for `get`, if it differs
+        parse       the function that parses the value; None for a switch
     """
 
     @property
@@ -1886,43 +1856,50 @@ class Flag(namedtuple("Flag", "command names metavar parse text get_text")):
         """The name of its attribute in argparse's namespace."""
         return self.names[-1].strip("-").replace("-", "_")
 
+    def convert(self, text):
+        """Return the value that the text stands for. Raises UsageError, which names the flag and shows the text."""
+        try:
+            return self.parse(text)
+        except UsageError as error:
+            raise UsageError("%s%s: %s" % (self.names[-1], quote(text), error))
 
-FLAGS = [Flag(*(row + ("",))[:6]) for row in [
-    ("", ["--project"], "UUID", parse_uuid, "the Project (default: PLEXSPHERE_PROJECT)"),
-    ("", ["--status"], "STATUS", parse_statuses, "only Executions with this status (several: failed,timeout)",
-     "only targets with this status (several: failed,timeout)"),
-    ("", ["--failed"], "", None, "short for --status failed,cancelled,timeout"),
-    ("", ["--running"], "", None, "short for --status pending,ack,started"),
-    ("", ["--node"], "UUID", parse_uuid, "only Executions that ran on this machine (repeatable); the row shows all of "
-     "the Execution", "only this target (repeatable)"),
-    ("", ["-o", "--output"], "FORMAT", str, ", ".join(LIST_FORMATS), ", ".join(GET_FORMATS)),
-    ("", ["--server"], "URL", parse_nonempty,
-     "control plane (default: from --profile, PLEXSPHERE_URL or the default profile)"),
-    ("", ["--token-file"], "FILE", parse_nonempty,
-     "file with the token (default: token from --profile, PLEXSPHERE_TOKEN or the default profile)"),
-    ("", ["--profile"], "NAME", parse_nonempty, "profile (default: the one the config file names)"),
-    ("", ["--ca-file"], "FILE", parse_nonempty, "PEM file of the CAs to trust instead of the system's"),
-    ("", ["--allow-http"], "", None, "allow plain http to remote hosts (exposes the token)"),
-    ("", ["--timeout"], "TIME", parse_duration, "limit for each network operation, e.g. 5m (default: 30s)"),
-    ("", ["--color"], "WHEN", parse_color, "auto, always or never (default: auto)"),
-    ("", ["-v", "--verbose"], "", None, "trace requests and responses on standard error"),
-    ("", ["-h", "--help"], "", None, "print this help"),
-    ("", ["--version"], "", None, "print the version"),
-    ("", ["--yes"], "", None, None),
-    ("", ["--reveal-secrets"], "", None, None),
-    ("list", ["--action-name"], "ACTION", parse_nonempty, "only Executions of this action (exact name)"),
-    ("list", ["--since"], "WHEN", None,
-     "CREATED_AT is at or after WHEN: 2h (ago), 9:30, today or '2026-07-14 09:30' (UTC)"),
-    ("list", ["--until"], "WHEN", None, "CREATED_AT is before WHEN"),
-    ("list", ["-n", "--last"], "N", parse_count, "only the newest N, printed oldest first"),
-    ("list", ["--all"], "", None, "read all pages"),
-    ("list", ["--limit"], "N", parse_limit, "Executions per page, at most 200"),
-    ("list", ["--cursor"], "CURSOR", str, "start at this cursor (the previous page's next_cursor)"),
-    ("get", ["--id"], "UUID", parse_uuid, "the Execution; `get UUID` is the same"),
-    ("get", ["--wait"], "", None, "wait until the Execution's status is final"),
-    ("get", ["--wait-timeout"], "TIME", parse_duration, "with --wait: give up after this long, and exit 124"),
-    ("get", ["--exit-status"], "", None, "exit 5, not 0, unless the Execution has succeeded"),
-    ("get", ["--output-dir"], "FOLDER", parse_nonempty, "save inline outputs, and an index, in a new folder"),
+
+FLAGS = [Flag(command, tuple(names.split()), text, *(value or ("", None))) for command, names, text, *value in [
+    ("", "--project", "the Project (default: PLEXSPHERE_PROJECT)", "UUID", parse_uuid),
+    ("", "--status", "only Executions with this status (several: failed,timeout) | only targets with this status "
+     "(several: failed,timeout)", "STATUS", parse_statuses),
+    ("", "--failed", "short for --status failed,cancelled,timeout"),
+    ("", "--running", "short for --status pending,ack,started"),
+    ("", "--node", "only Executions that ran on this machine (repeatable); the row shows all of the Execution | only "
+     "this target (repeatable)", "UUID", parse_uuid),
+    ("", "-o --output", ", ".join(LIST_FORMATS) + " | " + ", ".join(GET_FORMATS), "FORMAT", str),
+    ("", "--server", "control plane (default: from --profile, PLEXSPHERE_URL or the default profile)", "URL",
+     parse_nonempty),
+    ("", "--token-file", "file with the token (default: token from --profile, PLEXSPHERE_TOKEN or the default profile)",
+     "FILE", parse_nonempty),
+    ("", "--profile", "profile (default: the one the config file names)", "NAME", parse_nonempty),
+    ("", "--ca-file", "PEM file of the CAs to trust instead of the system's", "FILE", parse_nonempty),
+    ("", "--allow-http", "allow plain http to remote hosts (exposes the token)"),
+    ("", "--timeout", "limit for each network operation, e.g. 5m (default: 30s)", "TIME", parse_duration),
+    ("", "--color", "auto, always or never (default: auto)", "WHEN", parse_color),
+    ("", "-v --verbose", "trace requests and responses on standard error"),
+    ("", "-h --help", "print this help"),
+    ("", "--version", "print the version"),
+    ("", "--yes", ""),
+    ("", "--reveal-secrets", ""),
+    ("list", "--action-name", "only Executions of this action (exact name)", "ACTION", parse_nonempty),
+    ("list", "--since", "CREATED_AT is at or after WHEN: 2h (ago), 9:30, today or '2026-07-14 09:30' (UTC)", "WHEN",
+     str),
+    ("list", "--until", "CREATED_AT is before WHEN", "WHEN", str),
+    ("list", "-n --last", "only the newest N, printed oldest first", "N", parse_count),
+    ("list", "--all", "read all pages"),
+    ("list", "--limit", "Executions per page, at most 200", "N", parse_limit),
+    ("list", "--cursor", "start at this cursor (the previous page's next_cursor)", "CURSOR", str),
+    ("get", "--id", "the Execution; `get UUID` is the same", "UUID", parse_uuid),
+    ("get", "--wait", "wait until the Execution's status is final"),
+    ("get", "--wait-timeout", "with --wait: give up after this long, and exit 124", "TIME", parse_duration),
+    ("get", "--exit-status", "exit 5, not 0, unless the Execution has succeeded"),
+    ("get", "--output-dir", "save inline outputs, and an index, in a new folder", "FOLDER", parse_nonempty),
 ]]
 REPEATABLE = "--status", "--node"
 FLAGS_BY_NAME = {name: flag for flag in FLAGS for name in flag.names}
@@ -1956,7 +1933,7 @@ def get_program_name():
 def make_parser(command: str = "") -> argparse.ArgumentParser:
     """Return a new parser of all flags. With a command (`list` or `get`), only of its flags and the common ones.
 
-    Positional arguments are left over: `exec-log`, `list` or `get`, and an id. The values stay text."""
+    Positional arguments are left over: `exec-log`, `list` or `get`, and an id. A malformed value raises UsageError."""
     # By default, HelpFormatter uses the terminal's width.
     formatter = partial(argparse.RawDescriptionHelpFormatter, width=80, max_help_position=26)
     usage = {"": "{list,get} [UUID]", "list": "list", "get": "get UUID"}[command]
@@ -1964,48 +1941,40 @@ def make_parser(command: str = "") -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog=get_program_name(), usage="%(prog)s [exec-log] " + usage + " [flags]", description=DESCRIPTIONS[command],
         epilog=epilog, add_help=False, allow_abbrev=False, formatter_class=formatter)
-    for group in ("", "list", "get"):
+    for group in ("",) + COMMANDS:
         if command and group not in ("", command):
             continue
         section = parser.add_argument_group("flags of " + group if group else "flags")
         for flag in FLAGS:
             if flag.command != group:
                 continue
-            text = flag.text or argparse.SUPPRESS
-            if flag.get_text and command != "list":
-                text = flag.get_text if command else "%s; get: %s" % (flag.text, flag.get_text)
-            if flag.metavar:
-                action = "append" if flag.names[-1] in REPEATABLE else "store"
-                section.add_argument(*flag.names, metavar=flag.metavar, help=text, action=action)
-            else:
-                section.add_argument(*flag.names, help=text, action="store_true")
+            text = flag.text.split(" | ")[-1 if command == "get" else 0] if command else \
+                flag.text.replace(" | ", "; get: ")
+            options = {"help": text or argparse.SUPPRESS, "action": "store_true"}
+            if flag.metavar:        # argparse does not catch a UsageError
+                options.update(metavar=flag.metavar, type=flag.convert,
+                               action="append" if flag.names[-1] in REPEATABLE else "store")
+            section.add_argument(*flag.names, **options)
     return parser
 
 
 def suggest_flag(word, command):
-    """Return `; did you mean ...?` for the name of an unknown flag, without its dashes, or "". The command may be ""."""
+    """Return `; did you mean ...?` for the name of an unknown flag, without its dashes, or ""."""
     word = word.replace("_", "-").lower()
     habit = HABITS[command].get(word) or HABITS[""].get(word)
     if habit:
         return "; did you mean %s?" % habit
-    # Suggest a flag that begins with the word, or else the nearest one. Try the flags of this command first.
-    for commands in (("", command), ("",) + COMMANDS):
-        known = [flag.names[-1].strip("-") for flag in FLAGS if flag.command in commands and flag.text]
-        longer = [name for name in known if len(word) > 1 and name.startswith(word)]
-        suggestion = suggest(longer[0] if longer else word, known, "--")
-        if suggestion:
-            return suggestion
-    return ""
+    known = [flag.names[-1].strip("-") for flag in FLAGS if flag.text]
+    longer = [name for name in known if len(word) > 1 and name.startswith(word)]
+    return suggest(longer[0] if longer else word, known, "--")
 
 
 def make_unknown_flag_error(word, words):
     """Return the UsageError for an unknown flag among these words. It shows a plain name, and never a value."""
     name = word.partition("=")[0]
-    shown = ""
-    if re.fullmatch("--[A-Za-z_-]{1,20}", name):
+    shown = "" if name.startswith("--") else " %s..." % name[:2]
+    if re.fullmatch("--[A-Za-z_-]{1,20}|-.", name):
         shown = " " + name
-    elif not name.startswith("--"):
-        shown = " " + name if len(name) == 2 else " %s..." % name[:2]
     command = next((word for word in words if word in COMMANDS), "")
     return UsageError("unknown flag" + shown + suggest_flag(name.strip("-"), command))
 
@@ -2042,22 +2011,6 @@ def join_values(argv):
     return joined
 
 
-def convert_values(flags):
-    """Replace the texts of the flags by what they mean. Raises UsageError, which names the flag and its value."""
-    for flag in FLAGS:
-        value = getattr(flags, flag.attribute)
-        if flag.parse is None or value is None:
-            continue
-        texts = value if flag.names[-1] in REPEATABLE else [value]
-        try:
-            values = []
-            for text in texts:
-                values.append(flag.parse(text))
-        except UsageError as error:
-            raise UsageError("%s%s: %s" % (flag.names[-1], quote(text), error))
-        vars(flags)[flag.attribute] = values if flag.names[-1] in REPEATABLE else values[0]
-
-
 def describe_unknown_command(word):
     """Return the message for a word that is not a command."""
     meant = "get UUID" if find_uuid(word) else COMMAND_HABITS.get(word)
@@ -2066,25 +2019,29 @@ def describe_unknown_command(word):
 
 
 TIME_OF_DAY = "(?:[01]?[0-9]|2[0-3]):[0-5][0-9]"
-# A time of RFC 3339, with or without a year, whole or cut off after the day, the hour or the minute. The groups are
-# year, month, day, hour, minute, second, offset.
-WHEN = (r"(?:([0-9]{4})-)?([0-9]{2})-([0-9]{2})(?:[T ]([0-9]{2})(?::([0-9]{2})(?::([0-9]{2})(?:\.[0-9]+)?)?"
-        r"(Z|[+-][0-9]{2}:?[0-5][0-9])?)?)?")
+# A time of RFC 3339, whole or cut off after the day, the hour or the minute.
+TIME_FORMATS = ["%Y-%m-%d", "%Y-%m-%dT%H", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M%z", "%Y-%m-%dT%H:%M:%S",
+                "%Y-%m-%dT%H:%M:%S%z"]
 
 
 def parse_time(text, now):
     """Return the time for `2026-07-14 09:30` or `07-14T11:30+0200` (this year's, or last year's if that is later than
     now). Raises ValueError."""
-    from datetime import datetime, timedelta, timezone
-    match = re.fullmatch(WHEN, text)
-    if not match:
-        raise ValueError
-    *numbers, offset = match.groups()
-    year, month, day, hour, minute, second = [int(number or 0) for number in numbers]
-    moment = datetime(year or now.year, month, day, hour, minute, second, tzinfo=timezone.utc)
-    if offset and offset != "Z":
-        moment -= int(offset[0] + "1") * timedelta(hours=int(offset[1:3]), minutes=int(offset[-2:]))
-    return moment if year or moment <= now else moment.replace(year=now.year - 1)
+    from datetime import datetime, timezone
+    text = re.sub("[.][0-9]+", "", text.replace(" ", "T"))
+    text = re.sub("([+-][0-9]{2}):([0-9]{2})$", r"\1\2", text.replace("Z", "+0000"))      # for %z of Python 3.6
+    lacks_year = re.match("[0-9]{2}-[0-9]{2}(T|$)", text)
+    if lacks_year:
+        text = "%d-%s" % (now.year, text)
+
+    for time_format in TIME_FORMATS:
+        try:
+            moment = datetime.strptime(text, time_format)
+        except ValueError:
+            continue
+        moment = moment.astimezone(timezone.utc) if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
+        return moment.replace(year=now.year - 1) if lacks_year and moment > now else moment
+    raise ValueError
 
 
 def parse_when(text, now, after=None):
@@ -2143,21 +2100,16 @@ def select_statuses(flags):
 
 
 def read_positionals(flags, words):
-    """Return the id of the Execution, or None for `list`. Raises UsageError for anything else in these words."""
-    if flags.command == "list":
-        if words and find_uuid(words[0]):
-            raise UsageError("list takes no id; did you mean get UUID?")
-        execution_id = None
-    else:
-        execution_id = flags.id
-        if words and execution_id is None:
-            try:
-                execution_id = parse_uuid(words[0])
-            except UsageError as error:
-                raise UsageError("get%s: %s" % (quote(words[0]), error))
-            words = words[1:]
-        if words and find_uuid(words[0]):
-            raise UsageError("get takes one id; choose a target with --node UUID")
+    """Return the id of the Execution, or None. Raises UsageError for anything else in these words."""
+    execution_id = flags.id
+    if words and flags.command == "get" and execution_id is None:
+        execution_id = find_uuid(words[0])
+        if not execution_id:
+            raise UsageError("get%s: expected a UUID" % quote(words[0]))
+        words = words[1:]
+    if words and find_uuid(words[0]):
+        raise UsageError("list takes no id; did you mean get UUID?" if flags.command == "list" else
+                         "get takes one id; choose a target with --node UUID")
     if words:
         raise UsageError("unexpected argument: put each value after its flag; quote values with spaces")
     return execution_id
@@ -2206,7 +2158,6 @@ def parse(argv):
         raise UsageError(describe_unknown_command(words[0]))
 
     # Convert and check the values.
-    convert_values(flags)
     flags.output = flags.output or "text"
     flags.execution_id = read_positionals(flags, words[1:])
     project = os.environ.get("PLEXSPHERE_PROJECT")
@@ -2491,18 +2442,17 @@ def run_list(flags, console, transport):
 
 
 def request_execution(flags, console, transport):
-    """Return the Execution, with --wait when its status is final."""
-    is_terminal_free = console.can_show_progress(is_quiet=True)
+    """Return the Execution; with --wait, when its status is final."""
+    has_progress_line = console.can_show_progress(is_quiet=True)
     if not flags.wait:
-        if is_terminal_free:
+        if has_progress_line:
             console.progress = lambda: "%.1f MiB" % (transport.received / (1 << 20))
         return get_execution(transport, flags.project, flags.execution_id)
 
     def show_status(execution):
-        targets = execution["targets"]
-        text = "status: %s %d/%d" % (escape_field(get_text(execution, "status")), count_succeeded(targets),
-                                     len(targets))
-        if is_terminal_free:
+        status, targets = get_text(execution, "status"), execution["targets"]
+        text = "status: %s %d/%d" % (escape_field(status), count_succeeded(targets), len(targets))
+        if has_progress_line:
             console.progress = lambda: text
             console.show_progress(text)
         else:
@@ -2513,19 +2463,21 @@ def request_execution(flags, console, transport):
     return wait_for_execution(transport, flags.project, flags.execution_id, flags.wait_timeout, show_status)
 
 
+def select_targets(targets, nodes, statuses):
+    """Return the targets that match, and the nodes that are missing. An empty list of nodes or statuses matches all."""
+    missing = set(nodes or ()).difference(str(target.get("node_id")).lower() for target in targets)
+    return [target for target in targets
+            if (not nodes or str(target.get("node_id")).lower() in nodes)
+            and (not statuses or target.get("status") in statuses)], sorted(missing)
+
+
 def run_get(flags, console, transport):
     """Run the command `get`, and return its exit code."""
     if flags.output_dir:
         make_folder(flags.output_dir)       # before any waiting
     execution = request_execution(flags, console, transport)
     console.progress = None
-
-    # Choose.
-    nodes = list(dict.fromkeys(flags.node or []))
-    found = {str(target.get("node_id")).lower() for target in execution["targets"]} if nodes else set()
-    targets = [target for target in execution["targets"]
-               if (not nodes or str(target.get("node_id")).lower() in nodes)
-               and (not flags.statuses or target.get("status") in flags.statuses)]
+    targets, missing = select_targets(execution["targets"], flags.node, flags.statuses)
     errors = []
 
     def report_error(text):
@@ -2533,21 +2485,21 @@ def run_get(flags, console, transport):
         console.report("error", text)
 
     # Print or save.
-    summary = ""
+    kinds = []
     if flags.output_dir:
-        summary = save_outputs(targets, flags.output_dir, report_error)
+        kinds = save_outputs(targets, flags.output_dir, report_error)
         print_chunks([format_recap(execution, console)], console)
     else:
         print_chunks(GET_FORMATS[flags.output](targets, execution, console, report_error), console)
 
     # Report what is missing.
-    for node in nodes:
-        if node not in found:
-            report_error("node %s is not a target of Execution %s" % (node, flags.execution_id))
-    if not targets and found.issuperset(nodes):
+    for node in missing:
+        report_error("node %s is not a target of Execution %s" % (node, flags.execution_id))
+    if not targets and not missing:
         console.hint("no target matches")
-    if summary:
-        console.write_line("%s: %s" % (flags.output_dir, summary))
+    if not {"inline", "none"}.issuperset(kinds):
+        counts = ["%d %s" % (kinds.count(kind), kind) for kind in OUTPUT_KINDS if kind in kinds]
+        console.write_line("%s: %s" % (flags.output_dir, ", ".join(counts)))
     if errors:
         return 1
     return 5 if flags.exit_status and execution.get("status") != "succeeded" else 0
