@@ -754,7 +754,7 @@ class Transport:
         # State.
         self._tls_context = None    # made for the first connection
         self._was_answered = False  # whether the server has sent any response
-        self._ends = []             # the ends of all time limits in force, by the clock
+        self._ends: "t.List[float]" = []     # the ends of all time limits in force, by the clock
         self._idle = None           # the connection that is kept for the next request
         self._idle_pid = 0          # the process that opened it
 
@@ -847,14 +847,22 @@ class Transport:
                 pause = pause if error.retry_after is None else error.retry_after
                 if not self._can_repeat(error, pause):
                     raise
-                self._on_retry("%s; waiting %.1f s" % (error, pause))
-            self._sleep(pause)
+                failure = str(error)
+            self._wait(pause, failure)
         return self._request(target, max_bytes)
 
     def _can_repeat(self, error, pause):
         """Return whether to send a request again after a pause."""
         is_hopeless = isinstance(error, TimedOut) or isinstance(error, ConnectError) and not self._was_answered
         return error.retryable and not is_hopeless and pause <= LONGEST_RETRY_AFTER and pause < self._time_left()
+
+    def _wait(self, seconds, failure=""):
+        """Report a failure, if there is one, and sleep. Return False if a time limit passes meanwhile."""
+        left = self._time_left()
+        if failure:
+            self._on_retry("%s; waiting %.1f s" % (failure, min(seconds, left)))
+        self._sleep(max(0.0, min(seconds, left)))
+        return seconds < left
 
     def _request(self, target, max_bytes):
         """Send one request, and return the JSON object of its 200 response."""
@@ -1286,13 +1294,14 @@ class Listing:
         self._transport = transport
         self._project = parse_uuid(project)
         self._since, self._until = to_utc_text(since), to_utc_text(until)
-        self._parameters = {"action_name": action_name, "limit": limit or 0, "cursor": cursor}
+        self._cursor = cursor or None
+        self._parameters = {"action_name": action_name, "limit": limit or 0, "cursor": self._cursor}
         self._reset()
 
-    def _reset(self):
+    def _reset(self) -> None:
         self.page_count = 0
         self.count = 0
-        self.next_cursor: "t.Optional[str]" = self._parameters["cursor"] or None
+        self.next_cursor = self._cursor
         self._next_since = None     # created_at of the last merged Execution; "" once the times have fallen
 
     def __iter__(self) -> "t.Iterator[JSONObject]":
@@ -1389,12 +1398,12 @@ FIRST_POLL_PAUSE, LONGEST_POLL_PAUSE = 2.0, 15.0        # seconds of the schedul
 LONGEST_WAIT = 60.0     # seconds of any pause, however large the Execution, and whatever Retry-After says
 
 
-def make_wait_timeout(execution, failure):
-    """Return the error for a wait that timed out. Either argument may be None."""
+def make_wait_timeout(execution, failure=""):
+    """Return the error for a wait that timed out. `execution` may be None."""
     message = "the wait timed out, and no final status is known"
     if execution is not None:
         message += '; the last status was "%s"' % (execution.get("status") or "-")
-    if failure is not None:
+    if failure:
         message += "; the last failure was: %s" % failure
     return WaitTimeout(message, "the Execution may still be running: wait again, or longer", execution)
 
@@ -1405,34 +1414,29 @@ def poll_until_final(transport, project, execution_id, is_single, on_status):
     step, least = FIRST_POLL_PAUSE, 0.0     # the next pause of the schedule; the pause for an Execution of this size
     while True:
         # Poll.
-        failure = None
+        failure, retry_after = "", 0.0
         begin, received = transport._clock(), transport.received
         try:
             execution = get_execution(transport, project, execution_id)
+            least = max(5 * (transport._clock() - begin), (transport.received - received) / (1 << 20))
         except RemoteError as error:
             if isinstance(error, TimedOut) and not error.retryable:
-                raise make_wait_timeout(execution, None)
+                raise make_wait_timeout(execution)
             if execution is None or not error.retryable:
                 raise
-            failure = error
-        else:
-            least = max(5 * (transport._clock() - begin), (transport.received - received) / (1 << 20))
-            progress = execution.get("status"), count_succeeded(execution["targets"])
-            if progress != shown:
-                on_status(execution)
-                shown = progress
-            if progress[0] in FINAL_STATUSES:
-                return execution
+            failure, retry_after = str(error), error.retry_after or 0.0
+
+        # Show what has changed.
+        progress = execution.get("status"), count_succeeded(execution["targets"])
+        if progress != shown:
+            on_status(execution)
+            shown = progress
+        if progress[0] in FINAL_STATUSES:
+            return execution
 
         # Pause, if there is time.
-        pause = min(max(step, least, failure and failure.retry_after or 0.0), LONGEST_WAIT)
-        left = transport._time_left()
-        if is_single or left <= 0:
-            raise make_wait_timeout(execution, failure)
-        if failure is not None:
-            transport._on_retry("%s; waiting %.1f s" % (failure, min(pause, left)))
-        transport._sleep(min(pause, left))
-        if pause >= left:
+        pause = min(max(step, least, retry_after), LONGEST_WAIT)
+        if is_single or not transport._wait(pause, failure):
             raise make_wait_timeout(execution, failure)
         step = min(step * 1.5, LONGEST_POLL_PAUSE)
 
@@ -1779,7 +1783,7 @@ DESCRIPTIONS = {
 }
 
 
-def quote(value):
+def quote_value(value):
     """Return ` "VALUE"` for a message, or "" if it may be a secret in the wrong place: if it is long or like a flag."""
     return ' "%s"' % value if len(value) <= 40 and not value.startswith("-") else ""
 
@@ -1861,10 +1865,15 @@ class Flag(namedtuple("Flag", "command names text metavar parse")):
         try:
             return self.parse(text)
         except UsageError as error:
-            raise UsageError("%s%s: %s" % (self.names[-1], quote(text), error))
+            raise UsageError("%s%s: %s" % (self.names[-1], quote_value(text), error))
 
 
-FLAGS = [Flag(command, tuple(names.split()), text, *(value or ("", None))) for command, names, text, *value in [
+def make_flag(command, names, text, metavar="", parse=None):
+    """Return a Flag whose names are separated by spaces."""
+    return Flag(command, tuple(names.split()), text, metavar, parse)
+
+
+FLAGS = [make_flag(*row) for row in [
     ("", "--project", "the Project (default: PLEXSPHERE_PROJECT)", "UUID", parse_uuid),
     ("", "--status", "only Executions with this status (several: failed,timeout) | only targets with this status "
      "(several: failed,timeout)", "STATUS", parse_statuses),
@@ -1950,7 +1959,7 @@ def make_parser(command: str = "") -> argparse.ArgumentParser:
                 continue
             text = flag.text.split(" | ")[-1 if command == "get" else 0] if command else \
                 flag.text.replace(" | ", "; get: ")
-            options = {"help": text or argparse.SUPPRESS, "action": "store_true"}
+            options: "t.Dict[str, t.Any]" = {"help": text or argparse.SUPPRESS, "action": "store_true"}
             if flag.metavar:        # argparse does not catch a UsageError
                 options.update(metavar=flag.metavar, type=flag.convert,
                                action="append" if flag.names[-1] in REPEATABLE else "store")
@@ -2015,7 +2024,7 @@ def describe_unknown_command(word):
     """Return the message for a word that is not a command."""
     meant = "get UUID" if find_uuid(word) else COMMAND_HABITS.get(word)
     suggestion = "; did you mean %s?" % meant if meant else suggest(word, COMMANDS + ("help", "exec-log"))
-    return "unknown command" + quote(word) + (suggestion or "; expected list or get")
+    return "unknown command" + quote_value(word) + (suggestion or "; expected list or get")
 
 
 TIME_OF_DAY = "(?:[01]?[0-9]|2[0-3]):[0-5][0-9]"
@@ -2078,7 +2087,7 @@ def resolve_times(since_text, until_text):
         except (ValueError, OverflowError):
             raise UsageError("--%s%s: expected an age like 90s, 30m, 2h, 7d or 2w, a time of day like 9:30, today, "
                              "yesterday, or a time like 2026-07-14, '2026-07-14 09:30' or 07-14T09:30 (in UTC, unless "
-                             "it has an offset)" % (name, quote(text)))
+                             "it has an offset)" % (name, quote_value(text)))
         if not RFC3339_TIME.fullmatch(text):
             hints.append("%s %sZ" % (name, moment.isoformat()[:19]))
     since, until = times["since"], times["until"]
@@ -2095,7 +2104,7 @@ def select_statuses(flags):
     selected = list(dict.fromkeys(chain(*flags.status or [], groups)))
     for status in selected:
         if status not in STATUSES and (flags.command == "get" or len(selected) > 1):
-            raise UsageError("--status%s: unknown status%s" % (quote(status), suggest(status.lower(), STATUSES)))
+            raise UsageError("--status%s: unknown status%s" % (quote_value(status), suggest(status.lower(), STATUSES)))
     return selected
 
 
@@ -2105,7 +2114,7 @@ def read_positionals(flags, words):
     if words and flags.command == "get" and execution_id is None:
         execution_id = find_uuid(words[0])
         if not execution_id:
-            raise UsageError("get%s: expected a UUID" % quote(words[0]))
+            raise UsageError("get%s: expected a UUID" % quote_value(words[0]))
         words = words[1:]
     if words and find_uuid(words[0]):
         raise UsageError("list takes no id; did you mean get UUID?" if flags.command == "list" else
@@ -2122,7 +2131,7 @@ def check_flags(flags):
             raise UsageError("%s works only with %s" % (flag.names[-1], flag.command))
     formats = LIST_FORMATS if flags.command == "list" else GET_FORMATS
     if flags.output not in formats:
-        raise UsageError("--output%s: expected %s%s" % (quote(flags.output), ", ".join(formats),
+        raise UsageError("--output%s: expected %s%s" % (quote_value(flags.output), ", ".join(formats),
                                                         suggest(flags.output, formats)))
     if not flags.project:
         raise UsageError("no Project", "pass --project UUID or set PLEXSPHERE_PROJECT")

@@ -3,7 +3,6 @@
 
 - the outputs of the commands in README.md
 - the tables of flags and exit codes in README.md and tests/contract.md
-- tests/picture.svg
 
     PYTHONPATH=. .venv/bin/python tests/renew.py
 
@@ -20,7 +19,6 @@ import subprocess
 import sys
 import tempfile
 
-import picture
 from kit import CONTRACT, HERE, MODULE, README, make_environment, read_text, run_cli
 
 COMMAND = re.compile(r"^\$ (.+)\n((?:(?!\$ |```).*\n)*)", re.MULTILINE)
@@ -34,13 +32,10 @@ def run_commands(commands):
         shutil.copy(MODULE, folder)
         shutil.copytree(HERE, os.path.join(folder, "tests"), ignore=shutil.ignore_patterns("__pycache__"))
 
-        # Make python3 this very Python, and mail nothing that leaves this machine: it ends in the file `mailed`.
-        tools = os.path.join(folder, "bin")
+        # Make python3 this very Python.
+        tools = os.path.join(folder, "tools")
         os.mkdir(tools)
-        for name, line in (("python3", 'exec "%s" "$@"' % sys.executable), ("mail", "cat >>mailed")):
-            with open(os.path.join(tools, name), "w") as file:
-                file.write("#!/bin/sh\n%s\n" % line)
-            os.chmod(file.name, 0o755)
+        os.symlink(sys.executable, os.path.join(tools, "python3"))
         env = make_environment(env={"PATH": tools + os.pathsep + os.environ["PATH"], "HOME": folder})
 
         plane = ["python3", "tests/control_plane.py", "--objects", "store", "--", "bash"]
@@ -92,15 +87,14 @@ def renew_outputs(text):
 
     def renew(found):
         output = next(printed)
-        keeps = re.search(r"\bjq\b|\bsent\b", found.group(1)) and not shutil.which("jq")
+        keeps = re.search(r"\bjq\b", found.group(1)) and not shutil.which("jq")
         return found.group() if keeps else "$ %s\n%s" % (found.group(1), output)
 
     return COMMAND.sub(renew, text)
 
 
 if __name__ == "__main__":
-    for path, renew in ((README, lambda text: renew_tables(renew_outputs(text))), (CONTRACT, renew_tables),
-                        (picture.PICTURE, lambda _: picture.draw_picture())):
+    for path, renew in ((README, lambda text: renew_tables(renew_outputs(text))), (CONTRACT, renew_tables)):
         new = renew(read_text(path))
         with open(path, "w", encoding="utf-8") as changed:
             changed.write(new)
