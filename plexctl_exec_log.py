@@ -539,7 +539,7 @@ class Proxy:
 
         if at:      # RFC 7617
             from urllib.parse import unquote_to_bytes
-            login = unquote_to_bytes(os.fsencode(user_info if ":" in user_info else user_info + ":"))
+            login = unquote_to_bytes(user_info if ":" in user_info else user_info + ":")
             basic = b2a_base64(login, newline=False).decode("ascii")
             self.headers = {"Proxy-Authorization": "Basic " + basic}
             self.secrets = [basic, login.decode("utf-8", "replace").partition(":")[2]]
@@ -1770,10 +1770,10 @@ EXAMPLES = {
 EXAMPLES[""] = EXAMPLES["list"] + EXAMPLES["get"]
 STATUS_HELP = "\nA status is pending, ack, started, succeeded, failed, cancelled or timeout."
 LIST_HELP = """
-By default, list prints one page, oldest first. With --all, --last, --since,
---until, --node or several statuses, it reads as many pages as needed. Times
-are in UTC. If the status of an Execution changes meanwhile, --failed and other
-lists of several statuses print it once, with the newer status."""
+By default, list prints one page, oldest first. With --all, --last, several
+statuses, or a filter other than --status and --action-name, it reads as many
+pages as needed. Times are in UTC. If the status of an Execution changes meanwhile, a list of
+several statuses prints it once, with the newer status."""
 GET_HELP = """
 Without --node, --failed, --running and --status, get prints all targets."""
 DESCRIPTIONS = {
@@ -1927,15 +1927,9 @@ COMMAND_HABITS = {"ls": "list", "log": "get UUID", "logs": "get UUID", "show": "
                   "wait": "get UUID --wait", "watch": "get UUID --wait", "version": "--version"}
 
 
-def get_argv():
-    """Return the arguments of the process, with the program's name first. A program that embeds Python may have
-    none."""
-    return getattr(sys, "argv", None) or [""]
-
-
 def get_program_name():
     """Return the name under which the program was started, without its folder, for help and hints."""
-    name = make_visible(os.path.basename(get_argv()[0])) or "plexctl_exec_log.py"
+    name = make_visible(os.path.basename(sys.argv[0])) or "plexctl_exec_log.py"
     return "python3 " + name if name.endswith(".py") or name == "-" else name
 
 
@@ -2400,18 +2394,23 @@ def describe_resumption(error, flags, listing):
     return "next_cursor: " + cursor if cursor else ""
 
 
-def filter_by_node(executions, nodes):
-    """Yield the Executions that ran on one of these nodes. Raises UnusableResponse."""
+READS_ALL_PAGES = ["all", "last", "since", "until", "node"]      # with several statuses, too
+
+
+def filter_executions(executions, flags):
+    """Yield the Executions that match the flags which neither the server nor Listing knows. Raises UnusableResponse."""
     for execution in executions:
-        if any(str(target.get("node_id")).lower() in nodes for target in expect_objects(execution, "targets")):
-            yield execution
+        if flags.node and not any(str(target.get("node_id")).lower() in flags.node
+                                  for target in expect_objects(execution, "targets")):
+            continue
+        yield execution
 
 
 def run_list(flags, console, transport):
     """Run the command `list`, and return its exit code."""
     if flags.time_hint:
         console.hint(flags.time_hint)
-    is_walk = bool(flags.all or flags.last or flags.since or flags.until or flags.node or len(flags.statuses) > 1)
+    is_walk = len(flags.statuses) > 1 or any(getattr(flags, name) for name in READS_ALL_PAGES)
     page, listing = {"items": []}, None
     try:
         # Choose: all pages, or one page as the server sends it.
@@ -2422,7 +2421,7 @@ def run_list(flags, console, transport):
             if console.can_show_progress(is_quiet=flags.last is not None):
                 console.progress = lambda: "%s, %s" % (describe_count(listing.page_count, "page"),
                                                        describe_count(listing.count, "Execution"))
-            executions = filter_by_node(listing, flags.node) if flags.node else iter(listing)
+            executions = filter_executions(listing, flags)
             if flags.last:
                 executions = iter(select_last(executions, flags.last))
         else:
@@ -2550,7 +2549,7 @@ def main(argv: "t.Optional[t.List[str]]" = None, stdout: "t.Optional[t.BinaryIO]
     console.add_secrets(os.environ.get("PLEXSPHERE_TOKEN", "").strip())
 
     try:
-        return run(get_argv()[1:] if argv is None else argv, console, sleep)
+        return run(sys.argv[1:] if argv is None else argv, console, sleep)
     except ExecLogError as error:
         return report_failure(console, error)
     except MemoryError:
