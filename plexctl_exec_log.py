@@ -675,15 +675,17 @@ def read_number(literal):
     return int(literal) if literal.lstrip("-").isdigit() else float(literal)
 
 
-def decode_object(text, may_be_cut):
-    """Return the JSON object in a body.
+def decode_object(body, may_be_cut):
+    """Return the JSON object in a body, a bytearray, which is emptied.
 
     Raises UnusableResponse if it is malformed; but if the body may be cut short, a RemoteError that is retryable."""
     try:
+        text = body.decode("utf-8")
+        body.clear()        # free it before json makes its objects
         value = json.loads(text, parse_int=read_number, parse_float=read_number, parse_constant=read_number)
     except RecursionError:
         raise UnusableResponse("the body is nested too deeply")
-    except ValueError as error:
+    except ValueError as error:     # UnicodeDecodeError and JSONDecodeError are ValueErrors
         message = "the body is not valid JSON: %s" % getattr(error, "msg", error)
         raise RemoteError(message, LOST_HINT, retryable=True) if may_be_cut else UnusableResponse(message, API_HINT)
     if not isinstance(value, dict):
@@ -868,7 +870,7 @@ class Transport:
         """Send one request, and return the JSON object of its 200 response."""
         self._on_progress()
         self._check_time()
-        response, body = None, b""
+        response = None
         connection = self._take_idle()
         if connection is not None:
             response, body = self._exchange(connection, target, max_bytes, is_kept=True)
@@ -876,13 +878,7 @@ class Transport:
             response, body = self._exchange(self._connect(), target, max_bytes)
         if response.status != 200:
             raise self._make_error(response, body)
-
-        try:
-            text = body.decode("utf-8")
-        except UnicodeDecodeError:
-            raise UnusableResponse("the body contains bytes that are not UTF-8")
-        del body        # free it before json makes its objects
-        return decode_object(text, not response.chunked and response.getheader("Content-Length") is None)
+        return decode_object(body, not response.chunked and response.getheader("Content-Length") is None)
 
     def _connect(self):
         """Return a new connection. For https via a proxy, it goes through a tunnel that the proxy opens.
@@ -946,13 +942,13 @@ class Transport:
     def _exchange(self, connection, target, max_bytes, is_kept=False):
         """Send one request, and keep or close its connection. Return (response, body).
 
-        Return (None, b"") if a kept connection was lost before the response. Raises RemoteError."""
+        Return (None, None) if a kept connection was lost before the response. Raises RemoteError."""
         sock = connection.sock      # getresponse may set connection.sock to None
-        response, body, is_complete = None, b"", False
+        response, body, is_complete = None, bytearray(), False
         try:
             response = self._send(connection, sock, target, is_kept)
             if response is None:
-                return None, b""
+                return None, None
             self._was_answered = True
             try:
                 body = self._read_body(sock, response, max_bytes if response.status == 200 else ERROR_BODY_LIMIT)
@@ -1010,7 +1006,7 @@ class Transport:
         """Return the body of a response as a bytearray. Raises RemoteError."""
         import socket
         from http.client import HTTPException
-        too_large = ResponseTooLarge("the response has more than %d MiB" % (max_bytes >> 20))
+        too_large = ResponseTooLarge("the response has more than %d bytes" % max_bytes)
         if (response.length or 0) > max_bytes:      # None without a Content-Length
             raise too_large
 
@@ -1062,8 +1058,8 @@ class Transport:
         if 300 <= status < 400 and location:
             return self._make_redirect_error(status, location)
         try:
-            problem = decode_object(body.decode("utf-8"), False)
-        except (UnicodeDecodeError, RemoteError):
+            problem = decode_object(body, False)
+        except RemoteError:
             problem = {}
 
         def show(name):
@@ -1102,7 +1098,6 @@ class Transport:
 # time, the fraction of a second, and the offset.
 RFC3339_TIME = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2})(\.[0-9]+)?"
                           r"(Z|[+-](?:[01][0-9]|2[0-3]):[0-5][0-9])")
-
 
 # In one of the forms that Go's uuid.Parse documents: canonical, after `urn:uuid:`, in braces, or without hyphens.
 UUID = r"(?:urn:uuid:)?\{?([0-9a-f]{8})-?([0-9a-f]{4})-?([0-9a-f]{4})-?([0-9a-f]{4})-?([0-9a-f]{12})\}?"
