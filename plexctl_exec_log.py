@@ -2132,7 +2132,7 @@ def check_flags(flags):
         raise UsageError("--output-dir works only with --output text")
 
 
-def parse(argv):
+def parse_arguments(argv):
     """Return the parsed and checked flags of a command line. Raises UsageError.
 
     Besides argparse's attributes they have: command, execution_id, statuses, since_time, until_time, time_hint. If
@@ -2510,7 +2510,7 @@ def run_get(flags, console, transport):
 
 def run(argv, console, sleep):
     """Run a command line, and return its exit code. Raises ExecLogError."""
-    flags = parse(argv)
+    flags = parse_arguments(argv)
     if flags.help or flags.version:
         console.write(make_parser(flags.command).format_help() if flags.help else "version=%s\n" % __version__)
         console.flush()

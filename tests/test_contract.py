@@ -85,6 +85,16 @@ def test_guide_lists_every_file_of_the_suite():
     assert [os.path.basename(path) for path in SOURCES if "`%s`" % os.path.basename(path) not in guide] == []
 
 
+def test_names_in_the_tables_of_the_guide_exist():
+    guide = read_text(os.path.join(HERE, "README.md"))
+    cells = re.findall(r"(?m)^\| (program|`[a-z_]+\.py`), (.*?) \|", guide)
+    named = [(place, name) for place, text in cells for name in re.findall("`([A-Za-z_]+)`", text)]
+    assert len(named) >= 9
+    texts = {place: read_text(MODULE if place == "program" else os.path.join(HERE, place.strip("`")))
+             for place, _ in named}
+    assert [pair for pair in named if not re.search(r"(?m)^(?:def |class )?%s\b" % pair[1], texts[pair[0]])] == []
+
+
 def test_test_names_have_at_most_70_characters():
     names = [name for path in TESTS for name in re.findall(r"def (test_\w+)", read_text(path))]
     assert len(names) > 300
