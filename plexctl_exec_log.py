@@ -539,7 +539,7 @@ class Proxy:
 
         if at:      # RFC 7617
             from urllib.parse import unquote_to_bytes
-            login = unquote_to_bytes(user_info if ":" in user_info else user_info + ":")
+            login = unquote_to_bytes(os.fsencode(user_info if ":" in user_info else user_info + ":"))
             basic = b2a_base64(login, newline=False).decode("ascii")
             self.headers = {"Proxy-Authorization": "Basic " + basic}
             self.secrets = [basic, login.decode("utf-8", "replace").partition(":")[2]]
@@ -855,8 +855,9 @@ class Transport:
 
     def _can_repeat(self, error, pause):
         """Return whether to send a request again after a pause."""
-        is_hopeless = isinstance(error, TimedOut) or isinstance(error, ConnectError) and not self._was_answered
-        return error.retryable and not is_hopeless and pause <= LONGEST_RETRY_AFTER and pause < self._time_left()
+        is_hopeless = (isinstance(error, TimedOut) or isinstance(error, ConnectError) and not self._was_answered
+                       or (error.retry_after or 0) > LONGEST_RETRY_AFTER)
+        return error.retryable and not is_hopeless and pause < self._time_left()
 
     def _wait(self, seconds, failure=""):
         """Report a failure, if there is one, and sleep. Return False if a time limit passes meanwhile."""
@@ -989,7 +990,7 @@ class Transport:
             # With TLS 1.3, a server may reject the client only now: with an alert, such as "certificate required".
             why = ": " + describe_error(error) if "alert" in str(error) else ""
             raise RemoteError("the connection was lost before a response arrived" + why,
-                              self._suspect_https(LOST_HINT), retryable=True)
+                              self._suspect_https(LOST_HINT), retryable=not why)
         except (HTTPException,) + PARSER_ERRORS as error:
             raise UnusableResponse("the response is not valid HTTP: %s" % describe_error(error),
                                    self._suspect_https(API_HINT))
@@ -1006,7 +1007,7 @@ class Transport:
         """Return the body of a response as a bytearray. Raises RemoteError."""
         import socket
         from http.client import HTTPException
-        too_large = ResponseTooLarge("the response has more than %d bytes" % max_bytes)
+        too_large = ResponseTooLarge("the response has more than %g MiB" % (max_bytes / (1 << 20)))
         if (response.length or 0) > max_bytes:      # None without a Content-Length
             raise too_large
 
@@ -1745,8 +1746,8 @@ def save_outputs(targets, folder, report_error):
 EXIT_CODES = """exit codes:
   0    everything that was requested was written
   1    a failure not listed below, or a part of what was requested is missing
-  2    usage: a flag, URL, proxy or CA file that is rejected here; no Project, id
-       or server
+  2    usage: a flag, URL, proxy or CA file that this program rejects; no
+       Project, id or server
   3    no usable token, profile or config file; or the token was rejected (401)
   4    forbidden (403)
   5    with --exit-status: all was written, but the Execution has not succeeded
@@ -1767,8 +1768,8 @@ STATUS_HELP = "\nA status is pending, ack, started, succeeded, failed, cancelled
 LIST_HELP = """
 By default, list prints one page, oldest first. With --all, --last, several
 statuses, or a filter other than --status and --action-name, it reads as many
-pages as needed. Times are in UTC. If the status of an Execution changes meanwhile, a list of
-several statuses prints it once, with the newer status."""
+pages as needed. Times are in UTC. If the status of an Execution changes
+meanwhile, a list of several statuses prints it once, with the newer status."""
 GET_HELP = """
 Without --node, --failed, --running and --status, get prints all targets."""
 DESCRIPTIONS = {
@@ -1953,6 +1954,7 @@ def make_parser(command: str = "") -> argparse.ArgumentParser:
                 options.update(metavar=flag.metavar, type=flag.convert,
                                action="append" if flag.names[-1] in REPEATABLE else "store")
             section.add_argument(*flag.names, **options)
+    parser.set_defaults(output="text")
     return parser
 
 
@@ -1971,7 +1973,7 @@ def make_unknown_flag_error(word, words):
     """Return the UsageError for an unknown flag among these words. It shows a plain name, and never a value."""
     name = word.partition("=")[0]
     shown = "" if name.startswith("--") else " %s..." % name[:2]
-    if re.fullmatch("--[A-Za-z_-]{1,20}|-.", name):
+    if re.fullmatch("--[A-Za-z_-]{1,20}|-[^-]", name):
         shown = " " + name
     command = next((word for word in words if word in COMMANDS), "")
     return UsageError("unknown flag" + shown + suggest_flag(name.strip("-"), command))
@@ -2017,29 +2019,25 @@ def describe_unknown_command(word):
 
 
 TIME_OF_DAY = "(?:[01]?[0-9]|2[0-3]):[0-5][0-9]"
-# A time of RFC 3339, whole or cut off after the day, the hour or the minute.
-TIME_FORMATS = ["%Y-%m-%d", "%Y-%m-%dT%H", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M%z", "%Y-%m-%dT%H:%M:%S",
-                "%Y-%m-%dT%H:%M:%S%z"]
+# A time of RFC 3339, with or without a year, whole or cut off after the day, the hour or the minute. The groups are
+# year, month, day, hour, minute, second, fraction, offset.
+WHEN = (r"(?:([0-9]{4})-)?([0-9]{2})-([0-9]{2})(?:[T ]([0-9]{2})(?::([0-9]{2})(?::([0-9]{2})(?:\.([0-9]+))?)?"
+        r"(Z|[+-](?:[01][0-9]|2[0-3]):?[0-5][0-9])?)?)?")
 
 
 def parse_time(text, now):
     """Return the time for `2026-07-14 09:30` or `07-14T11:30+0200` (this year's, or last year's if that is later than
     now). Raises ValueError."""
-    from datetime import datetime, timezone
-    text = re.sub("[.][0-9]+", "", text.replace(" ", "T"))
-    text = re.sub("([+-][0-9]{2}):([0-9]{2})$", r"\1\2", text.replace("Z", "+0000"))      # for %z of Python 3.6
-    lacks_year = re.match("[0-9]{2}-[0-9]{2}(T|$)", text)
-    if lacks_year:
-        text = "%d-%s" % (now.year, text)
-
-    for time_format in TIME_FORMATS:
-        try:
-            moment = datetime.strptime(text, time_format)
-        except ValueError:
-            continue
-        moment = moment.astimezone(timezone.utc) if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
-        return moment.replace(year=now.year - 1) if lacks_year and moment > now else moment
-    raise ValueError
+    from datetime import datetime, timedelta, timezone
+    match = re.fullmatch(WHEN, text)
+    if not match:
+        raise ValueError
+    *numbers, fraction, offset = match.groups("0")
+    year, month, day, hour, minute, second = map(int, numbers)
+    moment = datetime(year or now.year, month, day, hour, minute, second, int(fraction.ljust(6, "0")[:6]), timezone.utc)
+    if len(offset) > 1:     # neither `Z` nor absent
+        moment -= int(offset[0] + "1") * timedelta(hours=int(offset[1:3]), minutes=int(offset[-2:]))
+    return moment if year or moment <= now else moment.replace(year=now.year - 1)
 
 
 def parse_when(text, now, after=None):
@@ -2116,7 +2114,8 @@ def read_positionals(flags, words):
 def check_flags(flags):
     """Check that the required values are given, and that the flags fit together. Raises UsageError."""
     for flag in FLAGS:
-        if flag.command not in ("", flags.command) and getattr(flags, flag.attribute) not in (None, False):
+        value = getattr(flags, flag.attribute)
+        if flag.command not in ("", flags.command) and value is not None and value is not False:
             raise UsageError("%s works only with %s" % (flag.names[-1], flag.command))
     formats = LIST_FORMATS if flags.command == "list" else GET_FORMATS
     if flags.output not in formats:
@@ -2156,7 +2155,6 @@ def parse_arguments(argv):
         raise UsageError(describe_unknown_command(words[0]))
 
     # Convert and check the values.
-    flags.output = flags.output or "text"
     flags.execution_id = read_positionals(flags, words[1:])
     project = os.environ.get("PLEXSPHERE_PROJECT")
     if project and not flags.project:
@@ -2371,7 +2369,7 @@ def report_failure(console, error, hint="", last_line=""):
 
 def explain_failure(error, flags, is_walk):
     """Return a better hint for a failed listing, or "" if the error's own is right."""
-    if isinstance(error, ResponseTooLarge) and not is_walk:
+    if isinstance(error, ResponseTooLarge) and not is_walk and flags.limit != 1:
         return "use a smaller --limit"
     code = error.problem.get("code") if isinstance(error, APIError) and error.status == 400 else ""
     if code == "invalid_status" and len(flags.statuses) == 1:

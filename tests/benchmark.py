@@ -1,102 +1,106 @@
 #!/usr/bin/env python3
-"""CPU time and memory of the program, compared with an older version.
+"""CPU time and memory of the program, compared with version 5.0.0.
 
     python3 tests/benchmark.py [--rounds N] [--beside PATH] [WORK ...]
 
     start   `get` of 3 targets, from a cold start
     get     `get` of 2,000 targets with 16 KiB each
+    json    the same as json
     walk    `list --all` over 100,000 Executions in 500 pages
-    failed  `list --failed` over the same, of which 1 % failed, were cancelled or timed out; also the requests
-    peak F  `get` of 10,000 targets with 16 KiB each in the format F, for the memory: 30 MiB at most
+    large   `list --all` over 200 Executions of 10,000 targets each, without outputs
 
 Every run is a process of its own that reads from one TLS server on the loopback interface, which is a process too. The
 runs of a work alternate. Of each contestant the least processor time (user and system) counts, because other jobs
-disturb that the least, and the largest peak of memory. The exit code is 1 if a goal is missed. Linux and macOS.
+disturb that the least, and the largest peak of memory. 5.0.0 is taken from PATH, or else from git. The exit code is 1
+if a goal is missed. Linux and macOS.
 """
 
 import argparse
 import base64
 import contextlib
+import functools
 import json
 import os
 import subprocess
 import sys
+import tempfile
 from collections import namedtuple
 from urllib.parse import parse_qs, urlsplit
 
 TESTS = os.path.dirname(os.path.abspath(__file__))
 PROGRAM = os.path.join(os.path.dirname(TESTS), "plexctl_exec_log.py")
+VERSION_5 = "fdbd553:plexctl_exec_log.py"
 CA_FILE = os.path.join(TESTS, "tls", "ca.pem")
 PROJECT = "019a3f1c-8a52-7d0e-9b96-c2e85d7f6b13"        # control_plane would load network code, and so raise the peak
-EXECUTIONS = "/v1/projects/%s/executions" % PROJECT
-EXECUTION_ID = "%08d-0000-7000-8000-%012d"      # tells the bytes of each output, and the number of targets
-SMALL, LARGE, BLOCK = 300, 16 << 10, 100        # bytes of one output; distinct targets of a body, which repeats them
-PAGES, PAGE = 500, 200          # of the walk
+EXECUTION_ID = "%08d-0000-7000-8000-%012d"      # the bytes of each output, and the number of targets
+WALKED, LARGE = 100000, 200         # Executions
+LARGE_TARGETS, LARGE_LIMIT = 10000, 16          # an Execution has 2 MB, so a page of more is too large
+
+#: A work: the flags, the least bytes that are written, the rounds, the most MiB, and the most that our processor time
+#: may be of 5.0.0's. Without that, only ours runs.
+Work = namedtuple("Work", "flags least rounds peak bound")
+GET = ("get", "--id", EXECUTION_ID % (16 << 10, 2000))
+WORKS = {
+    "start": Work(("get", "--id", EXECUTION_ID % (300, 3)), 900, 40, 35, 1.00 if sys.version_info < (3, 7) else 0.94),
+    "get": Work(GET, 32 * 10 ** 6, 15, 130, 1.08), "json": Work(GET + ("-o", "json"), 42 * 10 ** 6, 15, 130, 1.00),
+    "walk": Work(("list", "--all"), 10 ** 7, 9, 35, 0.88),
+    "large": Work(("list", "--all", "--action-name", "large"), LARGE * 100, 1, 200, None)}
 
 
-def target_text(number, size):
-    """The JSON text of a target with a log of this size."""
-    data = base64.b64encode((b"worker-%02d: a job was done in 17 ms\n" % number * (size // 30))[:size])
-    return (b'{"created_at":"2026-07-14T09:30:07.5Z","node_id":"019f0000-0000-7000-8000-%012d","output_ref":{"kind":'
-            b'"inline","inline_bytes":"%s"},"status":"failed","updated_at":"2026-07-14T09:31:07.5Z"}' % (number, data))
+@functools.lru_cache(None)
+def make_targets(count, size):
+    """Return the JSON text of a list of targets, each with an output of this size, or without one."""
+    data = base64.b64encode((b"worker-01: a job was done in 17 ms\n" * (size // 30))[:size]).decode()
+    output = {"output_ref": {"kind": "inline", "inline_bytes": data}} if size else {"attempt": 1, "region": "eu-1"}
+    return json.dumps([dict(output, created_at="2026-07-14T09:30:07.5Z", updated_at="2026-07-14T09:31:07.5Z",
+                            node_id=EXECUTION_ID % (0, number), status="failed") for number in range(count)])
 
 
-def execution_body(identity, texts, targets):
-    """The body of one Execution, as pieces."""
-    blocks, rest = divmod(targets - 1, BLOCK)
-    return [b'{"id":"%s","status":"succeeded","targets":[' % identity.encode()] + [b",".join(texts) + b","] * blocks + [
-        b",".join(texts[:rest + 1]) + b'],"type":"builtin"}']
+def make_execution(identity, size, targets):
+    return ('{"action":"restart-nginx","created_at":"2026-07-14T09:30:07.5Z","id":"%s","status":"succeeded","type":'
+            '"builtin","updated_at":"2026-07-14T09:31:07.5Z","targets":%s}' % (identity, make_targets(targets, size)))
 
 
-def status_at(number):
-    """The status of an Execution by its number from the newest: 800 of 100,000 failed, 100 each were cancelled or
-    timed out."""
-    return "succeeded" if number % 100 else {0: "cancelled", 100: "timeout"}.get(number % 1000, "failed")
+def make_large(number):
+    return make_execution(EXECUTION_ID % (0, number), 0, LARGE_TARGETS)
 
 
-def page_body(plane, place, status=None):
-    """One page of a listing in creation order, as pieces. Every row has times and an id of its own."""
-    wanted = [number for number in range(PAGES * PAGE, 0, -1) if status in (None, status_at(number))]
-    rows, actions = [], sorted(plane.ACTIONS)
-    for number in wanted[place * PAGE:(place + 1) * PAGE]:
-        row = plane.sample_execution(60 * number, actions[number % len(actions)], status_at(number), 1, 1)
-        rows.append(json.dumps(row, sort_keys=True, separators=(",", ":")))
-    more = ',"next_cursor":"%012d"' % (place + 1) if (place + 1) * PAGE < len(wanted) else ""
-    return [('{"items":[%s]%s}' % (",".join(rows), more)).encode()]
+def make_row(plane, number):
+    """Return the JSON text of an Execution of the walk, with times and an id of its own."""
+    action = sorted(plane.ACTIONS)[number % len(plane.ACTIONS)]
+    return json.dumps(plane.sample_execution(60 * (WALKED - number), action, "succeeded", 1, 1), separators=(",", ":"))
 
 
 def serve():
     """Serve until standard input ends; the first line on standard output is `URL TOKEN`."""
     import control_plane
-    texts = {size: [target_text(number, size) for number in range(BLOCK)] for size in (SMALL, LARGE)}
 
-    class Pieces(control_plane.Reply):
-        def send(self, sock, sleep):
-            """Without joining the pieces, which may be 220 MB; the connection is kept."""
-            sock.sendall(self.head())
-            for piece in self.pieces:
-                sock.sendall(piece)
-            return True
+    @functools.lru_cache(None)
+    def find_answer(target):
+        url = urlsplit(target)
+        query = {name: values[0] for name, values in parse_qs(url.query).items()}
+        if not query:
+            identity = url.path.rpartition("/")[2]
+            return control_plane.Reply(make_execution(identity, int(identity[:8]), int(identity[-12:])))
+        begin, limit, count = int(query.get("cursor", "0")), int(query["limit"]), WALKED
+        make = functools.partial(make_row, control_plane)
+        if "action_name" in query:
+            make, count = make_large, LARGE
+            if limit > LARGE_LIMIT:
+                return control_plane.Reply(announce=33 << 20)       # the program does not read it
+        end = min(begin + limit, count)
+        rows, cursor = map(make, range(begin, end)), '"%d"' % end if end < count else "null"
+        return control_plane.Reply('{"items":[%s],"next_cursor":%s}' % (",".join(rows), cursor))
 
-    class Plane(control_plane.ControlPlane):
-        def answer_to(self, request):
-            url = urlsplit(request.target)
-            identity = url.path[len(EXECUTIONS) + 1:]
-            if identity:
-                pieces = execution_body(identity, texts[int(identity[:8])], int(identity[-12:]))
-            else:
-                query = parse_qs(url.query)
-                pieces = page_body(control_plane, int(query.get("cursor", ["0"])[0]), query.get("status", [None])[0])
-            return Pieces(iter(pieces), announce=sum(map(len, pieces)))
-
-    with Plane(tls=True) as plane:
+    with control_plane.ControlPlane(tls=True) as plane:
+        plane.answer_to = lambda request: find_answer(request.target)
         print(plane.url, control_plane.TOKEN, flush=True)
         sys.stdin.read()
 
 
 @contextlib.contextmanager
-def server():
-    """A process that serves; the environment of whoever reads from it."""
+def start_server():
+    """Start a process that serves, and yield the environment of whoever reads from it."""
     process = subprocess.Popen([sys.executable, "-B", os.path.abspath(__file__), "--serve"], stdin=subprocess.PIPE,
                                stdout=subprocess.PIPE, universal_newlines=True)
     with process:
@@ -107,78 +111,49 @@ def server():
                    PLEXSPHERE_URL=url, PLEXSPHERE_TOKEN=token)
 
 
-Cost = namedtuple("Cost", "cpu peak")       # seconds, MiB
-
-
-def get_work(targets, size, rounds, bound, *flags, least=None):
-    """Return the Work of a `get`."""
-    return Work(("get", "--id", EXECUTION_ID % (size, targets)) + flags, least or targets * size, rounds, bound)
-
-
-IS_OLD = sys.version_info < (3, 7)
-
-#: A work: the flags, the least bytes that are written, how many rounds, and the most that our processor time may be of
-#: the other version's.
-Work = namedtuple("Work", "flags least rounds bound")
-WORKS = {
-    "start": get_work(3, SMALL, 40, 1.08 if IS_OLD else 1.05),
-    "get": get_work(2000, LARGE, 15, 1.08 if IS_OLD else 1.03),
-    "walk": Work(("list", "--all", "--limit=200"), 10 ** 7, 9, 1.05 if IS_OLD else 1.03),
-    "failed": Work(("list", "--failed"), 1000 * 100, 3, 0.25)}
-WORKS.update(("peak " + format, get_work(10000, LARGE, 2, None, "--output", format, least=10000 * 37))
-             for format in "text table lines raw json yaml jsonl".split())      # each names the node, or prints more
-
-
 def run(argv, least, environ):
-    """Return the Cost of one process."""
+    """Run one process, and return its processor time in seconds, and its peak in MiB."""
     process = subprocess.Popen(argv, env=environ, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
     written = sum(map(len, iter(lambda: os.read(process.stdout.fileno(), 1 << 16), b"")))
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = status     # so that nobody else waits for it
     process.stdout.close()
     assert status == 0 and written >= least, (status, written, argv)
-    return Cost(usage.ru_utime + usage.ru_stime, usage.ru_maxrss / float(1 << (20 if sys.platform == "darwin" else 10)))
+    return usage.ru_utime + usage.ru_stime, usage.ru_maxrss / float(1 << (20 if sys.platform == "darwin" else 10))
 
 
-def count_requests(argv, environ):
-    """Return the requests of one more run, as -v traces them."""
-    return subprocess.run(argv + ["-v"], env=environ, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                          stderr=subprocess.PIPE, check=True).stderr.count(b"> GET ")
-
-
-def measure(title, programs, rounds, environ):
-    """Run and report a work. Return how many of its goals were missed."""
+def measure(title, beside, rounds, environ):
+    """Run and report a work. Return whether one of its goals was missed."""
     work = WORKS[title]
-    flags = ["exec-log", *work.flags, "--project", PROJECT, "--ca-file", CA_FILE]
-    lines = {name: [sys.executable, path] + flags for name, path in programs.items()}
-    runs = [[run(line, work.least, environ) for line in lines.values()] for _ in range(rounds or work.rounds)]
-    costs = {name: Cost(min(one.cpu for one in several), max(one.peak for one in several))
-             for name, several in zip(lines, zip(*runs))}
-    for name, cost in costs.items():
-        requests = "%6d requests" % count_requests(lines[name], environ) if title == "failed" else ""
-        print("%-10s %-7s %8.3f s %8.1f MiB%s" % (title, name, cost.cpu, cost.peak, requests))
-
-    goals = [("MiB", costs["ours"].peak, 30)]
-    if work.bound and "beside" in costs:
-        goals.append(("ours / beside", costs["ours"].cpu / costs["beside"].cpu, work.bound))
-    for label, value, bound in goals:
-        print("    %-6s  %s: %.3f, goal %g" % ("MISSED" if value > bound else "met", label, value, bound), flush=True)
-    return sum(value > bound for _, value, bound in goals)
+    lines = [[sys.executable, path, "exec-log", *work.flags, "--project", PROJECT, "--ca-file", CA_FILE]
+             for path in [PROGRAM] + [beside] * bool(work.bound)]
+    runs = [[run(line, work.least, environ) for line in lines] for _ in range(rounds or work.rounds)]
+    seconds = [min(cost for cost, _ in costs) for costs in zip(*runs)]
+    goals = [("MiB", max(costs[0][1] for costs in runs), work.peak)]
+    if work.bound:
+        goals.append(("of the %.3f s of 5.0.0" % seconds[1], seconds[0] / seconds[1], work.bound))
+    for unit, value, bound in goals:
+        print("%-7s %-7s %.3f %s, goal %g" % ("MISSED" if value > bound else "met", title, value, unit, bound))
+    sys.stdout.flush()
+    return any(value > bound for _, value, bound in goals)
 
 
 def main(argv):
     parser = argparse.ArgumentParser()
     parser.add_argument("works", nargs="*", metavar="WORK", help="some of %s (default all)" % ", ".join(WORKS))
     parser.add_argument("--rounds", type=int, metavar="N", help="rounds of each work")
-    parser.add_argument("--beside", metavar="PATH", help="an older version of the program, measured in the same run")
+    parser.add_argument("--beside", metavar="PATH", help="5.0.0 (default: %s in git)" % VERSION_5)
     parser.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)
     arguments = parser.parse_args(argv)
     if arguments.serve:
         return serve()
-    programs = {name: path for name, path in (("ours", PROGRAM), ("beside", arguments.beside)) if path}
-    with server() as environ:
-        missed = [measure(name, programs, arguments.rounds, environ) for name in arguments.works or WORKS]
-        return int(any(missed))
+    with start_server() as environ, tempfile.NamedTemporaryFile() as file:
+        if not arguments.beside:
+            file.write(subprocess.check_output(["git", "show", VERSION_5], cwd=TESTS))
+            file.flush()
+        beside = arguments.beside or file.name
+        missed = sum(measure(title, beside, arguments.rounds, environ) for title in arguments.works or WORKS)
+    return int(missed > 0)
 
 
 if __name__ == "__main__":

@@ -32,16 +32,10 @@ def pytest_collection_finish(session):
 def pytest_collection_modifyitems(config, items):
     """Keep the tests of the rules that --rule names."""
     wanted = config.getoption("--rule")
-    if not wanted:
-        return
-
-    def is_wanted(item):
-        numbers = [number for mark in item.iter_markers("rule") for number in mark.args]
-        return any(number == name or number.startswith(name + ".") for number in numbers for name in wanted)
-
-    dropped = [item for item in items if not is_wanted(item)]
-    items[:] = [item for item in items if is_wanted(item)]
-    config.hook.pytest_deselected(items=dropped)
+    if wanted:
+        numbers = {item: [number for mark in item.iter_markers("rule") for number in mark.args] for item in items}
+        items[:] = [item for item in items if any(number == name or number.startswith(name + ".")
+                                                  for number in numbers[item] for name in wanted)]
 
 
 @pytest.fixture

@@ -11,7 +11,6 @@ Every run is checked for what no run may ever do: show a traceback, or the token
 
 import base64
 import contextlib
-import errno
 import gc
 import io
 import json
@@ -24,7 +23,8 @@ import sys
 import time
 import warnings
 from collections import namedtuple
-from urllib.parse import parse_qs
+from concurrent.futures import ThreadPoolExecutor
+from urllib.parse import parse_qs, parse_qsl
 
 import pytest
 
@@ -45,7 +45,6 @@ GET_RAW, GET_LINES, GET_TABLE = [GET + ("--output", format) for format in ("raw"
 BOTH = ("stdout", "stderr")         # for run_cli(..., terminals=BOTH)
 ALL_BYTES = bytes(range(256))
 DIGEST = "ab" * 32
-CLOSE_HEAD = b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n"
 PATIENCE = 30       # seconds after which a test has failed
 
 #: The rules of the contract (tests/contract.md) that a test verifies: @rule("3.8"), or pytestmark = rule("9.3").
@@ -87,62 +86,70 @@ def make_environment(plane=None, env=None):
     return {name: as_given(value) for name, value in whole.items() if value is not None}
 
 
-def make_command(*argv, python=()):
-    """Return the command line of the program. `python` are flags of the interpreter."""
-    return [sys.executable] + list(python) + [MODULE] + list(argv)
+def make_command(*argv):
+    """Return the command line of the program."""
+    return [sys.executable, MODULE] + list(argv)
 
 
-def start_cli(*argv, plane=None, env=None, python=(), **popen):
-    """Start the program, and return the running process."""
-    streams = dict({"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}, **popen)
-    return subprocess.Popen(make_command(*argv, python=python), env=make_environment(plane, env), **streams)
+def start_line(line, plane, **env):
+    """Start a command line, and return the running process."""
+    return subprocess.Popen(line, cwd=ROOT, env=make_environment(plane, env), stdin=subprocess.DEVNULL,
+                            stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
 
 def check_promises(result, echoes=False):
     """Check the promises of every run, and return its Result. echoes: the server's data may hold the token."""
     assert "Traceback" not in result.err and "Warning:" not in result.err, result.err
     assert TOKEN not in result.err, "the token is on stderr"
-    assert echoes or TOKEN.encode() not in (result.out or b""), "the token is on stdout"
+    assert echoes or TOKEN.encode() not in result.out, "the token is on stdout"
     return result
 
 
-def finish_cli(process, feed=None, echoes=False):
+def finish_cli(process):
     """Wait for a started program, and return its Result."""
     try:
-        out, err = process.communicate(feed, timeout=60)
+        out, err = process.communicate(timeout=60)
     finally:
         process.kill()
-    result = Result(process.returncode, out, (err or b"").decode("utf-8"))
-    return check_promises(result, echoes)
+    return check_promises(Result(process.returncode, out or b"", (err or b"").decode("utf-8")))
 
 
-def run_process(*argv, feed=None, echoes=False, **options):
-    """Run the program in a process of its own, and return its Result."""
-    if feed is not None:
-        options["stdin"] = subprocess.PIPE
-    return finish_cli(start_cli(*argv, **options), feed, echoes)
+def run_line(line, plane=None, env=None, **options):
+    """Run any command line, and return its Result."""
+    options = dict({"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}, **options)
+    done = subprocess.run(line, env=make_environment(plane, env), timeout=60, **options)
+    return Result(done.returncode, done.stdout or b"", (done.stderr or b"").decode("utf-8"))
 
 
-def run_python(*line, plane=None, env=None, **options):
+def run_python(*line, **options):
     """Run any command line of this Python, and return its Result."""
-    done = subprocess.run([sys.executable] + list(line), env=make_environment(plane, env), stdout=subprocess.PIPE,
-                          stderr=subprocess.PIPE, timeout=PATIENCE, **dict({"stdin": subprocess.DEVNULL}, **options))
-    return Result(done.returncode, done.stdout, done.stderr.decode("utf-8"))
+    return run_line([sys.executable] + list(line), **options)
+
+
+def run_process(*argv, **options):
+    """Run the program in a process of its own, and return its Result."""
+    return check_promises(run_line(make_command(*argv), **options))
+
+
+def run_in_shell(redirection, *argv, **options):
+    """Run the program under a shell's redirection, such as `>&-`, and return its Result."""
+    return run_line(["sh", "-c", 'exec "$@" ' + redirection, "sh"] + make_command(*argv), **options)
 
 
 @contextlib.contextmanager
 def surroundings(plane=None, env=None):
     """Give this process the environment and the argv[0] of a run."""
-    before, whole, arguments = dict(os.environ), make_environment(plane, env), sys.argv
-    os.environ.clear()
-    os.environ.update(whole)
-    sys.argv = [MODULE] + arguments[1:]
+    environment, arguments = dict(os.environ), sys.argv
+    whole = make_environment(plane, env)
     try:
+        os.environ.clear()
+        os.environ.update(whole)
+        sys.argv = [MODULE] + arguments[1:]
         yield
     finally:
         sys.argv = arguments
         os.environ.clear()
-        os.environ.update(before)
+        os.environ.update(environment)
 
 
 class ByteScreen(io.BytesIO):
@@ -150,6 +157,12 @@ class ByteScreen(io.BytesIO):
 
     def isatty(self):
         return True
+
+
+class TextScreen(io.StringIO):
+    """A terminal to write text to."""
+
+    isatty = ByteScreen.isatty
 
 
 class FailingStream(io.BytesIO):
@@ -161,13 +174,6 @@ class FailingStream(io.BytesIO):
 
     def write(self, data):
         raise self.error
-
-
-class TextScreen(io.StringIO):
-    """A terminal to write text to."""
-
-    def isatty(self):
-        return True
 
 
 def run_cli(*argv, plane=None, env=None, echoes=False, sleep=lambda seconds: None, stdout=None, terminals=()):
@@ -197,19 +203,17 @@ def expect_usage_error(*argv, env=None):
 
 def read_queries(plane):
     """Return the parameters of each request that came, as a dict of their decoded values."""
-    found = [parse_qs(asked.target.partition("?")[2], keep_blank_values=True) for asked in plane.requests]
-    return [{name: "|".join(values) for name, values in query.items()} for query in found]
+    queries = [parse_qs(request.target.partition("?")[2], keep_blank_values=True) for request in plane.requests]
+    return [{name: "|".join(query[name]) for name in query} for query in queries]
 
 
-def serve_pages(plane, pages, ignores_status=False, reply=lambda number, body: Reply(body)):
+def serve_pages(plane, pages, reply=lambda number, body: Reply(body)):
     """Let the plane answer what is not scripted with these pages of Executions, whose cursors are c2, c3 and so on. It
-    filters each page by `status` as the server does, unless it ignores that. reply(number of the request, body) may
-    break an answer."""
+    filters each page by `status`, as the server does. reply(number of the request, body) may break an answer."""
     def answer(request):
-        query = {name: values[0] for name, values in parse_qs(request.target.partition("?")[2]).items()}
+        query = dict(parse_qsl(request.target.partition("?")[2]))
         place, status = int(query.get("cursor", "c1")[1:]), query.get("status")
-        items = [wire for wire in (pages[place - 1] if pages else ())
-                 if ignores_status or status in (None, wire.get("status"))]
+        items = [wire for wire in (pages[place - 1] if pages else ()) if status in (None, wire.get("status"))]
         cursor = "c%d" % (place + 1) if place < len(pages) else None
         return reply(len(plane.requests), encode(page(*items, next_cursor=cursor)))
     plane.answer_to = answer
@@ -217,7 +221,7 @@ def serve_pages(plane, pages, ignores_status=False, reply=lambda number, body: R
 
 def shorten_id(value):
     """Return the id of a parameter, for tables that hold very long ones: parametrize(..., ids=shorten_id)."""
-    return ascii(sorted(value) if isinstance(value, (set, frozenset)) else value)[:40]
+    return ascii(getattr(value, "__name__", value))[:40]
 
 
 # ---- wire objects
@@ -260,23 +264,6 @@ def encode(value):
     return json.dumps(value, sort_keys=True, separators=(",", ":")).encode("ascii")
 
 
-def read_sections(out):
-    """Return the sections of a text `get`, as (node, status, what, body), read by their byte counts; and the recap."""
-    found = []
-    while out.startswith(b"==> "):
-        header, out = out.split(b"\n", 1)
-        node, status, what = header[4:-4].decode("ascii").split(" ", 2)
-        size = int(what.split()[0]) if what.endswith(" bytes") else out.index(b"\n") if what == "archived" else 0
-        body, out = out[:size], out[size:]
-        if what == "archived" or body and not body.endswith(b"\n"):
-            assert out.startswith(b"\n")
-            out = out[1:]
-        assert out.startswith(b"\n"), "no empty line after a section"
-        found.append((node, status, what, body))
-        out = out[1:]
-    return found, out
-
-
 #: The formats of each command. Tests about every format are parametrized over these: a format that is added here is
 #: tested. The groups: formats with a row or recap of the Execution, formats that print what the server sent, formats
 #: that print only the bytes of outputs.
@@ -288,13 +275,14 @@ every_get_format = pytest.mark.parametrize("format", GET_FORMATS)
 
 #: The flags of the help page, by its titles. Some tests must have a row for each flag.
 HELP_FLAGS = {
-    "flags": "--project --status --failed --running --node --output --server --token-file --profile --ca-file --allow-http "
-             "--timeout --color --verbose --help --version",
+    "flags": "--project --status --failed --running --node --output --server --token-file --profile --ca-file "
+             "--allow-http --timeout --color --verbose --help --version",
     "flags of list": "--action-name --since --until --last --all --limit --cursor",
     "flags of get": "--id --wait --wait-timeout --exit-status --output-dir"}
 
 ROW_ID, MEMBER_ID = r"^(?!ID |next_cursor: )(\S+) ", r'^ {6}"id": "(.*)"'
-ID_PATTERNS = {"text": ROW_ID, "table": ROW_ID, "wide": ROW_ID, "json": MEMBER_ID, "yaml": MEMBER_ID, "jsonl": r'^\{.*?"id":"([^"]*)"'}
+ID_PATTERNS = {"text": ROW_ID, "table": ROW_ID, "wide": ROW_ID, "json": MEMBER_ID, "yaml": MEMBER_ID,
+               "jsonl": r'^\{.*?"id":"([^"]*)"'}
 CURSOR_LINE, CURSOR_MEMBER = r"^next_cursor: ([^\"\n]+)$", r'^  "next_cursor": "(.*)"$'
 
 
@@ -314,7 +302,7 @@ def run_walk(plane, *argv, format="jsonl", pages=(), **options):
 def list_ids(plane, *argv, **options):
     """Return the ids that a walk prints, which must succeed without a word."""
     result = run_walk(plane, *argv, **options)
-    assert (result.code, result.err) == (0, "")
+    assert result.code == 0 and not result.err
     return read_listing(result, options.get("format", "jsonl"))[0]
 
 
@@ -326,13 +314,11 @@ def error_lines(result, label="error"):
 # ---- streams
 
 def read_some(descriptor):
-    """Return what a pipe or terminal gives next, empty at its end, which a terminal tells by EIO."""
+    """Return what a pipe or terminal gives next, empty at its end, which a terminal tells by an error (EIO)."""
     assert select.select([descriptor], [], [], PATIENCE)[0], "nothing came"
     try:
         return os.read(descriptor, 65536)
-    except OSError as error:
-        if error.errno != errno.EIO:
-            raise
+    except OSError:
         return b""
 
 
@@ -361,41 +347,26 @@ def open_terminal(columns=200):
 
 def drain(descriptors):
     """Return all that comes out of each of the descriptors, and close them."""
-    got = dict.fromkeys(descriptors, b"")
-    left = list(descriptors)
-    while left:
-        ready = select.select(left, [], [], PATIENCE)[0]
-        assert ready, "the program hangs"
-        for descriptor in ready:
-            piece = read_some(descriptor)
-            got[descriptor] += piece
-            if not piece:
-                left.remove(descriptor)
-                os.close(descriptor)
-    return [got[descriptor] for descriptor in descriptors]
+    def read_all(descriptor):
+        got = b"".join(iter(lambda: read_some(descriptor), b""))
+        os.close(descriptor)
+        return got
+    with ThreadPoolExecutor(len(descriptors)) as pool:
+        return list(pool.map(read_all, descriptors))
 
 
-def run_on_terminal(*argv, streams=("stdout", "stderr"), columns=200, **options):
+def run_on_terminal(*argv, streams=("stdout", "stderr"), columns=200, plane=None, env=None):
     """Run the program with these streams on terminals of their own, the other on a pipe, and return its Result."""
     ends = [open_terminal(columns) if name in streams else os.pipe() for name in ("stdout", "stderr")]
-    process = start_cli(*argv, stdout=ends[0][1], stderr=ends[1][1], **options)
-    try:
+    with subprocess.Popen(make_command(*argv), env=make_environment(plane, env), stdin=subprocess.DEVNULL,
+                          stdout=ends[0][1], stderr=ends[1][1]) as process:
         for _, near in ends:
             os.close(near)
-        out, err = drain([far for far, _ in ends])
-        result = Result(process.wait(PATIENCE), out, err.decode("utf-8"))
-    finally:
-        process.kill()
-        process.wait()
-    return check_promises(result)
-
-
-def run_in_shell(redirection, *argv, plane=None, env=None, python=()):
-    """Run the program under a shell's redirection, as `>&-`, and return its Result."""
-    line = ["sh", "-c", 'exec "$@" ' + redirection, "sh"] + make_command(*argv, python=python)
-    done = subprocess.run(line, env=make_environment(plane, env), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                          stderr=subprocess.PIPE, timeout=PATIENCE)
-    return Result(done.returncode, done.stdout, done.stderr.decode("utf-8"))
+        try:
+            out, err = drain([far for far, _ in ends])
+            return check_promises(Result(process.wait(PATIENCE), out, err.decode("utf-8")))
+        finally:
+            process.kill()
 
 
 def wait_until(condition):
@@ -404,26 +375,6 @@ def wait_until(condition):
     while not condition():
         assert time.monotonic() < end, "it never came true"
         time.sleep(0.005)
-
-
-class HaltingAnswer:
-    """An answer that stops midway until the wanted bytes are on standard output, its own `out`, and `then` was called.
-    `seen`: what was there; if the wanted bytes never come it is empty, and `then` is not called."""
-
-    def __init__(self, first, rest, wanted=b"", then=lambda: None):
-        self.first, self.rest, self.wanted, self.then = first, rest, wanted, then
-        self.out, self.seen = io.BytesIO(), b""
-
-    def __call__(self, sock):
-        sock.sendall(CLOSE_HEAD + self.first)
-        end = time.monotonic() + 5
-        while not self.seen and time.monotonic() < end:
-            time.sleep(0.002)
-            now = self.out.getvalue()
-            self.seen = now if self.wanted in now else b""
-        if self.seen:
-            self.then()
-        sock.sendall(self.rest)
 
 
 def collect_warnings(call):

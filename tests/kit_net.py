@@ -6,22 +6,21 @@
     with nobody_accepting() as address: ...     a host:port that answers no attempt to connect
     stall(first)                                a response that stalls after its first bytes
     drip(first, piece, pause)                   an endless response: the first bytes, then the piece again and again
-    Flood(first, piece)                         an endless response, sent as fast as it is read; flood.sent in bytes
+    Flood(first, piece)                         the same, sent as fast as it is read
     ask(plane, answer, ...)                     run `list` against these responses: its Result, and the seconds slept
     count_contacts(plane), was_asked_once(plane) the number of connections and of requests
     read_error(result), read_hint(result)       the text of the only error line of a run that failed with 1
 """
 
 import contextlib
-import http.client
-import io
+import functools
+import re
 import socket
-import threading
 import time
 
 from control_plane import PROJECT
-from kit import LIST, PATIENCE, run_cli, wait_until
-from server import GONE, Reply, ScriptedServer
+from kit import LIST, run_cli, wait_until
+from server import ScriptedServer
 
 NAME = "control-plane.test"     # a name of the certificate tls/server.pem that only a proxy can reach
 #: A name of 304 characters, which no resolver is asked for.
@@ -29,56 +28,27 @@ NO_NAME = ".".join(["a" * 60] * 5)
 
 PATH = "/v1/projects/%s/executions" % PROJECT
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
-#: A header that http.client gives to `email`, which raises; but from 3.13.5 on it does not.
-BAD_HEADER = b"Content-Type: multipart/mixed; boundary*=a; boundary*0=b\r\n"
-try:
-    http.client.parse_headers(io.BytesIO(BAD_HEADER + b"\r\n"))
-    EMAIL_RAISES = False
-except Exception:
-    EMAIL_RAISES = True
-
 END_OF_SILENCE = 5      # seconds after which an answer without end ends, so that a test fails instead of hanging
 
 
 class Proxy(ScriptedServer):
-    """An HTTP proxy: CONNECT and absolute-form GET, every host name leading to one plane.
-
-    requests and script() are as a ScriptedServer's; a request without a scripted answer is passed on.
-    """
+    """An HTTP proxy: every host name leads to one plane. What is scripted comes before that."""
 
     def __init__(self, plane):
-        self.plane, self.upstream = plane, http.client.HTTPConnection(*plane.address[:2])
+        self.plane = plane
         super().__init__()
 
     def answer_to(self, request):
         if request.method == "CONNECT":
             return self.tunnel
         headers = {name: value for name, value in request.headers.items() if not name.startswith("proxy-")}
-        self.upstream.request(request.method, "/" + request.target.split("/", 3)[3], headers=headers)
-        response = self.upstream.getresponse()
-        return Reply(response.read(), response.status)
+        path = "/" + request.target.split("/", 3)[3]
+        return self.plane.next_answer(request._replace(target=path, headers=headers))
 
     def tunnel(self, sock):
         sock.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
-        with socket.create_connection(self.plane.address[:2]) as upstream:
-            back = threading.Thread(target=pump, args=(upstream, sock), daemon=True)
-            back.start()
-            pump(sock, upstream)
-            back.join()
-
-    def close(self):
-        super().close()
-        self.upstream.close()
-
-
-def pump(source, sink):
-    """Copy until either side has gone, then end both."""
-    with contextlib.suppress(*GONE):
-        for data in iter(lambda: source.recv(65536), b""):
-            sink.sendall(data)
-    for sock in (source, sink):
-        with contextlib.suppress(OSError):
-            sock.shutdown(socket.SHUT_RDWR)
+        with self.plane.context.wrap_socket(sock, server_side=True) as inner:
+            self.plane.serve(inner)
 
 
 class Raw(ScriptedServer):
@@ -110,18 +80,8 @@ def drip(first, piece, pause=0.01):
     return talk
 
 
-class Flood:
-    """An endless response, sent as fast as it is read. `sent` counts the bytes of its pieces."""
-
-    def __init__(self, first, piece):
-        self.first, self.piece, self.sent = first, piece, 0
-
-    def __call__(self, sock):
-        sock.sendall(self.first)
-        end = time.monotonic() + PATIENCE
-        while time.monotonic() < end:
-            sock.sendall(self.piece)
-            self.sent += len(self.piece)
+#: The same, sent as fast as it is read: Flood(first, piece).
+Flood = functools.partial(drip, pause=0)
 
 
 @contextlib.contextmanager
@@ -158,17 +118,16 @@ def count_contacts(plane):
 
 
 def was_asked_once(plane):
-    """Return whether there was one connection with one request. A run may end before the plane notices it."""
+    """Wait for a request, because a run may end before the plane notices it. Return whether it was the only one."""
     wait_until(lambda: plane.requests)
     return count_contacts(plane) == (1, 1)
 
 
 def read_error(result):
     """Return the error line of a run that failed with 1 and printed nothing. Only a hint may follow it."""
-    error, *hints = result.err.splitlines()
-    assert (result.code, result.out) == (1, b"") and error.startswith("error: "), result
-    assert not hints or len(hints) == 1 and hints[0].startswith("hint: "), result.err
-    return error
+    match = re.match(r"(error: .+)\n(hint: .+\n)?\Z", result.err)
+    assert match and (result.code, result.out) == (1, b""), result
+    return match.group(1)
 
 
 def read_hint(result):

@@ -46,10 +46,11 @@ DROP, RESET, HANG = b"", reset, hang
 class Reply:
     """One HTTP response, whole or broken on purpose.
 
-    body      bytes, text, a dict or list (JSON), or an iterable of bytes (best with framing "chunked" or "close")
+    body      bytes, text, a dict or list (JSON), or with framing "chunked" or "close" an iterable of bytes, each a
+              send, and a chunk, of its own
     headers   pairs; Content-Type is added unless it is among them
     framing   "length", "chunked" or "close" (ended by closing the connection)
-    slices    the body goes out N bytes at a time, each a send, and a chunk, of its own; None: in one piece
+    slices    the body goes out N bytes at a time, as if it were an iterable; None: in one piece
     pause     seconds between two slices
     cut       the connection is closed after N bytes of the body, in the middle of a chunk if need be, over TLS
               without close_notify; with reset by RST
@@ -61,15 +62,16 @@ class Reply:
                  announce=None, reset=False, close=False):
         if isinstance(body, (dict, list)):
             body = json.dumps(body, sort_keys=True, separators=(",", ":"))
-        self.pieces = [body.encode()] if isinstance(body, str) else [body] if isinstance(body, bytes) else body
-        self.status, self.headers, self.framing = status, list(headers), framing
-        self.slices, self.pause, self.cut, self.reset = slices, pause, cut, reset
+        if isinstance(body, str):
+            body = body.encode()
+        if isinstance(body, bytes):
+            step = slices or len(body) or 1
+            body = [body[start:start + step] for start in range(0, len(body), step)]
+        self.pieces, self.status, self.headers, self.framing = body, status, list(headers), framing
+        self.pause, self.cut, self.reset = pause, cut, reset
         self.kept = framing != "close" and announce is None and cut is None and not (close or reset)
-        if framing == "length" and announce is None:
-            self.pieces = [b"".join(self.pieces)]
-            announce = len(self.pieces[0])
-        self.headers.append({"length": ("Content-Length", announce), "chunked": ("Transfer-Encoding", "chunked"),
-                             "close": ("Connection", "close")}[framing])
+        self.headers.append({"chunked": ("Transfer-Encoding", "chunked"), "close": ("Connection", "close")}.get(
+            framing) or ("Content-Length", sum(map(len, body)) if announce is None else announce))
 
     def head(self):
         """Return the status line and the headers as bytes."""
@@ -83,14 +85,13 @@ class Reply:
         """Yield the body as it goes onto the wire, a byte string per slice."""
         left = sys.maxsize if self.cut is None else self.cut
         for piece in self.pieces:
-            step = self.slices or len(piece) or 1
-            for whole in (piece[start:start + step] for start in range(0, len(piece), step)):
-                data = whole[:left]
-                left -= len(data)
-                if not data:
-                    return
-                end = b"\r\n" if data == whole else b""
-                yield b"%x\r\n%s%s" % (len(whole), data, end) if self.framing == "chunked" else data
+            data = piece[:left]
+            left -= len(data)
+            if self.framing == "chunked":
+                data = b"%x\r\n%s" % (len(piece), data) + b"\r\n" * (data == piece)
+            yield data
+            if not left:
+                return
         if self.framing == "chunked" and self.cut is None:
             yield b"0\r\n\r\n"
 
@@ -121,6 +122,8 @@ def read_request(stream):
 
     http.server is not used, because it would mend some targets.
     """
+    if stream.peek(1)[:1] == b"\x16":
+        raise ValueError("TLS on a port for http")      # readline() would wait for a line feed that may never come
     method, target, _ = stream.readline().decode("latin-1").split(" ")
     headers = {name.lower(): value for name, value in parse_headers(stream).items()}
     stream.read(int(headers.get("content-length", 0)))

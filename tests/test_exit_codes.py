@@ -1,142 +1,147 @@
-"""Section 6: every exit code by its cause, and the lines that come with it. 6.3 and 6.4 are in test_failures.py."""
+"""Section 6: every exit code by its cause, the error line that comes with it, and streams that accept nothing."""
 
+import io
+import os
 import re
 
 import pytest
 
-from control_plane import STATUSES
-from kit import (EXECUTION, GET, LIST, FailingStream, error_lines, execution, inline, page, rule, run_against, run_cli,
+import plexctl_exec_log as program
+from control_plane import PROJECT
+from kit import (ALL, CONTRACT, EXECUTION, GET, GET_RAW, LIST, SMALL_EXECUTION, FailingStream, error_lines,
+                 execution, inline, page, posix_only, read_text, rule, run_against, run_cli, run_in_shell, surroundings,
                  target)
 from server import Reply
 
-DENIED = {"type": "about:blank", "title": "Forbidden", "status": 403, "code": "rebac_denied", "reason": "no relation",
-          "relation_path": ["user:ann", "project:p"], "correlation_id": "c-17", "detail": "not yours"}
+#: HTTP statuses, by the exit code. For a 403 with `rebac_denied` see below.
+STATUSES_BY_CODE = {1: "201 204 206 299 300 304 307 400 402 404 405 407 409 410 418 451 500 501 502 503 505 599",
+                    3: "401", 4: "403"}
 
 
-def has_failed(result, code):
-    """Tell whether a run ended with this code, said why on one line, and wrote nothing."""
-    return (result.code, result.out, len(error_lines(result))) == (code, b"", 1)
-
-
-STATUS_CODES = dict.fromkeys([201, 204, 206, 299, 300, 301, 302, 303, 304, 307, 308, 400, 402, 404, 405, 407, 409, 410,
-                              418, 451, 500, 501, 502, 503, 505, 599], 1)
-STATUS_CODES.update({401: 3, 403: 4})
-
-
-@rule("6.1", "6.1a", "6.1c", "6.2a")
-@pytest.mark.parametrize("status, code", sorted(STATUS_CODES.items()))
-def test_http_status_decides_the_exit_code_whatever_the_body_says(plane, status, code):
-    for argv, problem in ((GET, {"code": "some_code", "status": 403}), (LIST, {"code": "rebac_denied", "status": 403})):
-        plane.script(*[Reply(dict(problem, items=[], id=EXECUTION), status)] * 3)
-        result = run_cli(*argv, plane=plane)
+@rule("6.1", "6.2")
+@pytest.mark.parametrize("code", sorted(STATUSES_BY_CODE))
+def test_http_status_decides_the_exit_code_and_comes_with_an_error(plane, code):
+    for status in STATUSES_BY_CODE[code].split():
+        plane.script(*[Reply({"code": "rebac_denied" if code == 1 else "x", "id": EXECUTION}, int(status))] * 3)
+        result = run_cli(*GET, plane=plane)
         plane.answers.clear()
-        assert has_failed(result, 77 if (argv, status) == (LIST, 403) else code)
-        assert error_lines(result)[0].startswith("HTTP %d" % status)
+        assert (result.code, result.out) == (code, b"") and "error: HTTP %s " % status in result.err
 
 
-BODIES_OF_403 = {
-    "no code": ({"reason": "rebac_denied", "type": "rebac_denied", "title": "rebac_denied"}, 4), "nothing": (b"", 4),
-    "a number beyond int's limit": (b'{"code": "rebac_denied", "n": %s}' % (b"9" * 5000), 77), "a list": ([DENIED], 4),
-    "blanks around the body": (b' \r\n{"code": "rebac_denied"}\n', 77), "another member": ({"Code": "rebac_denied"}, 4),
-    "escapes in the code": (b'{"code": "rebac\\u005fdenied"}', 77), "a newline after": ({"code": "rebac_denied\n"}, 4),
-    "another code": (dict(DENIED, code="feature_disabled"), 4), "a longer one": ({"code": "rebac_denied_by_policy"}, 4),
-    "no UTF-8": (b'{"code": "rebac_denied", "n": "\xff"}', 4), "a list as code": ({"code": ["rebac_denied"]}, 4),
-    "the code alone": ({"code": "rebac_denied"}, 77), "upper case": ({"code": "REBAC_DENIED"}, 4),
-    "a prefix": ({"code": "x.rebac_denied"}, 4), "an inner object": ({"error": DENIED}, 4),
-    "HTML": (b"<html>rebac_denied</html>", 4), "cut": (b'{"code": "rebac_denied"', 4), "PermissionDenied": (DENIED, 77),
-    "absurd nesting": (b"[" * 60000, 4), "a string": (b'"rebac_denied"', 4)}
+#: Bodies of a 403, one a line, by the exit code.
+BODIES_OF_403 = {77: r"""
+    {"code": "rebac_denied"}
+    {"code": "rebac_denied", "status": 400}
+    {"code": "rebac\u005fdenied", "relation_path": 7}
+    {"code": "other", "code": "rebac_denied"}""", 4: r"""
+    {}
+    rebac_denied
+    "rebac_denied"
+    [{"code": "rebac_denied"}]
+    {"code": ["rebac_denied"]}
+    {"code": "REBAC_DENIED"}
+    {"code": "rebac_denied "}
+    {"code": "x.rebac_denied"}
+    {"Code": "rebac_denied", "reason": "rebac_denied", "title": "rebac_denied"}
+    {"error": {"code": "rebac_denied"}}
+    {"code": "rebac_denied"
+    {"code": "rebac_denied", "n": NaN}"""}
 
 
-@rule("6.1b")
-@pytest.mark.parametrize("body, code", list(BODIES_OF_403.values()), ids=list(BODIES_OF_403))
-def test_status_403_exits_77_only_with_exactly_rebac_denied(plane, body, code):
-    for headers in ([], [("Content-Type", "text/html")]):
-        assert has_failed(run_against(plane, Reply(body, 403, headers)), code)
+@rule("6.1a", "6.1")
+@pytest.mark.parametrize("code", sorted(BODIES_OF_403))
+def test_status_403_is_77_only_with_exactly_rebac_denied(plane, code):
+    for body in BODIES_OF_403[code].split("\n") + ["[" * 60000] * (code == 4):
+        result = run_against(plane, Reply(body, 403, [("Content-Type", "text/html")]))
+        assert (result.code, len(error_lines(result)), result.out) == (code if body else 4, 1, b""), body
 
 
-@rule("6.1a", "6.2i")
-@pytest.mark.parametrize("argv", [("--help",), ("--version",), LIST, GET, GET + ("-o", "raw")], ids=[
-    "help", "version", "list", "get", "raw"])
-@pytest.mark.parametrize("error, code, said", [
-    (OSError(28, "No space left"), 1, "error: cannot write to standard output: No space left\n"),
-    (ValueError("closed"), 1, "error: cannot write to standard output: closed\n"),
-    (TypeError("no text"), 1, "error: cannot write to standard output: no text\n"),
-    (MemoryError(), 1, "error: out of memory\n"), (BrokenPipeError(), 141, "")],
-    ids=["full", "closed", "text stream", "memory", "gone"])
-def test_unwritable_stdout_exits_1_and_closed_pipe_exits_141_silently(plane, argv, error, code, said):
-    plane.script(Reply(page(execution()) if argv == LIST else execution([target(inline(b"x"))])))
+FAILED = execution([target(inline(b"x"), status="failed")], status="failed")
+#: For each exit code of the contract's table, except 130 and 141: flags, an answer or None, and the error.
+CAUSES = {
+    "0": ("get ID", FAILED, ""), "5": ("get ID --exit-status", FAILED, ""), "2": ("list --no", None, "unknown flag"),
+    "1": ("get ID --exit-status", execution([target({"kind": "?"})], status="failed"), "unreadable"),
+    "3": ("get ID --token-file /none", None, "cannot read /none"), "4": ("get ID", Reply({}, 403), "HTTP 403"),
+    "77": ("list", Reply({"code": "rebac_denied"}, 403), "HTTP 403"),
+    "124": ("get ID --wait --wait-timeout 1", execution(status="ack"), 'the last status was "ack"')}
+
+
+@rule("6.1", "6.2")
+def test_every_code_of_the_table_has_a_cause_and_an_error_line(plane):
+    table = read_text(CONTRACT).partition("<!-- exit codes -->")[2].partition("<!-- end -->")[0]
+    assert set(re.findall(r"(?m)^\| (\d+) ", table)) == set(CAUSES) | {"130", "141"}
+    for code, (line, answer, text) in CAUSES.items():
+        plane.answers.clear()
+        plane.script(Reply(answer) if isinstance(answer, dict) else answer)
+        result = run_cli(*line.replace("ID", EXECUTION).split(), plane=plane, env={"PLEXSPHERE_PROJECT": PROJECT})
+        assert str(result.code) == code and [text in line for line in error_lines(result)] == [True] * bool(text), line
+
+
+#: What writing to stdout raises, the exit code, and what stderr says.
+STDOUT_ERRORS = {
+    "full": (OSError(28, "No space left"), 1, "cannot write to standard output: No space left"),
+    "closed": (ValueError("closed"), 1, "cannot write to standard output: closed"),
+    "text": (TypeError("no text"), 1, "cannot write to standard output: no text"),
+    "nameless": (AttributeError(), 1, "cannot write to standard output: AttributeError"),
+    "memory": (MemoryError(), 1, "out of memory"), "gone": (BrokenPipeError(32, "Broken pipe"), 141, "")}
+
+
+@rule("6.1", "6.2")
+@pytest.mark.parametrize("argv", [("--help",), ("--version",), LIST, ALL, GET, GET + ("-o", "json")], ids=" ".join)
+@pytest.mark.parametrize("error, code, text", list(STDOUT_ERRORS.values()), ids=list(STDOUT_ERRORS))
+def test_unwritable_stdout_is_1_and_a_reader_that_has_gone_is_141(plane, argv, error, code, text):
+    plane.script(Reply(page(execution()) if "list" in argv else SMALL_EXECUTION))
     result = run_cli(*argv, plane=plane, stdout=FailingStream(error), terminals=("stderr",))
-    assert (result.code, result.err) == (code, said)
+    assert (result.code, result.err) == (code, "error: %s\n" % text if text else "")
 
 
-@rule("6.2a")
-@pytest.mark.parametrize("name, value", sorted(DENIED.items()), ids=ascii)
-def test_error_names_the_members_of_the_problem_and_nothing_else(plane, name, value):
-    problem = {other: kept for other, kept in DENIED.items() if other != name}
-    (whole,), (line,), (null,) = [error_lines(run_against(plane, Reply(body, 409))) for body in (
-        DENIED, problem, dict(problem, **{name: None}))]
-    assert line == null and "None" not in line and "null" not in line and whole.startswith("HTTP 409 Forbidden")
-    shown = {"relation_path": "user:ann > project:p", "type": "about", "status": "403"}.get(name, value)
-    assert whole.count(shown) == (name not in ("type", "status")) and shown not in line
+class SlowRaw(io.RawIOBase):
+    """A raw stream, as Python's -u makes, that takes little at once, and after `most` bytes nothing for now."""
+
+    taken = b""
+
+    def write(self, data):
+        size = min(len(data), 4999, self.most - len(self.taken))
+        self.taken += bytes(data[:size])
+        return size or None
 
 
-@rule("6.2a")
-@pytest.mark.parametrize("problem", [
-    {"title": 5, "detail": {"x": 1}, "code": 7, "reason": {}, "relation_path": {}, "correlation_id": 1},
-    {"relation_path": [1, None], "detail": "", "code": "", "reason": ""}], ids=["wrong types", "empty"])
-def test_malformed_problem_falls_back_to_the_http_status(plane, problem):
-    assert error_lines(run_against(plane, Reply(problem, 403))) == ["HTTP 403 Forbidden"]
+@rule("6.1")
+@pytest.mark.parametrize("most, code", [(1 << 30, 0), (50000, 1)])
+def test_partial_writes_are_completed_or_reported(plane, most, code):
+    stdout, whole = SlowRaw(), b"x" * 90000
+    stdout.most = most
+    result = run_against(plane, execution([target(inline(whole))]), *GET_RAW, stdout=stdout)
+    assert (result.code, stdout.taken) == (code, whole[:most])
+    assert result.err == "error: cannot write to standard output: it is not ready (non-blocking)\n" * code
 
 
-@rule("6.2b")
-@pytest.mark.parametrize("body, header, shown", [
-    ({"correlation_id": "c-17"}, "h-1", "c-17"), ({"correlation_id": 17}, "h-1", "h-1"),
-    ({"detail": "x"}, "h-1", "h-1"), (b"<html>", "h\x1b", "h\\x1b")], ids=ascii)
-def test_correlation_id_falls_back_to_the_header(plane, body, header, shown):
-    line, = error_lines(run_against(plane, Reply(body, 500, [("x-correlation-id", header)])))
-    assert line.endswith("; correlation id: " + shown)
-    assert line.count("correlation id") == 1
+# ---- streams that are closed or full from the start
+
+@posix_only
+@rule("6.1", "6.2", "5.1a")
+@pytest.mark.parametrize("line", [
+    "get; >&-", "get; <&- 2>&-", "get; >&- 2>&-", "get; >/dev/full", "get; 2>/dev/full", "get; >/dev/full 2>/dev/full",
+    "help; >/dev/full", "help; >&-", "x; >/dev/full 2>/dev/full", "x; >&-"])
+def test_closed_or_full_stream_changes_no_other_stream(plane, line):
+    word, redirection = line.split("; ")
+    argv = GET + ("-v",) if word == "get" else (word,)
+    if "full" in redirection and not os.path.exists("/dev/full"):
+        pytest.skip("needs /dev/full")
+    plane.script(Reply(SMALL_EXECUTION), Reply(SMALL_EXECUTION))
+    code, out, err = run_in_shell(redirection, *argv, plane=plane)
+    whole = run_cli(*argv, plane=plane)
+    assert (out, code) == ((b"", whole.code or 1) if redirection[0] == ">" else (whole.out, whole.code))
+    labels = re.findall("(?m)^([a-z]+): ", err)      # the trace's lines begin with < or >
+    assert labels == ([] if "2" in redirection else ["error", "hint"][:whole.code or 1])
+    assert len(plane.requests) < 2 or redirection[:3] != ">&-", "it is noticed before the first request"
 
 
-HINTS = {
-    "the code counts, not a word": (400, {"detail": "the limit is 200 at most"}, "the value of a flag"),
-    "400 of a TLS port": (400, b"Client sent an HTTP request to an HTTPS server.", "the API?"),
-    "401": (401, {}, "the token from PLEXSPHERE_TOKEN is invalid, expired or for another server"),
-    "the reason of a 400": (400, {"reason": "caveat_violation"}, "the value of a flag"), "503": (503, {}, "overloaded"),
-    "the code of a 403": (403, {"code": "invalid_cursor"}, "an owner"), "409": (409, {"code": "invalid_cursor"}, None),
-    "the code of a 404": (404, {"code": "invalid_limit"}, "--project"), "404": (404, {"code": "x"}, "--project"),
-    "caveat": (403, {"reason": "caveat_violation"}, "source address"), "403": (403, {"code": "x"}, "an owner"),
-    "404 without a Problem": (404, b"<html>", "the API?"), "404 without a body": (404, b"", "the API?"),
-    "cursor": (400, {"code": "invalid_cursor"}, "the cursor"), "403 of a gateway": (403, b"<html>", "the API?"),
-    "status": (400, {"code": "invalid_status"}, "--status"), "limit": (400, {"code": "invalid_limit"}, "--limit"),
-    "denied": (403, DENIED, "an owner"), "501": (501, {}, "action dispatch"), "500": (500, {}, "operators"),
-    "407": (407, {}, "NO_PROXY"), "429": (429, {}, "a minute"), "502": (502, {}, "overloaded"),
-    "504": (504, b"", "overloaded"), "300": (300, b"", "without a Location"), "399": (399, {}, "without a Location")}
-
-
-@rule("6.2c", "6.2d", "6.2e", "6.2h")
-@pytest.mark.parametrize("status, body, step", list(HINTS.values()), ids=list(HINTS))
-def test_hint_follows_an_error_with_a_known_next_step(plane, status, body, step):
-    plane.script(*[Reply(body, status)] * 3)
-    lines = run_cli(*LIST + ("--status", "FAILED"), plane=plane).err.splitlines()[-2 if step else -1:]
-    assert lines[0].startswith("error: HTTP %d" % status)
-    assert not step or lines[1].startswith("hint: ") and step in lines[1]
-    assert status != 400 or ("failed" in lines[1]) == (body == {"code": "invalid_status"})
-
-
-@rule("6.2d", "6.2f")
-@pytest.mark.parametrize("given, near", [
-    ("FAILED", ["failed"]), ("Succeeded", ["succeeded"]), ("tiemout", ["timeout"]), ("canceled", ["cancelled"]),
-    ("START", ["started"]), ("  ack ", ["ack"]), ("PENDNG", ["pending"]), ("banana", []), ("", [])])
-def test_hint_of_a_rejected_status_names_the_flag_and_the_nearest(plane, given, near):
-    result = run_against(plane, Reply({"code": "invalid_status"}, 400), *LIST + ("--status", given))
-    hint, = error_lines(result, "hint")
-    assert "--status" in hint
-    assert [status for status in STATUSES if re.search(r"\b%s\b" % status, hint)] == near
-
-
-@rule("6.2g")
-@pytest.mark.parametrize("given", ["failed,timeout", "failed, timeout", "FAILED,cancelled"])
-def test_hint_of_several_statuses_in_one_value_says_to_repeat_the_flag(plane, given):
-    result = run_against(plane, Reply({"code": "invalid_status"}, 400), *LIST + ("--status", given))
-    assert re.search(r"repeat|--status \w+ --status \w+", error_lines(result, "hint")[0])
+@rule("5.1a", "6.1")
+@pytest.mark.parametrize("error", [OSError(28, "full"), BrokenPipeError(), ValueError("closed"), AttributeError()])
+def test_failing_stderr_changes_neither_exit_code_nor_stdout(plane, error):
+    out = io.BytesIO()
+    plane.script(Reply({}, 503), Reply(execution([target(inline(b"one\n")), target({"kind": "?"}), target()])))
+    with surroundings(plane):
+        assert program.main(list(GET_RAW + ("-v",)), out, FailingStream(error), sleep=lambda seconds: None) == 1
+    assert out.getvalue() == b"one\n"

@@ -1,253 +1,221 @@
-"""Section 8: where it runs, however it is started, and what importing it does. Windows has a file of its own."""
+"""Sections 3 and 6, which servers are reached: TLS, plain http, redirects, and the hints for a wrong server."""
 
-import ast
-import glob
-import io
 import os
 import re
+import shlex
 import shutil
-import subprocess
-import sys
+import ssl
 
 import pytest
 
 import plexctl_exec_log as program
-from control_plane import PROJECT, SHOWCASE, SHOWCASE_NODES, TOKEN
-from kit import (ALL_BYTES, GET, LIST, MODULE, NODES, PATIENCE, README, ROOT, SOURCE, execution, inline,
-                 make_environment, page, posix_only, read_file, read_text, rule, run_cli, run_process, run_python,
-                 target)
-from server import Reply
+from control_plane import PROJECT, TOKEN, ControlPlane
+from kit import (LIST, ROOT, check_promises, error_lines, page, posix_only, rule, run_against,
+                 run_cli, run_process, run_python, shorten_id)
+from kit_net import NO_NAME, Proxy, Raw, count_contacts
+from server import CA_FILE, DROP, TLS_DIR, Reply
 
-BINARY = ("get", SHOWCASE, "--project", PROJECT, "--node", SHOWCASE_NODES["binary"], "--output", "raw")
-IMPORTED = {name.split(".")[0] for node in ast.walk(ast.parse(SOURCE)) for name in ([node.module] if isinstance(
-    node, ast.ImportFrom) else [alias.name for alias in node.names] if isinstance(node, ast.Import) else [])}
-VERSION = ("version=%s\n" % program.__version__).encode()
+TLS_ADVICE = ("check the port (is it for https?), the server's name and the local clock; for a private CA, use "
+              "--ca-file")
 
 
-# ---- 8.1: every Python, every surroundings, the standard library alone
+# ---- 3.2: TLS
 
-@rule("8.1")
-@pytest.mark.skipif(sys.version_info < (3, 10), reason="needs sys.stdlib_module_names")
-def test_source_has_python_3_6_syntax_and_only_standard_imports():
-    assert len(IMPORTED) > 5 and set(IMPORTED) <= sys.stdlib_module_names
-    ast.parse(SOURCE, feature_version=(3, 6))
-
-
-@rule("8.1d")
-@pytest.mark.parametrize("argv, flags, code", [
-    (BINARY, "-I", 0), (BINARY, "-u -B -E -s -S", 0), (GET, "-bb -X dev -W error -OO", 1)])
-def test_interpreter_flags_change_nothing(plane, argv, flags, code):
-    result = run_process(*argv, plane=plane, python=flags.split())
-    same = run_cli(*argv, plane=plane)
-    assert result[:2] == same[:2]
-    assert result.err.splitlines() == same.err.splitlines()
-    assert result.code == code
+@rule("3.2", "3.2a")
+@pytest.mark.parametrize("certificate, ca_file, system_cas", [
+    ("expired", "", CA_FILE), ("wrong-host", "", CA_FILE), ("wrong-host", "ca.pem", None), ("untrusted", "", CA_FILE),
+    (True, "", None), (True, "untrusted.pem", CA_FILE)])
+def test_invalid_certificate_exits_1_and_nothing_is_sent(certificate, ca_file, system_cas):
+    flags = ("--ca-file", os.path.join(TLS_DIR, ca_file)) if ca_file else ()
+    with ControlPlane(tls=certificate) as plane:
+        result = run_cli(*LIST + flags, plane=plane, env={"SSL_CERT_FILE": system_cas})
+        assert (result.code, count_contacts(plane), error_lines(result, "hint")) == (1, (1, 0), [TLS_ADVICE])
+    assert result.err.startswith("error: TLS with localhost:%d failed: " % plane.address[1])
 
 
+@rule("3.2", "3.2a")
+@pytest.mark.parametrize("flags, env", [((), {"SSL_CERT_FILE": CA_FILE}), ((), {"SSL_CERT_DIR": TLS_DIR}),
+                                        (("--ca-file", CA_FILE), {})], ids=str)
+def test_cas_come_from_a_flag_or_a_variable(tls_plane, flags, env):
+    if hasattr(ssl, "TLSVersion"):
+        tls_plane.context.maximum_version = ssl.TLSVersion.TLSv1_2
+    result = run_cli(*LIST + flags, plane=tls_plane, env=dict({"SSL_CERT_FILE": None}, **env))
+    assert (result.code, len(tls_plane.requests)) == (0, 1)
+
+
+#: A policy that allows everything.
+LAX_POLICY = """openssl_conf = a\n[a]\nssl_conf = b\n[b]\nsystem_default = c\n[c]
+MinProtocol = TLSv1\nCipherString = DEFAULT:@SECLEVEL=0\n"""
+
+
+@rule("3.2")
+def test_tls_below_1_2_is_never_offered(tmp_path):
+    (tmp_path / "openssl.cnf").write_text(LAX_POLICY)
+    hellos = []
+    with Raw(lambda sock: hellos.append(sock.recv(65536))) as server:
+        env = {"PLEXSPHERE_URL": "https://%s:%d" % server.address, "OPENSSL_CONF": str(tmp_path / "openssl.cnf")}
+        run_process(*LIST, plane=server, env=env)
+    # The extension supported_versions (43).
+    versions = re.search(b"\\x00\\x2b\\x00.[\\x02-\\x10]((?:\\x03[\\x00-\\x04])+)", hellos[0], re.DOTALL)
+    assert set(versions.group(1)[1::2]) <= {3, 4}
+
+
+def expect_unusable(plane, path, hint, *flags, **env):
+    """Run with a file that cannot be used. The program names it, and connects to nobody."""
+    result = run_cli(*LIST + flags, plane=plane, env=env)
+    assert (result.code, plane.connections, error_lines(result, "hint")) == (2, 0, [hint])
+    assert result.err.startswith("error: cannot use the file %s: " % path.replace("\0", "\\x00"))
+
+
+@rule("3.2b")
+@pytest.mark.parametrize("name", ["missing.pem", "", "README.md", "\0"], ids=["missing", "folder", "no PEM", "NUL"])
+def test_unusable_ca_file_exits_2_and_is_named(tls_plane, name):
+    path = os.path.join(TLS_DIR, name)
+    expect_unusable(tls_plane, path, "check --ca-file", "--ca-file", path)
+
+
+@rule("3.2b")
+@pytest.mark.skipif(not hasattr(ssl.SSLContext, "keylog_filename"), reason="this Python knows no SSLKEYLOGFILE")
+@pytest.mark.parametrize("flags", [(), ("--ca-file", CA_FILE)], ids=len)
+def test_unusable_keylog_file_exits_2_and_is_named(tls_plane, tmp_path, flags):
+    path = str(tmp_path / "no" / "log")
+    expect_unusable(tls_plane, path, "check SSLKEYLOGFILE", *flags, SSLKEYLOGFILE=path)
+
+
+@rule("3.2b")
 @posix_only
-@rule("8.1d")
-def test_program_works_without_any_environment(tmp_path, plane):
-    (tmp_path / "token").write_text(TOKEN)
-    (tmp_path / "token").chmod(0o600)
-    line = [sys.executable, MODULE, "--server", plane.url, "--token-file", "token"] + list(LIST)
-    assert subprocess.run(line, cwd=str(tmp_path), env={}, stdout=subprocess.PIPE).returncode == 0
+@pytest.mark.parametrize("mode", [0o602, 0o666, 0o664, 0o675], ids=oct)
+def test_ca_file_must_not_be_writable_by_everybody(tls_plane, tmp_path, mode):
+    path = shutil.copy(CA_FILE, str(tmp_path / "it's a CA"))
+    os.chmod(path, mode)
+    code, _, err = run_cli(*LIST + ("--ca-file", path), plane=tls_plane)
+    refused = "error: the CA file %s is insecure: everybody may write it\nhint: chmod o-w -- %s\n"
+    assert (code, err) == ((2, refused % (path, shlex.quote(path))) if mode & 2 else (0, ""))
 
 
-@posix_only
-@rule("8.1d", "5.1a", "5.1b", "1.13a")
-@pytest.mark.parametrize("env, is_escaped", [
-    ({}, False), ({"LC_ALL": None, "LANG": "C"}, None), ({"PYTHONIOENCODING": "ascii"}, True),
-    ({"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}, True)],
-    ids=["UTF-8", "LANG=C", "ASCII streams", "ASCII"])
-def test_locale_changes_no_byte_of_arguments_and_output(plane, env, is_escaped):
-    plane.script(Reply(page(execution(action="red\u00e9marrer \u6f22"), next_cursor="\u00e9")),
-                 Reply({"detail": "refus \u6f22"}, 404))
-    argv = ("--action-name", "red\u00e9 \u6f22".encode() + b"\xff", "--cursor", b"%\xc3")
-    result = run_process(*LIST + ("--all",) + argv, plane=plane, env=env)
-    queries = [set(request.target.partition("?")[2].split("&")) for request in plane.requests]
-    assert queries == [{"action_name=red%C3%A9%20%E6%BC%A2%FF", "limit=200", "cursor=" + cursor}
-                       for cursor in ("%25%C3", "%C3%A9")]
-    assert result.out.decode("utf-8").endswith(" red\u00e9marrer \u6f22\n")
-    assert result.code == 1
-    shown = [text for text in ("refus \u6f22", "refus \\u6f22") if "; %s\n" % text in result.err]
-    assert len(shown) == 1 and is_escaped in (None, "\\" in shown[0])
+# ---- 8.4: a Python without TLS
+
+NO_SSL = ("import sys; sys.modules['_ssl'] = None; sys.path.insert(0, %r); import plexctl_exec_log; "
+          "sys.exit(plexctl_exec_log.main(sys.argv[1:]))" % ROOT)
 
 
-#: Runs the program as a script, and tells each attempt to change something in the file system, and to run something.
-AUDITED = """
-import os, runpy, sys
-def audit(event, details):
-    changes = event.split(".")[0] in ("subprocess", "shutil") or event in ["os." + name for name in (
-        "mkdir remove rename rmdir link symlink truncate chmod chown system exec fork posix_spawn putenv").split()]
-    if event == "open" and isinstance(details[0], (str, bytes)):
-        # PyPy tells O_WRONLY of every open().
-        changes = details[1] != "r" and details[2] & (os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND)
-    if changes:
-        sys.stderr.write("%s %r\\n" % (event, details))
-sys.addaudithook(audit)
-del sys.argv[0]
-runpy.run_path(sys.argv[0], run_name="__main__")
-"""
+@rule("8.4")
+@pytest.mark.parametrize("scheme, code, says", [
+    ("http", 0, ""), ("https", 1, "error: this Python has no TLS: it was built without the ssl module\nhint: use ")])
+def test_python_without_ssl_has_plain_http_only(plane, scheme, code, says):
+    url = plane.url.replace("http", scheme)
+    result = check_promises(run_python("-c", NO_SSL, *LIST, plane=plane, env={"PLEXSPHERE_URL": url}))
+    assert (result.code, plane.connections) == (code, 1 - code) and result.err.startswith(says)
 
 
-@rule("8.1b", "8.1c")
-@pytest.mark.skipif(not hasattr(sys, "addaudithook"), reason="needs sys.addaudithook")
-@pytest.mark.parametrize("argv", [("--help",), LIST + ("--last", "3"), BINARY], ids=["help", "list", "get"])
-def test_program_opens_no_file_for_writing_and_runs_no_program(tls_plane, argv):
-    code, out, err = run_python("-B", "-c", AUDITED, MODULE, *argv, plane=tls_plane)
-    assert (code, err) == (0, "") and out
+# ---- 3.3: plain http
+
+THIS_MACHINE = "LocalHost localhost. 127.0.0.1 127.255.255.254 [::1] [0:0::0001] [::0.0.0.1] 0.0.0.0 [::]".split()
+OTHER_MACHINES = """
+    a.localhost localhost.evil.test notlocalhost 127.evil.test 127.0.0.1.evil.test 127.0.0.1. 127.0.0.256 128.0.0.1
+    126.255.255.255 10.0.0.1 0.0.0.1 127.1 0x7f.0.0.1 2130706433 [::2] [fe80::1] [127::1] [::ffff:10.0.0.1]""".split()
 
 
-CALLS_MAIN = "import sys\nfrom plexctl_exec_log import main\nsys.exit(main())\n"
+@rule("3.3")
+@pytest.mark.parametrize("host", THIS_MACHINE + OTHER_MACHINES, ids=shorten_id)
+def test_plain_http_goes_to_this_host_only(host):
+    server = program.Server.parse("http://%s:65535" % host)
+    if host in THIS_MACHINE:
+        return program.Transport(server, TOKEN).close()
+    with pytest.raises(program.RemoteError, match="plain http to %s would expose the token" % re.escape(server.host)):
+        program.Transport(server, TOKEN)
+    program.Transport(server, TOKEN, allow_http=True).close()
 
 
-@rule("8.1a")
-@pytest.mark.parametrize("line", [["plexctl_exec_log.py"], ["-m", "plexctl_exec_log"], ["-c", CALLS_MAIN], ["-"]],
-                         ids=["relative path", "module name", "import", "stdin"])
-def test_program_runs_however_it_is_started(plane, line):
-    with open(MODULE, "rb") as file:
-        assert run_python(*line + list(BINARY), plane=plane, cwd=ROOT, stdin=file) == (0, ALL_BYTES, "")
+@rule("3.3")
+@pytest.mark.parametrize("flags, sent", [((), 0), (("--allow-http",), 1)], ids=["refused", "allowed"])
+def test_plain_http_to_another_host_needs_the_flag(plane, flags, sent):
+    # Through a proxy, so that the name would be reached if it was asked for.
+    with Proxy(plane) as proxy:
+        result = run_cli(*LIST + flags, plane=plane, env={
+            "PLEXSPHERE_URL": "http://" + NO_NAME, "HTTP_PROXY": proxy.url, "PLEXSPHERE_ALLOW_HTTP": "1"})
+        assert (result.code, count_contacts(proxy)) == (1 - sent, (sent, sent))
+    refused = ("error: plain http to %s would expose the token to the network\n"
+               "hint: use https://, or allow plain http with --allow-http\n" % NO_NAME)
+    assert result.err == refused * (not sent)
 
 
-# ---- 8.2: nothing beside the script is imported
+# ---- 3.4: redirects
 
-@pytest.fixture(scope="module")
-def shared_folder(tmp_path_factory):
-    """A copy of the program in a folder with a hostile file for every module of the standard library."""
-    folder = tmp_path_factory.mktemp("shared")
-    (folder / "plexctl_exec_log.py").write_bytes(read_file(MODULE))
-    for name in IMPORTED | set(getattr(sys, "stdlib_module_names", sys.builtin_module_names)) | {
-            "email", "encodings", "enum", "http", "importlib", "ssl", "select", "selectors", "urllib", "zipimport"}:
-        (folder / (name + ".py")).write_text("import os\nos.write(2, ('imported: %s\\n' % __name__).encode())\n")
-    return folder
-
-
-TWO_TARGETS = execution([target(inline(b"one\n")), target({"kind": "inline", "inline_bytes": "?"}, NODES[1], "failed")])
-#: Command lines that between them load all that the program loads, and what is answered.
-EVERY_IMPORT = [(("--help",), []), (("nonsense",), []),
-                (LIST + ("--last", "2", "--since", "2020-01-01", "--until", "2030-01-01"), [Reply(page(TWO_TARGETS))]),
-                (GET + ("--wait", "--wait-timeout", "9"), [Reply(TWO_TARGETS)] * 2),
-                (GET + ("-v",), [Reply(TWO_TARGETS)]),
-                (LIST + ("--server", "http://plane.test", "--allow-http"), [])]
+@rule("3.4")
+@pytest.mark.parametrize("status", [299, 300, 301, 302, 303, 307, 308, 399, 400])
+def test_redirect_is_reported_and_never_followed(plane, status):
+    with ControlPlane() as other:
+        result = run_against(plane, Reply({"title": "Moved"}, status, [("Location", other.url + "/login")]), *LIST)
+        assert (result.code, count_contacts(plane), other.connections) == (1, (1, 1), 0)
+    refused = ("error: HTTP %d: refused to follow a redirect to %s/login, to keep the token from other servers\n"
+               "hint: if that is the API, pass the part of its URL before /v1 as --server\n" % (status, other.url))
+    assert (result.err == refused) == (300 <= status < 400)
 
 
-@rule("8.2")
-@pytest.mark.parametrize("argv, answers", EVERY_IMPORT, ids=["help", "usage", "list", "wait", "verbose", "proxy"])
-def test_script_imports_nothing_from_its_own_folder(tls_plane, plane, shared_folder, argv, answers):
-    tls_plane.script(*answers * 2)
-    env = {"HTTP_PROXY": plane.url}
-    shown = run_python("plexctl_exec_log.py", *argv, plane=tls_plane, env=env, cwd=str(shared_folder))
-    assert "imported" not in shown[2] and shown[:2] == run_cli(*argv, plane=tls_plane, env=env)[:2]
-    assert not tls_plane.answers and len(plane.requests) == 2 * ("--allow-http" in argv)
+@rule("3.4", "2.7")
+@pytest.mark.parametrize("location, shown", [
+    ("https://sso.test/in?code=hunter22", "https://sso.test/in"), ("https://sso.test#hunter22?x", "https://sso.test"),
+    ("/?next=hunter22", "/"), ("//ann:hunter22@sso.test/", "***"), ("https://a@hunter22@sso.test/in", "***"),
+    ("ann:hunter22@sso.test", "***"), ("https://sso.test/\x1b[31m", "https://sso.test/\\x1b[31m"),
+    ("https://sso.test/to?ken#of/x?hunter22", "https://sso.test/***/x")], ids=ascii)
+def test_redirect_target_is_shown_without_user_info_query_and_fragment(plane, location, shown):
+    """The token is masked before the query is cut off, which may begin within it."""
+    answer = Reply(b"", 302, [("Location", location)])
+    said = run_against(plane, answer, *LIST, env={"PLEXSPHERE_TOKEN": "to?ken#of"}).err
+    assert " to a redirect " not in said and "hunter22" not in said
+    assert "error: HTTP 302: refused to follow a redirect to %s, to keep" % shown in said
 
 
-@rule("8.2")
-@pytest.mark.parametrize("env", [{}, {"PYTHONSAFEPATH": "1"}], ids=["script's folder first", "safe path"])
-def test_script_removes_only_its_own_folder_from_the_import_path(tmp_path, env):
-    """The module that is imported in place of argparse tells what the path has become. From 3.11 on, PYTHONSAFEPATH
-    keeps Python itself from putting that folder first."""
-    (tmp_path / "argparse.py").write_text("import os, sys\nos.write(1, sys.path[0].encode())\nos._exit(0)\n")
-    env = dict(env, PYTHONPATH=str(tmp_path))
-    assert run_python(MODULE, "--version", env=env) == (0, str(tmp_path).encode(), "")
+# ---- 6.2c, 6.2d: a wrong server
+
+IS_API = "check --server, PLEXSPHERE_URL or the profile: does it point to the API?"
+IS_HTTPS = "is this port for https? Then write https:// in the server's URL"
+#: Answers: no Problem (400), a Problem (400P), a lost connection, a TLS alert.
+ANSWERS = dict({"lost": DROP, "alert": b"\x15\x03\x01\x00\x02\x02\x46"}, **{
+    "%d%s" % (status, kind): Reply({"title": "No"} if kind else b"<p>", status)
+    for status in (200, 302, 400, 403, 404, 503) for kind in ("", "P")})
+#: The hint, and below it the scheme and the prefix of the server, and its answers.
+WRONG_SERVERS = """
+leave /v1 out of the server's URL
+    http /v1/ 404
+    https /api/v1 404P
+%s
+    https /v1 400
+    http /v12 404
+    http / 302
+    http / 403
+    http / 200
+    https / 400
+    https / alert
+    http / 503 alert
+%s
+    http / 400
+    http / lost lost lost
+    http / alert
+the server, or a proxy in between, closed the connection: try again
+    https / lost lost lost
+    http / 503 lost lost lost
+the server rejected the value of a flag
+    http / 400P
+not found, or not visible to this token: check the Project (--project), the id (for get) and the server
+    http / 404P
+""" % (IS_API, IS_HTTPS)
 
 
-# ---- 8.3: import and main have no effect on the process
-
-#: Tells what importing the program, and then calling main, change in the process.
-EFFECTS = """
-import gc, io, os, signal, sys, warnings, importlib.util, locale
-class Untouchable(dict):
-    def touch(self, *_):
-        raise AssertionError("the environment was read")
-    get = keys = items = __getitem__ = __contains__ = __iter__ = touch
-def state():
-    return dict(streams=(sys.stdin, sys.stdout, sys.stderr), path=sys.path[:], argv=sys.argv[:], folder=os.getcwd(),
-                handlers=[signal.getsignal(number) for number in (2, 15)], locale=locale.setlocale(locale.LC_ALL),
-                collector=(gc.isenabled(), getattr(gc, "get_threshold", int)()), filters=warnings.filters[:],
-                hooks=(sys.excepthook, sys.displayhook))
-def tell(what, before):
-    now = state()
-    print(what, sorted(name for name in now if now[name] != before[name]))
-environ, os.environ, before = os.environ, Untouchable(), state()
-spec = importlib.util.spec_from_file_location("program", sys.argv[1])
-program = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(program)
-os.environ = environ
-tell("import", before)
-variables, before = dict(os.environ), state()
-codes = [program.main(line.split(), io.BytesIO(), io.StringIO()) for line in sys.argv[2:]]
-tell("main", before)
-print("environment", dict(os.environ) == variables, "codes", codes)
-"""
+@rule("6.2c", "6.2d", "6.2e")
+@pytest.mark.parametrize("row, hint", [(row, hint) for hint, rows in re.findall(
+    r"(?m)^(\S.*)((?:\n    .*)+)", WRONG_SERVERS) for row in rows.split("\n    ")[1:]])
+def test_hint_points_to_what_is_wrong_with_the_server(plane, tls_plane, row, hint):
+    scheme, prefix, *answers = row.split()
+    server = plane if scheme == "http" else tls_plane
+    server.script(*[ANSWERS[answer] for answer in answers])
+    result = run_cli(*LIST + ("--server", server.url + prefix), plane=server)
+    assert error_lines(result, "hint") == [hint] and not server.answers
+    assert server.requests[0].target == "%s/v1/projects/%s/executions" % (prefix.rstrip("/"), PROJECT)
 
 
-@rule("8.3", "8.3a", "10.2a")
-def test_import_and_main_change_nothing_in_the_process(plane):
-    lines = ["--help", "--version", "nonsense", "list", " ".join(LIST), " ".join(GET), " ".join(LIST + ("--all",))]
-    code, out, err = run_python("-S", "-c", EFFECTS, MODULE, *lines, plane=plane)
-    assert (code, err, out.decode().splitlines()) == (0, "", [
-        "import []", "main []", "environment True codes [0, 0, 2, 2, 0, 1, 0]"])
-
-
-@rule("10.1b")
-def test_import_loads_no_typing():
-    code, out, _ = run_python("-S", "-c", "import plexctl_exec_log, sys; print('typing' in sys.modules)", cwd=ROOT)
-    assert (code, out.strip()) == (0, b"False")
-
-
-@rule("8.3b")
-def test_main_flushes_the_callers_buffer_in_order():
-    raw = io.BytesIO()
-    buffered = io.TextIOWrapper(io.BufferedWriter(raw), newline="\n")
-    buffered.write("before\n")
-    assert run_cli("--version", stdout=buffered).code == 0
-    assert raw.getvalue() == b"before\n" + VERSION
-
-
-@rule("8.3a", "8.3c")
-def test_main_uses_sys_argv_and_sys_stdout_and_accepts_falsy_streams(monkeypatch):
-    monkeypatch.setattr(sys, "argv", ["any name", "--version"])
-    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(io.BytesIO(), "utf-16"))
-    falsy = type("Falsy", (io.BytesIO,), {"__bool__": lambda self: False})()
-    assert program.main(stdout=falsy) == program.main() == 0
-    assert falsy.getvalue() == sys.stdout.buffer.getvalue() == VERSION
-
-
-# ---- 8.1e to 8.1g: what the repository says of the file
-
-LICENCE = "SPDX-License-Identifier: Apache-2.0"
-SETTINGS_TEXT = read_text(os.path.join(ROOT, "pyproject.toml"))
-
-
-@rule("8.1e")
-@posix_only
-@pytest.mark.skipif(not shutil.which("python3"), reason="needs python3 in PATH, for the first line of the file")
-def test_file_is_executable_and_runs_by_its_name():
-    assert os.stat(MODULE).st_mode & 0o111 == 0o111
-    assert subprocess.check_output([MODULE, "--version"], env=make_environment(), timeout=PATIENCE) == VERSION
-
-
-@rule("8.1f")
-def test_file_readme_and_package_name_the_licence():
-    assert "\n# %s\n" % LICENCE in SOURCE.partition('"""')[0]
-    assert [line for line in read_text(README).splitlines() if "Apache" in line and LICENCE in line]
-    assert re.findall("(?m)^license = (.+)$", SETTINGS_TEXT) == ['"Apache-2.0"'] and "License ::" not in SETTINGS_TEXT
-    low, = re.findall(r"(?m)^requires = \[\"flit_core >=(\d+)\.(\d+)", SETTINGS_TEXT)
-    assert (int(low[0]), int(low[1])) >= (3, 11), "an older flit does not know the licence"
-
-
-@rule("8.1g")
-def test_readme_and_classifiers_name_the_same_pythons():
-    tried, first, last = re.search(r"(.*CPython 3\.(\d+) to 3\.(\d+).*)", read_text(README)).groups()
-    classifiers = re.findall(r"Programming Language :: Python :: (3\.\d+)\"", SETTINGS_TEXT)
-    assert len(classifiers) > 5
-    assert classifiers == ["3.%d" % minor for minor in range(int(first), int(last) + 1)]
-    named = re.findall("Implementation :: (\\w+)", SETTINGS_TEXT)
-    assert sorted(named) == [name for name in ("CPython", "GraalPy", "PyPy") if re.search(r"\b%s\b" % name, tried)]
-
-
-@rule("8.1g")
-@pytest.mark.skipif(not glob.glob(os.path.join(ROOT, ".ci", "*")), reason="the package has no .ci")
-def test_ci_takes_its_list_from_the_classifiers():
-    script = read_text(os.path.join(ROOT, ".ci", "ci.py"))
-    assert "pyproject.toml" in script and "Programming Language :: Python :: " in script
+@rule("6.2d")
+def test_http_to_a_port_for_https_gets_a_hint(tls_plane):
+    result = run_cli(*LIST + ("--server", "http" + tls_plane.url[5:]), plane=tls_plane)
+    assert (result.code, error_lines(result, "hint"), tls_plane.requests) == (1, [IS_HTTPS], [])

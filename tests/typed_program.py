@@ -2,8 +2,8 @@
 
     mypy --strict tests/typed_program.py        in the clone; .ci/run does so
 
-It must be accepted as it is, and what a name gives must have the type that is written here. A line with `type: ignore`
-must be an error: --strict reports an ignore that is not needed, so a value of type Any is noticed.
+mypy must accept it as it is, and each value must have the type that is written here. A line with `type: ignore` must
+be an error: --strict reports an ignore that is not needed, so a value of type Any is noticed.
 """
 
 import argparse
@@ -11,23 +11,25 @@ import io
 import sys
 import uuid
 from datetime import datetime, timezone
-from typing import Any, Dict, Iterable, Iterator, List, Optional, Tuple
+from typing import Any, Dict, Iterator, List, Mapping, Optional, Tuple, Union
 
 import plexctl_exec_log
-from plexctl_exec_log import (FAILED_STATUSES, FINAL_STATUSES, RUNNING_STATUSES, APIError, CredentialsError, Document,
-                              ExecLogError, Listing, OutputRef, Parameters, RemoteError, Server, Transport, UsageError,
-                              WaitTimeout, get_execution, get_page, main, make_parser, make_visible, parse_uuid,
-                              wait_for_execution, walk)
+from plexctl_exec_log import (FAILED_STATUSES, FINAL_STATUSES, RUNNING_STATUSES, APIError, CredentialsError,
+                              ExecLogError, Listing, OutputRef, RemoteError, ResponseTooLarge, Server, TimedOut,
+                              Transport, UsageError, WaitTimeout, get_execution, get_page, main, make_parser,
+                              make_visible, parse_uuid, wait_for_execution)
+
+Query = Mapping[str, Union[str, int, None]]
 
 
-class Canned(Transport):
+class CountingTransport(Transport):
     """A transport without a server. It counts its requests."""
 
     asked = 0
 
-    def get(self, path: str, parameters: Parameters, pauses: Optional[Iterable[float]] = None) -> Iterator[bytes]:
+    def get(self, path: str, parameters: Query, max_bytes: int = 0) -> Dict[str, Any]:
         self.asked += 1
-        return iter([b'{"items": []}'])
+        return {"items": []}
 
 
 def print_report() -> None:
@@ -35,117 +37,86 @@ def print_report() -> None:
     try:
         project = "019a3f1c-8a52-7d0e-9b96-c2e85d7f6b13"
         with Transport.from_settings() as transport:
-            for page in walk(transport, project, {"status": "failed"}):
-                # Read the whole page first: a server may close a response that stays half-read for too long.
-                for execution in list(page.elements):
-                    with get_execution(transport, project, str(execution.get("id"))) as document:
-                        for target in document.elements:
-                            output = OutputRef.from_wire(target.get("output_ref"))
-                            text = output.fault or output.location or output.data.decode("utf-8", "replace")
-                            print(make_visible("%s %s %s" % (target.get("node_id"), target.get("status"), text)))
+            for execution in Listing(transport, project, statuses=FAILED_STATUSES):
+                for target in get_execution(transport, project, execution["id"])["targets"]:
+                    output = OutputRef.from_wire(target.get("output_ref"))
+                    text = output.fault or output.location or output.data.decode("utf-8", "replace")
+                    print(make_visible("%s %s %s" % (target.get("node_id"), target.get("status"), text)))
     except ExecLogError as error:
         print("the report is incomplete:", make_visible(str(error)))
 
 
-def keep_types(server: Server, ref: OutputRef, project: str) -> None:
-    with Canned(server, "token") as made, Canned.from_settings(pauses=(1, 2.5)) as found:
-        asked: Tuple[int, int] = (made.asked, found.asked)
-        wrong_asked: str = found.asked      # type: ignore[assignment]
-    with get_execution(made, project, project) as document, get_page(made, project, {}) as page:
-        pair: Tuple[Document, Document] = (document, page)
-        wrong_document: int = document      # type: ignore[assignment]
-    a: int = ref.data       # type: ignore[assignment]
-    b: int = server.host    # type: ignore[assignment]
-    c: int = ref.kind       # type: ignore[assignment]
-    d: int = ref.location   # type: ignore[assignment]
-    e: int = ref.sha256     # type: ignore[assignment]
-    f: int = ref.fault      # type: ignore[assignment]
-    g: int = server.scheme  # type: ignore[assignment]
-    h: str = server.port    # type: ignore[assignment]
-    i: int = server.prefix  # type: ignore[assignment]
-    print(asked, wrong_asked, pair, wrong_document, a, b, c, d, e, f, g, h, i)
+def open_transport(url: Optional[str], token: str) -> Transport:
+    if url is None:
+        return Transport.from_settings(None, "lab", timeout=10, on_retry=print)
+    server: Server = Server.parse(url)
+    where: Tuple[str, str, int, str] = (server.scheme, server.host, server.port, server.prefix)
+    port: str = server.port     # type: ignore[assignment]
+    host: int = server.host     # type: ignore[assignment]
+    print(where, host, port)
+    with CountingTransport.from_settings(pauses=(1, 2.5)) as found:
+        asked: str = found.asked    # type: ignore[assignment]
+        print(asked)
+    Transport(server, token, None)          # type: ignore[call-arg]
+    return Transport(server, token, proxy="http://proxy:80", ca_file=None, timeout=7.5, allow_http=True, pauses=[1],
+                     on_retry=print, on_progress=lambda: None, trace=print, clock=lambda: 0.0, sleep=print)
 
 
-def ask(transport: Transport, project: str, query: Parameters) -> List[Dict[str, Any]]:
-    inferred = {"limit": 200}
-    pages = [get_page(transport, project, {"limit": 200, "cursor": None}), get_page(transport, project, inferred),
-             get_page(transport, project, query), *walk(transport, project, {"limit": 200, "status": "failed"})]
+def ask(transport: Transport, project: uuid.UUID, query: Query) -> List[Dict[str, Any]]:
+    page: Dict[str, Any] = get_page(transport, project)
     get_page(transport, project, {"limit": [200]})      # type: ignore[dict-item]
-    listing = Listing(transport, project, statuses=("failed", "timeout"), since=datetime(2026, 7, 14),
-                      until=datetime.now(timezone.utc), action_name=None, limit="200", cursor=None)
-    elements: Iterator[Dict[str, Any]] = listing.elements
-    return [*elements, *(execution for page in pages for execution in page.elements)]
+    wrong: int = get_execution(transport, "x", uuid.UUID(int=1))    # type: ignore[assignment]
+    print(wrong, transport.server.host, transport.received + 1, ", ".join(transport.secrets))
+    return [page, get_page(transport, str(project), query), transport.get("/v1/x", {"limit": 200, "x": None}, 1 << 20)]
 
 
-def limit_time(transport: Transport) -> float:
-    transport.deadline = transport.clock() + 60
-    times: Tuple[Optional[float], bool, float] = (
-        transport.deadline, transport.deadline_passed(), transport.remaining(30))
-    transport.deadline = None
-    return times[2]
+def list_failed(transport: Transport, project: str) -> Tuple[int, int, Optional[str]]:
+    listing = Listing(transport, project, statuses=(status for status in FAILED_STATUSES), action_name="x",
+                      since=datetime(2026, 7, 14, tzinfo=timezone.utc), until=None, limit=200, cursor=None)
+    walk: Iterator[Dict[str, Any]] = iter(listing)
+    wrong: int = next(walk)         # type: ignore[assignment]
+    print(*listing, wrong)
+    return listing.page_count, listing.count, listing.next_cursor
 
 
-def open_transport(server_url: Optional[str], token: str) -> Transport:
-    if server_url is None:
-        return Transport.from_settings(profile="lab", timeout=10, on_retry=print)
-    server: Server = Server.parse(server_url)
-    where: Tuple[str, int, str] = (server.host, server.port, server.scheme + server.prefix + server.authority)
-    print(where, server.url)
-    return Canned(server, token, ca_file=None, allow_http=True, trace=print, before_wait=lambda: None)
-
-
-def report(transport: Transport, project: uuid.UUID) -> int:
-    failed = 0
-    for page in walk(transport, project, {"limit": "200", "cursor": "c", "status": None}):
-        for execution in page.elements:
-            wire: Dict[str, Any] = execution
-            document: Document = get_execution(transport, project, wire["id"])
-            for target in document.elements:
-                output: OutputRef = OutputRef.from_wire(target.get("output_ref"))
-                failed += target["status"] in FAILED_STATUSES + RUNNING_STATUSES
-                print(output.kind, len(output.data), output.location, output.sha256, output.fault)
-            members: Dict[str, Any] = document.members
-            counts: Tuple[int, int] = (document.count, document.succeeded)
-            print(members, counts, document.list_name, document.read_members("status"))
-    return failed
-
-
-def export(transport: Transport, project: str, cursor: str) -> str:
-    page = get_page(transport, project, {"cursor": cursor})
-    rows: List[Dict[str, Any]] = list(page.elements)
-    resume: Optional[str] = page.resume
-    print(rows, transport.received, transport.secrets, transport.server.url)
-    return page.cursor if resume is None else resume
-
-
-def watch(transport: Transport, project: str, identity: str) -> str:
+def watch(transport: Transport, project: str, execution_id: str) -> str:
+    def show(execution: Dict[str, Any]) -> None:
+        print(execution["status"])
     try:
-        status: str = wait_for_execution(transport, project, identity, 0.5, on_status=print, on_retry=print)
+        with transport.time_limit(0.5):
+            execution: Dict[str, Any] = wait_for_execution(transport, project, execution_id, 0.5, on_status=show)
     except WaitTimeout as error:
-        return error.status
-    return status if status in FINAL_STATUSES else "?"
+        last: Dict[str, Any] = error.execution      # type: ignore[assignment]
+        return "%s" % last
+    finally:
+        transport.close()
+    return "over" if execution["status"] in FINAL_STATUSES else ", ".join(RUNNING_STATUSES)
+
+
+def read_output(output: OutputRef) -> Tuple[str, bytes, str, str, str]:
+    wrong: Tuple[int, str, int] = (output.kind, output.data, output.fault)      # type: ignore[assignment]
+    print(wrong)
+    return output.kind, output.data, output.location, output.sha256, output.fault
 
 
 def explain(error: ExecLogError) -> str:
     text: str = make_visible("%s %s %d" % (error, error.hint, error.exit_code))
     if isinstance(error, APIError):
         problem: Dict[str, Any] = error.problem
-        status: int = error.status
-        return "%s %s %d" % (text, problem, status)
-    if isinstance(error, RemoteError):
-        facts: Tuple[bool, bool, bool] = (error.retryable, error.transient, error.can_resume)
-        rest: Optional[float] = error.retry_after
-        return "%s %s %s" % (text, facts, rest)
+        return "%s %s %d" % (text, problem, error.status)
+    if isinstance(error, (ResponseTooLarge, TimedOut, RemoteError)):
+        facts: Tuple[bool, Optional[float]] = (error.retryable, error.retry_after)
+        return "%s %s" % (text, facts)
     return text + ("usage" if isinstance(error, UsageError) else "token" if isinstance(error, CredentialsError) else "")
 
 
 def run() -> int:
-    parser: argparse.ArgumentParser = make_parser()
-    print(parser.prog, plexctl_exec_log.__version__)
+    parser: argparse.ArgumentParser = make_parser("list")
+    print(parser.prog, make_parser().prog, plexctl_exec_log.__version__)
     project: str = parse_uuid(uuid.UUID(int=7)) or parse_uuid("{00000000-0000-0000-0000-000000000007}")
     try:
         with open_transport("https://plexsphere.example", "token") as transport:
-            print(report(transport, uuid.UUID(project)), export(transport, project, ""), watch(transport, project, "x"))
+            print(ask(transport, uuid.UUID(project), {"status": "failed"}), list_failed(transport, project))
     except ExecLogError as error:
         print(explain(error))
     return main(["list", "--version"], io.BytesIO(), io.StringIO(), sleep=lambda seconds: None)
