@@ -1318,7 +1318,7 @@ class Listing:
     def _query(self, status=None):
         """Yield the matching Executions of one query, page by page."""
         query = dict(self._parameters, status=status)
-        seen = set()
+        seen = {query["cursor"]}
         while True:
             # Request a page.
             page = self._get_page(query)
@@ -1343,8 +1343,7 @@ class Listing:
                 self.next_cursor = cursor
             if cursor is None:
                 return
-            if cursor in seen or cursor == query["cursor"]:
-                self.next_cursor = None
+            if cursor in seen:
                 raise UnusableResponse("the server's cursors form a loop: %s was repeated" % cursor)
             seen.add(cursor)
             query["cursor"] = cursor
@@ -1542,7 +1541,8 @@ def format_row(execution, layout, console):
     """Return the row of an Execution. Raises UnusableResponse for a member of the wrong type."""
     values = [execution.get(name) for name in ROW_MEMBERS]
     if not {str, type(None)}.issuperset(map(type, values)):
-        raise UnusableResponse("Execution %s: expected text or null: %s" % (values[0], ", ".join(ROW_MEMBERS)))
+        for name in ROW_MEMBERS:
+            check_type(execution.get(name), str, "Execution %s: %s" % (execution.get("id"), name))
     execution_id, status, kind, created, updated, action = values
     targets = expect_objects(execution, "targets")
     cells = [execution_id, status, kind, "%d/%d" % (count_succeeded(targets), len(targets)),
@@ -1668,10 +1668,11 @@ GET_FORMATS = {"text": format_sections, "table": format_targets, "wide": partial
 
 
 def make_folder(path):
-    """Make the folder of --output-dir, or accept an empty one that only the user may write. Raises ExecLogError."""
-    problem = ""
+    """Make the folder of --output-dir, or accept an empty one that only the user may write. Return its path.
+
+    Raises ExecLogError."""
+    problem, folder = "", os.path.normpath(path)     # without `/` and `/.` at the end, which would hide a symbolic link
     try:
-        folder = os.path.normpath(path)     # without `/` and `/.` at the end, which would hide a symbolic link
         if not os.path.lexists(folder):
             os.mkdir(folder, 0o700)
         if os.path.islink(folder):
@@ -1685,6 +1686,7 @@ def make_folder(path):
     if problem:
         raise ExecLogError("the folder %s cannot be used: %s" % (path, problem),
                            "name a folder that does not exist yet")
+    return folder
 
 
 OUTPUT_KINDS = ("inline", "archived", "none", "unreadable", "unsaved")      # as the index names them
@@ -1746,8 +1748,7 @@ def save_outputs(targets, folder, report_error):
 EXIT_CODES = """exit codes:
   0    everything that was requested was written
   1    a failure not listed below, or a part of what was requested is missing
-  2    usage: a flag, URL, proxy or CA file that this program rejects; no
-       Project, id or server
+  2    usage: an unusable flag, URL, proxy or CA file; no Project, id or server
   3    no usable token, profile or config file; or the token was rejected (401)
   4    forbidden (403)
   5    with --exit-status: all was written, but the Execution has not succeeded
@@ -2465,20 +2466,19 @@ def request_execution(flags, console, transport):
 
 
 def select_targets(targets, nodes, statuses):
-    """Return the targets that match, and the nodes that are missing. An empty list of nodes or statuses matches all."""
-    missing = set(nodes or ()).difference(str(target.get("node_id")).lower() for target in targets)
+    """Return the targets that match, and the nodes that are missing. Empty nodes or statuses match all targets."""
+    found = {str(target.get("node_id")).lower() for target in targets}
     return [target for target in targets
             if (not nodes or str(target.get("node_id")).lower() in nodes)
-            and (not statuses or target.get("status") in statuses)], sorted(missing)
+            and (not statuses or target.get("status") in statuses)], [node for node in nodes if node not in found]
 
 
 def run_get(flags, console, transport):
     """Run the command `get`, and return its exit code."""
-    if flags.output_dir:
-        make_folder(flags.output_dir)       # before any waiting
+    folder = flags.output_dir and make_folder(flags.output_dir)     # before any waiting
     execution = request_execution(flags, console, transport)
     console.progress = None
-    targets, missing = select_targets(execution["targets"], flags.node, flags.statuses)
+    targets, missing = select_targets(execution["targets"], dict.fromkeys(flags.node or ()), flags.statuses)
     errors = []
 
     def report_error(text):
@@ -2487,8 +2487,8 @@ def run_get(flags, console, transport):
 
     # Print or save.
     kinds = []
-    if flags.output_dir:
-        kinds = save_outputs(targets, flags.output_dir, report_error)
+    if folder:
+        kinds = save_outputs(targets, folder, report_error)
         print_chunks([format_recap(execution, console)], console)
     else:
         print_chunks(GET_FORMATS[flags.output](targets, execution, console, report_error), console)
@@ -2500,7 +2500,7 @@ def run_get(flags, console, transport):
         console.hint("no target matches")
     if not {"inline", "none"}.issuperset(kinds):
         counts = ["%d %s" % (kinds.count(kind), kind) for kind in OUTPUT_KINDS if kind in kinds]
-        console.write_line("%s: %s" % (flags.output_dir, ", ".join(counts)))
+        console.write_line("%s: %s" % (folder, ", ".join(counts)))
     if errors:
         return 1
     return 5 if flags.exit_status and execution.get("status") != "succeeded" else 0

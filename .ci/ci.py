@@ -91,7 +91,7 @@ def test_as_readme_says(job):
 
 
 def test_on_python(job, python, flags=(), options=(), needs=(), environ=None):
-    programs = job.make_venv(python, "pytest", "shtab", "pyyaml", "ruamel.yaml", *needs)
+    programs = job.make_venv(python, "pytest", *needs)
     command = [programs / "python", *flags, "-m", "pytest", "-q", *options]
     return job.judge(job.run(*command, limit=SUITE_LIMIT, **environ or {}))
 

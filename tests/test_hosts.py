@@ -10,8 +10,8 @@ import pytest
 
 import plexctl_exec_log as program
 from control_plane import PROJECT, TOKEN, ControlPlane
-from kit import (LIST, ROOT, check_promises, error_lines, page, posix_only, rule, run_against,
-                 run_cli, run_process, run_python, shorten_id)
+from kit import (LIST, ROOT, check_promises, error_lines, posix_only, rule, run_against, run_cli, run_process,
+                 run_python, shorten_id)
 from kit_net import NO_NAME, Proxy, Raw, count_contacts
 from server import CA_FILE, DROP, TLS_DIR, Reply
 
@@ -121,7 +121,8 @@ OTHER_MACHINES = """
 def test_plain_http_goes_to_this_host_only(host):
     server = program.Server.parse("http://%s:65535" % host)
     if host in THIS_MACHINE:
-        return program.Transport(server, TOKEN).close()
+        program.Transport(server, TOKEN).close()
+        return
     with pytest.raises(program.RemoteError, match="plain http to %s would expose the token" % re.escape(server.host)):
         program.Transport(server, TOKEN)
     program.Transport(server, TOKEN, allow_http=True).close()

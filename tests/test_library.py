@@ -288,7 +288,7 @@ def test_signature_is_that_of_the_contract(name):
 
 
 @rule("10.2", "10.2a")
-def test_from_settings_uses_the_proxy_of_the_environment_and_transport_none(plane):
+def test_from_settings_uses_the_proxy_of_the_environment(plane):
     url, own = "http://" + NO_NAME, type("OwnTransport", (program.Transport,), {})
     with Proxy(plane) as proxy, surroundings(plane, {"HTTP_PROXY": proxy.url}):
         found = own.from_settings(url, allow_http=True)
