@@ -119,7 +119,7 @@ if TYPE_CHECKING:
 
 WINDOWS = os.name == "nt"
 
-__version__ = "6.0.0.dev0"
+__version__ = "6.0.0"
 __all__ = ["main", "make_parser", "Transport", "Server", "Listing", "get_page", "get_execution", "wait_for_execution",
            "OutputRef", "ExecLogError", "UsageError", "CredentialsError", "RemoteError", "APIError", "ResponseTooLarge",
            "TimedOut", "WaitTimeout", "parse_uuid", "make_visible", "RUNNING_STATUSES", "FINAL_STATUSES",
