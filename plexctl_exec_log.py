@@ -377,11 +377,11 @@ def read_private_file(path, limit, name):
             is_pipe = stat.S_ISFIFO(status.st_mode)     # such as `<(...)`, which may have any mode
             problem = check_access(status, 0 if is_pipe else 0o077)
             if problem:
-                import shlex
-                is_own = status.st_uid == os.geteuid() and stat.S_ISREG(status.st_mode) and path.isprintable()
-                raise CredentialsError("%s is insecure: %s" % (name, problem),
-                                       "chmod 600 -- " + shlex.quote(path) if is_own else
-                                       "use a file that you own, with mode 0600, or a pipe")
+                hint = "use a file that you own, with mode 0600, or a pipe"
+                if status.st_uid == os.geteuid() and stat.S_ISREG(status.st_mode) and path.isprintable():
+                    import shlex
+                    hint = "chmod 600 -- " + shlex.quote(path)
+                raise CredentialsError("%s is insecure: %s" % (name, problem), hint)
             data = file.read(limit + 1)
     except (OSError, ValueError) as error:      # ValueError: the path contains a NUL
         raise CredentialsError("cannot read %s: %s" % (name, describe_error(error)))
@@ -393,7 +393,7 @@ def read_private_file(path, limit, name):
 
 def find_config_file():
     """Return (path of the config file or None, the paths that were tried)."""
-    bases = os.environ.get("XDG_CONFIG_HOME", ""), os.path.expanduser("~/.config")
+    bases = os.environ.get("XDG_CONFIG_HOME", ""), os.path.join(os.path.expanduser("~"), ".config")
     paths = [os.path.join(base, "plexctl", "config.json") for base in bases if os.path.isabs(base)]
     return next(filter(os.path.lexists, paths), None), paths
 
@@ -642,9 +642,10 @@ def make_tls_context(ca_file):
         context = ssl.create_default_context(cafile=ca_file)
     except (OSError, ValueError, TypeError) as error:
         # Only an error about the file that SSLKEYLOGFILE names has another filename.
-        name = getattr(error, "filename", None) or ca_file
-        raise UsageError("cannot use the file %s: %s" % (name, describe_error(error)),
-                         "check --ca-file" if name == ca_file else "check SSLKEYLOGFILE")
+        is_about_ca = ca_file is not None and getattr(error, "filename", None) in (None, ca_file)
+        raise UsageError("cannot use the file %s: %s" % (ca_file if is_about_ca else os.environ.get("SSLKEYLOGFILE"),
+                                                         describe_error(error)),
+                         "check --ca-file" if is_about_ca else "check SSLKEYLOGFILE")
 
     # openssl.cnf may allow less than TLS 1.2. Python 3.6 has only the older options.
     if not hasattr(context, "minimum_version"):
@@ -912,7 +913,7 @@ class Transport:
 
     def _make_timeout_error(self, what, advice=""):
         """Return the error for a network operation that took too long. Its hint begins with `advice`."""
-        if self._time_left() <= 0:
+        if self._time_left() <= 0.01:       # a socket may time out a little early
             return TimedOut("the time limit has passed: " + what)
         return TimedOut("timed out: " + what, advice + "if the server or network is slow, raise --timeout (now %g s)"
                         % self._timeout, retryable=True)
@@ -1472,6 +1473,11 @@ def paint(text, code, console):
     return "\x1b[%sm%s\x1b[0m" % (code, text) if console.is_coloured and code else text
 
 
+def paint_status(status, console):
+    """Return a status in its colour, as a cell: padded first, because str.format would count the colour's characters."""
+    return paint("%-9s" % escape_field(status), COLOURS.get(status), console)
+
+
 def format_json(list_name, elements, whole, console, report_error=do_nothing):
     """Yield an object, indented by 2, with these elements in its list. This is also yaml: JSON is valid YAML 1.2."""
     encode = json.JSONEncoder(indent=2).encode
@@ -1550,8 +1556,8 @@ def format_row(execution, layout, console):
     joined = "".join([cell or " " for cell in cells])       # look at all cells at once: few need escapes
     if " " in joined or not joined.isprintable():
         cells = [escape_field(cell) for cell in cells]
-    if console.is_coloured:     # pad first: str.format would count the colour's characters
-        cells[1] = paint("%-9s" % cells[1], COLOURS.get(status), console)
+    if console.is_coloured:
+        cells[1] = paint_status(status, console)
     return layout.row.format(*cells, make_visible(action or "-"))
 
 
@@ -1629,8 +1635,8 @@ def format_targets(targets, execution, console, report_error, is_wide=False):
     for target in targets:
         node_id, status, output = read_target(target, report_error)
         updated = layout.format_time(get_text(target, "updated_at", "target %s: " % escape_field(node_id)))
-        cell = paint("%-9s" % escape_field(status), COLOURS.get(status), console)
-        yield header + layout.row.format(escape_field(node_id), cell, escape_field(updated), describe_output(output))
+        yield header + layout.row.format(escape_field(node_id), paint_status(status, console), escape_field(updated),
+                                         describe_output(output))
         header = ""
     yield header + "\n" + format_recap(execution, console, is_wide)
 
@@ -2280,9 +2286,9 @@ class Console:
         self._out.flush()
 
     def redact(self, text):
-        """Mask the secrets in text, then escape its unprintable characters.
+        """Mask the secrets in text, then escape its unprintable characters, which could split a secret.
 
-        An escape could split a secret, and so could cutting the text before this."""
+        Callers cut only the result, because a cut could split one, too."""
         return make_visible(mask(text, self._secrets))
 
     def write_line(self, text, limit=4000):

@@ -11,7 +11,7 @@ import pytest
 
 import plexctl_exec_log as program
 from control_plane import PROJECT, SHOWCASE, SHOWCASE_NODES, STATUSES, TOKEN
-from kit import (EXECUTION, GET_FORMATS, HELP_FLAGS, LIST, LIST_FORMATS, NODES, TABLE_FORMATS,
+from kit import (EXECUTION, GET_FORMATS, HELP_FLAGS, LIST, LIST_FORMATS, NODES, TABLE_FORMATS, as_given,
                  execution, inline, list_ids, page, posix_only, read_queries, rule, run_against, run_cli, shorten_id,
                  target)
 
@@ -188,7 +188,8 @@ def test_uuid_has_four_notations_and_the_canonical_one_is_sent(plane, text):
 def test_malformed_uuid_exits_2(value):
     for line in ("list --project", "list P --node", "get ID P --id", "get ID P --node", "get"):
         said = refuse(*split_line(line) + [value])
-        assert said.startswith('%s "%s": expected a UUID' % (line.split()[-1], value))
+        shown = program.make_visible(as_given(value))
+        assert said.startswith('%s "%s": expected a UUID' % (line.split()[-1], shown))
     if value:
         assert refuse("list", PLEXSPHERE_PROJECT=value) == "PLEXSPHERE_PROJECT: expected a UUID"
 
@@ -302,7 +303,8 @@ def test_any_other_when_exits_2(monkeypatch, flag):
     env = {"PLEXSPHERE_URL": "http://127.0.0.1:1", "PLEXSPHERE_TOKEN": TOKEN}       # nothing listens there
     results = {text: run_cli(*LIST + (flag + "=" + text,), env=env) for text in NO_WHENS}
     assert [text for text, result in results.items() if not result.err.startswith(
-        'error: %s "%s": expected an age like 90s, 30m, 2h, 7d or 2w, a time of day like 9:30, ' % (flag, text))] == []
+        'error: %s "%s": expected an age like 90s, 30m, 2h, 7d or 2w, a time of day like 9:30, ' % (
+            flag, program.make_visible(as_given(text))))] == []
     assert refuse(*LIST + ("--until=2h", "--since=7199s")) == "--until: must not be before --since"
 
 
