@@ -49,21 +49,23 @@ The token is sent in one header, to one server:
 
 Certificates and host names are verified. Plain http goes only to this host, unless --allow-http is given.
 
-It reads the token file and the config file, which must be closed to others; the --ca-file, which others may not write;
-and PLEXSPHERE_URL, PLEXSPHERE_TOKEN, PLEXSPHERE_PROJECT, XDG_CONFIG_HOME, HOME or USERPROFILE, NO_COLOR, TERM and the
-proxy variables. It writes only into the --output-dir folder. SSLKEYLOGFILE works as in every Python program: whoever
-reads that file can read the traffic. Started by its path, it imports nothing from its own folder.
+It reads the token file and the config file, which others must not be able to read; the --ca-file, which others must not
+be able to write; and PLEXSPHERE_URL, PLEXSPHERE_TOKEN, PLEXSPHERE_PROJECT, XDG_CONFIG_HOME, HOME or USERPROFILE,
+NO_COLOR, TERM and the proxy variables. As in every Python program, SSL_CERT_FILE and SSL_CERT_DIR choose the CAs, and
+SSLKEYLOGFILE names a file whose readers can decrypt the traffic. It writes only into the --output-dir folder. Started
+by its path, it imports nothing from its own folder.
 
 stderr shows *** for the token, PLEXSPHERE_TOKEN and the proxy's password, if they have at least 8 characters.
 
-Server and machines are not trusted. On a terminal, outputs lose their CSI sequences, and their other control characters
-are escaped; text indents them, so that no line of an output looks like one of this program. A line that the terminal
-wraps still can. Names, ids and error texts are escaped everywhere; json is ASCII. **A pipe gets the exact bytes of
-outputs, even if a terminal is at its other end:** use --output json there, or `ssh -t`.
+Server and machines are not trusted. On a terminal, CSI sequences (colours, cursor movements) are removed from outputs,
+and all other control characters are escaped. The format text indents outputs, so that no line of an output looks like a
+line of this program; the rest of a wrapped line still can. Names, ids and error texts are always escaped, and json is
+ASCII. **A pipe gets the exact bytes of outputs, even if a terminal is at its other end:** use --output json there.
 
-A response is read whole, checked, then used. One Execution may have 256 MiB, a page of them 32 MiB; decoded, they take
-up to five times that. Unlimited: the number of pages, the time of a run (use `timeout`), the size of what is printed.
-A server that sends its headers byte by byte can delay a time limit.
+A response is read whole, checked, then used. An Execution may be up to 256 MiB, a page 32 MiB. Decoded, a response
+usually takes up to five times its size, and a hostile one 25 times: use `ulimit -v`. Unlimited are the number of pages,
+the size of what is printed, and the time of a run: use `timeout`. A server that sends its headers byte by byte can
+overrun a time limit.
 
 Where to look
 -------------
@@ -180,8 +182,8 @@ def describe_error(error: Exception) -> str:
 
 # --------------------------------------------------------------------------------------------------- Errors
 #
-# To be copied and pickled, an error takes the message first, and has a default for everything else: Python calls the
-# class with `args`, which Exception.__init__ sets to the message, and then restores the other attributes.
+# So that it can be copied and pickled, an error takes the message first, and has a default for everything else: Python
+# calls the class with `args`, which Exception.__init__ sets to the message, and then restores the other attributes.
 
 class ExecLogError(Exception):
     """An expected failure. The command prints `error: MESSAGE` and `hint: HINT`, and exits with `exit_code`.
@@ -225,7 +227,7 @@ class RemoteError(ExecLogError):
         retry_after     seconds that the server asks clients to wait, or None
 
     Retryable: a lost connection, a body that is cut short, a failure to connect, a network timeout, 429, 502, 503, 504.
-    Not retryable: a name that does not exist, other TLS failures, a time limit that has passed, everything else.
+    Not retryable: a name that does not exist, a rejected certificate, a time limit that has passed, everything else.
     """
 
     def __init__(self, message: str, hint: str = "", retryable: bool = False,
@@ -240,7 +242,7 @@ class ConnectError(RemoteError):
 
 
 class UnusableResponse(RemoteError):
-    """The response is complete, but malformed or not the one that was requested. The next one would be, too."""
+    """The response is malformed, too large, or not the one that was requested. Another attempt would not help."""
 
 
 class ResponseTooLarge(UnusableResponse):
@@ -352,8 +354,8 @@ class Server(namedtuple("Server", "scheme host port prefix")):
 def check_access(status, forbidden):
     """Return what is wrong with the owner or mode of a file or folder, or "". `status` is its os.stat() result.
 
-    The owner must be the user or root, and no bit of `forbidden` may be set in the mode. On Windows, os.stat() returns
-    neither."""
+    The owner must be the user or root, and no bit of `forbidden` may be set in the mode. On Windows, os.stat() does
+    not tell."""
     if WINDOWS:
         return ""
     if status.st_uid not in (0, os.geteuid()):
@@ -453,7 +455,7 @@ def validate_token(token, source=""):
 
 
 def pin_token(title, profile_server, server, server_source):
-    """Raise CredentialsError if a profile names another server than the one that was found.
+    """Raise CredentialsError if a profile names a server other than the one that was found.
 
     Its token is for that server alone. Raises UsageError if the profile's URL is malformed."""
     pinned = Server.parse(profile_server, "the server of " + title)
@@ -578,7 +580,7 @@ def find_proxy(server):
 
 READ_SIZE = 32 << 10                # bytes to read at once: two TLS records
 ERROR_BODY_LIMIT = 64 << 10         # bytes; a Problem has a few hundred
-EXECUTION_LIMIT = 256 << 20         # bytes of a body: 11,000 targets whose outputs are all as large as an inline may be
+EXECUTION_LIMIT = 256 << 20         # bytes of a body: 11,000 targets with the largest inline output
 PAGE_LIMIT = 32 << 20               # bytes of a body with several Executions
 DEFAULT_TIMEOUT = 30.0              # seconds
 RETRY_PAUSES = (0.5, 1.0)           # seconds before the first and the second retry
@@ -586,7 +588,7 @@ LONGEST_RETRY_AFTER = 30.0          # seconds; if the server asks for more, the 
 SECRET_HEADERS = ("authorization", "proxy-authorization", "cookie", "set-cookie", "location")
 
 API_HINT = "check --server, PLEXSPHERE_URL or the profile: does it point to the API?"
-HTTPS_HINT = "is this port for https? Then write https:// in the server's URL"
+HTTPS_HINT = "if this port is for https, write https:// in the server's URL"
 LOST_HINT = "the server, or a proxy in between, closed the connection: try again"
 CONNECT_HINT = "check --server, PLEXSPHERE_URL or the profile, the network, and whether you need HTTPS_PROXY"
 PROXY_HINT = ("check the server's name and port, HTTPS_PROXY, HTTP_PROXY and NO_PROXY "
@@ -637,15 +639,14 @@ def make_tls_context(ca_file):
     try:
         if ca_file is not None and os.stat(ca_file).st_mode & 0o002 and not WINDOWS:
             import shlex
-            raise UsageError("the CA file %s is insecure: everybody may write it" % ca_file,
+            raise UsageError("the CA file %s is insecure: anyone can write to it" % ca_file,
                              "chmod o-w -- " + shlex.quote(ca_file))
         context = ssl.create_default_context(cafile=ca_file)
     except (OSError, ValueError, TypeError) as error:
-        # Only an error about the file that SSLKEYLOGFILE names has another filename.
+        # If the error names another file, it is about SSLKEYLOGFILE.
         is_about_ca = ca_file is not None and getattr(error, "filename", None) in (None, ca_file)
-        raise UsageError("cannot use the file %s: %s" % (ca_file if is_about_ca else os.environ.get("SSLKEYLOGFILE"),
-                                                         describe_error(error)),
-                         "check --ca-file" if is_about_ca else "check SSLKEYLOGFILE")
+        name = "CA file " + ca_file if is_about_ca else "file that SSLKEYLOGFILE names"
+        raise UsageError("cannot use the %s: %s" % (name, describe_error(error)))
 
     # openssl.cnf may allow less than TLS 1.2. Python 3.6 has only the older options.
     if not hasattr(context, "minimum_version"):
@@ -679,7 +680,7 @@ def read_number(literal):
 def decode_object(body, may_be_cut):
     """Return the JSON object in a body, a bytearray, which is emptied.
 
-    Raises UnusableResponse if it is malformed; but if the body may be cut short, a RemoteError that is retryable."""
+    Raises UnusableResponse for a malformed body, and a retryable RemoteError if the body may have been cut short."""
     try:
         text = body.decode("utf-8")
         body.clear()        # free it before json makes its objects
@@ -695,7 +696,7 @@ def decode_object(body, may_be_cut):
 
 
 def do_nothing(*_: object) -> None:
-    """Do nothing. This is the default callback."""
+    """The default callback."""
 
 
 class Transport:
@@ -718,7 +719,7 @@ class Transport:
                  on_progress: "t.Callable[[], t.Any]" = do_nothing, trace: "t.Callable[[str], t.Any]" = do_nothing,
                  clock: "t.Callable[[], float]" = time.monotonic,
                  sleep: "t.Callable[[float], t.Any]" = time.sleep) -> None:
-        """Prepare requests. Nothing is sent yet. Raises UsageError, CredentialsError, and RemoteError for plain http.
+        """Prepare requests; nothing is sent. Raises UsageError, CredentialsError, and RemoteError for refused http.
 
             proxy           URL of an http proxy; None for none
             ca_file         PEM file of the CAs to trust instead of the system's
@@ -731,7 +732,7 @@ class Transport:
                             SECRET_HEADERS are masked
             clock, sleep    replacements for time.monotonic and time.sleep, for tests
 
-        Texts for callbacks may be unescaped. An exception of a class of your own, derived from Exception, passes."""
+        Callbacks get unescaped text. An exception of your own that inherits directly from Exception propagates."""
         if not isinstance(server, Server):
             raise UsageError("server: expected a Server, such as Server.parse(url)")
         if server.scheme == "http" and not allow_http and not is_this_host(server.host):
@@ -802,7 +803,7 @@ class Transport:
     def time_limit(self, seconds: float) -> "t.Iterator[None]":
         """Limit the time of everything that runs on this Transport inside `with`.
 
-        After the limit, requests and reads raise TimedOut. No pause lasts longer. Limits may be nested; the earliest
+        After the limit, requests and reads raise TimedOut. No pause outlasts it. Limits may be nested; the earliest
         end counts. Raises UsageError for seconds that are not more than 0 and at most 86400."""
         end = self._clock() + check_seconds(seconds, "seconds")
         self._ends.append(end)
@@ -826,8 +827,8 @@ class Transport:
     def get(self, path: str, parameters: "Parameters", max_bytes: int = EXECUTION_LIMIT) -> "JSONObject":
         """Send a GET, and return the JSON object of its 200 response.
 
-        `path` is sent unchanged. Parameters are percent-encoded; those that are None, "" or 0 are left out. A retryable
-        failure is repeated after each pause, except in these cases:
+        `path` is sent unchanged. Parameters are percent-encoded; those that are None, "" or 0 are left out. A request
+        that fails retryably is sent again after each pause, except in these cases:
 
             a timeout, which has taken long enough
             a failure to connect, before the server has ever responded
@@ -1008,13 +1009,12 @@ class Transport:
         """Return the body of a response as a bytearray. Raises RemoteError."""
         import socket
         from http.client import HTTPException
-        too_large = ResponseTooLarge("the response has more than %g MiB" % (max_bytes / (1 << 20)))
+        too_large = ResponseTooLarge("the response is larger than %g MiB" % (max_bytes / (1 << 20)))
         if (response.length or 0) > max_bytes:      # None without a Content-Length
             raise too_large
 
         body = bytearray()
         while True:
-            # Read.
             self._check_time()
             try:
                 if not response.isclosed():     # from 3.13 on it closes itself at its end, and perhaps the socket, too
@@ -1028,7 +1028,6 @@ class Transport:
             if not chunk:
                 break
 
-            # Keep.
             body += chunk
             self.received += len(chunk)
             self._on_progress()
@@ -1096,12 +1095,12 @@ class Transport:
 
 # ----------------------------------------------------------------------------------------------- Wire model
 
-# `2026-11-24T09:30:00.5Z` or `2026-11-24T11:30:00.5+02:00`: a time as RFC 3339, 5.6, defines it. The groups are the
-# time, the fraction of a second, and the offset.
+# `2026-11-24T09:30:00.5Z` or `2026-11-24T11:30:00.5+02:00`: a time in the form of RFC 3339, 5.6, with capital letters.
+# The groups are the time, the fraction of a second, and the offset.
 RFC3339_TIME = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2})(\.[0-9]+)?"
                           r"(Z|[+-](?:[01][0-9]|2[0-3]):[0-5][0-9])")
 
-# In one of the forms that Go's uuid.Parse documents: canonical, after `urn:uuid:`, in braces, or without hyphens.
+# A UUID as Go's uuid.Parse documents it: canonical, after `urn:uuid:`, in braces, or without hyphens.
 UUID = r"(?:urn:uuid:)?\{?([0-9a-f]{8})-?([0-9a-f]{4})-?([0-9a-f]{4})-?([0-9a-f]{4})-?([0-9a-f]{12})\}?"
 
 
@@ -1209,7 +1208,7 @@ class OutputRef(namedtuple("OutputRef", "kind data location sha256 fault")):
             if not (bucket and key):
                 raise ValueError("bucket or key: expected a non-empty string")
             return cls("archived", b"", "%s/%s" % (bucket, key), get_text(ref, "sha256") or "", "")
-        except (ValueError, RemoteError) as error:      # binascii.Error is a ValueError
+        except (ValueError, RemoteError) as error:
             return cls("unreadable", b"", "", "", str(error))
 
 
@@ -1256,9 +1255,9 @@ class Listing:
     """The Executions of a Project that match all filters, from as many pages as needed. Iterate over it.
 
     The server filters by status and action; this class filters by time. With several statuses, it sends one query for
-    each, in life-cycle order, and merges the results by created_at and id. If an Execution moves on between two
-    queries, it is yielded once, as the later query returned it; none is missed if each status fits on one page. With a
-    single query, the order is the server's: the oldest first.
+    each, in life-cycle order, and merges the results by created_at and id. If the status of an
+    Execution changes between two queries, it is yielded once, as the later query returned it; none is missed if each
+    status fits on one page. With a single query, the order is the server's: the oldest first.
 
     If a page exceeds 32 MiB, its query goes on with a quarter of the limit. Each iteration starts again. It raises the
     errors of get_page, and RemoteError for a repeated cursor.
@@ -1447,7 +1446,7 @@ def wait_for_execution(transport: Transport, project: "t.Union[str, AnyUUID]", e
                     changes
 
     The pauses between polls grow from 2 to 15 seconds. They are longer for a large Execution (five times the last poll,
-    and a second for each MiB) and after a Retry-After, but at most a minute. After the first response, every retryable
+    and a second for each MiB) and after a Retry-After, but at most a minute. After the first success, every retryable
     failure is waited out, and reported to the Transport's on_retry.
 
     Raises WaitTimeout when this limit or one of the Transport's has passed, UsageError for seconds that are negative or
@@ -1474,7 +1473,7 @@ def paint(text, code, console):
 
 
 def paint_status(status, console):
-    """Return a status in its colour, as a cell: padded first, because str.format would count the colour's characters."""
+    """Return a status in its colour, padded first: str.format would count the colour's characters."""
     return paint("%-9s" % escape_field(status), COLOURS.get(status), console)
 
 
@@ -1775,19 +1774,16 @@ STATUS_HELP = "\nA status is pending, ack, started, succeeded, failed, cancelled
 LIST_HELP = """
 By default, list prints one page, oldest first. With --all, --last, several
 statuses, or a filter other than --status and --action-name, it reads as many
-pages as needed. Times are in UTC. If the status of an Execution changes
-meanwhile, a list of several statuses prints it once, with the newer status."""
-GET_HELP = """
-Without --node, --failed, --running and --status, get prints all targets."""
+pages as needed. Times are in UTC."""
 DESCRIPTIONS = {
     "": "Show Executions (runs of actions), and what each target (machine) printed.\n" + STATUS_HELP + LIST_HELP,
     "list": "List the Executions (runs of actions) of a Project.\n" + STATUS_HELP + LIST_HELP,
-    "get": "Show one Execution (run of an action), and what each target (machine) printed.\n" + STATUS_HELP + GET_HELP,
+    "get": "Show one Execution (run of an action), and what each target (machine) printed.\n" + STATUS_HELP,
 }
 
 
 def quote_value(value):
-    """Return ` "VALUE"` for a message, or "" if it may be a secret in the wrong place: if it is long or like a flag."""
+    """Return ` "VALUE"` for a message, or "" for a long value and one like a flag: it may be a misplaced secret."""
     return ' "%s"' % value if len(value) <= 40 and not value.startswith("-") else ""
 
 
@@ -1844,7 +1840,7 @@ def parse_statuses(text):
     """Return the statuses of `failed, TIMEOUT` as a list, known ones in lower case. Raises UsageError."""
     statuses = [part.strip() for part in text.split(",")]
     if not all(statuses):
-        raise UsageError("expected a status, or several with commas between them")
+        raise UsageError("expected a status, or several, separated by commas")
     return [status.lower() if status.lower() in STATUSES else status for status in statuses]
 
 
@@ -1878,12 +1874,12 @@ def make_flag(command, names, text, metavar="", parse=None):
 
 FLAGS = [make_flag(*row) for row in [
     ("", "--project", "the Project (default: PLEXSPHERE_PROJECT)", "UUID", parse_uuid),
-    ("", "--status", "only Executions with this status (several: failed,timeout) | only targets with this status "
-     "(several: failed,timeout)", "STATUS", parse_statuses),
+    ("", "--status", "only Executions with this status, or these: failed,timeout | only targets with this status, "
+     "or these", "STATUS", parse_statuses),
     ("", "--failed", "short for --status failed,cancelled,timeout"),
     ("", "--running", "short for --status pending,ack,started"),
-    ("", "--node", "only Executions that ran on this machine (repeatable); the row shows all of the Execution | only "
-     "this target (repeatable)", "UUID", parse_uuid),
+    ("", "--node", "only Executions that ran on this machine (repeatable); TARGETS counts all machines | only this "
+     "target (repeatable)", "UUID", parse_uuid),
     ("", "-o --output", ", ".join(LIST_FORMATS) + " | " + ", ".join(GET_FORMATS), "FORMAT", str),
     ("", "--server", "control plane (default: from --profile, PLEXSPHERE_URL or the default profile)", "URL",
      parse_nonempty),
@@ -1911,7 +1907,7 @@ FLAGS = [make_flag(*row) for row in [
     ("get", "--wait", "wait until the Execution's status is final"),
     ("get", "--wait-timeout", "with --wait: give up after this long, and exit 124", "TIME", parse_duration),
     ("get", "--exit-status", "exit 5, not 0, unless the Execution has succeeded"),
-    ("get", "--output-dir", "save inline outputs, and an index, in a new folder", "FOLDER", parse_nonempty),
+    ("get", "--output-dir", "save outputs (not archived ones) and an index in a new folder", "FOLDER", parse_nonempty),
 ]]
 REPEATABLE = "--status", "--node"
 FLAGS_BY_NAME = {name: flag for flag in FLAGS for name in flag.names}
@@ -1937,7 +1933,7 @@ def get_program_name():
 
 
 def make_parser(command: str = "") -> argparse.ArgumentParser:
-    """Return a new parser of all flags. With a command (`list` or `get`), only of its flags and the common ones.
+    """Return a new parser of all flags. With a command (`list` or `get`), only of that command's and the common ones.
 
     Positional arguments are left over: `exec-log`, `list` or `get`, and an id. A malformed value raises UsageError."""
     # By default, HelpFormatter uses the terminal's width.
@@ -1989,7 +1985,7 @@ def make_unknown_flag_error(word, words):
 def join_values(argv):
     """Return a command line in which each value is joined to its flag: ["--last=5", "--output=json"] for `-n5 -ojson`.
 
-    argparse would take a value that begins with `-` for a flag, and words of one dash apart. Raises UsageError."""
+    argparse would mistake a value that begins with `-` for a flag, and split one-dash words. Raises UsageError."""
     joined, words = [], list(argv)
     while words:
         word = words.pop(0)
@@ -2068,7 +2064,7 @@ def parse_when(text, now, after=None):
 def resolve_times(since_text, until_text):
     """Return (since, until, hint) for the values of --since and --until, which may be None. Raises UsageError.
 
-    `since` and `until` are aware datetimes or None. The hint says what they are in full; it is "" if the values do."""
+    `since` and `until` are aware datetimes or None. The hint gives them in full, unless the values already do."""
     from datetime import datetime, timezone
     now = datetime.fromtimestamp(time.time(), timezone.utc)
     times, hints = {"since": None, "until": None}, []
@@ -2244,7 +2240,7 @@ class Console:
         self._secrets += secrets
 
     def write(self, chunk):
-        """Write text or bytes to stdout, at the latest when flush() is called. Raises the same errors."""
+        """Write text or bytes to stdout, at the latest when flush() is called. Raises the errors of flush()."""
         data = chunk.encode("utf-8") if isinstance(chunk, str) else chunk
         self._pending.append(data)
         self._pending_size += len(data)
@@ -2254,8 +2250,8 @@ class Console:
     def flush(self):
         """Write what was collected for stdout.
 
-        Raises ReaderGone if the reader has closed stdout, and ExecLogError for another failure, also if stdout is
-        missing."""
+        Raises ReaderGone if the reader has closed stdout, and ExecLogError for any other failure, including a missing
+        stdout."""
         data, self._pending, self._pending_size = b"".join(self._pending), [], 0       # a failed write is not repeated
         if self._out is None:
             raise ExecLogError("standard output is closed")
@@ -2394,7 +2390,7 @@ def describe_resumption(error, flags, listing):
     return "next_cursor: " + cursor if cursor else ""
 
 
-READS_ALL_PAGES = ["all", "last", "since", "until", "node"]      # with several statuses, too
+READS_ALL_PAGES = ["all", "last", "since", "until", "node"]      # several statuses do so, too
 
 
 def filter_executions(executions, flags):
@@ -2543,7 +2539,7 @@ def main(argv: "t.Optional[t.List[str]]" = None, stdout: "t.Optional[t.BinaryIO]
         sleep       a replacement for time.sleep, for tests
 
     It changes no process-wide state, so several threads may call it. Expected failures are reported on stderr.
-    KeyboardInterrupt and exceptions of your own pass. Anything else is a bug, whose traceback is not masked."""
+    KeyboardInterrupt and exceptions of your own propagate. Anything else is a bug, whose traceback is not masked."""
     console = Console(sys.stdout if stdout is None else stdout, sys.stderr if stderr is None else stderr)
     console.add_secrets(os.environ.get("PLEXSPHERE_TOKEN", "").strip())
 

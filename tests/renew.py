@@ -45,13 +45,12 @@ def run_commands(commands):
 
 
 def read_help_blocks():
-    """Return the blocks of the help pages by their titles, such as `flags of list`. A wrapped line is one line.
+    """Return the blocks of the help page by their titles, such as `flags of list`. A wrapped line is one line.
 
     Two spaces separate a flag from its text, also where the text begins on the next line."""
-    pages = [run_cli(command, "--help").out.decode("ascii") for command in ("list", "get")]
-    pages = [re.sub(r"(?m)^(  -(?:(?!  ).)*)\n {8,}", r"\1  ", page) for page in pages]
-    found = [re.findall(r"^(\w.*):\n((?:  .*\n)+)", page, re.MULTILINE) for page in pages]
-    return {title: re.sub(r"\n {8,}", " ", block) for pairs in found for title, block in pairs}
+    page = re.sub(r"(?m)^(  -(?:(?!  ).)*)\n {8,}", r"\1  ", run_cli("--help").out.decode("ascii"))
+    return {title: re.sub(r"\n {8,}", " ", block)
+            for title, block in re.findall(r"^(\w.*):\n((?:  .*\n)+)", page, re.MULTILINE)}
 
 
 def make_flag_table():

@@ -139,7 +139,7 @@ PAGE_TOO_LARGE = RESPONSE_HEAD % (32 * MIB + 1)     # only announced
                                         (LIST + ("--limit", "1"), 256), (ALL + ("--limit", "1"), 256)])
 def test_larger_body_is_an_error_before_it_is_read(plane, argv, size):
     result, slept = ask(plane, RESPONSE_HEAD % (size * MIB + 1), argv=argv)
-    assert (read_error(result), slept) == ("error: the response has more than %d MiB" % size, [])
+    assert (read_error(result), slept) == ("error: the response is larger than %d MiB" % size, [])
     assert argv != LIST or read_hint(result) == "use a smaller --limit\n"
     assert ask(plane, *[RESPONSE_HEAD % (size * MIB)] * 3, argv=argv)[1] == [0.5, 1.0]     # it may be read, but is cut
 
@@ -168,5 +168,5 @@ def test_walk_asks_for_a_quarter_of_a_page_that_is_too_large(plane, flags, answe
 @rule("3.11a", "6.3")
 def test_walk_ends_at_a_page_of_one_that_is_too_large(plane):
     result, slept = ask(plane, *[PAGE_TOO_LARGE] * 4 + [RESPONSE_HEAD % (256 * MIB + 1)], argv=ALL)
-    assert result.err == "error: the response has more than 256 MiB\n" and slept == []
+    assert result.err == "error: the response is larger than 256 MiB\n" and slept == []
     assert [query["limit"] for query in read_queries(plane)] == "200 50 12 3 1".split()

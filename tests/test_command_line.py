@@ -429,11 +429,11 @@ get "": expected a UUID
     list P --color x
 --color "": expected auto, always or never
     list P --color ''
---status "failed,": expected a status, or several with commas between them
+--status "failed,": expected a status, or several, separated by commas
     list P --status failed,
---status "": expected a status, or several with commas between them
+--status "": expected a status, or several, separated by commas
     list P --status ''
---status "ack,": expected a status, or several with commas between them
+--status "ack,": expected a status, or several, separated by commas
     get ID P --status ack, --status ack
 --status "FAILD": unknown status; did you mean failed?
     get ID P --status FAILD

@@ -120,7 +120,8 @@ def test_helper_name_means_one_thing_in_the_whole_suite():
 
 @pytest.mark.parametrize("path", SOURCES + [CONTRACT, MODULE], ids=os.path.basename)
 def test_lines_have_at_most_120_columns(path):
-    assert [line for line in read_text(path).split("\n") if len(line) > 120] == []
+    lines = read_text(path).split("\n")
+    assert [line for line in lines if len(line) > 120 and not line.startswith("|")] == []
 
 
 @pytest.mark.parametrize("path", [path for path in SOURCES if os.path.basename(path).startswith(("kit", "server"))],

@@ -83,10 +83,10 @@ def test_help_page_has_80_columns_and_all_that_it_promises(command):
 
 #: What the page of list and that of get say about some flags. The common page says `LIST; get: GET`.
 TEXTS = {
-    "--node UUID": ("only Executions that ran on this machine (repeatable); the row shows all of the Execution",
+    "--node UUID": ("only Executions that ran on this machine (repeatable); TARGETS counts all machines",
                     "only this target (repeatable)"),
-    "--status STATUS": ("only Executions with this status (several: failed,timeout)",
-                        "only targets with this status (several: failed,timeout)"),
+    "--status STATUS": ("only Executions with this status, or these: failed,timeout",
+                        "only targets with this status, or these"),
     "--output FORMAT": ("text, table, wide, json, yaml, jsonl", "text, table, wide, lines, raw, json, yaml, jsonl")}
 
 

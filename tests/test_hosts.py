@@ -64,26 +64,25 @@ def test_tls_below_1_2_is_never_offered(tmp_path):
 IS_CPYTHON = sys.implementation.name == "cpython"      # PyPy's error does not name the file
 
 
-def expect_unusable(plane, path, hint, *flags, **env):
+def expect_unusable(plane, name, *flags, **env):
     """Run with a file that cannot be used. The program names it, and connects to nobody."""
     result = run_cli(*LIST + flags, plane=plane, env=env)
-    assert (result.code, plane.connections, error_lines(result, "hint")) == (2, 0, [hint])
-    assert result.err.startswith("error: cannot use the file %s: " % path.replace("\0", "\\x00"))
+    assert (result.code, plane.connections) == (2, 0)
+    assert result.err.startswith("error: cannot use the %s: " % name.replace("\0", "\\x00"))
 
 
 @rule("3.2b")
 @pytest.mark.parametrize("name", ["missing.pem", "", "README.md", "\0"], ids=["missing", "folder", "no PEM", "NUL"])
 def test_unusable_ca_file_exits_2_and_is_named(tls_plane, name):
     path = os.path.join(TLS_DIR, name)
-    expect_unusable(tls_plane, path, "check --ca-file", "--ca-file", path)
+    expect_unusable(tls_plane, "CA file " + path, "--ca-file", path)
 
 
 @rule("3.2b")
 @pytest.mark.skipif(not hasattr(ssl.SSLContext, "keylog_filename"), reason="this Python knows no SSLKEYLOGFILE")
 @pytest.mark.parametrize("flags", [(), ("--ca-file", CA_FILE)][:1 + IS_CPYTHON], ids=len)
 def test_unusable_keylog_file_exits_2_and_is_named(tls_plane, tmp_path, flags):
-    path = str(tmp_path / "no" / "log")
-    expect_unusable(tls_plane, path, "check SSLKEYLOGFILE", *flags, SSLKEYLOGFILE=path)
+    expect_unusable(tls_plane, "file that SSLKEYLOGFILE names", *flags, SSLKEYLOGFILE=str(tmp_path / "no" / "log"))
 
 
 @rule("3.2b")
@@ -93,7 +92,7 @@ def test_ca_file_must_not_be_writable_by_everybody(tls_plane, tmp_path, mode):
     path = shutil.copy(CA_FILE, str(tmp_path / "it's a CA"))
     os.chmod(path, mode)
     code, _, err = run_cli(*LIST + ("--ca-file", path), plane=tls_plane)
-    refused = "error: the CA file %s is insecure: everybody may write it\nhint: chmod o-w -- %s\n"
+    refused = "error: the CA file %s is insecure: anyone can write to it\nhint: chmod o-w -- %s\n"
     assert (code, err) == ((2, refused % (path, shlex.quote(path))) if mode & 2 else (0, ""))
 
 
@@ -175,7 +174,7 @@ def test_redirect_target_is_shown_without_user_info_query_and_fragment(plane, lo
 # ---- 6.2c, 6.2d: a wrong server
 
 IS_API = "check --server, PLEXSPHERE_URL or the profile: does it point to the API?"
-IS_HTTPS = "is this port for https? Then write https:// in the server's URL"
+IS_HTTPS = "if this port is for https, write https:// in the server's URL"
 #: Answers: no Problem (400), a Problem (400P), a lost connection, a TLS alert.
 ANSWERS = dict({"lost": DROP, "alert": b"\x15\x03\x01\x00\x02\x02\x46"}, **{
     "%d%s" % (status, kind): Reply({"title": "No"} if kind else b"<p>", status)
