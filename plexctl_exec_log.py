@@ -29,7 +29,7 @@ Programs can import it; __all__ lists the public names. This example prints what
         project = "019a3f1c-8a52-7d0e-9b96-c2e85d7f6b13"
         with Transport.from_settings() as transport:
             for execution in Listing(transport, project, statuses=FAILED_STATUSES):
-                for target in get_execution(transport, project, execution["id"])["targets"]:
+                for target in get_execution(transport, project, execution.get("id", ""))["targets"]:
                     output = OutputRef.from_wire(target.get("output_ref"))
                     text = output.fault or output.location or output.data.decode("utf-8", "replace")
                     print(make_visible("%s %s %s" % (target.get("node_id"), target.get("status"), text)))
@@ -47,25 +47,28 @@ The token is sent in one header, to one server:
     a profile without a server          the server that was found
     a profile with a server             that server; if another server was found, nothing is sent
 
-Certificates and host names are verified. Plain http goes only to this host, unless --allow-http is given.
+Certificates and host names are verified. Plain http goes only to this host, where any user may listen, unless
+--allow-http is given; a proxy for plain http can read the token, too.
 
-It reads the token file and the config file, which others must not be able to read; the --ca-file, which others must not
-be able to write; and PLEXSPHERE_URL, PLEXSPHERE_TOKEN, PLEXSPHERE_PROJECT, XDG_CONFIG_HOME, HOME or USERPROFILE,
-NO_COLOR, TERM and the proxy variables. As in every Python program, SSL_CERT_FILE and SSL_CERT_DIR choose the CAs, and
-SSLKEYLOGFILE names a file whose readers can decrypt the traffic. It writes only into the --output-dir folder. Started
-by its path, it imports nothing from its own folder.
+It reads the token file and the config file, which others must not be able to read (a pipe may have any mode); the
+--ca-file, which must not be writable by everybody; and PLEXSPHERE_URL, PLEXSPHERE_TOKEN, PLEXSPHERE_PROJECT,
+XDG_CONFIG_HOME, HOME or USERPROFILE, NO_COLOR, TERM and the proxy variables. As in every Python program, SSL_CERT_FILE
+and SSL_CERT_DIR choose the CAs, and SSLKEYLOGFILE names a file whose readers can decrypt the traffic. It writes only
+into the --output-dir folder: choose one whose parents others cannot write. Started by its path, it imports nothing
+from its own folder; `python3 -I` ignores PYTHONPATH, too.
 
 stderr shows *** for the token, PLEXSPHERE_TOKEN and the proxy's password, if they have at least 8 characters.
 
-Server and machines are not trusted. On a terminal, CSI sequences (colours, cursor movements) are removed from outputs,
-and all other control characters are escaped. The format text indents outputs, so that no line of an output looks like a
-line of this program; the rest of a wrapped line still can. Names, ids and error texts are always escaped, and json is
-ASCII. **A pipe gets the exact bytes of outputs, even if a terminal is at its other end:** use --output json there.
+Server and machines are not trusted. On a terminal, which must use UTF-8, CSI sequences (colours, cursor movements) are
+removed from outputs, and all other control characters are escaped. The format text indents outputs, so that no line of
+an output looks like a line of this program; the rest of a wrapped line still can. Names, ids and error texts are always
+escaped, and json is ASCII. **A pipe, and a file of --output-dir, get the exact bytes of outputs, even if a terminal is
+at the pipe's other end:** use --output json there.
 
 A response is read whole, checked, then used. An Execution may be up to 256 MiB, a page 32 MiB. Decoded, a response
-usually takes up to five times its size, and a hostile one 25 times: use `ulimit -v`. Unlimited are the number of pages,
-the size of what is printed, and the time of a run: use `timeout`. A server that sends its headers byte by byte can
-overrun a time limit.
+usually takes up to five times its size, and a hostile one a hundred times: use `ulimit -v`. The number of pages and the
+size of what is printed are unlimited. A server or a proxy whose headers or trailers never end, and a slow resolver,
+evade every time limit: use `timeout`.
 
 Where to look
 -------------
@@ -416,11 +419,14 @@ def read_profile(name):
         return check_type(value or {}, dict, "%s: %s" % (path, label), CredentialsError)
 
     # Read the file.
-    text = read_private_file(path, 1 << 20, path)
+    text, fault = read_private_file(path, 1 << 20, path), ""
     try:
-        config = expect_object(json.loads(text), "top level")
-    except (ValueError, RecursionError):
-        raise CredentialsError("%s is not valid JSON" % path)
+        config = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        fault = str(error)      # the error itself contains the whole text
+    if fault:
+        raise CredentialsError("%s is not valid JSON: %s" % (path, fault))
+    config = expect_object(config, "top level")
 
     # Find the profile. An unknown name is not shown, because it may be a token in the wrong place.
     profiles = expect_object(config.get("profiles"), "profiles")
@@ -492,7 +498,7 @@ def find_settings(server_url, profile_name, token_file):
     from_file = None if token_file is None else read_private_file(os.fspath(token_file), 64 << 10, "the token file")
     token, token_source = choose((from_file, "--token-file"), (token_variable, "PLEXSPHERE_TOKEN"),
                                  (profile_token, title))
-    missing = "; %s has none" % title if title else ""
+    missing = "; %s has none" % title if title else "; there is no default profile"
     if token is None:
         raise CredentialsError("no token", "pass --token-file, set PLEXSPHERE_TOKEN, or use a profile with a token"
                                + missing)
@@ -708,6 +714,10 @@ class Transport:
     A Transport belongs to one thread. After a fork, the child opens a connection of its own. To test a program without
     a server, override get(self, path, parameters, max_bytes=0), and return a dict.
 
+    An exception of your own, from a callback or a signal handler, propagates if its class inherits directly from
+    Exception or BaseException. An OSError (such as TimeoutError), a ValueError or a RemoteError may be taken for a
+    failure of the connection. If one interrupts `with time_limit`, make a new Transport.
+
         server      the Server
         secrets     strings to mask: the token, the proxy's password and Basic credentials
         received    number of body bytes received so far
@@ -732,7 +742,7 @@ class Transport:
                             SECRET_HEADERS are masked
             clock, sleep    replacements for time.monotonic and time.sleep, for tests
 
-        Callbacks get unescaped text. An exception of your own that inherits directly from Exception propagates."""
+        Callbacks get unescaped text."""
         if not isinstance(server, Server):
             raise UsageError("server: expected a Server, such as Server.parse(url)")
         if server.scheme == "http" and not allow_http and not is_this_host(server.host):
@@ -801,10 +811,11 @@ class Transport:
 
     @contextmanager
     def time_limit(self, seconds: float) -> "t.Iterator[None]":
-        """Limit the time of everything that runs on this Transport inside `with`.
+        """Limit the time of requests on this Transport inside `with`.
 
         After the limit, requests and reads raise TimedOut. No pause outlasts it. Limits may be nested; the earliest
-        end counts. Raises UsageError for seconds that are not more than 0 and at most 86400."""
+        end counts. These can overrun it: resolving a name, connecting to each further address of it, and a server that
+        sends headers, chunk sizes or trailers byte by byte. Raises UsageError for seconds outside 0 to 86400."""
         end = self._clock() + check_seconds(seconds, "seconds")
         self._ends.append(end)
         try:
@@ -1259,8 +1270,11 @@ class Listing:
     Execution changes between two queries, it is yielded once, as the later query returned it; none is missed if each
     status fits on one page. With a single query, the order is the server's: the oldest first.
 
-    If a page exceeds 32 MiB, its query goes on with a quarter of the limit. Each iteration starts again. It raises the
-    errors of get_page, and RemoteError for a repeated cursor.
+    If a page exceeds 32 MiB, its query goes on with a quarter of the limit. Each iteration starts again, and resets the
+    counters. It raises the errors of get_page, and RemoteError for a repeated cursor.
+
+    `since` skips no page: all are read. To continue another day, keep the last next_cursor that is not None, start
+    there, and skip the ids that you have.
 
         page_count      number of pages received
         count           number of Executions on these pages, including those that do not match
@@ -1283,7 +1297,7 @@ class Listing:
         """
         if isinstance(statuses, str):
             raise UsageError("statuses: expected an iterable of strings, such as (%r,)" % statuses)
-        chosen = set(statuses)
+        chosen = set(statuses or ())
         self._statuses = [status for status in STATUSES if status in chosen] + sorted(chosen.difference(STATUSES))
         if cursor and len(self._statuses) > 1:
             raise UsageError("a cursor belongs to one query, but several statuses are several queries")
@@ -1298,7 +1312,8 @@ class Listing:
         self.page_count = 0
         self.count = 0
         self.next_cursor = self._cursor
-        self._next_since = None     # created_at of the last merged Execution; "" once the times have fallen
+        self._latest = ""           # created_at of the last merged Execution
+        self._is_ascending = True   # whether these times have never fallen
 
     def __iter__(self) -> "t.Iterator[JSONObject]":
         self._reset()
@@ -1312,7 +1327,8 @@ class Listing:
         queries = [self._query(status) for status in self._statuses]
         for (created, _), copies in groupby(merge(*queries, key=make_merge_key), make_merge_key):
             execution = list(copies)[-1]        # from the latest query, because merge is stable
-            self._next_since = created if self._next_since is None or "" < self._next_since <= created else ""
+            self._is_ascending = self._is_ascending and created >= self._latest
+            self._latest = created
             yield execution
 
     def _query(self, status=None):
@@ -1662,7 +1678,8 @@ def format_lines(targets, execution, console, report_error):
         if not lines[-1]:
             lines.pop()                 # nothing follows the last line break
         prefix = escape_field(node_id).encode("utf-8") + b": "
-        yield b"".join(prefix + line + b"\n" for line in lines)
+        for line in lines:
+            yield prefix + line + b"\n"
 
 
 LIST_FORMATS = {"text": format_table, "table": format_table, "wide": partial(format_table, is_wide=True),
@@ -1690,7 +1707,7 @@ def make_folder(path):
         problem = describe_error(error)
     if problem:
         raise ExecLogError("the folder %s cannot be used: %s" % (path, problem),
-                           "name a folder that does not exist yet")
+                           "name a new folder, in one that exists")
     return folder
 
 
@@ -2024,7 +2041,7 @@ def describe_unknown_command(word):
 TIME_OF_DAY = "(?:[01]?[0-9]|2[0-3]):[0-5][0-9]"
 # A time of RFC 3339, with or without a year, whole or cut off after the day, the hour or the minute. The groups are
 # year, month, day, hour, minute, second, fraction, offset.
-WHEN = (r"(?:([0-9]{4})-)?([0-9]{2})-([0-9]{2})(?:[T ]([0-9]{2})(?::([0-9]{2})(?::([0-9]{2})(?:\.([0-9]+))?)?"
+WHEN = (r"(?:([0-9]{4})-)?([0-9]{2})-([0-9]{2})(?:[T ]([0-9]{1,2})(?::([0-9]{2})(?::([0-9]{2})(?:\.([0-9]+))?)?"
         r"(Z|[+-](?:[01][0-9]|2[0-3]):?[0-5][0-9])?)?)?")
 
 
@@ -2161,9 +2178,10 @@ def parse_arguments(argv):
     flags.execution_id = read_positionals(flags, words[1:])
     project = os.environ.get("PLEXSPHERE_PROJECT")
     if project and not flags.project:
-        flags.project = find_uuid(project)
-        if not flags.project:
-            raise UsageError("PLEXSPHERE_PROJECT: expected a UUID")
+        try:
+            flags.project = parse_uuid(project)
+        except UsageError as error:
+            raise UsageError("PLEXSPHERE_PROJECT: %s" % error)
     check_flags(flags)
     flags.statuses = select_statuses(flags)
     flags.since_time, flags.until_time, flags.time_hint = resolve_times(flags.since, flags.until)
@@ -2362,7 +2380,7 @@ def report_failure(console, error, hint="", last_line=""):
     if isinstance(error, ReaderGone):
         return error.exit_code
     console.write_line("error: %s" % error)
-    hint = hint or error.hint or (get_program_name() + " --help" if isinstance(error, UsageError) else "")
+    hint = hint or error.hint or ("see --help" if isinstance(error, UsageError) else "")
     if hint:
         console.write_line("hint: " + hint)
     if last_line:
@@ -2385,7 +2403,7 @@ def describe_resumption(error, flags, listing):
     if flags.last or isinstance(error, UnusableResponse) or getattr(error, "status", 0) == 400:
         return ""
     if listing is not None and len(flags.statuses) > 1:
-        return "next_since: %sZ" % listing._next_since[:19] if listing._next_since else ""
+        return "next_since: %sZ" % listing._latest[:19] if listing._latest and listing._is_ascending else ""
     cursor = flags.cursor if listing is None else listing.next_cursor
     return "next_cursor: " + cursor if cursor else ""
 
@@ -2533,8 +2551,7 @@ def main(argv: "t.Optional[t.List[str]]" = None, stdout: "t.Optional[t.BinaryIO]
     """Run a command line, and return its exit code. This never ends the process.
 
         argv        the arguments, without the program's name; the default is sys.argv[1:]
-        stdout      a binary stream with write() and flush(); the default is the process's own. If it raises OSError,
-                    ValueError, TypeError, AttributeError or LookupError, main returns 1; for BrokenPipeError, 141
+        stdout      a binary stream with write() and flush(), such as io.BytesIO(); the default is the process's own
         stderr      a text stream; the default is the process's own
         sleep       a replacement for time.sleep, for tests
 

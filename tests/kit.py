@@ -196,7 +196,7 @@ def expect_usage_error(*argv, env=None):
     """Run a command that is a usage error, which must exit 2 with two lines and no request. Return what the first of
     them says after `error: `. Nothing listens at the server's address: a request would exit 1."""
     result = run_cli(*argv, env=dict({"PLEXSPHERE_URL": "http://127.0.0.1:1", "PLEXSPHERE_TOKEN": TOKEN}, **env or {}))
-    match = re.match(r"error: (.+)\nhint: python3 plexctl_exec_log\.py --help\n\Z", result.err)
+    match = re.match(r"error: (.+)\nhint: see --help\n\Z", result.err)
     assert match and (result.code, result.out) == (2, b""), (argv, result)
     return match.group(1)
 

@@ -40,7 +40,7 @@ def refuse(*argv, **env):
     result = run_cli(*argv, env=dict({"PLEXSPHERE_URL": "http://127.0.0.1:1", "PLEXSPHERE_TOKEN": TOKEN}, **env))
     match = re.match(r"error: (.+)\nhint: (.+)\n\Z", result.err)
     assert match and (result.code, result.out) == (2, b""), (argv, result)
-    return " | ".join(match.groups()).replace(" | python3 plexctl_exec_log.py --help", "")
+    return " | ".join(match.groups()).replace(" | see --help", "")
 
 
 # ---- 1.2 to 1.4: words, and where flags and their values stand
@@ -191,7 +191,7 @@ def test_malformed_uuid_exits_2(value):
         shown = program.make_visible(as_given(value))
         assert said.startswith('%s "%s": expected a UUID' % (line.split()[-1], shown))
     if value:
-        assert refuse("list", PLEXSPHERE_PROJECT=value) == "PLEXSPHERE_PROJECT: expected a UUID"
+        assert refuse("list", PLEXSPHERE_PROJECT=value) == "PLEXSPHERE_PROJECT: expected a UUID, such as " + CANONICAL
 
 
 # ---- 1.9: times
@@ -290,7 +290,7 @@ def test_until_of_a_time_of_day_is_the_first_after_since(plane, monkeypatch, row
 
 NO_WHENS = """
 x | 2 | 2H | +2h | 1.5h | 2 h | 1h30m | 2y | now | Today | 24:00 | 9:60 | 9:5 | 9 | 9:30:00 | 9:30Z | \
-2026-7-14 | 2026-13-01 | 2026-02-29 | 07-32 | 02-29 | 2026-07-14T9:30 | 2026-07-14T24:00 | 2026-07-14T09:60 | \
+2026-7-14 | 2026-13-01 | 2026-02-29 | 07-32 | 02-29 | 2026-07-14T24:00 | 2026-07-14T09:60 | \
 2026-07-14T09:30:60Z | 2026-07-14  09:30 | 2026-07-14T | 2026-07-14T09:30: | 2026-07-14T09Z | 2026-07-14Z | \
 2026-07-14T09:30+2 | 2026-07-14T09:30+02:60 | 2026-07-14T09:30+24:00 | 2026-07-14T09:30.5 | 2026-07-1.54 | \
 0001-01-01T00:00+00:01 | 999999999w | \u0662h | 2026-07-1\u0664 | 07/14 | """.strip("\n").split(" | ")

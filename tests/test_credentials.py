@@ -112,11 +112,11 @@ SETTINGS = """
 3 no token | pass --token-file, set PLEXSPHERE_TOKEN, or use a profile with a token; profile "s" has none
     PROFILES ~ --profile=s
     PROFILES ~ --profile=s --server=@/flag
-3 no token | pass --token-file, set PLEXSPHERE_TOKEN, or use a profile with a token
+3 no token | pass --token-file, set PLEXSPHERE_TOKEN, or use a profile with a token; there is no default profile
     ~
     {} ~
     ~ --server=@
-2 no server | pass --server, set PLEXSPHERE_URL, or use a profile with a server
+2 no server | pass --server, set PLEXSPHERE_URL, or use a profile with a server; there is no default profile
     ~ PLEXSPHERE_TOKEN=x
     {"default": null, "profiles": null} ~ PLEXSPHERE_TOKEN=x
 2 no server | pass --server, set PLEXSPHERE_URL, or use a profile with a server; profile "lab" has none
@@ -187,6 +187,7 @@ def test_settings_come_from_the_first_source_or_are_explained(plane, home, confi
     told = home.tell(*flags, XDG_CONFIG_HOME=str(home.path / "xdg"), **variables)
     for request in plane.requests:
         told += request.target.split("/")[1] + " " + request.headers["authorization"][10:]
+    told = re.sub("not valid JSON: [A-Za-z].*", "not valid JSON", told)      # Pythons differ in what they say
     assert told.replace(str(home.config), "CONFIG").replace(str(home.path), "HOME").replace(plane.url, "@") == said
     assert plane.connections == len(plane.requests) == (said[0] == "0")
 

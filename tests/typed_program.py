@@ -38,7 +38,7 @@ def print_report() -> None:
         project = "019a3f1c-8a52-7d0e-9b96-c2e85d7f6b13"
         with Transport.from_settings() as transport:
             for execution in Listing(transport, project, statuses=FAILED_STATUSES):
-                for target in get_execution(transport, project, execution["id"])["targets"]:
+                for target in get_execution(transport, project, execution.get("id", ""))["targets"]:
                     output = OutputRef.from_wire(target.get("output_ref"))
                     text = output.fault or output.location or output.data.decode("utf-8", "replace")
                     print(make_visible("%s %s %s" % (target.get("node_id"), target.get("status"), text)))
