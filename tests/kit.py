@@ -1,30 +1,25 @@
-"""Test helpers, in this order: running the program, wire objects, streams, waiting, folders.
+"""Test helpers: running the program, wire objects, formats, terminals, waiting, files.
 
     run_cli("list", "--project", PROJECT, plane=plane)      a Result: code, out (bytes), err (text)
     run_process(...)                                        the same in a process of its own, where that matters
     run_against(plane, body, "get", ...)                    run_cli, with the plane's next answer scripted
     error_lines(result), error_lines(result, "hint")        what the lines with this label say on stderr
     execution(targets=[...]), target(...), inline(b"...")   wire objects (contract, section 4)
-
-Every run is checked for what no run may ever do: show a traceback, or the token.
 """
 
 import base64
 import contextlib
-import gc
 import io
 import json
 import os
 import re
 import select
-import stat
 import subprocess
 import sys
 import time
-import warnings
 from collections import namedtuple
-from concurrent.futures import ThreadPoolExecutor
-from urllib.parse import parse_qs, parse_qsl
+from unittest import mock
+from urllib.parse import parse_qs
 
 import pytest
 
@@ -41,10 +36,11 @@ NODES = ["%08x-0000-4000-8000-00000000000%d" % (0xA1B2C300 + number, number) for
 LIST = ("exec-log", "list", "--project", PROJECT)
 GET = ("exec-log", "get", "--project", PROJECT, "--id", EXECUTION)
 ALL = LIST + ("--all",)
-GET_RAW, GET_LINES, GET_TABLE = [GET + ("--output", format) for format in ("raw", "lines", "table")]
+GET_RAW, GET_TABLE = [GET + ("--output", format) for format in ("raw", "table")]
 BOTH = ("stdout", "stderr")         # for run_cli(..., terminals=BOTH)
 ALL_BYTES = bytes(range(256))
 DIGEST = "ab" * 32
+MOMENTS = {"created_at": "2026-05-02T10:00:00.5Z", "updated_at": "2026-05-02T10:00:09.25Z"}
 PATIENCE = 30       # seconds after which a test has failed
 
 #: The rules of the contract (tests/contract.md) that a test verifies: @rule("3.8"), or pytestmark = rule("9.3").
@@ -52,7 +48,7 @@ rule = pytest.mark.rule
 
 WINDOWS = os.name == "nt"
 posix_only = pytest.mark.skipif(WINDOWS, reason="needs POSIX: pty, fork, signals, file modes, FIFOs")
-HOME = "USERPROFILE" if WINDOWS else "HOME"     # the variable that says where the home directory is
+HOME = "USERPROFILE" if WINDOWS else "HOME"     # the variable with the home directory: env={HOME: ...}
 #: Without these a Windows process does not start, finds no programs, or hangs in the certificate store of wine.
 KEPT_ON_WINDOWS = re.compile("(SYSTEMROOT|SYSTEMDRIVE|WINDIR|TEMP|TMP|PATHEXT|COMSPEC|WINE.*)$")
 
@@ -71,10 +67,7 @@ def as_given(text):
 
 
 def make_environment(plane=None, env=None):
-    """Return a whole environment for the program: what every process needs, and nothing else of the developer's own.
-
-    In env, None removes a variable. Tests of the home directory set kit.HOME.
-    """
+    """Return the whole environment of a run, with nothing of the developer's own. None in env removes a variable."""
     whole = {"PATH": os.environ["PATH"], HOME: os.path.join(HERE, "no such home"), "LC_ALL": "C.UTF-8"}
     if WINDOWS:
         whole.update((name, value) for name, value in os.environ.items() if KEPT_ON_WINDOWS.match(name))
@@ -91,78 +84,55 @@ def make_command(*argv):
     return [sys.executable, MODULE] + list(argv)
 
 
-def start_line(line, plane, **env):
-    """Start a command line, and return the running process."""
-    return subprocess.Popen(line, cwd=ROOT, env=make_environment(plane, env), stdin=subprocess.DEVNULL,
-                            stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-
-
 def check_promises(result, echoes=False):
-    """Check the promises of every run, and return its Result. echoes: the server's data may hold the token."""
+    """Check that a run shows no traceback and no token, and return its Result. echoes: the server sends the token."""
     assert "Traceback" not in result.err and "Warning:" not in result.err, result.err
     assert TOKEN not in result.err, "the token is on stderr"
     assert echoes or TOKEN.encode() not in result.out, "the token is on stdout"
     return result
 
 
-def finish_cli(process):
-    """Wait for a started program, and return its Result."""
+def start_line(line, plane=None, env=None, **options):
+    """Start any command line, with pipes as its streams unless the options of Popen say otherwise."""
+    pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "cwd": ROOT}
+    return subprocess.Popen(line, env=make_environment(plane, env), **dict(pipes, **options))
+
+
+def finish_process(process):
+    """Wait for a process, and return its Result."""
     try:
         out, err = process.communicate(timeout=60)
     finally:
         process.kill()
-    return check_promises(Result(process.returncode, out or b"", (err or b"").decode("utf-8")))
-
-
-def run_line(line, plane=None, env=None, **options):
-    """Run any command line, and return its Result."""
-    options = dict({"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}, **options)
-    done = subprocess.run(line, env=make_environment(plane, env), timeout=60, **options)
-    return Result(done.returncode, done.stdout or b"", (done.stderr or b"").decode("utf-8"))
+    text = (err or b"").decode("utf-8").replace(os.linesep, "\n")
+    return check_promises(Result(process.returncode, out or b"", text))
 
 
 def run_python(*line, **options):
     """Run any command line of this Python, and return its Result."""
-    return run_line([sys.executable] + list(line), **options)
+    return finish_process(start_line([sys.executable] + list(line), **options))
 
 
 def run_process(*argv, **options):
     """Run the program in a process of its own, and return its Result."""
-    return check_promises(run_line(make_command(*argv), **options))
+    return run_python(MODULE, *argv, **options)
 
 
-def run_in_shell(redirection, *argv, **options):
+def run_in_shell(redirection, *argv, plane):
     """Run the program under a shell's redirection, such as `>&-`, and return its Result."""
-    return run_line(["sh", "-c", 'exec "$@" ' + redirection, "sh"] + make_command(*argv), **options)
+    return finish_process(start_line(["sh", "-c", 'exec "$@" ' + redirection, "sh"] + make_command(*argv), plane))
 
 
 @contextlib.contextmanager
 def surroundings(plane=None, env=None):
     """Give this process the environment and the argv[0] of a run."""
-    environment, arguments = dict(os.environ), sys.argv
-    whole = make_environment(plane, env)
-    try:
-        os.environ.clear()
-        os.environ.update(whole)
-        sys.argv = [MODULE] + arguments[1:]
-        yield
-    finally:
-        sys.argv = arguments
-        os.environ.clear()
-        os.environ.update(environment)
+    with mock.patch.dict(os.environ, make_environment(plane, env), clear=True):
+        with mock.patch.object(sys, "argv", [MODULE] + sys.argv[1:]):
+            yield
 
 
-class ByteScreen(io.BytesIO):
-    """A terminal to write bytes to."""
-
-    def isatty(self):
-        return True
-
-
-class TextScreen(io.StringIO):
-    """A terminal to write text to."""
-
-    isatty = ByteScreen.isatty
+#: Terminals to write bytes or text to.
+ByteScreen, TextScreen = [type("Screen", (kind,), {"isatty": lambda self: True}) for kind in (io.BytesIO, io.StringIO)]
 
 
 class FailingStream(io.BytesIO):
@@ -192,31 +162,15 @@ def run_against(plane, answer, *argv, **options):
     return run_cli(*(argv or GET), plane=plane, **options)
 
 
-def expect_usage_error(*argv, env=None):
-    """Run a command that is a usage error, which must exit 2 with two lines and no request. Return what the first of
-    them says after `error: `. Nothing listens at the server's address: a request would exit 1."""
-    result = run_cli(*argv, env=dict({"PLEXSPHERE_URL": "http://127.0.0.1:1", "PLEXSPHERE_TOKEN": TOKEN}, **env or {}))
-    match = re.match(r"error: (.+)\nhint: see --help\n\Z", result.err)
-    assert match and (result.code, result.out) == (2, b""), (argv, result)
-    return match.group(1)
+def error_lines(result, label="error"):
+    """Return what the lines of standard error with this label say."""
+    return [line[len(label) + 2:] for line in result.err.splitlines() if line.startswith(label + ": ")]
 
 
 def read_queries(plane):
     """Return the parameters of each request that came, as a dict of their decoded values."""
     queries = [parse_qs(request.target.partition("?")[2], keep_blank_values=True) for request in plane.requests]
     return [{name: "|".join(query[name]) for name in query} for query in queries]
-
-
-def serve_pages(plane, pages, reply=lambda number, body: Reply(body)):
-    """Let the plane answer what is not scripted with these pages of Executions, whose cursors are c2, c3 and so on. It
-    filters each page by `status`, as the server does. reply(number of the request, body) may break an answer."""
-    def answer(request):
-        query = dict(parse_qsl(request.target.partition("?")[2]))
-        place, status = int(query.get("cursor", "c1")[1:]), query.get("status")
-        items = [wire for wire in (pages[place - 1] if pages else ()) if status in (None, wire.get("status"))]
-        cursor = "c%d" % (place + 1) if place < len(pages) else None
-        return reply(len(plane.requests), encode(page(*items, next_cursor=cursor)))
-    plane.answer_to = answer
 
 
 def shorten_id(value):
@@ -237,21 +191,18 @@ def archive(bucket="logs", key="a/b.log", **members):
 
 
 def target(output=None, node=NODES[0], status="succeeded", **members):
-    """Return an ExecutionTarget."""
-    wire = dict({"node_id": node, "status": status, "created_at": "2026-05-02T10:00:00.5Z",
-                 "updated_at": "2026-05-02T10:00:09.25Z"}, **members)
-    return wire if output is None else dict(wire, output_ref=output)
+    """Return an ExecutionTarget. Without an output it has no output_ref."""
+    if output is not None:
+        members["output_ref"] = output
+    return dict(dict(MOMENTS, node_id=node, status=status), **members)
 
 
 def execution(targets=(), **members):
-    """Return an Execution."""
-    return dict({"id": EXECUTION, "project_id": PROJECT, "domain_id": NODES[9], "action": "restart-nginx",
-                 "type": "builtin", "status": "succeeded", "created_at": "2026-05-02T10:00:00.5Z",
-                 "updated_at": "2026-05-02T10:00:09.25Z", "targets": list(targets)}, **members)
+    return dict(dict(MOMENTS, id=EXECUTION, project_id=PROJECT, domain_id=NODES[9], action="restart-nginx",
+                     type="builtin", status="succeeded", targets=list(targets)), **members)
 
 
 def page(*items, **members):
-    """Return an ExecutionList."""
     return dict({"items": list(items)}, **members)
 
 
@@ -264,54 +215,18 @@ def encode(value):
     return json.dumps(value, sort_keys=True, separators=(",", ":")).encode("ascii")
 
 
-#: The formats of each command. Tests about every format are parametrized over these: a format that is added here is
-#: tested. The groups: formats with a row or recap of the Execution, formats that print what the server sent, formats
-#: that print only the bytes of outputs.
-TABLE_FORMATS, DOCUMENT_FORMATS, BYTE_FORMATS = ("text", "table", "wide"), ("json", "yaml", "jsonl"), ("raw", "lines")
+# ---- formats
+
+#: The formats of each command, in the order of the help. Tests about every format are parametrized over these. The
+#: groups: formats with a row or recap of the Execution, that print only the bytes of outputs, that print what was sent.
+TABLE_FORMATS, BYTE_FORMATS, DOCUMENT_FORMATS = ("text", "table", "wide"), ("lines", "raw"), ("json", "yaml", "jsonl")
 LIST_FORMATS = TABLE_FORMATS + DOCUMENT_FORMATS
-GET_FORMATS = TABLE_FORMATS + DOCUMENT_FORMATS + BYTE_FORMATS
+GET_FORMATS = TABLE_FORMATS + BYTE_FORMATS + DOCUMENT_FORMATS
 every_list_format = pytest.mark.parametrize("format", LIST_FORMATS)
 every_get_format = pytest.mark.parametrize("format", GET_FORMATS)
 
-#: The flags of the help page, by its titles. Some tests must have a row for each flag.
-HELP_FLAGS = {
-    "flags": "--project --status --failed --running --node --output --server --token-file --profile --ca-file "
-             "--allow-http --timeout --color --verbose --help --version",
-    "flags of list": "--action-name --since --until --last --all --limit --cursor",
-    "flags of get": "--id --wait --wait-timeout --exit-status --output-dir"}
 
-ROW_ID, MEMBER_ID = r"^(?!ID |next_cursor: )(\S+) ", r'^ {6}"id": "(.*)"'
-ID_PATTERNS = {"text": ROW_ID, "table": ROW_ID, "wide": ROW_ID, "json": MEMBER_ID, "yaml": MEMBER_ID,
-               "jsonl": r'^\{.*?"id":"([^"]*)"'}
-CURSOR_LINE, CURSOR_MEMBER = r"^next_cursor: ([^\"\n]+)$", r'^  "next_cursor": "(.*)"$'
-
-
-def read_listing(result, format):
-    """Return the ids of the rows or items of a listing, and its cursors on either stream: a list of one, or of none."""
-    out = result.out.decode("utf-8")
-    cursors = re.findall(CURSOR_MEMBER, out, re.MULTILINE) or re.findall(CURSOR_LINE, out + result.err, re.MULTILINE)
-    return re.findall(ID_PATTERNS[format], out, re.MULTILINE), cursors
-
-
-def run_walk(plane, *argv, format="jsonl", pages=(), **options):
-    """Run `list` over these pages of Executions, whose cursors are c2, c3 and so on. Return its Result."""
-    serve_pages(plane, pages)
-    return run_cli(*LIST + argv + ("--output", format), plane=plane, **options)
-
-
-def list_ids(plane, *argv, **options):
-    """Return the ids that a walk prints, which must succeed without a word."""
-    result = run_walk(plane, *argv, **options)
-    assert result.code == 0 and not result.err
-    return read_listing(result, options.get("format", "jsonl"))[0]
-
-
-def error_lines(result, label="error"):
-    """Return what the lines of standard error with this label say."""
-    return [line[len(label) + 2:] for line in result.err.splitlines() if line.startswith(label + ": ")]
-
-
-# ---- streams
+# ---- terminals, waiting, files
 
 def read_some(descriptor):
     """Return what a pipe or terminal gives next, empty at its end, which a terminal tells by an error (EIO)."""
@@ -322,13 +237,10 @@ def read_some(descriptor):
         return b""
 
 
-def read_until(descriptor, wanted):
-    """Return what comes until the wanted bytes are among it."""
-    got = b""
-    while wanted not in got:
-        piece = read_some(descriptor)
-        assert piece, "the end came first: %r" % got
-        got += piece
+def drain(descriptor):
+    """Return all that comes out of a pipe or terminal, and close it."""
+    got = b"".join(iter(lambda: read_some(descriptor), b""))
+    os.close(descriptor)
     return got
 
 
@@ -345,30 +257,6 @@ def open_terminal(columns=200):
     return far, near
 
 
-def drain(descriptors):
-    """Return all that comes out of each of the descriptors, and close them."""
-    def read_all(descriptor):
-        got = b"".join(iter(lambda: read_some(descriptor), b""))
-        os.close(descriptor)
-        return got
-    with ThreadPoolExecutor(len(descriptors)) as pool:
-        return list(pool.map(read_all, descriptors))
-
-
-def run_on_terminal(*argv, streams=("stdout", "stderr"), columns=200, plane=None, env=None):
-    """Run the program with these streams on terminals of their own, the other on a pipe, and return its Result."""
-    ends = [open_terminal(columns) if name in streams else os.pipe() for name in ("stdout", "stderr")]
-    with subprocess.Popen(make_command(*argv), env=make_environment(plane, env), stdin=subprocess.DEVNULL,
-                          stdout=ends[0][1], stderr=ends[1][1]) as process:
-        for _, near in ends:
-            os.close(near)
-        try:
-            out, err = drain([far for far, _ in ends])
-            return check_promises(Result(process.wait(PATIENCE), out, err.decode("utf-8")))
-        finally:
-            process.kill()
-
-
 def wait_until(condition):
     """Wait until a condition is true. Fail after PATIENCE seconds."""
     end = time.monotonic() + PATIENCE
@@ -377,24 +265,10 @@ def wait_until(condition):
         time.sleep(0.005)
 
 
-def collect_warnings(call):
-    """Call. Return what it raised, or None, and the texts of the ResourceWarnings until all it made is collected."""
-    raised = None
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        try:
-            call()
-        except BaseException as error:
-            raised = error
-            raised.__traceback__ = raised.__context__ = None        # whose frames hold what the call made
-        gc.collect()
-    return raised, [str(warning.message) for warning in caught if warning.category is ResourceWarning]
-
-
-# ---- waiting
-
 class Clock:
-    """A fake clock, advanced by sleep(), or with running=True also by real time. `sleeps` records each sleep."""
+    """A fake clock, advanced by sleep(), or with running=True also by real time. `sleeps` records each sleep.
+
+    during={N: call} calls in the N-th sleep."""
 
     def __init__(self, running=False, during=None):
         self.running, self.during = running, during or {}
@@ -404,7 +278,6 @@ class Clock:
         return self.slept + (time.monotonic() if self.running else 0.0)
 
     def sleep(self, seconds):
-        """during: what happens in the sleep of this number, counted from 1."""
         self.sleeps.append(seconds)
         self.slept += seconds
         self.during.get(len(self.sleeps), int)()
@@ -416,40 +289,9 @@ def make_transport(plane, clock, timeout=30.0):
                              sleep=clock.sleep)
 
 
-def wait_until_final(plane, clock, seconds=None, timeout=30.0):
-    """Wait for the Execution, and return its final status, or the ExecLogError that ended the wait."""
-    transport = make_transport(plane, clock, timeout)
-    try:
-        return program.wait_for_execution(transport, PROJECT, EXECUTION, seconds)["status"]
-    except program.ExecLogError as error:
-        return error
-    finally:
-        transport.close()
-
-
-# ---- folders
-
-def save_to_folder(plane, folder, *flags, **options):
-    """Run `get --output-dir`, and return its Result."""
-    return run_cli(*GET + ("--output-dir", str(folder)) + flags, plane=plane, **options)
-
-
-def read_folder(folder):
-    """Return the files of a folder: their bytes by name."""
-    return {name: read_file(os.path.join(str(folder), name)) for name in os.listdir(str(folder))}
-
-
-def read_file(path):
-    with open(path, "rb") as file:
-        return file.read()
-
-
 def read_text(path):
-    return read_file(path).decode("utf-8")
+    with open(path, "rb") as file:
+        return file.read().decode("utf-8")
 
 
 SOURCE = read_text(MODULE)
-
-
-def read_mode(path):
-    return stat.S_IMODE(os.lstat(str(path)).st_mode)

@@ -1,33 +1,16 @@
-"""Helpers for section 3: a proxy, servers below HTTP, and responses that end too late or never.
-
-    with Proxy(plane) as proxy: ...             proxy.url, proxy.requests, proxy.connections, proxy.script(...)
-    with Raw(talk) as server: ...               server.url, server.connections; talk(sock) for each connection
-    with nobody_listening() as address: ...     a host:port that refuses connections
-    with nobody_accepting() as address: ...     a host:port that answers no attempt to connect
-    stall(first)                                a response that stalls after its first bytes
-    drip(first, piece, pause)                   an endless response: the first bytes, then the piece again and again
-    Flood(first, piece)                         the same, sent as fast as it is read
-    ask(plane, answer, ...)                     run `list` against these responses: its Result, and the seconds slept
-    count_contacts(plane), was_asked_once(plane) the number of connections and of requests
-    read_error(result), read_hint(result)       the text of the only error line of a run that failed with 1
-"""
+"""Helpers for section 3: a proxy, servers below HTTP, servers that accept no connection, and stalled responses."""
 
 import contextlib
-import functools
 import re
 import socket
-import time
 
 from control_plane import PROJECT
-from kit import LIST, run_cli, wait_until
-from server import ScriptedServer
+from kit import LIST, run_cli
+from server import HANG, ScriptedServer
 
 NAME = "control-plane.test"     # a name of the certificate tls/server.pem that only a proxy can reach
-#: A name of 304 characters, which no resolver is asked for.
-NO_NAME = ".".join(["a" * 60] * 5)
-
+NO_NAME = ".".join(["a" * 60] * 5)      # 304 characters: too long for a resolver to be asked
 PATH = "/v1/projects/%s/executions" % PROJECT
-CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 END_OF_SILENCE = 5      # seconds after which an answer without end ends, so that a test fails instead of hanging
 
 
@@ -54,9 +37,9 @@ class Proxy(ScriptedServer):
 class Raw(ScriptedServer):
     """A server below HTTP: each connection is one call of talk(sock)."""
 
-    def __init__(self, talk, tls=False):
+    def __init__(self, talk):
         self.serve = talk
-        super().__init__(tls)
+        super().__init__()
 
 
 def stall(first):
@@ -64,24 +47,8 @@ def stall(first):
     def talk(sock):
         sock.sendall(first)
         sock.settimeout(END_OF_SILENCE)
-        while sock.recv(65536):
-            pass
+        HANG(sock)
     return talk
-
-
-def drip(first, piece, pause=0.01):
-    """Return a response that never ends, yet never stalls."""
-    def talk(sock):
-        sock.sendall(first)
-        end = time.monotonic() + END_OF_SILENCE
-        while time.monotonic() < end:
-            sock.sendall(piece)
-            time.sleep(pause)
-    return talk
-
-
-#: The same, sent as fast as it is read: Flood(first, piece).
-Flood = functools.partial(drip, pause=0)
 
 
 @contextlib.contextmanager
@@ -117,19 +84,8 @@ def count_contacts(plane):
     return plane.connections, len(plane.requests)
 
 
-def was_asked_once(plane):
-    """Wait for a request, because a run may end before the plane notices it. Return whether it was the only one."""
-    wait_until(lambda: plane.requests)
-    return count_contacts(plane) == (1, 1)
-
-
 def read_error(result):
     """Return the error line of a run that failed with 1 and printed nothing. Only a hint may follow it."""
     match = re.match(r"(error: .+)\n(hint: .+\n)?\Z", result.err)
     assert match and (result.code, result.out) == (1, b""), result
     return match.group(1)
-
-
-def read_hint(result):
-    """Return the hint of a run, empty if there is none."""
-    return result.err.partition("\nhint: ")[2]

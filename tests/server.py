@@ -1,4 +1,4 @@
-"""A scripted server for tests: HTTP or HTTPS on a loopback port, real sockets, standard library alone.
+"""A scripted server for tests: HTTP or HTTPS on a loopback port, real sockets, standard library only.
 
     with ScriptedServer(tls=True) as server:
         server.script(Reply({"items": []}), DROP)       the answers to the next two requests
@@ -26,8 +26,6 @@ GONE = (OSError, ValueError, RuntimeError, HTTPException)
 Request = namedtuple("Request", "method target headers")
 
 
-# ---- answers
-
 def reset(sock):
     """Close with RST instead of FIN."""
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("hh" if os.name == "nt" else "ii", 1, 0))
@@ -46,20 +44,17 @@ DROP, RESET, HANG = b"", reset, hang
 class Reply:
     """One HTTP response, whole or broken on purpose.
 
-    body      bytes, text, a dict or list (JSON), or with framing "chunked" or "close" an iterable of bytes, each a
-              send, and a chunk, of its own
+    body      bytes, text, a dict or list (JSON), or with framing "chunked" or "close" an iterable of bytes
     headers   pairs; Content-Type is added unless it is among them
     framing   "length", "chunked" or "close" (ended by closing the connection)
-    slices    the body goes out N bytes at a time, as if it were an iterable; None: in one piece
-    pause     seconds between two slices
-    cut       the connection is closed after N bytes of the body, in the middle of a chunk if need be, over TLS
-              without close_notify; with reset by RST
+    slices    the body goes out N bytes at a time, each a chunk of its own
+    cut       the connection is closed after N bytes of the body, over TLS without close_notify
     announce  Content-Length says N, whatever the body is; the connection is closed afterwards
     close     the connection is closed after a whole answer, unannounced
     """
 
-    def __init__(self, body=b"", status=200, headers=(), framing="length", slices=None, pause=0.0, cut=None,
-                 announce=None, reset=False, close=False):
+    def __init__(self, body=b"", status=200, headers=(), framing="length", slices=None, cut=None, announce=None,
+                 close=False):
         if isinstance(body, (dict, list)):
             body = json.dumps(body, sort_keys=True, separators=(",", ":"))
         if isinstance(body, str):
@@ -67,11 +62,11 @@ class Reply:
         if isinstance(body, bytes):
             step = slices or len(body) or 1
             body = [body[start:start + step] for start in range(0, len(body), step)]
-        self.pieces, self.status, self.headers, self.framing = body, status, list(headers), framing
-        self.pause, self.cut, self.reset = pause, cut, reset
-        self.kept = framing != "close" and announce is None and cut is None and not (close or reset)
-        self.headers.append({"chunked": ("Transfer-Encoding", "chunked"), "close": ("Connection", "close")}.get(
-            framing) or ("Content-Length", sum(map(len, body)) if announce is None else announce))
+        self.pieces, self.status, self.cut, self.is_chunked = body, status, cut, framing == "chunked"
+        self.kept = framing != "close" and announce is None and cut is None and not close
+        ending = {"chunked": ("Transfer-Encoding", "chunked"), "close": ("Connection", "close")}.get(framing)
+        self.headers = list(headers) + [
+            ending or ("Content-Length", sum(map(len, body)) if announce is None else announce)]
 
     def head(self):
         """Return the status line and the headers as bytes."""
@@ -82,48 +77,33 @@ class Reply:
         return "\r\n".join(lines + ["", ""]).encode("latin-1", "surrogateescape")
 
     def frames(self):
-        """Yield the body as it goes onto the wire, a byte string per slice."""
+        """Yield the body as it goes onto the wire."""
         left = sys.maxsize if self.cut is None else self.cut
         for piece in self.pieces:
             data = piece[:left]
             left -= len(data)
-            if self.framing == "chunked":
-                data = b"%x\r\n%s" % (len(piece), data) + b"\r\n" * (data == piece)
-            yield data
+            yield b"%x\r\n%s" % (len(piece), data) + b"\r\n" * (data == piece) if self.is_chunked else data
             if not left:
                 return
-        if self.framing == "chunked" and self.cut is None:
+        if self.is_chunked and self.cut is None:
             yield b"0\r\n\r\n"
 
-    def send(self, sock, sleep):
-        """Write it all, and return whether the connection may take another request.
-
-        sleep(seconds) returns True if the server closes meanwhile.
-        """
+    def send(self, sock):
+        """Write it all, and return whether the connection may take another request."""
         frames = self.frames()
         sock.sendall(self.head() + next(frames, b""))
         for frame in frames:
-            if sleep(self.pause):
-                raise ConnectionAbortedError("the server closes")
             sock.sendall(frame)
-
-        if self.reset:
-            sleep(0.05)         # Windows throws away what has not been read when the RST comes
-            reset(sock)
-        elif self.cut is not None:
+        if self.cut is not None:
             sock.close()
         return self.kept
 
 
-# ---- the server
-
 def read_request(stream):
-    """Return the next Request, its body skipped. Raises one of GONE if there is none.
-
-    http.server is not used, because it would mend some targets.
-    """
+    """Return the next Request, its body skipped. Raises one of GONE if there is none."""
     if stream.peek(1)[:1] == b"\x16":
         raise ValueError("TLS on a port for http")      # readline() would wait for a line feed that may never come
+    # http.server would mend some targets.
     method, target, _ = stream.readline().decode("latin-1").split(" ")
     headers = {name.lower(): value for name, value in parse_headers(stream).items()}
     stream.read(int(headers.get("content-length", 0)))
@@ -131,7 +111,7 @@ def read_request(stream):
 
 
 class ScriptedServer(socketserver.ThreadingMixIn, socketserver.TCPServer):
-    """Serves on a free port from construction until close(). Threads are daemons; client errors print nothing.
+    """Serves on a free port from construction until close(), each connection in a thread of its own.
 
     tls           True, or "expired", "wrong-host", "untrusted" for a certificate that is to be refused
     url, address  where it serves: "https://localhost:PORT", (host, port)
@@ -147,15 +127,13 @@ class ScriptedServer(socketserver.ThreadingMixIn, socketserver.TCPServer):
 
     def __init__(self, tls=False, host="127.0.0.1"):
         self.requests, self.connections, self.answers = [], 0, deque()
-        self.lock, self.closing, self.open = threading.Lock(), threading.Event(), set()
+        self.lock, self.open = threading.Lock(), set()
         self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER) if tls else None
         if tls:
             self.context.load_cert_chain(os.path.join(TLS_DIR, "%s.pem" % ("server" if tls is True else tls)))
-        self.address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
         super().__init__((host, 0), None)
         self.address = self.server_address
-        name = "[%s]" % host if ":" in host else "localhost" if tls and host == "127.0.0.1" else host
-        self.url = "%s://%s:%d" % ("https" if tls else "http", name, self.address[1])
+        self.url = ("https://localhost:%d" if tls else "http://" + host + ":%d") % self.address[1]
         threading.Thread(target=self.serve_forever, args=(0.05,), daemon=True).start()
 
     def __exit__(self, *exception):
@@ -179,7 +157,7 @@ class ScriptedServer(socketserver.ThreadingMixIn, socketserver.TCPServer):
             kept = True
             while kept:
                 answer = self.next_answer(read_request(stream))
-                kept = isinstance(answer, Reply) and answer.send(sock, self.closing.wait)
+                kept = isinstance(answer, Reply) and answer.send(sock)
                 if isinstance(answer, bytes):
                     sock.sendall(answer)
                 elif not isinstance(answer, Reply):
@@ -193,7 +171,6 @@ class ScriptedServer(socketserver.ThreadingMixIn, socketserver.TCPServer):
 
     def close(self):
         """End every connection, hanging ones too, and free the port."""
-        self.closing.set()
         with contextlib.suppress(OSError):
             self.socket.shutdown(socket.SHUT_RDWR)      # wakes the loop that accepts
         self.shutdown()

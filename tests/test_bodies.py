@@ -8,7 +8,7 @@ import pytest
 import plexctl_exec_log as program
 from kit import (ALL, EXECUTION, GET, GET_FORMATS, LIST, LIST_FORMATS, NODES, encode, error_lines, execution, inline,
                  page, read_queries, rule, run_against, run_cli, shorten_id, target)
-from kit_net import PATH, ask, read_error, read_hint
+from kit_net import PATH, ask, read_error
 from server import Reply
 
 ID = b'"id":"%s"' % EXECUTION.encode()
@@ -105,7 +105,7 @@ def test_nothing_of_a_broken_response_is_printed_or_saved(plane, tmp_path, argv,
 SHAPES = {
     "targets": (GET, '{"targets":%s,"id":"ID"}', "null [] [{}]", '{} "" 0 false', "targets: expected a list"),
     "target": (GET, '{"targets":[%s],"id":"ID"}', "{},{}", "1 {},null [] [{}]", "targets: expected a list of objects"),
-    "items": (LIST, '{"items":%s}', "[] [{}]", '{} "" 0 false', "items: expected a list"),
+    "items": (LIST, '{"items":%s}', "null [] [{}]", '{} "" 0 false', "items: expected a list"),
     "an item": (LIST, '{"items":[%s]}', "{},{}", "1 {},null [] [{}]", "items: expected a list of objects"),
     "no items": (LIST, "{%s}", '"items":[]', '"id":"ID" "Items":[]', 'the response has no member "items"'),
     "next_cursor": (LIST, '{"items":[{}],"next_cursor":%s}', 'null "" "c"', '0 [] ["c"] false {}',
@@ -125,7 +125,7 @@ def test_shape_of_a_response_is_checked_in_every_format(plane, argv, body, accep
                 assert (result.code, error_lines(result)) == (0, [])
             else:
                 assert says in read_error(result)
-                assert ("does it point to the API?" in read_hint(result)) == ("response" in says)
+                assert ("does it point to the API?" in result.err) == ("response" in says)
 
 
 # ---- sizes
@@ -140,7 +140,7 @@ PAGE_TOO_LARGE = RESPONSE_HEAD % (32 * MIB + 1)     # only announced
 def test_larger_body_is_an_error_before_it_is_read(plane, argv, size):
     result, slept = ask(plane, RESPONSE_HEAD % (size * MIB + 1), argv=argv)
     assert (read_error(result), slept) == ("error: the response is larger than %d MiB" % size, [])
-    assert argv != LIST or read_hint(result) == "use a smaller --limit\n"
+    assert argv != LIST or error_lines(result, "hint") == ["use a smaller --limit"]
     assert ask(plane, *[RESPONSE_HEAD % (size * MIB)] * 3, argv=argv)[1] == [0.5, 1.0]     # it may be read, but is cut
 
 

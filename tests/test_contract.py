@@ -13,7 +13,7 @@ import re
 
 import pytest
 
-from kit import CONTRACT, HERE, MODULE, read_text, run_cli
+from kit import CONTRACT, GET_FORMATS, HERE, LIST_FORMATS, MODULE, read_text, run_cli
 
 SOURCES = sorted(glob.glob(os.path.join(HERE, "*.py")))
 TESTS = [path for path in SOURCES if os.path.basename(path).startswith("test_")]
@@ -55,6 +55,13 @@ def test_every_flag_is_in_the_contract():
     assert len(flags) > 20
     rules = re.sub("(?ms)^<!-- [a-z ]+ -->$.*?^<!-- end -->$", "", read_text(CONTRACT))     # without the tables
     assert flags - set(re.findall("--[a-z]+(?:-[a-z]+)*", rules)) == set(), "write a rule for each of these flags"
+
+
+def test_every_format_is_in_the_contract():
+    listed = re.findall("(?m)^    (?:list|get) +([a-z, ]+)$", read_text(CONTRACT))
+    assert listed == [", ".join(LIST_FORMATS), ", ".join(GET_FORMATS)]
+    words = re.findall("[a-z]+", " ".join(re.findall(r"(?m)^5\.[0-9]+[a-z]? .*(?:\n .*)*", read_text(CONTRACT))))
+    assert set(LIST_FORMATS + GET_FORMATS) - set(words) == set(), "write a rule for each of these formats"
 
 
 def test_rules_are_numbered_in_order_without_gaps():

@@ -1,14 +1,16 @@
 """Rule 10.6b: a program's own exceptions pass, in every phase and in every callback, and the Transport stays usable."""
 
+import gc
 import signal
 import sys
 import time
+import warnings
 
 import pytest
 
 import plexctl_exec_log as program
 from control_plane import PROJECT, TOKEN
-from kit import EXECUTION, LIST, PATIENCE, STARTED, collect_warnings, posix_only, rule, run_cli
+from kit import EXECUTION, LIST, PATIENCE, STARTED, posix_only, rule, run_cli
 from kit_net import PATH, Raw, nobody_accepting
 from server import HANG, Reply
 
@@ -16,6 +18,20 @@ HEAD_OF = b"HTTP/1.1 %s\r\nConnection: close\r\n\r\n"
 #: Exceptions that are no program's own, except for the first two.
 KINDS = [type("Stop", (Exception,), {}), type("Halt", (BaseException,), {}), MemoryError, RecursionError]
 every_kind = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
+
+
+def collect_warnings(call):
+    """Call. Return what it raised, or None, and the texts of the ResourceWarnings until all it made is collected."""
+    raised = None
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        try:
+            call()
+        except BaseException as error:
+            raised = error
+            raised.__traceback__ = raised.__context__ = None        # whose frames hold what the call made
+        gc.collect()
+    return raised, [str(warning.message) for warning in caught if warning.category is ResourceWarning]
 
 
 class Alarm:

@@ -61,7 +61,7 @@ FAILED = execution([target(inline(b"x"), status="failed")], status="failed")
 CAUSES = {
     "0": ("get ID", FAILED, ""), "5": ("get ID --exit-status", FAILED, ""), "2": ("list --no", None, "unknown flag"),
     "1": ("get ID --exit-status", execution([target({"kind": "?"})], status="failed"), "unreadable"),
-    "3": ("get ID --token-file /none", None, "cannot read /none"), "4": ("get ID", Reply({}, 403), "HTTP 403"),
+    "3": ("get ID --token-file ./none", None, "cannot read ./none"), "4": ("get ID", Reply({}, 403), "HTTP 403"),
     "77": ("list", Reply({"code": "rebac_denied"}, 403), "HTTP 403"),
     "124": ("get ID --wait --wait-timeout 1", execution(status="ack"), 'the last status was "ack"')}
 

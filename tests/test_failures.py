@@ -7,10 +7,11 @@ import sys
 import pytest
 
 import plexctl_exec_log as program
-from kit import (ALL, EXECUTION, GET, LIST,FailingStream, error_lines, every_list_format,
-                 execution, page, read_listing, rule, run_against, run_cli, serve_pages)
+from kit import (ALL, EXECUTION, GET, LIST, FailingStream, error_lines, every_list_format,
+                 execution, page, rule, run_against, run_cli)
 from kit_net import PATH, ask, read_error
 from server import DROP, Reply
+from test_listing import read_listing, serve_pages
 
 PROBLEM = {"type": "about:blank", "title": "Bad News", "status": 403, "code": "some_code", "reason": "some_reason",
            "relation_path": ["user:ann", "project:p"], "correlation_id": "c-17", "detail": "not yours"}

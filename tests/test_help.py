@@ -8,8 +8,12 @@ import pytest
 
 import plexctl_exec_log as program
 from control_plane import PROJECT, STATUSES
-from kit import (EXECUTION, HELP_FLAGS, rule, run_cli, surroundings)
+from kit import EXECUTION, GET_FORMATS, LIST_FORMATS, rule, run_cli, surroundings
 
+#: The long names of the flags that have a help text, by the title of their group.
+HELP_FLAGS = {group.title: " ".join(flag.option_strings[-1] for flag in group._group_actions
+                                    if flag.help != argparse.SUPPRESS)
+              for group in program.make_parser()._action_groups if group._group_actions}
 #: The flags of each page, in their order.
 PAGES_OF_HELP = {command: " ".join(HELP_FLAGS[title] for title in titles).split() for command, titles in (
     ("", HELP_FLAGS), ("list", ("flags", "flags of list")), ("get", ("flags", "flags of get")))}
@@ -84,7 +88,7 @@ TEXTS = {
                     "only this target (repeatable)"),
     "--status STATUS": ("only Executions with this status, or these: failed,timeout",
                         "only targets with this status, or these"),
-    "--output FORMAT": ("text, table, wide, json, yaml, jsonl", "text, table, wide, lines, raw, json, yaml, jsonl")}
+    "--output FORMAT": (", ".join(LIST_FORMATS), ", ".join(GET_FORMATS))}
 
 
 @rule("1.15")

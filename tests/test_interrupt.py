@@ -8,9 +8,8 @@ import threading
 
 import pytest
 
-from kit import (ALL, GET, LIST, PATIENCE, ROOT, SMALL_EXECUTION, FailingStream, execution, finish_cli, make_command,
-                 page, posix_only, read_text, read_until, rule, run_against,
-                 start_line, wait_until)
+from kit import (ALL, GET, LIST, PATIENCE, ROOT, SMALL_EXECUTION, FailingStream, execution, finish_process,
+                 make_command, page, posix_only, read_some, read_text, rule, run_against, start_line, wait_until)
 from server import HANG, Reply
 
 SETTINGS_FILE = read_text(os.path.join(ROOT, "pyproject.toml"))
@@ -20,6 +19,16 @@ WAYS = {"script": make_command(), "installed": [sys.executable, "-c", "from %s i
 #: Where it waits: the answers, the command line, and the stream and the text that show that it is there.
 PLACES = {"headers": ([Reply(page(SMALL_EXECUTION, next_cursor="c")), HANG], ALL, "stdout", b"restart-nginx\n"),
           "a wait": ([Reply(execution(status="started"))], GET + ("--wait",), "stderr", b"status: started 0/0\n")}
+
+
+def read_until(descriptor, wanted):
+    """Return what comes until the wanted bytes are among it."""
+    got = b""
+    while wanted not in got:
+        piece = read_some(descriptor)
+        assert piece, "the end came first: %r" % got
+        got += piece
+    return got
 
 
 @pytest.fixture(autouse=True)
@@ -40,15 +49,15 @@ def test_ctrl_c_kills_the_process_by_sigint_and_prints_nothing(plane, answers, a
         read_until(getattr(process, stream).fileno(), text)
         wait_until(lambda: len(plane.requests) == len(answers))
         process.send_signal(signal.SIGINT)
-        assert finish_cli(process) == (-signal.SIGINT, b"", "")
+        assert finish_process(process) == (-signal.SIGINT, b"", "")
 
 
 @posix_only
 @rule("6.5")
 def test_ctrl_c_kills_the_script_during_its_first_imports(plane, tmp_path):
     (tmp_path / "argparse.py").write_text("import os, signal\nos.kill(os.getpid(), signal.SIGINT)\n")
-    with start_line(make_command(*LIST), plane, PYTHONPATH=str(tmp_path)) as process:
-        assert finish_cli(process) == (-signal.SIGINT, b"", "")
+    with start_line(make_command(*LIST), plane, {"PYTHONPATH": str(tmp_path)}) as process:
+        assert finish_process(process) == (-signal.SIGINT, b"", "")
 
 
 @posix_only
@@ -61,7 +70,7 @@ def test_ignored_sigint_stays_ignored(plane):
         wait_until(lambda: plane.requests)
         process.send_signal(signal.SIGINT)
         go_on.set()
-        assert finish_cli(process).code == 4
+        assert finish_process(process).code == 4
 
 
 @rule("6.5", "8.3a")

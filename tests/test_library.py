@@ -13,6 +13,7 @@ import pickle
 import re
 import subprocess
 import sys
+import tempfile
 import textwrap
 from datetime import datetime
 
@@ -21,7 +22,7 @@ import pytest
 import plexctl_exec_log as program
 from control_plane import EXECUTIONS, PROJECT, SHOWCASE, SHOWCASE_NODES, TOKEN
 from kit import (ALL_BYTES, EXECUTION, GET, HERE, LIST, MODULE, NODES, ROOT, SOURCE, STARTED, WINDOWS, execution,
-                 inline, page, posix_only, read_file, read_queries, read_text, rule, run_cli, run_python, surroundings,
+                 inline, page, posix_only, read_queries, read_text, rule, run_cli, run_python, surroundings,
                  target)
 from kit_net import NO_NAME, PATH, Proxy
 from server import DROP, HANG, Reply
@@ -43,8 +44,11 @@ def catch(call, *arguments, **options):
 
 def run_program(source, plane):
     """Run a program that imports the module, and return what it prints. Warnings are errors there."""
-    result = run_python("-X", "dev", "-W", "error", "-c", "from plexctl_exec_log import *\n" + source, plane=plane,
-                        env={"PYTHONPATH": ROOT, "PLEXSPHERE_PROJECT": PROJECT})
+    with tempfile.TemporaryFile("w+") as file:
+        file.write("from plexctl_exec_log import *\n" + source)
+        file.seek(0)
+        result = run_python("-X", "dev", "-W", "error", "-", plane=plane, stdin=file,
+                            env={"PYTHONPATH": ROOT, "PLEXSPHERE_PROJECT": PROJECT})
     assert (result.code, result.err) == (0, "")
     return result.out.decode("utf-8")
 
@@ -119,7 +123,7 @@ def test_program_writes_no_file_and_runs_no_program(tls_plane, argv):
 def hostile_folder(tmp_path_factory):
     """A copy of the program in a folder with a hostile file for every module of the standard library."""
     folder = tmp_path_factory.mktemp("hostile")
-    (folder / "plexctl_exec_log.py").write_bytes(read_file(MODULE))
+    (folder / "plexctl_exec_log.py").write_bytes(SOURCE.encode("utf-8"))
     for name in MODULES_USED | set(getattr(sys, "stdlib_module_names", sys.builtin_module_names)) | {
             "email", "encodings", "enum", "http", "importlib", "ssl", "select", "selectors", "urllib", "zipimport"}:
         (folder / (name + ".py")).write_text("import os\nos.write(2, b'it was imported')\nos._exit(9)\n")
@@ -175,11 +179,12 @@ print("main", [name for name in before if before[name] != after[name]], codes,
 
 
 @rule("8.1a", "8.3a")
-def test_import_and_main_change_nothing_in_the_process(plane):
-    lines = ["--help", "--version", "nonsense", "list", " ".join(LIST), " ".join(GET), " ".join(LIST + ("--all",))]
+def test_import_and_main_change_nothing_in_the_process(plane, tmp_path):
+    lines = ["--help", "--version", "nonsense", "list", " ".join(LIST), " ".join(GET), " ".join(LIST + ("--all",)),
+             "get --project %s %s --output-dir %s" % (PROJECT, SHOWCASE, tmp_path / "out")]
     code, out, err = run_python("-S", "-c", COMPARED, *lines, plane=plane, env={"PYTHONPATH": ROOT})
     assert (code, err, out.decode().splitlines()) == (0, "", [
-        "import [] False", "main [] [0, 0, 2, 2, 0, 1, 0] True"])
+        "import [] False", "main [] [0, 0, 2, 2, 0, 1, 0, 0] True"])
 
 
 VERSION = program.__version__.encode("ascii")

@@ -4,13 +4,14 @@ import datetime
 import json
 import re
 import uuid
+from urllib.parse import parse_qsl
 
 import pytest
 
 import plexctl_exec_log as program
 from control_plane import PROJECT, STATUSES
-from kit import (ALL, EXECUTION, LIST, NODES, encode, error_lines, every_list_format, execution, list_ids, page,
-                 read_listing, read_queries, rule, run_cli, serve_pages, target)
+from kit import (ALL, EXECUTION, LIST, NODES, encode, error_lines, every_list_format, execution, page, read_queries,
+                 rule, run_cli, target)
 from kit_net import ask
 from server import DROP, HANG, Reply
 
@@ -29,10 +30,47 @@ def read_table(text):
     return [[" ".join(cell.split()) for cell in line.split("|")] for line in text.strip().splitlines()]
 
 
+#: How the ids in the output of `list` are found, and the cursor.
+ROW_ID, MEMBER_ID = r"^(?!ID |next_cursor: )(\S+) ", r'^ {6}"id": "(.*)"'
+ID_PATTERNS = {"text": ROW_ID, "table": ROW_ID, "wide": ROW_ID, "json": MEMBER_ID, "yaml": MEMBER_ID,
+               "jsonl": r'^\{.*?"id":"([^"]*)"'}
+CURSOR_LINE, CURSOR_MEMBER = r"^next_cursor: ([^\"\n]+)$", r'^  "next_cursor": "(.*)"$'
+
+
+def read_listing(result, format):
+    """Return the ids of the rows or items of a listing, and its cursors on either stream: a list of one, or of none."""
+    out = result.out.decode("utf-8")
+    cursors = re.findall(CURSOR_MEMBER, out, re.MULTILINE) or re.findall(CURSOR_LINE, out + result.err, re.MULTILINE)
+    return re.findall(ID_PATTERNS[format], out, re.MULTILINE), cursors
+
+
 def read_ids(result, format="jsonl"):
     """Return the ids of a listing that must succeed without a word."""
     assert (result.code, result.err) == (0, "")
     return read_listing(result, format)[0]
+
+
+def serve_pages(plane, pages, reply=lambda number, body: Reply(body)):
+    """Let the plane answer what is not scripted with these pages of Executions, whose cursors are c2, c3 and so on. It
+    filters each page by `status`, as the server does. reply(number of the request, body) may break an answer."""
+    def answer(request):
+        query = dict(parse_qsl(request.target.partition("?")[2]))
+        place, status = int(query.get("cursor", "c1")[1:]), query.get("status")
+        items = [wire for wire in (pages[place - 1] if pages else ()) if status in (None, wire.get("status"))]
+        cursor = "c%d" % (place + 1) if place < len(pages) else None
+        return reply(len(plane.requests), encode(page(*items, next_cursor=cursor)))
+    plane.answer_to = answer
+
+
+def run_walk(plane, *argv, format="jsonl", pages=()):
+    """Run `list` over these pages of Executions, and return its Result."""
+    serve_pages(plane, pages)
+    return run_cli(*LIST + argv + ("--output", format), plane=plane)
+
+
+def list_ids(plane, *argv, pages=()):
+    """Return the ids that a walk prints, which must succeed without a word."""
+    return read_ids(run_walk(plane, *argv, pages=pages))
 
 
 # ---- 1.13: one query for each status, merged
@@ -77,7 +115,8 @@ def test_execution_that_moves_on_between_queries_is_printed_once(plane, seen, fo
         copies = [listed("b", created, status, action="as-" + status)] * (status in seen)
         plane.script(Reply(page(listed("a", status=status), *copies + [listed("c", "09:30:00.5Z", status)])))
     result = run_cli(*LIST + ("--running", "--output", format), plane=plane)
-    assert read_ids(result, format) == ["a", "b", "c"] and re.findall(b"as-[a-z]+", result.out) == [b"as-started"]
+    assert read_ids(result, format) == ["a", "b", "c"]
+    assert re.findall(b"as-[a-z]+", result.out) in ([b"as-started"], [])        # a format need not show the action
 
 
 # ---- 1.9d: --until ends the query
@@ -139,7 +178,8 @@ CUT = Reply(encode(page(listed("x", "09:20:00Z"))), cut=20)
 NAMED = {
     "ok": FIRST, "gone": Reply({}, 404), "401": Reply({}, 401), "403": Reply({}, 403), "500": Reply({}, 500),
     "invalid": Reply({"code": "invalid_cursor"}, 400), "later": Reply({}, 503, [("Retry-After", "31")]), "cut": CUT,
-    "malformed": Reply({"items": [1]}), "large": Reply(announce=(256 << 20) + 1), "silent": HANG, "drop": DROP,
+    "none": Reply(page()), "malformed": Reply({"items": [1]}), "large": Reply(announce=(256 << 20) + 1),
+    "silent": HANG, "drop": DROP,
     "circle": Reply(page(listed("c", "09:20:00Z"), next_cursor="-c2")), "html": Reply(b"<html>"),
     "row": Reply(page(listed("a", status=5))), "time": Reply(page(listed("a", "soon"), next_cursor="c")),
     "targets": Reply(page(listed("a", targets=[1])))}
@@ -373,7 +413,8 @@ def test_listing_sends_its_filters_and_counts_what_it_drops():
 @rule("10.5c", "10.5b", "1.13")
 @pytest.mark.parametrize("statuses, names, found", [
     ((), "ok cut cut cut", (1, 2, "-c2")), (["ack", "ack"], "ok circle", (2, 3, "-c2")),
-    ({"odd", "x", "ack"}, "ok gone", (1, 2, None)), (iter(["x"]), "gone", (0, 0, None))])
+    ({"odd", "x", "ack"}, "ok gone", (1, 2, None)), (iter(["x"]), "gone", (0, 0, None)),
+    (["ack", "x"], "ok none gone", (2, 2, None))])
 def test_next_cursor_is_that_of_the_page_that_failed(plane, transport, statuses, names, found):
     plane.script(*map(NAMED.get, names.split()))
     listing = program.Listing(transport, PROJECT, statuses=statuses, limit=None)

@@ -1,7 +1,6 @@
 """The progress line on standard error, as a person at a terminal sees it."""
 
 import contextlib
-import itertools
 import os
 import re
 import subprocess
@@ -51,7 +50,7 @@ class Session:
 
     def finish(self):
         """Wait for the end, and return the Result, whose err is all that the terminal was sent."""
-        self.shown += drain([self.far])[0]
+        self.shown += drain(self.far)
         code = self.process.wait(PATIENCE)
         if self.process.stdout:
             self.process.stdout.close()
@@ -91,8 +90,14 @@ def drip_json(plane, value, seen=None, pieces=34):
     def answer(request):
         if "/executions/" not in request.target and "cursor" not in request.target:
             return Reply(page(execution(), next_cursor="c"))
-        pauses = itertools.takewhile(lambda _: not (seen and seen.is_set()), itertools.repeat(b" ", pieces))
-        return Reply(itertools.chain([encode(value)], pauses), framing="chunked", pause=0.05)
+        return Reply(drip_pieces(), framing="chunked")
+
+    def drip_pieces():
+        yield encode(value)
+        for _ in range(pieces):
+            if not (seen and seen.is_set()):
+                time.sleep(0.05)
+                yield b" "
     plane.answer_to = answer
 
 

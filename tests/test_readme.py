@@ -8,7 +8,7 @@ import pytest
 
 import plexctl_exec_log as program
 import renew
-from kit import CONTRACT, LIST, README, ROOT, posix_only, read_text, run_cli
+from kit import CONTRACT, GET_FORMATS, LIST, LIST_FORMATS, README, ROOT, posix_only, read_text, run_cli
 
 README_TEXT = read_text(README)
 MOST_CHARACTERS = 11500
@@ -25,6 +25,11 @@ def test_commands_print_what_the_readme_shows():
 def test_tables_match_the_program(path):
     text = read_text(path)
     assert "<!-- exit codes -->" in text and renew.renew_tables(text) == text, RENEW
+
+
+def test_every_format_is_in_the_readme():
+    rows = re.findall(r"(?m)^\| ([a-z, ]+) \|", README_TEXT.partition("\n## Formats\n")[2].partition("\n## ")[0])
+    assert sorted(", ".join(rows).split(", ")) == sorted(set(LIST_FORMATS + GET_FORMATS))
 
 
 def test_readme_is_short():

@@ -7,7 +7,7 @@ import threading
 import pytest
 
 import plexctl_exec_log as program
-from kit import (ALL_BYTES, DIGEST, DOCUMENT_FORMATS, EXECUTION, GET, GET_LINES, GET_TABLE, LIST, NODES, TABLE_FORMATS,
+from kit import (ALL_BYTES, DIGEST, DOCUMENT_FORMATS, EXECUTION, GET, GET_TABLE, LIST, NODES, TABLE_FORMATS,
                  archive, drain, error_lines, every_get_format, execution, inline, open_terminal, page, posix_only,
                  rule, run_against, target)
 
@@ -34,7 +34,7 @@ def run_on_screen(plane, wire, *argv, columns=80, **options):
     """Run against this answer, with stdout on a real pseudo-terminal. Return the Result. COLUMNS does not count."""
     far, near = open_terminal(columns)
     shown = []
-    reader = threading.Thread(target=lambda: shown.extend(drain([far])))
+    reader = threading.Thread(target=lambda: shown.append(drain(far)))
     reader.start()
     try:
         with open(near, "wb") as stdout:
@@ -300,4 +300,4 @@ def test_lines_prints_each_line_after_its_node(plane):
     for data, lines in ((ALL_BYTES, ALL_BYTES.split(b"\n")), (b"", []), (b"\n\na\r\n\n", [b"", b"", b"a\r", b""])):
         wire = execution([target(), target(inline(data), "n\u00e4 1"), target(inline(b"end"), NODES[1])])
         expected = [b"n\xc3\xa4\\x201: " + line for line in lines] + [NODES[1].encode() + b": end", b""]
-        assert run_against(plane, wire, *GET_LINES) == (0, b"\n".join(expected), "")
+        assert run_against(plane, wire, *GET + ("-o", "lines")) == (0, b"\n".join(expected), "")

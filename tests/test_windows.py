@@ -15,9 +15,10 @@ import pytest
 import plexctl_exec_log as program
 from control_plane import TOKEN
 from kit import (ALL_BYTES, GET, HOME, LIST, MODULE, NODES, ROOT, WINDOWS, ByteScreen,
-                 FailingStream, execution, finish_cli, inline, make_command, make_environment, read_folder, rule,
-                 run_process, save_to_folder, start_line, surroundings, target, wait_until)
+                 FailingStream, execution, finish_process, inline, make_command, make_environment, rule,
+                 run_process, start_line, surroundings, target, wait_until)
 from server import HANG, Reply
+from test_output_dir import read_folder, save_to_folder
 
 windows_only = pytest.mark.skipif(not WINDOWS, reason="needs a Windows console")
 
@@ -55,7 +56,7 @@ def test_reader_that_goes_midway_ends_the_program_silently(plane):
     assert process.stdout.read(1000)
     process.stdout.close()
     process.stdout = None
-    assert finish_cli(process)[::2] == (141, "")
+    assert finish_process(process)[::2] == (141, "")
 
 
 @rule("8.5a")
