@@ -48,7 +48,7 @@ def run_program(source, plane):
         file.write("from plexctl_exec_log import *\n" + source)
         file.seek(0)
         result = run_python("-X", "dev", "-W", "error", "-", plane=plane, stdin=file,
-                            env={"PYTHONPATH": ROOT, "PLEXSPHERE_PROJECT": PROJECT})
+                            env={"PYTHONPATH": ROOT, "PLEXSPHERE_PROJECT": PROJECT, "PYTHONIOENCODING": "utf-8"})
     assert (result.code, result.err) == (0, "")
     return result.out.decode("utf-8")
 
