@@ -247,7 +247,7 @@ def test_example_runs_as_printed_and_reports_each_failed_output(plane):
     assert sum(" plexsphere-exec-logs/executions/" in line for line in lines) == 2
     plane.script(Reply({}, 403))
     report = run_program(textwrap.dedent(read_example()), plane)
-    assert report == "the report is incomplete: HTTP 403 Forbidden\n"
+    assert report.splitlines() == ["the report is incomplete: HTTP 403 Forbidden"]
 
 
 URLS = {"https://Plane.Example": "https plane.example 443 ''", "http://[::1]": "http ::1 80 ''",
