@@ -23,7 +23,8 @@ and the standard library. It never changes anything on the server. Each section 
     Formats       turn a response into a table, sections, lines, raw bytes or json; save outputs in a folder
     Command line  parse flags, manage the standard streams, run
 
-Programs can import it; __all__ lists the public names. This example prints what failed, and each output:
+Programs can import it; __all__ lists the public names. After `from plexctl_exec_log import *`, this example prints the
+outputs of what failed:
 
     try:
         project = "019a3f1c-8a52-7d0e-9b96-c2e85d7f6b13"
@@ -47,8 +48,8 @@ The token is sent in one header, to one server:
     a profile without a server          the server that was found
     a profile with a server             that server; if another server was found, nothing is sent
 
-Certificates and host names are verified. Plain http goes only to this host, where any user may listen, unless
---allow-http is given; a proxy for plain http can read the token, too.
+Certificates and host names are verified. Without --allow-http, plain http goes only to this host, where any user may be
+listening. A proxy for plain http can read the token, too.
 
 It reads the token file and the config file, which others must not be able to read (a pipe may have any mode); the
 --ca-file, which must not be writable by everybody; and PLEXSPHERE_URL, PLEXSPHERE_TOKEN, PLEXSPHERE_PROJECT,
@@ -59,19 +60,19 @@ from its own folder; `python3 -I` ignores PYTHONPATH, too.
 
 stderr shows *** for the token, PLEXSPHERE_TOKEN and the proxy's password, if they have at least 8 characters.
 
-Server and machines are not trusted. On a terminal, which must use UTF-8, CSI sequences (colours, cursor movements) are
-removed from outputs, and all other control characters are escaped. The format text indents outputs, so that no line of
-an output looks like a line of this program; the rest of a wrapped line still can. Names, ids and error texts are always
-escaped, and json is ASCII. **A pipe, and a file of --output-dir, get the exact bytes of outputs, even if a terminal is
-at the pipe's other end:** use --output json there.
+The server and the machines are not trusted. On a terminal, which must use UTF-8, CSI sequences (colours, cursor
+movements) are removed from outputs, and all other control characters are escaped. The format text indents outputs, so
+that no line of an output looks like a line of this program; the continuation of a wrapped line still can. Names, ids
+and error texts are always escaped, and json is ASCII. **A pipe, and a file of --output-dir, get the exact bytes of
+outputs, even if a terminal is at the pipe's other end:** use --output json there.
 
 A response is read whole, checked, then used. An Execution may be up to 256 MiB, a page 32 MiB. Decoded, a response
 usually takes up to five times its size, and a hostile one a hundred times: use `ulimit -v`. The number of pages and the
 size of what is printed are unlimited. A server or a proxy whose headers or trailers never end, and a slow resolver,
-evade every time limit: use `timeout`.
+evade every time limit: use timeout(1).
 
-Where to look
--------------
+Where to look in the code
+-------------------------
     connections, certificates       Transport._connect, make_tls_context
     where the token goes            find_settings, pin_token, Transport._send
     what is read                    Transport._read_body, decode_object, read_private_file
@@ -358,7 +359,7 @@ def check_access(status, forbidden):
     """Return what is wrong with the owner or mode of a file or folder, or "". `status` is its os.stat() result.
 
     The owner must be the user or root, and no bit of `forbidden` may be set in the mode. On Windows, os.stat() does
-    not tell."""
+    not report them."""
     if WINDOWS:
         return ""
     if status.st_uid not in (0, os.geteuid()):
@@ -684,7 +685,7 @@ def read_number(literal):
 
 
 def decode_object(body, may_be_cut):
-    """Return the JSON object in a body, a bytearray, which is emptied.
+    """Decode a body as a JSON object. The body, a bytearray, is emptied.
 
     Raises UnusableResponse for a malformed body, and a retryable RemoteError if the body may have been cut short."""
     try:
@@ -715,8 +716,8 @@ class Transport:
     a server, override get(self, path, parameters, max_bytes=0), and return a dict.
 
     An exception of your own, from a callback or a signal handler, propagates if its class inherits directly from
-    Exception or BaseException. An OSError (such as TimeoutError), a ValueError or a RemoteError may be taken for a
-    failure of the connection. If one interrupts `with time_limit`, make a new Transport.
+    Exception or BaseException. Any other, such as TimeoutError, may be taken for a failure of the connection. If any
+    exception interrupts `with time_limit`, make a new Transport.
 
         server      the Server
         secrets     strings to mask: the token, the proxy's password and Basic credentials
@@ -814,8 +815,8 @@ class Transport:
         """Limit the time of requests on this Transport inside `with`.
 
         After the limit, requests and reads raise TimedOut. No pause outlasts it. Limits may be nested; the earliest
-        end counts. These can overrun it: resolving a name, connecting to each further address of it, and a server that
-        sends headers, chunk sizes or trailers byte by byte. Raises UsageError for seconds outside 0 to 86400."""
+        end counts. These can overrun it: resolving a name, connecting to its further addresses, and a server that
+        sends headers, chunk sizes or trailers byte by byte. Raises UsageError for 0 or less, and above 86400."""
         end = self._clock() + check_seconds(seconds, "seconds")
         self._ends.append(end)
         try:
@@ -838,8 +839,8 @@ class Transport:
     def get(self, path: str, parameters: "Parameters", max_bytes: int = EXECUTION_LIMIT) -> "JSONObject":
         """Send a GET, and return the JSON object of its 200 response.
 
-        `path` is sent unchanged. Parameters are percent-encoded; those that are None, "" or 0 are left out. A request
-        that fails retryably is sent again after each pause, except in these cases:
+        `path` is sent unchanged. Parameters are percent-encoded; those that are None, "" or 0 are left out. A retryable
+        failure is retried after each pause, except in these cases:
 
             a timeout, which has taken long enough
             a failure to connect, before the server has ever responded
@@ -1028,7 +1029,7 @@ class Transport:
         while True:
             self._check_time()
             try:
-                if not response.isclosed():     # from 3.13 on it closes itself at its end, and perhaps the socket, too
+                if not response.isclosed():     # from 3.13 on, it closes itself at its end, and may close the socket
                     sock.settimeout(self._socket_timeout())
                 chunk = response.read1(READ_SIZE)
             except socket.timeout:
@@ -1232,8 +1233,8 @@ def get_page(transport: Transport, project: "t.Union[str, AnyUUID]",
              parameters: "t.Optional[Parameters]" = None) -> "JSONObject":
     """Return one page of a Project's Executions: {"items": [...], "next_cursor": text, null or absent}.
 
-    `parameters` are the API's: status, action_name, limit, cursor. A page may have 32 MiB; with limit 1, 256 MiB.
-    Raises UsageError for a malformed UUID, RemoteError for another shape, and the errors of Transport.get."""
+    `parameters` are the API's: status, action_name, limit, cursor. A page may be up to 32 MiB; with limit 1, 256 MiB.
+    Raises UsageError for a malformed UUID, RemoteError for a malformed page, and the errors of Transport.get."""
     parameters = parameters or {}
     max_bytes = EXECUTION_LIMIT if str(parameters.get("limit")) == "1" else PAGE_LIMIT
     page = transport.get(EXECUTIONS % parse_uuid(project), parameters, max_bytes)
@@ -1273,13 +1274,13 @@ class Listing:
     If a page exceeds 32 MiB, its query goes on with a quarter of the limit. Each iteration starts again, and resets the
     counters. It raises the errors of get_page, and RemoteError for a repeated cursor.
 
-    `since` skips no page: all are read. To continue another day, keep the last next_cursor that is not None, start
-    there, and skip the ids that you have.
+    `since` skips no page: all are read. To find new Executions later, start at the last next_cursor that was not None,
+    and skip the ids already seen. That does not find an old Execution whose status has changed.
 
         page_count      number of pages received
         count           number of Executions on these pages, including those that do not match
-        next_cursor     the cursor of the first page that was not yielded completely; None for the first page, at the
-                        end, and with several statuses
+        next_cursor     the cursor of the first page that was not yielded completely: at first `cursor`; None at the end
+                        and with several statuses
     """
 
     def __init__(self, transport: Transport, project: "t.Union[str, AnyUUID]", *, statuses: "t.Iterable[str]" = (),
@@ -1295,9 +1296,9 @@ class Listing:
             limit           Executions per page; 0 or None for the server's default
             cursor          the page to start with; not with several statuses, because a cursor belongs to one query
         """
-        if isinstance(statuses, str):
-            raise UsageError("statuses: expected an iterable of strings, such as (%r,)" % statuses)
         chosen = set(statuses or ())
+        if isinstance(statuses, str) or not all(status and isinstance(status, str) for status in chosen):
+            raise UsageError('statuses: expected an iterable of non-empty strings, such as ("failed",)')
         self._statuses = [status for status in STATUSES if status in chosen] + sorted(chosen.difference(STATUSES))
         if cursor and len(self._statuses) > 1:
             raise UsageError("a cursor belongs to one query, but several statuses are several queries")
@@ -1390,7 +1391,7 @@ def get_execution(transport: Transport, project: "t.Union[str, AnyUUID]",
                   execution_id: "t.Union[str, AnyUUID]") -> "JSONObject":
     """Return one Execution. Its `targets` are a list; OutputRef.from_wire reads the `output_ref` of a target.
 
-    Raises UsageError for a malformed UUID, RemoteError for another shape or id, and the errors of Transport.get."""
+    Raises UsageError for a malformed UUID, RemoteError for a malformed response, and the errors of Transport.get."""
     project, execution_id = parse_uuid(project), parse_uuid(execution_id)
     execution = transport.get("%s/%s" % (EXECUTIONS % project, execution_id), {}, EXECUTION_LIMIT)
     if str(execution.get("id")).lower() != execution_id:
@@ -1422,7 +1423,8 @@ def make_wait_timeout(execution, failure=""):
 def poll_until_final(transport, project, execution_id, is_single, on_status):
     """Poll for wait_for_execution: until a time limit of the Transport passes, or just once if `is_single` is true."""
     execution, shown = None, None
-    step, least = FIRST_POLL_PAUSE, 0.0     # the next pause of the schedule; the pause for an Execution of this size
+    step = FIRST_POLL_PAUSE     # the next pause of the schedule
+    least = 0.0                 # the least pause after a poll as long, and a response as large, as the last
     while True:
         # Poll.
         failure, retry_after = "", 0.0
@@ -1475,9 +1477,9 @@ def wait_for_execution(transport: Transport, project: "t.Union[str, AnyUUID]", e
 
 # -------------------------------------------------------------------------------------------------- Formats
 #
-# A format is a generator that yields what to print, text or bytes. It takes the elements to print, the object that they
-# are from, and the console, of which it uses is_coloured, columns, stdout_is_terminal and encode_for_stdout(bytes). A
-# format of `get` also takes report_error(text), which it calls for each output that cannot be shown.
+# A format is a generator that yields what to print, text or bytes. It takes the elements to print, the object that
+# contains them, and the console, of which it uses is_coloured, columns, stdout_is_terminal and encode_for_stdout().
+# A format of `get` also takes report_error(text), which it calls for each output that cannot be shown.
 
 COLOURS = {"succeeded": "32", "failed": "31", "timeout": "31", "cancelled": "33", "started": "36", "ack": "36"}
 BOLD = "1"
@@ -1707,7 +1709,7 @@ def make_folder(path):
         problem = describe_error(error)
     if problem:
         raise ExecLogError("the folder %s cannot be used: %s" % (path, problem),
-                           "name a new folder, in one that exists")
+                           "name a new folder inside an existing one")
     return folder
 
 
@@ -1891,8 +1893,8 @@ def make_flag(command, names, text, metavar="", parse=None):
 
 FLAGS = [make_flag(*row) for row in [
     ("", "--project", "the Project (default: PLEXSPHERE_PROJECT)", "UUID", parse_uuid),
-    ("", "--status", "only Executions with this status, or these: failed,timeout | only targets with this status, "
-     "or these", "STATUS", parse_statuses),
+    ("", "--status", "only Executions with these statuses, e.g. failed,timeout | only targets with these statuses",
+     "STATUS", parse_statuses),
     ("", "--failed", "short for --status failed,cancelled,timeout"),
     ("", "--running", "short for --status pending,ack,started"),
     ("", "--node", "only Executions that ran on this machine (repeatable); TARGETS counts all machines | only this "
@@ -1907,7 +1909,7 @@ FLAGS = [make_flag(*row) for row in [
     ("", "--allow-http", "allow plain http to remote hosts (exposes the token)"),
     ("", "--timeout", "limit for each network operation, e.g. 5m (default: 30s)", "TIME", parse_duration),
     ("", "--color", "auto, always or never (default: auto)", "WHEN", parse_color),
-    ("", "-v --verbose", "trace requests and responses on standard error"),
+    ("", "-v --verbose", "print request and response headers on standard error"),
     ("", "-h --help", "print this help"),
     ("", "--version", "print the version"),
     ("", "--yes", ""),
@@ -2293,7 +2295,7 @@ class Console:
         while left:
             size = self._out.write(left)
             if size is None and not is_raw:
-                break       # a stream of the caller's, whose write() returns nothing
+                break       # a caller's stream whose write() returns None
             if not size:
                 raise OSError("it is not ready (non-blocking)")
             left = left[size:]
@@ -2408,7 +2410,7 @@ def describe_resumption(error, flags, listing):
     return "next_cursor: " + cursor if cursor else ""
 
 
-READS_ALL_PAGES = ["all", "last", "since", "until", "node"]      # several statuses do so, too
+READS_ALL_PAGES = ["all", "last", "since", "until", "node"]      # so do several statuses
 
 
 def filter_executions(executions, flags):

@@ -86,8 +86,8 @@ def test_help_page_has_80_columns_and_all_that_it_promises(command):
 TEXTS = {
     "--node UUID": ("only Executions that ran on this machine (repeatable); TARGETS counts all machines",
                     "only this target (repeatable)"),
-    "--status STATUS": ("only Executions with this status, or these: failed,timeout",
-                        "only targets with this status, or these"),
+    "--status STATUS": ("only Executions with these statuses, e.g. failed,timeout",
+                        "only targets with these statuses"),
     "--output FORMAT": (", ".join(LIST_FORMATS), ", ".join(GET_FORMATS))}
 
 

@@ -96,6 +96,16 @@ def test_ca_file_must_not_be_writable_by_everybody(tls_plane, tmp_path, mode):
     assert (code, err) == ((2, refused % (path, shlex.quote(path))) if mode & 2 else (0, ""))
 
 
+@posix_only     # on Windows the alert may not arrive
+@rule("3.2", "3.8")
+def test_server_that_demands_a_client_certificate_is_asked_once(tls_plane):
+    # With TLS 1.3 its alert comes after the handshake, in place of a response.
+    tls_plane.context.verify_mode = ssl.CERT_REQUIRED
+    result = run_cli(*LIST, plane=tls_plane)
+    assert (result.code, result.out, tls_plane.connections) == (1, b"", 1)
+    assert re.match("error: (TLS with .* failed|the connection was lost before a response arrived): .*alert", result.err)
+
+
 # ---- 8.4: a Python without TLS
 
 NO_SSL = ("import sys; sys.modules['_ssl'] = None; sys.path.insert(0, %r); import plexctl_exec_log; "

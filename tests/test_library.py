@@ -411,6 +411,7 @@ WRONG_CALLS = r"""
     transport.time_limit(None).__enter__()                                  UsageError seconds: expected a number of
     Listing(transport, 'x')                                                 UsageError expected a UUID, such as
     Listing(transport, ID, statuses='failed')                               UsageError statuses: expected an iterable
+    Listing(transport, ID, statuses=['failed', ''])                         UsageError statuses: expected an iterable
     Listing(transport, ID, since=datetime(2026, 7, 14))                     UsageError since and until: expected an
     Listing(transport, ID, until=datetime(2026, 7, 14))                     UsageError since and until: expected an
     Listing(transport, ID, since='2026-07-14T00:00:00Z')                    UsageError since and until: expected an

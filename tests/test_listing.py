@@ -440,7 +440,8 @@ def test_since_and_until_are_moments_with_their_fraction(hours):
 @pytest.mark.parametrize("options, message", [
     ({"since": datetime.datetime(2026, 7, 14)}, "aware"), ({"until": "2026-07-14T00:00:00Z"}, "aware"),
     ({"until": datetime.datetime.max.replace(tzinfo=datetime.timezone(-datetime.timedelta(hours=1)))}, "1 and 9999"),
-    ({"statuses": "failed"}, "an iterable of strings"), ({"statuses": ("a", "b"), "cursor": "c"}, "a cursor belongs")])
+    ({"statuses": "failed"}, "iterable of non-empty strings"),
+    ({"statuses": ("a", "b"), "cursor": "c"}, "a cursor belongs")])
 def test_listing_refuses_wrong_arguments(options, message):
     with pytest.raises(program.UsageError) as caught:
         program.Listing(Canned(), PROJECT, **options)

@@ -237,7 +237,7 @@ def test_unusable_folder_exits_1_says_why_and_nothing_is_sent(plane, folder, mak
     assert (result.code, result.out, plane.requests, sorted(folder.parent.rglob("*"))) == (1, b"", [], before)
     error, hint = result.err.splitlines()
     assert error.startswith("error: the folder %s%s cannot be used: " % (folder, end.replace("\0", "\\x00")))
-    assert words in error and hint == "hint: name a new folder, in one that exists"
+    assert words in error and hint == "hint: name a new folder inside an existing one"
 
 
 @posix_only
