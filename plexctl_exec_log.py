@@ -1027,10 +1027,10 @@ class Transport:
 
         body = bytearray()
         while True:
-            self._check_time()
             try:
-                if not response.isclosed():     # from 3.13 on, it closes itself at its end, and may close the socket
-                    sock.settimeout(self._socket_timeout())
+                if self._ends and not response.isclosed():      # from 3.13 on, it closes itself at its end
+                    self._check_time()
+                    sock.settimeout(self._socket_timeout())     # otherwise that of _send is still right
                 chunk = response.read1(READ_SIZE)
             except socket.timeout:
                 raise self._make_timeout_error("the body stalled")
