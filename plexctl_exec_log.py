@@ -404,6 +404,18 @@ def find_config_file():
     return next(filter(os.path.lexists, paths), None), paths
 
 
+def read_config(path):
+    """Return the JSON object in the config file. Raises CredentialsError."""
+    text, fault = read_private_file(path, 1 << 20, path), ""
+    try:
+        config = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        fault = str(error)      # the error itself contains the whole text
+    if fault:
+        raise CredentialsError("%s is not valid JSON: %s" % (path, fault))
+    return check_type(config or {}, dict, "%s: top level" % path, CredentialsError)
+
+
 def read_profile(name):
     """Return (title, server, token) of a profile of the config file; the default profile if the name is None.
 
@@ -419,17 +431,8 @@ def read_profile(name):
     def expect_object(value, label):
         return check_type(value or {}, dict, "%s: %s" % (path, label), CredentialsError)
 
-    # Read the file.
-    text, fault = read_private_file(path, 1 << 20, path), ""
-    try:
-        config = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        fault = str(error)      # the error itself contains the whole text
-    if fault:
-        raise CredentialsError("%s is not valid JSON: %s" % (path, fault))
-    config = expect_object(config, "top level")
-
     # Find the profile. An unknown name is not shown, because it may be a token in the wrong place.
+    config = read_config(path)
     profiles = expect_object(config.get("profiles"), "profiles")
     if name is None and config.get("default") is None:
         return "", None, None
@@ -965,6 +968,8 @@ class Transport:
             if response is None:
                 return None, None
             self._was_answered = True
+
+            # The body of an error need not arrive: the status says enough.
             try:
                 body = self._read_body(sock, response, max_bytes if response.status == 200 else ERROR_BODY_LIMIT)
                 is_complete = True
@@ -1962,6 +1967,7 @@ def make_parser(command: str = "") -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog=get_program_name(), usage="%(prog)s [exec-log] " + usage + " [flags]", description=DESCRIPTIONS[command],
         epilog=epilog, add_help=False, allow_abbrev=False, formatter_class=formatter)
+
     for group in ("",) + COMMANDS:
         if command and group not in ("", command):
             continue
@@ -2422,36 +2428,41 @@ def filter_executions(executions, flags):
         yield execution
 
 
+def make_listing(flags, transport):
+    """Return the Listing that the flags describe, or None if they describe one page. Raises UsageError."""
+    if len(flags.statuses) < 2 and not any(getattr(flags, name) for name in READS_ALL_PAGES):
+        return None
+    return Listing(transport, flags.project, statuses=flags.statuses, action_name=flags.action_name,
+                   since=flags.since_time, until=flags.until_time, cursor=flags.cursor,
+                   limit=200 if flags.limit is None else flags.limit)
+
+
 def run_list(flags, console, transport):
     """Run the command `list`, and return its exit code."""
     if flags.time_hint:
         console.hint(flags.time_hint)
-    is_walk = len(flags.statuses) > 1 or any(getattr(flags, name) for name in READS_ALL_PAGES)
-    page, listing = {"items": []}, None
+    listing = make_listing(flags, transport)
+    if listing is not None and console.can_show_progress(is_quiet=flags.last is not None):
+        console.progress = lambda: "%s, %s" % (describe_count(listing.page_count, "page"),
+                                               describe_count(listing.count, "Execution"))
     try:
-        # Choose: all pages, or one page as the server sends it.
-        if is_walk:
-            listing = Listing(transport, flags.project, statuses=flags.statuses, action_name=flags.action_name,
-                              since=flags.since_time, until=flags.until_time, cursor=flags.cursor,
-                              limit=200 if flags.limit is None else flags.limit)
-            if console.can_show_progress(is_quiet=flags.last is not None):
-                console.progress = lambda: "%s, %s" % (describe_count(listing.page_count, "page"),
-                                                       describe_count(listing.count, "Execution"))
-            executions = filter_executions(listing, flags)
-            if flags.last:
-                executions = iter(select_last(executions, flags.last))
-        else:
+        # Choose: one page as the server sends it, or all pages.
+        if listing is None:
             page = get_page(transport, flags.project, {
                 "status": flags.statuses[0] if flags.statuses else None, "action_name": flags.action_name,
                 "limit": flags.limit, "cursor": flags.cursor})
             executions = iter(page["items"])
+        else:
+            page, executions = {"items": []}, filter_executions(listing, flags)
+            if flags.last:
+                executions = iter(select_last(executions, flags.last))
 
         # Print.
         first = next(executions, None)
         matching = () if first is None else chain([first], executions)
         print_chunks(LIST_FORMATS[flags.output](matching, page, console), console)
     except RemoteError as error:
-        return report_failure(console, error, explain_failure(error, flags, is_walk),
+        return report_failure(console, error, explain_failure(error, flags, listing is not None),
                               describe_resumption(error, flags, listing))
 
     # Say how to continue.
