@@ -97,6 +97,7 @@ def test_ca_file_must_not_be_writable_by_everybody(tls_plane, tmp_path, mode):
 
 
 @posix_only     # on Windows the alert may not arrive
+@pytest.mark.skipif(not IS_CPYTHON, reason="PyPy's ssl module fails at a connection that is reset here")
 @rule("3.2", "3.8")
 def test_alert_of_a_server_that_demands_a_certificate_is_shown_and_final(tls_plane):
     # With TLS 1.3 the alert comes after the handshake, and is lost if the server's reset overtakes it: then try again.
