@@ -2416,14 +2416,17 @@ def describe_resumption(error, flags, listing):
     return "next_cursor: " + cursor if cursor else ""
 
 
+def get_node(target):
+    return str(target.get("node_id")).lower()       # in lower case, as --node is parsed
+
+
 READS_ALL_PAGES = ["all", "last", "since", "until", "node"]      # so do several statuses
 
 
 def filter_executions(executions, flags):
     """Yield the Executions that match the flags which neither the server nor Listing knows. Raises UnusableResponse."""
     for execution in executions:
-        if flags.node and not any(str(target.get("node_id")).lower() in flags.node
-                                  for target in expect_objects(execution, "targets")):
+        if flags.node and not any(get_node(target) in flags.node for target in expect_objects(execution, "targets")):
             continue
         yield execution
 
@@ -2500,10 +2503,10 @@ def request_execution(flags, console, transport):
 
 def select_targets(targets, nodes, statuses):
     """Return the targets that match, and the nodes that are missing. Empty nodes or statuses match all targets."""
-    found = {str(target.get("node_id")).lower() for target in targets}
-    return [target for target in targets
-            if (not nodes or str(target.get("node_id")).lower() in nodes)
-            and (not statuses or target.get("status") in statuses)], [node for node in nodes if node not in found]
+    selected = [target for target in targets if (not nodes or get_node(target) in nodes)
+                and (not statuses or target.get("status") in statuses)]
+    found = set(map(get_node, targets))
+    return selected, [node for node in nodes if node not in found]
 
 
 def run_get(flags, console, transport):

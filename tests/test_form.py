@@ -39,7 +39,7 @@ FORBIDDEN_NAMES = {
 
 #: The size of this edition. A change may lower these numbers; raising one needs an issue that says so.
 MOST = {"rules": 191, "flags": 30, "public names": 22, "docstring lines": 500, "lines of a docstring": 25,
-        "lines of the module docstring": 80, "syntax nodes": 15910}
+        "lines of the module docstring": 80, "syntax nodes": 15909}
 
 TREE = ast.parse(SOURCE)
 DEFINITIONS = (ast.FunctionDef, ast.ClassDef)
