@@ -1541,6 +1541,7 @@ class Layout(namedtuple("Layout", "min_columns names row format_time")):
     """
 
 
+# fmt: off
 EXECUTION_LAYOUTS = [
     Layout(130, "ID STATUS TYPE TARGETS CREATED_AT UPDATED_AT ACTION", "{:36}  {:9}  {:7}  {:7}  {:20}  {:20}  {}\n",
            format_time),
@@ -1552,6 +1553,7 @@ TARGET_LAYOUTS = [
     Layout(104, "NODE_ID STATUS UPDATED_AT OUTPUT", "{:36}  {:9}  {:20}  {}\n", format_time),
     Layout(0, "NODE_ID STATUS UPDATED OUTPUT", "{:36}  {:9}  {:11}  {}\n", format_short_time),
 ]
+# fmt: on
 ROW_MEMBERS = "id status type created_at updated_at action".split()
 
 
@@ -1896,6 +1898,7 @@ def make_flag(command, names, text, metavar="", parse=None):
     return Flag(command, tuple(names.split()), text, metavar, parse)
 
 
+# fmt: off
 FLAGS = [make_flag(*row) for row in [
     ("", "--project", "the Project (default: PLEXSPHERE_PROJECT)", "UUID", parse_uuid),
     ("", "--status", "only Executions with these statuses, e.g. failed,timeout | only targets with these statuses",
@@ -1933,11 +1936,13 @@ FLAGS = [make_flag(*row) for row in [
     ("get", "--exit-status", "exit 5, not 0, unless the Execution has succeeded"),
     ("get", "--output-dir", "save outputs (not archived ones) and an index in a new folder", "FOLDER", parse_nonempty),
 ]]
+# fmt: on
 REPEATABLE = "--status", "--node"
 FLAGS_BY_NAME = {name: flag for flag in FLAGS for name in flag.names}
 COMMANDS = "list", "get"
 
 # Flags and commands of other programs, and what to use here instead.
+# fmt: off
 HABITS = {
     "": {"token": "--token-file", "url": "--server", "host": "--server", "context": "--profile", "debug": "--verbose",
          "json": "-o json", "format": "--output"},
@@ -1946,6 +1951,7 @@ HABITS = {
     "get": {"watch": "--wait", "follow": "--wait", "w": "--wait", "f": "--wait", "lines": "-o lines",
             "exit-code": "--exit-status"},
 }
+# fmt: on
 COMMAND_HABITS = {"ls": "list", "log": "get UUID", "logs": "get UUID", "show": "get UUID", "describe": "get UUID",
                   "wait": "get UUID --wait", "watch": "get UUID --wait", "version": "--version"}
 

@@ -126,8 +126,10 @@ def test_on_windows(job):
 
 
 def check_style_and_types(job):
-    programs = job.make_venv(sys.executable, "ruff", "mypy")
+    ruff = re.search('^required-version = "(==.+?)"', Path("pyproject.toml").read_text("utf-8"), re.M)[1]
+    programs = job.make_venv(sys.executable, "ruff" + ruff, "mypy")
     job.require(programs / "ruff", "check", "--no-cache", ".")
+    job.require(programs / "ruff", "format", "--no-cache", "--check", ".")
     job.require(programs / "mypy", "--cache-dir", job.folder, MODULE)
     return True, job.require(programs / "mypy", "--strict", "--cache-dir", job.folder, "tests/typed_program.py")
 
