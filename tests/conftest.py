@@ -13,8 +13,13 @@ from kit import Clock, make_environment, make_transport  # noqa: E402
 
 
 def pytest_addoption(parser):
-    parser.addoption("--rule", action="append", default=[], metavar="N.N",
-                     help="run only the tests of this rule of tests/contract.md, or of this section (may be repeated)")
+    parser.addoption(
+        "--rule",
+        action="append",
+        default=[],
+        metavar="N.N",
+        help="run only the tests of this rule of tests/contract.md, or of this section (may be repeated)",
+    )
 
 
 def pytest_configure(config):
@@ -25,7 +30,7 @@ def pytest_collection_finish(session):
     """Save time: set the developer's variables aside once, and let no search for garbage look at pytest itself."""
     for name in set(os.environ) - set(make_environment()):
         del os.environ[name]
-    if hasattr(gc, "freeze"):       # CPython 3.7 and later
+    if hasattr(gc, "freeze"):  # CPython 3.7 and later
         gc.freeze()
 
 
@@ -34,8 +39,11 @@ def pytest_collection_modifyitems(config, items):
     wanted = config.getoption("--rule")
     if wanted:
         numbers = {item: [number for mark in item.iter_markers("rule") for number in mark.args] for item in items}
-        items[:] = [item for item in items if any(number == name or number.startswith(name + ".")
-                                                  for number in numbers[item] for name in wanted)]
+        items[:] = [
+            item
+            for item in items
+            if any(number == name or number.startswith(name + ".") for number in numbers[item] for name in wanted)
+        ]
 
 
 @pytest.fixture

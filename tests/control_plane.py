@@ -33,22 +33,36 @@ STATUSES = ("pending", "ack", "started", "succeeded", "failed", "cancelled", "ti
 
 NEWEST = datetime(2026, 7, 14, 9, 31, 7)
 HOSTS = ("web-01", "web-02", "web-03", "db-01", "db-02", "cache-01", "cache-02", "edge-01", "edge-02", "build-01")
-BUCKET, LARGEST_INLINE = "plexsphere-exec-logs", 16 << 10       # a longer output goes to the object store
+BUCKET, LARGEST_INLINE = "plexsphere-exec-logs", 16 << 10  # a longer output goes to the object store
 DUMPED = "".join('pg_dump: dumping contents of table "public.events_%04d"\n' % number for number in range(400))
 
 #: Type, and what a target prints that succeeded or failed.
 ACTIONS = {
     "backup-postgres": ("hook", "pg_dump: on {host}\n" + DUMPED, "pg_dump: error: connection to server failed\n"),
-    "collect-diagnostics": ("builtin", "Linux {host} 6.8.0-63-generic #66-Ubuntu SMP PREEMPT_DYNAMIC x86_64 GNU/Linux\n"
-                            "/dev/nvme0n1p2   98G   41G   53G  44% /\n", "journalctl: No space left on device\n"),
-    "kernel-patch": ("hook", "Setting up linux-image-6.8.0-64-generic (6.8.0-64.67) ...\nreboot required: yes\n",
-                     "E: Could not get lock /var/lib/dpkg/lock-frontend. It is held by process 2214\n"),
-    "restart-nginx": ("hook", "nginx.service: active (running) on {host}\n",
-                      "nginx: [emerg] bind() to 0.0.0.0:443 failed (98: Address already in use)\n"),
-    "rotate-certs": ("builtin", "renewed /etc/plexd/tls/{host}.crt\nnotAfter=Oct 12 09:12:03 2026 GMT\n",
-                     "renewal refused: certificate request for {host} was not approved\n")}
+    "collect-diagnostics": (
+        "builtin",
+        "Linux {host} 6.8.0-63-generic #66-Ubuntu SMP PREEMPT_DYNAMIC x86_64 GNU/Linux\n"
+        "/dev/nvme0n1p2   98G   41G   53G  44% /\n",
+        "journalctl: No space left on device\n",
+    ),
+    "kernel-patch": (
+        "hook",
+        "Setting up linux-image-6.8.0-64-generic (6.8.0-64.67) ...\nreboot required: yes\n",
+        "E: Could not get lock /var/lib/dpkg/lock-frontend. It is held by process 2214\n",
+    ),
+    "restart-nginx": (
+        "hook",
+        "nginx.service: active (running) on {host}\n",
+        "nginx: [emerg] bind() to 0.0.0.0:443 failed (98: Address already in use)\n",
+    ),
+    "rotate-certs": (
+        "builtin",
+        "renewed /etc/plexd/tls/{host}.crt\nnotAfter=Oct 12 09:12:03 2026 GMT\n",
+        "renewal refused: certificate request for {host} was not approved\n",
+    ),
+}
 
-ARCHIVED_OBJECTS = {}       # what the object store holds: "bucket/key" -> content
+ARCHIVED_OBJECTS = {}  # what the object store holds: "bucket/key" -> content
 
 
 def moment(age):
@@ -84,8 +98,10 @@ def sample_execution(age, action, status, good, rest, outputs=(), seconds=None):
     identity, (kind, succeeded, failed) = make_uuid(age, action), ACTIONS[action]
     if seconds is None:
         seconds = STATUSES.index(status) * min(good + rest, 10)
-    times = {name: moment(at).isoformat(timespec="microseconds") + "Z" for name, at in (
-        ("created_at", age), ("updated_at", age - seconds))}
+    times = {
+        name: moment(at).isoformat(timespec="microseconds") + "Z"
+        for name, at in (("created_at", age), ("updated_at", age - seconds))
+    }
     targets = []
     for place, target_status in enumerate(["succeeded"] * good + [status] * rest):
         node, host = [names[(age + place) % len(HOSTS)] for names in (HOST_NODES, HOSTS)]
@@ -94,8 +110,16 @@ def sample_execution(age, action, status, good, rest, outputs=(), seconds=None):
         targets.append(dict(times, node_id=node, status=target_status))
         if content is not None:
             targets[place]["output_ref"] = output_ref(identity, host, content)
-    return dict(times, id=identity, project_id=PROJECT, domain_id=DOMAIN, action=action, type=kind,
-                status=status, targets=targets)
+    return dict(
+        times,
+        id=identity,
+        project_id=PROJECT,
+        domain_id=DOMAIN,
+        action=action,
+        type=kind,
+        status=status,
+        targets=targets,
+    )
 
 
 #: What a listing needs to know of an Execution. The Execution itself is made from it when it is asked for.
@@ -109,33 +133,53 @@ def older_row(number):
 
 
 #: What successive GETs of ADVANCING show; the last one stays. A listing shows what the next GET will.
-ADVANCING_ROWS = [Row(2730, "rotate-certs", *stage) for stage in (
-    ("pending", 0, 3), ("started", 1, 2), ("succeeded", 0, 3))]
+ADVANCING_ROWS = [
+    Row(2730, "rotate-certs", *stage) for stage in (("pending", 0, 3), ("started", 1, 2), ("succeeded", 0, 3))
+]
 NEXT_ROW = dict(zip(ADVANCING_ROWS, ADVANCING_ROWS[1:]))
 SHOWN_ROW = Row(1690, "collect-diagnostics", "failed", 4, 2)
 
 #: The sample in creation order, which is the order of the ids too.
-ROWS = [older_row(number) for number in reversed(range(50))] + [Row(*row) for row in (
-    (7512, "backup-postgres", "succeeded", 0, 2), (5280, "collect-diagnostics", "timeout", 5, 1),
-    (3305, "kernel-patch", "cancelled", 2, 2), ADVANCING_ROWS[0], SHOWN_ROW, (1391, "rotate-certs", "ack", 0, 2),
-    (1144, "rotate-certs", "succeeded", 0, 8), (408, "restart-nginx", "failed", 2, 1),
-    (146, "collect-diagnostics", "started", 2, 3), (0, "kernel-patch", "pending", 0, 4))]
+ROWS = [older_row(number) for number in reversed(range(50))] + [
+    Row(*row)
+    for row in (
+        (7512, "backup-postgres", "succeeded", 0, 2),
+        (5280, "collect-diagnostics", "timeout", 5, 1),
+        (3305, "kernel-patch", "cancelled", 2, 2),
+        ADVANCING_ROWS[0],
+        SHOWN_ROW,
+        (1391, "rotate-certs", "ack", 0, 2),
+        (1144, "rotate-certs", "succeeded", 0, 8),
+        (408, "restart-nginx", "failed", 2, 1),
+        (146, "collect-diagnostics", "started", 2, 3),
+        (0, "kernel-patch", "pending", 0, 4),
+    )
+]
 MADE = {row: sample_execution(*row) for row in ROWS + ADVANCING_ROWS}
 ADVANCING_STAGES = [MADE[row] for row in ADVANCING_ROWS]
 
 # The run of the incident: two of its machines failed and one was cancelled, around half past nine.
 DISK_FULL = b"/dev/nvme0n1p2   98G   98G     0 100% /\njournalctl: No space left on device\n"
-SHOWN = MADE[SHOWN_ROW] = sample_execution(*SHOWN_ROW, seconds=1602, outputs=[
-    (0, DISK_FULL), (1, bytes(range(256))), (2, b""), (3, b"db-01\n" + DUMPED.encode()),
-    (4, b"db-02\n" + DUMPED.encode()), (5, None)])
+SHOWN = MADE[SHOWN_ROW] = sample_execution(
+    *SHOWN_ROW,
+    seconds=1602,
+    outputs=[
+        (0, DISK_FULL),
+        (1, bytes(range(256))),
+        (2, b""),
+        (3, b"db-01\n" + DUMPED.encode()),
+        (4, b"db-02\n" + DUMPED.encode()),
+        (5, None),
+    ],
+)
 del SHOWN["targets"][4]["output_ref"]["sha256"]
 SHOWN["targets"][0]["status"] = "failed"
 SHOWN["targets"][5]["status"] = "cancelled"
 SHOWCASE_NODES = dict(zip(("text", "binary", "empty", "archived", "archived without digest", "no output"), HOST_NODES))
 
 DEMO = make_uuid(408, "restart-nginx")  # three targets, small text outputs, one failed
-SHOWCASE = SHOWN["id"]                  # one target for every kind of output
-ADVANCING = ADVANCING_STAGES[0]["id"]   # a step further at every GET of it
+SHOWCASE = SHOWN["id"]  # one target for every kind of output
+ADVANCING = ADVANCING_STAGES[0]["id"]  # a step further at every GET of it
 
 EXECUTIONS = [MADE[row] for row in ROWS]
 
@@ -152,7 +196,7 @@ class Refusal(Exception):
 def seal_cursor(position, scope):
     """Return the cursor of the page that begins at this row; it holds for one scope (the filters) only."""
     seal = hashlib.sha256(CURSOR_KEY + repr((position, scope)).encode()).digest()
-    return base64.urlsafe_b64encode(seal[:26] + position.to_bytes(4, "big")).decode()   # 30 bytes: no bit is unused
+    return base64.urlsafe_b64encode(seal[:26] + position.to_bytes(4, "big")).decode()  # 30 bytes: no bit is unused
 
 
 def open_cursor(cursor, scope):
@@ -228,8 +272,14 @@ class ControlPlane(ScriptedServer):
             return Reply(find_answer(self.rows, request, url))
         except Refusal as refusal:
             status, code, detail = refusal.args
-        problem = {"type": "about:blank", "title": responses[status], "status": status, "code": code, "detail": detail,
-                   "instance": url.path}
+        problem = {
+            "type": "about:blank",
+            "title": responses[status],
+            "status": status,
+            "code": code,
+            "detail": detail,
+            "instance": url.path,
+        }
         headers = {401: [("WWW-Authenticate", "Bearer")], 405: [("Allow", "GET")]}.get(status, [])
         return Reply("" if request.method == "HEAD" else problem, status, headers)
 

@@ -1,10 +1,10 @@
 """Test helpers: running the program, wire objects, formats, terminals, waiting, files.
 
-    run_cli("list", "--project", PROJECT, plane=plane)      a Result: code, out (bytes), err (text)
-    run_process(...)                                        the same in a process of its own, where that matters
-    run_against(plane, body, "get", ...)                    run_cli, with the plane's next answer scripted
-    error_lines(result), error_lines(result, "hint")        what the lines with this label say on stderr
-    execution(targets=[...]), target(...), inline(b"...")   wire objects (contract, section 4)
+run_cli("list", "--project", PROJECT, plane=plane)      a Result: code, out (bytes), err (text)
+run_process(...)                                        the same in a process of its own, where that matters
+run_against(plane, body, "get", ...)                    run_cli, with the plane's next answer scripted
+error_lines(result), error_lines(result, "hint")        what the lines with this label say on stderr
+execution(targets=[...]), target(...), inline(b"...")   wire objects (contract, section 4)
 """
 
 import base64
@@ -37,18 +37,18 @@ LIST = ("exec-log", "list", "--project", PROJECT)
 GET = ("exec-log", "get", "--project", PROJECT, "--id", EXECUTION)
 ALL = LIST + ("--all",)
 GET_RAW, GET_TABLE = [GET + ("--output", format) for format in ("raw", "table")]
-BOTH = ("stdout", "stderr")         # for run_cli(..., terminals=BOTH)
+BOTH = ("stdout", "stderr")  # for run_cli(..., terminals=BOTH)
 ALL_BYTES = bytes(range(256))
 DIGEST = "ab" * 32
 MOMENTS = {"created_at": "2026-05-02T10:00:00.5Z", "updated_at": "2026-05-02T10:00:09.25Z"}
-PATIENCE = 30       # seconds after which a test has failed
+PATIENCE = 30  # seconds after which a test has failed
 
 #: The rules of the contract (tests/contract.md) that a test verifies: @rule("3.8"), or pytestmark = rule("9.3").
 rule = pytest.mark.rule
 
 WINDOWS = os.name == "nt"
 posix_only = pytest.mark.skipif(WINDOWS, reason="needs POSIX: pty, fork, signals, file modes, FIFOs")
-HOME = "USERPROFILE" if WINDOWS else "HOME"     # the variable with the home directory: env={HOME: ...}
+HOME = "USERPROFILE" if WINDOWS else "HOME"  # the variable with the home directory: env={HOME: ...}
 #: Without these a Windows process does not start, finds no programs, or hangs in the certificate store of wine.
 KEPT_ON_WINDOWS = re.compile("(SYSTEMROOT|SYSTEMDRIVE|WINDIR|TEMP|TMP|PATHEXT|COMSPEC|WINE.*)$")
 
@@ -56,6 +56,7 @@ Result = namedtuple("Result", "code out err")
 
 
 # ---- running the program
+
 
 def as_given(text):
     """Return text as a process receives it when passed in UTF-8: with surrogates under the C locale."""
@@ -164,7 +165,7 @@ def run_against(plane, answer, *argv, **options):
 
 def error_lines(result, label="error"):
     """Return what the lines of standard error with this label say."""
-    return [line[len(label) + 2:] for line in result.err.splitlines() if line.startswith(label + ": ")]
+    return [line[len(label) + 2 :] for line in result.err.splitlines() if line.startswith(label + ": ")]
 
 
 def read_queries(plane):
@@ -179,6 +180,7 @@ def shorten_id(value):
 
 
 # ---- wire objects
+
 
 def inline(data):
     """Return the OutputRef of an inline output."""
@@ -198,8 +200,19 @@ def target(output=None, node=NODES[0], status="succeeded", **members):
 
 
 def execution(targets=(), **members):
-    return dict(dict(MOMENTS, id=EXECUTION, project_id=PROJECT, domain_id=NODES[9], action="restart-nginx",
-                     type="builtin", status="succeeded", targets=list(targets)), **members)
+    return dict(
+        dict(
+            MOMENTS,
+            id=EXECUTION,
+            project_id=PROJECT,
+            domain_id=NODES[9],
+            action="restart-nginx",
+            type="builtin",
+            status="succeeded",
+            targets=list(targets),
+        ),
+        **members,
+    )
 
 
 def page(*items, **members):
@@ -228,6 +241,7 @@ every_get_format = pytest.mark.parametrize("format", GET_FORMATS)
 
 # ---- terminals, waiting, files
 
+
 def read_some(descriptor):
     """Return what a pipe or terminal gives next, empty at its end, which a terminal tells by an error (EIO)."""
     assert select.select([descriptor], [], [], PATIENCE)[0], "nothing came"
@@ -251,6 +265,7 @@ def open_terminal(columns=200):
     import struct
     import termios
     import tty
+
     far, near = pty.openpty()
     tty.setraw(near)
     fcntl.ioctl(near, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
@@ -285,8 +300,9 @@ class Clock:
 
 def make_transport(plane, clock, timeout=30.0):
     """Return a Transport to the plane that lives by this Clock."""
-    return program.Transport(program.Server.parse(plane.url), TOKEN, timeout=timeout, clock=clock.now,
-                             sleep=clock.sleep)
+    return program.Transport(
+        program.Server.parse(plane.url), TOKEN, timeout=timeout, clock=clock.now, sleep=clock.sleep
+    )
 
 
 def read_text(path):

@@ -8,10 +8,10 @@ from control_plane import PROJECT
 from kit import LIST, run_cli
 from server import HANG, ScriptedServer
 
-NAME = "control-plane.test"     # a name of the certificate tls/server.pem that only a proxy can reach
-NO_NAME = ".".join(["a" * 60] * 5)      # 304 characters: too long for a resolver to be asked
+NAME = "control-plane.test"  # a name of the certificate tls/server.pem that only a proxy can reach
+NO_NAME = ".".join(["a" * 60] * 5)  # 304 characters: too long for a resolver to be asked
 PATH = "/v1/projects/%s/executions" % PROJECT
-END_OF_SILENCE = 5      # seconds after which an answer without end ends, so that a test fails instead of hanging
+END_OF_SILENCE = 5  # seconds after which an answer without end ends, so that a test fails instead of hanging
 
 
 class Proxy(ScriptedServer):
@@ -44,10 +44,12 @@ class Raw(ScriptedServer):
 
 def stall(first):
     """Return a response that stalls after its first bytes."""
+
     def talk(sock):
         sock.sendall(first)
         sock.settimeout(END_OF_SILENCE)
         HANG(sock)
+
     return talk
 
 

@@ -39,8 +39,9 @@ def run_commands(commands):
         env = make_environment(env={"PATH": tools + os.pathsep + os.environ["PATH"], "HOME": folder})
 
         plane = ["python3", "tests/control_plane.py", "--objects", "store", "--", "bash"]
-        done = subprocess.run(plane, input=script.encode("utf-8"), stdout=subprocess.PIPE, cwd=folder, env=env,
-                              timeout=120)
+        done = subprocess.run(
+            plane, input=script.encode("utf-8"), stdout=subprocess.PIPE, cwd=folder, env=env, timeout=120
+        )
     return done.stdout.decode("utf-8").split(MARK + "\n")[1:]
 
 
@@ -49,8 +50,10 @@ def read_help_blocks():
 
     Two spaces separate a flag from its text, also where the text begins on the next line."""
     page = re.sub(r"(?m)^(  -(?:(?!  ).)*)\n {8,}", r"\1  ", run_cli("--help").out.decode("ascii"))
-    return {title: re.sub(r"\n {8,}", " ", block)
-            for title, block in re.findall(r"^(\w.*):\n((?:  .*\n)+)", page, re.MULTILINE)}
+    return {
+        title: re.sub(r"\n {8,}", " ", block)
+        for title, block in re.findall(r"^(\w.*):\n((?:  .*\n)+)", page, re.MULTILINE)
+    }
 
 
 def make_flag_table():
@@ -76,7 +79,7 @@ def renew_tables(text):
     for name, rows in (("flags", make_flag_table()), ("exit codes", make_exit_code_table())):
         before, mark, rest = text.partition("<!-- %s -->\n" % name)
         if mark:
-            text = before + mark + "\n" + "\n".join(rows) + "\n\n" + rest[rest.index("<!-- end -->"):]
+            text = before + mark + "\n" + "\n".join(rows) + "\n\n" + rest[rest.index("<!-- end -->") :]
     return text
 
 

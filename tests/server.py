@@ -1,9 +1,9 @@
 """A scripted server for tests: HTTP or HTTPS on a loopback port, real sockets, standard library only.
 
-    with ScriptedServer(tls=True) as server:
-        server.script(Reply({"items": []}), DROP)       the answers to the next two requests
-        ...
-        assert server.requests[0].target == "/path?query" and server.connections == 2
+with ScriptedServer(tls=True) as server:
+    server.script(Reply({"items": []}), DROP)       the answers to the next two requests
+    ...
+    assert server.requests[0].target == "/path?query" and server.connections == 2
 """
 
 import contextlib
@@ -53,20 +53,22 @@ class Reply:
     close     the connection is closed after a whole answer, unannounced
     """
 
-    def __init__(self, body=b"", status=200, headers=(), framing="length", slices=None, cut=None, announce=None,
-                 close=False):
+    def __init__(
+        self, body=b"", status=200, headers=(), framing="length", slices=None, cut=None, announce=None, close=False
+    ):
         if isinstance(body, (dict, list)):
             body = json.dumps(body, sort_keys=True, separators=(",", ":"))
         if isinstance(body, str):
             body = body.encode()
         if isinstance(body, bytes):
             step = slices or len(body) or 1
-            body = [body[start:start + step] for start in range(0, len(body), step)]
+            body = [body[start : start + step] for start in range(0, len(body), step)]
         self.pieces, self.status, self.cut, self.is_chunked = body, status, cut, framing == "chunked"
         self.kept = framing != "close" and announce is None and cut is None and not close
         ending = {"chunked": ("Transfer-Encoding", "chunked"), "close": ("Connection", "close")}.get(framing)
         self.headers = list(headers) + [
-            ending or ("Content-Length", sum(map(len, body)) if announce is None else announce)]
+            ending or ("Content-Length", sum(map(len, body)) if announce is None else announce)
+        ]
 
     def head(self):
         """Return the status line and the headers as bytes."""
@@ -102,7 +104,7 @@ class Reply:
 def read_request(stream):
     """Return the next Request, its body skipped. Raises one of GONE if there is none."""
     if stream.peek(1)[:1] == b"\x16":
-        raise ValueError("TLS on a port for http")      # readline() would wait for a line feed that may never come
+        raise ValueError("TLS on a port for http")  # readline() would wait for a line feed that may never come
     # http.server would mend some targets.
     method, target, _ = stream.readline().decode("latin-1").split(" ")
     headers = {name.lower(): value for name, value in parse_headers(stream).items()}
@@ -149,7 +151,7 @@ class ScriptedServer(socketserver.ThreadingMixIn, socketserver.TCPServer):
 
     def answer_to(self, request):
         """Return the answer to a request for which nothing is scripted: anything that script() takes but None."""
-        raise LookupError("nothing is scripted for " + request.target)      # in a thread: pytest fails the test
+        raise LookupError("nothing is scripted for " + request.target)  # in a thread: pytest fails the test
 
     def serve(self, sock):
         """Serve one connection after its handshake: request by request, to its end."""
@@ -172,7 +174,7 @@ class ScriptedServer(socketserver.ThreadingMixIn, socketserver.TCPServer):
     def close(self):
         """End every connection, hanging ones too, and free the port."""
         with contextlib.suppress(OSError):
-            self.socket.shutdown(socket.SHUT_RDWR)      # wakes the loop that accepts
+            self.socket.shutdown(socket.SHUT_RDWR)  # wakes the loop that accepts
         self.shutdown()
         for sock in list(self.open):
             with contextlib.suppress(OSError):
@@ -198,12 +200,12 @@ class ScriptedServer(socketserver.ThreadingMixIn, socketserver.TCPServer):
     def handle_error(self, request, client_address):
         """Ignore a client that goes or talks nonsense. Anything else is a bug, of a scripted callable perhaps."""
         if not isinstance(sys.exc_info()[1], GONE):
-            raise   # noqa: PLE0704
+            raise  # noqa: PLE0704
 
     def shutdown_request(self, request):
         self.open.discard(request)
         with contextlib.suppress(*GONE):
             if self.context:
-                request.settimeout(0)       # only sends our close_notify, and does not wait for the client's
+                request.settimeout(0)  # only sends our close_notify, and does not wait for the client's
                 request.unwrap()
         request.close()

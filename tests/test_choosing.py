@@ -7,16 +7,39 @@ from urllib.parse import parse_qsl
 import pytest
 
 from control_plane import PROJECT, STATUSES
-from kit import (BOTH, EXECUTION, GET, LIST, LIST_FORMATS, NODES, error_lines, every_get_format, every_list_format,
-                 execution, inline, page, read_queries, rule, run_against, target)
+from kit import (
+    BOTH,
+    EXECUTION,
+    GET,
+    LIST,
+    LIST_FORMATS,
+    NODES,
+    error_lines,
+    every_get_format,
+    every_list_format,
+    execution,
+    inline,
+    page,
+    read_queries,
+    rule,
+    run_against,
+    target,
+)
 from test_listing import list_ids, read_listing, read_table, run_walk, serve_pages
 
 LOGGED_STATUSES = STATUSES + ("FAILED", "failed ", "", None)
 #: Three pages: an Execution for each status, a day apart, oldest first. The n-th ran on node n % 3, and on node 3;
 #: the types alternate.
-LOG = [execution([target(node=NODES[day % 3].upper()), target(node=NODES[3])], id="e%d" % day, status=status,
-                 type=["builtin", "hook"][day % 2], created_at="2026-03-%02dT12:00:00Z" % (day + 1))
-       for day, status in enumerate(LOGGED_STATUSES)]
+LOG = [
+    execution(
+        [target(node=NODES[day % 3].upper()), target(node=NODES[3])],
+        id="e%d" % day,
+        status=status,
+        type=["builtin", "hook"][day % 2],
+        created_at="2026-03-%02dT12:00:00Z" % (day + 1),
+    )
+    for day, status in enumerate(LOGGED_STATUSES)
+]
 LOG_PAGES = [LOG[:4], LOG[4:7], LOG[7:]]
 LOG_IDS = [wire["id"] for wire in LOG]
 
@@ -24,10 +47,17 @@ LOG_IDS = [wire["id"] for wire in LOG]
 # ---- 1.8: walks
 
 #: What each flag that makes a walk keeps of LOG: statuses, or a condition on the day. --last is applied at the end.
-KEEPS = {"--all": (), "--last=2": (), "--failed": STATUSES[4:], "--since=2026-03-02T12": lambda day: day >= 1,
-         "--until=2026-03-07 12:00": lambda day: day < 6, "--node=" + NODES[2]: lambda day: day % 3 == 2}
-COMBINATIONS = [flags for size in (1, 2, len(KEEPS) - 1, len(KEEPS))
-                for flags in itertools.combinations(sorted(KEEPS), size)]
+KEEPS = {
+    "--all": (),
+    "--last=2": (),
+    "--failed": STATUSES[4:],
+    "--since=2026-03-02T12": lambda day: day >= 1,
+    "--until=2026-03-07 12:00": lambda day: day < 6,
+    "--node=" + NODES[2]: lambda day: day % 3 == 2,
+}
+COMBINATIONS = [
+    flags for size in (1, 2, len(KEEPS) - 1, len(KEEPS)) for flags in itertools.combinations(sorted(KEEPS), size)
+]
 
 
 @rule("1.7", "1.8", "1.8a", "1.8b", "1.8c", "1.9", "1.10", "1.12a", "1.13")
@@ -35,10 +65,14 @@ COMBINATIONS = [flags for size in (1, 2, len(KEEPS) - 1, len(KEEPS))
 def test_every_combination_of_flags_walks_all_pages_and_keeps_matches(plane, flags):
     chosen = STATUSES[4:] if "--failed" in flags else LOGGED_STATUSES
     conditions = [KEEPS[flag] for flag in flags if callable(KEEPS[flag])]
-    kept = [name for day, name in enumerate(LOG_IDS)
-            if LOGGED_STATUSES[day] in chosen and all(keeps(day) for keeps in conditions)]
+    kept = [
+        name
+        for day, name in enumerate(LOG_IDS)
+        if LOGGED_STATUSES[day] in chosen and all(keeps(day) for keeps in conditions)
+    ]
     assert list_ids(plane, *flags + ("--action-name", "a&b"), pages=LOG_PAGES) == (
-        kept[-2:] if "--last=2" in flags else kept)
+        kept[-2:] if "--last=2" in flags else kept
+    )
     sent = {"action_name": "a&b", "limit": "200"}
     queries = [dict(sent, status=status) for status in STATUSES[4:]] if "--failed" in flags else [sent]
     expected = [dict(query, **cursor) for query in queries for cursor in ({}, {"cursor": "c2"}, {"cursor": "c3"})]
@@ -105,8 +139,12 @@ WALKED = read_table("""
 @pytest.mark.parametrize("flags, layout, kept", WALKED)
 def test_matches_of_a_walk_are_one_document(plane, flags, layout, kept):
     times = [time if "T" in time else "2026-01-%sT00:00:00%sZ" % (time[:2], time[2:]) for time in layout.split()]
-    found = iter([execution(id="e%d" % place, created_at=time) for place, time in enumerate(
-        time for time in times if "/" not in time)])
+    found = iter(
+        [
+            execution(id="e%d" % place, created_at=time)
+            for place, time in enumerate(time for time in times if "/" not in time)
+        ]
+    )
     pages = [[next(found) for _ in one.split()] for one in layout.split("/")]
     matching = [wire for place in kept.split() for wire in sum(pages, []) if wire["id"] == "e" + place]
     for format in ("json", "jsonl", "text"):
@@ -116,14 +154,33 @@ def test_matches_of_a_walk_are_one_document(plane, flags, layout, kept):
 
 
 @rule("1.11", "1.10a")
-@pytest.mark.parametrize("value", [
-    "9999-12-31T23:30:00.5-00:31", "0001-01-01T00:30:00+01:00", "2026-07-14T09:30:00+24:00", "2026-01-02T00:00:00.Z",
-    "2026-02-30T09:30:00+02:00", "2026-07-14T09:30:00+0200", "2026-01-02T00:00:00Z\n", "2026-01-02T00:00:00", None, 5,
-    "2026-07-14T09:30:00+02:60", "2026-01-02 00:00:00Z", "2026-01-02T00:00Z"], ids=ascii)
+@pytest.mark.parametrize(
+    "value",
+    [
+        "9999-12-31T23:30:00.5-00:31",
+        "0001-01-01T00:30:00+01:00",
+        "2026-07-14T09:30:00+24:00",
+        "2026-01-02T00:00:00.Z",
+        "2026-02-30T09:30:00+02:00",
+        "2026-07-14T09:30:00+0200",
+        "2026-01-02T00:00:00Z\n",
+        "2026-01-02T00:00:00",
+        None,
+        5,
+        "2026-07-14T09:30:00+02:60",
+        "2026-01-02 00:00:00Z",
+        "2026-01-02T00:00Z",
+    ],
+    ids=ascii,
+)
 def test_malformed_created_at_fails_only_where_it_is_compared(plane, value):
     pages = [[LOG[0], execution([target(node=NODES[0])], id="x", status="ack", created_at=value)]]
-    for flag, ids in (("--since=2026-01-01", ["e0"]), ("--until=2027-01-01", ["e0"]), ("--last=5", []),
-                      ("--running", [])):
+    for flag, ids in (
+        ("--since=2026-01-01", ["e0"]),
+        ("--until=2027-01-01", ["e0"]),
+        ("--last=5", []),
+        ("--running", []),
+    ):
         result = run_walk(plane, flag, pages=pages)
         assert (result.code, read_listing(result, "jsonl")[0]) == (1, ids)
         assert error_lines(result) == ["Execution x: created_at: expected a time such as 2026-11-24T09:30:00Z"]
@@ -133,16 +190,25 @@ def test_malformed_created_at_fails_only_where_it_is_compared(plane, value):
 
 # ---- 5.4: targets
 
-TEN_TARGETS = execution([target(inline(b"%d\n" % number), NODES[number], status)
-                         for number, status in enumerate(LOGGED_STATUSES[:9])]
-                        + [target({"kind": "tape"}, NODES[9].upper(), "odd"), {"node_id": 7, "status": "cancelled"}])
+TEN_TARGETS = execution(
+    [target(inline(b"%d\n" % number), NODES[number], status) for number, status in enumerate(LOGGED_STATUSES[:9])]
+    + [target({"kind": "tape"}, NODES[9].upper(), "odd"), {"node_id": 7, "status": "cancelled"}]
+)
 #: Flags, the numbers of the nodes whose targets are shown, and the nodes that are missing.
 CHOICES = [
-    ("--node {3}", "3", []), ("--node {5} --node {2}", "25", []), ("--node={4} --node {4}", "4", []),
-    ("--node {4} --node {2} --failed", "4", []), ("--node {2} --failed", "", []), ("--status FAILED,ack", "14", []),
-    ("--running --node {5} --failed", "5", []), ("--running", "012", []), ("--running --status=timeout", "0126", []),
-    ("--node {3} --node {0} --status succeeded", "3", []), ("--node {3} --node {10}", "3", [PROJECT]),
-    ("--node {11} --node {10} --failed --node={11}", "", [EXECUTION, PROJECT])]
+    ("--node {3}", "3", []),
+    ("--node {5} --node {2}", "25", []),
+    ("--node={4} --node {4}", "4", []),
+    ("--node {4} --node {2} --failed", "4", []),
+    ("--node {2} --failed", "", []),
+    ("--status FAILED,ack", "14", []),
+    ("--running --node {5} --failed", "5", []),
+    ("--running", "012", []),
+    ("--running --status=timeout", "0126", []),
+    ("--node {3} --node {0} --status succeeded", "3", []),
+    ("--node {3} --node {10}", "3", [PROJECT]),
+    ("--node {11} --node {10} --failed --node={11}", "", [EXECUTION, PROJECT]),
+]
 SHOWN_NODES = rb'(?m)(?:"node_id": ?"|^==> |^)a1b2c30(\d)-'
 
 
@@ -164,12 +230,17 @@ def test_nodes_and_statuses_select_targets(plane, flags, numbers, missing, forma
 FOLLOW = "more Executions follow (the oldest come first): use --last N, --since WHEN or --all"
 #: Flags, the response, and the hint.
 HINTS = [
-    ("", page(), "no Execution matches"), ("--until=2020-01-01T00:00:00Z", page(LOG[0]), "no Execution matches"),
-    ("--cursor c", page(), "no more Executions match"), ("--cursor c --all", page(LOG[0]), None),
-    ("--last 3 -o jsonl", page(), "no Execution matches"), ("", page(LOG[0]), None),
-    ("--cursor=", page(next_cursor=""), "no Execution matches"), ("--all -o wide", page(LOG[0]), None),
-    ("--node " + NODES[9], page(LOG[0]), "no Execution matches"), ("-o raw", execution(), "no target matches")] + [
-    ("-o " + format, page(*LOG[:size], next_cursor="c"), FOLLOW) for format in LIST_FORMATS for size in (0, 1)]
+    ("", page(), "no Execution matches"),
+    ("--until=2020-01-01T00:00:00Z", page(LOG[0]), "no Execution matches"),
+    ("--cursor c", page(), "no more Executions match"),
+    ("--cursor c --all", page(LOG[0]), None),
+    ("--last 3 -o jsonl", page(), "no Execution matches"),
+    ("", page(LOG[0]), None),
+    ("--cursor=", page(next_cursor=""), "no Execution matches"),
+    ("--all -o wide", page(LOG[0]), None),
+    ("--node " + NODES[9], page(LOG[0]), "no Execution matches"),
+    ("-o raw", execution(), "no target matches"),
+] + [("-o " + format, page(*LOG[:size], next_cursor="c"), FOLLOW) for format in LIST_FORMATS for size in (0, 1)]
 
 
 @rule("9.6", "9.6a")

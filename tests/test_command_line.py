@@ -11,8 +11,25 @@ import pytest
 
 import plexctl_exec_log as program
 from control_plane import PROJECT, SHOWCASE, SHOWCASE_NODES, STATUSES, TOKEN
-from kit import (EXECUTION, GET_FORMATS, LIST, LIST_FORMATS, NODES, TABLE_FORMATS, as_given, execution, inline, page,
-                 posix_only, read_queries, rule, run_against, run_cli, shorten_id, target)
+from kit import (
+    EXECUTION,
+    GET_FORMATS,
+    LIST,
+    LIST_FORMATS,
+    NODES,
+    TABLE_FORMATS,
+    as_given,
+    execution,
+    inline,
+    page,
+    posix_only,
+    read_queries,
+    rule,
+    run_against,
+    run_cli,
+    shorten_id,
+    target,
+)
 from test_listing import list_ids
 
 CANONICAL = "6f1d7c1e-0b5a-4c1e-9a53-2b8f0c9e7a10"
@@ -46,35 +63,51 @@ def refuse(*argv, **env):
 # ---- 1.2 to 1.4: words, and where flags and their values stand
 
 #: Command lines that mean the same. S is the id of an Execution, N that of one of its targets.
-FLAG_PLACES = [b'{\n  "items": [\n    {', """
+FLAG_PLACES = (
+    [
+        b'{\n  "items": [\n    {',
+        """
     exec-log list P --status=failed --limit 7 -o json --yes --action-name restart-nginx
     list P --status=failed --limit 7 -o json --reveal-secrets --action-name restart-nginx
     P --status=failed list --limit 7 -o json --yes --action-name restart-nginx
     P --status=failed --limit 7 -o json exec-log --yes list --action-name restart-nginx
-    --action-name restart-nginx -o json P --limit 7 --status=failed exec-log list"""], [
-        SHOWCASE_NODES["text"].encode() + b": /dev/nvme", """
+    --action-name restart-nginx -o json P --limit 7 --status=failed exec-log list""",
+    ],
+    [
+        SHOWCASE_NODES["text"].encode() + b": /dev/nvme",
+        """
     exec-log get S P --node N -o lines --failed --yes
     get P --node N S -o lines --failed --reveal-secrets
     P --node N get -o lines S --failed --yes
     P --node N -o lines --failed exec-log get --id S
-    --id=S P --node N -o lines --failed get"""]
+    --id=S P --node N -o lines --failed get""",
+    ],
+)
 
 
 @rule("1.2", "1.3", "1.3c")
 @pytest.mark.parametrize("begin, lines", FLAG_PLACES, ids=["list", "get"])
 def test_flags_and_the_id_may_appear_anywhere(plane, begin, lines):
     lines = re.sub(r"\bS\b", SHOWCASE, re.sub(r"\bN\b", SHOWCASE_NODES["text"], lines))
-    (code, out, err), = {run_cli(*split_line(line), plane=plane) for line in lines.strip().splitlines()}
+    ((code, out, err),) = {run_cli(*split_line(line), plane=plane) for line in lines.strip().splitlines()}
     assert (code, err) == (0, "") and out.startswith(begin)
     assert len({request.target for request in plane.requests}) == 1
 
 
 @rule("1.3a", "1.4")
-@pytest.mark.parametrize("command, formats, default", [
-    ("list", LIST_FORMATS, TABLE_FORMATS), ("get " + SHOWCASE, GET_FORMATS, ["text"])], ids=["list", "get"])
+@pytest.mark.parametrize(
+    "command, formats, default",
+    [("list", LIST_FORMATS, TABLE_FORMATS), ("get " + SHOWCASE, GET_FORMATS, ["text"])],
+    ids=["list", "get"],
+)
 def test_output_accepts_each_format_and_text_is_the_default(plane, command, formats, default):
-    runs = {format: {run_cli(*split_line("%s P %s" % (command, flags.replace("F", format))), plane=plane)
-                     for flags in ("-o F", "-oF", "-o=F", "--output=F", "-o json -o F")} for format in formats}
+    runs = {
+        format: {
+            run_cli(*split_line("%s P %s" % (command, flags.replace("F", format))), plane=plane)
+            for flags in ("-o F", "-oF", "-o=F", "--output=F", "-o json -o F")
+        }
+        for format in formats
+    }
     plain = {run_cli(*split_line(command + " P"), plane=plane)}
     assert [format for format in formats if runs[format] == plain] == list(default)
     assert {len(results) for results in runs.values()} == {1}
@@ -155,19 +188,24 @@ def test_argument_that_is_no_unicode_is_sent_as_its_bytes(plane):
 
 # ---- 1.3b: durations
 
+
 @rule("1.3b")
 @pytest.mark.parametrize("flags", ["--timeout", "--wait --wait-timeout"])
 def test_duration_is_more_than_0_seconds_and_at_most_one_day(plane, flags):
     for text in "30 0.5 .5 5. 86400.0 1s 86400s 1440m 24h 1d 0001d".split():
         assert run_against(plane, execution(), *split_line("get ID P %s %s" % (flags, text))).code == 0, text
-    for text in shlex.split("'' 0 0.0 -1 nan inf 86400.5 1e2 1_0 ' 1' '1\n' . x \u0661 0s 0d 86401s 1441m 25h 2d 1w 5x "
-                            "s '5 m' '5m\n' 5mm -5m 1.5m +5m 1h30m 5M \u0665m " + "9" * 5000 + "d"):
+    for text in shlex.split(
+        "'' 0 0.0 -1 nan inf 86400.5 1e2 1_0 ' 1' '1\n' . x \u0661 0s 0d 86401s 1441m 25h 2d 1w 5x "
+        "s '5 m' '5m\n' 5mm -5m 1.5m +5m 1h30m 5M \u0665m " + "9" * 5000 + "d"
+    ):
         *words, flag = split_line("get ID P " + flags)
-        assert re.match(flag + '( ".*")?: expected a duration such as 30, 20s, 5m, 2h or 1d ', refuse(
-            *words + [flag + "=" + text])), text
+        assert re.match(
+            flag + '( ".*")?: expected a duration such as 30, 20s, 5m, 2h or 1d ', refuse(*words + [flag + "=" + text])
+        ), text
 
 
 # ---- 1.5, 1.6: projects and other UUIDs
+
 
 @rule("1.5", "1.6")
 @pytest.mark.parametrize("text", ["6F1D%s", "urn:uuid:6f1d%s", "URN:UUID:6f1D%s", "{6f1d%s}", " 6f1d%s\n", BARE])
@@ -175,16 +213,33 @@ def test_uuid_has_four_notations_and_the_canonical_one_is_sent(plane, text):
     wire = execution([target(inline(b"!"), CANONICAL), target(inline(b"?"))], id=CANONICAL)
     text = text.replace("%s", CANONICAL[4:])
     for words in (["--project", text, "get", text], ["get", "--id", text]):
-        answer = run_against(plane, wire, *words + ["-olines", "--node", text], env={
-            "PLEXSPHERE_PROJECT": "nonsense" if "--project" in words else text})
+        answer = run_against(
+            plane,
+            wire,
+            *words + ["-olines", "--node", text],
+            env={"PLEXSPHERE_PROJECT": "nonsense" if "--project" in words else text},
+        )
         assert answer.out == CANONICAL.encode() + b": !\n"
     assert {asked.target for asked in plane.requests} == {"/v1/projects/%s/executions/%s" % (CANONICAL, CANONICAL)}
 
 
 @rule("1.5a", "1.6", "1.14a")
-@pytest.mark.parametrize("value", [
-    "", "x", CANONICAL[:-1], CANONICAL + "0", CANONICAL.replace("-", "_"), "urn:" + CANONICAL, BARE[:-1] + "g",
-    CANONICAL.replace("-", "- ", 1), "(%s)" % CANONICAL, CANONICAL.replace("6", "\uff16")], ids=ascii)
+@pytest.mark.parametrize(
+    "value",
+    [
+        "",
+        "x",
+        CANONICAL[:-1],
+        CANONICAL + "0",
+        CANONICAL.replace("-", "_"),
+        "urn:" + CANONICAL,
+        BARE[:-1] + "g",
+        CANONICAL.replace("-", "- ", 1),
+        "(%s)" % CANONICAL,
+        CANONICAL.replace("6", "\uff16"),
+    ],
+    ids=ascii,
+)
 def test_malformed_uuid_exits_2(value):
     for line in ("list --project", "list P --node", "get ID P --id", "get ID P --node", "get"):
         said = refuse(*split_line(line) + [value])
@@ -257,8 +312,9 @@ def test_when_is_an_instant_and_a_hint_says_which(plane, monkeypatch, row, now):
     text, meant = re.split("  +", row)
     now, (whole, _, fraction) = set_clock(monkeypatch, now), meant.partition(".")
     before = datetime.strptime(whole, "%Y-%m-%dT%H:%M:%S") - timedelta(seconds=0 if fraction else 1)
-    pages = [[execution(id="before", created_at=before.isoformat() + ".2Z"),
-              execution(id="at", created_at=meant + "Z")]]
+    pages = [
+        [execution(id="before", created_at=before.isoformat() + ".2Z"), execution(id="at", created_at=meant + "Z")]
+    ]
     assert [list_ids(plane, flag, text, pages=pages) for flag in ("--since", "--until")] == [["at"], ["before"]]
     is_full = re.fullmatch(r"....-..-..T..:..:..[.5]*(Z|.02:00)", text)
     for flag in ("since", "until"):
@@ -300,21 +356,34 @@ x | 2 | 2H | +2h | 1.5h | 2 h | 1h30m | 2y | now | Today | 24:00 | 9:60 | 9:5 | 
 @pytest.mark.parametrize("flag", ["--since", "--until"])
 def test_any_other_when_exits_2(monkeypatch, flag):
     set_clock(monkeypatch, "2024-01-15T00:00:00")
-    env = {"PLEXSPHERE_URL": "http://127.0.0.1:1", "PLEXSPHERE_TOKEN": TOKEN}       # nothing listens there
+    env = {"PLEXSPHERE_URL": "http://127.0.0.1:1", "PLEXSPHERE_TOKEN": TOKEN}  # nothing listens there
     results = {text: run_cli(*LIST + (flag + "=" + text,), env=env) for text in NO_WHENS}
-    assert [text for text, result in results.items() if not result.err.startswith(
-        'error: %s "%s": expected an age like 90s, 30m, 2h, 7d or 2w, a time of day like 9:30, ' % (
-            flag, program.make_visible(as_given(text))))] == []
+    assert [
+        text
+        for text, result in results.items()
+        if not result.err.startswith(
+            'error: %s "%s": expected an age like 90s, 30m, 2h, 7d or 2w, a time of day like 9:30, '
+            % (flag, program.make_visible(as_given(text)))
+        )
+    ] == []
     assert refuse(*LIST + ("--until=2h", "--since=7199s")) == "--until: must not be before --since"
 
 
 # ---- 1.12: statuses
 
 STATUSES_SENT = {
-    "--status failed": "failed", "--status FAILED": "failed", "--status Foo": "Foo", "--status foo --status foo": "foo",
-    "--status 'failed, TIMEOUT'": "failed timeout", "--status 'Ack ,failed' --status timeout": "ack failed timeout",
-    "--status failed,failed": "failed", "--running": "pending ack started", "--failed": "failed cancelled timeout",
-    "--failed --status ack,failed": "ack failed cancelled timeout", "--failed --running --status succeeded": STATUSES}
+    "--status failed": "failed",
+    "--status FAILED": "failed",
+    "--status Foo": "Foo",
+    "--status foo --status foo": "foo",
+    "--status 'failed, TIMEOUT'": "failed timeout",
+    "--status 'Ack ,failed' --status timeout": "ack failed timeout",
+    "--status failed,failed": "failed",
+    "--running": "pending ack started",
+    "--failed": "failed cancelled timeout",
+    "--failed --status ack,failed": "ack failed cancelled timeout",
+    "--failed --running --status succeeded": STATUSES,
+}
 
 
 @rule("1.4c", "1.12", "1.12a", "1.12b")
@@ -542,10 +611,12 @@ unknown flag --cu; did you mean --cursor?
     list P --color Always
 """
 SPECIAL_ERRORS = [
-    ("", "expected a command: list or get"), ("list P '--all\n=7'", "unknown flag; did you mean --all?"),
-    ("list P --limit 'a\n'", "--limit \"a\\n\": expected a whole number (0 means the server's default)"),
+    ("", "expected a command: list or get"),
+    ("list P '--all\n=7'", "unknown flag; did you mean --all?"),
+    ("list P --limit 'a\n'", '--limit "a\\n": expected a whole number (0 means the server\'s default)'),
     ("list P -n" + TOKEN, "unknown flag -n..."),
-    ("list P --last=" + TOKEN, '--last "***": expected a whole number of at least 1')]
+    ("list P --last=" + TOKEN, '--last "***": expected a whole number of at least 1'),
+]
 
 
 @rule("1.4b", "1.5", "1.7b", "1.12b", "1.13b", "1.14", "1.14a", "1.14b", "1.14c", "1.14d", "1.14e", "9.1e", "9.3a")
@@ -557,8 +628,10 @@ def test_usage_error_names_the_mistake_and_suggests_a_fix(line, said):
 
 
 #: Flags that belong to one command, with values.
-OWN_FLAGS = {"list": "--action-name=a --since=2h --until=2h --last=5 --all --limit=0 --cursor=",
-             "get": "--id=ID --wait --wait-timeout=9 --exit-status --output-dir=x"}
+OWN_FLAGS = {
+    "list": "--action-name=a --since=2h --until=2h --last=5 --all --limit=0 --cursor=",
+    "get": "--id=ID --wait --wait-timeout=9 --exit-status --output-dir=x",
+}
 
 
 @rule("1.14d")
@@ -566,7 +639,8 @@ OWN_FLAGS = {"list": "--action-name=a --since=2h --until=2h --last=5 --all --lim
 def test_flag_of_the_other_command_is_refused(command, line):
     flags = OWN_FLAGS[command].replace("ID", EXECUTION).split()
     assert [refuse(*split_line(line) + [flag]) for flag in flags] == [
-        "%s works only with %s" % (flag.partition("=")[0], command) for flag in flags]
+        "%s works only with %s" % (flag.partition("=")[0], command) for flag in flags
+    ]
 
 
 #: Habits of users of other programs, and what is suggested to them.
@@ -594,9 +668,22 @@ def test_habit_has_its_own_suggestion(commands, flags, meant):
 
 
 @rule("1.14a")
-@pytest.mark.parametrize("line", [
-    "list --project {}", "get {} P", "{} P", "list P --status {},x", "list P --since {}", "list P --color {}",
-    "list P -o {}", "get ID P --timeout {}", "list P --limit {}", "get ID P --node {}", "list P --last={}"])
+@pytest.mark.parametrize(
+    "line",
+    [
+        "list --project {}",
+        "get {} P",
+        "{} P",
+        "list P --status {},x",
+        "list P --since {}",
+        "list P --color {}",
+        "list P -o {}",
+        "get ID P --timeout {}",
+        "list P --limit {}",
+        "get ID P --node {}",
+        "list P --last={}",
+    ],
+)
 def test_refused_value_is_shown_up_to_40_characters(line):
     shown, long = [refuse(*split_line(line.format("x" * length))) for length in (40, 41)]
     assert ' "%s"' % ("x" * 40) in shown and "xx" not in long

@@ -53,7 +53,7 @@ def test_every_flag_is_in_the_contract():
     help_pages = "".join(run_cli(command, "--help").out.decode() for command in ("list", "get"))
     flags = set(re.findall("^  (?:-[a-z].*, )?(--[a-z-]+)", help_pages, re.MULTILINE))
     assert len(flags) > 20
-    rules = re.sub("(?ms)^<!-- [a-z ]+ -->$.*?^<!-- end -->$", "", read_text(CONTRACT))     # without the tables
+    rules = re.sub("(?ms)^<!-- [a-z ]+ -->$.*?^<!-- end -->$", "", read_text(CONTRACT))  # without the tables
     assert flags - set(re.findall("--[a-z]+(?:-[a-z]+)*", rules)) == set(), "write a rule for each of these flags"
 
 
@@ -81,8 +81,9 @@ def test_every_test_carries_a_rule(path):
     whole = [node for node in tree.body if isinstance(node, ast.Assign) and "pytestmark" in ast.dump(node.targets[0])]
     for_all = [number for node in whole for number in list_carried(node)]
     tests = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")]
-    by_test = {test.name: for_all + [number for mark in test.decorator_list for number in list_carried(mark)]
-               for test in tests}
+    by_test = {
+        test.name: for_all + [number for mark in test.decorator_list for number in list_carried(mark)] for test in tests
+    }
     assert by_test, "no test was found"
     assert [name for name, numbers in sorted(by_test.items()) if not numbers] == [], "tests without a rule"
 
@@ -97,8 +98,9 @@ def test_names_in_the_tables_of_the_guide_exist():
     cells = re.findall(r"(?m)^\| (program|`[a-z_]+\.py`), (.*?) \|", guide)
     named = [(place, name) for place, text in cells for name in re.findall("`([A-Za-z_]+)`", text)]
     assert len(named) >= 9
-    texts = {place: read_text(MODULE if place == "program" else os.path.join(HERE, place.strip("`")))
-             for place, _ in named}
+    texts = {
+        place: read_text(MODULE if place == "program" else os.path.join(HERE, place.strip("`"))) for place, _ in named
+    }
     assert [pair for pair in named if not re.search(r"(?m)^(?:def |class )?%s\b" % pair[1], texts[pair[0]])] == []
 
 
@@ -131,8 +133,9 @@ def test_lines_have_at_most_120_columns(path):
     assert [line for line in lines if len(line) > 120 and not line.startswith("|")] == []
 
 
-@pytest.mark.parametrize("path", [path for path in SOURCES if os.path.basename(path).startswith(("kit", "server"))],
-                         ids=os.path.basename)
+@pytest.mark.parametrize(
+    "path", [path for path in SOURCES if os.path.basename(path).startswith(("kit", "server"))], ids=os.path.basename
+)
 def test_every_helper_is_used(path):
     nodes = [node for source in SOURCES for node in ast.walk(parse(source))]
     used = {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}

@@ -14,7 +14,7 @@ BODY = 2 << 20
 def measure_peak(plane, argv, bodies):
     """Return the peak of memory of a run that reads these bodies, as a multiple of BODY."""
     tracemalloc = pytest.importorskip("tracemalloc", reason="PyPy does not trace memory")
-    plane.script(*[Reply(body, framing="chunked", slices=1 << 16) for body in bodies])      # the server copies slices
+    plane.script(*[Reply(body, framing="chunked", slices=1 << 16) for body in bodies])  # the server copies slices
     with open(os.devnull, "wb") as nowhere:
         tracemalloc.start()
         try:
@@ -26,8 +26,16 @@ def measure_peak(plane, argv, bodies):
 
 def make_page(number, cursor, status="failed", size=BODY, **members):
     """Return the body of a page of 20 Executions, of this size."""
-    wires = [execution(id="%d-%d" % (number, place), created_at="2026-07-14T09:%02d:%02dZ" % (number, place),
-                       status=status, padding="x" * (size // 20), **members) for place in range(20)]
+    wires = [
+        execution(
+            id="%d-%d" % (number, place),
+            created_at="2026-07-14T09:%02d:%02dZ" % (number, place),
+            status=status,
+            padding="x" * (size // 20),
+            **members,
+        )
+        for place in range(20)
+    ]
     return encode(page(*wires, next_cursor=cursor))
 
 
@@ -37,9 +45,12 @@ OUTPUTS = encode(execution([target(inline(b"x" * (BODY // 60 * 3 // 4)), "%d" % 
 #: Flags, the bodies, and the bounds of the peak. A body and its text, or the text and its objects, exist together; in a
 #: merge, also the objects of the page of the other status.
 PEAKS = [
-    ("list", PAGES[4:], 2.6), ("list --all", PAGES, 2.6), ("list --since=2026-01-01 -o json", PAGES, 2.6),
-    ("list --last=2", PAGES, 2.8), ("list --status=failed,timeout", PAGES[:1] + [OTHER_PAGE] + PAGES[1:], 3.6)] + [
-        ("get %s %s" % (EXECUTION, flags), [OUTPUTS], 2.6) for flags in ("", "-o raw", "-o json")]
+    ("list", PAGES[4:], 2.6),
+    ("list --all", PAGES, 2.6),
+    ("list --since=2026-01-01 -o json", PAGES, 2.6),
+    ("list --last=2", PAGES, 2.8),
+    ("list --status=failed,timeout", PAGES[:1] + [OTHER_PAGE] + PAGES[1:], 3.6),
+] + [("get %s %s" % (EXECUTION, flags), [OUTPUTS], 2.6) for flags in ("", "-o raw", "-o json")]
 
 
 @rule("7.1", "1.10")

@@ -10,7 +10,7 @@ import pytest
 
 import plexctl_exec_log as program
 from control_plane import TOKEN
-from kit import (HOME, LIST, WINDOWS, page, posix_only, rule, run_against, run_cli, shorten_id)
+from kit import HOME, LIST, WINDOWS, page, posix_only, rule, run_against, run_cli, shorten_id
 from server import Reply
 
 ANOTHER_FILE = "use a file that you own, with mode 0600, or a pipe"
@@ -155,15 +155,22 @@ SETTINGS = """
 2 the server of profile "lab": expected http(s)://host[:port][/prefix] | write it as https://HOST
     {"default": "lab", L{"server": "", "token": "x"}}} ~ --server=@
 """
-ELSEWHERE = ('3 the token of profile "%s" is for %s, but the request would go to @ | the server came from %s; '
-             "leave that out, or pass a token for it with --token-file")
+ELSEWHERE = (
+    '3 the token of profile "%s" is for %s, but the request would go to @ | the server came from %s; '
+    "leave that out, or pass a token for it with --token-file"
+)
 SPECIAL_SETTINGS = [
     ("PROFILES", "PLEXSPHERE_URL=@", ELSEWHERE % ("d", "@/d", "PLEXSPHERE_URL")),
     ("PROFILES", "--server=@", ELSEWHERE % ("d", "@/d", "--server")),
     ("PROFILES", "--server=@ --profile=st PLEXSPHERE_TOKEN=x", ELSEWHERE % ("st", "@/st", "--server")),
-    ('{"default": "lab", L{"server": "https://plane.test/a/", "token": "x"}}}', "--server=@",
-     ELSEWHERE % ("lab", "https://plane.test/a", "--server")),
-    ("[" * 100000, "--profile=lab", "3 CONFIG is not valid JSON"), (" ", "--profile=lab", "3 CONFIG is not valid JSON")]
+    (
+        '{"default": "lab", L{"server": "https://plane.test/a/", "token": "x"}}}',
+        "--server=@",
+        ELSEWHERE % ("lab", "https://plane.test/a", "--server"),
+    ),
+    ("[" * 100000, "--profile=lab", "3 CONFIG is not valid JSON"),
+    (" ", "--profile=lab", "3 CONFIG is not valid JSON"),
+]
 
 
 def list_settings():
@@ -187,18 +194,26 @@ def test_settings_come_from_the_first_source_or_are_explained(plane, home, confi
     told = home.tell(*flags, XDG_CONFIG_HOME=str(home.path / "xdg"), **variables)
     for request in plane.requests:
         told += request.target.split("/")[1] + " " + request.headers["authorization"][10:]
-    told = re.sub("not valid JSON: [A-Za-z].*", "not valid JSON", told)      # Pythons differ in what they say
+    told = re.sub("not valid JSON: [A-Za-z].*", "not valid JSON", told)  # Pythons differ in what they say
     told = told.replace(str(home.config), "CONFIG").replace(str(home.path), "HOME").replace(plane.url, "@")
     assert told.replace(os.sep, "/") == said
     assert plane.connections == len(plane.requests) == (said[0] == "0")
 
 
 @rule("2.2a", "2.6a")
-@pytest.mark.parametrize("row", [
-    "http://localhost:1/ HTTP://LOCALHOST:1 1", "http://127.0.0.1:1/A/ http://127.0.0.1:1/A 1",
-    "http://127.0.0.1 http://127.0.0.1:80/ 1", "https://127.0.0.1:443 https://127.0.0.1 1",
-    "http://127.0.0.1:1/A http://127.0.0.1:1/a 3", "http://127.0.0.1:1 http://127.0.0.1:2 3",
-    "http://localhost:1 http://127.0.0.1:1 3", "http://127.0.0.1:443 https://127.0.0.1:443 3"])
+@pytest.mark.parametrize(
+    "row",
+    [
+        "http://localhost:1/ HTTP://LOCALHOST:1 1",
+        "http://127.0.0.1:1/A/ http://127.0.0.1:1/A 1",
+        "http://127.0.0.1 http://127.0.0.1:80/ 1",
+        "https://127.0.0.1:443 https://127.0.0.1 1",
+        "http://127.0.0.1:1/A http://127.0.0.1:1/a 3",
+        "http://127.0.0.1:1 http://127.0.0.1:2 3",
+        "http://localhost:1 http://127.0.0.1:1 3",
+        "http://127.0.0.1:443 https://127.0.0.1:443 3",
+    ],
+)
 def test_servers_are_compared_after_parsing(home, row):
     """The server of the profile, that of --server, and the exit code: 1 if they are the same. Nobody listens there."""
     own, other, code = row.split()
@@ -208,16 +223,27 @@ def test_servers_are_compared_after_parsing(home, row):
 
 # ---- 2.3: the config file
 
+
 @rule("2.3", "2.5a")
-@pytest.mark.parametrize("home_is, xdg, found", [
-    ("{}", None, ".config"), ("{}", "", ".config"), ("{}", "relative", ".config"), ("{}", "{}/none", ".config"),
-    ("{}", "{}/xdg", "xdg"), ("{}", "{}/folder", None), ("relative", "{}/xdg", "xdg"), ("relative", None, None)])
+@pytest.mark.parametrize(
+    "home_is, xdg, found",
+    [
+        ("{}", None, ".config"),
+        ("{}", "", ".config"),
+        ("{}", "relative", ".config"),
+        ("{}", "{}/none", ".config"),
+        ("{}", "{}/xdg", "xdg"),
+        ("{}", "{}/folder", None),
+        ("relative", "{}/xdg", "xdg"),
+        ("relative", None, None),
+    ],
+)
 def test_config_file_is_searched_in_absolute_paths_only(plane, home, tmp_path, monkeypatch, home_is, xdg, found):
     """`found` is the folder of the config file that is used. Each has a token of its own."""
     monkeypatch.chdir(str(tmp_path))
     for base in (".config", "xdg", "relative", "relative/.config"):
         home.write_profile(plane.url + "/in/" + base, base=base)
-    (tmp_path / "folder" / "plexctl" / "config.json").mkdir(parents=True)       # what cannot be read is not passed over
+    (tmp_path / "folder" / "plexctl" / "config.json").mkdir(parents=True)  # what cannot be read is not passed over
     home.run(**{HOME: home_is.format(tmp_path), "XDG_CONFIG_HOME": xdg and xdg.format(tmp_path)})
     assert [asked.target.split("/")[2] for asked in plane.requests] == ([found] if found else [])
 
@@ -226,11 +252,14 @@ def test_config_file_is_searched_in_absolute_paths_only(plane, home, tmp_path, m
 def test_unneeded_config_file_is_not_opened(plane, home):
     home.write("no JSON")
     flag = home.write_token(TOKEN)
-    assert [home.run(*argv, PLEXSPHERE_URL=plane.url).code for argv in (
-        (flag,), (flag, "--profile=x", "--server", plane.url), (flag, "--profile=x"), ())] == [0, 0, 3, 3]
+    assert [
+        home.run(*argv, PLEXSPHERE_URL=plane.url).code
+        for argv in ((flag,), (flag, "--profile=x", "--server", plane.url), (flag, "--profile=x"), ())
+    ] == [0, 0, 3, 3]
 
 
 # ---- 2.4: files with secrets
+
 
 @rule("2.4", "2.4a")
 @posix_only
@@ -261,8 +290,13 @@ def test_chmod_hint_is_for_files_only_and_is_shell_quoted(home, tmp_path, monkey
 
 
 #: The owner and the mode of a file, and what is said.
-OWNERS = [(0, 0o600, "0 "), (NOBODY, 0o600, "0 "), (0, 0o640, "its mode 0640 gives other users access | use a file "),
-          (NOBODY - 1, 0o600, "it belongs to another user (uid 65533) | use a file "), (NOBODY, 0o640, " | chmod 600 ")]
+OWNERS = [
+    (0, 0o600, "0 "),
+    (NOBODY, 0o600, "0 "),
+    (0, 0o640, "its mode 0640 gives other users access | use a file "),
+    (NOBODY - 1, 0o600, "it belongs to another user (uid 65533) | use a file "),
+    (NOBODY, 0o640, " | chmod 600 "),
+]
 
 
 @rule("2.4", "2.4a")
@@ -281,7 +315,7 @@ def test_file_belongs_to_the_user_or_root_and_only_own_ones_get_chmod(plane, hom
 @posix_only
 def test_pipe_is_accepted_whatever_its_mode(plane, home):
     reading, writing = os.pipe()
-    os.write(writing, b"  %s\r\n" % TOKEN.encode())     # as from <(pass show plexsphere)
+    os.write(writing, b"  %s\r\n" % TOKEN.encode())  # as from <(pass show plexsphere)
     os.close(writing)
     os.fchmod(reading, 0o666)
     told = home.tell("--token-file", "/dev/fd/%d" % reading, plane=plane, PLEXSPHERE_TOKEN=OTHER)
@@ -302,13 +336,34 @@ def test_token_file_is_limited_to_64_kib_and_config_file_to_1_mib(plane, home, e
 
 # ---- 2.5, 2.6: tokens, files and servers that cannot be used
 
+
 @rule("2.5", "2.5b")
-@pytest.mark.parametrize("token", [" \t\r\n", "hunter 22", "hunter\n22", "hunt\u00e922", "hunt\udcff22", "hunt\x7f22",
-                                   "~\x1f!", "Bearer hunter22", "bearer  hunter22 ", "\n\t %s \r\n" % TOKEN], ids=ascii)
+@pytest.mark.parametrize(
+    "token",
+    [
+        " \t\r\n",
+        "hunter 22",
+        "hunter\n22",
+        "hunt\u00e922",
+        "hunt\udcff22",
+        "hunt\x7f22",
+        "~\x1f!",
+        "Bearer hunter22",
+        "bearer  hunter22 ",
+        "\n\t %s \r\n" % TOKEN,
+    ],
+    ids=ascii,
+)
 @each_source
 def test_token_is_stripped_and_must_be_visible_ascii(plane, home, source, token):
-    said = 'error: the token begins with "Bearer "\nhint: remove the word "Bearer"\n' if "earer" in token else (
-        "error: the token is empty, or contains characters other than visible ASCII\nhint: it came from %s\n" % source)
+    said = (
+        'error: the token begins with "Bearer "\nhint: remove the word "Bearer"\n'
+        if "earer" in token
+        else (
+            "error: the token is empty, or contains characters other than visible ASCII\nhint: it came from %s\n"
+            % source
+        )
+    )
     assert home.run_with(source, token, plane)[::2] == ((0, "") if TOKEN in token else (3, said))
     assert read_bearers(plane) == [TOKEN] * (TOKEN in token)
 
@@ -328,23 +383,49 @@ def test_unreadable_token_file_exits_3_and_only_a_path_is_shown(plane, home, tmp
 
 
 @rule("2.6", "2.2a")
-@pytest.mark.parametrize("url, parts", [
-    ("https://plane.test", "https plane.test 443 "), ("HTTP://A_b.Test./", "http a_b.test. 80 "),
-    (" https://[2001:DB8::1]:65535/A/b%20c//\n", "https 2001:db8::1 65535 /A/b%20c"),
-    ("http://127.0.0.1:1/~x;y=1,z!$&'()*+:@.-_", "http 127.0.0.1 1 /~x;y=1,z!$&'()*+:@.-_"),
-    ("https://%s.test:00443" % ("a" * 63), "https %s.test 443 " % ("a" * 63))])
+@pytest.mark.parametrize(
+    "url, parts",
+    [
+        ("https://plane.test", "https plane.test 443 "),
+        ("HTTP://A_b.Test./", "http a_b.test. 80 "),
+        (" https://[2001:DB8::1]:65535/A/b%20c//\n", "https 2001:db8::1 65535 /A/b%20c"),
+        ("http://127.0.0.1:1/~x;y=1,z!$&'()*+:@.-_", "http 127.0.0.1 1 /~x;y=1,z!$&'()*+:@.-_"),
+        ("https://%s.test:00443" % ("a" * 63), "https %s.test 443 " % ("a" * 63)),
+    ],
+)
 def test_server_has_scheme_host_port_and_prefix(url, parts):
     assert "%s %s %d %s" % program.Server.parse(url) == parts
 
 
 #: p4ssw0rd stands for a secret in the wrong place.
 NO_SERVERS = [
-    "https://%s.test" % ("p4ssw0rd" * 8), "https://ann:p4ssw0rd@host", "https://host:p4ssw0rd@x",
-    "https://host/a?p4ssw0rd", "https://p4ssw0rd:65536", "https://p4ssw0rd..test", "https://p4ssw0r\u00f6",
-    "https://p4ssw0rd/\x7f", "https://p4ssw0rd/#f", "https://host:000443", "xhttps://p4ssw0rd", "https://p4ssw0rd?x",
-    "https://p4ssw0rd:0", "https://p4ssw0rd:x", "https://p4ss\\w0rd", "https://[p4ssw0rd]", "https:///p4ssw0rd",
-    "https://p4ssw0rd:", "https://p4ss w0rd", "https://.p4ssw0rd", "p4ssw0rd", "https:p4ssw0rd", "https://[::1",
-    "https://::1", "//p4ssw0rd", "https://"]
+    "https://%s.test" % ("p4ssw0rd" * 8),
+    "https://ann:p4ssw0rd@host",
+    "https://host:p4ssw0rd@x",
+    "https://host/a?p4ssw0rd",
+    "https://p4ssw0rd:65536",
+    "https://p4ssw0rd..test",
+    "https://p4ssw0r\u00f6",
+    "https://p4ssw0rd/\x7f",
+    "https://p4ssw0rd/#f",
+    "https://host:000443",
+    "xhttps://p4ssw0rd",
+    "https://p4ssw0rd?x",
+    "https://p4ssw0rd:0",
+    "https://p4ssw0rd:x",
+    "https://p4ss\\w0rd",
+    "https://[p4ssw0rd]",
+    "https:///p4ssw0rd",
+    "https://p4ssw0rd:",
+    "https://p4ss w0rd",
+    "https://.p4ssw0rd",
+    "p4ssw0rd",
+    "https:p4ssw0rd",
+    "https://[::1",
+    "https://::1",
+    "//p4ssw0rd",
+    "https://",
+]
 
 
 @rule("2.6", "2.6a", "1.14a")
@@ -352,13 +433,16 @@ NO_SERVERS = [
 def test_malformed_server_exits_2_before_credentials_and_is_not_shown(home, source):
     for server in NO_SERVERS:
         home.write_profile(server, "")
-        told = home.tell(*["--server", server] * (source == "--server"),
-                         PLEXSPHERE_URL=server if source == "PLEXSPHERE_URL" else "")
-        assert told == ("2 the server of %s: expected http(s)://host[:port][/prefix] | write it as https://HOST"
-                        % source), server
+        told = home.tell(
+            *["--server", server] * (source == "--server"), PLEXSPHERE_URL=server if source == "PLEXSPHERE_URL" else ""
+        )
+        assert told == (
+            "2 the server of %s: expected http(s)://host[:port][/prefix] | write it as https://HOST" % source
+        ), server
 
 
 # ---- 2.7: what is never shown
+
 
 def echo(plane, text, token=TOKEN, header=""):
     """Return what the program says, with a trace, of an answer 400 that has this text as its detail."""
@@ -367,10 +451,17 @@ def echo(plane, text, token=TOKEN, header=""):
 
 
 @rule("2.7", "2.7a")
-@pytest.mark.parametrize("token, text, shown", [
-    ("12345678", "not 12345678.", "not ***."), (TOKEN, TOKEN * 3, "***" * 3), ("a.c.e.g.", "abcdefgh", "abcdefgh"),
-    ("a/c(e)g.[", "Bearer a/c(e)g.[", "Bearer ***"), ("1234567", "not 1234567", "not 1234567")],
-    ids=["8 characters", "repeated", "dots are dots", "marks", "7 characters"])
+@pytest.mark.parametrize(
+    "token, text, shown",
+    [
+        ("12345678", "not 12345678.", "not ***."),
+        (TOKEN, TOKEN * 3, "***" * 3),
+        ("a.c.e.g.", "abcdefgh", "abcdefgh"),
+        ("a/c(e)g.[", "Bearer a/c(e)g.[", "Bearer ***"),
+        ("1234567", "not 1234567", "not 1234567"),
+    ],
+    ids=["8 characters", "repeated", "dots are dots", "marks", "7 characters"],
+)
 def test_echoed_token_is_masked_from_8_characters_on(plane, token, text, shown):
     told = echo(plane, "<%s>" % text, token, "<%s>" % text)
     assert "< X-Echo: <%s>\n" % shown in told and "<%s>\n" % shown in told.split("\nerror: ")[1]
@@ -390,15 +481,19 @@ def test_token_from_any_source_is_masked_and_a_401_names_the_source(plane, home,
     plane.script(Reply({"detail": OTHER}, 401))
     result = home.run_with(source, OTHER, plane, "--profile=lab", "--action-name", OTHER, "--cursor=<%s>" % OTHER, "-v")
     assert result.code == 3 and OTHER not in result.err
-    assert ("\nerror: HTTP 401 Unauthorized; ***\nhint: get a new token: the token from %s is invalid, expired or for "
-            "another server\n" % source) in result.err
+    assert (
+        "\nerror: HTTP 401 Unauthorized; ***\nhint: get a new token: the token from %s is invalid, expired or for "
+        "another server\n" % source
+    ) in result.err
     assert "action_name=***&" in result.err and "cursor=%3C***%3E" in result.err
 
 
 @rule("2.7")
-@pytest.mark.parametrize("environ, file", [
-    (OTHER, TOKEN), ("12345678", "12345678-and-more"), ("12345678-and-more", "12345678"), ("2345678-", "12345678-9")],
-    ids=["unlike", "its beginning", "beginning with it", "within it"])
+@pytest.mark.parametrize(
+    "environ, file",
+    [(OTHER, TOKEN), ("12345678", "12345678-and-more"), ("12345678-and-more", "12345678"), ("2345678-", "12345678-9")],
+    ids=["unlike", "its beginning", "beginning with it", "within it"],
+)
 def test_token_variable_is_masked_beside_the_token_in_use(plane, home, environ, file):
     """The longest is masked first: the rest of it would be shown otherwise."""
     plane.script(Reply({"detail": "<%s> <%s>" % (environ, file)}, 400))
@@ -413,7 +508,7 @@ def test_secret_is_not_masked_on_stdout(plane):
 
 @rule("2.7")
 def test_line_is_never_cut_inside_a_token(plane):
-    for offset in range(3900, 4000, 9):     # a line has at most 4,000 characters
+    for offset in range(3900, 4000, 9):  # a line has at most 4,000 characters
         told = echo(plane, "#" * offset + TOKEN + "#" * 50)
         assert TOKEN[:4] not in told and TOKEN[-4:] not in told, offset
 

@@ -29,7 +29,7 @@ def collect_warnings(call):
             call()
         except BaseException as error:
             raised = error
-            raised.__traceback__ = raised.__context__ = None        # whose frames hold what the call made
+            raised.__traceback__ = raised.__context__ = None  # whose frames hold what the call made
         gc.collect()
     return raised, [str(warning.message) for warning in caught if warning.category is ResourceWarning]
 
@@ -57,10 +57,12 @@ class Alarm:
 
     def fall_silent(self, first=b""):
         """Return an answer that falls silent after its beginning; the alarm rings then."""
+
         def talk(sock):
             sock.sendall(first)
             self.set()
             HANG(sock)
+
         return talk
 
 
@@ -79,7 +81,9 @@ SIGNAL_PHASES = {
     "headers that began": lambda alarm: alarm.fall_silent(b"HTTP/1.1 200 OK\r\nConn"),
     "a body": lambda alarm: alarm.fall_silent(HEAD_OF % b"200 OK" + b'{"items": [{}, '),
     "the body of an error": lambda alarm: alarm.fall_silent(HEAD_OF % b"500 No" + b'{"code": '),
-    "a pause before a retry": lambda alarm: Reply({}, 503), "a pause of a wait": lambda alarm: Reply(STARTED)}
+    "a pause before a retry": lambda alarm: Reply({}, 503),
+    "a pause of a wait": lambda alarm: Reply(STARTED),
+}
 
 
 @posix_only
@@ -95,7 +99,7 @@ def test_own_exception_passes_in_every_phase_of_a_request(plane, alarm, phase, i
             try:
                 program.wait_for_execution(transport, PROJECT, EXECUTION)
             finally:
-                assert transport.get(PATH, {"limit": 3})["items"][2:]       # still usable
+                assert transport.get(PATH, {"limit": 3})["items"][2:]  # still usable
 
     assert collect_warnings(call) == (alarm.error, [])
     assert len(plane.requests) == 2 + is_kept
@@ -125,8 +129,11 @@ def test_own_exception_passes_while_connecting(alarm, scheme):
 
 @rule("10.6b", "10.2b")
 @every_kind
-@pytest.mark.parametrize("name, number", [("on_retry", 0), ("sleep", 0)] + [
-    (name, number) for name, most in (("trace", 9), ("on_progress", 4)) for number in range(most)])
+@pytest.mark.parametrize(
+    "name, number",
+    [("on_retry", 0), ("sleep", 0)]
+    + [(name, number) for name, most in (("trace", 9), ("on_progress", 4)) for number in range(most)],
+)
 def test_what_a_callback_raises_passes_and_the_transport_is_usable(plane, name, number, kind):
     def fail(*_):
         calls.append(name)

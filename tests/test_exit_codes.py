@@ -8,14 +8,36 @@ import pytest
 
 import plexctl_exec_log as program
 from control_plane import PROJECT
-from kit import (ALL, CONTRACT, EXECUTION, GET, GET_RAW, LIST, SMALL_EXECUTION, FailingStream, error_lines,
-                 execution, inline, page, posix_only, read_text, rule, run_against, run_cli, run_in_shell, surroundings,
-                 target)
+from kit import (
+    ALL,
+    CONTRACT,
+    EXECUTION,
+    GET,
+    GET_RAW,
+    LIST,
+    SMALL_EXECUTION,
+    FailingStream,
+    error_lines,
+    execution,
+    inline,
+    page,
+    posix_only,
+    read_text,
+    rule,
+    run_against,
+    run_cli,
+    run_in_shell,
+    surroundings,
+    target,
+)
 from server import Reply
 
 #: HTTP statuses, by the exit code. For a 403 with `rebac_denied` see below.
-STATUSES_BY_CODE = {1: "201 204 206 299 300 304 307 400 402 404 405 407 409 410 418 451 500 501 502 503 505 599",
-                    3: "401", 4: "403"}
+STATUSES_BY_CODE = {
+    1: "201 204 206 299 300 304 307 400 402 404 405 407 409 410 418 451 500 501 502 503 505 599",
+    3: "401",
+    4: "403",
+}
 
 
 @rule("6.1", "6.2")
@@ -29,11 +51,13 @@ def test_http_status_decides_the_exit_code_and_comes_with_an_error(plane, code):
 
 
 #: Bodies of a 403, one a line, by the exit code.
-BODIES_OF_403 = {77: r"""
+BODIES_OF_403 = {
+    77: r"""
     {"code": "rebac_denied"}
     {"code": "rebac_denied", "status": 400}
     {"code": "rebac\u005fdenied", "relation_path": 7}
-    {"code": "other", "code": "rebac_denied"}""", 4: r"""
+    {"code": "other", "code": "rebac_denied"}""",
+    4: r"""
     {}
     rebac_denied
     "rebac_denied"
@@ -45,7 +69,8 @@ BODIES_OF_403 = {77: r"""
     {"Code": "rebac_denied", "reason": "rebac_denied", "title": "rebac_denied"}
     {"error": {"code": "rebac_denied"}}
     {"code": "rebac_denied"
-    {"code": "rebac_denied", "n": NaN}"""}
+    {"code": "rebac_denied", "n": NaN}""",
+}
 
 
 @rule("6.1a", "6.1")
@@ -59,11 +84,15 @@ def test_status_403_is_77_only_with_exactly_rebac_denied(plane, code):
 FAILED = execution([target(inline(b"x"), status="failed")], status="failed")
 #: For each exit code of the contract's table, except 130 and 141: flags, an answer or None, and the error.
 CAUSES = {
-    "0": ("get ID", FAILED, ""), "5": ("get ID --exit-status", FAILED, ""), "2": ("list --no", None, "unknown flag"),
+    "0": ("get ID", FAILED, ""),
+    "5": ("get ID --exit-status", FAILED, ""),
+    "2": ("list --no", None, "unknown flag"),
     "1": ("get ID --exit-status", execution([target({"kind": "?"})], status="failed"), "unreadable"),
-    "3": ("get ID --token-file ./none", None, "cannot read ./none"), "4": ("get ID", Reply({}, 403), "HTTP 403"),
+    "3": ("get ID --token-file ./none", None, "cannot read ./none"),
+    "4": ("get ID", Reply({}, 403), "HTTP 403"),
     "77": ("list", Reply({"code": "rebac_denied"}, 403), "HTTP 403"),
-    "124": ("get ID --wait --wait-timeout 1", execution(status="ack"), 'the last status was "ack"')}
+    "124": ("get ID --wait --wait-timeout 1", execution(status="ack"), 'the last status was "ack"'),
+}
 
 
 @rule("6.1", "6.2")
@@ -83,7 +112,9 @@ STDOUT_ERRORS = {
     "closed": (ValueError("closed"), 1, "cannot write to standard output: closed"),
     "text": (TypeError("no text"), 1, "cannot write to standard output: no text"),
     "nameless": (AttributeError(), 1, "cannot write to standard output: AttributeError"),
-    "memory": (MemoryError(), 1, "out of memory"), "gone": (BrokenPipeError(32, "Broken pipe"), 141, "")}
+    "memory": (MemoryError(), 1, "out of memory"),
+    "gone": (BrokenPipeError(32, "Broken pipe"), 141, ""),
+}
 
 
 @rule("6.1", "6.2")
@@ -118,11 +149,24 @@ def test_partial_writes_are_completed_or_reported(plane, most, code):
 
 # ---- streams that are closed or full from the start
 
+
 @posix_only
 @rule("6.1", "6.2", "5.1a")
-@pytest.mark.parametrize("line", [
-    "get; >&-", "get; <&- 2>&-", "get; >&- 2>&-", "get; >/dev/full", "get; 2>/dev/full", "get; >/dev/full 2>/dev/full",
-    "help; >/dev/full", "help; >&-", "x; >/dev/full 2>/dev/full", "x; >&-"])
+@pytest.mark.parametrize(
+    "line",
+    [
+        "get; >&-",
+        "get; <&- 2>&-",
+        "get; >&- 2>&-",
+        "get; >/dev/full",
+        "get; 2>/dev/full",
+        "get; >/dev/full 2>/dev/full",
+        "help; >/dev/full",
+        "help; >&-",
+        "x; >/dev/full 2>/dev/full",
+        "x; >&-",
+    ],
+)
 def test_closed_or_full_stream_changes_no_other_stream(plane, line):
     word, redirection = line.split("; ")
     argv = GET + ("-v",) if word == "get" else (word,)
@@ -132,8 +176,8 @@ def test_closed_or_full_stream_changes_no_other_stream(plane, line):
     code, out, err = run_in_shell(redirection, *argv, plane=plane)
     whole = run_cli(*argv, plane=plane)
     assert (out, code) == ((b"", whole.code or 1) if redirection[0] == ">" else (whole.out, whole.code))
-    labels = re.findall("(?m)^([a-z]+): ", err)      # the trace's lines begin with < or >
-    assert labels == ([] if "2" in redirection else ["error", "hint"][:whole.code or 1])
+    labels = re.findall("(?m)^([a-z]+): ", err)  # the trace's lines begin with < or >
+    assert labels == ([] if "2" in redirection else ["error", "hint"][: whole.code or 1])
     assert len(plane.requests) < 2 or redirection[:3] != ">&-", "it is noticed before the first request"
 
 

@@ -15,27 +15,107 @@ from kit import SOURCE
 
 #: The only modules that may be imported, all of the standard library.
 ALLOWED_IMPORTS = {
-    "argparse", "binascii", "collections", "contextlib", "datetime", "difflib", "functools", "hashlib", "heapq", "http",
-    "io", "ipaddress", "itertools", "json", "math", "os", "re", "select", "shlex", "signal", "socket", "ssl", "stat",
-    "sys", "time", "typing", "urllib", "uuid"}
+    "argparse",
+    "binascii",
+    "collections",
+    "contextlib",
+    "datetime",
+    "difflib",
+    "functools",
+    "hashlib",
+    "heapq",
+    "http",
+    "io",
+    "ipaddress",
+    "itertools",
+    "json",
+    "math",
+    "os",
+    "re",
+    "select",
+    "shlex",
+    "signal",
+    "socket",
+    "ssl",
+    "stat",
+    "sys",
+    "time",
+    "typing",
+    "urllib",
+    "uuid",
+}
 
 #: For a security reviewer: what is named, and the most functions that may name it. The docstring's map says which.
 FEW_PLACES = {
     "connections are made": ({"HTTPConnection", "HTTPSConnection"}, 1),
-    "servers are verified": ({"create_default_context"}, 1), "the token is sent": ({"Bearer "}, 1),
-    "the environment is read": ({
-        "environ of os", "getproxies_environment", "proxy_bypass_environment", "expanduser"}, 6),
-    "files are opened": ({"open of builtins", "open of os"}, 2), "a file is renamed": ({"rename of os"}, 1),
-    "a folder is made": ({"mkdir"}, 1), "SIGINT is set": ({"signal of signal"}, 1),
-    "everything is caught": ({"Exception"}, 3), "the process ends": ({"_exit"}, 1)}
+    "servers are verified": ({"create_default_context"}, 1),
+    "the token is sent": ({"Bearer "}, 1),
+    "the environment is read": (
+        {"environ of os", "getproxies_environment", "proxy_bypass_environment", "expanduser"},
+        6,
+    ),
+    "files are opened": ({"open of builtins", "open of os"}, 2),
+    "a file is renamed": ({"rename of os"}, 1),
+    "a folder is made": ({"mkdir"}, 1),
+    "SIGINT is set": ({"signal of signal"}, 1),
+    "everything is caught": ({"Exception"}, 3),
+    "the process ends": ({"_exit"}, 1),
+}
 FORBIDDEN_NAMES = {
-    "subprocess", "system", "popen", "fork", "execv", "execve", "execvp", "spawnl", "spawnv", "posix_spawn",
-    "startfile", "eval", "exec", "__import__", "import_module", "compile of builtins", "pickle", "marshal", "shelve",
-    "globals", "setattr", "create_connection", "socket of socket", "socketpair", "urlopen", "build_opener",
-    "urlretrieve", "bind", "listen", "getenv", "putenv", "fdopen", "read_text", "write_text", "mkstemp", "unlink",
-    "remove of os", "replace of os", "rmdir", "rmtree", "chmod of os", "symlink", "CERT_NONE", "check_hostname",
-    "verify_mode", "_create_unverified_context", "SSLContext", "set_debuglevel", "exit of sys", "quit", "ctypes",
-    "redirect_stdout", "BaseException"}
+    "subprocess",
+    "system",
+    "popen",
+    "fork",
+    "execv",
+    "execve",
+    "execvp",
+    "spawnl",
+    "spawnv",
+    "posix_spawn",
+    "startfile",
+    "eval",
+    "exec",
+    "__import__",
+    "import_module",
+    "compile of builtins",
+    "pickle",
+    "marshal",
+    "shelve",
+    "globals",
+    "setattr",
+    "create_connection",
+    "socket of socket",
+    "socketpair",
+    "urlopen",
+    "build_opener",
+    "urlretrieve",
+    "bind",
+    "listen",
+    "getenv",
+    "putenv",
+    "fdopen",
+    "read_text",
+    "write_text",
+    "mkstemp",
+    "unlink",
+    "remove of os",
+    "replace of os",
+    "rmdir",
+    "rmtree",
+    "chmod of os",
+    "symlink",
+    "CERT_NONE",
+    "check_hostname",
+    "verify_mode",
+    "_create_unverified_context",
+    "SSLContext",
+    "set_debuglevel",
+    "exit of sys",
+    "quit",
+    "ctypes",
+    "redirect_stdout",
+    "BaseException",
+}
 
 TREE = ast.parse(SOURCE)
 DEFINITIONS = (ast.FunctionDef, ast.ClassDef)
@@ -50,7 +130,7 @@ def list_names(node):
         return {node.id, node.id + " of builtins"}
     if isinstance(node, ast.alias):
         return set(node.name.split("."))
-    member = {"Str": "s", "Constant": "value"}.get(type(node).__name__)     # 3.6 and 3.7 have Str
+    member = {"Str": "s", "Constant": "value"}.get(type(node).__name__)  # 3.6 and 3.7 have Str
     return {getattr(node, member)} if member else set()
 
 
@@ -69,19 +149,29 @@ INDEX = build_index(TREE, "", {})
 
 # ---- read from top to bottom
 
+
 def test_no_name_is_used_above_its_definition():
     assigned = [node for node in TREE.body if isinstance(node, (ast.Assign, ast.AnnAssign))]
-    defined = {name.id: node.lineno for node in assigned
-               for target in getattr(node, "targets", None) or [node.target] for name in ast.walk(target)
-               if isinstance(name, ast.Name) and isinstance(name.ctx, ast.Store)}
+    defined = {
+        name.id: node.lineno
+        for node in assigned
+        for target in getattr(node, "targets", None) or [node.target]
+        for name in ast.walk(target)
+        if isinstance(name, ast.Name) and isinstance(name.ctx, ast.Store)
+    }
     assert len(defined) > 20
     defined.update({name: node.lineno for name, node in TOP_LEVEL.items()})
-    used = [(name, inner.id) for name, node in TOP_LEVEL.items() for inner in ast.walk(node)
-            if isinstance(inner, ast.Name) and defined.get(inner.id, 0) > node.lineno]
+    used = [
+        (name, inner.id)
+        for name, node in TOP_LEVEL.items()
+        for inner in ast.walk(node)
+        if isinstance(inner, ast.Name) and defined.get(inner.id, 0) > node.lineno
+    ]
     assert used == []
 
 
 # ---- the docstring's map points at what exists
+
 
 def test_sections_are_in_the_order_of_the_map():
     banners = re.findall("^# -{40,} (.+)$", SOURCE, re.MULTILINE)
@@ -92,20 +182,25 @@ def test_sections_are_in_the_order_of_the_map():
 def test_names_in_the_review_page_of_the_docstring_exist():
     page = program.__doc__.partition("Where to look in the code\n-------------------------\n")[2]
     named = re.findall("\\b(?:[A-Z][A-Za-z]+(?:\\.[a-z_]+)?|[a-z]+(?:_[a-z]+)+)\\b", page)
-    defined = set(TOP_LEVEL) | {"%s.%s" % (outer, node.name) for outer, found in TOP_LEVEL.items()
-                                for node in getattr(found, "body", []) if isinstance(node, ast.FunctionDef)}
+    defined = set(TOP_LEVEL) | {
+        "%s.%s" % (outer, node.name)
+        for outer, found in TOP_LEVEL.items()
+        for node in getattr(found, "body", [])
+        if isinstance(node, ast.FunctionDef)
+    }
     assert len(named) > 10
     assert set(named) - defined == set()
 
 
 def test_docstring_names_the_environment_variables_that_are_read():
-    read_here = re.findall("environ(?:\\.get\\(|\\[)\"([A-Z_]+)\"|, \"([A-Z]+_[A-Z]+)\"\\)", SOURCE)
+    read_here = re.findall('environ(?:\\.get\\(|\\[)"([A-Z_]+)"|, "([A-Z]+_[A-Z]+)"\\)', SOURCE)
     names = {name for pair in read_here for name in pair if name}
     assert len(names) > 5
     assert [name for name in names if name not in program.__doc__] == []
 
 
 # ---- what it touches
+
 
 @pytest.mark.parametrize("what", sorted(FEW_PLACES))
 def test_sensitive_names_occur_in_few_functions(what):

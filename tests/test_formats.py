@@ -9,19 +9,41 @@ import pytest
 
 import plexctl_exec_log as program
 from control_plane import TOKEN
-from kit import (ALL, BOTH, EXECUTION, GET, GET_FORMATS, GET_RAW, LIST, NODES, FailingStream, archive, error_lines,
-                 every_list_format, execution, inline, page, posix_only, rule, run_against, run_cli, run_in_shell,
-                 surroundings, target)
+from kit import (
+    ALL,
+    BOTH,
+    EXECUTION,
+    GET,
+    GET_FORMATS,
+    GET_RAW,
+    LIST,
+    NODES,
+    FailingStream,
+    archive,
+    error_lines,
+    every_list_format,
+    execution,
+    inline,
+    page,
+    posix_only,
+    rule,
+    run_against,
+    run_cli,
+    run_in_shell,
+    surroundings,
+    target,
+)
 from kit_net import NAME, Proxy
 from server import Reply
 from test_terminal import run_on_terminal
 
 HALF_READABLE = execution([target(inline(b"x\n")), target({"kind": "tape"})])
-UNREADABLE_LINE = "error: the output of target %s is unreadable: unknown kind \"tape\"\n" % NODES[0]
+UNREADABLE_LINE = 'error: the output of target %s is unreadable: unknown kind "tape"\n' % NODES[0]
 FULL_LINE = "error: cannot write to standard output: No space left on device\n"
 
 
 # ---- 5.1: two streams
+
 
 @rule("5.1", "3.1a")
 @pytest.mark.parametrize("format", ["text", "json"])
@@ -54,9 +76,13 @@ def test_messages_come_after_earlier_output(plane):
 
 
 #: Runs that write to stderr, and the answers that they get.
-UNHEARD = {"unreadable": (GET, [Reply(HALF_READABLE)]),
-           "walk": (ALL + ("-o", "jsonl", "-v"), [Reply(page(execution(), next_cursor="c")), Reply({}, 503),
-                                                  Reply({"code": "rebac_denied"}, 403)])}
+UNHEARD = {
+    "unreadable": (GET, [Reply(HALF_READABLE)]),
+    "walk": (
+        ALL + ("-o", "jsonl", "-v"),
+        [Reply(page(execution(), next_cursor="c")), Reply({}, 503), Reply({"code": "rebac_denied"}, 403)],
+    ),
+}
 
 
 @rule("5.1a")
@@ -68,7 +94,7 @@ def test_failing_stderr_changes_nothing(plane, argv, answers):
         plane.script(*answers)
         out = io.BytesIO()
         with surroundings(plane), FailingStream(error) as stderr:
-            stderr.close()      # now its isatty() raises ValueError, and its write() the error
+            stderr.close()  # now its isatty() raises ValueError, and its write() the error
             assert heard[:2] == (program.main(list(argv), out, stderr, lambda seconds: None), out.getvalue())
 
 
@@ -80,9 +106,11 @@ def test_closed_stderr_of_a_process_changes_nothing(plane):
 
 
 @rule("5.1b")
-@pytest.mark.parametrize("data, terminals, begin", [
-    (b"x", BOTH, "\n"), (b"x\n", BOTH, ""), (b"", BOTH, ""), (b"x", ("stderr",), ""), (b"x", ("stdout",), "")],
-    ids=["mid-line", "line is complete", "no output", "stdout a pipe", "stderr a pipe"])
+@pytest.mark.parametrize(
+    "data, terminals, begin",
+    [(b"x", BOTH, "\n"), (b"x\n", BOTH, ""), (b"", BOTH, ""), (b"x", ("stderr",), ""), (b"x", ("stdout",), "")],
+    ids=["mid-line", "line is complete", "no output", "stdout a pipe", "stderr a pipe"],
+)
 def test_error_starts_a_line_if_both_streams_are_terminals(plane, data, terminals, begin):
     wire = execution([target(inline(part)) for part in (data[:1], data[1:])] + [target(archive())] * 2)
     result = run_against(plane, wire, *GET_RAW, terminals=terminals)
@@ -97,8 +125,11 @@ def test_error_midway_in_json_starts_a_line_of_its_own(plane, tmp_path, redirect
     plane.script(Reply(page(execution(), next_cursor="c2")), Reply({}, 500))
     argv, path = ALL + ("-o", "json"), tmp_path / "file"
     path.write_bytes(b"")
-    result = run_on_terminal(*argv, plane=plane) if redirection is None else run_in_shell(
-        redirection.replace("%s", "'%s'" % path), *argv, plane=plane)
+    result = (
+        run_on_terminal(*argv, plane=plane)
+        if redirection is None
+        else run_in_shell(redirection.replace("%s", "'%s'" % path), *argv, plane=plane)
+    )
     rows, error, rest = (path.read_bytes() + result.out + result.err.encode()).partition(b"\nerror: HTTP 500 ")
     assert (result.code, json.loads(rows.decode() + "]}")) == (1, {"items": [execution()]})
     assert error and re.match(b".*\nhint: .*\nnext_cursor: c2\r?\n\\Z", rest)
@@ -125,7 +156,8 @@ MASKED = {
     "both tokens": (TOKEN, OTHER_ONE, "%s %s<%s>" % (TOKEN, OTHER_ONE, TOKEN), "*** ***<***>"),
     "from 8 characters on": (EIGHT, SEVEN, "%s %s" % (EIGHT, SEVEN), "*** " + SEVEN),
     "masked, then cut": (OTHER_ONE, TOKEN, TOKEN * 300, "***" * 300),
-    "cut": (OTHER_ONE, TOKEN, "y" * 5000, "y" * 3973)}
+    "cut": (OTHER_ONE, TOKEN, "y" * 5000, "y" * 3973),
+}
 
 
 @rule("2.7")
@@ -144,8 +176,11 @@ def test_password_of_a_proxy_is_masked_before_it_is_escaped(plane):
     basic = base64.b64encode("ann:pass\u200bword".encode()).decode()
     with Proxy(plane) as proxy:
         proxy.script(Reply({"detail": "<pass\u200bword> <%s> \u200b" % basic}, 404))
-        result = run_cli(*GET + ("--allow-http",), plane=plane, env={
-            "PLEXSPHERE_URL": "http://" + NAME, "HTTP_PROXY": proxy.url.replace("//", "//ann:pass%E2%80%8Bword@")})
+        result = run_cli(
+            *GET + ("--allow-http",),
+            plane=plane,
+            env={"PLEXSPHERE_URL": "http://" + NAME, "HTTP_PROXY": proxy.url.replace("//", "//ann:pass%E2%80%8Bword@")},
+        )
         assert proxy.requests[0].headers["proxy-authorization"] == "Basic " + basic
     assert error_lines(result) == ["HTTP 404 Not Found; <***> <***> \\u200b"]
 
@@ -161,16 +196,21 @@ def test_stdout_is_never_masked(plane):
 # ---- 5.8: json, yaml and jsonl
 
 #: What the server sends, ID being the id. Of its members, `items` or `targets` are the elements.
-DOCUMENTS = [text.replace("ID", EXECUTION) for text in (
-    '{"zzz": [{}, [], [[]], {"a": {"items": [], "targets": []}}], "targets": [{"output_ref": {"kind": 5}}'
-    ', {"x": [1, {"b": "\\n  \\"targets\\": []", "a": null}]}, {}], "id": "ID", "targets_": [], "aaa": true}',
-    '{"targets": [], "id": "ID", "numbers": [0, -1, 1000000000000000000000000000000, 1.5, 1e-07, 1.0, true, null]}',
-    '{"id": "ID", "created_at": [], "status": {}, "type": 0, "targets": [{"node_id": 5, "status": []}]}',
-    '{"id": "ID", "\u00e9\u2028\U0001f600": "\u00e9\u20ac\u2028\ufeff\U0001f600\x7f\x85\\ud800\\u0000\\/\\"\\n",'
-    ' "targets": [{"\u00e9\x7f": "\\u001b\u009b"}]}',
-    '{"items": [{"id": "1", "targets": [{}]}, {}], "next_cursor": "c", "more": 1}',
-    '{"next_cursor": "c", "items": [{"b": 1, "a": 2}]}', '{"a": 1, "next_cursor": "c", "items": [], "z": [2]}',
-    '{"items": [], "next_cursor": null}')]
+DOCUMENTS = [
+    text.replace("ID", EXECUTION)
+    for text in (
+        '{"zzz": [{}, [], [[]], {"a": {"items": [], "targets": []}}], "targets": [{"output_ref": {"kind": 5}}'
+        ', {"x": [1, {"b": "\\n  \\"targets\\": []", "a": null}]}, {}], "id": "ID", "targets_": [], "aaa": true}',
+        '{"targets": [], "id": "ID", "numbers": [0, -1, 1000000000000000000000000000000, 1.5, 1e-07, 1.0, true, null]}',
+        '{"id": "ID", "created_at": [], "status": {}, "type": 0, "targets": [{"node_id": 5, "status": []}]}',
+        '{"id": "ID", "\u00e9\u2028\U0001f600": "\u00e9\u20ac\u2028\ufeff\U0001f600\x7f\x85\\ud800\\u0000\\/\\"\\n",'
+        ' "targets": [{"\u00e9\x7f": "\\u001b\u009b"}]}',
+        '{"items": [{"id": "1", "targets": [{}]}, {}], "next_cursor": "c", "more": 1}',
+        '{"next_cursor": "c", "items": [{"b": 1, "a": 2}]}',
+        '{"a": 1, "next_cursor": "c", "items": [], "z": [2]}',
+        '{"items": [], "next_cursor": null}',
+    )
+]
 
 
 @rule("5.8", "5.8b", "5.8c", "5.8d", "9.4")

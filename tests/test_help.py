@@ -11,12 +11,16 @@ from control_plane import PROJECT, STATUSES
 from kit import EXECUTION, GET_FORMATS, LIST_FORMATS, rule, run_cli, surroundings
 
 #: The long names of the flags that have a help text, by the title of their group.
-HELP_FLAGS = {group.title: " ".join(flag.option_strings[-1] for flag in group._group_actions
-                                    if flag.help != argparse.SUPPRESS)
-              for group in program.make_parser()._action_groups if group._group_actions}
+HELP_FLAGS = {
+    group.title: " ".join(flag.option_strings[-1] for flag in group._group_actions if flag.help != argparse.SUPPRESS)
+    for group in program.make_parser()._action_groups
+    if group._group_actions
+}
 #: The flags of each page, in their order.
-PAGES_OF_HELP = {command: " ".join(HELP_FLAGS[title] for title in titles).split() for command, titles in (
-    ("", HELP_FLAGS), ("list", ("flags", "flags of list")), ("get", ("flags", "flags of get")))}
+PAGES_OF_HELP = {
+    command: " ".join(HELP_FLAGS[title] for title in titles).split()
+    for command, titles in (("", HELP_FLAGS), ("list", ("flags", "flags of list")), ("get", ("flags", "flags of get")))
+}
 
 
 def find_flags(page):
@@ -44,23 +48,47 @@ def test_parser_has_the_flags_of_its_command_and_no_positional_arguments(command
 
 
 @rule("1.14")
-@pytest.mark.parametrize("started, name", [
-    ("/x/other", "other"), ("/x/other.py", "python3 other.py"), ("a\nb", "a\\nb"), ("-", "python3 -"),
-    ("", "python3 plexctl_exec_log.py")], ids=ascii)
+@pytest.mark.parametrize(
+    "started, name",
+    [
+        ("/x/other", "other"),
+        ("/x/other.py", "python3 other.py"),
+        ("a\nb", "a\\nb"),
+        ("-", "python3 -"),
+        ("", "python3 plexctl_exec_log.py"),
+    ],
+    ids=ascii,
+)
 def test_program_uses_the_name_it_was_started_under(monkeypatch, started, name):
     monkeypatch.setattr(sys, "argv", [started])
     assert program.make_parser().format_help().startswith("usage: %s [exec-log] {list,get} [UUID] [flags]\n" % name)
 
 
 @rule("1.15", "1.15b")
-@pytest.mark.parametrize("line", [
-    "--help", "-h list", "get --help", "--help get --wait", "exec-log list -h x", "help", "exec-log help", "help list",
-    "list --wait --limit=7 --help", "get ID --output=x --help", "help get", "lst --help"])
+@pytest.mark.parametrize(
+    "line",
+    [
+        "--help",
+        "-h list",
+        "get --help",
+        "--help get --wait",
+        "exec-log list -h x",
+        "help",
+        "exec-log help",
+        "help list",
+        "list --wait --limit=7 --help",
+        "get ID --output=x --help",
+        "help get",
+        "lst --help",
+    ],
+)
 def test_page_shows_the_flags_of_its_command_and_ignores_the_rest(line):
     page, (command,) = read_help(*line.split()), re.findall("list|get", line) or [""]
     assert find_flags(page) == PAGES_OF_HELP[command]
-    assert page.startswith("usage: python3 plexctl_exec_log.py [exec-log] %s [flags]\n" % {
-        "": "{list,get} [UUID]", "list": "list", "get": "get UUID"}[command])
+    assert page.startswith(
+        "usage: python3 plexctl_exec_log.py [exec-log] %s [flags]\n"
+        % {"": "{list,get} [UUID]", "list": "list", "get": "get UUID"}[command]
+    )
 
 
 @rule("1.15b")
@@ -76,19 +104,23 @@ def test_help_page_has_80_columns_and_all_that_it_promises(command):
     assert max(map(len, page.splitlines())) <= 80 and "--yes" not in page and "--reveal-secrets" not in page
     titles = re.findall(r"(?m)^(\w.*):\n", page)
     assert titles == [title for title in HELP_FLAGS if command in title or title == "flags"] + [
-        "exit codes", "examples, with server, token and Project set"]
-    codes = page[page.index("exit codes:"):]
+        "exit codes",
+        "examples, with server, token and Project set",
+    ]
+    codes = page[page.index("exit codes:") :]
     assert re.findall(r"(?m)^  (\d+) ", codes) == "0 1 2 3 4 5 77 124 130 141".split()
     assert "\nA status is %s or %s.\n" % (", ".join(STATUSES[:-1]), STATUSES[-1]) in page
 
 
 #: What the page of list and that of get say about some flags. The common page says `LIST; get: GET`.
 TEXTS = {
-    "--node UUID": ("only Executions that ran on this machine (repeatable); TARGETS counts all machines",
-                    "only this target (repeatable)"),
-    "--status STATUS": ("only Executions with these statuses, e.g. failed,timeout",
-                        "only targets with these statuses"),
-    "--output FORMAT": (", ".join(LIST_FORMATS), ", ".join(GET_FORMATS))}
+    "--node UUID": (
+        "only Executions that ran on this machine (repeatable); TARGETS counts all machines",
+        "only this target (repeatable)",
+    ),
+    "--status STATUS": ("only Executions with these statuses, e.g. failed,timeout", "only targets with these statuses"),
+    "--output FORMAT": (", ".join(LIST_FORMATS), ", ".join(GET_FORMATS)),
+}
 
 
 @rule("1.15")

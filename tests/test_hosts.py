@@ -11,21 +11,28 @@ import pytest
 
 import plexctl_exec_log as program
 from control_plane import PROJECT, TOKEN, ControlPlane
-from kit import (LIST, ROOT, error_lines, posix_only, rule, run_against, run_cli, run_process,
-                 run_python, shorten_id)
+from kit import LIST, ROOT, error_lines, posix_only, rule, run_against, run_cli, run_process, run_python, shorten_id
 from kit_net import NO_NAME, Proxy, Raw, count_contacts
 from server import CA_FILE, DROP, TLS_DIR, Reply
 
-TLS_ADVICE = ("check the port (is it for https?), the server's name and the local clock; for a private CA, use "
-              "--ca-file")
+TLS_ADVICE = "check the port (is it for https?), the server's name and the local clock; for a private CA, use --ca-file"
 
 
 # ---- 3.2: TLS
 
+
 @rule("3.2", "3.2a")
-@pytest.mark.parametrize("certificate, ca_file, system_cas", [
-    ("expired", "", CA_FILE), ("wrong-host", "", CA_FILE), ("wrong-host", "ca.pem", None), ("untrusted", "", CA_FILE),
-    (True, "", None), (True, "untrusted.pem", CA_FILE)])
+@pytest.mark.parametrize(
+    "certificate, ca_file, system_cas",
+    [
+        ("expired", "", CA_FILE),
+        ("wrong-host", "", CA_FILE),
+        ("wrong-host", "ca.pem", None),
+        ("untrusted", "", CA_FILE),
+        (True, "", None),
+        (True, "untrusted.pem", CA_FILE),
+    ],
+)
 def test_invalid_certificate_exits_1_and_nothing_is_sent(certificate, ca_file, system_cas):
     flags = ("--ca-file", os.path.join(TLS_DIR, ca_file)) if ca_file else ()
     with ControlPlane(tls=certificate) as plane:
@@ -35,8 +42,11 @@ def test_invalid_certificate_exits_1_and_nothing_is_sent(certificate, ca_file, s
 
 
 @rule("3.2", "3.2a")
-@pytest.mark.parametrize("flags, env", [((), {"SSL_CERT_FILE": CA_FILE}), ((), {"SSL_CERT_DIR": TLS_DIR}),
-                                        (("--ca-file", CA_FILE), {})], ids=str)
+@pytest.mark.parametrize(
+    "flags, env",
+    [((), {"SSL_CERT_FILE": CA_FILE}), ((), {"SSL_CERT_DIR": TLS_DIR}), (("--ca-file", CA_FILE), {})],
+    ids=str,
+)
 def test_cas_come_from_a_flag_or_a_variable(tls_plane, flags, env):
     if hasattr(ssl, "TLSVersion"):
         tls_plane.context.maximum_version = ssl.TLSVersion.TLSv1_2
@@ -61,7 +71,7 @@ def test_tls_below_1_2_is_never_offered(tmp_path):
     assert set(versions.group(1)[1::2]) <= {3, 4}
 
 
-IS_CPYTHON = sys.implementation.name == "cpython"      # PyPy's error does not name the file
+IS_CPYTHON = sys.implementation.name == "cpython"  # PyPy's error does not name the file
 
 
 def expect_unusable(plane, name, *flags, **env):
@@ -80,7 +90,7 @@ def test_unusable_ca_file_exits_2_and_is_named(tls_plane, name):
 
 @rule("3.2b")
 @pytest.mark.skipif(not hasattr(ssl.SSLContext, "keylog_filename"), reason="this Python knows no SSLKEYLOGFILE")
-@pytest.mark.parametrize("flags", [(), ("--ca-file", CA_FILE)][:1 + IS_CPYTHON], ids=len)
+@pytest.mark.parametrize("flags", [(), ("--ca-file", CA_FILE)][: 1 + IS_CPYTHON], ids=len)
 def test_unusable_keylog_file_exits_2_and_is_named(tls_plane, tmp_path, flags):
     expect_unusable(tls_plane, "file that SSLKEYLOGFILE names", *flags, SSLKEYLOGFILE=str(tmp_path / "no" / "log"))
 
@@ -96,7 +106,7 @@ def test_ca_file_must_not_be_writable_by_everybody(tls_plane, tmp_path, mode):
     assert (code, err) == ((2, refused % (path, shlex.quote(path))) if mode & 2 else (0, ""))
 
 
-@posix_only     # on Windows the alert may not arrive
+@posix_only  # on Windows the alert may not arrive
 @pytest.mark.skipif(not IS_CPYTHON, reason="PyPy's ssl module fails at a connection that is reset here")
 @rule("3.2", "3.8")
 def test_alert_of_a_server_that_demands_a_certificate_is_shown_and_final(tls_plane):
@@ -110,13 +120,17 @@ def test_alert_of_a_server_that_demands_a_certificate_is_shown_and_final(tls_pla
 
 # ---- 8.4: a Python without TLS
 
-NO_SSL = ("import sys; sys.modules['_ssl'] = None; sys.path.insert(0, %r); import plexctl_exec_log; "
-          "sys.exit(plexctl_exec_log.main(sys.argv[1:]))" % ROOT)
+NO_SSL = (
+    "import sys; sys.modules['_ssl'] = None; sys.path.insert(0, %r); import plexctl_exec_log; "
+    "sys.exit(plexctl_exec_log.main(sys.argv[1:]))" % ROOT
+)
 
 
 @rule("8.4")
-@pytest.mark.parametrize("scheme, code, says", [
-    ("http", 0, ""), ("https", 1, "error: this Python has no TLS: it was built without the ssl module\nhint: use ")])
+@pytest.mark.parametrize(
+    "scheme, code, says",
+    [("http", 0, ""), ("https", 1, "error: this Python has no TLS: it was built without the ssl module\nhint: use ")],
+)
 def test_python_without_ssl_has_plain_http_only(plane, scheme, code, says):
     url = plane.url.replace("http", scheme)
     result = run_python("-c", NO_SSL, *LIST, plane=plane, env={"PLEXSPHERE_URL": url})
@@ -148,15 +162,21 @@ def test_plain_http_goes_to_this_host_only(host):
 def test_plain_http_to_another_host_needs_the_flag(plane, flags, sent):
     # Through a proxy, so that the name would be reached if it was asked for.
     with Proxy(plane) as proxy:
-        result = run_cli(*LIST + flags, plane=plane, env={
-            "PLEXSPHERE_URL": "http://" + NO_NAME, "HTTP_PROXY": proxy.url, "PLEXSPHERE_ALLOW_HTTP": "1"})
+        result = run_cli(
+            *LIST + flags,
+            plane=plane,
+            env={"PLEXSPHERE_URL": "http://" + NO_NAME, "HTTP_PROXY": proxy.url, "PLEXSPHERE_ALLOW_HTTP": "1"},
+        )
         assert (result.code, count_contacts(proxy)) == (1 - sent, (sent, sent))
-    refused = ("error: plain http to %s would expose the token to the network\n"
-               "hint: use https://, or allow plain http with --allow-http\n" % NO_NAME)
+    refused = (
+        "error: plain http to %s would expose the token to the network\n"
+        "hint: use https://, or allow plain http with --allow-http\n" % NO_NAME
+    )
     assert result.err == refused * (not sent)
 
 
 # ---- 3.4: redirects
+
 
 @rule("3.4")
 @pytest.mark.parametrize("status", [299, 300, 301, 302, 303, 307, 308, 399, 400])
@@ -164,17 +184,28 @@ def test_redirect_is_reported_and_never_followed(plane, status):
     with ControlPlane() as other:
         result = run_against(plane, Reply({"title": "Moved"}, status, [("Location", other.url + "/login")]), *LIST)
         assert (result.code, count_contacts(plane), other.connections) == (1, (1, 1), 0)
-    refused = ("error: HTTP %d: refused to follow a redirect to %s/login, to keep the token from other servers\n"
-               "hint: if that is the API, pass the part of its URL before /v1 as --server\n" % (status, other.url))
+    refused = (
+        "error: HTTP %d: refused to follow a redirect to %s/login, to keep the token from other servers\n"
+        "hint: if that is the API, pass the part of its URL before /v1 as --server\n" % (status, other.url)
+    )
     assert (result.err == refused) == (300 <= status < 400)
 
 
 @rule("3.4", "2.7")
-@pytest.mark.parametrize("location, shown", [
-    ("https://sso.test/in?code=hunter22", "https://sso.test/in"), ("https://sso.test#hunter22?x", "https://sso.test"),
-    ("/?next=hunter22", "/"), ("//ann:hunter22@sso.test/", "***"), ("https://a@hunter22@sso.test/in", "***"),
-    ("ann:hunter22@sso.test", "***"), ("https://sso.test/\x1b[31m", "https://sso.test/\\x1b[31m"),
-    ("https://sso.test/to?ken#of/x?hunter22", "https://sso.test/***/x")], ids=ascii)
+@pytest.mark.parametrize(
+    "location, shown",
+    [
+        ("https://sso.test/in?code=hunter22", "https://sso.test/in"),
+        ("https://sso.test#hunter22?x", "https://sso.test"),
+        ("/?next=hunter22", "/"),
+        ("//ann:hunter22@sso.test/", "***"),
+        ("https://a@hunter22@sso.test/in", "***"),
+        ("ann:hunter22@sso.test", "***"),
+        ("https://sso.test/\x1b[31m", "https://sso.test/\\x1b[31m"),
+        ("https://sso.test/to?ken#of/x?hunter22", "https://sso.test/***/x"),
+    ],
+    ids=ascii,
+)
 def test_redirect_target_is_shown_without_user_info_query_and_fragment(plane, location, shown):
     """The token is masked before the query is cut off, which may begin within it."""
     answer = Reply(b"", 302, [("Location", location)])
@@ -188,9 +219,14 @@ def test_redirect_target_is_shown_without_user_info_query_and_fragment(plane, lo
 IS_API = "check --server, PLEXSPHERE_URL or the profile: does it point to the API?"
 IS_HTTPS = "if this port is for https, write https:// in the server's URL"
 #: Answers: no Problem (400), a Problem (400P), a lost connection, a TLS alert.
-ANSWERS = dict({"lost": DROP, "alert": b"\x15\x03\x01\x00\x02\x02\x46"}, **{
-    "%d%s" % (status, kind): Reply({"title": "No"} if kind else b"<p>", status)
-    for status in (200, 302, 400, 403, 404, 503) for kind in ("", "P")})
+ANSWERS = dict(
+    {"lost": DROP, "alert": b"\x15\x03\x01\x00\x02\x02\x46"},
+    **{
+        "%d%s" % (status, kind): Reply({"title": "No"} if kind else b"<p>", status)
+        for status in (200, 302, 400, 403, 404, 503)
+        for kind in ("", "P")
+    },
+)
 #: The hint, and below it the scheme and the prefix of the server, and its answers.
 WRONG_SERVERS = """
 leave /v1 out of the server's URL
@@ -220,8 +256,14 @@ not found, or not visible to this token: check the Project (--project), the id (
 
 
 @rule("6.2c", "6.2d", "6.2e")
-@pytest.mark.parametrize("row, hint", [(row, hint) for hint, rows in re.findall(
-    r"(?m)^(\S.*)((?:\n    .*)+)", WRONG_SERVERS) for row in rows.split("\n    ")[1:]])
+@pytest.mark.parametrize(
+    "row, hint",
+    [
+        (row, hint)
+        for hint, rows in re.findall(r"(?m)^(\S.*)((?:\n    .*)+)", WRONG_SERVERS)
+        for row in rows.split("\n    ")[1:]
+    ],
+)
 def test_hint_points_to_what_is_wrong_with_the_server(plane, tls_plane, row, hint):
     scheme, prefix, *answers = row.split()
     server = plane if scheme == "http" else tls_plane

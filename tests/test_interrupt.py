@@ -8,17 +8,43 @@ import threading
 
 import pytest
 
-from kit import (ALL, GET, LIST, PATIENCE, ROOT, SMALL_EXECUTION, FailingStream, execution, finish_process,
-                 make_command, page, posix_only, read_some, read_text, rule, run_against, start_line, wait_until)
+from kit import (
+    ALL,
+    GET,
+    LIST,
+    PATIENCE,
+    ROOT,
+    SMALL_EXECUTION,
+    FailingStream,
+    execution,
+    finish_process,
+    make_command,
+    page,
+    posix_only,
+    read_some,
+    read_text,
+    rule,
+    run_against,
+    start_line,
+    wait_until,
+)
 from server import HANG, Reply
 
 SETTINGS_FILE = read_text(os.path.join(ROOT, "pyproject.toml"))
 #: How the program is started: as a script, and as the installed command does it.
-WAYS = {"script": make_command(), "installed": [sys.executable, "-c", "from %s import %s as run; run()" % re.search(
-    'plexctl-exec-log = "(.*):(.*)"', SETTINGS_FILE).groups()]}
+WAYS = {
+    "script": make_command(),
+    "installed": [
+        sys.executable,
+        "-c",
+        "from %s import %s as run; run()" % re.search('plexctl-exec-log = "(.*):(.*)"', SETTINGS_FILE).groups(),
+    ],
+}
 #: Where it waits: the answers, the command line, and the stream and the text that show that it is there.
-PLACES = {"headers": ([Reply(page(SMALL_EXECUTION, next_cursor="c")), HANG], ALL, "stdout", b"restart-nginx\n"),
-          "a wait": ([Reply(execution(status="started"))], GET + ("--wait",), "stderr", b"status: started 0/0\n")}
+PLACES = {
+    "headers": ([Reply(page(SMALL_EXECUTION, next_cursor="c")), HANG], ALL, "stdout", b"restart-nginx\n"),
+    "a wait": ([Reply(execution(status="started"))], GET + ("--wait",), "stderr", b"status: started 0/0\n"),
+}
 
 
 def read_until(descriptor, wanted):

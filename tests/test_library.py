@@ -21,9 +21,30 @@ import pytest
 
 import plexctl_exec_log as program
 from control_plane import EXECUTIONS, PROJECT, SHOWCASE, SHOWCASE_NODES, TOKEN
-from kit import (ALL_BYTES, EXECUTION, GET, HERE, LIST, MODULE, NODES, ROOT, SOURCE, STARTED, WINDOWS, execution,
-                 inline, page, posix_only, read_queries, read_text, rule, run_cli, run_python, surroundings,
-                 target)
+from kit import (
+    ALL_BYTES,
+    EXECUTION,
+    GET,
+    HERE,
+    LIST,
+    MODULE,
+    NODES,
+    ROOT,
+    SOURCE,
+    STARTED,
+    WINDOWS,
+    execution,
+    inline,
+    page,
+    posix_only,
+    read_queries,
+    read_text,
+    rule,
+    run_cli,
+    run_python,
+    surroundings,
+    target,
+)
 from kit_net import NO_NAME, PATH, Proxy
 from server import DROP, HANG, Reply
 
@@ -31,8 +52,10 @@ PUBLIC_NAMES = """APIError CredentialsError ExecLogError FAILED_STATUSES FINAL_S
     RUNNING_STATUSES ResponseTooLarge Server TimedOut Transport UsageError WaitTimeout get_execution get_page main
     make_parser make_visible parse_uuid wait_for_execution""".split()
 #: Names of 5.0.0 that must not return, public or private.
-GONE_NAMES = set("""Document JSONReader ReadAhead CursorCheck TimeWindow SelectedTargets ErrorCount walk deadline_passed
-    remaining transient can_resume copy_error read_members resume last_created_at""".split())
+GONE_NAMES = set(
+    """Document JSONReader ReadAhead CursorCheck TimeWindow SelectedTargets ErrorCount walk deadline_passed
+    remaining transient can_resume copy_error read_members resume last_created_at""".split()
+)
 
 
 def catch(call, *arguments, **options):
@@ -47,8 +70,16 @@ def run_program(source, plane):
     with tempfile.TemporaryFile("w+") as file:
         file.write("from plexctl_exec_log import *\n" + source)
         file.seek(0)
-        result = run_python("-X", "dev", "-W", "error", "-", plane=plane, stdin=file,
-                            env={"PYTHONPATH": ROOT, "PLEXSPHERE_PROJECT": PROJECT, "PYTHONIOENCODING": "utf-8"})
+        result = run_python(
+            "-X",
+            "dev",
+            "-W",
+            "error",
+            "-",
+            plane=plane,
+            stdin=file,
+            env={"PYTHONPATH": ROOT, "PLEXSPHERE_PROJECT": PROJECT, "PYTHONIOENCODING": "utf-8"},
+        )
     assert (result.code, result.err) == (0, "")
     return result.out.decode("utf-8")
 
@@ -69,9 +100,14 @@ def test_source_is_python_3_6_and_imports_only_the_standard_library():
 ACCENTS = "red\u00e9 \u6f22"
 ASCII = {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}
 #: Flags of Python, and the program.
-STARTS = ["plexctl_exec_log.py", "-m plexctl_exec_log", "-", "-I -u -B -S plexctl_exec_log.py",
-          "-bb -OO -X dev -W error plexctl_exec_log.py",
-          "-c __import__('sys').exit(__import__('plexctl_exec_log').main())"]
+STARTS = [
+    "plexctl_exec_log.py",
+    "-m plexctl_exec_log",
+    "-",
+    "-I -u -B -S plexctl_exec_log.py",
+    "-bb -OO -X dev -W error plexctl_exec_log.py",
+    "-c __import__('sys').exit(__import__('plexctl_exec_log').main())",
+]
 
 
 @rule("8.1", "8.1a", "8.1c")
@@ -124,15 +160,22 @@ def hostile_folder(tmp_path_factory):
     """A copy of the program in a folder with a hostile file for every module of the standard library."""
     folder = tmp_path_factory.mktemp("hostile")
     (folder / "plexctl_exec_log.py").write_bytes(SOURCE.encode("utf-8"))
-    for name in MODULES_USED | set(getattr(sys, "stdlib_module_names", sys.builtin_module_names)) | {
-            "email", "encodings", "enum", "http", "importlib", "ssl", "select", "selectors", "urllib", "zipimport"}:
+    for name in (
+        MODULES_USED
+        | set(getattr(sys, "stdlib_module_names", sys.builtin_module_names))
+        | {"email", "encodings", "enum", "http", "importlib", "ssl", "select", "selectors", "urllib", "zipimport"}
+    ):
         (folder / (name + ".py")).write_text("import os\nos.write(2, b'it was imported')\nos._exit(9)\n")
     return str(folder)
 
 
 #: Exit codes, and command lines that between them import all that the program imports.
-IMPORTING = ["2 nonsense", "1 get ID", "1 get ID --wait --wait-timeout 9 --output-dir NEW",
-             "0 list --last 2 --since 07-01 --until 2030-01-01T00:00+01:00 --server http://plane.test --allow-http -v"]
+IMPORTING = [
+    "2 nonsense",
+    "1 get ID",
+    "1 get ID --wait --wait-timeout 9 --output-dir NEW",
+    "0 list --last 2 --since 07-01 --until 2030-01-01T00:00+01:00 --server http://plane.test --allow-http -v",
+]
 
 
 @rule("8.2")
@@ -140,8 +183,13 @@ IMPORTING = ["2 nonsense", "1 get ID", "1 get ID --wait --wait-timeout 9 --outpu
 def test_script_imports_nothing_from_its_own_folder(tls_plane, plane, hostile_folder, tmp_path, line):
     tls_plane.script(Reply(execution([target(inline(b"one\n")), target({"kind": "?"}, NODES[1])])))
     code, *argv = line.replace("NEW", str(tmp_path / "new")).replace("ID", EXECUTION).split()
-    result = run_python("plexctl_exec_log.py", *argv, plane=tls_plane, cwd=hostile_folder, env={
-        "HTTP_PROXY": plane.url, "PLEXSPHERE_PROJECT": PROJECT})
+    result = run_python(
+        "plexctl_exec_log.py",
+        *argv,
+        plane=tls_plane,
+        cwd=hostile_folder,
+        env={"HTTP_PROXY": plane.url, "PLEXSPHERE_PROJECT": PROJECT},
+    )
     assert "it was imported" not in result.err and result.code == int(code), result.err
 
 
@@ -180,11 +228,22 @@ print("main", [name for name in before if before[name] != after[name]], codes,
 
 @rule("8.1a", "8.3a")
 def test_import_and_main_change_nothing_in_the_process(plane, tmp_path):
-    lines = ["--help", "--version", "nonsense", "list", " ".join(LIST), " ".join(GET), " ".join(LIST + ("--all",)),
-             "get --project %s %s --output-dir %s" % (PROJECT, SHOWCASE, tmp_path / "out")]
+    lines = [
+        "--help",
+        "--version",
+        "nonsense",
+        "list",
+        " ".join(LIST),
+        " ".join(GET),
+        " ".join(LIST + ("--all",)),
+        "get --project %s %s --output-dir %s" % (PROJECT, SHOWCASE, tmp_path / "out"),
+    ]
     code, out, err = run_python("-S", "-c", COMPARED, *lines, plane=plane, env={"PYTHONPATH": ROOT})
-    assert (code, err, out.decode().splitlines()) == (0, "", [
-        "import [] False", "main [] [0, 0, 2, 2, 0, 1, 0, 0] True"])
+    assert (code, err, out.decode().splitlines()) == (
+        0,
+        "",
+        ["import [] False", "main [] [0, 0, 2, 2, 0, 1, 0, 0] True"],
+    )
 
 
 VERSION = program.__version__.encode("ascii")
@@ -216,6 +275,7 @@ def test_main_runs_in_several_threads_each_with_its_own_streams(plane):
 
 # ---- 10.1: names, types, the example
 
+
 @rule("10.1", "10.1a")
 def test_public_names_are_those_of_the_contract_and_old_ones_are_gone():
     assert sorted(program.__all__) == sorted(PUBLIC_NAMES)
@@ -223,7 +283,8 @@ def test_public_names_are_those_of_the_contract_and_old_ones_are_gone():
     words = {str(getattr(node, field, "")) for node in nodes for field in ("id", "attr", "name", "arg")}
     assert {word.strip("_") for word in words} & GONE_NAMES == set()
     assert " ".join(program.RUNNING_STATUSES + program.FINAL_STATUSES) == (
-        "pending ack started succeeded failed cancelled timeout")
+        "pending ack started succeeded failed cancelled timeout"
+    )
     assert program.FINAL_STATUSES[1:] == program.FAILED_STATUSES and len(program.FINAL_STATUSES) == 4
 
 
@@ -250,9 +311,13 @@ def test_example_runs_as_printed_and_reports_each_failed_output(plane):
     assert report.splitlines() == ["the report is incomplete: HTTP 403 Forbidden"]
 
 
-URLS = {"https://Plane.Example": "https plane.example 443 ''", "http://[::1]": "http ::1 80 ''",
-        " HTTPS://10.0.0.1:8443/a/B/ ": "https 10.0.0.1 8443 '/a/B'", "http://h:1/": "http h 1 ''",
-        "http://h:65535": "http h 65535 ''"}
+URLS = {
+    "https://Plane.Example": "https plane.example 443 ''",
+    "http://[::1]": "http ::1 80 ''",
+    " HTTPS://10.0.0.1:8443/a/B/ ": "https 10.0.0.1 8443 '/a/B'",
+    "http://h:1/": "http h 1 ''",
+    "http://h:65535": "http h 65535 ''",
+}
 
 
 @rule("10.1b")
@@ -264,6 +329,7 @@ def test_server_has_the_parts_of_its_url(url):
 
 # ---- 10.2, 10.3a: Transport
 
+
 class AnyFunction:
     """Stands in a signature for a default that is a function."""
 
@@ -273,22 +339,31 @@ class AnyFunction:
 
 SIGNATURES = {
     "Transport": "server, token, *, proxy=None, ca_file=None, timeout=30.0, allow_http=False, pauses=(0.5, 1.0), "
-                 "on_retry=, on_progress=, trace=, clock=, sleep=",
-    "Transport.from_settings": "server=None, profile=None, token_file=None, **options", "Transport.close": "self",
-    "Transport.get": "self, path, parameters, max_bytes=%d" % (256 << 20), "Transport.time_limit": "self, seconds",
-    "get_page": "transport, project, parameters=None", "get_execution": "transport, project, execution_id",
+    "on_retry=, on_progress=, trace=, clock=, sleep=",
+    "Transport.from_settings": "server=None, profile=None, token_file=None, **options",
+    "Transport.close": "self",
+    "Transport.get": "self, path, parameters, max_bytes=%d" % (256 << 20),
+    "Transport.time_limit": "self, seconds",
+    "get_page": "transport, project, parameters=None",
+    "get_execution": "transport, project, execution_id",
     "wait_for_execution": "transport, project, execution_id, seconds=None, on_status=",
     "Listing": "transport, project, *, statuses=(), action_name=None, since=None, until=None, limit=200, cursor=None",
-    "OutputRef.from_wire": "ref", "parse_uuid": "value", "make_visible": "text", "make_parser": "command=''",
-    "main": "argv=None, stdout=None, stderr=None, sleep="}
+    "OutputRef.from_wire": "ref",
+    "parse_uuid": "value",
+    "make_visible": "text",
+    "make_parser": "command=''",
+    "main": "argv=None, stdout=None, stderr=None, sleep=",
+}
 
 
 @rule("10.2", "10.2a", "8.3")
 @pytest.mark.parametrize("name", sorted(SIGNATURES))
 def test_signature_is_that_of_the_contract(name):
     given = inspect.signature(operator.attrgetter(name)(program))
-    plain = [each.replace(annotation=each.empty, default=AnyFunction() if inspect.isroutine(each.default)
-                          else each.default) for each in given.parameters.values()]
+    plain = [
+        each.replace(annotation=each.empty, default=AnyFunction() if inspect.isroutine(each.default) else each.default)
+        for each in given.parameters.values()
+    ]
     assert str(inspect.Signature(plain)) == "(%s)" % SIGNATURES[name]
 
 
@@ -308,7 +383,8 @@ def test_from_settings_uses_the_proxy_of_the_environment(plane):
 @posix_only
 @rule("10.2d")
 def test_forked_child_opens_a_connection_of_its_own(plane):
-    assert run_program("""
+    assert run_program(
+        """
 import os
 def read():
     return get_execution(transport, os.environ["PLEXSPHERE_PROJECT"], "%s")["status"] == "failed"
@@ -318,14 +394,17 @@ with Transport.from_settings() as transport:
     if not child:
         os._exit(not (read() and read()))
     print(os.waitpid(child, 0)[1], read())
-""" % SHOWCASE, plane) == "0 True\n" and (plane.connections, len(plane.requests)) == (2, 4)
+"""
+        % SHOWCASE,
+        plane,
+    ) == "0 True\n" and (plane.connections, len(plane.requests)) == (2, 4)
 
 
 @rule("10.3a")
 def test_every_operation_uses_a_get_that_a_test_overrides():
     class OwnGet(program.Transport):
         def get(self, path, parameters, max_bytes=0):
-            asked.append("%s %s %d" % (path[len(PATH):], parameters.get("status", ""), max_bytes >> 20))
+            asked.append("%s %s %d" % (path[len(PATH) :], parameters.get("status", ""), max_bytes >> 20))
             return dict(STARTED, status="failed", items=[STARTED])
 
     asked, canned = [], OwnGet(program.Server.parse("http://127.0.0.1:1"), TOKEN)
@@ -362,12 +441,19 @@ def test_error_class_has_its_base_exit_code_and_hint(row):
 
 #: For each answer: the public class of the error, its exit code, whether it is retryable, status and problem.
 ANSWERS_AND_ERRORS = [
-    (Reply({"code": "x"}, 400), "APIError 1 False 400 {'code': 'x'}"), (Reply({}, 401), "APIError 3 False 401 {}"),
-    (Reply("no", 403), "APIError 4 False 403 {}"), (Reply({"n": 1}, 503), "APIError 1 True 503 {'n': 1}"),
+    (Reply({"code": "x"}, 400), "APIError 1 False 400 {'code': 'x'}"),
+    (Reply({}, 401), "APIError 3 False 401 {}"),
+    (Reply("no", 403), "APIError 4 False 403 {}"),
+    (Reply({"n": 1}, 503), "APIError 1 True 503 {'n': 1}"),
     (Reply({"code": "rebac_denied"}, 403), "APIError 77 False 403 {'code': 'rebac_denied'}"),
-    (Reply(b"", 302), "APIError 1 False 302 {}"), (DROP, "RemoteError 1 True"), (HANG, "TimedOut 1 True"),
-    (Reply(b"", 302, [("Location", "/x")]), "RemoteError 1 False"), (Reply(b"{}", cut=1), "RemoteError 1 True"),
-    (Reply(b"<html>"), "RemoteError 1 False"), (Reply(announce=(32 << 20) + 1), "ResponseTooLarge 1 False")]
+    (Reply(b"", 302), "APIError 1 False 302 {}"),
+    (DROP, "RemoteError 1 True"),
+    (HANG, "TimedOut 1 True"),
+    (Reply(b"", 302, [("Location", "/x")]), "RemoteError 1 False"),
+    (Reply(b"{}", cut=1), "RemoteError 1 True"),
+    (Reply(b"<html>"), "RemoteError 1 False"),
+    (Reply(announce=(32 << 20) + 1), "ResponseTooLarge 1 False"),
+]
 
 
 @rule("10.6")

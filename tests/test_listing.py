@@ -10,8 +10,21 @@ import pytest
 
 import plexctl_exec_log as program
 from control_plane import PROJECT, STATUSES
-from kit import (ALL, EXECUTION, LIST, NODES, encode, error_lines, every_list_format, execution, page, read_queries,
-                 rule, run_cli, target)
+from kit import (
+    ALL,
+    EXECUTION,
+    LIST,
+    NODES,
+    encode,
+    error_lines,
+    every_list_format,
+    execution,
+    page,
+    read_queries,
+    rule,
+    run_cli,
+    target,
+)
 from kit_net import ask
 from server import DROP, HANG, Reply
 
@@ -32,8 +45,14 @@ def read_table(text):
 
 #: How the ids in the output of `list` are found, and the cursor.
 ROW_ID, MEMBER_ID = r"^(?!ID |next_cursor: )(\S+) ", r'^ {6}"id": "(.*)"'
-ID_PATTERNS = {"text": ROW_ID, "table": ROW_ID, "wide": ROW_ID, "json": MEMBER_ID, "yaml": MEMBER_ID,
-               "jsonl": r'^\{.*?"id":"([^"]*)"'}
+ID_PATTERNS = {
+    "text": ROW_ID,
+    "table": ROW_ID,
+    "wide": ROW_ID,
+    "json": MEMBER_ID,
+    "yaml": MEMBER_ID,
+    "jsonl": r'^\{.*?"id":"([^"]*)"',
+}
 CURSOR_LINE, CURSOR_MEMBER = r"^next_cursor: ([^\"\n]+)$", r'^  "next_cursor": "(.*)"$'
 
 
@@ -53,12 +72,14 @@ def read_ids(result, format="jsonl"):
 def serve_pages(plane, pages, reply=lambda number, body: Reply(body)):
     """Let the plane answer what is not scripted with these pages of Executions, whose cursors are c2, c3 and so on. It
     filters each page by `status`, as the server does. reply(number of the request, body) may break an answer."""
+
     def answer(request):
         query = dict(parse_qsl(request.target.partition("?")[2]))
         place, status = int(query.get("cursor", "c1")[1:]), query.get("status")
         items = [wire for wire in (pages[place - 1] if pages else ()) if status in (None, wire.get("status"))]
         cursor = "c%d" % (place + 1) if place < len(pages) else None
         return reply(len(plane.requests), encode(page(*items, next_cursor=cursor)))
+
     plane.answer_to = answer
 
 
@@ -75,11 +96,18 @@ def list_ids(plane, *argv, pages=()):
 
 # ---- 1.13: one query for each status, merged
 
+
 @rule("1.13", "1.12a", "1.8a", "1.8b", "1.7")
-@pytest.mark.parametrize("flags, statuses", [
-    ("--failed", STATUSES[4:]), ("--running", STATUSES[:3]), ("--failed --status=succeeded --running", STATUSES),
-    ("--status failed --failed", STATUSES[4:]),
-    ("--status timeout,ack --status cancelled", ("ack", "cancelled", "timeout"))])
+@pytest.mark.parametrize(
+    "flags, statuses",
+    [
+        ("--failed", STATUSES[4:]),
+        ("--running", STATUSES[:3]),
+        ("--failed --status=succeeded --running", STATUSES),
+        ("--status failed --failed", STATUSES[4:]),
+        ("--status timeout,ack --status cancelled", ("ack", "cancelled", "timeout")),
+    ],
+)
 def test_each_status_is_a_query_with_every_other_filter(plane, flags, statuses):
     pages = [[listed("e-%d" % number, status=status) for number, status in enumerate(STATUSES)]]
     found = list_ids(plane, "--action-name=a&b", *flags.split(), pages=pages)
@@ -102,7 +130,7 @@ ORDERED = read_table("""
 @pytest.mark.parametrize("size, rows", ORDERED)
 def test_merge_is_in_the_order_of_created_at_and_then_of_the_id(plane, size, rows):
     log = [listed(*row.split()) for row in rows.split(", ")]
-    pages = [log[place:place + int(size)] for place in range(0, len(log), int(size))]
+    pages = [log[place : place + int(size)] for place in range(0, len(log), int(size))]
     assert list_ids(plane, "--failed", pages=pages) == [wire["id"] for wire in log]
 
 
@@ -116,13 +144,15 @@ def test_execution_that_moves_on_between_queries_is_printed_once(plane, seen, fo
         plane.script(Reply(page(listed("a", status=status), *copies + [listed("c", "09:30:00.5Z", status)])))
     result = run_cli(*LIST + ("--running", "--output", format), plane=plane)
     assert read_ids(result, format) == ["a", "b", "c"]
-    assert re.findall(b"as-[a-z]+", result.out) in ([b"as-started"], [])        # a format need not show the action
+    assert re.findall(b"as-[a-z]+", result.out) in ([b"as-started"], [])  # a format need not show the action
 
 
 # ---- 1.9d: --until ends the query
 
 #: How many of the pages `--until 09:30` requests, and the minutes after nine on each page.
-WALKS = [[line[0], line.partition(": ")[2]] for line in """
+WALKS = [
+    [line[0], line.partition(": ")[2]]
+    for line in """
 1: 30 40 | 50 | 55
 2: 00 10 | 30 40 | 50 | 20
 2: 10 | 40 40 50 | 55
@@ -136,7 +166,8 @@ WALKS = [[line[0], line.partition(": ")[2]] for line in """
 3: 10 | 50 | 30
 3: | | 30 40 | 50
 3: 10 20 | 05 | 40 50 | 55
-3: 00 | 10 | 20""".split("\n")[1:]]
+3: 00 | 10 | 20""".split("\n")[1:]
+]
 
 
 def make_pages(layout):
@@ -161,10 +192,17 @@ EQUAL = ["09:40:00.5Z", "09:40:00.50Z", "11:40:00.5+02:00", "04:40:00.500-05:00"
 
 
 @rule("1.9d", "1.11")
-@pytest.mark.parametrize("times, requests", [
-    (EQUAL, 2), (EQUAL + ["09:40:00.51Z"], 1), (["11:40:00+02:00", "09:41:00Z"], 1),
-    (["09:40:00.5Z", "09:40:00Z", "09:50:00Z"], 2), (["11:29:59.9+02:00", "09:50:00Z"], 2)],
-    ids=["equal", "rises by a fraction", "falls as text", "falls by a fraction", "starts before"])
+@pytest.mark.parametrize(
+    "times, requests",
+    [
+        (EQUAL, 2),
+        (EQUAL + ["09:40:00.51Z"], 1),
+        (["11:40:00+02:00", "09:41:00Z"], 1),
+        (["09:40:00.5Z", "09:40:00Z", "09:50:00Z"], 2),
+        (["11:29:59.9+02:00", "09:50:00Z"], 2),
+    ],
+    ids=["equal", "rises by a fraction", "falls as text", "falls by a fraction", "starts before"],
+)
 def test_until_compares_times_and_not_texts(plane, times, requests):
     serve_pages(plane, [[listed("x", created) for created in times], [listed("y", "09:20:00Z")]])
     assert run_cli(*LIST + ("--until=2026-07-14T09:30",), plane=plane).code == 0 and len(plane.requests) == requests
@@ -176,13 +214,25 @@ FIRST = Reply(page(listed("a", "09:00:00Z"), listed("b", "09:10:00Z"), next_curs
 CUT = Reply(encode(page(listed("x", "09:20:00Z"))), cut=20)
 #: What the tables of failures call answers.
 NAMED = {
-    "ok": FIRST, "gone": Reply({}, 404), "401": Reply({}, 401), "403": Reply({}, 403), "500": Reply({}, 500),
-    "invalid": Reply({"code": "invalid_cursor"}, 400), "later": Reply({}, 503, [("Retry-After", "31")]), "cut": CUT,
-    "none": Reply(page()), "malformed": Reply({"items": [1]}), "large": Reply(announce=(256 << 20) + 1),
-    "silent": HANG, "drop": DROP,
-    "circle": Reply(page(listed("c", "09:20:00Z"), next_cursor="-c2")), "html": Reply(b"<html>"),
-    "row": Reply(page(listed("a", status=5))), "time": Reply(page(listed("a", "soon"), next_cursor="c")),
-    "targets": Reply(page(listed("a", targets=[1])))}
+    "ok": FIRST,
+    "gone": Reply({}, 404),
+    "401": Reply({}, 401),
+    "403": Reply({}, 403),
+    "500": Reply({}, 500),
+    "invalid": Reply({"code": "invalid_cursor"}, 400),
+    "later": Reply({}, 503, [("Retry-After", "31")]),
+    "cut": CUT,
+    "none": Reply(page()),
+    "malformed": Reply({"items": [1]}),
+    "large": Reply(announce=(256 << 20) + 1),
+    "silent": HANG,
+    "drop": DROP,
+    "circle": Reply(page(listed("c", "09:20:00Z"), next_cursor="-c2")),
+    "html": Reply(b"<html>"),
+    "row": Reply(page(listed("a", status=5))),
+    "time": Reply(page(listed("a", "soon"), next_cursor="c")),
+    "targets": Reply(page(listed("a", targets=[1]))),
+}
 CODES = {"401": 3, "403": 4}
 LONG = "c" * 5000
 #: Flags, the answers, and the cursor of the last line on stderr. The first page has a and b.
@@ -263,11 +313,16 @@ def test_merge_that_fails_ends_with_next_since_which_resumes_it(plane, times, fl
     # The last Execution of a page may still be followed by a newer copy, so it is not merged yet.
     here = [target(node=NODES[1])]
     times = ["09:00:00Z"] + times.split() + ["09:29:00Z"]
-    rows = [listed("r%d" % number, created, targets=here[number % 2:]) for number, created in enumerate(times)]
+    rows = [listed("r%d" % number, created, targets=here[number % 2 :]) for number, created in enumerate(times)]
     late = listed("s", "09:50:00Z", "timeout")
     argv = flags.replace("NOWHERE", NODES[2]).replace("WHERE", NODES[1].upper()).split()
-    result, _ = ask(plane, Reply(page(*rows, next_cursor="-c2")), Reply(page(late)), *map(NAMED.get, failure.split()),
-                    argv=LIST + TWO + tuple(argv))
+    result, _ = ask(
+        plane,
+        Reply(page(*rows, next_cursor="-c2")),
+        Reply(page(late)),
+        *map(NAMED.get, failure.split()),
+        argv=LIST + TWO + tuple(argv),
+    )
     shown = [] if "last" in flags or "NO" in flags else ["r0", "r2"] if "WHERE" in flags else ["r0", "r1", "r2"]
     assert read_listing(result, flags[3:] if "-o" in flags else "text")[0] == shown + ["r3"] * (failure == "circle")
     assert result.code == CODES.get(failure, 1)
@@ -278,8 +333,10 @@ def test_merge_that_fails_ends_with_next_since_which_resumes_it(plane, times, fl
 
 @rule("6.3c")
 def test_next_since_resumes_a_merge(plane):
-    pages = [[listed("a", "09:00:00.25Z"), listed("b", "09:00:00.75Z"), listed("x", "09:00:01Z", "timeout")],
-             [listed("c", "09:00:00.8Z"), listed("d", "09:00:02Z")]]
+    pages = [
+        [listed("a", "09:00:00.25Z"), listed("b", "09:00:00.75Z"), listed("x", "09:00:01Z", "timeout")],
+        [listed("c", "09:00:00.8Z"), listed("d", "09:00:02Z")],
+    ]
     serve_pages(plane, pages, reply=lambda number, body: Reply({}, 404) if number == 3 else Reply(body))
     result = run_cli(*LIST + TWO + JSONL, plane=plane)
     again = run_cli(*LIST + TWO + JSONL + ("--since", result.err.split()[-1]), plane=plane)
@@ -294,13 +351,16 @@ def test_merge_that_fails_before_its_first_execution_names_no_time(plane, answer
 
 
 @rule("6.4")
-@pytest.mark.parametrize("start, cursors, requests", read_table("""
+@pytest.mark.parametrize(
+    "start, cursors, requests",
+    read_table("""
   | x x     | 2
   | x y x   | 3
   | x y z y | 4
 x | x       | 1
 x | y x     | 2
-x | y y     | 2"""))
+x | y y     | 2"""),
+)
 def test_cursor_that_a_walk_has_followed_is_an_error(plane, start, cursors, requests):
     serve_pages(plane, [])
     plane.script(*[Reply(page(listed(cursor), next_cursor=cursor)) for cursor in cursors.split()])
@@ -339,9 +399,11 @@ def test_one_page_and_one_execution_as_dicts():
     assert program.get_execution(transport, PROJECT, uuid.UUID(EXECUTION)) == dict(bare, targets=[])
     got = program.get_execution(transport, "urn:uuid:" + PROJECT, EXECUTION.upper().replace("-", ""))
     assert got == {"id": EXECUTION, "targets": [{}]}
-    assert transport.requested == [
-        (path, {}, 32), (path, {"limit": "1", "status": "x"}, 256), (path, {"limit": 2}, 32)] + [
-            (path + "/" + EXECUTION, {}, 256)] * 2
+    assert (
+        transport.requested
+        == [(path, {}, 32), (path, {"limit": "1", "status": "x"}, 256), (path, {"limit": 2}, 32)]
+        + [(path + "/" + EXECUTION, {}, 256)] * 2
+    )
 
 
 #: A response to get_page or get_execution, and what its error says.
@@ -394,7 +456,10 @@ def test_each_iteration_of_a_listing_starts_again_with_its_counters():
             walked.append((wire["id"],) + see(listing))
     assert walked == [("a", 1, 2, None), ("b", 1, 2, None), ("c", 3, 3, "c3")] * 2 and see(listing) == (3, 3, None)
     assert [(query["cursor"], query["limit"]) for _, query, _ in transport.requested[1:]] == [
-        (None, 200), ("c2", 200), ("c3", 200)] * 2
+        (None, 200),
+        ("c2", 200),
+        ("c3", 200),
+    ] * 2
 
 
 @rule("10.5b", "10.5c", "1.8a")
@@ -402,19 +467,26 @@ def test_listing_sends_its_filters_and_counts_what_it_drops():
     since, until = [datetime.datetime(2026, 7, 14, 9, minute, tzinfo=UTC) for minute in (10, 30)]
     pages = make_pages("00 10 29 | 30 40 | 50")
     transport = Canned(page(*pages[0], next_cursor="c3"), page(*pages[1], next_cursor="c4"))
-    listing = program.Listing(transport, PROJECT, statuses=["failed"], action_name="x", since=since, until=until,
-                              limit=7, cursor="c2")
+    listing = program.Listing(
+        transport, PROJECT, statuses=["failed"], action_name="x", since=since, until=until, limit=7, cursor="c2"
+    )
     assert see(listing) == (0, 0, "c2") and name_all(listing) == ["10", "29"]
-    assert see(listing) == (2, 5, None)     # --until has ended it, so no cursor follows
+    assert see(listing) == (2, 5, None)  # --until has ended it, so no cursor follows
     sent = {"action_name": "x", "limit": 7, "status": "failed"}
     assert [query for _, query, _ in transport.requested] == [dict(sent, cursor="c2"), dict(sent, cursor="c3")]
 
 
 @rule("10.5c", "10.5b", "1.13")
-@pytest.mark.parametrize("statuses, names, found", [
-    ((), "ok cut cut cut", (1, 2, "-c2")), (["ack", "ack"], "ok circle", (2, 3, "-c2")),
-    ({"odd", "x", "ack"}, "ok gone", (1, 2, None)), (iter(["x"]), "gone", (0, 0, None)),
-    (["ack", "x"], "ok none gone", (2, 2, None))])
+@pytest.mark.parametrize(
+    "statuses, names, found",
+    [
+        ((), "ok cut cut cut", (1, 2, "-c2")),
+        (["ack", "ack"], "ok circle", (2, 3, "-c2")),
+        ({"odd", "x", "ack"}, "ok gone", (1, 2, None)),
+        (iter(["x"]), "gone", (0, 0, None)),
+        (["ack", "x"], "ok none gone", (2, 2, None)),
+    ],
+)
 def test_next_cursor_is_that_of_the_page_that_failed(plane, transport, statuses, names, found):
     plane.script(*map(NAMED.get, names.split()))
     listing = program.Listing(transport, PROJECT, statuses=statuses, limit=None)
@@ -422,7 +494,7 @@ def test_next_cursor_is_that_of_the_page_that_failed(plane, transport, statuses,
         name_all(listing)
     assert see(listing) == found
     if names == "ok gone":
-        assert read_queries(plane) == [{"status": "ack"}, {"status": "odd"}]        # unknown ones come last
+        assert read_queries(plane) == [{"status": "ack"}, {"status": "odd"}]  # unknown ones come last
 
 
 @rule("10.5b", "1.11", "1.9")
@@ -437,11 +509,19 @@ def test_since_and_until_are_moments_with_their_fraction(hours):
 
 
 @rule("10.6a", "1.13b", "10.5b")
-@pytest.mark.parametrize("options, message", [
-    ({"since": datetime.datetime(2026, 7, 14)}, "aware"), ({"until": "2026-07-14T00:00:00Z"}, "aware"),
-    ({"until": datetime.datetime.max.replace(tzinfo=datetime.timezone(-datetime.timedelta(hours=1)))}, "1 and 9999"),
-    ({"statuses": "failed"}, "iterable of non-empty strings"),
-    ({"statuses": ("a", "b"), "cursor": "c"}, "a cursor belongs")])
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        ({"since": datetime.datetime(2026, 7, 14)}, "aware"),
+        ({"until": "2026-07-14T00:00:00Z"}, "aware"),
+        (
+            {"until": datetime.datetime.max.replace(tzinfo=datetime.timezone(-datetime.timedelta(hours=1)))},
+            "1 and 9999",
+        ),
+        ({"statuses": "failed"}, "iterable of non-empty strings"),
+        ({"statuses": ("a", "b"), "cursor": "c"}, "a cursor belongs"),
+    ],
+)
 def test_listing_refuses_wrong_arguments(options, message):
     with pytest.raises(program.UsageError) as caught:
         program.Listing(Canned(), PROJECT, **options)

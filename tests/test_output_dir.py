@@ -7,8 +7,24 @@ import re
 
 import pytest
 
-from kit import (ALL_BYTES, BOTH, DIGEST, GET, GET_FORMATS, NODES, archive, error_lines, execution, inline,
-                 posix_only, rule, run_cli, run_process, shorten_id, target)
+from kit import (
+    ALL_BYTES,
+    BOTH,
+    DIGEST,
+    GET,
+    GET_FORMATS,
+    NODES,
+    archive,
+    error_lines,
+    execution,
+    inline,
+    posix_only,
+    rule,
+    run_cli,
+    run_process,
+    shorten_id,
+    target,
+)
 from server import Reply
 from test_text import COORDINATES
 
@@ -65,18 +81,22 @@ def test_files_hold_the_exact_bytes_even_beside_terminals(plane, folder):
 
 
 #: Outputs and statuses, and the fields of their lines from STATUS on.
-INDEX_LINES = [(None, "pending", "pending none - - -"), (None, None, "- none - - -"),
-               (TAPE, "ack", "ack unreadable - - -"), (None, "two words\t", "two\\x20words\\t none - - -"),
-               (STORED, "ack", "ack archived - %s b/k/1" % DIGEST),
-               (archive("b", "k", sha256="no\t d"), "ack", "ack archived - no\\t\\x20d b/k")] + [
-    (archive(bucket, key), "ack", "ack archived - - " + shown) for bucket, key, shown in COORDINATES]
+INDEX_LINES = [
+    (None, "pending", "pending none - - -"),
+    (None, None, "- none - - -"),
+    (TAPE, "ack", "ack unreadable - - -"),
+    (None, "two words\t", "two\\x20words\\t none - - -"),
+    (STORED, "ack", "ack archived - %s b/k/1" % DIGEST),
+    (archive("b", "k", sha256="no\t d"), "ack", "ack archived - no\\t\\x20d b/k"),
+] + [(archive(bucket, key), "ack", "ack archived - - " + shown) for bucket, key, shown in COORDINATES]
 
 
 @rule("9.8", "9.3", "5.10")
 def test_each_target_has_a_line_of_six_fields_in_the_order_of_the_response(plane, folder):
     nodes = ["%08d-0000-4000-8000-000000000000" % (99 - number) for number in range(len(INDEX_LINES))]
-    result = save_targets(plane, folder, *[target(output, node, status)
-                                           for (output, status, _), node in zip(INDEX_LINES, nodes)])
+    result = save_targets(
+        plane, folder, *[target(output, node, status) for (output, status, _), node in zip(INDEX_LINES, nodes)]
+    )
     assert (result.code, len(error_lines(result)), list(read_folder(folder))) == (1, 1, ["targets"])
     assert read_rows(folder) == [[node] + fields.split(" ", 4) for (_, _, fields), node in zip(INDEX_LINES, nodes)]
 
@@ -85,10 +105,18 @@ SUMMARY_OUTPUTS = {"i": inline(b"x"), "n": None, "a": STORED, "u": TAPE}
 
 
 @rule("9.3c")
-@pytest.mark.parametrize("outputs, said", [
-    ("", ""), ("ini", ""), ("inaai", ": 2 inline, 2 archived, 1 none\n"), ("a", ": 1 archived\n"),
-    ("u", ": 1 unreadable\n"), ("i" * 11, ": 10 inline, 1 unsaved\n"),
-    ("unai" * 2 + "iii", ": 4 inline, 2 archived, 2 none, 2 unreadable, 1 unsaved\n")])
+@pytest.mark.parametrize(
+    "outputs, said",
+    [
+        ("", ""),
+        ("ini", ""),
+        ("inaai", ": 2 inline, 2 archived, 1 none\n"),
+        ("a", ": 1 archived\n"),
+        ("u", ": 1 unreadable\n"),
+        ("i" * 11, ": 10 inline, 1 unsaved\n"),
+        ("unai" * 2 + "iii", ": 4 inline, 2 archived, 2 none, 2 unreadable, 1 unsaved\n"),
+    ],
+)
 def test_summary_counts_the_targets_if_an_output_was_not_saved(plane, folder, outputs, said):
     targets = [target(SUMMARY_OUTPUTS[output], node) for output, node in zip(outputs, NODES + [N_1])]
     result = save_targets(plane, folder, *targets)
@@ -96,10 +124,14 @@ def test_summary_counts_the_targets_if_an_output_was_not_saved(plane, folder, ou
 
 
 @rule("9.3a", "9.8", "9.3c", "5.4", "5.4a", "9.2")
-@pytest.mark.parametrize("flags, code, saved, said", [
-    (["--exit-status", "-o", "text"], 5, {N_1 + ".out", N_2 + ".out"}, "{0}: 2 inline, 1 archived\n"),
-    (["--node", NODES[5], "--node", N_2], 1, {N_2 + ".out"}, "error: node %s is not a .*\n" % NODES[5])],
-    ids=["all", "node"])
+@pytest.mark.parametrize(
+    "flags, code, saved, said",
+    [
+        (["--exit-status", "-o", "text"], 5, {N_1 + ".out", N_2 + ".out"}, "{0}: 2 inline, 1 archived\n"),
+        (["--node", NODES[5], "--node", N_2], 1, {N_2 + ".out"}, "error: node %s is not a .*\n" % NODES[5]),
+    ],
+    ids=["all", "node"],
+)
 def test_only_selected_targets_are_saved_and_stdout_gets_the_recap(plane, folder, flags, code, saved, said):
     targets = [target(inline(b"x\n")), target(inline(b"y"), N_2, "failed"), target(STORED, NODES[2], "timeout")]
     plane.script(*[Reply(execution(targets, status="failed"))] * 2)
@@ -107,16 +139,20 @@ def test_only_selected_targets_are_saved_and_stdout_gets_the_recap(plane, folder
     result = save_to_folder(plane, folder, *flags)
     assert (result.code, result.out) == (code, b"ID " + recap) and b" 1/3 " in recap
     assert set(read_folder(folder)) == saved | {"targets"} and re.match(
-        said.format(re.escape(str(folder))) + r"\Z", result.err)
+        said.format(re.escape(str(folder))) + r"\Z", result.err
+    )
 
 
 # ---- 9.3b: targets without a file
 
 #: What is not a canonical UUID, N being one, and how it is shown.
-BAD_IDS = [row.replace("N", N_1).split("|") for row in (
-    "|-;x-7|x-7;../../x|../../x;/tmp/escaped|/tmp/escaped;..|..;targets|targets;a\\b|a\\b;x\ny|x\\ny;a\tb|a\\tb;"
-    "N\n|N\\n; N|\\x20N;{N}|{N};N/../x|N/../x;urn:uuid:N|urn:uuid:N;N\0|N\\x00;N0|N0").split(";")] + [
-    [N_1.replace("-", "")] * 2, [N_1[:-1] + "\u0661"] * 2, [N_1[:-1] + "g"] * 2]
+BAD_IDS = [
+    row.replace("N", N_1).split("|")
+    for row in (
+        "|-;x-7|x-7;../../x|../../x;/tmp/escaped|/tmp/escaped;..|..;targets|targets;a\\b|a\\b;x\ny|x\\ny;a\tb|a\\tb;"
+        "N\n|N\\n; N|\\x20N;{N}|{N};N/../x|N/../x;urn:uuid:N|urn:uuid:N;N\0|N\\x00;N0|N0"
+    ).split(";")
+] + [[N_1.replace("-", "")] * 2, [N_1[:-1] + "\u0661"] * 2, [N_1[:-1] + "g"] * 2]
 
 
 @rule("9.3b", "9.8")
@@ -130,8 +166,9 @@ def test_malformed_node_id_keeps_its_line_but_gets_no_file(plane, folder):
 
 
 @rule("9.3b", "9.8")
-@pytest.mark.parametrize("output, kind, files", [
-    (inline(b"1"), "inline", 2), (None, "none", 1), (TAPE, "unreadable", 1)])
+@pytest.mark.parametrize(
+    "output, kind, files", [(inline(b"1"), "inline", 2), (None, "none", 1), (TAPE, "unreadable", 1)]
+)
 def test_node_that_is_repeated_keeps_its_line_but_gets_no_second_file(plane, folder, output, kind, files):
     result = save_targets(plane, folder, target(output, N_1.upper()), target(inline(b"2")), target(inline(b"3")))
     report = "target %s is not saved: an earlier target has the same node id" % N_1
@@ -141,6 +178,7 @@ def test_node_that_is_repeated_keeps_its_line_but_gets_no_second_file(plane, fol
 
 
 # ---- 9.3, 9.3d and 9.8a: modes and failures
+
 
 @posix_only
 @rule("9.3", "9.7")
@@ -156,9 +194,14 @@ def test_modes_are_private_under_every_umask(plane, folder, mask):
 
 
 @rule("9.7", "9.8a", "4.4", "3.10")
-@pytest.mark.parametrize("answer, code", [
-    (Reply(execution([target(inline(b"x"))]), cut=300), 1), (Reply({}, 403), 4),
-    (Reply(execution([target(inline(b"x")), target(node=7)])), 1)])
+@pytest.mark.parametrize(
+    "answer, code",
+    [
+        (Reply(execution([target(inline(b"x"))]), cut=300), 1),
+        (Reply({}, 403), 4),
+        (Reply(execution([target(inline(b"x")), target(node=7)])), 1),
+    ],
+)
 def test_failure_leaves_an_empty_folder_which_the_next_run_accepts(plane, folder, answer, code):
     plane.answer_to = lambda request: answer if read_folder(folder) == {} else None
     result = save_to_folder(plane, folder)
@@ -171,10 +214,14 @@ PARTIAL = "targets.partial"
 
 @posix_only
 @rule("9.3", "9.3d", "9.8a")
-@pytest.mark.parametrize("name, plant, others", [
-    (PARTIAL, lambda path: os.symlink("../victim", path), []),
-    (N_2 + ".out", lambda path: os.symlink("../victim", path), [N_1 + ".out", PARTIAL]),
-    ("targets", lambda path: os.makedirs(path + "/inner"), [N_1 + ".out", N_2 + ".out", PARTIAL])])
+@pytest.mark.parametrize(
+    "name, plant, others",
+    [
+        (PARTIAL, lambda path: os.symlink("../victim", path), []),
+        (N_2 + ".out", lambda path: os.symlink("../victim", path), [N_1 + ".out", PARTIAL]),
+        ("targets", lambda path: os.makedirs(path + "/inner"), [N_1 + ".out", N_2 + ".out", PARTIAL]),
+    ],
+)
 def test_file_is_never_replaced_and_the_error_names_it(plane, folder, name, plant, others):
     answer, path = Reply(execution([target(inline(b"x"), node) for node in (N_1, N_2)])), str(folder / name)
     plane.answer_to = lambda request: plant(path) or answer
@@ -184,12 +231,13 @@ def test_file_is_never_replaced_and_the_error_names_it(plane, folder, name, plan
     assert sorted(os.listdir(str(folder))) == sorted(others + [name])
 
 
-SIZE_LIMIT = 3000        # bytes
+SIZE_LIMIT = 3000  # bytes
 
 
 def limit_files():
     """Let no file of this process grow beyond the limit, as if the disk was full. The error is EFBIG, not ENOSPC."""
     import resource
+
     resource.setrlimit(resource.RLIMIT_FSIZE, (SIZE_LIMIT, SIZE_LIMIT))
 
 
@@ -217,14 +265,21 @@ def make_owned(path, mode=0o700, owner=-1):
 #: What stands in the place of the folder, what follows its name, and words of the error.
 UNUSABLE = [
     pytest.param(lambda path: (path / ".hidden").mkdir(parents=True), "", "it is not empty", id="not empty"),
-    pytest.param(lambda path: make_owned(path, owner=12345), "", "belongs to another user (uid 12345)", marks=as_root)
-] + [pytest.param(make, end, words, marks=posix_only) for make, end, words in (
-    (lambda path: make_owned(path, 0o1702), "", "its mode 1702"),
-    (lambda path: make_owned(path, 0o720), "/.", "its mode 0720"),
-    (lambda path: path.symlink_to("empty"), "", "link"), (lambda path: path.symlink_to("empty"), "/.", "link"),
-    (lambda path: path.symlink_to("nowhere"), "", "it is a symbolic link"),
-    (lambda path: path.write_bytes(b"mine"), "/in", "Not a directory"), (id, "/in", "No such file"),
-    (id, "x" * 300, "too long"), (id, "\0", "null"))]
+    pytest.param(lambda path: make_owned(path, owner=12345), "", "belongs to another user (uid 12345)", marks=as_root),
+] + [
+    pytest.param(make, end, words, marks=posix_only)
+    for make, end, words in (
+        (lambda path: make_owned(path, 0o1702), "", "its mode 1702"),
+        (lambda path: make_owned(path, 0o720), "/.", "its mode 0720"),
+        (lambda path: path.symlink_to("empty"), "", "link"),
+        (lambda path: path.symlink_to("empty"), "/.", "link"),
+        (lambda path: path.symlink_to("nowhere"), "", "it is a symbolic link"),
+        (lambda path: path.write_bytes(b"mine"), "/in", "Not a directory"),
+        (id, "/in", "No such file"),
+        (id, "x" * 300, "too long"),
+        (id, "\0", "null"),
+    )
+]
 
 
 @rule("9.7a")

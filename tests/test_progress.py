@@ -10,8 +10,27 @@ import time
 
 import pytest
 
-from kit import (ALL, EXECUTION, GET, LIST, PATIENCE, Result, check_promises, drain, encode, execution, inline,
-                 make_command, make_environment, open_terminal, page, posix_only, read_some, rule, target)
+from kit import (
+    ALL,
+    EXECUTION,
+    GET,
+    LIST,
+    PATIENCE,
+    Result,
+    check_promises,
+    drain,
+    encode,
+    execution,
+    inline,
+    make_command,
+    make_environment,
+    open_terminal,
+    page,
+    posix_only,
+    read_some,
+    rule,
+    target,
+)
 from server import Reply
 
 #: Makes standard error the controlling terminal, and runs the rest of the command line in front or in the background.
@@ -33,12 +52,17 @@ class Session:
 
     def __init__(self, argv, plane, stdout, place="foreground", columns=200):
         self.far, near = open_terminal(columns)
-        self.shown = b""        # what the terminal was sent
+        self.shown = b""  # what the terminal was sent
         with contextlib.ExitStack() as stack:
             out = {"terminal": near, "pipe": subprocess.PIPE}.get(stdout) or stack.enter_context(open(stdout, "wb"))
             self.process = subprocess.Popen(
-                [sys.executable, "-I", "-S", "-c", LAUNCHER, place] + make_command(*argv), stdout=out, stderr=near,
-                stdin=near, env=make_environment(plane, {"TERM": "dumb"}), start_new_session=True)
+                [sys.executable, "-I", "-S", "-c", LAUNCHER, place] + make_command(*argv),
+                stdout=out,
+                stderr=near,
+                stdin=near,
+                env=make_environment(plane, {"TERM": "dumb"}),
+                start_new_session=True,
+            )
         os.close(near)
 
     def wait_for(self, pattern):
@@ -64,7 +88,7 @@ def draw_screen(shown):
         if drawn == "\n":
             lines.append("")
         elif drawn != "\r":
-            lines[-1] = lines[-1][:column].ljust(column) + drawn + lines[-1][column + 1:]
+            lines[-1] = lines[-1][:column].ljust(column) + drawn + lines[-1][column + 1 :]
         column = 0 if drawn in "\r\n" else column + 1
     return [line.rstrip() for line in lines]
 
@@ -72,6 +96,7 @@ def draw_screen(shown):
 @pytest.fixture
 def start_session(plane, tmp_path):
     """A function that starts a Session. stdout="file" is a file in the test's own folder."""
+
     def open_session(argv, stdout="file", **options):
         path = str(tmp_path / str(len(sessions))) if stdout == "file" else stdout
         sessions.append(Session(argv, plane, path, **options))
@@ -87,6 +112,7 @@ def start_session(plane, tmp_path):
 def drip_json(plane, value, seen=None, pieces=34):
     """Let the plane answer with a JSON value that goes on for up to 1.7 s, or until it was seen; a listing has two
     pages, of which only the second drips."""
+
     def answer(request):
         if "/executions/" not in request.target and "cursor" not in request.target:
             return Reply(page(execution(), next_cursor="c"))
@@ -98,6 +124,7 @@ def drip_json(plane, value, seen=None, pieces=34):
             if not (seen and seen.is_set()):
                 time.sleep(0.05)
                 yield b" "
+
     plane.answer_to = answer
 
 
@@ -107,7 +134,8 @@ LAST = LIST + ("--last", "1")
 SHOWN_LINES = [
     (LIST + ("-o", "json", "--since", "2999-01-01T00:00:00Z"), "file", "1 page, 1 Execution", ["hint: no Exec", ""]),
     (LAST, "terminal", "1 page, 1 Execution", ["ID", EXECUTION, ""]),
-    (GET, "terminal", "0.3 MiB", ["==>", "  out", "", "ID", EXECUTION, ""])]
+    (GET, "terminal", "0.3 MiB", ["==>", "  out", "", "ID", EXECUTION, ""]),
+]
 
 
 @posix_only
@@ -121,12 +149,16 @@ def test_run_of_more_than_a_second_shows_its_progress_and_removes_it(plane, star
         result = session.finish()
         assert result.code == 0 and "\x1b" not in result.err
         screen = draw_screen(result.err)
-        assert [shown[:len(word)] for shown, word in zip(screen, left)] == left and len(screen) == len(left)
+        assert [shown[: len(word)] for shown, word in zip(screen, left)] == left and len(screen) == len(left)
 
 
 #: Where stdout goes, and whether the program is in the foreground, for runs that would show a line elsewhere.
-HIDDEN = [(LAST, "pipe", "foreground"), (ALL, "terminal", "foreground"), (GET, "terminal", "background"),
-          (GET, os.devnull, "foreground")]
+HIDDEN = [
+    (LAST, "pipe", "foreground"),
+    (ALL, "terminal", "foreground"),
+    (GET, "terminal", "background"),
+    (GET, os.devnull, "foreground"),
+]
 
 
 @posix_only
@@ -141,7 +173,7 @@ def test_no_progress_line_with_a_pipe_or_in_the_background(plane, start_session)
 @posix_only
 @rule("9.1b", "9.5", "9.5a", "9.5b", "5.10")
 def test_wait_shows_the_status_on_the_progress_line_or_else_on_a_line(plane, start_session):
-    status = "a\nb\x1b[2J" + plane.token + "x" * 50       # masked before it is cut
+    status = "a\nb\x1b[2J" + plane.token + "x" * 50  # masked before it is cut
     plane.script(*[Reply(execution([target(), target(status="ack")], status=status))] * 2)
     sessions = [start_session(GET + ("--wait", "--wait-timeout=1"), stdout, columns=60) for stdout in ("file", "pipe")]
     lines = [session.finish().err for session in sessions]
@@ -156,7 +188,7 @@ def test_wait_shows_the_status_on_the_progress_line_or_else_on_a_line(plane, sta
 def test_progress_line_counts_and_is_removed_before_another_line(plane, start_session):
     first, second = threading.Event(), threading.Event()
     drip_json(plane, page(execution(), execution(), next_cursor="d"), first, 400)
-    session = start_session(ALL + ("--node", EXECUTION))      # what does not match counts, too
+    session = start_session(ALL + ("--node", EXECUTION))  # what does not match counts, too
     session.wait_for("\r1 page, 1 Execution$")
     drip_json(plane, page(next_cursor="e"), second, 400)
     first.set()
@@ -166,4 +198,4 @@ def test_progress_line_counts_and_is_removed_before_another_line(plane, start_se
     labels = [line.split(":")[0] for line in draw_screen(session.finish().err)]
     assert labels == ["retry", "error", "hint", "next_cursor", ""]
     plane.script(Reply(execution()))
-    assert "\r" not in start_session(GET).finish().err      # it takes less than a second
+    assert "\r" not in start_session(GET).finish().err  # it takes less than a second

@@ -8,40 +8,78 @@ import pytest
 
 import plexctl_exec_log as program
 from control_plane import STATUSES
-from kit import (BOTH, EXECUTION, GET, GET_RAW, GET_TABLE, LIST, NODES, PATIENCE, WINDOWS, Result, archive,
-                 check_promises, drain, execution, inline, make_command, open_terminal, page, posix_only, rule,
-                 run_against, run_cli, start_line, target)
+from kit import (
+    BOTH,
+    EXECUTION,
+    GET,
+    GET_RAW,
+    GET_TABLE,
+    LIST,
+    NODES,
+    PATIENCE,
+    WINDOWS,
+    Result,
+    archive,
+    check_promises,
+    drain,
+    execution,
+    inline,
+    make_command,
+    open_terminal,
+    page,
+    posix_only,
+    rule,
+    run_against,
+    run_cli,
+    start_line,
+    target,
+)
 from server import Reply
 from test_text import show_on_screen
 
 #: What an output holds, and what a terminal is shown.
 SHOWN_OUTPUTS = {
-    "nothing": (b"", ""), "ASCII": (b"\\x1b[2J ~ ! \"\n\ta\tb\n", "\\x1b[2J ~ ! \"\n\ta\tb\n"),
+    "nothing": (b"", ""),
+    "ASCII": (b'\\x1b[2J ~ ! "\n\ta\tb\n', '\\x1b[2J ~ ! "\n\ta\tb\n'),
     "printable": ("e\u0301 \u6f22 \u0939\u093f \U0001f600".encode(), "e\u0301 \u6f22 \u0939\u093f \U0001f600"),
-    "colours": (b"\x1b[mx\x1b[1;31mr\x1b[38:2::255:0:0me\x1b[;;31md\x1b[0m", "xred"), "sgr0": (b"\x1b(B\x1b[mx", "x"),
-    "concealed": (b"\x1b[8mx\x1b[1;08my", "xy"), "cursor, erasing": (b"\x1b[2Jx\x1b[H\x1b[1A\x1b[2K", "x"),
+    "colours": (b"\x1b[mx\x1b[1;31mr\x1b[38:2::255:0:0me\x1b[;;31md\x1b[0m", "xred"),
+    "sgr0": (b"\x1b(B\x1b[mx", "x"),
+    "concealed": (b"\x1b[8mx\x1b[1;08my", "xy"),
+    "cursor, erasing": (b"\x1b[2Jx\x1b[H\x1b[1A\x1b[2K", "x"),
     "modes": (b"\x1b[?1049h\x1b[=25l\x1b[>4;2m\x1b[ q\x1b[<1$/r\x1b[!p\x1b[200~\x1b[@\x1b[1`\x1b[^\x1b[3{", ""),
-    "queries": (b"\x1b[6n\x1b[c\x1b[>c\x1b[21t\n", "\n"), "CR LF": (b"a\r\nb\r\n", "a\nb\n"),
-    "progress": (b"10%\r\x1b[K\n20%\rdone\n", "10%\n20%\ndone\n"), "odd CR": (b"a\r\r\nb\n\rc\r", "a\n\nb\n\nc\n"),
-    "title": (b"\x1b]0;t\x07", "\\x1b]0;t\\x07"), "link": (b"\x1b]8;;u\x1b\\", "\\x1b]8;;u\\x1b\\"),
+    "queries": (b"\x1b[6n\x1b[c\x1b[>c\x1b[21t\n", "\n"),
+    "CR LF": (b"a\r\nb\r\n", "a\nb\n"),
+    "progress": (b"10%\r\x1b[K\n20%\rdone\n", "10%\n20%\ndone\n"),
+    "odd CR": (b"a\r\r\nb\n\rc\r", "a\n\nb\n\nc\n"),
+    "title": (b"\x1b]0;t\x07", "\\x1b]0;t\\x07"),
+    "link": (b"\x1b]8;;u\x1b\\", "\\x1b]8;;u\\x1b\\"),
     "two characters": (b"\x1bc\x1b7\x1bM\x1b(0\x1b)B\x1b#8", "\\x1bc\\x1b7\\x1bM\\x1b(0\\x1b)B\\x1b#8"),
     "C1": (b"\x9b2J\x9d0;t\x9c\x85" + "\x9b31mx\x85".encode(), "\\x9b2J\\x9d0;t\\x9c\\x85\\x9b31mx\\x85"),
     "no UTF-8": (b"\xff \xc3 \xe2\x82 \xc0\x9b \xed\xa0\xbd", "\\xff \\xc3 \\xe2\\x82 \\xc0\\x9b \\xed\\xa0\\xbd"),
-    "broken CSI": (b"\x1b[1\nm\x1b[1 1m", "\\x1b[1\nm\\x1b[1 1m"), "cut CSI": (b"a\x1b[31", "a\\x1b[31"),
-    "cut ESC": (b"a\x1b", "a\\x1b"), "other digits": ("\x1b[\u0661m".encode(), "\\x1b[\u0661m"),
+    "broken CSI": (b"\x1b[1\nm\x1b[1 1m", "\\x1b[1\nm\\x1b[1 1m"),
+    "cut CSI": (b"a\x1b[31", "a\\x1b[31"),
+    "cut ESC": (b"a\x1b", "a\\x1b"),
+    "other digits": ("\x1b[\u0661m".encode(), "\\x1b[\u0661m"),
     "CSI in others": (b"\x1b\x1b[31mx\x1b[\x1b[1m1mx\x1b]0;\x1b[31m\x07", "\\x1bx\\x1b[1mx\\x1b]0;\\x07"),
-    "forged lines": (b"\x1b[2J\x1b[H==> n failed 1 byte <==\nerror: x\r\nhint: x\rID  S\n\n\x1b[1mretry: x\n==> b\n",
-                     "==> n failed 1 byte <==\nerror: x\nhint: x\nID  S\n\nretry: x\n==> b\n"),
+    "forged lines": (
+        b"\x1b[2J\x1b[H==> n failed 1 byte <==\nerror: x\r\nhint: x\rID  S\n\n\x1b[1mretry: x\n==> b\n",
+        "==> n failed 1 byte <==\nerror: x\nhint: x\nID  S\n\nretry: x\n==> b\n",
+    ),
     "no breaks": ("a\x0bb\x0cc\x1cd\u2028error: e\u0085".encode(), "a\\x0bb\\x0cc\\x1cd\\u2028error: e\\x85"),
-    "blanks": (b" \n\t\n \ta", " \n\t\n \ta")}
+    "blanks": (b" \n\t\n \ta", " \n\t\n \ta"),
+}
 
 # A server's text that would be more than a line, and the one line that it is.
-HOSTILE = ("x\n==> forged up 1 bytes <==\nerror: forged\nhint: forged\nnext_cursor: forged\r\n\r\x1b]0;t\x07"
-           "\x1b[2J\b\x7f\t\x9b2J\x85\u202e\u2028\U000e0041\ud800")
-VISIBLE = ("x\\n==> forged up 1 bytes <==\\nerror: forged\\nhint: forged\\nnext_cursor: forged\\r\\n\\r\\x1b]0;t\\x07"
-           "\\x1b[2J\\x08\\x7f\\t\\x9b2J\\x85\\u202e\\u2028\\U000e0041\\ud800")
+HOSTILE = (
+    "x\n==> forged up 1 bytes <==\nerror: forged\nhint: forged\nnext_cursor: forged\r\n\r\x1b]0;t\x07"
+    "\x1b[2J\b\x7f\t\x9b2J\x85\u202e\u2028\U000e0041\ud800"
+)
+VISIBLE = (
+    "x\\n==> forged up 1 bytes <==\\nerror: forged\\nhint: forged\\nnext_cursor: forged\\r\\n\\r\\x1b]0;t\\x07"
+    "\\x1b[2J\\x08\\x7f\\t\\x9b2J\\x85\\u202e\\u2028\\U000e0041\\ud800"
+)
 FRAMED = VISIBLE.replace(" ", "\\x20")
-PLACE = VISIBLE + "/" + VISIBLE     # of an archived output: spaces stay
+PLACE = VISIBLE + "/" + VISIBLE  # of an archived output: spaces stay
 HOSTILE_HEADER, SHOWN_HEADER = "x\x1b]0;t\x07\x1b[2J\b\x7f\x9b2J end", "x\\x1b]0;t\\x07\\x1b[2J\\x08\\x7f\\x9b2J end"
 
 
@@ -71,8 +109,9 @@ def find_honest_lines(text):
 # ---- 5.9: outputs on a terminal, in pipes, in files
 
 OUTPUT_NODES = ["%08x-0000-4000-8000-000000000000" % number for number in range(len(SHOWN_OUTPUTS))]
-EVERYTHING = execution([target(inline(data), node) for node, (data, _) in zip(OUTPUT_NODES, SHOWN_OUTPUTS.values())],
-                       action="a\n==> b")
+EVERYTHING = execution(
+    [target(inline(data), node) for node, (data, _) in zip(OUTPUT_NODES, SHOWN_OUTPUTS.values())], action="a\n==> b"
+)
 
 
 def frame(format, on_screen):
@@ -82,16 +121,19 @@ def frame(format, on_screen):
         body = shown if on_screen else data.decode("latin-1")
         lines = (body + "\n" * (body[-1:] not in ("", "\n"))).split("\n")[:-1]
         indented = "".join(indent * bool(line) + line + "\n" for line in lines)
-        text += {"raw": body, "lines": "".join("%s: %s\n" % (node, line) for line in lines),
-                 "text": "==> %s succeeded %d bytes <==\n%s\n" % (node, len(data), indented)}[format]
+        text += {
+            "raw": body,
+            "lines": "".join("%s: %s\n" % (node, line) for line in lines),
+            "text": "==> %s succeeded %d bytes <==\n%s\n" % (node, len(data), indented),
+        }[format]
     return text
 
 
 def check_frame(out, format, on_screen):
     framed = frame(format, on_screen)
-    assert out[:len(framed)] == framed
+    assert out[: len(framed)] == framed
     recap = r"ID .*\n%s .* a\\n==> b\n\Z" % EXECUTION if format == "text" else r"\Z"
-    assert re.match(recap, out[len(framed):])
+    assert re.match(recap, out[len(framed) :])
 
 
 @rule("5.9", "5.3a", "5.7", "5.7a", "9.4")
@@ -121,7 +163,7 @@ def test_process_on_two_terminals_shows_the_same(plane, columns, format):
     plane.script(Reply(wire))
     code, out, err = run_on_terminal(*argv, plane=plane, columns=columns)
     assert (code, out.decode("utf-8")) == (1, shown)
-    assert err.startswith("\nerror: " if format == "raw" else "error: ")       # the last output ends in mid-line
+    assert err.startswith("\nerror: " if format == "raw" else "error: ")  # the last output ends in mid-line
 
 
 @rule("5.9a", "5.10")
@@ -136,6 +178,7 @@ def test_exactly_the_unprintable_characters_are_escaped(plane):
 
 # ---- 5.10: text of others on stdout
 
+
 @rule("5.10", "5.5")
 def test_hostile_text_cannot_break_the_table_layout(plane):
     members = dict.fromkeys(("status", "type", "created_at", "updated_at", "action"), HOSTILE)
@@ -144,9 +187,10 @@ def test_hostile_text_cannot_break_the_table_layout(plane):
     place = "archived: %s (sha256:%s)" % (PLACE, FRAMED)
     row = "  ".join(["", FRAMED, FRAMED, "0/1    ", FRAMED, FRAMED, VISIBLE])
     for answer, argv, shown in (
-            (wire, GET, ["==> %s %s archived <==" % (FRAMED, FRAMED), place, "", None, EXECUTION + row]),
-            (wire, GET_TABLE, [None, "  ".join([FRAMED] * 3 + [place]), "", None, EXECUTION + row]),
-            (page(dict(wire, id=HOSTILE), next_cursor=HOSTILE), LIST, [None, FRAMED + row, "next_cursor: " + VISIBLE])):
+        (wire, GET, ["==> %s %s archived <==" % (FRAMED, FRAMED), place, "", None, EXECUTION + row]),
+        (wire, GET_TABLE, [None, "  ".join([FRAMED] * 3 + [place]), "", None, EXECUTION + row]),
+        (page(dict(wire, id=HOSTILE), next_cursor=HOSTILE), LIST, [None, FRAMED + row, "next_cursor: " + VISIBLE]),
+    ):
         out = re.sub(b"\x1b\\[[0-9]*m", b"", run_against(plane, answer, *argv + ("--color", "always")).out)
         lines = find_honest_lines(out.decode("utf-8"))
         assert [line if expected else expected for line, expected in zip(lines, shown)] == shown
@@ -164,9 +208,14 @@ HOSTILE_PLACES = {
     "cursor": (Reply(page(next_cursor=HOSTILE * 30)), LIST + ("-o", "jsonl"), "next_cursor: " + VISIBLE * 30, 0),
     "status": (Reply(execution(status=HOSTILE)), GET + ("--wait",), "status: %s 0/0\n" % FRAMED, 0),
     "kind": (Reply(execution([target({"kind": HOSTILE}, HOSTILE)])), GET, "target %s is unreadable" % FRAMED, 1),
-    "archived": (Reply(execution([target(archive(HOSTILE, HOSTILE, sha256=HOSTILE), HOSTILE)])), GET_RAW,
-                 "target %s is archived: %s (sha256:%s)\n" % (FRAMED, PLACE, FRAMED), 1),
-    "wrong action": (Reply(page(execution(id=HOSTILE, action=5))), LIST, "Execution %s: " % VISIBLE, 1)}
+    "archived": (
+        Reply(execution([target(archive(HOSTILE, HOSTILE, sha256=HOSTILE), HOSTILE)])),
+        GET_RAW,
+        "target %s is archived: %s (sha256:%s)\n" % (FRAMED, PLACE, FRAMED),
+        1,
+    ),
+    "wrong action": (Reply(page(execution(id=HOSTILE, action=5))), LIST, "Execution %s: " % VISIBLE, 1),
+}
 
 
 @rule("5.10")
@@ -180,9 +229,15 @@ def test_server_text_is_one_line_in_every_message(plane, answer, argv, shown, co
 
 # ---- 9.4: colours
 
-WHEN = [("auto", BOTH, {}, True), ("auto", ("stdout",), {"NO_COLOR": ""}, True), ("auto", ("stderr",), {}, False),
-        ("auto", BOTH, {"NO_COLOR": "0"}, False), ("auto", BOTH, {"TERM": "dumb"}, False),
-        ("always", (), {"NO_COLOR": "1", "TERM": "dumb"}, True), ("never", BOTH, {}, False)]
+WHEN = [
+    ("auto", BOTH, {}, True),
+    ("auto", ("stdout",), {"NO_COLOR": ""}, True),
+    ("auto", ("stderr",), {}, False),
+    ("auto", BOTH, {"NO_COLOR": "0"}, False),
+    ("auto", BOTH, {"TERM": "dumb"}, False),
+    ("always", (), {"NO_COLOR": "1", "TERM": "dumb"}, True),
+    ("never", BOTH, {}, False),
+]
 
 
 @rule("9.4", "8.5a")
@@ -206,9 +261,12 @@ ANSI = {"succeeded": 32, "failed": 31, "timeout": 31, "cancelled": 33, "started"
 @pytest.mark.parametrize("status", STATUSES + ("no_such_status", None))
 def test_headers_are_bold_and_each_status_has_its_colour(plane, status):
     wire, code, shown = execution([target(inline(b"x"), status=status)], status=status), ANSI.get(status), status or "-"
-    text, table = [run_against(plane, wire, *GET + ("-o", format, "--color", "always")).out.decode()
-                   for format in ("text", "table")]
-    assert text.startswith("%s%s%s\nx\n\n\x1b[1mID " % (
-        paint(1, "==> %s " % NODES[0]), paint(code or 1, shown), paint(1, " 1 byte <==")))
+    text, table = [
+        run_against(plane, wire, *GET + ("-o", format, "--color", "always")).out.decode()
+        for format in ("text", "table")
+    ]
+    assert text.startswith(
+        "%s%s%s\nx\n\n\x1b[1mID " % (paint(1, "==> %s " % NODES[0]), paint(code or 1, shown), paint(1, " 1 byte <=="))
+    )
     assert table.startswith("\x1b[1mNODE_ID ") and "  OUTPUT\x1b[0m\n" in table and "\n\n\x1b[1mID " in table
     assert table.count("  %s  " % paint(code, "%-9s" % shown)) == 2 and table.count("ACTION\x1b[0m\n") == 1

@@ -11,10 +11,36 @@ import pytest
 
 import plexctl_exec_log as program
 from control_plane import TOKEN, ControlPlane
-from kit import (ALL, EXECUTION, GET, LIST, Clock, encode, error_lines, execution, make_transport, page,
-                 posix_only, rule, run_cli, shorten_id, wait_until)
-from kit_net import (END_OF_SILENCE, NAME, NO_NAME, PATH, Raw, ask, count_contacts, nobody_accepting, nobody_listening,
-                     read_error, stall)
+from kit import (
+    ALL,
+    EXECUTION,
+    GET,
+    LIST,
+    Clock,
+    encode,
+    error_lines,
+    execution,
+    make_transport,
+    page,
+    posix_only,
+    rule,
+    run_cli,
+    shorten_id,
+    wait_until,
+)
+from kit_net import (
+    END_OF_SILENCE,
+    NAME,
+    NO_NAME,
+    PATH,
+    Raw,
+    ask,
+    count_contacts,
+    nobody_accepting,
+    nobody_listening,
+    read_error,
+    stall,
+)
 from server import CA_FILE, DROP, HANG, RESET, Reply
 
 LENGTH_HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n"
@@ -27,12 +53,14 @@ QUICK = LIST + ("--timeout", "0.1")
 
 def drip(first, piece, pause=0.01):
     """An answer that never ends, yet never stalls."""
+
     def talk(sock):
         sock.sendall(first)
         end = time.monotonic() + END_OF_SILENCE
         while time.monotonic() < end:
             sock.sendall(piece)
             time.sleep(pause)
+
     return talk
 
 
@@ -55,10 +83,17 @@ def fail_once(url, **options):
 
 # ---- the request
 
+
 @rule("3.1")
-@pytest.mark.parametrize("argv, prefix, suffix", [
-    (LIST + ("--status", "a b"), "", "?status=a%20b"), (LIST, "/a/b%20c", ""),
-    (GET, "/~x;y=1,z!$&'()*+:@.-_", "/" + EXECUTION)], ids=["list with a parameter", "list", "get"])
+@pytest.mark.parametrize(
+    "argv, prefix, suffix",
+    [
+        (LIST + ("--status", "a b"), "", "?status=a%20b"),
+        (LIST, "/a/b%20c", ""),
+        (GET, "/~x;y=1,z!$&'()*+:@.-_", "/" + EXECUTION),
+    ],
+    ids=["list with a parameter", "list", "get"],
+)
 def test_request_has_exactly_these_bytes(argv, prefix, suffix):
     heads = []
     with Raw(lambda sock: heads.append(sock.recv(65536)) or sock.sendall(LENGTH_HEAD % 12 + EMPTY_PAGE)) as server:
@@ -66,9 +101,12 @@ def test_request_has_exactly_these_bytes(argv, prefix, suffix):
     first, *headers = heads[0].decode("ascii").split("\r\n")
     assert first == "GET %s HTTP/1.1" % (prefix + PATH + suffix) and headers[-2:] == ["", ""]
     assert sorted(headers[:-2]) == [
-        "Accept-Encoding: identity", "Accept: application/json, application/problem+json",
-        "Authorization: Bearer " + TOKEN, "Host: 127.0.0.1:%d" % server.address[1],
-        "User-Agent: plexctl-exec-log/" + program.__version__]
+        "Accept-Encoding: identity",
+        "Accept: application/json, application/problem+json",
+        "Authorization: Bearer " + TOKEN,
+        "Host: 127.0.0.1:%d" % server.address[1],
+        "User-Agent: plexctl-exec-log/" + program.__version__,
+    ]
 
 
 @rule("3.1")
@@ -84,13 +122,18 @@ def test_trace_shows_requests_and_responses_with_secrets_masked(plane, flag):
     headers = [(name, "hush=hush; Path=/") for name in secret] + [("X-Other", "shown")]
     err = ask(plane, b"HTTP/1.0 503 Busy\r\n\r\n", Reply(page(), headers=headers), argv=LIST + (flag,))[0].err
     assert re.findall("^[><] .*HTTP/1.*|^retry: HTTP ...", err, re.MULTILINE) == [
-        "> GET %s HTTP/1.1" % PATH, "< HTTP/1.0 503 Busy", "retry: HTTP 503", "> GET %s HTTP/1.1" % PATH,
-        "< HTTP/1.1 200 OK"]
+        "> GET %s HTTP/1.1" % PATH,
+        "< HTTP/1.0 503 Busy",
+        "retry: HTTP 503",
+        "> GET %s HTTP/1.1" % PATH,
+        "< HTTP/1.1 200 OK",
+    ]
     assert [name for name in secret if "\n< %s: ***\n" % name not in err] == [] and "hush" not in err
     assert err.count("\n> Authorization: ***\n") == 2 and "\n< X-Other: shown\n" in err
 
 
 # ---- time
+
 
 @rule("3.5")
 def test_timeout_is_30_seconds_by_default(plane, monkeypatch):
@@ -125,18 +168,32 @@ def test_timeout_limits_each_wait_not_their_sum(plane):
 # ---- what is retryable
 
 LOST = {
-    "dropped": DROP, "reset": RESET, "dropped after a 100": b"HTTP/1.1 100 Continue\r\n\r\n",
-    "reset within the status line": reset_after(b"HTTP/1.1 2"), "reset within headers": reset_after(LENGTH_HEAD[:19])}
+    "dropped": DROP,
+    "reset": RESET,
+    "dropped after a 100": b"HTTP/1.1 100 Continue\r\n\r\n",
+    "reset within the status line": reset_after(b"HTTP/1.1 2"),
+    "reset within headers": reset_after(LENGTH_HEAD[:19]),
+}
 CUT_BODIES = {
-    "cut": Reply(page(), cut=9), "cut and reset": reset_after(LENGTH_HEAD % 12 + EMPTY_PAGE[:9]),
+    "cut": Reply(page(), cut=9),
+    "cut and reset": reset_after(LENGTH_HEAD % 12 + EMPTY_PAGE[:9]),
     "only headers": LENGTH_HEAD % 12,
-    "whole, but announced longer": Reply(page(), announce=13), "cut chunk": Reply(page(), framing="chunked", cut=2),
-    "no last chunk": CHUNKED + b"c\r\n%s\r\n" % EMPTY_PAGE, "no chunk size": CHUNKED + b"-5\r\n",
+    "whole, but announced longer": Reply(page(), announce=13),
+    "cut chunk": Reply(page(), framing="chunked", cut=2),
+    "no last chunk": CHUNKED + b"c\r\n%s\r\n" % EMPTY_PAGE,
+    "no chunk size": CHUNKED + b"-5\r\n",
     "no length": b"HTTP/1.1 200 OK\r\n\r\n" + EMPTY_PAGE[:-1],
-    "nothing": b"HTTP/1.1 200 OK\r\n\r\n", "ends within the headers": (LENGTH_HEAD % 12)[:-3]}
+    "nothing": b"HTTP/1.1 200 OK\r\n\r\n",
+    "ends within the headers": (LENGTH_HEAD % 12)[:-3],
+}
 BUSY_ANSWERS = {
-    "429": Reply({}, 429), "502": Reply(b"", 502), "503 HTML": Reply(b"<html>", 503), "504": Reply(b"", 504),
-    "503 cut": Reply(b"x" * 99, 503, cut=9), "503 with Location": Reply(b"", 503, [("Location", "/y")])}
+    "429": Reply({}, 429),
+    "502": Reply(b"", 502),
+    "503 HTML": Reply(b"<html>", 503),
+    "504": Reply(b"", 504),
+    "503 cut": Reply(b"x" * 99, 503, cut=9),
+    "503 with Location": Reply(b"", 503, [("Location", "/y")]),
+}
 RETRYABLE = dict(dict(LOST, **CUT_BODIES), **BUSY_ANSWERS)
 
 
@@ -159,19 +216,31 @@ def test_every_command_repeats_a_retryable_failure_twice(plane, name):
 DEEP_HEADERS = LENGTH_HEAD[:-2] % 12 + b"Content-Type: message/rfc822\r\r" * 999 + b"\r\n" + EMPTY_PAGE
 #: What has fallen silent, is broken or no HTTP, and what the only error says.
 LATE, NO_HTTP, BROKEN, DENIAL, FORBIDDEN_HEAD = (
-    "timed out: ", "the response is not valid HTTP", "the body", "HTTP 403 ", b"HTTP/1.1 403 No\r\n")
+    "timed out: ",
+    "the response is not valid HTTP",
+    "the body",
+    "HTTP 403 ",
+    b"HTTP/1.1 403 No\r\n",
+)
 FINAL = {
-    "silent": (stall(b""), LATE + "no response"), "silent within a header": (stall(LENGTH_HEAD[:-2] % 9), LATE),
+    "silent": (stall(b""), LATE + "no response"),
+    "silent within a header": (stall(LENGTH_HEAD[:-2] % 9), LATE),
     "silent body": (stall(LENGTH_HEAD % 99), LATE + "the body stalled"),
     "silent before the last chunk": (stall(CHUNKED + b"c\r\n%s\r\n" % EMPTY_PAGE), LATE),
-    "gzip": (Reply(b"\x1f\x8b\b\0"), BROKEN), "malformed": (Reply(b"{"), BROKEN),
-    "other": (b"no HTTP\r\n\r\n", NO_HTTP), "SSH": (stall(b"SSH-2.0-9.6\r\n"), NO_HTTP),
+    "gzip": (Reply(b"\x1f\x8b\b\0"), BROKEN),
+    "malformed": (Reply(b"{"), BROKEN),
+    "other": (b"no HTTP\r\n\r\n", NO_HTTP),
+    "SSH": (stall(b"SSH-2.0-9.6\r\n"), NO_HTTP),
     "deep headers": (DEEP_HEADERS, NO_HTTP),
-    "403, cut": (Reply(DENIED_BODY, 403, cut=9), DENIAL), "403, silent": (stall(FORBIDDEN_HEAD + b"\r\n"), DENIAL),
+    "403, cut": (Reply(DENIED_BODY, 403, cut=9), DENIAL),
+    "403, silent": (stall(FORBIDDEN_HEAD + b"\r\n"), DENIAL),
     "500 without end": (drip(b"HTTP/1.1 500 No\r\n\r\n", b"x" * 65536, 0), "HTTP 500 No"),
-    "headers without end": (drip(LENGTH_HEAD[:-2] % 12, b"X: y\r\n" * 9999, 0), NO_HTTP)}
-FINAL.update((str(status), (Reply(b"", status), "HTTP %d " % status)) for status in (
-    103, 201, 204, 206, 299, 304, 400, 401, 403, 404, 408, 409, 425, 500, 501, 505, 599))
+    "headers without end": (drip(LENGTH_HEAD[:-2] % 12, b"X: y\r\n" * 9999, 0), NO_HTTP),
+}
+FINAL.update(
+    (str(status), (Reply(b"", status), "HTTP %d " % status))
+    for status in (103, 201, 204, 206, 299, 304, 400, 401, 403, 404, 408, 409, 425, 500, 501, 505, 599)
+)
 
 
 @rule("3.8", "3.8a", "3.5", "3.9")
@@ -180,8 +249,8 @@ def test_other_failure_gives_one_error_and_is_not_retried(plane, name):
     answer, says = FINAL[name]
     # A loaded machine may need more than 0.3 s to answer.
     result, slept = ask(plane, answer, Reply(ANY_BODY), argv=LIST + ("--timeout", "0.3" if "silent" in name else "9"))
-    error, = error_lines(result)
-    wait_until(lambda: plane.requests)      # a run may end before the plane notices the request
+    (error,) = error_lines(result)
+    wait_until(lambda: plane.requests)  # a run may end before the plane notices the request
     assert says in error and slept == [] and count_contacts(plane) == (1, 1)
     assert (result.code, result.out) == ({"HTTP 401 ": 3, DENIAL: 4}.get(says, 1), b"")
 
@@ -196,6 +265,7 @@ def test_error_says_whether_it_is_retryable(plane, name):
 
 
 # ---- failures to connect
+
 
 def talk_back(says):
     """Return a maker of a server that answers whatever comes first with this, and closes the connection."""
@@ -212,7 +282,8 @@ CONNECT_FAILURES = {
     "closed CONNECT": (talk_back(b""), "https://" + NAME, True, "^cannot connect to %s through proxy 127" % NAME),
     "no HTTPS": (talk_back(b"HTTP/1.1 400 No\r\n\r\n"), "https://{}", False, "^TLS with 127.0.0.1:[0-9]+ failed: ."),
     "untrusted": (lambda: ControlPlane(tls="untrusted"), "https://{}", False, "^TLS .*certificate verify failed"),
-    "unknown name": (nobody_listening, "http://" + NO_NAME, False, "^cannot .* the name a{60}.* does not resolve")}
+    "unknown name": (nobody_listening, "http://" + NO_NAME, False, "^cannot .* the name a{60}.* does not resolve"),
+}
 
 
 @rule("3.8", "3.8a")
@@ -253,10 +324,12 @@ SEQUENCES = {
     "it is reset": ([MORE, RESET], [], (2, 3), 0),
     "four are dropped": ([MORE] + [DROP] * 4, [0.5, 1.0], (4, 5), 1),
     "an error is read to its end": ([MORE, BUSY_REPLY], [0.5], (1, 3), 0),
-    "it is dropped": ([MORE, DROP], [], (2, 3), 0), "kept": ([MORE], [], (1, 2), 0),
+    "it is dropped": ([MORE, DROP], [], (2, 3), 0),
+    "kept": ([MORE], [], (1, 2), 0),
     "chunked": ([Reply(page(next_cursor="c"), framing="chunked")], [], (1, 2), 0),
     "without length": ([Reply(page(next_cursor="c"), framing="close")], [], (2, 2), 0),
-    "went cold": ([Reply(page(next_cursor="c"), close=True)], [], (2, 2), 0)}
+    "went cold": ([Reply(page(next_cursor="c"), close=True)], [], (2, 2), 0),
+}
 
 
 @rule("3.7", "3.8a")
@@ -281,10 +354,27 @@ def test_response_that_follows_an_interim_one_goes_to_no_other_request(plane, tr
 
 # ---- pauses and reports
 
+
 @rule("3.8b")
-@pytest.mark.parametrize("header, pause", [
-    ("0", 0), ("007", 7), ("30", 30), ("31", None), ("9" * 3000, None), (" 3 ", 3), ("", .5), ("-5", .5), ("3 s", .5),
-    ("1e3", .5), ("\xb3", .5), ("2.5", .5), ("Fri, 31 Dec 9999 23:59:59 GMT", .5)], ids=shorten_id)
+@pytest.mark.parametrize(
+    "header, pause",
+    [
+        ("0", 0),
+        ("007", 7),
+        ("30", 30),
+        ("31", None),
+        ("9" * 3000, None),
+        (" 3 ", 3),
+        ("", 0.5),
+        ("-5", 0.5),
+        ("3 s", 0.5),
+        ("1e3", 0.5),
+        ("\xb3", 0.5),
+        ("2.5", 0.5),
+        ("Fri, 31 Dec 9999 23:59:59 GMT", 0.5),
+    ],
+    ids=shorten_id,
+)
 def test_retry_after_replaces_the_pause_or_ends_the_attempts(plane, header, pause):
     result, slept = ask(plane, Reply(b"", 429, [("Retry-After", header)]), BUSY_REPLY, BUSY_REPLY)
     assert slept == ([] if pause is None else [pause, 1.0])
@@ -298,10 +388,12 @@ def test_each_retry_is_reported_on_stderr(plane):
         "retry: the connection was lost while reading the body: 3 bytes are missing; waiting 0.5 s\n"
         "retry: HTTP 503 Slow down; code: busy; retry after: 7 s; waiting 7.0 s\n"
         "error: the connection was lost before a response arrived\n"
-        "hint: the server, or a proxy in between, closed the connection: try again\n")
+        "hint: the server, or a proxy in between, closed the connection: try again\n"
+    )
 
 
 # ---- as a library
+
 
 @rule("10.2b", "3.8a", "3.8b")
 @pytest.mark.parametrize("pauses", [(), (3, 2, 1), (45, 0)])
@@ -317,8 +409,9 @@ def test_pauses_precede_the_retries_that_on_retry_reports(plane, pauses):
 def test_on_progress_is_called_after_each_read_and_received_counts(plane):
     seen = []
     plane.script(Reply(b'{"a":"%s"}' % (b"x" * 22), framing="chunked", slices=10), Reply(b"x" * 7, 404))
-    transport = program.Transport(program.Server.parse(plane.url), TOKEN,
-                                  on_progress=lambda: seen.append(transport.received))
+    transport = program.Transport(
+        program.Server.parse(plane.url), TOKEN, on_progress=lambda: seen.append(transport.received)
+    )
     with transport:
         transport.get(PATH, {})
         pytest.raises(program.APIError, transport.get, PATH, {})
@@ -357,9 +450,15 @@ def test_child_after_a_fork_opens_its_own_connection(plane, transport):
 
 
 @rule("10.3")
-@pytest.mark.parametrize("parameters, query", [
-    ({}, ""), ({"a": None, "b": 0, "c": "", "d": "x y/&=\u00e9", "limit": 5}, "?d=x%20y%2F%26%3D%C3%A9&limit=5"),
-    ({"a": "\udce9"}, "?a=%E9")], ids=["none", "some", "a byte"])
+@pytest.mark.parametrize(
+    "parameters, query",
+    [
+        ({}, ""),
+        ({"a": None, "b": 0, "c": "", "d": "x y/&=\u00e9", "limit": 5}, "?d=x%20y%2F%26%3D%C3%A9&limit=5"),
+        ({"a": "\udce9"}, "?a=%E9"),
+    ],
+    ids=["none", "some", "a byte"],
+)
 def test_get_sends_the_parameters_that_have_a_value(plane, transport, parameters, query):
     plane.script(Reply({"n": [1, None]}))
     assert transport.get("/x/%41?", parameters) == {"n": [1, None]}
@@ -378,16 +477,28 @@ def test_body_of_more_than_max_bytes_raises_response_too_large(plane, transport,
     assert not caught.value.retryable and clock.sleeps == []
     pytest.raises(program.APIError, transport.get, PATH, {}, 99)
     before = transport.received
-    pytest.raises(program.ResponseTooLarge, transport.get, PATH, {})        # known before anything is read
+    pytest.raises(program.ResponseTooLarge, transport.get, PATH, {})  # known before anything is read
     assert transport.received == before
 
 
 # ---- time limits
 
+
 @rule("10.4")
-@pytest.mark.parametrize("limits, exits, passed, is_over", [
-    ("5", "", 4.9, False), ("5", "", 5, True), ("5", "0", 9, False), ("5 50", "", 9, True), ("50 5", "", 9, True),
-    ("50 5", "1", 9, False), ("5 50", "0", 9, False), ("50 5", "0", 9, True), ("5 5", "0", 9, True)])
+@pytest.mark.parametrize(
+    "limits, exits, passed, is_over",
+    [
+        ("5", "", 4.9, False),
+        ("5", "", 5, True),
+        ("5", "0", 9, False),
+        ("5 50", "", 9, True),
+        ("50 5", "", 9, True),
+        ("50 5", "1", 9, False),
+        ("5 50", "0", 9, False),
+        ("50 5", "0", 9, True),
+        ("5 5", "0", 9, True),
+    ],
+)
 def test_earliest_of_the_limits_that_are_left_counts(plane, transport, clock, limits, exits, passed, is_over):
     entered = [transport.time_limit(int(seconds)) for seconds in limits.split()]
     for limit in entered:
@@ -419,8 +530,11 @@ def test_pause_that_would_outlast_a_limit_is_not_begun(plane, transport, clock, 
 
 
 @rule("10.4", "3.8")
-@pytest.mark.parametrize("answer", [HANG, stall(LENGTH_HEAD % 99), drip(LENGTH_HEAD % 9999, b" ")],
-                         ids=["no response", "no body", "a slow body"])
+@pytest.mark.parametrize(
+    "answer",
+    [HANG, stall(LENGTH_HEAD % 99), drip(LENGTH_HEAD % 9999, b" ")],
+    ids=["no response", "no body", "a slow body"],
+)
 def test_limit_ends_a_request_that_takes_too_long(plane, answer):
     plane.script(answer)
     with make_transport(plane, Clock(running=True)) as transport, transport.time_limit(0.1):

@@ -6,8 +6,23 @@ import pytest
 
 import plexctl_exec_log as program
 from control_plane import PROJECT, STATUSES, TOKEN
-from kit import (BOTH, EXECUTION, GET, NODES, Clock, archive, error_lines, every_get_format, execution,
-                 inline, make_transport, rule, run_against, run_cli, target)
+from kit import (
+    BOTH,
+    EXECUTION,
+    GET,
+    NODES,
+    Clock,
+    archive,
+    error_lines,
+    every_get_format,
+    execution,
+    inline,
+    make_transport,
+    rule,
+    run_against,
+    run_cli,
+    target,
+)
 from kit_net import stall
 from server import DROP, HANG, RESET, Reply
 from test_listing import read_table
@@ -23,14 +38,25 @@ GOOD, END, BUSY = reply_status("started"), reply_status("succeeded"), Reply({}, 
 STALLED = stall(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{")
 CUT_SHORT = Reply(execution(), cut=10)
 NAMED_ANSWERS = {
-    "ok": GOOD, "end": END, "502": Reply(b"", 502), "503": BUSY, "504": Reply(b"busy", 504), "429": Reply(b"", 429),
-    "drop": DROP, "reset": RESET, "silent": HANG, "stalled": STALLED, "cut": CUT_SHORT}
+    "ok": GOOD,
+    "end": END,
+    "502": Reply(b"", 502),
+    "503": BUSY,
+    "504": Reply(b"busy", 504),
+    "429": Reply(b"", 429),
+    "drop": DROP,
+    "reset": RESET,
+    "silent": HANG,
+    "stalled": STALLED,
+    "cut": CUT_SHORT,
+}
 
 
 def make_answers(names):
     """Return the answers of these names. A number after + is a 429's Retry-After."""
-    return [Reply({}, 429, [("Retry-After", name[1:])]) if name[0] == "+" else NAMED_ANSWERS[name]
-            for name in names.split()]
+    return [
+        Reply({}, 429, [("Retry-After", name[1:])]) if name[0] == "+" else NAMED_ANSWERS[name] for name in names.split()
+    ]
 
 
 def wait_until_final(plane, clock, seconds=None, timeout=30.0):
@@ -43,6 +69,7 @@ def wait_until_final(plane, clock, seconds=None, timeout=30.0):
 
 
 # ---- 9.1: polls and pauses
+
 
 @rule("9.1", "4.1")
 @pytest.mark.parametrize("status", STATUSES + ("SUCCEEDED", "succeeded ", "done", "", None), ids=str)
@@ -93,9 +120,15 @@ class Polls(program.Transport):
 
 
 @rule("9.1a", "10.3a")
-@pytest.mark.parametrize("polls, sleeps", [
-    ([(0, 1.5), (0, 4), (0, 4), (0, 5)], [2, 4, 4.5]), ([(1, 0), (1, 7), (0, 70)] + [(0, 0)], [5, 7, 60]),
-    ([(11.5, 60), (13, 0), (0, 59), (0, 60)], [60, 60, 59])], ids=["small", "slow", "slow and large"])
+@pytest.mark.parametrize(
+    "polls, sleeps",
+    [
+        ([(0, 1.5), (0, 4), (0, 4), (0, 5)], [2, 4, 4.5]),
+        ([(1, 0), (1, 7), (0, 70)] + [(0, 0)], [5, 7, 60]),
+        ([(11.5, 60), (13, 0), (0, 59), (0, 60)], [60, 60, 59]),
+    ],
+    ids=["small", "slow", "slow and large"],
+)
 def test_pause_grows_with_the_time_and_the_size_of_a_poll(polls, sleeps):
     clock = Clock()
     found = program.wait_for_execution(Polls(polls, clock), PROJECT, EXECUTION)
@@ -103,9 +136,15 @@ def test_pause_grows_with_the_time_and_the_size_of_a_poll(polls, sleeps):
 
 
 ENDING = {
-    "401": (Reply({}, 401), 3), "403": (Reply({}, 403), 4), "404": (Reply({}, 404), 1), "html": (Reply(b"<html>"), 1),
-    "other id": (Reply({"id": NODES[0], "status": "succeeded"}), 1), "no HTTP": (b"SSH-2.0-OpenSSH\r\n\r\n", 1),
-    "targets": (Reply(execution([1])), 1), "status no string": (Reply(execution(status=5)), 1)}
+    "401": (Reply({}, 401), 3),
+    "403": (Reply({}, 403), 4),
+    "404": (Reply({}, 404), 1),
+    "html": (Reply(b"<html>"), 1),
+    "other id": (Reply({"id": NODES[0], "status": "succeeded"}), 1),
+    "no HTTP": (b"SSH-2.0-OpenSSH\r\n\r\n", 1),
+    "targets": (Reply(execution([1])), 1),
+    "status no string": (Reply(execution(status=5)), 1),
+}
 
 
 @rule("9.1c", "3.8", "3.8c")
@@ -116,11 +155,12 @@ def test_retryable_failure_is_waited_out_after_the_first_response(plane, name):
     attempts = make_answers(name) * (len(retries) + 1)
     plane.script(reply_status("started", framing="close"), *attempts * 2 + [END])
     result = run_cli(*WAIT + ("--timeout=0.3",), plane=plane, sleep=slept.append)
-    expected = [2] + retries + [3] + retries + [4.5]       # longer, if a poll of a loaded machine takes long
+    expected = [2] + retries + [3] + retries + [4.5]  # longer, if a poll of a loaded machine takes long
     assert (result.code, len(slept)) == (0, len(expected)) and not plane.answers
     assert [pair for pair in zip(slept, expected) if not pair[1] <= pair[0] < pair[1] + 20] == []
     assert [line.rpartition("; ")[2] for line in error_lines(result, "retry")] == [
-        "waiting %.1f s" % pause for pause in slept[1:]]
+        "waiting %.1f s" % pause for pause in slept[1:]
+    ]
 
 
 @rule("9.1c", "9.1d")
@@ -141,20 +181,28 @@ def test_other_failures_end_the_wait_and_print_nothing(plane, fault, code):
 
 
 @rule("9.1c", "10.5a")
-@pytest.mark.parametrize("names, code, sleeps", [
-    ("503 503 ok end", 0, [0.5, 1, 7.5]), ("drop drop drop", 1, [0.5, 1]), ("+31", 1, []), ("silent", 1, []),
-    ("stalled", 1, [])])
+@pytest.mark.parametrize(
+    "names, code, sleeps",
+    [
+        ("503 503 ok end", 0, [0.5, 1, 7.5]),
+        ("drop drop drop", 1, [0.5, 1]),
+        ("+31", 1, []),
+        ("silent", 1, []),
+        ("stalled", 1, []),
+    ],
+)
 def test_failure_before_the_first_response_ends_the_wait_as_a_get(plane, names, code, sleeps):
     clock = Clock()
     plane.script(*make_answers(names))
     end = wait_until_final(plane, clock, seconds=80, timeout=0.3)
     assert getattr(end, "exit_code", 0) == code and clock.sleeps == sleeps and not plane.answers
     plane.script(*[BUSY] * 3 + [reply_status("failed")])
-    assert isinstance(wait_until_final(plane, Clock(), 0), program.APIError)        # a single poll
+    assert isinstance(wait_until_final(plane, Clock(), 0), program.APIError)  # a single poll
     assert wait_until_final(plane, Clock(), 0) == "failed"
 
 
 # ---- 9.1d: time limits
+
 
 @rule("9.1d", "10.5a")
 @pytest.mark.parametrize("seconds, sleeps", [(10, [2, 3, 4.5, 0.5]), (9.5, [2, 3, 4.5]), (2, [2]), (1, [1]), (0, [])])
@@ -179,8 +227,9 @@ def test_earliest_time_limit_ends_the_wait(plane, outer, seconds, sleeps):
 
 
 @rule("9.1d", "9.1c", "10.4")
-@pytest.mark.parametrize("seconds, sleeps", [(2.5, [2, 0.5]), (3, [2, 0.5, 0.5]), (3.6, [2, 0.5, 1, 0.1]), (6, [
-    2, 0.5, 1, 2.5])])
+@pytest.mark.parametrize(
+    "seconds, sleeps", [(2.5, [2, 0.5]), (3, [2, 0.5, 0.5]), (3.6, [2, 0.5, 1, 0.1]), (6, [2, 0.5, 1, 2.5])]
+)
 def test_failure_midway_is_named_when_time_is_up(plane, seconds, sleeps):
     clock = Clock()
     plane.script(GOOD, *[BUSY] * 3)
@@ -190,13 +239,19 @@ def test_failure_midway_is_named_when_time_is_up(plane, seconds, sleeps):
 
 
 @rule("9.1d", "10.5a")
-@pytest.mark.parametrize("names, last", [
-    ("silent", ""), ("stalled", ""), ("ok silent", "; the last status was \"started\""),
-    ("ok stalled", "; the last status was \"started\"")])
+@pytest.mark.parametrize(
+    "names, last",
+    [
+        ("silent", ""),
+        ("stalled", ""),
+        ("ok silent", '; the last status was "started"'),
+        ("ok stalled", '; the last status was "started"'),
+    ],
+)
 def test_wait_ends_on_time_even_if_the_server_sends_nothing(plane, names, last):
     plane.script(*make_answers(names))
     began = time.monotonic()
-    error = wait_until_final(plane, Clock(running=True), 2 * bool(last) + 0.2, timeout=20)      # a pause takes no time
+    error = wait_until_final(plane, Clock(running=True), 2 * bool(last) + 0.2, timeout=20)  # a pause takes no time
     assert (type(error), bool(error.execution)) == (program.WaitTimeout, bool(last)) and time.monotonic() - began < 10
     assert str(error) == "the wait timed out, and no final status is known" + last
 
@@ -209,20 +264,42 @@ def test_wait_timeout_exits_124_and_names_the_last_status(plane):
     assert result.err.splitlines() == [
         "status: st\\x1barted 0/0",
         'error: the wait timed out, and no final status is known; the last status was "st\\x1barted"',
-        "hint: the Execution may still be running: wait again, or longer"]
+        "hint: the Execution may still be running: wait again, or longer",
+    ]
 
 
 # ---- what the command prints
 
+
 @rule("9.1b", "9.1c", "5.10", "10.5a")
 def test_stderr_has_one_safe_line_per_change_and_failure(plane):
     pending, none, two = reply_status("pending"), reply_status("started"), reply_status("started", "succeeded", "x")
-    answers = [reply_status(None), BUSY, pending, pending, none, reply_status("started", "failed"), two, two,
-               reply_status("ack", "succeeded"), reply_status("\x1b[2J error: x"), END]
+    answers = [
+        reply_status(None),
+        BUSY,
+        pending,
+        pending,
+        none,
+        reply_status("started", "failed"),
+        two,
+        two,
+        reply_status("ack", "succeeded"),
+        reply_status("\x1b[2J error: x"),
+        END,
+    ]
     plane.script(*answers)
     result = run_cli(*WAIT + ("--timeout=3", "--wait-timeout=1d"), plane=plane)
-    lines = ["status: - 0/0", "retry: HTTP 503 Service Unavailable; waiting 0.5 s"] + ["status: " + told for told in (
-        "pending 0/0", "started 0/0", "started 1/2", "ack 1/1", "\\x1b[2J\\x20error:\\x20x 0/0", "succeeded 0/0")]
+    lines = ["status: - 0/0", "retry: HTTP 503 Service Unavailable; waiting 0.5 s"] + [
+        "status: " + told
+        for told in (
+            "pending 0/0",
+            "started 0/0",
+            "started 1/2",
+            "ack 1/1",
+            "\\x1b[2J\\x20error:\\x20x 0/0",
+            "succeeded 0/0",
+        )
+    ]
     assert (result.code, result.err.splitlines()) == (0, lines)
 
 
@@ -234,19 +311,30 @@ MANY = [target(inline(b"out\n")), target(archive(), NODES[1], "failed"), target(
 @pytest.mark.parametrize("status", ["succeeded", "failed"])
 def test_wait_prints_the_last_response_as_a_get_does(plane, format, status):
     plane.script(*[Reply(execution(MANY[::2], status=status))] * 2)
-    plain, waited = [run_cli(*GET + ("--output", format, "--exit-status") + wait, plane=plane)
-                     for wait in ((), ("--wait",))]
+    plain, waited = [
+        run_cli(*GET + ("--output", format, "--exit-status") + wait, plane=plane) for wait in ((), ("--wait",))
+    ]
     assert waited == plain._replace(err="status: %s 2/2\n" % status) and len(plane.requests) == 2
     assert (plain.code, plain.err) == (5 * (status == "failed"), "") and plain.out
 
 
 @rule("9.2")
-@pytest.mark.parametrize("reply, flags, code", [
-    (execution(MANY, status="failed"), "-o raw", 1), (Reply({}, 401), "", 3), (Reply({}, 403), "", 4),
-    (execution([target({"kind": "tape"})], status="failed"), "", 1), (execution(MANY), "--failed", 0),
-    (execution(status="failed"), "--node " + NODES[5], 1), ({"id": EXECUTION}, "-o json", 5)] + [
+@pytest.mark.parametrize(
+    "reply, flags, code",
+    [
+        (execution(MANY, status="failed"), "-o raw", 1),
+        (Reply({}, 401), "", 3),
+        (Reply({}, 403), "", 4),
+        (execution([target({"kind": "tape"})], status="failed"), "", 1),
+        (execution(MANY), "--failed", 0),
+        (execution(status="failed"), "--node " + NODES[5], 1),
+        ({"id": EXECUTION}, "-o json", 5),
+    ]
+    + [
         (execution(MANY, status=status), "", 0 if status == "succeeded" else 5)
-        for status in STATUSES + ("SUCCEEDED", "", None)])
+        for status in STATUSES + ("SUCCEEDED", "", None)
+    ],
+)
 def test_exit_status_changes_only_exit_code_0(plane, reply, flags, code):
     argv = GET + tuple(flags.split())
     result = run_against(plane, reply, *argv + ("--exit-status",))
@@ -254,9 +342,16 @@ def test_exit_status_changes_only_exit_code_0(plane, reply, flags, code):
 
 
 @rule("9.1f")
-@pytest.mark.parametrize("flags, terminals, is_hinted", [
-    ("--wait --timeout 9", BOTH, True), ("--timeout 9", BOTH, False), ("--wait --timeout 9", ("stdout",), False),
-    ("--wait", BOTH, False), ("--wait --timeout 9 --wait-timeout 8", BOTH, False)])
+@pytest.mark.parametrize(
+    "flags, terminals, is_hinted",
+    [
+        ("--wait --timeout 9", BOTH, True),
+        ("--timeout 9", BOTH, False),
+        ("--wait --timeout 9", ("stdout",), False),
+        ("--wait", BOTH, False),
+        ("--wait --timeout 9 --wait-timeout 8", BOTH, False),
+    ],
+)
 def test_timeout_of_a_wait_is_hinted_at_on_a_terminal(plane, flags, terminals, is_hinted):
     plane.script(Reply(execution(MANY)))
     hints = error_lines(run_cli(*GET + tuple(flags.split()), plane=plane, terminals=terminals), "hint")

@@ -14,9 +14,29 @@ import pytest
 
 import plexctl_exec_log as program
 from control_plane import TOKEN
-from kit import (ALL_BYTES, GET, HOME, LIST, MODULE, NODES, ROOT, WINDOWS, ByteScreen,
-                 FailingStream, execution, finish_process, inline, make_command, make_environment, rule,
-                 run_process, start_line, surroundings, target, wait_until)
+from kit import (
+    ALL_BYTES,
+    GET,
+    HOME,
+    LIST,
+    MODULE,
+    NODES,
+    ROOT,
+    WINDOWS,
+    ByteScreen,
+    FailingStream,
+    execution,
+    finish_process,
+    inline,
+    make_command,
+    make_environment,
+    rule,
+    run_process,
+    start_line,
+    surroundings,
+    target,
+    wait_until,
+)
 from server import HANG, Reply
 from test_output_dir import read_folder, save_to_folder
 
@@ -51,7 +71,7 @@ def test_which_stdout_errors_mean_a_broken_pipe(plane, windows_program, name, co
 
 @rule("8.5", "6.1", "6.2")
 def test_reader_that_goes_midway_ends_the_program_silently(plane):
-    plane.script(Reply(execution([target(inline(bytes(720 << 10)))])))     # more than a pipe holds
+    plane.script(Reply(execution([target(inline(bytes(720 << 10)))])))  # more than a pipe holds
     process = start_line(make_command(*GET), plane)
     assert process.stdout.read(1000)
     process.stdout.close()
@@ -62,8 +82,10 @@ def test_reader_that_goes_midway_ends_the_program_silently(plane):
 @rule("8.5a")
 def test_windows_has_no_colours_unless_they_are_requested(plane, windows_program):
     for module, wanted in ((windows_program, [False, True]), (program, [not WINDOWS, True])):
-        assert wanted == [b"\x1b[" in call_main(module, plane, LIST + ("--color", when), stdout=ByteScreen())[1]
-                          for when in ("auto", "always")]
+        assert wanted == [
+            b"\x1b[" in call_main(module, plane, LIST + ("--color", when), stdout=ByteScreen())[1]
+            for when in ("auto", "always")
+        ]
 
 
 @rule("8.5a")
@@ -96,8 +118,14 @@ CREATE_NO_WINDOW, CONTROL_C_EXIT = 0x08000000, 0xC000013A
 def test_ctrl_c_ends_the_process_while_it_waits(plane):
     plane.script(Reply(execution(status="started")), HANG)
     line = [sys.executable, "-c", PRESS] + make_command(*GET + ("--wait",))
-    with subprocess.Popen(line, env=make_environment(plane), cwd=ROOT, creationflags=CREATE_NO_WINDOW,
-                          stdin=subprocess.PIPE, stdout=subprocess.PIPE) as helper:
+    with subprocess.Popen(
+        line,
+        env=make_environment(plane),
+        cwd=ROOT,
+        creationflags=CREATE_NO_WINDOW,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as helper:
         wait_until(lambda: len(plane.requests) == 2)
         result = json.loads(helper.communicate(b"press\n", timeout=60)[0].decode())
     assert result == [CONTROL_C_EXIT, "", "status: started 0/0\r\n"]

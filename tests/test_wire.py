@@ -6,8 +6,20 @@ import pytest
 
 import plexctl_exec_log as program
 from control_plane import STATUSES
-from kit import (EXECUTION, GET, LIST, NODES, TABLE_FORMATS, error_lines, execution, inline, page, rule, run_against,
-                 target)
+from kit import (
+    EXECUTION,
+    GET,
+    LIST,
+    NODES,
+    TABLE_FORMATS,
+    error_lines,
+    execution,
+    inline,
+    page,
+    rule,
+    run_against,
+    target,
+)
 
 SCALARS = ["id", "status", "type", "created_at", "updated_at", "action"]
 WRONG = [0, {}]
@@ -23,6 +35,7 @@ def drop_member(wire, name):
 
 
 # ---- 4.1 and 4.2: statuses, types, missing values
+
 
 @rule("4.1")
 def test_statuses_are_grouped_in_life_cycle_order():
@@ -59,6 +72,7 @@ def test_absent_or_null_scalar_is_a_dash(plane):
 
 # ---- 4.4: values of the wrong type
 
+
 @rule("4.4")
 @pytest.mark.parametrize("name", SCALARS)
 def test_wrong_type_in_a_listing_ends_it_after_the_rows_before(plane, name):
@@ -79,10 +93,12 @@ def test_wrong_types_of_what_is_not_shown_do_not_matter(plane):
 
 
 #: A member of an Execution or a target, the formats of `get` that show it, and the error.
-USED = [("", "action", TABLE_FORMATS, "Execution %s: .*action" % EXECUTION),
-        ("of a target", "node_id", TABLE_FORMATS + ("lines",), "a target's node_id"),
-        ("of a target", "status", TABLE_FORMATS, "target %s: status" % NODES[1]),
-        ("of a target", "updated_at", TABLE_FORMATS[1:], "target %s: updated_at" % NODES[1])]
+USED = [
+    ("", "action", TABLE_FORMATS, "Execution %s: .*action" % EXECUTION),
+    ("of a target", "node_id", TABLE_FORMATS + ("lines",), "a target's node_id"),
+    ("of a target", "status", TABLE_FORMATS, "target %s: status" % NODES[1]),
+    ("of a target", "updated_at", TABLE_FORMATS[1:], "target %s: updated_at" % NODES[1]),
+]
 
 
 @rule("4.4")

@@ -14,10 +14,30 @@ from datetime import datetime, timezone
 from typing import Any, Dict, Iterator, List, Mapping, Optional, Tuple, Union
 
 import plexctl_exec_log
-from plexctl_exec_log import (FAILED_STATUSES, FINAL_STATUSES, RUNNING_STATUSES, APIError, CredentialsError,
-                              ExecLogError, Listing, OutputRef, RemoteError, ResponseTooLarge, Server, TimedOut,
-                              Transport, UsageError, WaitTimeout, get_execution, get_page, main, make_parser,
-                              make_visible, parse_uuid, wait_for_execution)
+from plexctl_exec_log import (
+    FAILED_STATUSES,
+    FINAL_STATUSES,
+    RUNNING_STATUSES,
+    APIError,
+    CredentialsError,
+    ExecLogError,
+    Listing,
+    OutputRef,
+    RemoteError,
+    ResponseTooLarge,
+    Server,
+    TimedOut,
+    Transport,
+    UsageError,
+    WaitTimeout,
+    get_execution,
+    get_page,
+    main,
+    make_parser,
+    make_visible,
+    parse_uuid,
+    wait_for_execution,
+)
 
 Query = Mapping[str, Union[str, int, None]]
 
@@ -51,30 +71,50 @@ def open_transport(url: Optional[str], token: str) -> Transport:
         return Transport.from_settings(None, "lab", timeout=10, on_retry=print)
     server: Server = Server.parse(url)
     where: Tuple[str, str, int, str] = (server.scheme, server.host, server.port, server.prefix)
-    port: str = server.port     # type: ignore[assignment]
-    host: int = server.host     # type: ignore[assignment]
+    port: str = server.port  # type: ignore[assignment]
+    host: int = server.host  # type: ignore[assignment]
     print(where, host, port)
     with CountingTransport.from_settings(pauses=(1, 2.5)) as found:
-        asked: str = found.asked    # type: ignore[assignment]
+        asked: str = found.asked  # type: ignore[assignment]
         print(asked)
-    Transport(server, token, None)          # type: ignore[call-arg]
-    return Transport(server, token, proxy="http://proxy:80", ca_file=None, timeout=7.5, allow_http=True, pauses=[1],
-                     on_retry=print, on_progress=lambda: None, trace=print, clock=lambda: 0.0, sleep=print)
+    Transport(server, token, None)  # type: ignore[call-arg]
+    return Transport(
+        server,
+        token,
+        proxy="http://proxy:80",
+        ca_file=None,
+        timeout=7.5,
+        allow_http=True,
+        pauses=[1],
+        on_retry=print,
+        on_progress=lambda: None,
+        trace=print,
+        clock=lambda: 0.0,
+        sleep=print,
+    )
 
 
 def ask(transport: Transport, project: uuid.UUID, query: Query) -> List[Dict[str, Any]]:
     page: Dict[str, Any] = get_page(transport, project)
-    get_page(transport, project, {"limit": [200]})      # type: ignore[dict-item]
-    wrong: int = get_execution(transport, "x", uuid.UUID(int=1))    # type: ignore[assignment]
+    get_page(transport, project, {"limit": [200]})  # type: ignore[dict-item]
+    wrong: int = get_execution(transport, "x", uuid.UUID(int=1))  # type: ignore[assignment]
     print(wrong, transport.server.host, transport.received + 1, ", ".join(transport.secrets))
     return [page, get_page(transport, str(project), query), transport.get("/v1/x", {"limit": 200, "x": None}, 1 << 20)]
 
 
 def list_failed(transport: Transport, project: str) -> Tuple[int, int, Optional[str]]:
-    listing = Listing(transport, project, statuses=(status for status in FAILED_STATUSES), action_name="x",
-                      since=datetime(2026, 7, 14, tzinfo=timezone.utc), until=None, limit=200, cursor=None)
+    listing = Listing(
+        transport,
+        project,
+        statuses=(status for status in FAILED_STATUSES),
+        action_name="x",
+        since=datetime(2026, 7, 14, tzinfo=timezone.utc),
+        until=None,
+        limit=200,
+        cursor=None,
+    )
     walk: Iterator[Dict[str, Any]] = iter(listing)
-    wrong: int = next(walk)         # type: ignore[assignment]
+    wrong: int = next(walk)  # type: ignore[assignment]
     print(*listing, wrong)
     return listing.page_count, listing.count, listing.next_cursor
 
@@ -82,11 +122,12 @@ def list_failed(transport: Transport, project: str) -> Tuple[int, int, Optional[
 def watch(transport: Transport, project: str, execution_id: str) -> str:
     def show(execution: Dict[str, Any]) -> None:
         print(execution["status"])
+
     try:
         with transport.time_limit(0.5):
             execution: Dict[str, Any] = wait_for_execution(transport, project, execution_id, 0.5, on_status=show)
     except WaitTimeout as error:
-        last: Dict[str, Any] = error.execution      # type: ignore[assignment]
+        last: Dict[str, Any] = error.execution  # type: ignore[assignment]
         return "%s" % last
     finally:
         transport.close()
@@ -94,7 +135,7 @@ def watch(transport: Transport, project: str, execution_id: str) -> str:
 
 
 def read_output(output: OutputRef) -> Tuple[str, bytes, str, str, str]:
-    wrong: Tuple[int, str, int] = (output.kind, output.data, output.fault)      # type: ignore[assignment]
+    wrong: Tuple[int, str, int] = (output.kind, output.data, output.fault)  # type: ignore[assignment]
     print(wrong)
     return output.kind, output.data, output.location, output.sha256, output.fault
 
