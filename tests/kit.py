@@ -14,18 +14,20 @@ import json
 import os
 import re
 import select
+import socket
 import subprocess
 import sys
 import time
 from collections import namedtuple
+from concurrent.futures import ThreadPoolExecutor
 from unittest import mock
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, parse_qsl
 
 import pytest
 
 import plexctl_exec_log as program
 from control_plane import PROJECT, TOKEN
-from server import CA_FILE, Reply
+from server import CA_FILE, HANG, Reply, ScriptedServer
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(HERE)
@@ -168,6 +170,11 @@ def error_lines(result, label="error"):
     return [line[len(label) + 2 :] for line in result.err.splitlines() if line.startswith(label + ": ")]
 
 
+def hint_lines(result):
+    """Return what the hints on standard error say."""
+    return error_lines(result, "hint")
+
+
 def read_queries(plane):
     """Return the parameters of each request that came, as a dict of their decoded values."""
     queries = [parse_qs(request.target.partition("?")[2], keep_blank_values=True) for request in plane.requests]
@@ -239,6 +246,153 @@ every_list_format = pytest.mark.parametrize("format", LIST_FORMATS)
 every_get_format = pytest.mark.parametrize("format", GET_FORMATS)
 
 
+# ---- listings
+
+
+def listed(name, created="09:30:00Z", status="failed", **members):
+    """Return an Execution. `created` may lack its day, which is 2026-07-14."""
+    day = "2026-07-14T" if re.match("[0-9]{2}:", str(created)) else ""
+    return execution(id=name, created_at=day + created if day else created, status=status, **members)
+
+
+#: How the ids in the output of `list` are found, and the cursor.
+ROW_ID, MEMBER_ID = r"^(?!ID |next_cursor: )(\S+) ", r'^ +(?:\{.*?)?"id": ?"(.*?)"'
+ID_PATTERNS = {
+    "text": ROW_ID,
+    "table": ROW_ID,
+    "wide": ROW_ID,
+    "json": MEMBER_ID,
+    "yaml": MEMBER_ID,
+    "jsonl": r'^\{.*?"id":"([^"]*)"',
+}
+CURSOR_LINE, CURSOR_MEMBER = r"^next_cursor: ([^\"\n]+)$", r'^  "next_cursor": "(.*)"$'
+
+
+def read_listing(result, format):
+    """Return the ids of the rows or items of a listing, and its cursors on either stream: a list of one, or of none."""
+    out = result.out.decode("utf-8")
+    cursors = re.findall(CURSOR_MEMBER, out, re.MULTILINE) or re.findall(CURSOR_LINE, out + result.err, re.MULTILINE)
+    return re.findall(ID_PATTERNS[format], out, re.MULTILINE), cursors
+
+
+def read_ids(result, format="jsonl"):
+    """Return the ids of a listing that must succeed without a word."""
+    assert (result.code, result.err) == (0, "")
+    return read_listing(result, format)[0]
+
+
+def serve_pages(plane, pages, reply=lambda number, body: Reply(body)):
+    """Let the plane answer what is not scripted with these pages of Executions, whose cursors are c2, c3 and so on. It
+    filters each page by `status`, as the server does. reply(number of the request, body) may break an answer."""
+
+    def answer(request):
+        query = dict(parse_qsl(request.target.partition("?")[2]))
+        place, status = int(query.get("cursor", "c1")[1:]), query.get("status")
+        items = [wire for wire in (pages[place - 1] if pages else ()) if status in (None, wire.get("status"))]
+        cursor = "c%d" % (place + 1) if place < len(pages) else None
+        return reply(len(plane.requests), encode(page(*items, next_cursor=cursor)))
+
+    plane.answer_to = answer
+
+
+def run_walk(plane, *argv, format="jsonl", pages=()):
+    """Run `list` over these pages of Executions, and return its Result."""
+    serve_pages(plane, pages)
+    return run_cli(*LIST + argv + ("--output", format), plane=plane)
+
+
+def list_ids(plane, *argv, pages=()):
+    """Return the ids that a walk prints, which must succeed without a word."""
+    return read_ids(run_walk(plane, *argv, pages=pages))
+
+
+# ---- networks: a proxy, servers below HTTP, servers that accept no connection, stalled responses
+
+NAME = "control-plane.test"  # a name of the certificate tls/server.pem that only a proxy can reach
+NO_NAME = ".".join(["a" * 60] * 5)  # 304 characters: too long for a resolver to be asked
+PATH = "/v1/projects/%s/executions" % PROJECT
+END_OF_SILENCE = 5  # seconds after which an answer without end ends, so that a test fails instead of hanging
+
+
+class Proxy(ScriptedServer):
+    """An HTTP proxy: every host name leads to one plane. What is scripted comes before that."""
+
+    def __init__(self, plane):
+        self.plane = plane
+        super().__init__()
+
+    def answer_to(self, request):
+        if request.method == "CONNECT":
+            return self.tunnel
+        headers = {name: value for name, value in request.headers.items() if not name.startswith("proxy-")}
+        path = "/" + request.target.split("/", 3)[3]
+        return self.plane.next_answer(request._replace(target=path, headers=headers))
+
+    def tunnel(self, sock):
+        sock.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
+        with self.plane.context.wrap_socket(sock, server_side=True) as inner:
+            self.plane.serve(inner)
+
+
+class Raw(ScriptedServer):
+    """A server below HTTP: each connection is one call of talk(sock)."""
+
+    def __init__(self, talk):
+        self.serve = talk
+        super().__init__()
+
+
+def stall(first):
+    """Return a response that stalls after its first bytes."""
+
+    def talk(sock):
+        sock.sendall(first)
+        sock.settimeout(END_OF_SILENCE)
+        HANG(sock)
+
+    return talk
+
+
+@contextlib.contextmanager
+def nobody_listening():
+    """Yield the host:port of a socket that refuses connections: it is bound, so that nobody else takes the port."""
+    with contextlib.closing(socket.socket()) as sock:
+        sock.bind(("127.0.0.1", 0))
+        yield "127.0.0.1:%d" % sock.getsockname()[1]
+
+
+@contextlib.contextmanager
+def nobody_accepting():
+    """Yield the host:port of a socket whose queue is full, so that Linux leaves attempts to connect unanswered."""
+    with contextlib.ExitStack() as stack:
+        sock, *waiting = [stack.enter_context(contextlib.closing(socket.socket())) for _ in range(5)]
+        sock.bind(("127.0.0.1", 0))
+        sock.listen(0)
+        for client in waiting:
+            client.setblocking(False)
+            client.connect_ex(sock.getsockname())
+        yield "127.0.0.1:%d" % sock.getsockname()[1]
+
+
+def ask(plane, *answers, argv=LIST, **options):
+    """Run against these responses. Return the Result, and the seconds that it slept."""
+    slept = []
+    plane.script(*answers)
+    return run_cli(*argv, plane=plane, sleep=slept.append, **options), slept
+
+
+def count_contacts(plane):
+    """Return the number of connections and of requests."""
+    return plane.connections, len(plane.requests)
+
+
+def read_error(result):
+    """Return the error line of a run that failed with 1 and printed nothing. Only a hint may follow it."""
+    match = re.match(r"(error: .+)\n(hint: .+\n)?\Z", result.err)
+    assert match and (result.code, result.out) == (1, b""), result
+    return match.group(1)
+
+
 # ---- terminals, waiting, files
 
 
@@ -270,6 +424,20 @@ def open_terminal(columns=200):
     tty.setraw(near)
     fcntl.ioctl(near, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
     return far, near
+
+
+def run_on_terminal(*argv, plane, columns=200):
+    """Run the program with each stream on a terminal of its own, and return its Result."""
+    ends = [open_terminal(columns) for _ in BOTH]
+    with start_line(make_command(*argv), plane, stdout=ends[0][1], stderr=ends[1][1]) as process:
+        for _, near in ends:
+            os.close(near)
+        try:
+            with ThreadPoolExecutor(len(ends)) as pool:
+                out, err = pool.map(drain, [far for far, _ in ends])
+            return check_promises(Result(process.wait(PATIENCE), out, err.decode("utf-8")))
+        finally:
+            process.kill()
 
 
 def wait_until(condition):

@@ -14,11 +14,15 @@ from kit import (
     LIST,
     LIST_FORMATS,
     NODES,
+    PATH,
+    ask,
     encode,
     error_lines,
     execution,
+    hint_lines,
     inline,
     page,
+    read_error,
     read_queries,
     rule,
     run_against,
@@ -26,7 +30,6 @@ from kit import (
     shorten_id,
     target,
 )
-from kit_net import PATH, ask, read_error
 from server import Reply
 
 ID = b'"id":"%s"' % EXECUTION.encode()
@@ -215,7 +218,7 @@ PAGE_TOO_LARGE = RESPONSE_HEAD % (32 * MIB + 1)  # only announced
 def test_larger_body_is_an_error_before_it_is_read(plane, argv, size):
     result, slept = ask(plane, RESPONSE_HEAD % (size * MIB + 1), argv=argv)
     assert (read_error(result), slept) == ("error: the response is larger than %d MiB" % size, [])
-    assert argv != LIST or error_lines(result, "hint") == ["use a smaller --limit"]
+    assert argv != LIST or hint_lines(result) == ["use a smaller --limit"]
     assert ask(plane, *[RESPONSE_HEAD % (size * MIB)] * 3, argv=argv)[1] == [0.5, 1.0]  # it may be read, but is cut
 
 

@@ -18,14 +18,19 @@ from kit import (
     every_get_format,
     every_list_format,
     execution,
+    hint_lines,
     inline,
+    list_ids,
     page,
+    read_listing,
     read_queries,
     rule,
     run_against,
+    run_walk,
+    serve_pages,
     target,
 )
-from test_listing import list_ids, read_listing, read_table, run_walk, serve_pages
+from test_listing import read_table
 
 LOGGED_STATUSES = STATUSES + ("FAILED", "failed ", "", None)
 #: Three pages: an Execution for each status, a day apart, oldest first. The n-th ran on node n % 3, and on node 3;
@@ -220,7 +225,7 @@ def test_nodes_and_statuses_select_targets(plane, flags, numbers, missing, forma
     result = run_against(plane, TEN_TARGETS, *argv, terminals=("stderr",))
     found = re.findall(rb"(\d)\n" if format == "raw" else SHOWN_NODES, result.out)
     assert (b"".join(found).decode(), result.code) == (numbers, 1 if missing else 0)
-    assert error_lines(result, "hint") == ["no target matches"] * (not numbers and not missing)
+    assert hint_lines(result) == ["no target matches"] * (not numbers and not missing)
     errors = sorted(error_lines(result), reverse=True)
     assert errors == ["node %s is not a target of Execution %s" % (node, EXECUTION) for node in missing]
 
@@ -251,4 +256,4 @@ def test_hint_on_a_terminal_says_what_follows_or_that_nothing_matches(plane, fla
         argv = (LIST if "items" in wire else GET) + tuple(flags.split())
         result = run_against(plane, wire, *argv, terminals=terminals)
         said = [hint] if hint and "stderr" in terminals else []
-        assert (result.code, error_lines(result, "hint"), b"hint: " in result.out) == (0, said, False)
+        assert (result.code, hint_lines(result), b"hint: " in result.out) == (0, said, False)

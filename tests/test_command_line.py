@@ -21,6 +21,7 @@ from kit import (
     as_given,
     execution,
     inline,
+    list_ids,
     page,
     posix_only,
     read_queries,
@@ -30,7 +31,6 @@ from kit import (
     shorten_id,
     target,
 )
-from test_listing import list_ids
 
 CANONICAL = "6f1d7c1e-0b5a-4c1e-9a53-2b8f0c9e7a10"
 BARE = CANONICAL.replace("-", "")

@@ -10,8 +10,7 @@ import pytest
 
 import plexctl_exec_log as program
 from control_plane import PROJECT, TOKEN
-from kit import EXECUTION, LIST, PATIENCE, STARTED, posix_only, rule, run_cli
-from kit_net import PATH, Raw, nobody_accepting
+from kit import EXECUTION, LIST, PATH, PATIENCE, STARTED, Raw, nobody_accepting, posix_only, rule, run_cli
 from server import HANG, Reply
 
 HEAD_OF = b"HTTP/1.1 %s\r\nConnection: close\r\n\r\n"

@@ -12,18 +12,22 @@ from kit import (
     EXECUTION,
     GET,
     LIST,
+    PATH,
     FailingStream,
+    ask,
     error_lines,
     every_list_format,
     execution,
+    hint_lines,
     page,
+    read_error,
+    read_listing,
     rule,
     run_against,
     run_cli,
+    serve_pages,
 )
-from kit_net import PATH, ask, read_error
 from server import DROP, Reply
-from test_listing import read_listing, serve_pages
 
 PROBLEM = {
     "type": "about:blank",
@@ -114,7 +118,7 @@ def test_hint_depends_on_status_code_and_reason(plane, row):
     status, body, *says = row.split(None, 2)
     result, _ = ask(plane, *[Reply(body, int(status))] * 3)
     assert error_lines(result)[0].startswith("HTTP %s " % status)
-    hints = error_lines(result, "hint")
+    hints = hint_lines(result)
     assert len(hints) == len(says) and "".join(says) in "".join(hints)
 
 

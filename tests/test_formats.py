@@ -17,8 +17,10 @@ from kit import (
     GET_FORMATS,
     GET_RAW,
     LIST,
+    NAME,
     NODES,
     FailingStream,
+    Proxy,
     archive,
     error_lines,
     every_list_format,
@@ -30,12 +32,11 @@ from kit import (
     run_against,
     run_cli,
     run_in_shell,
+    run_on_terminal,
     surroundings,
     target,
 )
-from kit_net import NAME, Proxy
 from server import Reply
-from test_terminal import run_on_terminal
 
 HALF_READABLE = execution([target(inline(b"x\n")), target({"kind": "tape"})])
 UNREADABLE_LINE = 'error: the output of target %s is unreadable: unknown kind "tape"\n' % NODES[0]

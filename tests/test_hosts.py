@@ -11,8 +11,23 @@ import pytest
 
 import plexctl_exec_log as program
 from control_plane import PROJECT, TOKEN, ControlPlane
-from kit import LIST, ROOT, error_lines, posix_only, rule, run_against, run_cli, run_process, run_python, shorten_id
-from kit_net import NO_NAME, Proxy, Raw, count_contacts
+from kit import (
+    LIST,
+    NO_NAME,
+    ROOT,
+    Proxy,
+    Raw,
+    count_contacts,
+    error_lines,
+    hint_lines,
+    posix_only,
+    rule,
+    run_against,
+    run_cli,
+    run_process,
+    run_python,
+    shorten_id,
+)
 from server import CA_FILE, DROP, TLS_DIR, Reply
 
 TLS_ADVICE = "check the port (is it for https?), the server's name and the local clock; for a private CA, use --ca-file"
@@ -37,7 +52,7 @@ def test_invalid_certificate_exits_1_and_nothing_is_sent(certificate, ca_file, s
     flags = ("--ca-file", os.path.join(TLS_DIR, ca_file)) if ca_file else ()
     with ControlPlane(tls=certificate) as plane:
         result = run_cli(*LIST + flags, plane=plane, env={"SSL_CERT_FILE": system_cas})
-        assert (result.code, count_contacts(plane), error_lines(result, "hint")) == (1, (1, 0), [TLS_ADVICE])
+        assert (result.code, count_contacts(plane), hint_lines(result)) == (1, (1, 0), [TLS_ADVICE])
     assert result.err.startswith("error: TLS with localhost:%d failed: " % plane.address[1])
 
 
@@ -269,11 +284,11 @@ def test_hint_points_to_what_is_wrong_with_the_server(plane, tls_plane, row, hin
     server = plane if scheme == "http" else tls_plane
     server.script(*[ANSWERS[answer] for answer in answers])
     result = run_cli(*LIST + ("--server", server.url + prefix), plane=server)
-    assert error_lines(result, "hint") == [hint] and not server.answers
+    assert hint_lines(result) == [hint] and not server.answers
     assert server.requests[0].target == "%s/v1/projects/%s/executions" % (prefix.rstrip("/"), PROJECT)
 
 
 @rule("6.2d")
 def test_http_to_a_port_for_https_gets_a_hint(tls_plane):
     result = run_cli(*LIST + ("--server", "http" + tls_plane.url[5:]), plane=tls_plane)
-    assert (result.code, error_lines(result, "hint"), tls_plane.requests) == (1, [IS_HTTPS], [])
+    assert (result.code, hint_lines(result), tls_plane.requests) == (1, [IS_HTTPS], [])

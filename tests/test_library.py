@@ -29,10 +29,13 @@ from kit import (
     LIST,
     MODULE,
     NODES,
+    NO_NAME,
+    PATH,
     ROOT,
     SOURCE,
     STARTED,
     WINDOWS,
+    Proxy,
     execution,
     inline,
     page,
@@ -45,7 +48,6 @@ from kit import (
     surroundings,
     target,
 )
-from kit_net import NO_NAME, PATH, Proxy
 from server import DROP, HANG, Reply
 
 PUBLIC_NAMES = """APIError CredentialsError ExecLogError FAILED_STATUSES FINAL_STATUSES Listing OutputRef RemoteError

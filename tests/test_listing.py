@@ -4,7 +4,6 @@ import datetime
 import json
 import re
 import uuid
-from urllib.parse import parse_qsl
 
 import pytest
 
@@ -15,83 +14,30 @@ from kit import (
     EXECUTION,
     LIST,
     NODES,
+    ask,
     encode,
     error_lines,
     every_list_format,
-    execution,
+    list_ids,
+    listed,
     page,
+    read_ids,
+    read_listing,
     read_queries,
     rule,
     run_cli,
+    serve_pages,
     target,
 )
-from kit_net import ask
 from server import DROP, HANG, Reply
 
 JSONL = ("--output", "jsonl")
 TWO = ("--status", "failed,timeout")
 
 
-def listed(name, created="09:30:00Z", status="failed", **members):
-    """Return an Execution. `created` may lack its day, which is 2026-07-14."""
-    day = "2026-07-14T" if re.match("[0-9]{2}:", str(created)) else ""
-    return execution(id=name, created_at=day + created if day else created, status=status, **members)
-
-
 def read_table(text):
     """Return the rows of a table: the cells between its bars."""
     return [[" ".join(cell.split()) for cell in line.split("|")] for line in text.strip().splitlines()]
-
-
-#: How the ids in the output of `list` are found, and the cursor.
-ROW_ID, MEMBER_ID = r"^(?!ID |next_cursor: )(\S+) ", r'^ {6}"id": "(.*)"'
-ID_PATTERNS = {
-    "text": ROW_ID,
-    "table": ROW_ID,
-    "wide": ROW_ID,
-    "json": MEMBER_ID,
-    "yaml": MEMBER_ID,
-    "jsonl": r'^\{.*?"id":"([^"]*)"',
-}
-CURSOR_LINE, CURSOR_MEMBER = r"^next_cursor: ([^\"\n]+)$", r'^  "next_cursor": "(.*)"$'
-
-
-def read_listing(result, format):
-    """Return the ids of the rows or items of a listing, and its cursors on either stream: a list of one, or of none."""
-    out = result.out.decode("utf-8")
-    cursors = re.findall(CURSOR_MEMBER, out, re.MULTILINE) or re.findall(CURSOR_LINE, out + result.err, re.MULTILINE)
-    return re.findall(ID_PATTERNS[format], out, re.MULTILINE), cursors
-
-
-def read_ids(result, format="jsonl"):
-    """Return the ids of a listing that must succeed without a word."""
-    assert (result.code, result.err) == (0, "")
-    return read_listing(result, format)[0]
-
-
-def serve_pages(plane, pages, reply=lambda number, body: Reply(body)):
-    """Let the plane answer what is not scripted with these pages of Executions, whose cursors are c2, c3 and so on. It
-    filters each page by `status`, as the server does. reply(number of the request, body) may break an answer."""
-
-    def answer(request):
-        query = dict(parse_qsl(request.target.partition("?")[2]))
-        place, status = int(query.get("cursor", "c1")[1:]), query.get("status")
-        items = [wire for wire in (pages[place - 1] if pages else ()) if status in (None, wire.get("status"))]
-        cursor = "c%d" % (place + 1) if place < len(pages) else None
-        return reply(len(plane.requests), encode(page(*items, next_cursor=cursor)))
-
-    plane.answer_to = answer
-
-
-def run_walk(plane, *argv, format="jsonl", pages=()):
-    """Run `list` over these pages of Executions, and return its Result."""
-    serve_pages(plane, pages)
-    return run_cli(*LIST + argv + ("--output", format), plane=plane)
-
-
-def list_ids(plane, *argv, pages=()):
-    """Return the ids that a walk prints, which must succeed without a word."""
-    return read_ids(run_walk(plane, *argv, pages=pages))
 
 
 # ---- 1.13: one query for each status, merged

@@ -7,8 +7,24 @@ import re
 import pytest
 
 from control_plane import TOKEN, ControlPlane
-from kit import LIST, WINDOWS, error_lines, page, rule, run_cli
-from kit_net import NAME, NO_NAME, PATH, Proxy, Raw, ask, nobody_listening, read_error, stall
+from kit import (
+    LIST,
+    NAME,
+    NO_NAME,
+    PATH,
+    WINDOWS,
+    Proxy,
+    Raw,
+    ask,
+    error_lines,
+    hint_lines,
+    nobody_listening,
+    page,
+    read_error,
+    rule,
+    run_cli,
+    stall,
+)
 from server import CA_FILE, DROP, RESET, Reply
 
 HTTP, HTTPS = "http://" + NAME, "https://" + NAME
@@ -175,7 +191,7 @@ def test_proxy_is_the_one_that_urllib_finds(proxy, row):
 def test_unusable_proxy_exits_2_and_is_not_shown(value, url):
     result = run_list(**set_proxy(value, url))
     assert (result.code, result.out, error_lines(result)) == (2, b"", ["the proxy: expected http://host:port"])
-    assert error_lines(result, "hint") == ["check HTTPS_PROXY and HTTP_PROXY: write it as http://HOST:PORT"]
+    assert hint_lines(result) == ["check HTTPS_PROXY and HTTP_PROXY: write it as http://HOST:PORT"]
 
 
 @rule("3.6")
@@ -235,7 +251,7 @@ def test_refused_tunnel_fails_at_once_and_names_the_proxy(proxy, name):
     result, slept = ask(proxy, PROXY_FAULTS[name], env=set_proxy(proxy.url))
     error = read_blame(result)
     assert "cannot connect to %s through proxy 127.0.0.1:%d: " % (NAME, proxy.address[1]) in error
-    assert (name in error or not name.isdigit()) and "user:password@" in error_lines(result, "hint")[0]
+    assert (name in error or not name.isdigit()) and "user:password@" in hint_lines(result)[0]
     assert (slept, len(proxy.requests)) == ([], 1)
 
 
@@ -261,4 +277,4 @@ def test_silent_proxy_exits_1_within_the_timeout(first):
     with Raw(stall(first)) as proxy:
         result, _ = ask(proxy, argv=LIST + ("--timeout", "0.1"), env=set_proxy(proxy.url))
     assert read_blame(result) == "error: timed out: connecting to %s through proxy %s:%d" % ((NAME,) + proxy.address)
-    assert "raise --timeout (now 0.1 s)" in error_lines(result, "hint")[0]
+    assert "raise --timeout (now 0.1 s)" in hint_lines(result)[0]

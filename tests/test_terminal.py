@@ -1,8 +1,6 @@
 """Rules 5.9, 5.10 and 9.4: on a terminal hostile text is shown, not done; pipes and files get the bytes; colours."""
 
-import os
 import re
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -16,22 +14,16 @@ from kit import (
     GET_TABLE,
     LIST,
     NODES,
-    PATIENCE,
     WINDOWS,
-    Result,
     archive,
-    check_promises,
-    drain,
     execution,
     inline,
-    make_command,
-    open_terminal,
     page,
     posix_only,
     rule,
     run_against,
     run_cli,
-    start_line,
+    run_on_terminal,
     target,
 )
 from server import Reply
@@ -81,20 +73,6 @@ VISIBLE = (
 FRAMED = VISIBLE.replace(" ", "\\x20")
 PLACE = VISIBLE + "/" + VISIBLE  # of an archived output: spaces stay
 HOSTILE_HEADER, SHOWN_HEADER = "x\x1b]0;t\x07\x1b[2J\b\x7f\x9b2J end", "x\\x1b]0;t\\x07\\x1b[2J\\x08\\x7f\\x9b2J end"
-
-
-def run_on_terminal(*argv, plane, columns=200):
-    """Run the program with each stream on a terminal of its own, and return its Result."""
-    ends = [open_terminal(columns) for _ in BOTH]
-    with start_line(make_command(*argv), plane, stdout=ends[0][1], stderr=ends[1][1]) as process:
-        for _, near in ends:
-            os.close(near)
-        try:
-            with ThreadPoolExecutor(len(ends)) as pool:
-                out, err = pool.map(drain, [far for far, _ in ends])
-            return check_promises(Result(process.wait(PATIENCE), out, err.decode("utf-8")))
-        finally:
-            process.kill()
 
 
 def find_honest_lines(text):

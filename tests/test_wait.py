@@ -21,9 +21,9 @@ from kit import (
     rule,
     run_against,
     run_cli,
+    stall,
     target,
 )
-from kit_net import stall
 from server import DROP, HANG, RESET, Reply
 from test_listing import read_table
 
