@@ -1366,9 +1366,12 @@ def get_page(
     return page
 
 
-def make_merge_key(execution):
-    """Return what merged Executions are sorted by. Raises UnusableResponse for a malformed created_at."""
-    return read_created_at(execution), str(execution.get("id"))
+def read_merge_id(execution):
+    """Return the id of an Execution, which a merge needs. Raises UnusableResponse if it is not text."""
+    execution_id = execution.get("id")
+    if not isinstance(execution_id, str):
+        raise UnusableResponse("an Execution's id: expected a string")
+    return execution_id
 
 
 def to_utc_text(moment):
@@ -1388,10 +1391,15 @@ def to_utc_text(moment):
 class Listing:
     """The Executions of a Project that match all filters, from as many pages as needed. Iterate over it.
 
-    The server filters by status and action; this class filters by time. With several statuses, it sends one query for
-    each, in life-cycle order, and merges the results by created_at and id. If the status of an
-    Execution changes between two queries, it is yielded once, as the later query returned it; none is missed if each
-    status fits on one page. With a single query, the order is the server's: the oldest first.
+    The server filters by status and action; this class filters by time. It leaves out an Execution whose status is
+    another one of the seven than the one that was requested. With a single query, the order is the server's: the oldest
+    first.
+
+    With several statuses, it sends one query for each, in life-cycle order, and merges the results by created_at and
+    id. The queries for pending, ack and started are read to their ends before anything is yielded. An Execution whose
+    status changes meanwhile is yielded once, as the latest query returned it. Because a status only moves forward, an
+    Execution that runs throughout is never missed, provided that a cursor is a position in the order of creation, as
+    the API says.
 
     If a page exceeds 32 MiB, its query goes on with a quarter of the limit. Each iteration starts again, and resets the
     counters. It raises the errors of get_page, and RemoteError for a repeated cursor.
@@ -1456,16 +1464,30 @@ class Listing:
         """Send one query for each status, and yield their Executions by time and id, each in its latest copy."""
         from heapq import merge
 
-        queries = [self._query(status) for status in self._statuses]
-        for (created, _), copies in groupby(merge(*queries, key=make_merge_key), make_merge_key):
-            execution = list(copies)[-1]  # from the latest query, because merge is stable
+        # Read the running statuses to their ends. An Execution that has left `pending` when that query ends is found by
+        # the query for `ack`, which starts later, or else by the one for `started`.
+        running = {}
+        for status in self._statuses:
+            if status in RUNNING_STATUSES:
+                for execution in self._query(status):
+                    running[read_created_at(execution), read_merge_id(execution)] = execution
+
+        # Merge them with the other statuses, which are read page by page, because final statuses do not change.
+        queries = [[running[key] for key in sorted(running)]]
+        queries += [self._query(status) for status in self._statuses if status not in RUNNING_STATUSES]
+        for created, copies in groupby(merge(*queries, key=read_created_at), read_created_at):
+            # merge is stable, so the copy of the latest query comes last.
+            latest = {read_merge_id(execution): execution for execution in copies}
             self._is_ascending = self._is_ascending and created >= self._latest
             self._latest = created
-            yield execution
+            for execution_id in sorted(latest):
+                yield latest[execution_id]
 
     def _query(self, status=None):
         """Yield the matching Executions of one query, page by page."""
         query = dict(self._parameters, status=status)
+        # Some servers ignore the parameter, and a status may change between filtering and sending.
+        other_statuses = [other for other in STATUSES if other != status] if status in STATUSES else []
         seen = {query["cursor"]}
         while True:
             # Request a page.
@@ -1481,7 +1503,8 @@ class Listing:
                     times.append(read_created_at(execution))
                     if times[-1] < (self._since or "") or self._until and times[-1] >= self._until:
                         continue
-                yield execution
+                if execution.get("status") not in other_statuses:
+                    yield execution
             del page  # before the next one is decoded
 
             # Go on, or end.
@@ -2649,7 +2672,8 @@ def run_list(flags, console, transport):
     if flags.time_hint:
         console.hint(flags.time_hint)
     listing = make_listing(flags, transport)
-    if listing is not None and console.can_show_progress(is_quiet=flags.last is not None):
+    begins_late = flags.last is not None or len(flags.statuses) > 1  # whether pages are read before the first row
+    if listing is not None and console.can_show_progress(is_quiet=begins_late):
         console.progress = lambda: "%s, %s" % (
             describe_count(listing.page_count, "page"),
             describe_count(listing.count, "Execution"),
@@ -2675,6 +2699,8 @@ def run_list(flags, console, transport):
 
         # Print.
         first = next(executions, None)
+        if console.stdout_is_terminal:
+            console.progress = None
         matching = () if first is None else chain([first], executions)
         print_chunks(LIST_FORMATS[flags.output](matching, page, console), console)
     except RemoteError as error:

@@ -17,9 +17,6 @@ from kit import CONTRACT, GET_FORMATS, HERE, LIST_FORMATS, MODULE, read_text, ru
 
 SOURCES = sorted(glob.glob(os.path.join(HERE, "*.py")))
 TESTS = [path for path in SOURCES if os.path.basename(path).startswith("test_")]
-#: All other files of tests are about the program as its users see it: each of their tests carries a rule.
-WITHOUT_RULES = ["test_contract.py", "test_form.py", "test_readme.py"]
-WITH_RULES = [path for path in TESTS if os.path.basename(path) not in WITHOUT_RULES]
 
 
 @functools.lru_cache(None)
@@ -73,19 +70,6 @@ def test_rules_are_numbered_in_order_without_gaps():
     assert plain == [(section, number) for section in sorted(counts) for number in range(1, 1 + counts[section])]
     assert sorted(counts) == list(range(1, 1 + len(counts)))
     assert numbers == sorted(set(numbers)) and {number[:2] for number in numbers} == set(plain)
-
-
-@pytest.mark.parametrize("path", WITH_RULES, ids=os.path.basename)
-def test_every_test_carries_a_rule(path):
-    tree = parse(path)
-    whole = [node for node in tree.body if isinstance(node, ast.Assign) and "pytestmark" in ast.dump(node.targets[0])]
-    for_all = [number for node in whole for number in list_carried(node)]
-    tests = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")]
-    by_test = {
-        test.name: for_all + [number for mark in test.decorator_list for number in list_carried(mark)] for test in tests
-    }
-    assert by_test, "no test was found"
-    assert [name for name, numbers in sorted(by_test.items()) if not numbers] == [], "tests without a rule"
 
 
 def test_guide_lists_every_file_of_the_suite():

@@ -39,6 +39,12 @@ def make_page(number, cursor, status="failed", size=BODY, **members):
     return encode(page(*wires, next_cursor=cursor))
 
 
+def make_copies(status):
+    """Return the bodies of ten pages with one and the same Execution, each with a new cursor."""
+    wires = [execution(status=status, padding="x" * BODY) for _ in range(10)]
+    return [encode(page(wire, next_cursor="c%d" % number)) for number, wire in enumerate(wires)] + [encode(page())]
+
+
 PAGES = [make_page(number, "c%d" % number if number < 4 else None) for number in range(5)]
 OTHER_PAGE = make_page(9, None, "timeout")
 OUTPUTS = encode(execution([target(inline(b"x" * (BODY // 60 * 3 // 4)), "%d" % number) for number in range(60)]))
@@ -50,6 +56,9 @@ PEAKS = [
     ("list --since=2026-01-01 -o json", PAGES, 2.6),
     ("list --last=2", PAGES, 2.8),
     ("list --status=failed,timeout", PAGES[:1] + [OTHER_PAGE] + PAGES[1:], 3.6),
+    ("list --status=started,failed", make_copies("started") + [encode(page())], 3.6),
+    # One copy is held by the merge, and another one by the query.
+    ("list --status=started,failed -o wide", [encode(page())] + make_copies("failed"), 4.6),
 ] + [("get %s %s" % (EXECUTION, flags), [OUTPUTS], 2.6) for flags in ("", "-o raw", "-o json")]
 
 

@@ -411,10 +411,10 @@ def test_every_operation_uses_a_get_that_a_test_overrides():
 
     asked, canned = [], OwnGet(program.Server.parse("http://127.0.0.1:1"), TOKEN)
     pages = [program.get_page(canned, PROJECT, {"limit": limit})["items"] for limit in ("1", 1, 11)]
-    assert pages + [list(program.Listing(canned, PROJECT, statuses=["failed", "ack"]))] == [[STARTED]] * 4
+    assert pages + [list(program.Listing(canned, PROJECT, statuses=["failed", "started"]))] == [[STARTED]] * 4
     for operation in (program.get_execution, program.wait_for_execution):
         assert operation(canned, PROJECT, EXECUTION)["status"] == "failed"
-    assert asked == ["  256", "  256", "  32", " ack 32", " failed 32"] + ["/%s  256" % EXECUTION] * 2
+    assert asked == ["  256", "  256", "  32", " started 32", " failed 32"] + ["/%s  256" % EXECUTION] * 2
 
 
 # ---- 10.6: errors
