@@ -1347,6 +1347,17 @@ class OutputRef(namedtuple("OutputRef", "kind data location sha256 fault")):
 # ----------------------------------------------------------------------------------------------- Operations
 
 EXECUTIONS = "/v1/projects/%s/executions"
+CURSOR_LIMIT = 8 << 10  # bytes of a next_cursor; a longer one may not fit a request line
+
+
+def check_cursor(cursor):
+    """Raise UnusableResponse for a next_cursor that could not be sent back."""
+    try:
+        is_usable = len(cursor.encode("utf-8")) <= CURSOR_LIMIT
+    except UnicodeEncodeError:  # a lone surrogate
+        is_usable = False
+    if not is_usable:
+        raise UnusableResponse("next_cursor: expected valid Unicode of at most %d KiB" % (CURSOR_LIMIT >> 10))
 
 
 def get_page(
@@ -1362,7 +1373,7 @@ def get_page(
     if "items" not in page:
         raise UnusableResponse('the response has no member "items"', API_HINT)
     page["items"] = expect_objects(page, "items")
-    get_text(page, "next_cursor")
+    check_cursor(get_text(page, "next_cursor") or "")
     return page
 
 
@@ -1656,23 +1667,35 @@ def paint_status(status, console):
     return paint("%-9s" % escape_field(status), COLOURS.get(status), console)
 
 
+# encode_compact(value) returns a JSON value as text on one line, in ASCII.
+encode_compact = json.JSONEncoder(separators=(",", ":")).encode
+
+
 def format_json(list_name, elements, whole, console, report_error=do_nothing):
-    """Yield an object, indented by 2, with these elements in its list. This is also yaml: JSON is valid YAML 1.2."""
-    encode = json.JSONEncoder(indent=2).encode
-    # Encode the object with an empty list. Only a member of the object itself is indented by exactly two spaces.
-    before, empty_list, after = encode(dict(whole, **{list_name: []})).partition('\n  "%s": []' % list_name)
-    start = before + empty_list[:-1]
-    for element in elements:
-        yield start + "\n    " + encode(element).replace("\n", "\n    ")
-        start = ","
-    yield ("\n  ]" if start == "," else before + empty_list) + after + "\n"
+    """Yield an object with these elements in its list: a line for each member, and one for each element of the list.
+
+    This is also yaml: JSON is valid YAML 1.2."""
+    separator = "{\n  "
+    for name, value in whole.items():
+        yield separator + encode_compact(name) + ": "
+        separator = ",\n  "
+        if name != list_name:
+            yield encode_compact(value)
+            continue
+
+        # The list.
+        begin = "[\n    "
+        for element in elements:
+            yield begin + encode_compact(element)
+            begin = ",\n    "
+        yield "\n  ]" if begin[0] == "," else "[]"
+    yield "\n}\n"
 
 
 def format_jsonl(elements, whole, console, report_error=do_nothing):
     """Yield one compact object on each line."""
-    encode = json.JSONEncoder(separators=(",", ":")).encode
     for element in elements:
-        yield encode(element) + "\n"
+        yield encode_compact(element) + "\n"
 
 
 def format_time(text):
@@ -2271,12 +2294,15 @@ def parse_time(text, now):
     match = re.fullmatch(WHEN, text)
     if not match:
         raise ValueError
+    has_year = match.group(1) is not None
     *numbers, fraction, offset = match.groups("0")
     year, month, day, hour, minute, second = map(int, numbers)
-    moment = datetime(year or now.year, month, day, hour, minute, second, int(fraction.ljust(6, "0")[:6]), timezone.utc)
+    if not has_year:
+        year = now.year
+    moment = datetime(year, month, day, hour, minute, second, int(fraction.ljust(6, "0")[:6]), timezone.utc)
     if len(offset) > 1:  # neither `Z` nor absent
         moment -= int(offset[0] + "1") * timedelta(hours=int(offset[1:3]), minutes=int(offset[-2:]))
-    return moment if year or moment <= now else moment.replace(year=now.year - 1)
+    return moment if has_year or moment <= now else moment.replace(year=now.year - 1)
 
 
 def parse_when(text, now, after=None):
@@ -2778,7 +2804,7 @@ def run_get(flags, console, transport):
     # Report what is missing.
     for node in missing:
         report_error("node %s is not a target of Execution %s" % (node, flags.execution_id))
-    if not targets and not missing:
+    if not targets and not missing and (flags.node or flags.statuses):
         console.hint("no target matches")
     if not {"inline", "none"}.issuperset(kinds):
         counts = ["%d %s" % (kinds.count(kind), kind) for kind in OUTPUT_KINDS if kind in kinds]

@@ -244,7 +244,8 @@ HINTS = [
     ("--cursor=", page(next_cursor=""), "no Execution matches"),
     ("--all -o wide", page(LOG[0]), None),
     ("--node " + NODES[9], page(LOG[0]), "no Execution matches"),
-    ("-o raw", execution(), "no target matches"),
+    ("-o raw --failed", execution(), "no target matches"),
+    ("-o raw", execution(), None),
 ] + [("-o " + format, page(*LOG[:size], next_cursor="c"), FOLLOW) for format in LIST_FORMATS for size in (0, 1)]
 
 

@@ -70,6 +70,8 @@ VISIBLE = (
     "x\\n==> forged up 1 bytes <==\\nerror: forged\\nhint: forged\\nnext_cursor: forged\\r\\n\\r\\x1b]0;t\\x07"
     "\\x1b[2J\\x08\\x7f\\t\\x9b2J\\x85\\u202e\\u2028\\U000e0041\\ud800"
 )
+# A cursor may not contain a lone surrogate.
+HOSTILE_CURSOR, VISIBLE_CURSOR = HOSTILE.replace("\ud800", ""), VISIBLE.replace("\\ud800", "")
 FRAMED = VISIBLE.replace(" ", "\\x20")
 PLACE = VISIBLE + "/" + VISIBLE  # of an archived output: spaces stay
 HOSTILE_HEADER, SHOWN_HEADER = "x\x1b]0;t\x07\x1b[2J\b\x7f\x9b2J end", "x\\x1b]0;t\\x07\\x1b[2J\\x08\\x7f\\x9b2J end"
@@ -167,7 +169,11 @@ def test_hostile_text_cannot_break_the_table_layout(plane):
     for answer, argv, shown in (
         (wire, GET, ["==> %s %s archived <==" % (FRAMED, FRAMED), place, "", None, EXECUTION + row]),
         (wire, GET_TABLE, [None, "  ".join([FRAMED] * 3 + [place]), "", None, EXECUTION + row]),
-        (page(dict(wire, id=HOSTILE), next_cursor=HOSTILE), LIST, [None, FRAMED + row, "next_cursor: " + VISIBLE]),
+        (
+            page(dict(wire, id=HOSTILE), next_cursor=HOSTILE_CURSOR),
+            LIST,
+            [None, FRAMED + row, "next_cursor: " + VISIBLE_CURSOR],
+        ),
     ):
         out = re.sub(b"\x1b\\[[0-9]*m", b"", run_against(plane, answer, *argv + ("--color", "always")).out)
         lines = find_honest_lines(out.decode("utf-8"))
@@ -183,7 +189,12 @@ HOSTILE_PLACES = {
     "status phrase": (b"HTTP/1.1 404 x\rerror: forged\x85.\r\n\r\n", GET, "HTTP 404 x\\rerror: forged\\x85.", 1),
     "traced": (Reply({"id": EXECUTION}, 200, [("X-Any", HOSTILE_HEADER)]), GET + ("-v",), "Any: " + SHOWN_HEADER, 0),
     "retry": (Reply(HOSTILE_PROBLEM, 503), GET, "retry: HTTP 503 " + VISIBLE, 0),
-    "cursor": (Reply(page(next_cursor=HOSTILE * 30)), LIST + ("-o", "jsonl"), "next_cursor: " + VISIBLE * 30, 0),
+    "cursor": (
+        Reply(page(next_cursor=HOSTILE_CURSOR * 30)),
+        LIST + ("-o", "jsonl"),
+        "next_cursor: " + VISIBLE_CURSOR * 30,
+        0,
+    ),
     "status": (Reply(execution(status=HOSTILE)), GET + ("--wait",), "status: %s 0/0\n" % FRAMED, 0),
     "kind": (Reply(execution([target({"kind": HOSTILE}, HOSTILE)])), GET, "target %s is unreadable" % FRAMED, 1),
     "archived": (
