@@ -256,7 +256,8 @@ class RemoteError(ExecLogError):
         retryable       whether the same request may succeed in a moment
         retry_after     seconds that the server asks clients to wait, or None
 
-    Retryable: a lost connection, a body that is cut short, a failure to connect, a network timeout, 429, 502, 503, 504.
+    Retryable: a lost connection, a body that is cut short, a failure to connect, a network timeout, and the statuses
+    429, 500, 502, 503 and 504.
     Not retryable: a name that does not exist, a rejected certificate, a time limit that has passed, everything else.
     """
 
@@ -312,7 +313,7 @@ class APIError(RemoteError):
         problem: "t.Optional[JSONObject]" = None,
         retry_after: "t.Optional[float]" = None,
     ) -> None:
-        super().__init__(message, hint, status in (429, 502, 503, 504), retry_after)
+        super().__init__(message, hint, status in (429, 500, 502, 503, 504), retry_after)
         self.status = status
         self.problem = problem or {}
 
@@ -323,16 +324,23 @@ class APIError(RemoteError):
             self.exit_code = 77 if self.problem.get("code") == "rebac_denied" else 4
 
 
+API_HINT = "check --server, PLEXSPHERE_URL or the profile: does it point to the API?"
+
+
+def make_malformed_error(problem: str) -> UnusableResponse:
+    """Return the error for a response that is not what the API would send."""
+    return UnusableResponse("the response is malformed: " + problem, API_HINT)
+
+
 TYPE_NAMES: "t.Dict[type, str]" = {str: "a string", dict: "an object", list: "a list"}
 
 
 def check_type(
-    value: "t.Any", expected: type, label: str, error: "t.Callable[[str], ExecLogError]" = UnusableResponse
+    value: "t.Any", expected: type, label: str, make_error: "t.Callable[[str], Exception]" = make_malformed_error
 ) -> "t.Any":
-    """Return a JSON value if it is null or has the expected type. Otherwise raise an error whose message begins with
-    `label`."""
+    """Return a JSON value if it is null or has the expected type. Otherwise raise make_error(`LABEL: expected ...`)."""
     if value is not None and not isinstance(value, expected):
-        raise error("%s: expected %s" % (label, TYPE_NAMES[expected]))
+        raise make_error("%s: expected %s" % (label, TYPE_NAMES[expected]))
     return value
 
 
@@ -497,10 +505,11 @@ def validate_token(token, source=""):
     token = token.strip() if isinstance(token, str) else ""
     if re.fullmatch("[!-~]+", token):
         return token
-    hint = "it came from " + source if source else ""
+    origin = "it came from " + source if source else ""
     if token[:7].lower() == "bearer ":
-        raise CredentialsError('the token begins with "Bearer "', 'remove the word "Bearer"')
-    raise CredentialsError("the token is empty, or contains characters other than visible ASCII", hint)
+        hint = "; ".join(filter(None, ['remove the word "Bearer" from the token', origin]))
+        raise CredentialsError('the token begins with "Bearer "', hint)
+    raise CredentialsError("the token is empty, or contains characters other than visible ASCII", origin)
 
 
 def pin_token(title, profile_server, server, server_source):
@@ -637,7 +646,7 @@ def find_proxy(server):
 #                                 truncated, it raises.
 
 READ_SIZE = 32 << 10  # bytes to read at once: two TLS records
-ERROR_BODY_LIMIT = 64 << 10  # bytes; a Problem has a few hundred
+ERROR_BODY_LIMIT = 1 << 20  # bytes; a Problem has a few hundred
 EXECUTION_LIMIT = 256 << 20  # bytes of a body: 11,000 targets with the largest inline output
 PAGE_LIMIT = 32 << 20  # bytes of a body with several Executions
 DEFAULT_TIMEOUT = 30.0  # seconds
@@ -645,7 +654,6 @@ RETRY_PAUSES = (0.5, 1.0)  # seconds before the first and the second retry
 LONGEST_RETRY_AFTER = 30.0  # seconds; if the server asks for more, the attempts end
 SECRET_HEADERS = ("authorization", "proxy-authorization", "cookie", "set-cookie", "location")
 
-API_HINT = "check --server, PLEXSPHERE_URL or the profile: does it point to the API?"
 HTTPS_HINT = "if this port is for https, write https:// in the server's URL"
 LOST_HINT = "the server, or a proxy in between, closed the connection: try again"
 CONNECT_HINT = "check --server, PLEXSPHERE_URL or the profile, the network, and whether you need HTTPS_PROXY"
@@ -654,6 +662,7 @@ PROXY_HINT = (
     "(if the proxy needs a login, put user:password@ before its host)"
 )
 TLS_HINT = "check the port (is it for https?), the server's name and the local clock; for a private CA, use --ca-file"
+CLIENT_CERTIFICATE_HINT = "client certificates are not supported: ask for a server URL that does not require one"
 OVERLOAD_HINT = "the server, or a gateway in front of it, may be overloaded or restarting: try again in a minute"
 STATUS_HINTS = {
     400: "the server rejected the value of a flag",
@@ -687,27 +696,41 @@ def check_seconds(seconds: float, label: str) -> float:
     return seconds
 
 
+def check_ca_file(path):
+    """Raise UsageError unless the path leads to a file or a pipe, such as `<(...)`, that is not writable by everybody.
+
+    Raises OSError if there is none."""
+    status = os.stat(path)
+    is_file = stat.S_ISREG(status.st_mode)
+    if not is_file and not stat.S_ISFIFO(status.st_mode):
+        raise UsageError("the CA file %s is neither a file nor a pipe" % path, "use a file with certificates in PEM")
+    if status.st_mode & 0o002 and not WINDOWS:
+        hint = "use a file that others cannot write to"
+        if is_file and status.st_uid == os.geteuid() and path.isprintable():
+            import shlex
+
+            hint = "chmod o-w -- " + shlex.quote(path)
+        raise UsageError("the CA file %s is insecure: anyone can write to it" % path, hint)
+
+
 def make_tls_context(ca_file):
     """Return ssl.create_default_context(), with TLS 1.2 or later. It verifies certificates and host names.
 
     It trusts the system's CAs if `ca_file` is None, and otherwise only the CAs in that file. Raises UsageError for a
-    file that others may write or that cannot be used, and RemoteError if this Python has no ssl module."""
+    file that everybody may write to or that cannot be used, and RemoteError if this Python has no ssl module."""
     try:
         import ssl
     except ImportError:
         raise RemoteError("this Python has no TLS: it was built without the ssl module", "use a Python built with ssl")
     try:
-        if ca_file is not None and os.stat(ca_file).st_mode & 0o002 and not WINDOWS:
-            import shlex
-
-            raise UsageError(
-                "the CA file %s is insecure: anyone can write to it" % ca_file, "chmod o-w -- " + shlex.quote(ca_file)
-            )
+        if ca_file is not None:
+            ca_file = os.fspath(ca_file)
+            check_ca_file(ca_file)
         context = ssl.create_default_context(cafile=ca_file)
     except (OSError, ValueError, TypeError) as error:
         # If the error names another file, it is about SSLKEYLOGFILE.
         is_about_ca = ca_file is not None and getattr(error, "filename", None) in (None, ca_file)
-        name = "CA file " + ca_file if is_about_ca else "file that SSLKEYLOGFILE names"
+        name = "CA file %s" % ca_file if is_about_ca else "file that SSLKEYLOGFILE names"
         raise UsageError("cannot use the %s: %s" % (name, describe_error(error)))
 
     # openssl.cnf may allow less than TLS 1.2. Python 3.6 has only the older options.
@@ -744,17 +767,19 @@ def decode_object(body, may_be_cut):
     """Decode a body as a JSON object. The body, a bytearray, is emptied.
 
     Raises UnusableResponse for a malformed body, and a retryable RemoteError if the body may have been cut short."""
+    is_empty = not body
     try:
         text = body.decode("utf-8")
         body.clear()  # free it before json makes its objects
         value = json.loads(text, parse_int=read_number, parse_float=read_number, parse_constant=read_number)
     except RecursionError:
-        raise UnusableResponse("the body is nested too deeply")
-    except ValueError as error:  # UnicodeDecodeError and JSONDecodeError are ValueErrors
-        message = "the body is not valid JSON: %s" % getattr(error, "msg", error)
-        raise RemoteError(message, LOST_HINT, retryable=True) if may_be_cut else UnusableResponse(message, API_HINT)
+        raise make_malformed_error("its body is nested too deeply")
+    except ValueError:  # UnicodeDecodeError and JSONDecodeError are ValueErrors
+        if may_be_cut:
+            raise RemoteError("the body is malformed or was cut short", LOST_HINT, retryable=True)
+        raise make_malformed_error("its body is empty" if is_empty else "its body is not valid JSON")
     if not isinstance(value, dict):
-        raise UnusableResponse("the body is not a JSON object", API_HINT)
+        raise make_malformed_error("its body is not a JSON object")
     return value
 
 
@@ -1098,11 +1123,8 @@ class Transport:
                 return None
             # With TLS 1.3, a server may reject the client only now: with an alert, such as "certificate required".
             why = ": " + describe_error(error) if "alert" in str(error) else ""
-            raise RemoteError(
-                "the connection was lost before a response arrived" + why,
-                self._suspect_https(LOST_HINT),
-                retryable=not why,
-            )
+            hint = CLIENT_CERTIFICATE_HINT if "certificate required" in why else self._suspect_https(LOST_HINT)
+            raise RemoteError("the connection was lost before a response arrived" + why, hint, retryable=not why)
         except (HTTPException,) + PARSER_ERRORS as error:
             raise UnusableResponse(
                 "the response is not valid HTTP: %s" % describe_error(error), self._suspect_https(API_HINT)
@@ -1134,12 +1156,14 @@ class Transport:
                 chunk = response.read1(READ_SIZE)
             except socket.timeout:
                 raise self._make_timeout_error("the body stalled")
-            except (OSError, HTTPException, ValueError, OverflowError) as error:  # the last two: bad chunk sizes
+            except OSError as error:
                 raise RemoteError(
                     "the connection was lost while reading the body: %s" % describe_error(error),
                     LOST_HINT,
                     retryable=True,
                 )
+            except (HTTPException, ValueError, OverflowError):  # the last two: bad chunk sizes
+                raise RemoteError("the chunked body is malformed or was cut short", LOST_HINT, retryable=True)
             if not chunk:
                 break
 
@@ -1230,14 +1254,19 @@ RFC3339_TIME = re.compile(
     r"(Z|[+-](?:[01][0-9]|2[0-3]):[0-5][0-9])"
 )
 
-# A UUID as Go's uuid.Parse documents it: canonical, after `urn:uuid:`, in braces, or without hyphens.
-UUID = r"(?:urn:uuid:)?\{?([0-9a-f]{8})-?([0-9a-f]{4})-?([0-9a-f]{4})-?([0-9a-f]{4})-?([0-9a-f]{12})\}?"
-
 
 def find_uuid(text):
-    """Return the canonical lower-case spelling of a UUID, or "" for other text."""
-    match = re.fullmatch(UUID, text.strip().lower())
-    return "-".join(match.groups()) if match else ""
+    """Return the canonical lower-case spelling of a UUID, or "" for other text.
+
+    As for Go's uuid.Parse, a UUID is canonical, has `urn:uuid:` before it, is in braces, or is 32 digits."""
+    text = text.strip().lower()
+    if re.fullmatch("[0-9a-f]{32}", text):
+        return "-".join([text[:8], text[8:12], text[12:16], text[16:20], text[20:]])
+    if text.startswith("urn:uuid:"):
+        text = text[len("urn:uuid:") :]
+    elif text[:1] == "{" and text[-1:] == "}":
+        text = text[1:-1]
+    return text if re.fullmatch("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", text) else ""
 
 
 def parse_uuid(value: "t.Union[str, AnyUUID]") -> str:
@@ -1250,17 +1279,23 @@ def parse_uuid(value: "t.Union[str, AnyUUID]") -> str:
     return uuid
 
 
-def get_text(record, name, where=""):
-    """Return a member that is a string, or None if it is null or absent. Raises UnusableResponse for other types."""
-    return check_type(record.get(name), str, where + name)
+def get_text(record, name, where="", make_error=make_malformed_error):
+    """Return a member that is a string, or None if it is null or absent. Raises make_error(...) for other types."""
+    return check_type(record.get(name), str, where + name, make_error)
 
 
 def expect_objects(record, name):
     """Return a member that is a list of objects; [] if it is null or absent. Raises UnusableResponse."""
     elements = check_type(record.get(name), list, name) or []
     if not {dict}.issuperset(map(type, elements)):
-        raise UnusableResponse("%s: expected a list of objects" % name)
+        raise make_malformed_error("%s: expected a list of objects" % name)
     return elements
+
+
+def name_execution(execution):
+    """Return `Execution ID` for a message, or `Execution -` if the id is no text."""
+    execution_id = execution.get("id")
+    return "Execution %s" % (execution_id if isinstance(execution_id, str) and execution_id else "-")
 
 
 def normalize_time(text):
@@ -1287,8 +1322,8 @@ def read_created_at(execution):
     """Return when an Execution was created, in the form of normalize_time. Raises UnusableResponse."""
     created = normalize_time(str(execution.get("created_at")))
     if created is None:
-        raise UnusableResponse(
-            "Execution %s: created_at: expected a time such as 2026-11-24T09:30:00Z" % execution.get("id")
+        raise make_malformed_error(
+            "%s: created_at: expected a time such as 2026-11-24T09:30:00Z" % name_execution(execution)
         )
     return created
 
@@ -1331,16 +1366,16 @@ class OutputRef(namedtuple("OutputRef", "kind data location sha256 fault")):
         if ref is None:
             return cls("none", b"", "", "", "")
         try:
-            kind = get_text(check_type(ref, dict, "output_ref"), "kind")
+            kind = get_text(check_type(ref, dict, "output_ref", ValueError), "kind", "", ValueError)
             if kind == "inline":  # an empty output has no inline_bytes
-                return cls(kind, decode_base64(get_text(ref, "inline_bytes") or ""), "", "", "")
+                return cls(kind, decode_base64(get_text(ref, "inline_bytes", "", ValueError) or ""), "", "", "")
             if kind != "object_store":
                 raise ValueError('unknown kind "%s"' % (kind or ""))
-            bucket, key = get_text(ref, "bucket"), get_text(ref, "key")
+            bucket, key, digest = [get_text(ref, name, "", ValueError) for name in ("bucket", "key", "sha256")]
             if not (bucket and key):
                 raise ValueError("bucket or key: expected a non-empty string")
-            return cls("archived", b"", "%s/%s" % (bucket, key), get_text(ref, "sha256") or "", "")
-        except (ValueError, RemoteError) as error:
+            return cls("archived", b"", "%s/%s" % (bucket, key), digest or "", "")
+        except ValueError as error:
             return cls("unreadable", b"", "", "", str(error))
 
 
@@ -1357,7 +1392,7 @@ def check_cursor(cursor):
     except UnicodeEncodeError:  # a lone surrogate
         is_usable = False
     if not is_usable:
-        raise UnusableResponse("next_cursor: expected valid Unicode of at most %d KiB" % (CURSOR_LIMIT >> 10))
+        raise make_malformed_error("next_cursor: expected valid Unicode of at most %d KiB" % (CURSOR_LIMIT >> 10))
 
 
 def get_page(
@@ -1371,7 +1406,7 @@ def get_page(
     max_bytes = EXECUTION_LIMIT if str(parameters.get("limit")) == "1" else PAGE_LIMIT
     page = transport.get(EXECUTIONS % parse_uuid(project), parameters, max_bytes)
     if "items" not in page:
-        raise UnusableResponse('the response has no member "items"', API_HINT)
+        raise make_malformed_error('it has no member "items"')
     page["items"] = expect_objects(page, "items")
     check_cursor(get_text(page, "next_cursor") or "")
     return page
@@ -1381,7 +1416,7 @@ def read_merge_id(execution):
     """Return the id of an Execution, which a merge needs. Raises UnusableResponse if it is not text."""
     execution_id = execution.get("id")
     if not isinstance(execution_id, str):
-        raise UnusableResponse("an Execution's id: expected a string")
+        raise make_malformed_error("an Execution's id: expected a string")
     return execution_id
 
 
@@ -1561,10 +1596,11 @@ def get_execution(
     Raises UsageError for a malformed UUID, RemoteError for a malformed response, and the errors of Transport.get."""
     project, execution_id = parse_uuid(project), parse_uuid(execution_id)
     execution = transport.get("%s/%s" % (EXECUTIONS % project, execution_id), {}, EXECUTION_LIMIT)
-    if str(execution.get("id")).lower() != execution_id:
-        raise UnusableResponse(
-            "expected Execution %s, but the response's id is %s" % (execution_id, execution.get("id")), API_HINT
-        )
+    found = get_text(execution, "id")
+    if not found:
+        raise make_malformed_error("the Execution has no id")
+    if found.lower() != execution_id:
+        raise make_malformed_error("expected Execution %s, but its id is %s" % (execution_id, found))
     execution["targets"] = expect_objects(execution, "targets")
     return execution
 
@@ -1751,7 +1787,7 @@ def format_row(execution, layout, console):
     values = [execution.get(name) for name in ROW_MEMBERS]
     if not {str, type(None)}.issuperset(map(type, values)):
         for name in ROW_MEMBERS:
-            check_type(execution.get(name), str, "Execution %s: %s" % (execution.get("id"), name))
+            check_type(execution.get(name), str, "%s: %s" % (name_execution(execution), name))
     execution_id, status, kind, created, updated, action = values
     targets = expect_objects(execution, "targets")
     cells = [
@@ -1903,7 +1939,9 @@ def make_folder(path):
     """Make the folder of --output-dir, or accept an empty one that only the user may write. Return its path.
 
     Raises ExecLogError."""
-    problem, folder = "", os.path.normpath(path)  # without `/` and `/.` at the end, which would hide a symbolic link
+    # Remove `/` and `/.` at the end, which would hide a symbolic link. (os.path.normpath would also remove `link/..`,
+    # which is not always the folder that contains the link.)
+    problem, folder = "", re.sub(r"(/\.?)+$", "", path) or "/"
     try:
         if not os.path.lexists(folder):
             os.mkdir(folder, 0o700)

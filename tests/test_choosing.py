@@ -188,7 +188,9 @@ def test_malformed_created_at_fails_only_where_it_is_compared(plane, value):
     ):
         result = run_walk(plane, flag, pages=pages)
         assert (result.code, read_listing(result, "jsonl")[0]) == (1, ids)
-        assert error_lines(result) == ["Execution x: created_at: expected a time such as 2026-11-24T09:30:00Z"]
+        assert error_lines(result) == [
+            "the response is malformed: Execution x: created_at: expected a time such as 2026-11-24T09:30:00Z"
+        ]
     for flags in ("--all", "--node=" + NODES[0], "--all --status=ack"):
         assert list_ids(plane, *flags.split(), pages=pages)[-1] == "x"
 

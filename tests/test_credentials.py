@@ -357,7 +357,8 @@ def test_token_file_is_limited_to_64_kib_and_config_file_to_1_mib(plane, home, e
 @each_source
 def test_token_is_stripped_and_must_be_visible_ascii(plane, home, source, token):
     said = (
-        'error: the token begins with "Bearer "\nhint: remove the word "Bearer"\n'
+        'error: the token begins with "Bearer "\nhint: remove the word "Bearer" from the token; it came from %s\n'
+        % source
         if "earer" in token
         else (
             "error: the token is empty, or contains characters other than visible ASCII\nhint: it came from %s\n"

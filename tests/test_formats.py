@@ -123,7 +123,7 @@ def test_error_starts_a_line_if_both_streams_are_terminals(plane, data, terminal
 @rule("5.1b", "6.3")
 @pytest.mark.parametrize("redirection", ["2>&1", "> %s 2>&1", None], ids=["pipe", "file", "terminals"])
 def test_error_midway_in_json_starts_a_line_of_its_own(plane, tmp_path, redirection):
-    plane.script(Reply(page(execution(), next_cursor="c2")), Reply({}, 500))
+    plane.script(Reply(page(execution(), next_cursor="c2")), Reply({}, 410))
     argv, path = ALL + ("-o", "json"), tmp_path / "file"
     path.write_bytes(b"")
     result = (
@@ -131,9 +131,9 @@ def test_error_midway_in_json_starts_a_line_of_its_own(plane, tmp_path, redirect
         if redirection is None
         else run_in_shell(redirection.replace("%s", "'%s'" % path), *argv, plane=plane)
     )
-    rows, error, rest = (path.read_bytes() + result.out + result.err.encode()).partition(b"\nerror: HTTP 500 ")
+    rows, error, rest = (path.read_bytes() + result.out + result.err.encode()).partition(b"\nerror: HTTP 410 ")
     assert (result.code, json.loads(rows.decode() + "]}")) == (1, {"items": [execution()]})
-    assert error and re.match(b".*\nhint: .*\nnext_cursor: c2\r?\n\\Z", rest)
+    assert error and re.match(b".*\nnext_cursor: c2\r?\n\\Z", rest)
 
 
 @posix_only

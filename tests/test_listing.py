@@ -164,7 +164,7 @@ NAMED = {
     "gone": Reply({}, 404),
     "401": Reply({}, 401),
     "403": Reply({}, 403),
-    "500": Reply({}, 500),
+    "410": Reply({}, 410),
     "invalid": Reply({"code": "invalid_cursor"}, 400),
     "later": Reply({}, 503, [("Retry-After", "31")]),
     "cut": CUT,
@@ -199,7 +199,7 @@ FAILURES = read_table("""
 --all                                   | ok gone           | -c2
 --all -o json                           | ok gone           | -c2
 --all -o jsonl                          | ok 403            | -c2
---since 2026-07-14 --cursor c7          | ok 500            | -c2
+--since 2026-07-14 --cursor c7          | ok 410            | -c2
 --node NODE -o wide                     | ok gone           | -c2
 --node NODE                             | ok targets        |
 --all                                   | ok cut cut cut    | -c2
@@ -358,8 +358,8 @@ REFUSED = read_table("""
 {"items": {}}                   | items: expected a list
 {"items": [{}, 5]}              | items: expected a list of objects
 {"items": [], "next_cursor": 5} | next_cursor: expected a string
-{"id": "NODE"}                  | expected Execution ID, but the response's id is NODE
-{"targets": []}                 | the response's id is None
+{"id": "NODE"}                  | expected Execution ID, but its id is NODE
+{"targets": []}                 | the Execution has no id
 {"id": "ID", "targets": "x"}    | targets: expected a list
 {"id": "ID", "targets": [null]} | targets: expected a list of objects""")
 

@@ -130,7 +130,7 @@ def test_merge_needs_ids_that_are_text(plane, statuses, wrong_id):
 
     assert result.code == 1
     assert result.out == b""
-    assert error_lines(result) == ["an Execution's id: expected a string"]
+    assert error_lines(result) == ["the response is malformed: an Execution's id: expected a string"]
 
 
 @rule("6.3b")

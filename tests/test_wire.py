@@ -79,7 +79,7 @@ def test_wrong_type_in_a_listing_ends_it_after_the_rows_before(plane, name):
     for value in WRONG:
         wire = page(execution(id="before"), dict(execution(), **{name: value}), execution(id="after"))
         result = run_against(plane, wire, *LIST)
-        error = "Execution %s: .*%s" % (re.escape(str(value if name == "id" else EXECUTION)), name)
+        error = "the response is malformed: Execution %s: .*%s" % ("-" if name == "id" else EXECUTION, name)
         assert result.code == 1 and re.match(error, error_lines(result)[0])
         assert read_row(result)[0] == "before" and result.out.count(b"\n") == 2
 
@@ -94,10 +94,10 @@ def test_wrong_types_of_what_is_not_shown_do_not_matter(plane):
 
 #: A member of an Execution or a target, the formats of `get` that show it, and the error.
 USED = [
-    ("", "action", TABLE_FORMATS, "Execution %s: .*action" % EXECUTION),
-    ("of a target", "node_id", TABLE_FORMATS + ("lines",), "a target's node_id"),
-    ("of a target", "status", TABLE_FORMATS, "target %s: status" % NODES[1]),
-    ("of a target", "updated_at", TABLE_FORMATS[1:], "target %s: updated_at" % NODES[1]),
+    ("", "action", TABLE_FORMATS, "the response is malformed: Execution %s: .*action" % EXECUTION),
+    ("of a target", "node_id", TABLE_FORMATS + ("lines",), "the response is malformed: a target's node_id"),
+    ("of a target", "status", TABLE_FORMATS, "the response is malformed: target %s: status" % NODES[1]),
+    ("of a target", "updated_at", TABLE_FORMATS[1:], "the response is malformed: target %s: updated_at" % NODES[1]),
 ]
 
 

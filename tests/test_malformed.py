@@ -1,0 +1,93 @@
+"""Malformed responses: each is called one, and no message shows the words of Python's own exceptions."""
+
+import pytest
+
+from control_plane import PROJECT
+from kit import EXECUTION, GET, LIST, error_lines, execution, hint_lines, page, rule, run_cli, target
+from server import Reply
+
+CHECK_THE_SERVER = "check --server, PLEXSPHERE_URL or the profile: does it point to the API?"
+
+
+@rule("3.9b")
+@pytest.mark.parametrize(
+    "argv, answer, error",
+    [
+        pytest.param(LIST, Reply(b""), "its body is empty", id="empty body"),
+        pytest.param(LIST, Reply(b"<html>"), "its body is not valid JSON", id="HTML"),
+        pytest.param(LIST, Reply(b'{"a":NaN}'), "its body is not valid JSON", id="NaN"),
+        pytest.param(LIST, Reply(b'{"a":"\xff"}'), "its body is not valid JSON", id="no UTF-8"),
+        pytest.param(LIST, Reply(b"[]"), "its body is not a JSON object", id="list"),
+        pytest.param(LIST, Reply(b'{"a":' + b"[" * 200000), "its body is nested too deeply", id="deep nesting"),
+        pytest.param(LIST, Reply({}), 'it has no member "items"', id="no items"),
+        pytest.param(LIST, Reply({"items": {}}), "items: expected a list", id="items"),
+        pytest.param(LIST, Reply({"items": [5]}), "items: expected a list of objects", id="an item"),
+        pytest.param(LIST, Reply(page(next_cursor=5)), "next_cursor: expected a string", id="next_cursor"),
+        pytest.param(
+            LIST, Reply(page(execution(action=5))), "Execution %s: action: expected a string" % EXECUTION, id="action"
+        ),
+        pytest.param(LIST, Reply(page({"id": 5})), "Execution -: id: expected a string", id="id in a listing"),
+        pytest.param(
+            LIST + ("--last", "1"),
+            Reply(page({"created_at": "x"})),
+            "Execution -: created_at: expected a time such as 2026-11-24T09:30:00Z",
+            id="time of an Execution without an id",
+        ),
+        pytest.param(GET, Reply({"targets": []}), "the Execution has no id", id="no id"),
+        pytest.param(GET, Reply({"id": None}), "the Execution has no id", id="null id"),
+        pytest.param(GET, Reply({"id": 5}), "id: expected a string", id="number as id"),
+        pytest.param(
+            GET, Reply({"id": PROJECT}), "expected Execution %s, but its id is %s" % (EXECUTION, PROJECT), id="other id"
+        ),
+        pytest.param(
+            GET, Reply(execution([target(node=5)])), "a target's node_id: expected a string", id="node of a target"
+        ),
+    ],
+)
+def test_error_says_that_the_response_is_malformed(plane, argv, answer, error):
+    plane.script(answer)
+
+    result = run_cli(*argv, plane=plane)
+
+    assert result.code == 1
+    assert error_lines(result) == ["the response is malformed: " + error]
+    assert hint_lines(result) == [CHECK_THE_SERVER]
+
+
+@rule("3.9a", "3.8")
+@pytest.mark.parametrize(
+    "answer",
+    [
+        pytest.param(Reply(b'{"items":[]}', framing="chunked", cut=5), id="ends within a chunk"),
+        pytest.param(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", id="ends before the first chunk"),
+        pytest.param(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n{}", id="size is no number"),
+    ],
+)
+def test_chunked_body_that_ends_early_may_be_cut_short_or_malformed(plane, answer):
+    plane.script(answer, answer, answer)
+
+    result = run_cli(*LIST, plane=plane)
+
+    assert error_lines(result) == ["the chunked body is malformed or was cut short"]
+    assert hint_lines(result) == ["the server, or a proxy in between, closed the connection: try again"]
+    assert len(plane.requests) == 3
+
+
+@rule("3.9a", "3.8")
+def test_body_that_ends_with_the_connection_may_be_cut_short(plane):
+    answer = Reply(b'{"items":[', framing="close")
+    plane.script(answer, answer, answer)
+
+    result = run_cli(*LIST, plane=plane)
+
+    assert error_lines(result) == ["the body is malformed or was cut short"]
+    assert len(plane.requests) == 3
+
+
+@rule("6.1a")
+def test_large_problem_still_decides_the_exit_code(plane):
+    plane.script(Reply({"code": "rebac_denied", "detail": "x" * 70000}, 403))
+
+    result = run_cli(*LIST, plane=plane)
+
+    assert result.code == 77

@@ -1,0 +1,143 @@
+"""Paths that are given to the program: which files are refused, and which folder is meant."""
+
+import os
+import shlex
+import shutil
+
+import pytest
+
+import plexctl_exec_log as program
+from kit import (
+    EXECUTION,
+    GET,
+    LIST,
+    WINDOWS,
+    error_lines,
+    execution,
+    hint_lines,
+    inline,
+    posix_only,
+    rule,
+    run_cli,
+    target,
+)
+from server import CA_FILE, TLS_DIR, Reply
+
+OTHERS_CANNOT_WRITE = "use a file that others cannot write to"
+
+
+# ---- --ca-file
+
+
+@rule("3.2b")
+@pytest.mark.parametrize("path", [TLS_DIR, pytest.param(os.devnull, marks=posix_only)], ids=["folder", "device"])
+def test_ca_file_that_is_no_file_is_refused(tls_plane, path):
+    result = run_cli(*LIST + ("--ca-file", path), plane=tls_plane)
+
+    assert result.code == 2
+    assert error_lines(result) == ["the CA file %s is neither a file nor a pipe" % path]
+    assert hint_lines(result) == ["use a file with certificates in PEM"]
+    assert tls_plane.connections == 0
+
+
+@rule("3.2b")
+@posix_only
+def test_folder_that_everybody_may_write_to_gets_no_chmod_hint(tls_plane, tmp_path):
+    tmp_path.chmod(0o777)
+
+    result = run_cli(*LIST + ("--ca-file", str(tmp_path)), plane=tls_plane)
+
+    assert hint_lines(result) == ["use a file with certificates in PEM"]
+
+
+@rule("3.2b")
+@posix_only
+def test_ca_file_may_be_a_pipe_or_a_link(tls_plane, tmp_path):
+    (tmp_path / "link").symlink_to(CA_FILE)
+    reading, writing = os.pipe()
+    with open(CA_FILE, "rb") as file:
+        os.write(writing, file.read())
+    os.close(writing)
+
+    from_pipe = run_cli(*LIST + ("--ca-file", "/dev/fd/%d" % reading), plane=tls_plane)
+    from_link = run_cli(*LIST + ("--ca-file", str(tmp_path / "link")), plane=tls_plane)
+    os.close(reading)
+
+    assert from_pipe.code == 0
+    assert from_link.code == 0
+
+
+@rule("3.2b")
+@posix_only
+@pytest.mark.skipif(WINDOWS or os.geteuid() != 0, reason="needs root, who alone gives files to other users")
+def test_chmod_is_suggested_only_for_an_own_file(tls_plane, tmp_path):
+    path = str(tmp_path / "it's a CA.pem")
+    shutil.copy(CA_FILE, path)
+    os.chmod(path, 0o666)
+
+    own = run_cli(*LIST + ("--ca-file", path), plane=tls_plane)
+    os.chown(path, 65534, -1)
+    of_another_user = run_cli(*LIST + ("--ca-file", path), plane=tls_plane)
+
+    assert error_lines(own) == ["the CA file %s is insecure: anyone can write to it" % path]
+    assert hint_lines(own) == ["chmod o-w -- " + shlex.quote(path)]
+    assert of_another_user.code == 2
+    assert hint_lines(of_another_user) == [OTHERS_CANNOT_WRITE]
+
+
+@rule("3.2b", "10.2")
+@pytest.mark.parametrize("name", ["missing.pem", "README.md"], ids=["missing", "no PEM"])
+def test_path_object_is_named_if_it_cannot_be_used(tls_plane, tmp_path, name):
+    class PathLike:
+        def __fspath__(self):
+            return os.path.join(TLS_DIR, name)
+
+    server = program.Server.parse(tls_plane.url)
+    with program.Transport(server, "token", ca_file=PathLike()) as transport:
+        with pytest.raises(program.UsageError) as caught:
+            transport.get("/v1", {})
+
+    assert str(caught.value).startswith("cannot use the CA file %s: " % os.path.join(TLS_DIR, name))
+
+
+# ---- --output-dir
+
+
+@rule("9.7")
+@posix_only
+def test_dots_after_a_link_mean_the_folder_that_the_kernel_means(plane, tmp_path, monkeypatch):
+    """`link` leads to far/away, so `link/../out` is far/out, not out beside the link."""
+    (tmp_path / "far" / "away").mkdir(parents=True)
+    (tmp_path / "link").symlink_to(tmp_path / "far" / "away")
+    monkeypatch.chdir(str(tmp_path))
+    plane.script(Reply(execution([target(inline(b"hello\n"))])))
+
+    result = run_cli(*GET + ("--output-dir", "link/../out"), plane=plane)
+
+    assert result.code == 0
+    assert sorted(os.listdir("far/out")) == ["a1b2c300-0000-4000-8000-000000000000.out", "targets"]
+    assert not os.path.exists("out")
+
+
+@rule("9.7a")
+@posix_only
+@pytest.mark.parametrize("end", ["", "/", "//", "/.", "/./"])
+def test_link_is_refused_whatever_follows_its_name(plane, tmp_path, end):
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "folder")
+
+    result = run_cli(*GET + ("--output-dir", str(tmp_path / "link") + end), plane=plane)
+
+    assert result.code == 1
+    assert error_lines(result)[0].endswith("cannot be used: it is a symbolic link")
+    assert plane.requests == []
+
+
+@rule("9.7a")
+@posix_only
+def test_root_folder_stays_the_root_folder(plane):
+    result = run_cli(*GET + ("--output-dir", "/"), plane=plane)
+
+    assert result.code == 1
+    assert error_lines(result) == ["the folder / cannot be used: it is not empty"]
+    assert EXECUTION not in result.err

@@ -1,0 +1,59 @@
+"""Rule 1.6: the four forms of a UUID, and what an error about one says."""
+
+import pytest
+
+import plexctl_exec_log as program
+from control_plane import PROJECT
+from kit import EXECUTION, error_lines, execution, rule, run_cli
+from server import Reply
+
+CANONICAL_FORM = "4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f"
+EXPECTED = "expected a UUID, such as 6f1d7c1e-0b5a-4c1e-9a53-2b8f0c9e7a10"
+
+
+@rule("1.6")
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f", id="canonical"),
+        pytest.param("4D5C2A10-93BE-4E0F-8A57-6F1B2C3D4E5F", id="upper case"),
+        pytest.param("urn:uuid:4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f", id="URN"),
+        pytest.param("{4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f}", id="braces"),
+        pytest.param("4d5c2a1093be4e0f8a576f1b2c3d4e5f", id="32 digits"),
+        pytest.param(" 4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f\n", id="white space around it"),
+    ],
+)
+def test_each_form_of_a_uuid_is_accepted(plane, text):
+    plane.script(Reply(execution()))
+
+    result = run_cli("get", text, "--project", PROJECT, plane=plane)
+
+    assert result.code == 0
+    assert plane.requests[0].target.endswith("/executions/" + EXECUTION)
+    assert program.parse_uuid(text) == CANONICAL_FORM
+
+
+@rule("1.6")
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("{4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f", id="only the left brace"),
+        pytest.param("4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f}", id="only the right brace"),
+        pytest.param("4d5c2a1093be-4e0f-8a57-6f1b2c3d4e5f", id="first hyphen missing"),
+        pytest.param("4d5c2a10-93be-4e0f-8a576f1b2c3d4e5f", id="last hyphen missing"),
+        pytest.param("4d5c2a1-093be-4e0f-8a57-6f1b2c3d4e5f", id="hyphen moved"),
+        pytest.param("{4d5c2a1093be4e0f8a576f1b2c3d4e5f}", id="32 digits in braces"),
+        pytest.param("urn:uuid:4d5c2a1093be4e0f8a576f1b2c3d4e5f", id="URN of 32 digits"),
+        pytest.param("urn:uuid:{4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f}", id="URN in braces"),
+        pytest.param("uuid:4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f", id="half a URN"),
+        pytest.param("4d5c2a1093be4e0f8a576f1b2c3d4e5", id="31 digits"),
+    ],
+)
+def test_other_text_is_no_uuid(text):
+    result = run_cli("list", "--project", text)
+
+    assert result.code == 2
+    assert EXPECTED in error_lines(result)[0]
+    with pytest.raises(program.UsageError) as caught:
+        program.parse_uuid(text)
+    assert str(caught.value) == EXPECTED
