@@ -37,6 +37,19 @@ outputs of what failed:
     except ExecLogError as error:
         print("the report is incomplete:", make_visible(str(error)))
 
+Executions and targets are the JSON objects of the API, as dicts. A program reads these members:
+
+    execution   id, status, action      strings; a status is one of RUNNING_STATUSES or FINAL_STATUSES
+                type                    "builtin" or "hook"
+                created_at, updated_at  times (RFC 3339), such as "2026-07-14T09:28:41Z"
+                targets                 a list of targets
+    target      node_id, status         strings
+                created_at, updated_at  times
+                output_ref              for OutputRef.from_wire; absent or null if there is no output
+
+get_execution checks that the id is the one that was requested, and that `targets` is a list of objects. Other members
+may be absent, null or of another type, and so may all members of what a Listing yields.
+
 What it touches, and what it trusts
 -----------------------------------
 It connects to the server of --server, PLEXSPHERE_URL or the profile, or to the proxy that the environment names for it.
@@ -143,6 +156,8 @@ __all__ = [
     "CredentialsError",
     "RemoteError",
     "APIError",
+    "ConnectError",
+    "UnusableResponse",
     "ResponseTooLarge",
     "TimedOut",
     "WaitTimeout",
@@ -797,8 +812,8 @@ class Transport:
     a server, override get(self, path, parameters, max_bytes=0), and return a dict.
 
     An exception of your own, from a callback or a signal handler, propagates if its class inherits directly from
-    Exception or BaseException. Any other, such as TimeoutError, may be taken for a failure of the connection. If any
-    exception interrupts `with time_limit`, make a new Transport.
+    Exception or BaseException. Any other, such as TimeoutError, may be taken for a failure of the connection. After an
+    exception has interrupted a request, a new Transport is the safe choice.
 
         server      the Server
         secrets     strings to mask: the token, the proxy's password and Basic credentials
@@ -811,7 +826,7 @@ class Transport:
         token: str,
         *,
         proxy: "t.Optional[str]" = None,
-        ca_file: "t.Optional[str]" = None,
+        ca_file: "t.Union[str, os.PathLike[str], None]" = None,
         timeout: float = DEFAULT_TIMEOUT,
         allow_http: bool = False,
         pauses: "t.Iterable[float]" = RETRY_PAUSES,
@@ -866,7 +881,7 @@ class Transport:
         # State.
         self._tls_context = None  # made for the first connection
         self._was_answered = False  # whether the server has sent any response
-        self._ends: "t.List[float]" = []  # the ends of all time limits in force, by the clock
+        self._ends: "t.Dict[object, float]" = {}  # the end of each time limit in force, by the clock
         self._idle = None  # the connection that is kept for the next request
         self._idle_pid = 0  # the process that opened it
 
@@ -919,15 +934,16 @@ class Transport:
         end counts. These can overrun it: resolving a name, connecting to its further addresses, and a server that
         sends headers, chunk sizes or trailers byte by byte. Raises UsageError for 0 or less, and above 86400."""
         end = self._clock() + check_seconds(seconds, "seconds")
-        self._ends.append(end)
+        limit = object()
         try:
+            self._ends[limit] = end
             yield
         finally:
-            self._ends.remove(end)
+            self._ends.pop(limit, None)
 
     def _time_left(self):
         """Return the seconds until the earliest time limit ends."""
-        return min(self._ends, default=float("inf")) - self._clock()
+        return min(self._ends.values(), default=float("inf")) - self._clock()
 
     def _check_time(self):
         if self._time_left() <= 0:
@@ -947,10 +963,12 @@ class Transport:
             a failure to connect, before the server has ever responded
             a Retry-After of more than 30 seconds, and a pause that would outlast a time limit
 
-        Raises RemoteError; ResponseTooLarge for a body of more than `max_bytes`; UsageError for an unusable CA file,
-        and for a parameter that is not valid Unicode."""
+        Raises RemoteError; ResponseTooLarge for a body of more than `max_bytes`; and UsageError for an unusable CA
+        file, for a path with characters other than visible ASCII, and for a parameter that is not valid Unicode."""
         from urllib.parse import quote, urlencode
 
+        if not isinstance(path, str) or not re.fullmatch("[!-~]+", path):
+            raise UsageError("path: expected visible ASCII, with other characters percent-encoded")
         try:
             query = urlencode(
                 [pair for pair in parameters.items() if pair[1]], quote_via=quote, safe="", errors="surrogateescape"
@@ -1279,6 +1297,14 @@ def parse_uuid(value: "t.Union[str, AnyUUID]") -> str:
     return uuid
 
 
+def parse_id_argument(value, name):
+    """Return what parse_uuid returns for the argument of a public function. Errors begin with the argument's name."""
+    try:
+        return parse_uuid(value)
+    except UsageError as error:
+        raise UsageError("%s: %s" % (name, error))
+
+
 def get_text(record, name, where="", make_error=make_malformed_error):
     """Return a member that is a string, or None if it is null or absent. Raises make_error(...) for other types."""
     return check_type(record.get(name), str, where + name, make_error)
@@ -1404,7 +1430,7 @@ def get_page(
     Raises UsageError for a malformed UUID, RemoteError for a malformed page, and the errors of Transport.get."""
     parameters = parameters or {}
     max_bytes = EXECUTION_LIMIT if str(parameters.get("limit")) == "1" else PAGE_LIMIT
-    page = transport.get(EXECUTIONS % parse_uuid(project), parameters, max_bytes)
+    page = transport.get(EXECUTIONS % parse_id_argument(project, "project"), parameters, max_bytes)
     if "items" not in page:
         raise make_malformed_error('it has no member "items"')
     page["items"] = expect_objects(page, "items")
@@ -1428,10 +1454,11 @@ def to_utc_text(moment):
         return None
     if not isinstance(moment, datetime) or moment.utcoffset() is None:
         raise UsageError("since and until: expected an aware datetime, such as datetime.now(timezone.utc)")
-    text = normalize_time(moment.isoformat())
-    if text is None:
+    try:
+        utc = moment.replace(tzinfo=None) - moment.utcoffset()
+    except OverflowError:
         raise UsageError("since and until: expected a time between the years 1 and 9999 in UTC")
-    return text
+    return normalize_time(utc.isoformat() + "Z")
 
 
 class Listing:
@@ -1448,7 +1475,8 @@ class Listing:
     the API says.
 
     If a page exceeds 32 MiB, its query goes on with a quarter of the limit. Each iteration starts again, and resets the
-    counters. It raises the errors of get_page, and RemoteError for a repeated cursor.
+    counters. It raises the errors of get_page, and RemoteError for a repeated cursor. After an error, the iterator is
+    finished, like every generator that has raised: with a single query, `next_cursor` is then where to resume.
 
     `since` skips no page: all are read. To find new Executions later, start at the last next_cursor that was not None,
     and skip the ids already seen. That does not find an old Execution whose status has changed.
@@ -1486,8 +1514,10 @@ class Listing:
         self._statuses = [status for status in STATUSES if status in chosen] + sorted(chosen.difference(STATUSES))
         if cursor and len(self._statuses) > 1:
             raise UsageError("a cursor belongs to one query, but several statuses are several queries")
+        if action_name is not None and not (action_name and isinstance(action_name, str)):
+            raise UsageError("action_name: expected a non-empty string or None")
         self._transport = transport
-        self._project = parse_uuid(project)
+        self._project = parse_id_argument(project, "project")
         self._since, self._until = to_utc_text(since), to_utc_text(until)
         self._cursor = cursor or None
         self._parameters = {"action_name": action_name, "limit": limit or 0, "cursor": self._cursor}
@@ -1594,7 +1624,7 @@ def get_execution(
     """Return one Execution. Its `targets` are a list; OutputRef.from_wire reads the `output_ref` of a target.
 
     Raises UsageError for a malformed UUID, RemoteError for a malformed response, and the errors of Transport.get."""
-    project, execution_id = parse_uuid(project), parse_uuid(execution_id)
+    project, execution_id = parse_id_argument(project, "project"), parse_id_argument(execution_id, "execution_id")
     execution = transport.get("%s/%s" % (EXECUTIONS % project, execution_id), {}, EXECUTION_LIMIT)
     found = get_text(execution, "id")
     if not found:
@@ -2209,50 +2239,8 @@ COMMAND_HABITS = {
 
 def get_program_name():
     """Return the name under which the program was started, without its folder, for help and hints."""
-    name = make_visible(os.path.basename(sys.argv[0])) or "plexctl_exec_log.py"
+    name = make_visible(os.path.basename("".join(sys.argv[:1]))) or "plexctl_exec_log.py"
     return "python3 " + name if name.endswith(".py") or name == "-" else name
-
-
-def make_parser(command: str = "") -> argparse.ArgumentParser:
-    """Return a new parser of all flags. With a command (`list` or `get`), only of that command's and the common ones.
-
-    Positional arguments are left over: `exec-log`, `list` or `get`, and an id. A malformed value raises UsageError."""
-    # By default, HelpFormatter uses the terminal's width.
-    formatter = partial(argparse.RawDescriptionHelpFormatter, width=80, max_help_position=26)
-    usage = {"": "{list,get} [UUID]", "list": "list", "get": "get UUID"}[command]
-    epilog = EXIT_CODES + "\nexamples, with server, token and Project set:\n" + EXAMPLES[command]
-    parser = argparse.ArgumentParser(
-        prog=get_program_name(),
-        usage="%(prog)s [exec-log] " + usage + " [flags]",
-        description=DESCRIPTIONS[command],
-        epilog=epilog,
-        add_help=False,
-        allow_abbrev=False,
-        formatter_class=formatter,
-    )
-
-    for group in ("",) + COMMANDS:
-        if command and group not in ("", command):
-            continue
-        section = parser.add_argument_group("flags of " + group if group else "flags")
-        for flag in FLAGS:
-            if flag.command != group:
-                continue
-            text = (
-                flag.text.split(" | ")[-1 if command == "get" else 0]
-                if command
-                else flag.text.replace(" | ", "; get: ")
-            )
-            options: "t.Dict[str, t.Any]" = {"help": text or argparse.SUPPRESS, "action": "store_true"}
-            if flag.metavar:  # argparse does not catch a UsageError
-                options.update(
-                    metavar=flag.metavar,
-                    type=flag.convert,
-                    action="append" if flag.names[-1] in REPEATABLE else "store",
-                )
-            section.add_argument(*flag.names, **options)
-    parser.set_defaults(output="text")
-    return parser
 
 
 def suggest_flag(word, command):
@@ -2306,6 +2294,86 @@ def join_values(argv):
             raise UsageError("%s needs a value" % name)
         joined.append("%s=%s" % (flag.names[-1], value) if flag.metavar else name)
     return joined
+
+
+def refuse_unknown_flags(words):
+    """Raise UsageError if one of the words that argparse left over begins like a flag."""
+    for word in words:
+        flag = FLAGS_BY_NAME.get(word.partition("=")[0])
+        if flag:  # unknown to the parser of the other command
+            raise UsageError("%s works only with %s" % (flag.names[-1], flag.command))
+        if word.startswith("-") and word != "-":
+            raise make_unknown_flag_error(word, words)
+
+
+def refuse_words(words):
+    """Raise UsageError if there are any words."""
+    if words:
+        raise UsageError("unexpected argument: put each value after its flag; quote values with spaces")
+
+
+class FlagParser(argparse.ArgumentParser):
+    """A parser of flags that raises UsageError. (argparse would exit, and show values, which may be secrets.)"""
+
+    def parse_known_args(self, args=None, namespace=None):
+        """Return (namespace, the words that are left over). Raises UsageError for a flag without its value."""
+        return super().parse_known_args(join_values(sys.argv[1:] if args is None else args), namespace)
+
+    def parse_args(self, args=None, namespace=None):
+        """Return the namespace. Raises UsageError if a word is left over."""
+        flags, words = self.parse_known_args(args, namespace)
+        refuse_unknown_flags(words)
+        refuse_words(words)
+        return flags
+
+    def error(self, message):
+        """Raise UsageError. This is for arguments that a caller has added to the parser."""
+        raise UsageError("an argument is missing or malformed")
+
+
+def make_parser(command: str = "") -> argparse.ArgumentParser:
+    """Return a new parser of all flags. With a command (`list` or `get`), only of that command's and the common ones.
+
+    Its parse_known_args() leaves positional arguments over: `exec-log`, `list` or `get`, and an id. It raises
+    UsageError, never SystemExit."""
+    if command not in ("",) + COMMANDS:
+        raise UsageError('command: expected "list", "get" or ""')
+    # By default, HelpFormatter uses the terminal's width.
+    formatter = partial(argparse.RawDescriptionHelpFormatter, width=80, max_help_position=26)
+    usage = {"": "{list,get} [UUID]", "list": "list", "get": "get UUID"}[command]
+    epilog = EXIT_CODES + "\nexamples, with server, token and Project set:\n" + EXAMPLES[command]
+    parser = FlagParser(
+        prog=get_program_name(),
+        usage="%(prog)s [exec-log] " + usage + " [flags]",
+        description=DESCRIPTIONS[command],
+        epilog=epilog,
+        add_help=False,
+        allow_abbrev=False,
+        formatter_class=formatter,
+    )
+
+    for group in ("",) + COMMANDS:
+        if command and group not in ("", command):
+            continue
+        section = parser.add_argument_group("flags of " + group if group else "flags")
+        for flag in FLAGS:
+            if flag.command != group:
+                continue
+            text = (
+                flag.text.split(" | ")[-1 if command == "get" else 0]
+                if command
+                else flag.text.replace(" | ", "; get: ")
+            )
+            options: "t.Dict[str, t.Any]" = {"help": text or argparse.SUPPRESS, "action": "store_true"}
+            if flag.metavar:  # argparse does not catch a UsageError
+                options.update(
+                    metavar=flag.metavar,
+                    type=flag.convert,
+                    action="append" if flag.names[-1] in REPEATABLE else "store",
+                )
+            section.add_argument(*flag.names, **options)
+    parser.set_defaults(output="text")
+    return parser
 
 
 def describe_unknown_command(word):
@@ -2416,8 +2484,7 @@ def read_positionals(flags, words):
             if flags.command == "list"
             else "get takes one id; choose a target with --node UUID"
         )
-    if words:
-        raise UsageError("unexpected argument: put each value after its flag; quote values with spaces")
+    refuse_words(words)
     return execution_id
 
 
@@ -2448,10 +2515,8 @@ def parse_arguments(argv):
 
     Besides argparse's attributes they have: command, execution_id, statuses, since_time, until_time, time_hint. If
     `help` or `version` is true, only `command` is set, perhaps to ""."""
-    flags, words = make_parser().parse_known_args(join_values(argv))
-    for word in words:
-        if word.startswith("-") and word != "-":
-            raise make_unknown_flag_error(word, words)
+    flags, words = make_parser().parse_known_args(argv)
+    refuse_unknown_flags(words)
 
     # Find the command.
     if words[:1] == ["exec-log"]:

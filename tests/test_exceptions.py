@@ -1,4 +1,4 @@
-"""Rule 10.6b: a program's own exceptions pass, in every phase and in every callback, and the Transport stays usable."""
+"""Rule 10.2d: a program's own exception propagates, in every phase and from every callback; and time limits end."""
 
 import gc
 import signal
@@ -10,34 +10,24 @@ import pytest
 
 import plexctl_exec_log as program
 from control_plane import PROJECT, TOKEN
-from kit import EXECUTION, LIST, PATH, PATIENCE, STARTED, Raw, nobody_accepting, posix_only, rule, run_cli
+from kit import EXECUTION, LIST, PATH, PATIENCE, STARTED, nobody_accepting, posix_only, rule, run_cli
 from server import HANG, Reply
 
-HEAD_OF = b"HTTP/1.1 %s\r\nConnection: close\r\n\r\n"
-#: Exceptions that are no program's own, except for the first two.
-KINDS = [type("Stop", (Exception,), {}), type("Halt", (BaseException,), {}), MemoryError, RecursionError]
-every_kind = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
+
+class Stop(Exception):
+    """An exception of the program that imports the module. It inherits directly from Exception."""
 
 
-def collect_warnings(call):
-    """Call. Return what it raised, or None, and the texts of the ResourceWarnings until all it made is collected."""
-    raised = None
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        try:
-            call()
-        except BaseException as error:
-            raised = error
-            raised.__traceback__ = raised.__context__ = None  # whose frames hold what the call made
-        gc.collect()
-    return raised, [str(warning.message) for warning in caught if warning.category is ResourceWarning]
+class Halt(BaseException):
+    """Another one. It inherits directly from BaseException."""
 
 
 class Alarm:
-    """A time limit. Once it is set, SIGALRM raises `error` in the main thread, once. Any thread may set it."""
+    """Raises `error` once in the main thread, by SIGALRM, soon after set() was called. Any thread may call it."""
 
     def __init__(self):
-        self.error, self.has_rung = KINDS[0]("time is up"), False
+        self.error = Stop("time is up")
+        self.has_rung = False
 
     def set(self):
         # The signal comes again and again: the first may come just before the main thread begins to wait.
@@ -50,12 +40,12 @@ class Alarm:
             raise self.error
 
     def sleep(self, seconds):
-        """Be interrupted while sleeping."""
+        """Replace time.sleep: the alarm rings meanwhile."""
         self.set()
-        time.sleep(0 if self.has_rung else PATIENCE)
+        time.sleep(PATIENCE)
 
-    def fall_silent(self, first=b""):
-        """Return an answer that falls silent after its beginning; the alarm rings then."""
+    def send_and_hang(self, first):
+        """Return an answer that begins with these bytes and stops there. Then the alarm rings."""
 
         def talk(sock):
             sock.sendall(first)
@@ -74,76 +64,159 @@ def alarm():
     signal.signal(signal.SIGALRM, before)
 
 
-#: What the server answers to a `list`, and to a `get --wait`.
-SIGNAL_PHASES = {
-    "headers": lambda alarm: alarm.fall_silent(),
-    "headers that began": lambda alarm: alarm.fall_silent(b"HTTP/1.1 200 OK\r\nConn"),
-    "a body": lambda alarm: alarm.fall_silent(HEAD_OF % b"200 OK" + b'{"items": [{}, '),
-    "the body of an error": lambda alarm: alarm.fall_silent(HEAD_OF % b"500 No" + b'{"code": '),
-    "a pause before a retry": lambda alarm: Reply({}, 503),
-    "a pause of a wait": lambda alarm: Reply(STARTED),
-}
+# ---- exceptions from signal handlers
 
 
 @posix_only
-@rule("10.6b")
-@pytest.mark.parametrize("is_kept", [False, True], ids=["first", "kept connection"])
-@pytest.mark.parametrize("phase", sorted(SIGNAL_PHASES))
-def test_own_exception_passes_in_every_phase_of_a_request(plane, alarm, phase, is_kept):
-    def call():
-        with program.Transport(program.Server.parse(plane.url), TOKEN, sleep=alarm.sleep) as transport:
-            if is_kept:
-                transport.get(PATH, {})
-            plane.script(SIGNAL_PHASES[phase](alarm))
-            try:
-                program.wait_for_execution(transport, PROJECT, EXECUTION)
-            finally:
-                assert transport.get(PATH, {"limit": 3})["items"][2:]  # still usable
-
-    assert collect_warnings(call) == (alarm.error, [])
-    assert len(plane.requests) == 2 + is_kept
-
-
-@posix_only
-@rule("10.6b")
-def test_own_exception_passes_through_main(plane, alarm):
-    plane.script(SIGNAL_PHASES["a body"](alarm))
-    assert collect_warnings(lambda: run_cli(*LIST, plane=plane)) == (alarm.error, [])
-
-
-@posix_only
-@rule("10.6b")
-@pytest.mark.parametrize("scheme", ["http", "https"])
-def test_own_exception_passes_while_connecting(alarm, scheme):
-    if scheme == "http" and not sys.platform.startswith("linux"):
-        pytest.skip("a full queue may refuse connections")
-    with nobody_accepting() if scheme == "http" else Raw(alarm.fall_silent()) as made:
-        address = made if isinstance(made, str) else "127.0.0.1:%d" % made.address[1]
-        with program.Transport(program.Server.parse("%s://%s" % (scheme, address)), TOKEN) as transport:
-            if made is address:
-                alarm.set()
-            # Python itself leaves a socket unclosed here.
-            assert collect_warnings(lambda: transport.get(PATH, {}))[0] is alarm.error
-
-
-@rule("10.6b", "10.2b")
-@every_kind
+@rule("10.2d")
 @pytest.mark.parametrize(
-    "name, number",
-    [("on_retry", 0), ("sleep", 0)]
-    + [(name, number) for name, most in (("trace", 9), ("on_progress", 4)) for number in range(most)],
+    "first",
+    [
+        pytest.param(b"", id="before the headers"),
+        pytest.param(b"HTTP/1.1 200 OK\r\nConn", id="within the headers"),
+        pytest.param(b'HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n{"items": [{}, ', id="within a body"),
+        pytest.param(b'HTTP/1.1 404 No\r\nConnection: close\r\n\r\n{"code": ', id="within the body of an error"),
+    ],
 )
-def test_what_a_callback_raises_passes_and_the_transport_is_usable(plane, name, number, kind):
-    def fail(*_):
-        calls.append(name)
-        if len(calls) == number + 1:
-            raise kind("mine")
+@pytest.mark.parametrize("is_kept", [False, True], ids=["new connection", "kept connection"])
+def test_own_exception_propagates_while_a_response_arrives(plane, alarm, first, is_kept):
+    with program.Transport(program.Server.parse(plane.url), TOKEN) as transport:
+        if is_kept:
+            transport.get(PATH, {})
+        plane.script(alarm.send_and_hang(first))
 
-    calls = []
+        with pytest.raises(Stop) as caught:
+            transport.get(PATH, {})
+
+    assert caught.value is alarm.error
+
+
+@posix_only
+@rule("10.2d")
+@pytest.mark.parametrize("answer", [Reply({}, 503), Reply(STARTED)], ids=["before a retry", "before a poll"])
+def test_own_exception_propagates_during_a_pause(plane, alarm, answer):
+    plane.script(answer)
+    with program.Transport(program.Server.parse(plane.url), TOKEN, sleep=alarm.sleep) as transport:
+        with pytest.raises(Stop) as caught:
+            program.wait_for_execution(transport, PROJECT, EXECUTION)
+
+    assert caught.value is alarm.error
+
+
+@posix_only
+@rule("10.2d")
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="elsewhere a full queue may refuse connections")
+def test_own_exception_propagates_while_connecting(alarm):
+    with nobody_accepting() as address:
+        with program.Transport(program.Server.parse("http://" + address), TOKEN) as transport:
+            alarm.set()
+            try:
+                transport.get(PATH, {})
+                was_interrupted = False
+            except Stop:
+                was_interrupted = True
+
+    assert was_interrupted
+
+    # Python itself left the socket unclosed: collect it here, where its warning is ignored.
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        alarm.error = None
+        gc.collect()
+
+
+@posix_only
+@rule("8.3a", "10.2d")
+def test_own_exception_propagates_through_main(plane, alarm):
+    plane.script(alarm.send_and_hang(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n{"))
+
+    with pytest.raises(Stop) as caught:
+        run_cli(*LIST, plane=plane)
+
+    assert caught.value is alarm.error
+
+
+# ---- exceptions from callbacks
+
+
+@rule("10.2d", "10.2b")
+@pytest.mark.parametrize("kind", [Stop, Halt])
+@pytest.mark.parametrize("callback", ["on_retry", "sleep", "trace", "on_progress"])
+def test_exception_of_a_callback_propagates(plane, callback, kind):
+    def fail(*_):
+        raise kind("mine")
+
+    options = {"sleep": lambda seconds: None}
+    options[callback] = fail
     plane.script(Reply({}, 503), Reply({}))
-    options = dict({"sleep": bool}, **{name: fail})
+
     with program.Transport(program.Server.parse(plane.url), TOKEN, **options) as transport:
         with pytest.raises(kind, match="mine"):
             transport.get(PATH, {})
-        plane.answers.clear()
-        assert transport.get(PATH, {"limit": 3})["items"][2:]
+
+
+@rule("10.2d", "10.2b")
+@pytest.mark.parametrize("kind", [Stop, Halt])
+@pytest.mark.parametrize("call", range(9))
+def test_exception_of_any_call_of_trace_propagates(plane, call, kind):
+    """A request has six lines (its first and five headers), and this response three."""
+    lines = []
+
+    def fail_at_one_line(line):
+        lines.append(line)
+        if len(lines) == call + 1:
+            raise kind("mine")
+
+    plane.script(Reply({}))
+    with program.Transport(program.Server.parse(plane.url), TOKEN, trace=fail_at_one_line) as transport:
+        with pytest.raises(kind, match="mine"):
+            transport.get(PATH, {})
+
+    assert len(lines) == call + 1
+
+
+# ---- time limits
+
+
+class Interrupted(BaseException):
+    """Raised by the test at a line of time_limit."""
+
+
+def count_lines_of_time_limit(transport):
+    """Return how many lines of time_limit run in `with transport.time_limit(5): pass`."""
+    return len(trace_time_limit(transport, raise_at=None))
+
+
+def trace_time_limit(transport, raise_at):
+    """Use a time limit, and raise Interrupted before its N-th line runs. Return the numbers of the lines that ran."""
+    lines = []
+
+    def trace(frame, event, argument):
+        if frame.f_code.co_name != "time_limit":
+            return trace
+        if event == "line":
+            lines.append(frame.f_lineno)
+            if len(lines) == raise_at:
+                raise Interrupted
+        return trace
+
+    sys.settrace(trace)
+    try:
+        with transport.time_limit(5):
+            pass
+    finally:
+        sys.settrace(None)
+    return lines
+
+
+@rule("10.4")
+@pytest.mark.skipif(sys.implementation.name != "cpython", reason="counts the lines that CPython's tracing reports")
+def test_time_limit_that_is_interrupted_at_any_line_ends(plane, transport, clock):
+    last_line = count_lines_of_time_limit(transport)  # it removes the limit
+    assert last_line >= 4
+
+    for number in range(1, last_line):
+        with pytest.raises(Interrupted):
+            trace_time_limit(transport, raise_at=number)
+        clock.sleep(10)
+        transport.get(PATH, {})  # raises TimedOut if the limit of 5 seconds is still in force

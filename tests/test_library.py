@@ -50,7 +50,8 @@ from kit import (
 )
 from server import DROP, HANG, Reply
 
-PUBLIC_NAMES = """APIError CredentialsError ExecLogError FAILED_STATUSES FINAL_STATUSES Listing OutputRef RemoteError
+PUBLIC_NAMES = """APIError ConnectError UnusableResponse
+    CredentialsError ExecLogError FAILED_STATUSES FINAL_STATUSES Listing OutputRef RemoteError
     RUNNING_STATUSES ResponseTooLarge Server TimedOut Transport UsageError WaitTimeout get_execution get_page main
     make_parser make_visible parse_uuid wait_for_execution""".split()
 #: Names of 5.0.0 that must not return, public or private.
@@ -420,7 +421,8 @@ def test_every_operation_uses_a_get_that_a_test_overrides():
 # ---- 10.6: errors
 
 FAMILY = """UsageError ExecLogError 2; CredentialsError ExecLogError 3; RemoteError ExecLogError 1;
-    TimedOut RemoteError 1; APIError RemoteError 1; ResponseTooLarge RemoteError 1; WaitTimeout TimedOut 124"""
+    TimedOut RemoteError 1; APIError RemoteError 1; ConnectError RemoteError 1;
+    UnusableResponse RemoteError 1; ResponseTooLarge UnusableResponse 1; WaitTimeout TimedOut 124"""
 
 
 def describe_kind(error):
@@ -453,7 +455,7 @@ ANSWERS_AND_ERRORS = [
     (HANG, "TimedOut 1 True"),
     (Reply(b"", 302, [("Location", "/x")]), "RemoteError 1 False"),
     (Reply(b"{}", cut=1), "RemoteError 1 True"),
-    (Reply(b"<html>"), "RemoteError 1 False"),
+    (Reply(b"<html>"), "UnusableResponse 1 False"),
     (Reply(announce=(32 << 20) + 1), "ResponseTooLarge 1 False"),
 ]
 
@@ -486,18 +488,18 @@ WRONG_CALLS = r"""
     parse_uuid(ID + '0')                                                    UsageError expected a UUID, such as
     parse_uuid('(%s)' % ID)                                                 UsageError expected a UUID, such as
     parse_uuid(ID.encode())                                                 UsageError expected a UUID, such as
-    get_page(transport, ID + '/..')                                         UsageError expected a UUID, such as
+    get_page(transport, ID + '/..')                                         UsageError project: expected a UUID, such as
     get_page(transport, ID, {'cursor': '\ud800'})                           UsageError a parameter contains a lone
-    get_execution(transport, 'x', ID)                                       UsageError expected a UUID, such as
-    get_execution(transport, ID, None)                                      UsageError expected a UUID, such as
-    wait_for_execution(transport, ID, 'x')                                  UsageError expected a UUID, such as
-    wait_for_execution(transport, 'x', ID, 5)                               UsageError expected a UUID, such as
+    get_execution(transport, 'x', ID)                                       UsageError project: expected a UUID, such as
+    get_execution(transport, ID, None)                                      UsageError execution_id: expected a UUID
+    wait_for_execution(transport, ID, 'x')                                  UsageError execution_id: expected a UUID
+    wait_for_execution(transport, 'x', ID, 5)                               UsageError project: expected a UUID, such as
     wait_for_execution(transport, ID, ID, -1)                               UsageError seconds: expected a number of
     wait_for_execution(transport, ID, ID, '5')                              UsageError seconds: expected a number of
     wait_for_execution(transport, ID, ID, 86400.1)                          UsageError seconds: expected a number of
     transport.time_limit(0).__enter__()                                     UsageError seconds: expected a number of
     transport.time_limit(None).__enter__()                                  UsageError seconds: expected a number of
-    Listing(transport, 'x')                                                 UsageError expected a UUID, such as
+    Listing(transport, 'x')                                                 UsageError project: expected a UUID, such as
     Listing(transport, ID, statuses='failed')                               UsageError statuses: expected an iterable
     Listing(transport, ID, statuses=['failed', ''])                         UsageError statuses: expected an iterable
     Listing(transport, ID, since=datetime(2026, 7, 14))                     UsageError since and until: expected an

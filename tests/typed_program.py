@@ -19,6 +19,7 @@ from plexctl_exec_log import (
     FINAL_STATUSES,
     RUNNING_STATUSES,
     APIError,
+    ConnectError,
     CredentialsError,
     ExecLogError,
     Listing,
@@ -28,6 +29,7 @@ from plexctl_exec_log import (
     Server,
     TimedOut,
     Transport,
+    UnusableResponse,
     UsageError,
     WaitTimeout,
     get_execution,
@@ -145,7 +147,7 @@ def explain(error: ExecLogError) -> str:
     if isinstance(error, APIError):
         problem: Dict[str, Any] = error.problem
         return "%s %s %d" % (text, problem, error.status)
-    if isinstance(error, (ResponseTooLarge, TimedOut, RemoteError)):
+    if isinstance(error, (ConnectError, UnusableResponse, ResponseTooLarge, TimedOut, RemoteError)):
         facts: Tuple[bool, Optional[float]] = (error.retryable, error.retry_after)
         return "%s %s" % (text, facts)
     return text + ("usage" if isinstance(error, UsageError) else "token" if isinstance(error, CredentialsError) else "")

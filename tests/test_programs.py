@@ -1,0 +1,181 @@
+"""Section 10: what programs that import the module meet when they pass something unusual."""
+
+import sys
+from datetime import datetime, timedelta, timezone
+
+import pytest
+
+import plexctl_exec_log as program
+from control_plane import PROJECT, TOKEN
+from kit import EXECUTION, PATH, listed, nobody_listening, page, rule, run_cli
+from server import Reply
+
+EXPECTED_ID = "expected a UUID, such as 6f1d7c1e-0b5a-4c1e-9a53-2b8f0c9e7a10"
+
+
+# ---- arguments
+
+
+@rule("10.6a")
+@pytest.mark.parametrize("action_name", ["", 5, b"restart-nginx", [], False], ids=ascii)
+def test_action_name_is_a_non_empty_string_or_none(plane, transport, action_name):
+    with pytest.raises(program.UsageError) as caught:
+        program.Listing(transport, PROJECT, action_name=action_name)
+
+    assert str(caught.value) == "action_name: expected a non-empty string or None"
+    assert plane.requests == []
+
+
+@rule("10.6a")
+def test_error_about_a_uuid_begins_with_the_name_of_the_argument(plane, transport):
+    with pytest.raises(program.UsageError, match="^project: " + EXPECTED_ID):
+        program.get_page(transport, "x")
+    with pytest.raises(program.UsageError, match="^project: " + EXPECTED_ID):
+        program.Listing(transport, "x")
+    with pytest.raises(program.UsageError, match="^project: " + EXPECTED_ID):
+        program.get_execution(transport, "x", EXECUTION)
+    with pytest.raises(program.UsageError, match="^execution_id: " + EXPECTED_ID):
+        program.get_execution(transport, PROJECT, "x")
+    with pytest.raises(program.UsageError, match="^execution_id: " + EXPECTED_ID):
+        program.wait_for_execution(transport, PROJECT, "x")
+    with pytest.raises(program.UsageError, match="^" + EXPECTED_ID):
+        program.parse_uuid("x")
+
+    assert plane.requests == []
+
+
+@rule("10.3")
+@pytest.mark.parametrize("path", ["/v1/a b", "/v1/\u00e9", "/v1/\x7f", "/v1/x\r\nX-Evil: y", "", None], ids=ascii)
+def test_path_that_is_not_visible_ascii_is_refused_before_anything_is_sent(plane, transport, path):
+    with pytest.raises(program.UsageError) as caught:
+        transport.get(path, {})
+
+    assert str(caught.value) == "path: expected visible ASCII, with other characters percent-encoded"
+    assert plane.connections == 0
+
+
+# ---- times
+
+
+@rule("10.5b", "1.11")
+def test_since_may_be_the_first_and_until_the_last_moment(plane, transport):
+    plane.script(Reply(page(listed("first", "0001-01-01T00:00:00Z"), listed("last", "9999-12-31T23:59:59Z"))))
+    listing = program.Listing(
+        transport,
+        PROJECT,
+        since=datetime(1, 1, 1, tzinfo=timezone.utc),
+        until=datetime(9999, 12, 31, 23, 59, 59, 999999, tzinfo=timezone.utc),
+    )
+
+    assert [wire["id"] for wire in listing] == ["first", "last"]
+
+
+@rule("10.5b", "1.11")
+@pytest.mark.skipif(sys.version_info < (3, 7), reason="Python 3.6 has only offsets of whole minutes")
+def test_offset_of_a_time_may_have_seconds(plane, transport):
+    """Amsterdam was 19 minutes and 32 seconds ahead of UTC until 1937."""
+    amsterdam = timezone(timedelta(minutes=19, seconds=32))
+    plane.script(Reply(page(listed("a", "1936-12-31T23:40:27Z"), listed("b", "1936-12-31T23:40:28Z"))))
+
+    listing = program.Listing(transport, PROJECT, since=datetime(1937, 1, 1, tzinfo=amsterdam))
+
+    assert [wire["id"] for wire in listing] == ["b"]
+
+
+@rule("10.6a")
+@pytest.mark.parametrize(
+    "moment",
+    [
+        pytest.param(datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=1))), id="before year 1"),
+        pytest.param(datetime(9999, 12, 31, 23, 59, tzinfo=timezone(timedelta(hours=-1))), id="after year 9999"),
+    ],
+)
+def test_time_outside_the_calendar_in_utc_is_refused(transport, moment):
+    with pytest.raises(program.UsageError, match="between the years 1 and 9999 in UTC"):
+        program.Listing(transport, PROJECT, since=moment)
+
+
+# ---- errors
+
+
+@rule("10.6")
+def test_program_can_tell_down_from_nonsense(plane, transport):
+    plane.script(Reply(b"<html>"))
+    with pytest.raises(program.UnusableResponse):
+        transport.get(PATH, {})
+
+    with nobody_listening() as address:
+        with program.Transport(program.Server.parse("http://" + address), TOKEN) as elsewhere:
+            with pytest.raises(program.ConnectError):
+                elsewhere.get(PATH, {})
+
+
+# ---- the parser
+
+
+@rule("1.1")
+@pytest.mark.parametrize(
+    "command, argv, message",
+    [
+        ("", ["--limit"], "--limit needs a value"),
+        (
+            "",
+            ["--limit=hunter2hunter2"],
+            '--limit "hunter2hunter2": expected a whole number (0 means the server\'s default)',
+        ),
+        ("", ["--tokn=hunter2"], "unknown flag --tokn"),
+        ("", ["-thunter2"], "unknown flag -t..."),
+        ("", ["--all=hunter2"], "--all takes no value"),
+        ("", ["hunter2"], "unexpected argument: put each value after its flag; quote values with spaces"),
+        ("list", ["--wait"], "--wait works only with get"),
+        ("get", ["--since=2h"], "--since works only with list"),
+    ],
+    ids=range(8),
+)
+def test_parser_raises_usage_errors_with_the_messages_of_the_command(command, argv, message):
+    with pytest.raises(program.UsageError) as caught:
+        program.make_parser(command).parse_args(argv)
+
+    assert str(caught.value) == message
+
+
+@rule("1.1")
+def test_parser_reads_flags_as_the_command_does():
+    flags, words = program.make_parser().parse_known_args(["exec-log", "list", "-n5", "-ojson", "--cursor", "-x"])
+
+    assert words == ["exec-log", "list"]
+    assert flags.last == 5
+    assert flags.output == "json"
+    assert flags.cursor == "-x"
+
+
+@rule("1.1")
+def test_error_of_an_argument_that_a_program_adds_hides_its_value():
+    parser = program.make_parser("list")
+    parser.add_argument("--mine", type=int)
+
+    assert parser.parse_args(["--mine", "5", "--all"]).mine == 5
+    with pytest.raises(program.UsageError) as caught:
+        parser.parse_args(["--mine", "hunter2"])
+    assert str(caught.value) == "an argument is missing or malformed"
+
+
+@rule("1.1")
+def test_parser_exists_for_list_and_get_only():
+    with pytest.raises(program.UsageError) as caught:
+        program.make_parser("describe")
+
+    assert str(caught.value) == 'command: expected "list", "get" or ""'
+
+
+@rule("8.3")
+def test_main_works_without_a_program_name(monkeypatch):
+    import io
+
+    monkeypatch.setattr(sys, "argv", [])
+    out = io.BytesIO()
+
+    assert program.main(["--version"], out, io.StringIO()) == 0
+    assert program.main(["--help"], out, io.StringIO()) == 0
+    assert b"python3 plexctl_exec_log.py list --failed" in out.getvalue()
+    assert run_cli("--version").code == 0
