@@ -661,6 +661,7 @@ def find_proxy(server):
 #                                 truncated, it raises.
 
 READ_SIZE = 32 << 10  # bytes to read at once: two TLS records
+PIECE_SIZE = 1 << 20  # bytes to decompress at once
 ERROR_BODY_LIMIT = 1 << 20  # bytes; a Problem has a few hundred
 EXECUTION_LIMIT = 256 << 20  # bytes of a body: 11,000 targets with the largest inline output
 PAGE_LIMIT = 32 << 20  # bytes of a body with several Executions
@@ -798,8 +799,42 @@ def decode_object(body, may_be_cut):
     return value
 
 
+def make_gzip_decoder():
+    """Return a decompressor for one gzip stream (RFC 1952), or None if this Python has no zlib."""
+    try:
+        import zlib
+    except ImportError:
+        return None
+    return zlib.decompressobj(16 + zlib.MAX_WBITS)  # 16: with the header and the checksum of gzip
+
+
+def decompress(decoder, data):
+    """Yield what the next bytes of a gzip stream decompress to, in pieces of at most PIECE_SIZE bytes.
+
+    Raises UnusableResponse for corrupt data, and for data after the end of the stream."""
+    import zlib
+
+    while True:
+        try:
+            piece = decoder.decompress(data, PIECE_SIZE)
+        except zlib.error:
+            raise make_malformed_error("its gzip data is corrupt")
+        if decoder.unused_data:
+            raise make_malformed_error("its gzip data is followed by other data")
+        data = decoder.unconsumed_tail
+        if not piece and not data:  # zlib may hold back bytes although it has consumed all data
+            return
+        yield piece
+
+
 def do_nothing(*_: object) -> None:
     """The default callback."""
+
+
+def read_encoding(response):
+    """Return the Content-Encoding of a response in lower case (RFC 9110, 8.4.1): "gzip", "identity" or another one."""
+    encoding = response.getheader("Content-Encoding", "").strip(" \t").lower() or "identity"
+    return "gzip" if encoding == "x-gzip" else encoding
 
 
 class Transport:
@@ -817,7 +852,7 @@ class Transport:
 
         server      the Server
         secrets     strings to mask: the token, the proxy's password and Basic credentials
-        received    number of body bytes received so far
+        received    number of body bytes received so far, as the network carried them
     """
 
     def __init__(
@@ -874,7 +909,7 @@ class Transport:
             "Host": server.authority,
             "Authorization": "Bearer " + token,
             "Accept": "application/json, application/problem+json",
-            "Accept-Encoding": "identity",
+            "Accept-Encoding": "gzip" if make_gzip_decoder() else "identity",
             "User-Agent": "plexctl-exec-log/" + __version__,
         }
 
@@ -1018,7 +1053,9 @@ class Transport:
             response, body = self._exchange(self._connect(), target, max_bytes)
         if response.status != 200:
             raise self._make_error(response, body)
-        return decode_object(body, not response.chunked and response.getheader("Content-Length") is None)
+        # Chunks, a Content-Length and a gzip stream show their end.
+        may_be_cut = not (response.chunked or response.getheader("Content-Length") or read_encoding(response) == "gzip")
+        return decode_object(body, may_be_cut)
 
     def _connect(self):
         """Return a new connection. For https via a proxy, it goes through a tunnel that the proxy opens.
@@ -1157,15 +1194,37 @@ class Transport:
         return hint if self._was_answered or self.server.scheme == "https" else HTTPS_HINT
 
     def _read_body(self, sock, response, max_bytes):
-        """Return the body of a response as a bytearray. Raises RemoteError."""
-        import socket
-        from http.client import HTTPException
+        """Return the decompressed body of a response as a bytearray. Raises RemoteError.
 
+        `max_bytes` limits the number of bytes that are received, and the number that they decompress to."""
         too_large = ResponseTooLarge("the response is larger than %g MiB" % (max_bytes / (1 << 20)))
         if (response.length or 0) > max_bytes:  # None without a Content-Length
             raise too_large
+        encoding = read_encoding(response)
+        decoder = make_gzip_decoder() if encoding == "gzip" else None
+        if decoder is None and encoding != "identity":
+            raise make_malformed_error('its Content-Encoding is "%s"' % encoding)
 
-        body = bytearray()
+        # Read to the end, even after the end of the gzip data: the next response on this connection begins there.
+        body, received = bytearray(), 0
+        for chunk in self._receive_chunks(sock, response):
+            received += len(chunk)
+            if received > max_bytes:  # gzip data may decompress to nothing for ever
+                raise too_large
+            for piece in decompress(decoder, chunk) if decoder else [chunk]:
+                body += piece
+                if len(body) > max_bytes:
+                    raise too_large
+
+        if decoder and not decoder.eof:
+            raise RemoteError("the body was cut short: its gzip data has no end", LOST_HINT, retryable=True)
+        return body
+
+    def _receive_chunks(self, sock, response):
+        """Yield the bytes of a body as they arrive. Raises RemoteError if they stop before its end."""
+        import socket
+        from http.client import HTTPException
+
         while True:
             try:
                 if self._ends and not response.isclosed():  # from 3.13 on, it closes itself at its end
@@ -1185,11 +1244,9 @@ class Transport:
             if not chunk:
                 break
 
-            body += chunk
             self.received += len(chunk)
             self._on_progress()
-            if len(body) > max_bytes:
-                raise too_large
+            yield chunk
 
         if response.length:
             raise RemoteError(
@@ -1197,7 +1254,6 @@ class Transport:
                 LOST_HINT,
                 retryable=True,
             )
-        return body
 
     def _trace_lines(self, mark, first, headers):
         """Trace a request or a response, with the values of SECRET_HEADERS masked."""

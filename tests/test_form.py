@@ -43,6 +43,7 @@ ALLOWED_IMPORTS = {
     "typing",
     "urllib",
     "uuid",
+    "zlib",
 }
 
 #: For a security reviewer: what is named, and the most functions that may name it. The docstring's map says which.

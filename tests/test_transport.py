@@ -99,7 +99,7 @@ def test_request_has_exactly_these_bytes(argv, prefix, suffix):
     first, *headers = heads[0].decode("ascii").split("\r\n")
     assert first == "GET %s HTTP/1.1" % (prefix + PATH + suffix) and headers[-2:] == ["", ""]
     assert sorted(headers[:-2]) == [
-        "Accept-Encoding: identity",
+        "Accept-Encoding: gzip",
         "Accept: application/json, application/problem+json",
         "Authorization: Bearer " + TOKEN,
         "Host: 127.0.0.1:%d" % server.address[1],

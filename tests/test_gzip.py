@@ -1,0 +1,356 @@
+"""Compressed responses: what is requested, what is accepted, and what is cut short, malformed or too large."""
+
+import json
+import sys
+import zlib
+
+import pytest
+
+import plexctl_exec_log as program
+from kit import (
+    ALL,
+    GET,
+    LIST,
+    PATH,
+    Proxy,
+    encode,
+    error_lines,
+    execution,
+    hint_lines,
+    inline,
+    page,
+    rule,
+    run_cli,
+    run_python,
+    target,
+)
+from server import Reply
+
+IS_GZIP = [("Content-Encoding", "gzip")]
+LOST_CONNECTION = "the server, or a proxy in between, closed the connection: try again"
+PLAIN_WIRE = execution([target(inline(b"some output\n"))])
+PLAIN_BODY = encode(PLAIN_WIRE)
+EVERY_FRAMING = ["length", "chunked", "close"]
+
+every_framing = pytest.mark.parametrize("framing", EVERY_FRAMING)
+
+
+def gzip_whole(data):
+    """Return the data as one gzip stream."""
+    compressor = zlib.compressobj(9, zlib.DEFLATED, 16 + zlib.MAX_WBITS)
+    return compressor.compress(data) + compressor.flush()
+
+
+# ---- accepted
+
+
+@rule("3.12")
+def test_requests_ask_for_gzip(plane):
+    plane.script(Reply(page()))
+
+    run_cli(*LIST, plane=plane)
+
+    assert plane.requests[0].headers["accept-encoding"] == "gzip"
+
+
+@rule("3.12")
+@every_framing
+@pytest.mark.parametrize("name", ["gzip", "x-gzip", "GZip", " gzip\t"])
+def test_gzip_body_is_decompressed(plane, framing, name):
+    plane.script(Reply(gzip_whole(PLAIN_BODY), headers=[("Content-Encoding", name)], framing=framing))
+
+    result = run_cli(*GET + ("-o", "raw"), plane=plane)
+
+    assert result.code == 0
+    assert result.out == b"some output\n"
+
+
+@rule("3.12")
+@pytest.mark.parametrize("name", ["identity", "Identity", ""])
+def test_body_that_is_not_encoded_is_read_as_it_is(plane, name):
+    plane.script(Reply(PLAIN_BODY, headers=[("Content-Encoding", name)]))
+
+    result = run_cli(*GET + ("-o", "raw"), plane=plane)
+
+    assert result.out == b"some output\n"
+
+
+@rule("3.12")
+@pytest.mark.parametrize("slices", [1, 7, 1000])
+def test_gzip_body_may_arrive_in_pieces_of_any_size(plane, slices):
+    wire = execution([target(inline(b"line %d\n" % number), "n%d" % number) for number in range(100)])
+    plane.script(Reply(gzip_whole(encode(wire)), headers=IS_GZIP, framing="chunked", slices=slices))
+
+    result = run_cli(*GET + ("-o", "jsonl"), plane=plane)
+
+    assert result.code == 0
+    assert [json.loads(line) for line in result.out.decode("ascii").splitlines()] == wire["targets"]
+
+
+@rule("3.12")
+def test_output_that_is_much_larger_than_its_data_is_complete(plane):
+    """Three MiB in 3 KiB: zlib holds back bytes although it has consumed all data."""
+    wire = dict(PLAIN_WIRE, padding="x" * (3 << 20))
+    plane.script(Reply(gzip_whole(encode(wire)), headers=IS_GZIP))
+
+    result = run_cli(*GET + ("-o", "json"), plane=plane)
+
+    assert json.loads(result.out.decode("ascii")) == wire
+
+
+@rule("3.12", "3.7")
+def test_connection_is_kept_after_gzip(plane):
+    plane.script(
+        Reply(gzip_whole(encode(page(next_cursor="c2"))), headers=IS_GZIP, framing="chunked"),
+        Reply(gzip_whole(encode(page(next_cursor="c3"))), headers=IS_GZIP),
+        Reply(page()),
+    )
+
+    result = run_cli(*ALL, plane=plane)
+
+    assert result.code == 0
+    assert len(plane.requests) == 3
+    assert plane.connections == 1
+
+
+@rule("3.12", "3.6b")
+def test_gzip_passes_a_tunnel(tls_plane):
+    with Proxy(tls_plane) as proxy:
+        tls_plane.script(Reply(gzip_whole(PLAIN_BODY), headers=IS_GZIP))
+        env = {"HTTPS_PROXY": proxy.url, "PLEXSPHERE_URL": "https://control-plane.test"}
+
+        result = run_cli(*GET + ("-o", "raw"), plane=tls_plane, env=env)
+
+    assert result.out == b"some output\n"
+
+
+@rule("3.12", "10.2c")
+def test_received_counts_what_the_network_carried(plane, transport):
+    data = gzip_whole(encode(page(padding="x" * 100000)))
+    plane.script(Reply(data, headers=IS_GZIP))
+
+    with transport.time_limit(60):
+        transport.get(PATH, {})
+
+    assert transport.received == len(data)
+    assert len(data) < 1000
+
+
+# ---- cut short
+
+
+@rule("3.12a", "3.9a", "3.8")
+@every_framing
+def test_gzip_data_that_ends_early_is_cut_short_wherever_it_ends(plane, transport, framing):
+    """The framing says that the body is complete, and the JSON may be complete as well."""
+    data = gzip_whole(PLAIN_BODY)
+    for size in range(len(data)):
+        plane.script(*[Reply(data[:size], headers=IS_GZIP, framing=framing)] * 3)
+        with pytest.raises(program.RemoteError) as caught:
+            transport.get(PATH, {})
+        assert caught.value.retryable, size
+        assert str(caught.value) == "the body was cut short: its gzip data has no end"
+
+
+@rule("3.12a", "3.9a", "3.8c")
+def test_gzip_data_that_was_cut_short_is_requested_again(plane):
+    plane.script(Reply(gzip_whole(PLAIN_BODY)[:-1], headers=IS_GZIP), Reply(gzip_whole(PLAIN_BODY), headers=IS_GZIP))
+
+    result = run_cli(*GET + ("-o", "raw"), plane=plane)
+
+    assert result.code == 0
+    assert result.out == b"some output\n"
+    assert error_lines(result, "retry") == ["the body was cut short: its gzip data has no end; waiting 0.5 s"]
+
+
+@rule("3.12a", "3.9a", "3.8")
+def test_connection_that_is_lost_within_gzip_data_is_cut_short(plane):
+    plane.script(*[Reply(gzip_whole(PLAIN_BODY), headers=IS_GZIP, cut=20)] * 3)
+
+    result = run_cli(*GET, plane=plane)
+
+    assert result.code == 1
+    assert hint_lines(result) == [LOST_CONNECTION]
+    assert len(plane.requests) == 3
+
+
+# ---- malformed
+
+
+def flip(data, place):
+    """Return the data with one bit changed."""
+    return data[:place] + bytes([data[place] ^ 1]) + data[place + 1 :]
+
+
+def request_once(plane, transport, reply):
+    """Request this reply, and return the error that it causes, or None."""
+    plane.answers.clear()
+    plane.script(reply, reply, reply)
+    try:
+        transport.get(PATH, {})
+    except program.RemoteError as error:
+        return error
+    return None
+
+
+@rule("3.12a", "3.9")
+def test_changed_bit_is_never_taken_for_the_body(plane, transport):
+    """Bytes 4 to 9 are the time, flags and system of the header, which have no effect on the body."""
+    data = gzip_whole(PLAIN_BODY)
+    for place in [0, 1, 2] + list(range(10, len(data))):
+        assert request_once(plane, transport, Reply(flip(data, place), headers=IS_GZIP)) is not None, place
+
+
+@rule("3.12a", "3.9")
+@pytest.mark.parametrize(
+    "data, problem",
+    [
+        pytest.param(b"not gzip at all", "its gzip data is corrupt", id="plain text"),
+        pytest.param(PLAIN_BODY, "its gzip data is corrupt", id="JSON"),
+        pytest.param(zlib.compress(PLAIN_BODY), "its gzip data is corrupt", id="zlib"),
+        pytest.param(
+            flip(gzip_whole(PLAIN_BODY), len(gzip_whole(PLAIN_BODY)) - 8),
+            "its gzip data is corrupt",
+            id="wrong checksum",
+        ),
+        pytest.param(gzip_whole(PLAIN_BODY) + b"\0", "its gzip data is followed by other data", id="one byte more"),
+        pytest.param(gzip_whole(PLAIN_BODY) * 2, "its gzip data is followed by other data", id="second member"),
+        pytest.param(gzip_whole(b"{"), "its body is not valid JSON", id="malformed JSON"),
+        pytest.param(gzip_whole(b""), "its body is empty", id="compressed nothing"),
+    ],
+)
+@every_framing
+def test_corrupt_gzip_data_is_malformed_and_not_requested_again(plane, data, problem, framing):
+    plane.script(Reply(data, headers=IS_GZIP, framing=framing, slices=10 if framing == "chunked" else None))
+
+    result = run_cli(*GET, plane=plane)
+
+    assert result.code == 1
+    assert error_lines(result) == ["the response is malformed: " + problem]
+    assert len(plane.requests) == 1
+
+
+@rule("3.12")
+@pytest.mark.parametrize("name", ["br", "deflate", "gzip, gzip", "\xa0gzip"])
+def test_other_encoding_is_malformed_and_named(plane, name):
+    plane.script(Reply(gzip_whole(PLAIN_BODY), headers=[("Content-Encoding", name)]))
+
+    result = run_cli(*GET, plane=plane)
+
+    assert result.code == 1
+    assert error_lines(result) == [
+        program.make_visible('the response is malformed: its Content-Encoding is "%s"' % name)
+    ]
+
+
+# ---- the bodies of errors
+
+
+@rule("3.12", "6.1a", "6.2a")
+def test_problem_in_gzip_is_read(plane):
+    problem = {"code": "rebac_denied", "detail": "not yours"}
+    plane.script(Reply(gzip_whole(encode(problem)), 403, IS_GZIP))
+
+    result = run_cli(*LIST, plane=plane)
+
+    assert result.code == 77
+    assert error_lines(result) == ["HTTP 403 Forbidden; not yours; code: rebac_denied"]
+
+
+@rule("3.12", "6.1a")
+@pytest.mark.parametrize(
+    "data, name",
+    [
+        pytest.param(gzip_whole(b'{"code":"rebac_denied"}')[:-1], "gzip", id="cut short"),
+        pytest.param(b'{"code":"rebac_denied"}', "gzip", id="no gzip"),
+        pytest.param(b'{"code":"rebac_denied"}', "br", id="unknown encoding"),
+    ],
+)
+def test_error_whose_body_cannot_be_decoded_counts_as_without_a_body(plane, data, name):
+    plane.script(Reply(data, 403, [("Content-Encoding", name)]))
+
+    result = run_cli(*LIST, plane=plane)
+
+    assert result.code == 4
+    assert error_lines(result) == ["HTTP 403 Forbidden"]
+
+
+# ---- limits
+
+
+def make_endless_blocks():
+    """Yield a gzip header, and then empty blocks (RFC 1951, 3.2.4), up to 40 MiB."""
+    yield b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
+    for _ in range(640):
+        yield b"\x00\x00\x00\xff\xff" * 13107
+
+
+def make_endless_name():
+    """Yield a gzip header with a file name (RFC 1952, 2.3.1) that goes on for 40 MiB."""
+    yield b"\x1f\x8b\x08\x08\x00\x00\x00\x00\x00\xff"
+    for _ in range(640):
+        yield b"x" * 65536
+
+
+def make_bomb():
+    """Return 1 GiB of spaces in 1 MiB, without an end. After a full flush, the same block has the same bytes."""
+    compressor = zlib.compressobj(9, zlib.DEFLATED, 16 + zlib.MAX_WBITS)
+    header = compressor.flush(zlib.Z_FULL_FLUSH)
+    block = compressor.compress(b" " * (1 << 20)) + compressor.flush(zlib.Z_FULL_FLUSH)
+    return header + block * 1024
+
+
+@rule("3.12a", "3.11")
+@pytest.mark.parametrize(
+    "make_data", [make_endless_blocks, make_endless_name, lambda: iter([make_bomb()])], ids=["blocks", "name", "bomb"]
+)
+def test_limit_holds_for_what_is_received_and_for_what_it_decompresses_to(plane, make_data):
+    plane.script(Reply(make_data(), headers=IS_GZIP, framing="chunked"))
+
+    result = run_cli(*LIST, plane=plane)
+
+    assert result.code == 1
+    assert error_lines(result) == ["the response is larger than 32 MiB"]
+    assert hint_lines(result) == ["use a smaller --limit"]
+
+
+#: Prints the peak of the memory in use, in KiB. (ru_maxrss would include the process that started this one.)
+PRINT_PEAK = """
+import re, sys
+import plexctl_exec_log
+code = plexctl_exec_log.main(sys.argv[1:])
+print(re.search("VmHWM: +([0-9]+) kB", open("/proc/self/status").read().replace("\\t", " ")).group(1))
+sys.exit(code)
+"""
+
+
+@rule("3.12a", "7.1")
+@pytest.mark.skipif(
+    not sys.platform.startswith("linux") or sys.implementation.name != "cpython", reason="reads /proc; PyPy needs more"
+)
+def test_bomb_needs_little_memory(plane):
+    plane.script(Reply(make_bomb(), headers=IS_GZIP))
+
+    result = run_python("-c", PRINT_PEAK, *LIST, plane=plane)
+
+    assert error_lines(result) == ["the response is larger than 32 MiB"]
+    assert int(result.out) < 80 * 1024
+
+
+# ---- a Python without zlib
+
+WITHOUT_ZLIB = (
+    "import sys; sys.modules['zlib'] = None; import plexctl_exec_log; sys.exit(plexctl_exec_log.main(sys.argv[1:]))"
+)
+
+
+@rule("3.12")
+def test_python_without_zlib_asks_for_no_compression(plane):
+    plane.script(Reply(page()), Reply(gzip_whole(encode(page())), headers=IS_GZIP))
+
+    plain = run_python("-c", WITHOUT_ZLIB, *LIST, plane=plane)
+    compressed = run_python("-c", WITHOUT_ZLIB, *LIST, plane=plane)
+
+    assert plain.code == 0
+    assert plane.requests[0].headers["accept-encoding"] == "identity"
+    assert error_lines(compressed) == ['the response is malformed: its Content-Encoding is "gzip"']
