@@ -43,6 +43,8 @@ BOTH = ("stdout", "stderr")  # for run_cli(..., terminals=BOTH)
 ALL_BYTES = bytes(range(256))
 DIGEST = "ab" * 32
 MOMENTS = {"created_at": "2026-05-02T10:00:00.5Z", "updated_at": "2026-05-02T10:00:09.25Z"}
+#: An environment in which a request fails: nothing listens there. A usage error comes before any request.
+UNREACHABLE = {"PLEXSPHERE_URL": "http://127.0.0.1:1", "PLEXSPHERE_TOKEN": TOKEN}
 PATIENCE = 30  # seconds after which a test has failed
 
 #: The rules of the contract (tests/contract.md) that a test verifies: @rule("3.8"), or pytestmark = rule("9.3").
