@@ -7,136 +7,369 @@ import sys
 import pytest
 
 import plexctl_exec_log as program
-from control_plane import PROJECT, STATUSES
-from kit import EXECUTION, GET_FORMATS, LIST_FORMATS, rule, run_cli, surroundings
+from control_plane import PROJECT
+from kit import EXECUTION, rule, run_cli, surroundings
 
-#: The long names of the flags that have a help text, by the title of their group.
-HELP_FLAGS = {
-    group.title: " ".join(flag.option_strings[-1] for flag in group._group_actions if flag.help != argparse.SUPPRESS)
-    for group in program.make_parser()._action_groups
-    if group._group_actions
-}
-#: The flags of each page, in their order.
-PAGES_OF_HELP = {
-    command: " ".join(HELP_FLAGS[title] for title in titles).split()
-    for command, titles in (("", HELP_FLAGS), ("list", ("flags", "flags of list")), ("get", ("flags", "flags of get")))
-}
+# The flags of the help pages, in their order.
+COMMON_FLAGS = [
+    "--project",
+    "--status",
+    "--failed",
+    "--running",
+    "--node",
+    "--output",
+    "--server",
+    "--token-file",
+    "--profile",
+    "--ca-file",
+    "--allow-http",
+    "--timeout",
+    "--color",
+    "--verbose",
+    "--help",
+    "--version",
+]
+FLAGS_OF_LIST = ["--action-name", "--since", "--until", "--last", "--all", "--limit", "--cursor"]
+FLAGS_OF_GET = ["--id", "--wait", "--wait-timeout", "--exit-status", "--output-dir"]
+
+every_page_of_help = pytest.mark.parametrize(
+    "argv",
+    [
+        pytest.param(["--help"], id="common page"),
+        pytest.param(["list", "--help"], id="page of list"),
+        pytest.param(["get", "--help"], id="page of get"),
+    ],
+)
 
 
 def find_flags(page):
-    """Return the flags that have an entry of their own on a help page."""
+    """Return the long names of the flags that have an entry of their own on a help page."""
+    # An entry begins with two spaces: `  --all ...`, `  -v, --verbose ...` or `  -n N, --last N ...`.
     return re.findall("(?m)^  (?:-[^-]+, )?(--[a-z-]+)", page)
 
 
-def read_help(*argv, columns=80):
-    """Return the help page, as it is on a terminal of so many columns."""
-    result = run_cli(*argv, env={"COLUMNS": str(columns)}, terminals=("stdout",))
-    assert (result.code, result.err) == (0, "")
-    return result.out.decode("ascii")
+# ---- 1.1: make_parser
+
+
+@rule("1.1")
+@pytest.mark.parametrize(
+    "command, flags",
+    [
+        pytest.param("", COMMON_FLAGS + FLAGS_OF_LIST + FLAGS_OF_GET, id="both commands"),
+        pytest.param("list", COMMON_FLAGS + FLAGS_OF_LIST, id="list"),
+        pytest.param("get", COMMON_FLAGS + FLAGS_OF_GET, id="get"),
+    ],
+)
+def test_make_parser_returns_a_parser_of_the_flags_of_a_command(command, flags):
+    with surroundings():
+        parser = program.make_parser(command)
+
+    assert isinstance(parser, argparse.ArgumentParser)
+    assert find_flags(parser.format_help()) == flags
+
+
+@rule("1.1")
+def test_make_parser_without_a_command_has_the_flags_of_both():
+    with surroundings():
+        parser = program.make_parser()
+
+    assert find_flags(parser.format_help()) == COMMON_FLAGS + FLAGS_OF_LIST + FLAGS_OF_GET
+
+
+@rule("1.1")
+@pytest.mark.parametrize("command", ["", "list", "get"])
+def test_make_parser_returns_a_new_parser_each_time(command):
+    first = program.make_parser(command)
+
+    second = program.make_parser(command)
+
+    assert first is not second
 
 
 @rule("1.1", "1.4c")
-@pytest.mark.parametrize("command", sorted(PAGES_OF_HELP))
-def test_parser_has_the_flags_of_its_command_and_no_positional_arguments(command):
-    with surroundings():
-        parser, other = [program.make_parser(command) for _ in range(2)]
-        given, words = parser.parse_known_args(["--failed", "x", "-o=json", "--node=" + PROJECT, "--node", EXECUTION])
-    assert isinstance(parser, argparse.ArgumentParser) and parser is not other
-    assert find_flags(parser.format_help()) == PAGES_OF_HELP[command]
-    assert (given.failed, given.output, given.node, words) == (True, "json", [PROJECT, EXECUTION], ["x"])
-    assert {"yes", "reveal_secrets"} <= set(vars(given)) and parser.get_default("node") is None
+@pytest.mark.parametrize("command", ["", "list", "get"])
+def test_parser_reads_flags_and_has_no_positional_arguments(command):
+    parser = program.make_parser(command)
+
+    flags, words = parser.parse_known_args(["--failed", "x", "-o=json", "--node=" + PROJECT, "--node", EXECUTION])
+
+    assert flags.failed is True
+    assert flags.running is False
+    assert flags.output == "json"
+    assert flags.node == [PROJECT, EXECUTION]
+    # What is no flag is left over.
+    assert words == ["x"]
+
+
+@rule("1.1")
+@pytest.mark.parametrize("command", ["", "list", "get"])
+def test_parser_has_the_flags_without_effect_too(command):
+    parser = program.make_parser(command)
+
+    flags, words = parser.parse_known_args(["--yes", "--reveal-secrets"])
+
+    assert flags.yes is True
+    assert flags.reveal_secrets is True
+    assert words == []
+
+
+@rule("1.1")
+@pytest.mark.parametrize("command", ["", "list", "get"])
+def test_parser_does_not_remember_values_of_an_earlier_call(command):
+    parser = program.make_parser(command)
+    parser.parse_args(["--node", PROJECT])
+
+    flags = parser.parse_args([])
+
+    assert flags.node is None
+    assert parser.get_default("node") is None
+
+
+# ---- 1.14: the name of the program
 
 
 @rule("1.14")
 @pytest.mark.parametrize(
-    "started, name",
+    "started, usage",
     [
-        ("/x/other", "other"),
-        ("/x/other.py", "python3 other.py"),
-        ("a\nb", "a\\nb"),
-        ("-", "python3 -"),
-        ("", "python3 plexctl_exec_log.py"),
+        pytest.param("/x/other", "usage: other [exec-log] {list,get} [UUID] [flags]\n", id="installed command"),
+        pytest.param("/x/other.py", "usage: python3 other.py [exec-log] {list,get} [UUID] [flags]\n", id="file"),
+        pytest.param("a\nb", "usage: a\\nb [exec-log] {list,get} [UUID] [flags]\n", id="newline in the name"),
+        pytest.param("-", "usage: python3 - [exec-log] {list,get} [UUID] [flags]\n", id="read from stdin"),
+        pytest.param(
+            "", "usage: python3 plexctl_exec_log.py [exec-log] {list,get} [UUID] [flags]\n", id="without a name"
+        ),
     ],
-    ids=ascii,
 )
-def test_program_uses_the_name_it_was_started_under(monkeypatch, started, name):
+def test_program_uses_the_name_it_was_started_under(monkeypatch, started, usage):
     monkeypatch.setattr(sys, "argv", [started])
-    assert program.make_parser().format_help().startswith("usage: %s [exec-log] {list,get} [UUID] [flags]\n" % name)
+
+    page = program.make_parser().format_help()
+
+    assert page.startswith(usage)
+
+
+# ---- 1.15: the help pages
+
+
+@rule("1.15", "1.15b")
+@pytest.mark.parametrize("line", ["--help", "help", "exec-log help", "lst --help"])
+def test_common_page_shows_the_flags_of_both_commands(line):
+    result = run_cli(*line.split())
+
+    assert result.code == 0
+    assert result.err == ""
+    page = result.out.decode("ascii")
+    assert page.startswith("usage: python3 plexctl_exec_log.py [exec-log] {list,get} [UUID] [flags]\n")
+    assert find_flags(page) == COMMON_FLAGS + FLAGS_OF_LIST + FLAGS_OF_GET
 
 
 @rule("1.15", "1.15b")
 @pytest.mark.parametrize(
     "line",
-    [
-        "--help",
-        "-h list",
-        "get --help",
-        "--help get --wait",
-        "exec-log list -h x",
-        "help",
-        "exec-log help",
-        "help list",
-        "list --wait --limit=7 --help",
-        "get ID --output=x --help",
-        "help get",
-        "lst --help",
-    ],
+    ["list --help", "-h list", "help list", "exec-log list -h x", "list --wait --limit=7 --help"],
 )
-def test_page_shows_the_flags_of_its_command_and_ignores_the_rest(line):
-    page, (command,) = read_help(*line.split()), re.findall("list|get", line) or [""]
-    assert find_flags(page) == PAGES_OF_HELP[command]
-    assert page.startswith(
-        "usage: python3 plexctl_exec_log.py [exec-log] %s [flags]\n"
-        % {"": "{list,get} [UUID]", "list": "list", "get": "get UUID"}[command]
-    )
+def test_page_of_list_shows_its_flags_and_ignores_other_arguments(line):
+    result = run_cli(*line.split())
+
+    assert result.code == 0
+    assert result.err == ""
+    page = result.out.decode("ascii")
+    assert page.startswith("usage: python3 plexctl_exec_log.py [exec-log] list [flags]\n")
+    assert find_flags(page) == COMMON_FLAGS + FLAGS_OF_LIST
+
+
+@rule("1.15", "1.15b")
+@pytest.mark.parametrize("line", ["get --help", "help get", "--help get --wait", "get ID --output=x --help"])
+def test_page_of_get_shows_its_flags_and_ignores_other_arguments(line):
+    result = run_cli(*line.split())
+
+    assert result.code == 0
+    assert result.err == ""
+    page = result.out.decode("ascii")
+    assert page.startswith("usage: python3 plexctl_exec_log.py [exec-log] get UUID [flags]\n")
+    assert find_flags(page) == COMMON_FLAGS + FLAGS_OF_GET
 
 
 @rule("1.15b")
-@pytest.mark.parametrize("line", ["list --bogus --help", "--all=x --version", "list -- --help", "--help --cursor"])
-def test_help_and_version_do_not_hide_an_unknown_flag(line):
-    assert run_cli(*line.split()).code == 2
+@pytest.mark.parametrize(
+    "line",
+    [
+        pytest.param("list --bogus --help", id="unknown flag"),
+        pytest.param("--all=x --version", id="value for a switch"),
+        pytest.param("list -- --help", id="double hyphen"),
+        pytest.param("--help --cursor", id="missing value"),
+    ],
+)
+def test_help_and_version_do_not_hide_a_malformed_flag(line):
+    result = run_cli(*line.split())
 
-
-@rule("1.15", "1.15a")
-@pytest.mark.parametrize("command", sorted(PAGES_OF_HELP))
-def test_help_page_has_80_columns_and_all_that_it_promises(command):
-    page = read_help(*[command] * bool(command) + ["--help"], columns=200)
-    assert max(map(len, page.splitlines())) <= 80 and "--yes" not in page and "--reveal-secrets" not in page
-    titles = re.findall(r"(?m)^(\w.*):\n", page)
-    assert titles == [title for title in HELP_FLAGS if command in title or title == "flags"] + [
-        "exit codes",
-        "examples, with server, token and Project set",
-    ]
-    codes = page[page.index("exit codes:") :]
-    assert re.findall(r"(?m)^  (\d+) ", codes) == "0 1 2 3 4 5 77 124 130 141".split()
-    assert "\nA status is %s or %s.\n" % (", ".join(STATUSES[:-1]), STATUSES[-1]) in page
-
-
-#: What the page of list and that of get say about some flags. The common page says `LIST; get: GET`.
-TEXTS = {
-    "--node UUID": (
-        "only Executions that ran on this machine (repeatable); TARGETS counts all machines",
-        "only this target (repeatable)",
-    ),
-    "--status STATUS": ("only Executions with these statuses, e.g. failed,timeout", "only targets with these statuses"),
-    "--output FORMAT": (", ".join(LIST_FORMATS), ", ".join(GET_FORMATS)),
-}
+    assert result.code == 2
+    assert result.out == b""
 
 
 @rule("1.15")
-@pytest.mark.parametrize("flag", list(TEXTS))
-def test_flag_of_both_commands_has_a_text_for_each(flag):
-    pages = [" ".join(read_help(*words).split()) for words in (["--help"], ["list", "--help"], ["get", "--help"])]
-    for page, text in zip(pages, ("%s; get: %s" % TEXTS[flag],) + TEXTS[flag]):
-        assert re.search("%s %s -" % (re.escape(flag), re.escape(text)), page), text
+@every_page_of_help
+def test_help_page_has_at_most_80_columns_on_a_wider_terminal(argv):
+    result = run_cli(*argv, env={"COLUMNS": "200"}, terminals=("stdout",))
+
+    assert result.code == 0
+    assert max(len(line) for line in result.out.splitlines()) <= 80
+
+
+@rule("1.15")
+@every_page_of_help
+def test_help_page_is_the_same_on_a_narrow_terminal(argv):
+    wide = run_cli(*argv, env={"COLUMNS": "200"}, terminals=("stdout",))
+
+    narrow = run_cli(*argv, env={"COLUMNS": "40"}, terminals=("stdout",))
+
+    assert narrow.out == wide.out
+
+
+@rule("1.15")
+@every_page_of_help
+@pytest.mark.parametrize("flag", ["--yes", "--reveal-secrets"])
+def test_help_page_does_not_show_flags_without_effect(argv, flag):
+    page = run_cli(*argv).out.decode("ascii")
+
+    assert flag not in page
+
+
+@rule("1.15", "1.15a")
+@pytest.mark.parametrize(
+    "argv, titles",
+    [
+        pytest.param(
+            ["--help"],
+            ["flags", "flags of list", "flags of get", "exit codes", "examples, with server, token and Project set"],
+            id="common page",
+        ),
+        pytest.param(
+            ["list", "--help"],
+            ["flags", "flags of list", "exit codes", "examples, with server, token and Project set"],
+            id="page of list",
+        ),
+        pytest.param(
+            ["get", "--help"],
+            ["flags", "flags of get", "exit codes", "examples, with server, token and Project set"],
+            id="page of get",
+        ),
+    ],
+)
+def test_help_page_has_these_sections(argv, titles):
+    page = run_cli(*argv).out.decode("ascii")
+
+    assert re.findall(r"(?m)^(\w.*):\n", page) == titles
 
 
 @rule("1.15a")
-@pytest.mark.parametrize("command, number", [("", 4), ("list", 2), ("get", 2)])
-def test_examples_run_as_printed_with_server_token_and_project_set(plane, command, number):
-    page = read_help(*[command] * bool(command) + ["--help"])
-    examples = re.findall("(?m)^  python3 plexctl_exec_log.py (.*)$", page)
-    assert len(examples) == number
-    for example in examples:
-        result = run_cli(*example.split(), plane=plane, env={"PLEXSPHERE_PROJECT": PROJECT})
-        assert (result.code, result.err) == (0, "") and b"ID " in result.out
+@every_page_of_help
+def test_help_page_lists_the_statuses(argv):
+    page = run_cli(*argv).out.decode("ascii")
+
+    assert "\nA status is pending, ack, started, succeeded, failed, cancelled or timeout.\n" in page
+
+
+@rule("1.15a")
+@every_page_of_help
+def test_help_page_lists_the_exit_codes(argv):
+    page = run_cli(*argv).out.decode("ascii")
+
+    section = page.partition("exit codes:\n")[2]
+    assert re.findall(r"(?m)^  (\d+) ", section) == ["0", "1", "2", "3", "4", "5", "77", "124", "130", "141"]
+
+
+@rule("1.15")
+@pytest.mark.parametrize(
+    "argv, entry",
+    [
+        # Each entry ends where the next flag begins.
+        pytest.param(
+            ["--help"],
+            " --node UUID only Executions that ran on this machine (repeatable); TARGETS counts all machines; "
+            "get: only this target (repeatable) -o",
+            id="node on the common page",
+        ),
+        pytest.param(
+            ["list", "--help"],
+            " --node UUID only Executions that ran on this machine (repeatable); TARGETS counts all machines -o",
+            id="node of list",
+        ),
+        pytest.param(["get", "--help"], " --node UUID only this target (repeatable) -o", id="node of get"),
+        pytest.param(
+            ["--help"],
+            " --status STATUS only Executions with these statuses, e.g. failed,timeout; "
+            "get: only targets with these statuses --failed",
+            id="status on the common page",
+        ),
+        pytest.param(
+            ["list", "--help"],
+            " --status STATUS only Executions with these statuses, e.g. failed,timeout --failed",
+            id="status of list",
+        ),
+        pytest.param(
+            ["get", "--help"], " --status STATUS only targets with these statuses --failed", id="status of get"
+        ),
+        pytest.param(
+            ["--help"],
+            " --output FORMAT text, table, wide, json, yaml, jsonl; "
+            "get: text, table, wide, lines, raw, json, yaml, jsonl --server",
+            id="output on the common page",
+        ),
+        pytest.param(
+            ["list", "--help"],
+            " --output FORMAT text, table, wide, json, yaml, jsonl --server",
+            id="output of list",
+        ),
+        pytest.param(
+            ["get", "--help"],
+            " --output FORMAT text, table, wide, lines, raw, json, yaml, jsonl --server",
+            id="output of get",
+        ),
+    ],
+)
+def test_flag_of_both_commands_has_a_text_for_each(argv, entry):
+    page = run_cli(*argv).out.decode("ascii")
+
+    # Lines are broken anywhere: put them together again.
+    assert entry in " ".join(page.split())
+
+
+# ---- 1.15a: the examples
+
+LIST_EXAMPLES = [
+    "list --failed --since 9:00",
+    "list --action-name restart-nginx --last 1",
+]
+GET_EXAMPLES = [
+    "get 019f5fdd-76ef-7ee4-9d7e-18d62ffa4a61 -o table",
+    "get 019f5fdd-76ef-7ee4-9d7e-18d62ffa4a61 --failed",
+]
+
+
+@rule("1.15a")
+@pytest.mark.parametrize(
+    "argv, examples",
+    [
+        pytest.param(["--help"], LIST_EXAMPLES + GET_EXAMPLES, id="common page"),
+        pytest.param(["list", "--help"], LIST_EXAMPLES, id="page of list"),
+        pytest.param(["get", "--help"], GET_EXAMPLES, id="page of get"),
+    ],
+)
+def test_help_page_has_these_examples(argv, examples):
+    page = run_cli(*argv).out.decode("ascii")
+
+    section = page.partition("\nexamples, with server, token and Project set:\n")[2]
+    assert section == "".join("  python3 plexctl_exec_log.py " + example + "\n" for example in examples)
+
+
+@rule("1.15a")
+@pytest.mark.parametrize("example", LIST_EXAMPLES + GET_EXAMPLES)
+def test_example_runs_as_printed_with_server_token_and_project_set(plane, example):
+    result = run_cli(*example.split(), plane=plane, env={"PLEXSPHERE_PROJECT": PROJECT})
+
+    assert result.code == 0
+    assert result.err == ""
+    # The header of a table of Executions, or of the row at the end of `get`.
+    assert b"ID " in result.out
