@@ -10,11 +10,13 @@ import time
 
 import pytest
 
+from control_plane import TOKEN
 from kit import (
     ALL,
     EXECUTION,
     GET,
     LIST,
+    NODES,
     PATIENCE,
     Result,
     check_promises,
@@ -46,15 +48,22 @@ os.execvp(sys.argv[2], sys.argv[2:])
 
 
 class Session:
-    """A command at a terminal of its own, which is standard error, and with stdout="terminal" standard output, too.
+    """A run of the program whose standard error is a terminal of its own, which changes no byte.
 
-    stdout may also be "pipe" or the path of a file. The terminal changes no byte."""
+    stdout      "terminal" (the same one), "pipe", or the path of a file
+    place       "foreground" or "background"
+    """
 
     def __init__(self, argv, plane, stdout, place="foreground", columns=200):
         self.far, near = open_terminal(columns)
         self.shown = b""  # what the terminal was sent
         with contextlib.ExitStack() as stack:
-            out = {"terminal": near, "pipe": subprocess.PIPE}.get(stdout) or stack.enter_context(open(stdout, "wb"))
+            if stdout == "terminal":
+                out = near
+            elif stdout == "pipe":
+                out = subprocess.PIPE
+            else:
+                out = stack.enter_context(open(stdout, "wb"))
             self.process = subprocess.Popen(
                 [sys.executable, "-I", "-S", "-c", LAUNCHER, place] + make_command(*argv),
                 stdout=out,
@@ -66,7 +75,7 @@ class Session:
         os.close(near)
 
     def wait_for(self, pattern):
-        """Read until the terminal has shown it."""
+        """Read what the terminal is sent until it matches this regular expression."""
         while not re.search(pattern, self.shown.decode("utf-8", "replace")):
             piece = read_some(self.far)
             assert piece, "the end came before %r: %r" % (pattern, self.shown)
@@ -82,7 +91,10 @@ class Session:
 
 
 def draw_screen(shown):
-    """Return the lines that a terminal shows in the end. A blank erases a character."""
+    """Return the lines that a terminal shows in the end, without the blanks at their ends.
+
+    A carriage return goes back to the first column, and a blank erases a character. The last line is where the cursor
+    is: it is empty after a line feed."""
     lines, column = [""], 0
     for drawn in shown:
         if drawn == "\n":
@@ -96,106 +108,283 @@ def draw_screen(shown):
 @pytest.fixture
 def start_session(plane, tmp_path):
     """A function that starts a Session. stdout="file" is a file in the test's own folder."""
+    sessions = []
 
     def open_session(argv, stdout="file", **options):
-        path = str(tmp_path / str(len(sessions))) if stdout == "file" else stdout
-        sessions.append(Session(argv, plane, path, **options))
-        return sessions[-1]
+        if stdout == "file":
+            stdout = str(tmp_path / "stdout")
+        session = Session(argv, plane, stdout, **options)
+        sessions.append(session)
+        return session
 
-    sessions = []
     yield open_session
     for session in sessions:
         session.process.kill()
         session.process.wait()
 
 
-def drip_json(plane, value, seen=None, pieces=34):
-    """Let the plane answer with a JSON value that goes on for up to 1.7 s, or until it was seen; a listing has two
-    pages, of which only the second drips."""
+def make_slow_reply(value, until=None, seconds=PATIENCE):
+    """Return a Reply with this JSON value that is complete when an Event is set, or after so many seconds.
 
-    def answer(request):
-        if "/executions/" not in request.target and "cursor" not in request.target:
-            return Reply(page(execution(), next_cursor="c"))
-        return Reply(drip_pieces(), framing="chunked")
+    The value comes at once. White space follows it bit by bit, so that the program keeps reading."""
 
-    def drip_pieces():
+    def drip():
         yield encode(value)
-        for _ in range(pieces):
-            if not (seen and seen.is_set()):
-                time.sleep(0.05)
-                yield b" "
+        for _ in range(round(seconds / 0.05)):
+            if until is not None and until.is_set():
+                return
+            time.sleep(0.05)
+            yield b" "
 
-    plane.answer_to = answer
+    return Reply(drip(), framing="chunked")
 
 
-LARGE = execution([target(inline(b"out\n"))], padding="x" * 300000)
-LAST = LIST + ("--last", "1")
-#: Flags, where stdout goes, the line that comes, and the first words that are left in the end.
-SHOWN_LINES = [
-    (LIST + ("-o", "json", "--since", "2999-01-01T00:00:00Z"), "file", "1 page, 1 Execution", ["hint: no Exec", ""]),
-    (LAST, "terminal", "1 page, 1 Execution", ["ID", EXECUTION, ""]),
-    (GET, "terminal", "0.3 MiB", ["==>", "  out", "", "ID", EXECUTION, ""]),
-]
+# ---- 9.5: what the progress line shows, and that it disappears
 
 
 @posix_only
 @rule("9.5", "9.5a", "9.5b")
-def test_run_of_more_than_a_second_shows_its_progress_and_removes_it(plane, start_session):
+def test_walk_to_a_file_shows_pages_and_executions_after_a_second(plane, start_session):
+    line_was_seen = threading.Event()
+    plane.script(
+        Reply(page(execution(), next_cursor="c2")),
+        make_slow_reply(page(), until=line_was_seen),
+    )
+
     began = time.monotonic()
-    drip_json(plane, dict(page(next_cursor=None), **LARGE))
-    for (*_, line, left), session in [(row, start_session(*row[:2])) for row in SHOWN_LINES]:
-        session.wait_for("\r%s(\r|$)" % re.escape(line))
-        assert time.monotonic() - began >= 1
-        result = session.finish()
-        assert result.code == 0 and "\x1b" not in result.err
-        screen = draw_screen(result.err)
-        assert [shown[: len(word)] for shown, word in zip(screen, left)] == left and len(screen) == len(left)
+    session = start_session(LIST + ("-o", "json", "--since", "2999-01-01T00:00:00Z"), stdout="file")
+    session.wait_for("\r1 page, 1 Execution$")
+    waited = time.monotonic() - began
+    line_was_seen.set()
+    result = session.finish()
+
+    assert waited >= 1
+    assert result.code == 0
+    assert "\x1b" not in result.err
+    assert draw_screen(result.err) == ["hint: no Execution matches", ""]
 
 
-#: Where stdout goes, and whether the program is in the foreground, for runs that would show a line elsewhere.
-HIDDEN = [
-    (LAST, "pipe", "foreground"),
-    (ALL, "terminal", "foreground"),
-    (GET, "terminal", "background"),
-    (GET, os.devnull, "foreground"),
-]
+@posix_only
+@rule("9.5", "9.5a", "9.5b")
+def test_last_on_a_terminal_shows_pages_and_executions_after_a_second(plane, start_session):
+    line_was_seen = threading.Event()
+    plane.script(
+        Reply(page(execution(), next_cursor="c2")),
+        make_slow_reply(page(), until=line_was_seen),
+    )
+
+    began = time.monotonic()
+    session = start_session(LIST + ("--last", "1"), stdout="terminal")
+    session.wait_for("\r1 page, 1 Execution$")
+    waited = time.monotonic() - began
+    line_was_seen.set()
+    result = session.finish()
+
+    assert waited >= 1
+    assert result.code == 0
+    assert "\x1b" not in result.err
+    screen = draw_screen(result.err)
+    assert len(screen) == 3
+    assert screen[0].startswith("ID ")
+    assert screen[1].startswith(EXECUTION)
+    assert screen[2] == ""
+
+
+@posix_only
+@rule("9.5", "9.5a", "9.5b")
+def test_get_on_a_terminal_shows_mebibytes_after_a_second(plane, start_session):
+    line_was_seen = threading.Event()
+    large = execution([target(inline(b"out\n"))], padding="x" * 300000)  # 0.286 MiB
+    plane.script(make_slow_reply(large, until=line_was_seen))
+
+    began = time.monotonic()
+    session = start_session(GET, stdout="terminal")
+    session.wait_for("\r0[.]3 MiB$")
+    waited = time.monotonic() - began
+    line_was_seen.set()
+    result = session.finish()
+
+    assert waited >= 1
+    assert result.code == 0
+    assert "\x1b" not in result.err
+    screen = draw_screen(result.err)
+    assert len(screen) == 6
+    assert screen[0].startswith("==> ")
+    assert screen[1] == "  out"
+    assert screen[2] == ""
+    assert screen[3].startswith("ID ")
+    assert screen[4].startswith(EXECUTION)
+    assert screen[5] == ""
+
+
+@posix_only
+@rule("9.5")
+def test_walk_counts_every_page_and_execution_even_without_a_match(plane, start_session):
+    first_line_was_seen = threading.Event()
+    second_line_was_seen = threading.Event()
+    plane.script(
+        Reply(page(execution(), next_cursor="c2")),
+        make_slow_reply(page(execution(), execution(), next_cursor="c3"), until=first_line_was_seen),
+        make_slow_reply(page(), until=second_line_was_seen),
+    )
+
+    session = start_session(ALL + ("--node", NODES[0]))  # no Execution ran on this machine
+    session.wait_for("\r1 page, 1 Execution$")
+    first_line_was_seen.set()
+    session.wait_for("\r2 pages, 3 Executions$")
+    second_line_was_seen.set()
+    result = session.finish()
+
+    assert result.code == 0
+    assert draw_screen(result.err) == ["hint: no Execution matches", ""]
+
+
+@posix_only
+@rule("9.5b")
+def test_progress_line_is_removed_before_each_other_line(plane, start_session):
+    line_was_seen = threading.Event()
+    plane.script(
+        make_slow_reply(page(next_cursor="c2"), until=line_was_seen),
+        Reply({}, 503, [("Retry-After", "0")]),
+        Reply({}, 404),
+    )
+
+    session = start_session(ALL)
+    session.wait_for("\r0 pages, 0 Executions$")
+    line_was_seen.set()
+    result = session.finish()
+
+    assert result.code == 1
+    screen = draw_screen(result.err)
+    assert len(screen) == 5
+    assert screen[0].startswith("retry: ")
+    assert screen[1].startswith("error: ")
+    assert screen[2].startswith("hint: ")
+    assert screen[3] == "next_cursor: c2"
+    assert screen[4] == ""
+
+
+@posix_only
+@rule("9.5")
+def test_walk_shows_its_progress_again_after_a_retry(plane, start_session):
+    line_was_seen = threading.Event()
+    plane.script(
+        make_slow_reply(page(execution(), next_cursor="c2"), until=line_was_seen),
+        Reply({}, 503, [("Retry-After", "0")]),
+        Reply(page()),
+    )
+
+    session = start_session(ALL)
+    session.wait_for("\r0 pages, 0 Executions$")
+    line_was_seen.set()
+    result = session.finish()
+
+    assert result.code == 0
+    shown_after_the_retry = result.err.partition("retry: ")[2]
+    assert "\r1 page, 1 Execution\r" in shown_after_the_retry
+    screen = draw_screen(result.err)
+    assert len(screen) == 2
+    assert screen[0].startswith("retry: ")
+    assert screen[1] == ""
+
+
+@posix_only
+@rule("9.5")
+def test_wait_shows_the_status_again_after_a_retry(plane, start_session):
+    plane.script(
+        Reply(execution([target(status="started")], status="started")),
+        Reply({}, 503, [("Retry-After", "0")]),  # to the second poll, two seconds later
+        Reply(execution([target(status="succeeded")], status="succeeded")),
+    )
+
+    result = start_session(GET + ("--wait",)).finish()
+
+    assert result.code == 0
+    shown_after_the_retry = result.err.partition("retry: ")[2]
+    assert "\rstatus: started 0/1\r" in shown_after_the_retry
+    screen = draw_screen(result.err)
+    assert len(screen) == 2
+    assert screen[0].startswith("retry: ")
+    assert screen[1] == ""
+
+
+@posix_only
+@rule("9.5")
+def test_run_of_less_than_a_second_shows_no_progress_line(plane, start_session):
+    plane.script(Reply(execution([target()])))
+
+    began = time.monotonic()
+    result = start_session(GET).finish()
+    if time.monotonic() - began >= 1:
+        pytest.skip("this machine is too slow for a run of less than a second")
+
+    assert result.code == 0
+    assert result.err == ""
+
+
+# ---- 9.5a: where no progress line is shown
 
 
 @posix_only
 @rule("9.5a")
-def test_no_progress_line_with_a_pipe_or_in_the_background(plane, start_session):
-    drip_json(plane, dict(page(next_cursor=None), **execution()), pieces=25)
-    for session in [start_session(argv, stdout, place=place) for argv, stdout, place in HIDDEN]:
-        result = session.finish()
-        assert (result.code, "\r" in result.err, "MiB" in result.err) == (0, False, False)
+@pytest.mark.parametrize(
+    "argv, stdout, place",
+    [
+        pytest.param(LIST + ("--last", "1"), "pipe", "foreground", id="stdout is a pipe"),
+        pytest.param(GET, os.devnull, "foreground", id="stdout is a device"),
+        pytest.param(ALL, "terminal", "foreground", id="rows go to the terminal meanwhile"),
+        pytest.param(GET, "terminal", "background", id="the program is in the background"),
+    ],
+)
+def test_no_progress_line_where_it_would_disturb(plane, start_session, argv, stdout, place):
+    # As a page it has no Executions, and as an Execution no targets.
+    plane.script(make_slow_reply(dict(execution(), items=[]), seconds=1.25))
+
+    result = start_session(argv, stdout, place=place).finish()
+
+    assert result.code == 0
+    assert "\r" not in result.err
+    assert "0 pages" not in result.err
+    assert "MiB" not in result.err
+
+
+# ---- 9.1b: the status of a wait
+
+#: A status that would break the line, clear the screen and show the token.
+HOSTILE_STATUS = "a\nb\x1b[2J" + TOKEN + "x" * 50
 
 
 @posix_only
 @rule("9.1b", "9.5", "9.5a", "9.5b", "5.10")
-def test_wait_shows_the_status_on_the_progress_line_or_else_on_a_line(plane, start_session):
-    status = "a\nb\x1b[2J" + plane.token + "x" * 50  # masked before it is cut
-    plane.script(*[Reply(execution([target(), target(status="ack")], status=status))] * 2)
-    sessions = [start_session(GET + ("--wait", "--wait-timeout=1"), stdout, columns=60) for stdout in ("file", "pipe")]
-    lines = [session.finish().err for session in sessions]
-    whole = "status: a\\nb\\x1b[2J***" + "x" * 50
-    assert whole[:59] in lines[0].split("\r") and draw_screen(lines[0])[0].startswith("error: ")
-    assert "\r" not in lines[1] and draw_screen(lines[1])[0] == whole + " 1/2"
-    assert [line[:5] for line in draw_screen(lines[1])[1:]] == ["error", "hint:", ""]
+def test_wait_shows_the_status_on_the_progress_line(plane, start_session):
+    started = execution([target(status="succeeded"), target(status="ack")], status=HOSTILE_STATUS)
+    plane.script(Reply(started), Reply(started))
+
+    result = start_session(GET + ("--wait", "--wait-timeout=1"), stdout="file", columns=60).finish()
+
+    assert result.code == 124
+    # The token was masked before the line was cut to 59 characters.
+    assert r"status: a\nb\x1b[2J***" + "x" * 37 in result.err.split("\r")
+    screen = draw_screen(result.err)
+    assert len(screen) == 3
+    assert screen[0].startswith("error: ")
+    assert screen[1].startswith("hint: ")
+    assert screen[2] == ""
 
 
 @posix_only
-@rule("9.5b", "9.5")
-def test_progress_line_counts_and_is_removed_before_another_line(plane, start_session):
-    first, second = threading.Event(), threading.Event()
-    drip_json(plane, page(execution(), execution(), next_cursor="d"), first, 400)
-    session = start_session(ALL + ("--node", EXECUTION))  # what does not match counts, too
-    session.wait_for("\r1 page, 1 Execution$")
-    drip_json(plane, page(next_cursor="e"), second, 400)
-    first.set()
-    session.wait_for("\r2 pages, 3 Executions$")
-    plane.script(Reply({}, 503, [("Retry-After", "0")]), Reply({}, 404))
-    second.set()
-    labels = [line.split(":")[0] for line in draw_screen(session.finish().err)]
-    assert labels == ["retry", "error", "hint", "next_cursor", ""]
-    plane.script(Reply(execution()))
-    assert "\r" not in start_session(GET).finish().err  # it takes less than a second
+@rule("9.1b", "9.5a", "5.10")
+def test_wait_shows_the_status_on_a_line_if_stdout_is_a_pipe(plane, start_session):
+    started = execution([target(status="succeeded"), target(status="ack")], status=HOSTILE_STATUS)
+    plane.script(Reply(started), Reply(started))
+
+    result = start_session(GET + ("--wait", "--wait-timeout=1"), stdout="pipe", columns=60).finish()
+
+    assert result.code == 124
+    assert "\r" not in result.err
+    screen = draw_screen(result.err)
+    assert len(screen) == 4
+    assert screen[0] == r"status: a\nb\x1b[2J***" + "x" * 50 + " 1/2"  # not cut
+    assert screen[1].startswith("error: ")
+    assert screen[2].startswith("hint: ")
+    assert screen[3] == ""
