@@ -277,6 +277,11 @@ def read_listing(result, format):
     return re.findall(ID_PATTERNS[format], out, re.MULTILINE), cursors
 
 
+def find_ids(result, format="jsonl"):
+    """Return the ids of the Executions that `list` printed, in their order."""
+    return read_listing(result, format)[0]
+
+
 def read_ids(result, format="jsonl"):
     """Return the ids of a listing that must succeed without a word."""
     assert (result.code, result.err) == (0, "")

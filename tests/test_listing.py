@@ -2,27 +2,23 @@
 
 import datetime
 import json
-import re
 import uuid
 
 import pytest
 
 import plexctl_exec_log as program
-from control_plane import PROJECT, STATUSES
+from control_plane import PROJECT
 from kit import (
     ALL,
     EXECUTION,
     LIST,
     NODES,
-    ask,
     encode,
     error_lines,
     every_list_format,
-    list_ids,
+    find_ids,
     listed,
     page,
-    read_ids,
-    read_listing,
     read_queries,
     rule,
     run_cli,
@@ -42,434 +38,1126 @@ def read_table(text):
 
 # ---- 1.13: one query for each status, merged
 
+#: An Execution of each status, whose id is its status. They were created in life-cycle order.
+ONE_OF_EACH_STATUS = [
+    listed("pending", "09:00:00Z", "pending"),
+    listed("ack", "09:01:00Z", "ack"),
+    listed("started", "09:02:00Z", "started"),
+    listed("succeeded", "09:03:00Z", "succeeded"),
+    listed("failed", "09:04:00Z", "failed"),
+    listed("cancelled", "09:05:00Z", "cancelled"),
+    listed("timeout", "09:06:00Z", "timeout"),
+]
+
 
 @rule("1.13", "1.12a", "1.8a", "1.8b", "1.7")
 @pytest.mark.parametrize(
     "flags, statuses",
     [
-        ("--failed", STATUSES[4:]),
-        ("--running", STATUSES[:3]),
-        ("--failed --status=succeeded --running", STATUSES),
-        ("--status failed --failed", STATUSES[4:]),
-        ("--status timeout,ack --status cancelled", ("ack", "cancelled", "timeout")),
+        pytest.param(["--failed"], ["failed", "cancelled", "timeout"], id="failed"),
+        pytest.param(["--running"], ["pending", "ack", "started"], id="running"),
+        pytest.param(
+            ["--failed", "--status=succeeded", "--running"],
+            ["pending", "ack", "started", "succeeded", "failed", "cancelled", "timeout"],
+            id="all seven",
+        ),
+        pytest.param(["--status", "failed", "--failed"], ["failed", "cancelled", "timeout"], id="a status twice"),
+        pytest.param(
+            ["--status", "timeout,ack", "--status", "cancelled"],
+            ["ack", "cancelled", "timeout"],
+            id="three, not in life-cycle order",
+        ),
     ],
 )
 def test_each_status_is_a_query_with_every_other_filter(plane, flags, statuses):
-    pages = [[listed("e-%d" % number, status=status) for number, status in enumerate(STATUSES)]]
-    found = list_ids(plane, "--action-name=a&b", *flags.split(), pages=pages)
-    assert found == ["e-%d" % STATUSES.index(status) for status in statuses]
+    serve_pages(plane, [ONE_OF_EACH_STATUS])
+
+    result = run_cli(*LIST + JSONL + ("--action-name=a&b",), *flags, plane=plane)
+
+    assert result.code == 0
+    assert result.err == ""
+    assert find_ids(result) == statuses
     assert read_queries(plane) == [{"limit": "200", "action_name": "a&b", "status": status} for status in statuses]
 
 
-#: The Executions that a merge must print, in their order, and the number on each page. No order is that of the texts.
-ORDERED = read_table("""
-2 | a 09:00:00Z failed, b 09:01:00Z timeout, c 09:02:00Z timeout, d 09:03:00Z cancelled, e 09:03:30Z failed
-3 | a 09:00:00Z timeout, b 09:00:00Z failed, c 09:00:00Z cancelled
-9 | z 09:00:00Z timeout, c 09:00:00.09999Z timeout, b 09:00:00.1Z failed, d 09:00:00.123456788Z timeout
-9 | d 09:00:00.123456788Z timeout, a 09:00:00.123456789Z failed, e 09:00:01Z timeout
-3 | a 09:00:00.50Z timeout, b 09:00:00.5Z failed, c 09:00:00.500Z cancelled, d 09:00:01.000Z timeout, e 09:00:01Z failed
-9 | a 10:00:00+02:00 timeout, b 08:30:00Z failed, c 04:00:00-05:00 cancelled, d 2026-07-15T00:30:00.5+14:00 timeout
-9 | d 2026-07-15T00:30:00.5+14:00 timeout, e 10:30:00.6Z failed, f 05:01:00-05:30 timeout, g 10:31:01-00:00 failed""")
+#: The pages of the server, and the ids in the order in which they must be printed. `failed` is the first query,
+#: `cancelled` the second, and `timeout` the third.
+MERGED_PAGES = [
+    pytest.param(
+        [
+            [listed("a", "09:00:00Z", "failed"), listed("b", "09:01:00Z", "timeout")],
+            [listed("c", "09:02:00Z", "timeout"), listed("d", "09:03:00Z", "cancelled")],
+            [listed("e", "09:03:30Z", "failed")],
+        ],
+        ["a", "b", "c", "d", "e"],
+        id="three pages",
+    ),
+    pytest.param(
+        [
+            [
+                listed("a", "09:00:00Z", "timeout"),
+                listed("b", "09:00:00Z", "failed"),
+                listed("c", "09:00:00Z", "cancelled"),
+            ]
+        ],
+        ["a", "b", "c"],
+        id="equal times, so that the ids decide",
+    ),
+    pytest.param(
+        [
+            [
+                listed("z", "09:00:00Z", "timeout"),
+                listed("c", "09:00:00.09999Z", "timeout"),
+                listed("b", "09:00:00.1Z", "failed"),
+                listed("d", "09:00:00.123456788Z", "timeout"),
+            ]
+        ],
+        ["z", "c", "b", "d"],
+        id="fractions of different lengths",
+    ),
+    pytest.param(
+        [
+            [
+                listed("d", "09:00:00.123456788Z", "timeout"),
+                listed("a", "09:00:00.123456789Z", "failed"),
+                listed("e", "09:00:01Z", "timeout"),
+            ]
+        ],
+        ["d", "a", "e"],
+        id="a difference in the ninth digit",
+    ),
+    pytest.param(
+        [
+            [
+                listed("a", "09:00:00.50Z", "timeout"),
+                listed("b", "09:00:00.5Z", "failed"),
+                listed("c", "09:00:00.500Z", "cancelled"),
+            ],
+            [listed("d", "09:00:01.000Z", "timeout"), listed("e", "09:00:01Z", "failed")],
+        ],
+        ["a", "b", "c", "d", "e"],
+        id="equal times whose texts differ",
+    ),
+    pytest.param(
+        [
+            [
+                listed("a", "10:00:00+02:00", "timeout"),  # 08:00:00Z
+                listed("b", "08:30:00Z", "failed"),
+                listed("c", "04:00:00-05:00", "cancelled"),  # 09:00:00Z
+                listed("d", "2026-07-15T00:30:00.5+14:00", "timeout"),  # 10:30:00.5Z of the 14th
+            ]
+        ],
+        ["a", "b", "c", "d"],
+        id="offsets",
+    ),
+    pytest.param(
+        [
+            [
+                listed("d", "2026-07-15T00:30:00.5+14:00", "timeout"),  # 10:30:00.5Z of the 14th
+                listed("e", "10:30:00.6Z", "failed"),
+                listed("f", "05:01:00-05:30", "timeout"),  # 10:31:00Z
+                listed("g", "10:31:01-00:00", "failed"),
+            ]
+        ],
+        ["d", "e", "f", "g"],
+        id="offsets of half an hour and of minus zero",
+    ),
+]
 
 
 @rule("1.13", "1.11")
-@pytest.mark.parametrize("size, rows", ORDERED)
-def test_merge_is_in_the_order_of_created_at_and_then_of_the_id(plane, size, rows):
-    log = [listed(*row.split()) for row in rows.split(", ")]
-    pages = [log[place : place + int(size)] for place in range(0, len(log), int(size))]
-    assert list_ids(plane, "--failed", pages=pages) == [wire["id"] for wire in log]
+@pytest.mark.parametrize("pages, ids", MERGED_PAGES)
+def test_merge_is_in_the_order_of_created_at_and_then_of_the_id(plane, pages, ids):
+    serve_pages(plane, pages)
+
+    result = run_cli(*LIST + JSONL + ("--failed",), plane=plane)
+
+    assert result.code == 0
+    assert result.err == ""
+    assert find_ids(result) == ids
+
+
+#: Copies of one Execution, as the queries for three statuses return it. The times are equal, though not as texts.
+PENDING_COPY = listed("b", "09:30:00.50Z", "pending", action="as-pending")
+ACK_COPY = listed("b", "11:30:00.5+02:00", "ack", action="as-ack")
+STARTED_COPY = listed("b", "09:30:00.5Z", "started", action="as-started")
 
 
 @rule("1.13a")
 @every_list_format
-@pytest.mark.parametrize("seen", ["pending started", "pending ack started", "ack started"])
-def test_execution_that_moves_on_between_queries_is_printed_once(plane, seen, format):
-    spellings = {"pending": "09:30:00.50Z", "ack": "11:30:00.5+02:00", "started": "09:30:00.5Z"}
-    for status, created in spellings.items():
-        copies = [listed("b", created, status, action="as-" + status)] * (status in seen)
-        plane.script(Reply(page(listed("a", status=status), *copies + [listed("c", "09:30:00.5Z", status)])))
+@pytest.mark.parametrize(
+    "pending, ack, started",
+    [
+        pytest.param([PENDING_COPY], [], [STARTED_COPY], id="pending, then started"),
+        pytest.param([PENDING_COPY], [ACK_COPY], [STARTED_COPY], id="pending, ack, then started"),
+        pytest.param([], [ACK_COPY], [STARTED_COPY], id="ack, then started"),
+    ],
+)
+def test_execution_that_moves_on_between_queries_is_printed_once(plane, pending, ack, started, format):
+    # Every query returns these two as well, before and after the copy. The second was created at the same time as it.
+    before = listed("a", "09:30:00Z")
+    after = listed("c", "09:30:00.5Z")
+    plane.script(
+        Reply(page(before, *pending, after)),
+        Reply(page(before, *ack, after)),
+        Reply(page(before, *started, after)),
+    )
+
     result = run_cli(*LIST + ("--running", "--output", format), plane=plane)
-    assert read_ids(result, format) == ["a", "b", "c"]
-    assert re.findall(b"as-[a-z]+", result.out) in ([b"as-started"], [])  # a format need not show the action
+
+    assert result.code == 0
+    assert result.err == ""
+    assert find_ids(result, format) == ["a", "b", "c"]
+    assert b"as-started" in result.out
+    assert b"as-pending" not in result.out
+    assert b"as-ack" not in result.out
 
 
 # ---- 1.9d: --until ends the query
 
-#: How many of the pages `--until 09:30` requests, and the minutes after nine on each page.
-WALKS = [
-    [line[0], line.partition(": ")[2]]
-    for line in """
-1: 30 40 | 50 | 55
-2: 00 10 | 30 40 | 50 | 20
-2: 10 | 40 40 50 | 55
-2: 10 40 | 50 55 | 56
-3: 29 30 | 29 40 50 | 56
-2: 30 40 35 | 50 55 | 20
-3: 30 40 35 | 50 | 20
-2: 40 30 50 | 35 36 | 20
-3: 50 40 | 35 30 | 20 10
-3: 40 40 | 40 40 40 | 40 20
-3: 10 | 50 | 30
-3: | | 30 40 | 50
-3: 10 20 | 05 | 40 50 | 55
-3: 00 | 10 | 20""".split("\n")[1:]
+#: The times on the pages of the server, how many of these pages `--until 2026-07-14T09:30` requests, and the times of
+#: the Executions that it prints.
+PAGES_AND_REQUESTS = [
+    pytest.param(
+        [["09:30", "09:40"], ["09:50"], ["09:55"]],
+        1,
+        [],
+        id="the first page lies after it",
+    ),
+    pytest.param(
+        [["09:00", "09:10"], ["09:30", "09:40"], ["09:50"], ["09:20"]],
+        2,
+        ["09:00", "09:10"],
+        id="the second page lies after it",
+    ),
+    pytest.param(
+        [["09:10"], ["09:40", "09:40", "09:50"], ["09:55"]],
+        2,
+        ["09:10"],
+        id="a page whose times are partly equal",
+    ),
+    pytest.param(
+        [["09:10", "09:40"], ["09:50", "09:55"], ["09:56"]],
+        2,
+        ["09:10"],
+        id="a page that only ends after it does not end the query",
+    ),
+    pytest.param(
+        [["09:29", "09:30"], ["09:29", "09:40", "09:50"], ["09:56"]],
+        3,
+        ["09:29", "09:29"],
+        id="two pages that begin before it do not end the query",
+    ),
+    pytest.param(
+        [["09:30", "09:40", "09:35"], ["09:50", "09:55"], ["09:20"]],
+        2,
+        [],
+        id="a page whose last time falls does not end the query",
+    ),
+    pytest.param(
+        [["09:30", "09:40", "09:35"], ["09:50"], ["09:20"]],
+        3,
+        ["09:20"],
+        id="a page of one Execution does not end the query",
+    ),
+    pytest.param(
+        [["09:40", "09:30", "09:50"], ["09:35", "09:36"], ["09:20"]],
+        2,
+        [],
+        id="a page whose second time falls does not end the query",
+    ),
+    pytest.param(
+        [["09:50", "09:40"], ["09:35", "09:30"], ["09:20", "09:10"]],
+        3,
+        ["09:20", "09:10"],
+        id="newest first",
+    ),
+    pytest.param(
+        [["09:40", "09:40"], ["09:40", "09:40", "09:40"], ["09:40", "09:20"]],
+        3,
+        ["09:20"],
+        id="all equal",
+    ),
+    pytest.param(
+        [["09:10"], ["09:50"], ["09:30"]],
+        3,
+        ["09:10"],
+        id="one Execution on each page",
+    ),
+    pytest.param(
+        [[], [], ["09:30", "09:40"], ["09:50"]],
+        3,
+        [],
+        id="empty pages do not end the query",
+    ),
+    pytest.param(
+        [["09:10", "09:20"], ["09:05"], ["09:40", "09:50"], ["09:55"]],
+        3,
+        ["09:10", "09:20", "09:05"],
+        id="times that fall from page to page",
+    ),
+    pytest.param(
+        [["09:00"], ["09:10"], ["09:20"]],
+        3,
+        ["09:00", "09:10", "09:20"],
+        id="all before it",
+    ),
 ]
 
 
-def make_pages(layout):
-    """Return pages of Executions, whose ids are their minutes, for a row of WALKS."""
-    return [[listed(minute, "09:%s:00Z" % minute) for minute in one.split()] for one in layout.split("|")]
-
-
 @rule("1.9d", "1.9")
-@pytest.mark.parametrize("requests, layout", WALKS)
-def test_until_ends_the_query_after_a_page_that_lies_after_it(plane, requests, layout):
-    requests = int(requests)
-    shown = [minute for one in layout.split("|")[:requests] for minute in one.split() if minute < "30"]
-    for format in "jsonl", "json", "text":
-        serve_pages(plane, make_pages(layout))
-        result = run_cli(*LIST + ("--until", "2026-07-14T09:30", "--output", format), plane=plane)
-        assert read_ids(result, format) == shown and b"next_cursor" not in result.out
-    assert len(plane.requests) == 3 * requests
+@pytest.mark.parametrize("format", ["jsonl", "json", "text"])
+@pytest.mark.parametrize("pages, requests, printed", PAGES_AND_REQUESTS)
+def test_until_ends_the_query_after_a_page_that_lies_after_it(plane, pages, requests, printed, format):
+    # The id of each Execution is its time.
+    serve_pages(plane, [[listed(time, time + ":00Z") for time in times] for times in pages])
 
+    result = run_cli(*LIST + ("--until", "2026-07-14T09:30", "--output", format), plane=plane)
 
-#: Times that are equal as times, and not as texts.
-EQUAL = ["09:40:00.5Z", "09:40:00.50Z", "11:40:00.5+02:00", "04:40:00.500-05:00", "09:40:00.5+00:00"]
+    assert result.code == 0
+    assert result.err == ""
+    assert find_ids(result, format) == printed
+    assert b"next_cursor" not in result.out
+    assert len(plane.requests) == requests
 
 
 @rule("1.9d", "1.11")
 @pytest.mark.parametrize(
     "times, requests",
     [
-        (EQUAL, 2),
-        (EQUAL + ["09:40:00.51Z"], 1),
-        (["11:40:00+02:00", "09:41:00Z"], 1),
-        (["09:40:00.5Z", "09:40:00Z", "09:50:00Z"], 2),
-        (["11:29:59.9+02:00", "09:50:00Z"], 2),
+        pytest.param(
+            ["09:40:00.5Z", "09:40:00.50Z", "11:40:00.5+02:00", "04:40:00.500-05:00", "09:40:00.5+00:00"],
+            2,
+            id="five equal times, whose texts differ",
+        ),
+        pytest.param(["09:40:00.50Z", "09:40:00.5Z"], 2, id="two equal times, whose texts rise"),
+        pytest.param(
+            ["09:40:00.5Z", "09:40:00.50Z", "11:40:00.5+02:00", "04:40:00.500-05:00", "09:40:00.51Z"],
+            1,
+            id="four equal times, then one that is a hundredth later",
+        ),
+        pytest.param(["11:40:00+02:00", "09:41:00Z"], 1, id="times that rise, though their texts fall"),
+        pytest.param(["09:40:00.5Z", "09:40:00Z", "09:50:00Z"], 2, id="times that fall by half a second, then rise"),
+        pytest.param(["11:29:59.9+02:00", "09:50:00Z"], 2, id="a first time before --until, though its text is not"),
     ],
-    ids=["equal", "rises by a fraction", "falls as text", "falls by a fraction", "starts before"],
 )
 def test_until_compares_times_and_not_texts(plane, times, requests):
     serve_pages(plane, [[listed("x", created) for created in times], [listed("y", "09:20:00Z")]])
-    assert run_cli(*LIST + ("--until=2026-07-14T09:30",), plane=plane).code == 0 and len(plane.requests) == requests
+
+    result = run_cli(*LIST + ("--until=2026-07-14T09:30",), plane=plane)
+
+    assert result.code == 0
+    assert len(plane.requests) == requests
 
 
-# ---- 6.3, 6.4: failures midway
+# ---- 6.3: a listing with one query fails midway
 
-FIRST = Reply(page(listed("a", "09:00:00Z"), listed("b", "09:10:00Z"), next_cursor="-c2"))
-CUT = Reply(encode(page(listed("x", "09:20:00Z"))), cut=20)
-#: What the tables of failures call answers.
-NAMED = {
-    "ok": FIRST,
-    "gone": Reply({}, 404),
-    "401": Reply({}, 401),
-    "403": Reply({}, 403),
-    "410": Reply({}, 410),
-    "invalid": Reply({"code": "invalid_cursor"}, 400),
-    "later": Reply({}, 503, [("Retry-After", "31")]),
-    "cut": CUT,
-    "none": Reply(page()),
-    "malformed": Reply({"items": [1]}),
-    "large": Reply(announce=(256 << 20) + 1),
-    "silent": HANG,
-    "drop": DROP,
-    "circle": Reply(page(listed("c", "09:20:00Z"), next_cursor="-c2")),
-    "html": Reply(b"<html>"),
-    "row": Reply(page(listed("a", status=5))),
-    "time": Reply(page(listed("a", "soon"), next_cursor="c")),
-    "targets": Reply(page(listed("a", targets=[1]))),
-}
-CODES = {"401": 3, "403": 4}
-LONG = "c" * 5000
-#: Flags, the answers, and the cursor of the last line on stderr. The first page has a and b.
-FAILURES = read_table("""
---cursor=c7                             | gone              | c7
-                                        | gone              |
---cursor=                               | gone              |
---cursor LONG                           | gone              | LONG
---cursor c7                             | 401               | c7
---cursor=c7                             | invalid           |
---cursor=c7                             | malformed         |
---cursor=c7                             | large             |
---cursor=c7                             | row               |
---cursor=c7                             | html              |
---cursor=c7 --status=ack                | drop drop drop    | c7
---all                                   | gone              |
---all --cursor c7                       | gone              | c7
---all                                   | ok gone           | -c2
---all -o json                           | ok gone           | -c2
---all -o jsonl                          | ok 403            | -c2
---since 2026-07-14 --cursor c7          | ok 410            | -c2
---node NODE -o wide                     | ok gone           | -c2
---node NODE                             | ok targets        |
---all                                   | ok cut cut cut    | -c2
---all                                   | ok later          | -c2
---all --timeout 0.2                     | ok silent         | -c2
---all --status failed                   | ok gone           | -c2
---all                                   | ok invalid        |
---all                                   | ok malformed      |
---all --limit=1                         | ok large          |
---since 2026-07-14                      | ok time           |
---all                                   | ok circle         |
---last 5                                | ok gone           |
---last=5 --cursor c7                    | gone              |""")
+#: The first page of a walk. Its cursor begins with a hyphen, as some cursors of a real server do.
+PAGE_OF_TWO = Reply(page(listed("a", "09:00:00Z"), listed("b", "09:10:00Z"), next_cursor="-c2"))
+#: A page that is cut short. It is retried twice, so that three of these make one failure.
+CUT_PAGE = Reply(encode(page(listed("x", "09:20:00Z"))), cut=20)
+INVALID_CURSOR = Reply({"code": "invalid_cursor"}, 400)
+#: The page after PAGE_OF_TWO, with the same cursor once more.
+PAGE_IN_A_CIRCLE = Reply(page(listed("c", "09:20:00Z"), next_cursor="-c2"))
+#: Its Content-Length is a byte more than the 256 MiB that a page with --limit 1 may have.
+TOO_LARGE_A_PAGE = Reply(announce=268435457)
+#: A Retry-After of more than 30 seconds ends the attempts.
+RETRY_LATER = Reply({}, 503, [("Retry-After", "31")])
 
 
-@rule("6.3", "6.3a", "6.3d", "6.4", "1.10a", "1.8c")
-@pytest.mark.parametrize("flags, answers, cursor", FAILURES)
-def test_failure_keeps_earlier_rows_and_ends_with_next_cursor(plane, flags, answers, cursor):
-    flags, cursor = [text.replace("LONG", LONG).replace("NODE", NODES[1]) for text in (flags, cursor)]
-    result, _ = ask(plane, *map(NAMED.get, answers.split()), argv=LIST + tuple(flags.split()))
-    format = flags.partition("-o ")[2] or "text"
-    rows = ["a", "b"] * ("ok" in answers and "--last" not in flags and "--node" not in flags)
-    assert (result.code, len(error_lines(result))) == (CODES.get(answers[-3:], 1), 1) and not plane.answers
-    assert read_listing(result, format)[0] == rows + ["c"] * ("circle" in answers)
-    assert not result.out.rstrip().endswith(b"]}") and b"next_" not in result.out and "next_since" not in result.err
-    assert result.err.endswith("\nnext_cursor: %s\n" % cursor) if cursor else "next_" not in result.err
+@rule("6.3", "6.3a")
+@pytest.mark.parametrize(
+    "flags, answers, code, cursor",
+    [
+        pytest.param(["--cursor=c7"], [Reply({}, 404)], 1, "c7", id="404"),
+        pytest.param(["--cursor", "c7"], [Reply({}, 401)], 3, "c7", id="401"),
+        pytest.param(["--cursor", "c" * 5000], [Reply({}, 404)], 1, "c" * 5000, id="a long cursor, which is not cut"),
+        pytest.param(["--cursor=c7", "--status=ack"], [DROP, DROP, DROP], 1, "c7", id="connection lost three times"),
+        pytest.param(["--all", "--cursor", "c7"], [Reply({}, 404)], 1, "c7", id="404 in a walk"),
+    ],
+)
+def test_failure_of_the_first_page_ends_with_the_given_cursor(plane, flags, answers, code, cursor):
+    plane.script(*answers)
+
+    result = run_cli(*LIST, *flags, plane=plane)
+
+    assert result.code == code
+    assert result.out == b""
+    assert len(error_lines(result)) == 1
+    assert result.err.endswith("\nnext_cursor: %s\n" % cursor)
+    assert "next_since" not in result.err
+    assert not plane.answers  # all attempts were made
 
 
-#: The time of the last Executions before the failure, further flags, the failure, and whether next_since follows, which
-#: is 09:28:41 then. If the times have fallen, it does not follow.
-MERGE_FAILURES = read_table("""
-09:28:41Z       09:28:41Z                           |                                   | gone          | yes
-09:28:41Z       09:28:41Z                           |                                   | cut cut cut   | yes
-09:28:41Z       09:28:41Z                           | -o json                           | 403           | yes
-09:28:41Z       09:28:41Z                           | --timeout 0.2                     | silent        | yes
-09:28:41Z       09:28:41Z                           | --action-name x                   | later         | yes
-09:28:41.5Z     09:28:41.6Z                         | --since 2026-07-14T03:30-05:00    | 401           | yes
-11:28:41+02:00  2026-07-13T19:28:41.5-14:00         | -o table                          | gone          | yes
-09:28:41.25Z    09:28:41.999999999Z                 | -o jsonl                          | gone          | yes
-09:28:41Z       09:28:41Z                           | --node WHERE                      | gone          | yes
-09:28:41Z       09:28:41Z                           | --node NOWHERE                    | gone          | yes
-08:59:59Z       09:28:41Z                           | --node WHERE                      | gone          | no
-08:59:59Z       09:28:41Z                           |                                   | gone          | no
-08:59:59.99999Z 09:28:41Z                           |                                   | gone          | no
-10:59:59+02:00  09:28:41Z                           |                                   | gone          | no
-09:28:41.5Z     09:28:41.25Z                        |                                   | gone          | no
-09:28:41Z       09:28:41Z                           | --last 5                          | gone          | no
-09:28:41Z       09:28:41Z                           |                                   | invalid       | no
-09:28:41Z       09:28:41Z                           | -o json                           | malformed     | no
-09:28:41Z       09:28:41Z                           | --limit 1                         | large         | no
-09:28:41Z       09:28:41Z                           |                                   | circle        | no""")
+@rule("6.3", "6.3a")
+@pytest.mark.parametrize(
+    "flags, format, answers, code",
+    [
+        pytest.param(["--all"], "text", [Reply({}, 404)], 1, id="404"),
+        pytest.param(["--all"], "json", [Reply({}, 404)], 1, id="json"),
+        pytest.param(["--all"], "jsonl", [Reply({}, 403)], 4, id="403, jsonl"),
+        pytest.param(["--all", "--status", "failed"], "text", [Reply({}, 404)], 1, id="one status"),
+        pytest.param(["--since", "2026-07-14", "--cursor", "c7"], "text", [Reply({}, 500)], 1, id="500, from a cursor"),
+        pytest.param(["--all"], "text", [CUT_PAGE, CUT_PAGE, CUT_PAGE], 1, id="page cut short three times"),
+        pytest.param(["--all"], "text", [RETRY_LATER], 1, id="a long Retry-After"),
+        pytest.param(["--all", "--timeout", "0.2"], "text", [HANG], 1, id="timeout"),
+    ],
+)
+def test_failure_of_a_later_page_keeps_rows_and_ends_with_its_cursor(plane, flags, format, answers, code):
+    plane.script(PAGE_OF_TWO, *answers)
+
+    result = run_cli(*LIST + ("--output", format), *flags, plane=plane)
+
+    assert result.code == code
+    assert find_ids(result, format) == ["a", "b"]
+    assert b"next_" not in result.out
+    assert len(error_lines(result)) == 1
+    assert result.err.endswith("\nnext_cursor: -c2\n")
+    assert "next_since" not in result.err
+    assert not plane.answers  # all attempts were made
 
 
-@rule("6.3", "6.3b", "6.3c", "6.3d", "1.10a", "1.8c")
-@pytest.mark.parametrize("times, flags, failure, is_told", MERGE_FAILURES)
-def test_merge_that_fails_ends_with_next_since_which_resumes_it(plane, times, flags, failure, is_told):
-    # The last Execution of a page may still be followed by a newer copy, so it is not merged yet.
-    here = [target(node=NODES[1])]
-    times = ["09:00:00Z"] + times.split() + ["09:29:00Z"]
-    rows = [listed("r%d" % number, created, targets=here[number % 2 :]) for number, created in enumerate(times)]
-    late = listed("s", "09:50:00Z", "timeout")
-    argv = flags.replace("NOWHERE", NODES[2]).replace("WHERE", NODES[1].upper()).split()
-    result, _ = ask(
-        plane,
-        Reply(page(*rows, next_cursor="-c2")),
-        Reply(page(late)),
-        *map(NAMED.get, failure.split()),
-        argv=LIST + TWO + tuple(argv),
-    )
-    shown = [] if "last" in flags or "NO" in flags else ["r0", "r2"] if "WHERE" in flags else ["r0", "r1", "r2"]
-    assert read_listing(result, flags[3:] if "-o" in flags else "text")[0] == shown + ["r3"] * (failure == "circle")
-    assert result.code == CODES.get(failure, 1)
-    assert b"next_" not in result.out and "next_cursor" not in result.err
-    is_last = result.err.endswith("\nnext_since: 2026-07-14T09:28:41Z\n")
-    assert (is_last, "next_" in result.err) == (is_told == "yes",) * 2
+@rule("6.3")
+def test_json_of_a_walk_that_fails_is_not_closed_off(plane):
+    plane.script(PAGE_OF_TWO, Reply({}, 404))
+
+    result = run_cli(*ALL + ("--output", "json"), plane=plane)
+
+    assert find_ids(result, "json") == ["a", "b"]
+    with pytest.raises(ValueError):
+        json.loads(result.out.decode())
 
 
-@rule("6.3c")
-def test_next_since_resumes_a_merge(plane):
-    pages = [
-        [listed("a", "09:00:00.25Z"), listed("b", "09:00:00.75Z"), listed("x", "09:00:01Z", "timeout")],
-        [listed("c", "09:00:00.8Z"), listed("d", "09:00:02Z")],
-    ]
-    serve_pages(plane, pages, reply=lambda number, body: Reply({}, 404) if number == 3 else Reply(body))
-    result = run_cli(*LIST + TWO + JSONL, plane=plane)
-    again = run_cli(*LIST + TWO + JSONL + ("--since", result.err.split()[-1]), plane=plane)
-    assert read_listing(result, "jsonl")[0] == ["a"] and read_listing(again, "jsonl")[0] == ["a", "b", "c", "x", "d"]
+@rule("6.3a", "1.8c")
+def test_walk_that_fails_without_a_match_prints_no_row_but_the_cursor(plane):
+    plane.script(PAGE_OF_TWO, Reply({}, 404))
+
+    # The Executions of the first page have no targets, so they ran on no machine.
+    result = run_cli(*LIST + ("--node", NODES[1], "--output", "wide"), plane=plane)
+
+    assert result.code == 1
+    assert find_ids(result, "wide") == []
+    assert len(error_lines(result)) == 1
+    assert result.err.endswith("\nnext_cursor: -c2\n")
 
 
 @rule("6.3d")
-@pytest.mark.parametrize("answers", ["gone", "ok gone", "ok cut cut cut"])
-def test_merge_that_fails_before_its_first_execution_names_no_time(plane, answers):
-    result, _ = ask(plane, *map(NAMED.get, answers.split()), argv=LIST + TWO)
-    assert (result.code, result.out) == (1, b"") and "next_" not in result.err
-
-
-@rule("6.4")
 @pytest.mark.parametrize(
-    "start, cursors, requests",
-    read_table("""
-  | x x     | 2
-  | x y x   | 3
-  | x y z y | 4
-x | x       | 1
-x | y x     | 2
-x | y y     | 2"""),
+    "answer",
+    [
+        pytest.param(INVALID_CURSOR, id="400"),
+        pytest.param(Reply(b"<html>"), id="no JSON"),
+        pytest.param(Reply({"items": [1]}), id="items of a wrong type"),
+        pytest.param(Reply(page(listed("a", status=5))), id="a status of a wrong type"),
+        pytest.param(TOO_LARGE_A_PAGE, id="too large"),
+    ],
 )
-def test_cursor_that_a_walk_has_followed_is_an_error(plane, start, cursors, requests):
+def test_failure_of_the_first_page_that_would_recur_names_no_cursor(plane, answer):
+    plane.script(answer)
+
+    result = run_cli(*LIST + ("--cursor=c7",), plane=plane)
+
+    assert result.code == 1
+    assert find_ids(result, "text") == []
+    assert len(error_lines(result)) == 1
+    assert "next_" not in result.err
+
+
+@rule("6.3", "6.3d", "1.11", "1.8c")
+@pytest.mark.parametrize(
+    "flags, answer, ids",
+    [
+        pytest.param(["--all"], INVALID_CURSOR, ["a", "b"], id="400"),
+        pytest.param(["--all"], Reply({"items": [1]}), ["a", "b"], id="items of a wrong type"),
+        pytest.param(["--all", "--limit=1"], TOO_LARGE_A_PAGE, ["a", "b"], id="too large"),
+        pytest.param(["--all"], PAGE_IN_A_CIRCLE, ["a", "b", "c"], id="a repeated cursor"),
+        pytest.param(
+            ["--since", "2026-07-14"],
+            Reply(page(listed("c", "soon"), next_cursor="-c3")),
+            ["a", "b"],
+            id="created_at is not a time",
+        ),
+        pytest.param(["--node", NODES[1]], Reply(page(listed("c", targets=[1]))), [], id="targets of a wrong type"),
+    ],
+)
+def test_failure_of_a_later_page_that_would_recur_names_no_cursor(plane, flags, answer, ids):
+    plane.script(PAGE_OF_TWO, answer)
+
+    result = run_cli(*LIST, *flags, plane=plane)
+
+    assert result.code == 1
+    assert find_ids(result, "text") == ids
+    assert len(error_lines(result)) == 1
+    assert b"next_" not in result.out
+    assert "next_" not in result.err
+
+
+@rule("6.3d")
+@pytest.mark.parametrize(
+    "flags",
+    [
+        pytest.param([], id="a single page"),
+        pytest.param(["--cursor="], id="an empty cursor"),
+        pytest.param(["--all"], id="a walk"),
+    ],
+)
+def test_failure_of_a_first_page_without_a_cursor_names_none(plane, flags):
+    plane.script(Reply({}, 404))
+
+    result = run_cli(*LIST, *flags, plane=plane)
+
+    assert result.code == 1
+    assert result.out == b""
+    assert len(error_lines(result)) == 1
+    assert "next_" not in result.err
+
+
+@rule("1.10a", "6.3d")
+@pytest.mark.parametrize(
+    "flags, answers",
+    [
+        pytest.param(["--last", "5"], [PAGE_OF_TWO, Reply({}, 404)], id="at the second page"),
+        pytest.param(["--last=5", "--cursor", "c7"], [Reply({}, 404)], id="at the page of --cursor"),
+    ],
+)
+def test_last_that_fails_prints_nothing_and_names_no_cursor(plane, flags, answers):
+    plane.script(*answers)
+
+    result = run_cli(*LIST, *flags, plane=plane)
+
+    assert result.code == 1
+    assert result.out == b""
+    assert len(error_lines(result)) == 1
+    assert "next_" not in result.err
+
+
+# ---- 6.3b: a merge fails midway
+
+
+def script_failing_merge(plane, second, third, failure):
+    """Script a page of failed Executions, a page of timed-out ones, and a failure of the second page of failed ones.
+
+    The failed Executions are a, created at nine o'clock, b and c, created at these times, and d, created at 09:29.
+    The program merges a, b and c, but not d, for which it needs the next page. a and c ran on NODES[1]."""
+    here = [target(node=NODES[1])]
+    plane.script(
+        Reply(
+            page(
+                listed("a", "09:00:00Z", targets=here),
+                listed("b", second),
+                listed("c", third, targets=here),
+                listed("d", "09:29:00Z"),
+                next_cursor="-c2",
+            )
+        ),
+        Reply(page(listed("late", "09:50:00Z", "timeout"))),
+        *failure,
+    )
+
+
+@rule("6.3", "6.3b")
+@pytest.mark.parametrize(
+    "second, third, flags, format, failure, code",
+    [
+        pytest.param("09:28:41Z", "09:28:41Z", [], "text", [Reply({}, 404)], 1, id="404"),
+        pytest.param("09:28:41Z", "09:28:41Z", [], "text", [CUT_PAGE] * 3, 1, id="page cut short three times"),
+        pytest.param("09:28:41Z", "09:28:41Z", [], "json", [Reply({}, 403)], 4, id="403, json"),
+        pytest.param("09:28:41Z", "09:28:41Z", ["--timeout", "0.2"], "text", [HANG], 1, id="timeout"),
+        pytest.param("09:28:41Z", "09:28:41Z", ["--action-name", "x"], "text", [RETRY_LATER], 1, id="long Retry-After"),
+        pytest.param(
+            "09:28:41.5Z",
+            "09:28:41.6Z",
+            ["--since", "2026-07-14T03:30-05:00"],  # 08:30Z
+            "text",
+            [Reply({}, 401)],
+            3,
+            id="401, fractions of one digit, --since",
+        ),
+        pytest.param(
+            "09:28:41.25Z",
+            "09:28:41.999999999Z",
+            [],
+            "jsonl",
+            [Reply({}, 404)],
+            1,
+            id="the fraction is not rounded, jsonl",
+        ),
+        pytest.param(
+            "11:28:41+02:00",
+            "2026-07-13T19:28:41.5-14:00",
+            [],
+            "table",
+            [Reply({}, 404)],
+            1,
+            id="offsets, the second on another day, table",
+        ),
+    ],
+)
+def test_merge_that_fails_ends_with_next_since(plane, second, third, flags, format, failure, code):
+    script_failing_merge(plane, second, third, failure)
+
+    result = run_cli(*LIST + TWO + ("--output", format), *flags, plane=plane)
+
+    assert result.code == code
+    assert find_ids(result, format) == ["a", "b", "c"]
+    assert b"next_" not in result.out
+    assert result.err.endswith("\nnext_since: 2026-07-14T09:28:41Z\n")
+    assert "next_cursor" not in result.err
+
+
+@rule("6.3b", "1.8c")
+@pytest.mark.parametrize(
+    "node, ids",
+    [
+        pytest.param(NODES[1].upper(), ["a", "c"], id="some match"),
+        pytest.param(NODES[2], [], id="none matches"),
+    ],
+)
+def test_next_since_of_a_merge_with_node_is_that_of_all_executions(plane, node, ids):
+    script_failing_merge(plane, "09:28:41Z", "09:28:41Z", [Reply({}, 404)])
+
+    result = run_cli(*LIST + TWO + ("--node", node), plane=plane)
+
+    assert result.code == 1
+    assert find_ids(result, "text") == ids
+    assert result.err.endswith("\nnext_since: 2026-07-14T09:28:41Z\n")
+
+
+@rule("6.3", "6.3d")
+@pytest.mark.parametrize(
+    "second, third",
+    [
+        # The time before `second` is 09:00:00Z.
+        pytest.param("08:59:59Z", "09:28:41Z", id="by a second"),
+        pytest.param("08:59:59.99999Z", "09:28:41Z", id="by a fraction"),
+        pytest.param("10:59:59+02:00", "09:28:41Z", id="by a second, though the text rises"),
+        pytest.param("09:28:41.5Z", "09:28:41.25Z", id="within a second"),
+    ],
+)
+def test_merge_whose_times_have_fallen_names_no_time(plane, second, third):
+    script_failing_merge(plane, second, third, [Reply({}, 404)])
+
+    result = run_cli(*LIST + TWO, plane=plane)
+
+    assert result.code == 1
+    assert find_ids(result, "text") == ["a", "b", "c"]
+    assert "next_" not in result.err
+
+
+@rule("6.3d", "1.8c")
+def test_merge_whose_times_have_fallen_at_another_node_names_no_time(plane):
+    script_failing_merge(plane, "08:59:59Z", "09:28:41Z", [Reply({}, 404)])
+
+    # b, which is older than a, did not run on this machine.
+    result = run_cli(*LIST + TWO + ("--node", NODES[1]), plane=plane)
+
+    assert result.code == 1
+    assert find_ids(result, "text") == ["a", "c"]
+    assert "next_" not in result.err
+
+
+@rule("1.10a", "6.3d")
+def test_merge_with_last_that_fails_prints_nothing_and_names_no_time(plane):
+    script_failing_merge(plane, "09:28:41Z", "09:28:41Z", [Reply({}, 404)])
+
+    result = run_cli(*LIST + TWO + ("--last", "5"), plane=plane)
+
+    assert result.code == 1
+    assert result.out == b""
+    assert "next_" not in result.err
+
+
+@rule("6.3", "6.3d")
+@pytest.mark.parametrize(
+    "flags, format, failure, ids",
+    [
+        pytest.param([], "text", INVALID_CURSOR, ["a", "b", "c"], id="400"),
+        pytest.param([], "json", Reply({"items": [1]}), ["a", "b", "c"], id="items of a wrong type, json"),
+        pytest.param(["--limit", "1"], "text", TOO_LARGE_A_PAGE, ["a", "b", "c"], id="too large"),
+        # The loop is noticed only after this page, so that d can be merged, too.
+        pytest.param([], "text", PAGE_IN_A_CIRCLE, ["a", "b", "c", "d"], id="a repeated cursor"),
+    ],
+)
+def test_failure_of_a_merge_that_would_recur_names_no_time(plane, flags, format, failure, ids):
+    script_failing_merge(plane, "09:28:41Z", "09:28:41Z", [failure])
+
+    result = run_cli(*LIST + TWO + ("--output", format), *flags, plane=plane)
+
+    assert result.code == 1
+    assert find_ids(result, format) == ids
+    assert b"next_" not in result.out
+    assert "next_" not in result.err
+
+
+@rule("6.3d")
+@pytest.mark.parametrize(
+    "answers",
+    [
+        pytest.param([Reply({}, 404)], id="404 for the first status"),
+        pytest.param([PAGE_OF_TWO, Reply({}, 404)], id="404 for the second status"),
+        pytest.param([PAGE_OF_TWO, CUT_PAGE, CUT_PAGE, CUT_PAGE], id="page of the second status cut short three times"),
+    ],
+)
+def test_merge_that_fails_before_its_first_execution_names_no_time(plane, answers):
+    plane.script(*answers)
+
+    result = run_cli(*LIST + TWO, plane=plane)
+
+    assert result.code == 1
+    assert result.out == b""
+    assert "next_" not in result.err
+
+
+@rule("6.3b", "6.3c")
+def test_next_since_resumes_a_merge(plane):
+    serve_pages(
+        plane,
+        [
+            [listed("a", "09:00:00.25Z"), listed("b", "09:00:00.75Z"), listed("x", "09:00:01Z", "timeout")],
+            [listed("c", "09:00:00.8Z"), listed("d", "09:00:02Z")],
+        ],
+    )
+    plane.script(None, None, Reply({}, 404))  # after the first page of each status, one request fails
+
+    interrupted = run_cli(*LIST + TWO + JSONL, plane=plane)
+    resumed = run_cli(*LIST + TWO + JSONL + ("--since", "2026-07-14T09:00:00Z"), plane=plane)
+
+    assert interrupted.code == 1
+    assert find_ids(interrupted) == ["a"]
+    assert interrupted.err.endswith("\nnext_since: 2026-07-14T09:00:00Z\n")
+    assert resumed.code == 0
+    assert find_ids(resumed) == ["a", "b", "c", "x", "d"]
+
+
+# ---- 6.4: cursors that form a loop
+
+
+@rule("6.4", "6.3")
+@pytest.mark.parametrize(
+    "start, cursors, repeated",
+    [
+        pytest.param("", ["x", "x"], "x", id="the second page names itself"),
+        pytest.param("", ["x", "y", "x"], "x", id="the third page names the second"),
+        pytest.param("", ["x", "y", "z", "y"], "y", id="the fourth page names the third"),
+        pytest.param("x", ["x"], "x", id="the first page names --cursor"),
+        pytest.param("x", ["y", "x"], "x", id="the second page names --cursor"),
+        pytest.param("x", ["y", "y"], "y", id="the second page names itself, after --cursor"),
+    ],
+)
+def test_cursor_that_a_walk_has_followed_is_an_error(plane, start, cursors, repeated):
+    # Each page has one Execution, whose id is the cursor of the page. What follows the loop would be an empty page.
     serve_pages(plane, [])
-    plane.script(*[Reply(page(listed(cursor), next_cursor=cursor)) for cursor in cursors.split()])
+    plane.script(*[Reply(page(listed(cursor), next_cursor=cursor)) for cursor in cursors])
+
     result = run_cli(*ALL + JSONL + ("--cursor=" + start,), plane=plane)
-    assert (result.code, len(plane.requests), read_listing(result, "jsonl")[0]) == (1, int(requests), cursors.split())
-    assert error_lines(result) == ["the server's cursors form a loop: %s was repeated" % cursors[-1]]
+
+    assert result.code == 1
+    assert find_ids(result) == cursors
+    assert error_lines(result) == ["the server's cursors form a loop: %s was repeated" % repeated]
+    assert len(plane.requests) == len(cursors)
 
 
 # ---- 10.5: the library
 
 UTC = datetime.timezone.utc
+EXECUTIONS_PATH = "/v1/projects/019a3f1c-8a52-7d0e-9b96-c2e85d7f6b13/executions"
+EXECUTION_PATH = EXECUTIONS_PATH + "/4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f"
 
 
 class Canned(program.Transport):
-    """A Transport that answers each request with the next of its `answers`, and records what was requested."""
+    """A Transport that answers each request with the next of its `answers`.
+
+    paths, queries, sizes       what each request asked for: its path, its parameters, its max_bytes
+    """
 
     def __init__(self, *answers):
         super().__init__(program.Server.parse("https://plexsphere.example"), "token")
-        self.answers, self.requested = list(answers), []
+        self.answers = list(answers)
+        self.paths, self.queries, self.sizes = [], [], []
 
     def get(self, path, parameters, max_bytes=0):
-        self.requested.append((path, dict(parameters), max_bytes >> 20))
+        self.paths.append(path)
+        self.queries.append(dict(parameters))
+        self.sizes.append(max_bytes)
         return self.answers.pop(0)
 
 
-@rule("10.5", "3.11", "10.3a")
-def test_one_page_and_one_execution_as_dicts():
-    path = "/v1/projects/%s/executions" % PROJECT
-    whole = {"next_cursor": None, "z": 1, "items": [{"id": 5}], "a": {}}
-    bare = {"id": EXECUTION.upper(), "targets": None, "b": 1}
-    transport = Canned(whole, page(), page(), bare, {"id": EXECUTION, "targets": [{}]})
-    found = program.get_page(transport, uuid.UUID(PROJECT))
-    assert found == whole and list(found) == ["next_cursor", "z", "items", "a"]
-    program.get_page(transport, "{%s}" % PROJECT, {"limit": "1", "status": "x"})
-    program.get_page(transport, PROJECT.upper(), {"limit": 2})
-    assert program.get_execution(transport, PROJECT, uuid.UUID(EXECUTION)) == dict(bare, targets=[])
-    got = program.get_execution(transport, "urn:uuid:" + PROJECT, EXECUTION.upper().replace("-", ""))
-    assert got == {"id": EXECUTION, "targets": [{}]}
-    assert (
-        transport.requested
-        == [(path, {}, 32), (path, {"limit": "1", "status": "x"}, 256), (path, {"limit": 2}, 32)]
-        + [(path + "/" + EXECUTION, {}, 256)] * 2
-    )
+@rule("10.5", "10.3a")
+def test_get_page_returns_the_page_as_the_server_sent_it():
+    sent = {"next_cursor": None, "z": 1, "items": [{"id": 5}], "a": {}}
+    transport = Canned(sent)
+
+    found = program.get_page(transport, PROJECT)
+
+    assert found == {"next_cursor": None, "z": 1, "items": [{"id": 5}], "a": {}}
+    assert list(found) == ["next_cursor", "z", "items", "a"]
+    assert transport.paths == [EXECUTIONS_PATH]
 
 
-#: A response to get_page or get_execution, and what its error says.
-REFUSED = read_table("""
-{"id": "ID"}                    | no member "items"
-{"items": {}}                   | items: expected a list
-{"items": [{}, 5]}              | items: expected a list of objects
-{"items": [], "next_cursor": 5} | next_cursor: expected a string
-{"id": "NODE"}                  | expected Execution ID, but its id is NODE
-{"targets": []}                 | the Execution has no id
-{"id": "ID", "targets": "x"}    | targets: expected a list
-{"id": "ID", "targets": [null]} | targets: expected a list of objects""")
+@rule("10.5", "3.11")
+@pytest.mark.parametrize(
+    "parameters, query, max_bytes",
+    [
+        pytest.param(None, {}, 32 << 20, id="none"),
+        pytest.param({"limit": 2}, {"limit": 2}, 32 << 20, id="two Executions"),
+        pytest.param({"limit": 1}, {"limit": 1}, 256 << 20, id="one Execution"),
+        pytest.param({"limit": "1", "status": "x"}, {"limit": "1", "status": "x"}, 256 << 20, id="the limit is a text"),
+    ],
+)
+def test_get_page_sends_its_parameters_and_limits_the_size(parameters, query, max_bytes):
+    transport = Canned(page())
+
+    program.get_page(transport, PROJECT, parameters)
+
+    assert transport.queries == [query]
+    assert transport.sizes == [max_bytes]
+
+
+@rule("10.5")
+@pytest.mark.parametrize(
+    "project",
+    [
+        pytest.param(uuid.UUID("019a3f1c-8a52-7d0e-9b96-c2e85d7f6b13"), id="uuid.UUID"),
+        pytest.param("{019a3f1c-8a52-7d0e-9b96-c2e85d7f6b13}", id="in braces"),
+        pytest.param("019A3F1C-8A52-7D0E-9B96-C2E85D7F6B13", id="upper case"),
+    ],
+)
+def test_get_page_accepts_any_notation_of_the_project(project):
+    transport = Canned(page())
+
+    program.get_page(transport, project)
+
+    assert transport.paths == [EXECUTIONS_PATH]
+
+
+@rule("10.5", "3.11", "4.3")
+def test_get_execution_returns_the_execution_with_a_list_of_targets():
+    transport = Canned({"id": EXECUTION.upper(), "targets": None, "b": 1})
+
+    found = program.get_execution(transport, PROJECT, EXECUTION)
+
+    assert found == {"id": "4D5C2A10-93BE-4E0F-8A57-6F1B2C3D4E5F", "targets": [], "b": 1}
+    assert transport.paths == [EXECUTION_PATH]
+    assert transport.queries == [{}]
+    assert transport.sizes == [256 << 20]
+
+
+@rule("10.5")
+@pytest.mark.parametrize(
+    "project, execution_id",
+    [
+        pytest.param(uuid.UUID(PROJECT), uuid.UUID(EXECUTION), id="uuid.UUID"),
+        pytest.param("urn:uuid:" + PROJECT, "4D5C2A1093BE4E0F8A576F1B2C3D4E5F", id="a URN, and 32 digits"),
+    ],
+)
+def test_get_execution_accepts_any_notation_of_the_ids(project, execution_id):
+    transport = Canned({"id": EXECUTION, "targets": [{}]})
+
+    found = program.get_execution(transport, project, execution_id)
+
+    assert found == {"id": EXECUTION, "targets": [{}]}
+    assert transport.paths == [EXECUTION_PATH]
+
+
+@rule("10.5", "4.3")
+@pytest.mark.parametrize(
+    "wire, message",
+    [
+        pytest.param({"id": EXECUTION}, 'no member "items"', id="no items"),
+        pytest.param({"items": {}}, "items: expected a list", id="items are an object"),
+        pytest.param({"items": [{}, 5]}, "items: expected a list of objects", id="an item is a number"),
+        pytest.param({"items": [], "next_cursor": 5}, "next_cursor: expected a string", id="the cursor is a number"),
+    ],
+)
+def test_get_page_refuses_a_malformed_page(wire, message):
+    with pytest.raises(program.RemoteError) as caught:
+        program.get_page(Canned(wire), PROJECT)
+
+    assert message in str(caught.value)
+    assert not caught.value.retryable
 
 
 @rule("10.5", "4.3", "4.3a")
-@pytest.mark.parametrize("wire, message", REFUSED)
-def test_page_or_execution_of_another_shape_is_refused(wire, message):
-    wire, message = [text.replace("ID", EXECUTION).replace("NODE", NODES[1]) for text in (wire, message)]
-    is_page, transport = "items" in wire + message, Canned(json.loads(wire))
+@pytest.mark.parametrize(
+    "wire, message",
+    [
+        pytest.param(
+            {"id": "a1b2c301-0000-4000-8000-000000000001"},
+            "expected Execution 4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f, "
+            "but the response's id is a1b2c301-0000-4000-8000-000000000001",
+            id="another id",
+        ),
+        pytest.param({"targets": []}, "the response's id is None", id="no id"),
+        pytest.param({"id": EXECUTION, "targets": "x"}, "targets: expected a list", id="targets are a string"),
+        pytest.param(
+            {"id": EXECUTION, "targets": [None]}, "targets: expected a list of objects", id="a target is null"
+        ),
+    ],
+)
+def test_get_execution_refuses_a_malformed_execution(wire, message):
     with pytest.raises(program.RemoteError) as caught:
-        program.get_page(transport, PROJECT) if is_page else program.get_execution(transport, PROJECT, EXECUTION)
-    assert message in str(caught.value) and not caught.value.retryable
-    for wrong in ("x", None, "", NODES[0] + "0"):
-        with pytest.raises(program.UsageError):
-            program.get_execution(Canned(), PROJECT, wrong)
-        with pytest.raises(program.UsageError):
-            program.Listing(Canned(), wrong)
+        program.get_execution(Canned(wire), PROJECT, EXECUTION)
+
+    assert message in str(caught.value)
+    assert not caught.value.retryable
+
+
+every_wrong_uuid = pytest.mark.parametrize(
+    "wrong",
+    [
+        pytest.param("x", id="a word"),
+        pytest.param(None, id="None"),
+        pytest.param("", id="an empty text"),
+        pytest.param("a1b2c300-0000-4000-8000-0000000000000", id="33 digits"),
+    ],
+)
+
+
+@rule("10.5", "10.6a")
+@every_wrong_uuid
+def test_get_execution_refuses_a_malformed_id_before_it_sends_anything(wrong):
+    transport = Canned()
+
+    with pytest.raises(program.UsageError):
+        program.get_execution(transport, PROJECT, wrong)
+
+    assert transport.paths == []
+
+
+@rule("10.5b", "10.6a")
+@every_wrong_uuid
+def test_listing_refuses_a_malformed_project(wrong):
+    with pytest.raises(program.UsageError):
+        program.Listing(Canned(), wrong)
 
 
 def name_all(listing):
+    """Return the ids of all Executions of a Listing."""
     return [wire["id"] for wire in listing]
 
 
-def see(listing):
-    """Return what a Listing says of itself."""
-    return listing.page_count, listing.count, listing.next_cursor
+#: Three pages, of two Executions, of none and of one. They follow the cursors None, c2 and c3.
+THREE_PAGES = [
+    page(listed("a"), listed("b"), next_cursor="c2"),
+    page(next_cursor="c3"),
+    page(listed("c")),
+]
+
+
+@rule("10.5b", "10.5c")
+def test_listing_has_sent_and_counted_nothing_before_its_iteration():
+    transport = Canned()
+
+    listing = program.Listing(transport, PROJECT, cursor="c7")
+
+    assert transport.paths == []
+    assert listing.page_count == 0
+    assert listing.count == 0
+    assert listing.next_cursor == "c7"
+
+
+@rule("10.5b", "10.5c")
+def test_counters_of_a_listing_follow_its_pages():
+    listing = program.Listing(Canned(*THREE_PAGES), PROJECT)
+    seen = []
+
+    for wire in listing:
+        seen.append((wire["id"], listing.page_count, listing.count, listing.next_cursor))
+
+    # next_cursor is that of the first page that was not yielded completely.
+    assert seen == [("a", 1, 2, None), ("b", 1, 2, None), ("c", 3, 3, "c3")]
+    assert listing.page_count == 3
+    assert listing.count == 3
+    assert listing.next_cursor is None
 
 
 @rule("10.5b", "10.5c")
 def test_each_iteration_of_a_listing_starts_again_with_its_counters():
-    pages = [page(listed("a"), listed("b"), next_cursor="c2"), page(next_cursor="c3"), page(listed("c"))]
-    transport = Canned(*pages + pages)
+    transport = Canned(*THREE_PAGES + THREE_PAGES)
     listing = program.Listing(transport, PROJECT)
-    assert see(listing) == (0, 0, None)
-    first, walked = iter(listing), []
-    assert next(first)["id"] == "a" and see(listing) == (1, 2, None)
-    transport.answers = pages + pages
-    for _ in range(2):
-        for wire in listing:
-            walked.append((wire["id"],) + see(listing))
-    assert walked == [("a", 1, 2, None), ("b", 1, 2, None), ("c", 3, 3, "c3")] * 2 and see(listing) == (3, 3, None)
-    assert [(query["cursor"], query["limit"]) for _, query, _ in transport.requested[1:]] == [
-        (None, 200),
-        ("c2", 200),
-        ("c3", 200),
-    ] * 2
+    name_all(listing)
+
+    second = iter(listing)
+    first_of_second = next(second)
+
+    assert first_of_second["id"] == "a"
+    assert listing.page_count == 1
+    assert listing.count == 2
+    assert listing.next_cursor is None
+    assert [query["cursor"] for query in transport.queries] == [None, "c2", "c3", None]
+    assert [wire["id"] for wire in second] == ["b", "c"]
+
+
+@rule("10.5b", "10.5c")
+def test_iteration_starts_again_after_one_that_was_abandoned():
+    transport = Canned(THREE_PAGES[0], *THREE_PAGES)
+    listing = program.Listing(transport, PROJECT)
+    abandoned = iter(listing)
+    next(abandoned)
+
+    ids = name_all(listing)
+
+    assert ids == ["a", "b", "c"]
+    assert listing.page_count == 3
+    assert listing.count == 3
+    assert [query["cursor"] for query in transport.queries] == [None, None, "c2", "c3"]
+
+
+@rule("10.5b", "1.8a")
+def test_listing_requests_200_executions_per_page():
+    transport = Canned(*THREE_PAGES)
+
+    name_all(program.Listing(transport, PROJECT))
+
+    assert [query["limit"] for query in transport.queries] == [200, 200, 200]
 
 
 @rule("10.5b", "10.5c", "1.8a")
 def test_listing_sends_its_filters_and_counts_what_it_drops():
-    since, until = [datetime.datetime(2026, 7, 14, 9, minute, tzinfo=UTC) for minute in (10, 30)]
-    pages = make_pages("00 10 29 | 30 40 | 50")
-    transport = Canned(page(*pages[0], next_cursor="c3"), page(*pages[1], next_cursor="c4"))
-    listing = program.Listing(
-        transport, PROJECT, statuses=["failed"], action_name="x", since=since, until=until, limit=7, cursor="c2"
+    transport = Canned(
+        page(listed("a", "09:00:00Z"), listed("b", "09:10:00Z"), listed("c", "09:29:00Z"), next_cursor="c3"),
+        page(listed("d", "09:30:00Z"), listed("e", "09:40:00Z"), next_cursor="c4"),
     )
-    assert see(listing) == (0, 0, "c2") and name_all(listing) == ["10", "29"]
-    assert see(listing) == (2, 5, None)  # --until has ended it, so no cursor follows
-    sent = {"action_name": "x", "limit": 7, "status": "failed"}
-    assert [query for _, query, _ in transport.requested] == [dict(sent, cursor="c2"), dict(sent, cursor="c3")]
+    listing = program.Listing(
+        transport,
+        PROJECT,
+        statuses=["failed"],
+        action_name="x",
+        since=datetime.datetime(2026, 7, 14, 9, 10, tzinfo=UTC),
+        until=datetime.datetime(2026, 7, 14, 9, 30, tzinfo=UTC),
+        limit=7,
+        cursor="c2",
+    )
+
+    ids = name_all(listing)
+
+    assert ids == ["b", "c"]
+    assert listing.page_count == 2
+    assert listing.count == 5
+    assert listing.next_cursor is None  # `until` has ended the query, although the second page has a cursor
+    assert transport.queries == [
+        {"action_name": "x", "limit": 7, "status": "failed", "cursor": "c2"},
+        {"action_name": "x", "limit": 7, "status": "failed", "cursor": "c3"},
+    ]
 
 
-@rule("10.5c", "10.5b", "1.13")
+@rule("10.5c")
 @pytest.mark.parametrize(
-    "statuses, names, found",
+    "statuses, answers, page_count, count, next_cursor",
     [
-        ((), "ok cut cut cut", (1, 2, "-c2")),
-        (["ack", "ack"], "ok circle", (2, 3, "-c2")),
-        ({"odd", "x", "failed"}, "ok gone", (1, 2, None)),
-        (iter(["x"]), "gone", (0, 0, None)),
-        (["ack", "x"], "ok none gone", (2, 2, None)),
+        pytest.param((), [PAGE_OF_TWO, CUT_PAGE, CUT_PAGE, CUT_PAGE], 1, 2, "-c2", id="the second page fails"),
+        pytest.param(["x"], [Reply({}, 404)], 0, 0, None, id="the first page fails"),
+        pytest.param(["ack", "ack"], [PAGE_OF_TWO, PAGE_IN_A_CIRCLE], 2, 3, "-c2", id="a cursor is repeated"),
     ],
 )
-def test_next_cursor_is_that_of_the_page_that_failed(plane, transport, statuses, names, found):
-    plane.script(*map(NAMED.get, names.split()))
+def test_next_cursor_is_that_of_the_page_that_failed(
+    plane, transport, statuses, answers, page_count, count, next_cursor
+):
+    plane.script(*answers)
     listing = program.Listing(transport, PROJECT, statuses=statuses, limit=None)
+
     with pytest.raises(program.RemoteError):
         name_all(listing)
-    assert see(listing) == found
-    if names == "ok gone":
-        assert read_queries(plane) == [{"status": "failed"}, {"status": "odd"}]  # unknown ones come last
+
+    assert listing.page_count == page_count
+    assert listing.count == count
+    assert listing.next_cursor == next_cursor
+
+
+@rule("10.5c", "1.13")
+@pytest.mark.parametrize(
+    "answers, page_count",
+    [
+        pytest.param([PAGE_OF_TWO, Reply({}, 404)], 1, id="the second query fails"),
+        pytest.param([PAGE_OF_TWO, Reply(page()), Reply({}, 404)], 2, id="the second page of the first query fails"),
+    ],
+)
+def test_merge_that_fails_has_counters_but_no_next_cursor(plane, transport, answers, page_count):
+    plane.script(*answers)
+    listing = program.Listing(transport, PROJECT, statuses=["failed", "x"])
+
+    with pytest.raises(program.RemoteError):
+        name_all(listing)
+
+    assert listing.page_count == page_count
+    assert listing.count == 2
+    assert listing.next_cursor is None
+
+
+@rule("10.5b", "1.13")
+@pytest.mark.parametrize("make_statuses", [list, tuple, set, iter], ids=["list", "tuple", "set", "iterator"])
+def test_unknown_statuses_are_queried_last_in_alphabetical_order(plane, transport, make_statuses):
+    plane.script(Reply(page()), Reply(page()), Reply(page()))
+    statuses = make_statuses(["x", "odd", "failed", "x"])
+
+    name_all(program.Listing(transport, PROJECT, statuses=statuses, limit=None))
+
+    assert read_queries(plane) == [{"status": "failed"}, {"status": "odd"}, {"status": "x"}]
 
 
 @rule("10.5b", "1.11", "1.9")
-@pytest.mark.parametrize("hours", [0, 5, -3.5])
-def test_since_and_until_are_moments_with_their_fraction(hours):
-    times = ["09:00:00.2Z", "09:00:00.25Z", "11:00:00.3+02:00", "09:59:00Z", "09:59:00.000001Z"]
-    zone = datetime.timezone(datetime.timedelta(hours=hours))
-    since = datetime.datetime(2026, 7, 14, 9, 0, 0, 250000, UTC).astimezone(zone)
-    until = since + datetime.timedelta(minutes=59, microseconds=-249999)
-    listing = program.Listing(Canned(page(*[listed(text, text) for text in times])), PROJECT, since=since, until=until)
-    assert name_all(listing) == times[1:4]
+@pytest.mark.parametrize(
+    "since, until",
+    [
+        pytest.param(
+            datetime.datetime(2026, 7, 14, 9, 0, 0, 250000, UTC),
+            datetime.datetime(2026, 7, 14, 9, 59, 0, 1, UTC),
+            id="UTC",
+        ),
+        pytest.param(
+            datetime.datetime(2026, 7, 14, 14, 0, 0, 250000, datetime.timezone(datetime.timedelta(hours=5))),
+            datetime.datetime(2026, 7, 14, 14, 59, 0, 1, datetime.timezone(datetime.timedelta(hours=5))),
+            id="five hours east",
+        ),
+        pytest.param(
+            datetime.datetime(2026, 7, 14, 5, 30, 0, 250000, datetime.timezone(datetime.timedelta(hours=-3.5))),
+            datetime.datetime(2026, 7, 14, 6, 29, 0, 1, datetime.timezone(datetime.timedelta(hours=-3.5))),
+            id="three and a half hours west",
+        ),
+    ],
+)
+def test_since_and_until_are_moments_with_their_fraction(since, until):
+    transport = Canned(
+        page(
+            listed("before", "09:00:00.2Z"),
+            listed("at since", "09:00:00.25Z"),
+            listed("between", "11:00:00.3+02:00"),
+            listed("a microsecond before until", "09:59:00Z"),
+            listed("at until", "09:59:00.000001Z"),
+        )
+    )
+
+    ids = name_all(program.Listing(transport, PROJECT, since=since, until=until))
+
+    assert ids == ["at since", "between", "a microsecond before until"]
 
 
 @rule("10.6a", "1.13b", "10.5b")
 @pytest.mark.parametrize(
     "options, message",
     [
-        ({"since": datetime.datetime(2026, 7, 14)}, "aware"),
-        ({"until": "2026-07-14T00:00:00Z"}, "aware"),
-        (
-            {"until": datetime.datetime.max.replace(tzinfo=datetime.timezone(-datetime.timedelta(hours=1)))},
+        pytest.param({"since": datetime.datetime(2026, 7, 14)}, "aware", id="a naive datetime"),
+        pytest.param({"until": "2026-07-14T00:00:00Z"}, "aware", id="a text for a datetime"),
+        pytest.param(
+            {"until": datetime.datetime.max.replace(tzinfo=datetime.timezone(datetime.timedelta(hours=-1)))},
             "1 and 9999",
+            id="the year 10000 in UTC",
         ),
-        ({"statuses": "failed"}, "iterable of non-empty strings"),
-        ({"statuses": ("a", "b"), "cursor": "c"}, "a cursor belongs"),
+        pytest.param({"statuses": "failed"}, "iterable of non-empty strings", id="one text for the statuses"),
+        pytest.param({"statuses": ("a", "b"), "cursor": "c"}, "a cursor belongs", id="a cursor and two statuses"),
     ],
 )
 def test_listing_refuses_wrong_arguments(options, message):
     with pytest.raises(program.UsageError) as caught:
         program.Listing(Canned(), PROJECT, **options)
+
     assert message in str(caught.value)
-    assert name_all(program.Listing(Canned(page(listed("a"))), PROJECT, statuses=["a", "a"], cursor="c")) == ["a"]
+
+
+@rule("1.13b", "10.5b")
+def test_listing_accepts_a_cursor_with_one_status_given_twice():
+    transport = Canned(page(listed("a")))
+
+    ids = name_all(program.Listing(transport, PROJECT, statuses=["a", "a"], cursor="c"))
+
+    assert ids == ["a"]
