@@ -194,13 +194,11 @@ STARTED_COPY = listed("b", "09:30:00.5Z", "started", action="as-started")
     ],
 )
 def test_execution_that_moves_on_between_queries_is_printed_once(plane, pending, ack, started, format):
-    # Every query returns these two as well, before and after the copy. The second was created at the same time as it.
-    before = listed("a", "09:30:00Z")
-    after = listed("c", "09:30:00.5Z")
+    # a and c move on from query to query, too. c was created at the same time as b.
     plane.script(
-        Reply(page(before, *pending, after)),
-        Reply(page(before, *ack, after)),
-        Reply(page(before, *started, after)),
+        Reply(page(listed("a", "09:30:00Z", "pending"), *pending, listed("c", "09:30:00.5Z", "pending"))),
+        Reply(page(listed("a", "09:30:00Z", "ack"), *ack, listed("c", "09:30:00.5Z", "ack"))),
+        Reply(page(listed("a", "09:30:00Z", "started"), *started, listed("c", "09:30:00.5Z", "started"))),
     )
 
     result = run_cli(*LIST + ("--running", "--output", format), plane=plane)
@@ -397,7 +395,7 @@ def test_failure_of_the_first_page_ends_with_the_given_cursor(plane, flags, answ
         pytest.param(["--all"], "json", [Reply({}, 404)], 1, id="json"),
         pytest.param(["--all"], "jsonl", [Reply({}, 403)], 4, id="403, jsonl"),
         pytest.param(["--all", "--status", "failed"], "text", [Reply({}, 404)], 1, id="one status"),
-        pytest.param(["--since", "2026-07-14", "--cursor", "c7"], "text", [Reply({}, 500)], 1, id="500, from a cursor"),
+        pytest.param(["--since", "2026-07-14", "--cursor", "c7"], "text", [Reply({}, 410)], 1, id="410, from a cursor"),
         pytest.param(["--all"], "text", [CUT_PAGE, CUT_PAGE, CUT_PAGE], 1, id="page cut short three times"),
         pytest.param(["--all"], "text", [RETRY_LATER], 1, id="a long Retry-After"),
         pytest.param(["--all", "--timeout", "0.2"], "text", [HANG], 1, id="timeout"),
