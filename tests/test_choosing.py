@@ -1,262 +1,718 @@
 """Which Executions and targets are shown: walks, nodes, the newest ones, malformed times, nothing found."""
 
 import itertools
+import json
 import re
-from urllib.parse import parse_qsl
 
 import pytest
 
-from control_plane import PROJECT, STATUSES
 from kit import (
     BOTH,
-    EXECUTION,
     GET,
     LIST,
-    LIST_FORMATS,
     NODES,
     error_lines,
     every_get_format,
     every_list_format,
     execution,
+    find_ids,
     hint_lines,
     inline,
-    list_ids,
+    listed,
     page,
-    read_listing,
     read_queries,
     rule,
     run_against,
-    run_walk,
+    run_cli,
     serve_pages,
     target,
 )
-from test_listing import read_table
 
-LOGGED_STATUSES = STATUSES + ("FAILED", "failed ", "", None)
-#: Three pages: an Execution for each status, a day apart, oldest first. The n-th ran on node n % 3, and on node 3;
-#: the types alternate.
-LOG = [
-    execution(
+# ---- 1.8: walks
+
+
+def make_logged(day, status):
+    """Return an Execution with the id "e" and its day, counted from the first of March at noon.
+
+    All ran on NODES[3], and each also on one of the first three machines, in turn. The types alternate."""
+    return execution(
         [target(node=NODES[day % 3].upper()), target(node=NODES[3])],
         id="e%d" % day,
         status=status,
         type=["builtin", "hook"][day % 2],
         created_at="2026-03-%02dT12:00:00Z" % (day + 1),
     )
-    for day, status in enumerate(LOGGED_STATUSES)
+
+
+#: An Execution for each status, a day apart, oldest first.
+LOG = [
+    make_logged(0, "pending"),
+    make_logged(1, "ack"),
+    make_logged(2, "started"),
+    make_logged(3, "succeeded"),
+    make_logged(4, "failed"),
+    make_logged(5, "cancelled"),
+    make_logged(6, "timeout"),
+    # These are none of the seven statuses.
+    make_logged(7, "FAILED"),
+    make_logged(8, "failed "),
+    make_logged(9, ""),
+    make_logged(10, None),
 ]
 LOG_PAGES = [LOG[:4], LOG[4:7], LOG[7:]]
-LOG_IDS = [wire["id"] for wire in LOG]
 
-
-# ---- 1.8: walks
-
-#: What each flag that makes a walk keeps of LOG: statuses, or a condition on the day. --last is applied at the end.
+#: The flags that make a walk, and for each a predicate for what it keeps of LOG, by the day. --last=2 keeps every day,
+#: because it applies to what the other flags have kept.
 KEEPS = {
-    "--all": (),
-    "--last=2": (),
-    "--failed": STATUSES[4:],
+    "--all": lambda day: True,
+    "--last=2": lambda day: True,
+    "--failed": lambda day: day in (4, 5, 6),
     "--since=2026-03-02T12": lambda day: day >= 1,
     "--until=2026-03-07 12:00": lambda day: day < 6,
-    "--node=" + NODES[2]: lambda day: day % 3 == 2,
+    "--node=" + NODES[2]: lambda day: day in (2, 5, 8),
 }
-COMBINATIONS = [
-    flags for size in (1, 2, len(KEEPS) - 1, len(KEEPS)) for flags in itertools.combinations(sorted(KEEPS), size)
+COMBINATIONS = [flags for size in range(1, len(KEEPS) + 1) for flags in itertools.combinations(sorted(KEEPS), size)]
+
+#: The requests of a walk over LOG_PAGES.
+QUERIES_OF_A_WALK = [
+    {"action_name": "a&b", "limit": "200"},
+    {"action_name": "a&b", "limit": "200", "cursor": "c2"},
+    {"action_name": "a&b", "limit": "200", "cursor": "c3"},
+]
+#: The requests of such a walk with --failed.
+QUERIES_OF_A_MERGE = [
+    {"action_name": "a&b", "limit": "200", "status": "failed"},
+    {"action_name": "a&b", "limit": "200", "status": "failed", "cursor": "c2"},
+    {"action_name": "a&b", "limit": "200", "status": "failed", "cursor": "c3"},
+    {"action_name": "a&b", "limit": "200", "status": "cancelled"},
+    {"action_name": "a&b", "limit": "200", "status": "cancelled", "cursor": "c2"},
+    {"action_name": "a&b", "limit": "200", "status": "cancelled", "cursor": "c3"},
+    {"action_name": "a&b", "limit": "200", "status": "timeout"},
+    {"action_name": "a&b", "limit": "200", "status": "timeout", "cursor": "c2"},
+    {"action_name": "a&b", "limit": "200", "status": "timeout", "cursor": "c3"},
 ]
 
 
 @rule("1.7", "1.8", "1.8a", "1.8b", "1.8c", "1.9", "1.10", "1.12a", "1.13")
 @pytest.mark.parametrize("flags", COMBINATIONS, ids=" ".join)
 def test_every_combination_of_flags_walks_all_pages_and_keeps_matches(plane, flags):
-    chosen = STATUSES[4:] if "--failed" in flags else LOGGED_STATUSES
-    conditions = [KEEPS[flag] for flag in flags if callable(KEEPS[flag])]
-    kept = [
-        name
-        for day, name in enumerate(LOG_IDS)
-        if LOGGED_STATUSES[day] in chosen and all(keeps(day) for keeps in conditions)
-    ]
-    assert list_ids(plane, *flags + ("--action-name", "a&b"), pages=LOG_PAGES) == (
-        kept[-2:] if "--last=2" in flags else kept
-    )
-    sent = {"action_name": "a&b", "limit": "200"}
-    queries = [dict(sent, status=status) for status in STATUSES[4:]] if "--failed" in flags else [sent]
-    expected = [dict(query, **cursor) for query in queries for cursor in ({}, {"cursor": "c2"}, {"cursor": "c3"})]
-    asked, expected = [sorted(sorted(query.items()) for query in some) for some in (read_queries(plane), expected)]
-    assert asked == expected
+    serve_pages(plane, LOG_PAGES)
+    # An Execution must match every flag. Then --last=2 keeps the newest two.
+    expected_ids = ["e%d" % day for day in range(11) if all(KEEPS[flag](day) for flag in flags)]
+    if "--last=2" in flags:
+        expected_ids = expected_ids[-2:]
+    expected_queries = QUERIES_OF_A_MERGE if "--failed" in flags else QUERIES_OF_A_WALK
+
+    result = run_cli(*LIST + ("--output", "jsonl", "--action-name", "a&b"), *flags, plane=plane)
+
+    assert result.code == 0
+    assert result.err == ""
+    assert find_ids(result) == expected_ids
+    queries = read_queries(plane)
+    assert len(queries) == len(expected_queries)
+    for query in expected_queries:
+        assert query in queries
 
 
-#: Flags, the parameters of each request, the pages that are requested, and the number of Executions that are printed.
-REQUESTS = read_table("""
-                                    |                               | 1     | 4
---limit=7 --action-name x           | limit=7&action_name=x         | 1     | 4
---cursor=c2 --status=failed,failed  | status=failed                 | 2     | 1
---cursor=                           |                               | 1     | 4
---all --limit 0                     |                               | 123   | 11
---all --limit=201                   | limit=201                     | 123   | 11
---last 9                            | limit=200                     | 123   | 9
---since 2026-03-01 --cursor c2      | limit=200                     | 23    | 7
---until=2027-01-01 --limit 7        | limit=7                       | 123   | 11
---status=failed --last 3 --cursor=  | limit=200&status=failed       | 123   | 1
---node NODE --limit 1               | limit=1                       | 123   | 11
---status=x --all --action-name y    | limit=200&status=x&action_name=y | 123 | 0""")
+@rule("1.7")
+@pytest.mark.parametrize(
+    "flags, sent",
+    [
+        pytest.param([], ["Restart-NGINX"], id="a single page"),
+        pytest.param(["--all"], ["Restart-NGINX"], id="a walk"),
+        pytest.param(["--last", "3"], ["Restart-NGINX"], id="the newest ones"),
+        pytest.param(["--failed"], ["Restart-NGINX", "Restart-NGINX", "Restart-NGINX"], id="a merge of three queries"),
+    ],
+)
+def test_action_name_is_sent_in_the_given_spelling(plane, flags, sent):
+    serve_pages(plane, [[]])
+
+    result = run_cli(*LIST + ("--action-name", "Restart-NGINX"), *flags, plane=plane)
+
+    assert result.code == 0
+    assert [query["action_name"] for query in read_queries(plane)] == sent
 
 
-@rule("1.8", "1.8a", "1.8b", "1.7")
-@pytest.mark.parametrize("flags, sent, places, count", REQUESTS)
-def test_single_page_or_walk_sends_the_cursor_limit_and_filters(plane, flags, sent, places, count):
-    result = run_walk(plane, *flags.replace("NODE", NODES[3]).split(), pages=LOG_PAGES)
-    cursors = ["&cursor=c" + place if place > "1" else "" for place in places]
-    assert read_queries(plane) == [dict(parse_qsl(sent + cursor)) for cursor in cursors]
-    assert (result.code, len(read_listing(result, "jsonl")[0])) == (0, int(count))
+@rule("1.8", "1.8a", "1.8b", "1.7", "1.7a", "1.7c")
+@pytest.mark.parametrize(
+    "flags, queries, ids",
+    [
+        # A single page.
+        pytest.param([], [{}], ["e0", "e1", "e2", "e3"], id="no flag"),
+        pytest.param(
+            ["--limit=7", "--action-name", "x"],
+            [{"limit": "7", "action_name": "x"}],
+            ["e0", "e1", "e2", "e3"],
+            id="limit and action",
+        ),
+        pytest.param(
+            ["--cursor=c2", "--status=failed,failed"],
+            [{"status": "failed", "cursor": "c2"}],
+            ["e4"],
+            id="one status, given twice, and a cursor",
+        ),
+        pytest.param(["--cursor="], [{}], ["e0", "e1", "e2", "e3"], id="an empty cursor"),
+        # A walk.
+        pytest.param(
+            ["--all", "--limit", "0"],
+            [{}, {"cursor": "c2"}, {"cursor": "c3"}],
+            ["e0", "e1", "e2", "e3", "e4", "e5", "e6", "e7", "e8", "e9", "e10"],
+            id="all with the limit 0",
+        ),
+        pytest.param(
+            ["--all", "--limit=201"],
+            [{"limit": "201"}, {"limit": "201", "cursor": "c2"}, {"limit": "201", "cursor": "c3"}],
+            ["e0", "e1", "e2", "e3", "e4", "e5", "e6", "e7", "e8", "e9", "e10"],
+            id="all with a limit that only the server rejects",
+        ),
+        pytest.param(
+            ["--last", "9"],
+            [{"limit": "200"}, {"limit": "200", "cursor": "c2"}, {"limit": "200", "cursor": "c3"}],
+            ["e2", "e3", "e4", "e5", "e6", "e7", "e8", "e9", "e10"],
+            id="last",
+        ),
+        pytest.param(
+            ["--since", "2026-03-01", "--cursor", "c2"],
+            [{"limit": "200", "cursor": "c2"}, {"limit": "200", "cursor": "c3"}],
+            ["e4", "e5", "e6", "e7", "e8", "e9", "e10"],
+            id="since from a cursor",
+        ),
+        pytest.param(
+            ["--until=2027-01-01", "--limit", "7"],
+            [{"limit": "7"}, {"limit": "7", "cursor": "c2"}, {"limit": "7", "cursor": "c3"}],
+            ["e0", "e1", "e2", "e3", "e4", "e5", "e6", "e7", "e8", "e9", "e10"],
+            id="until and limit",
+        ),
+        pytest.param(
+            ["--status=failed", "--last", "3", "--cursor="],
+            [
+                {"limit": "200", "status": "failed"},
+                {"limit": "200", "status": "failed", "cursor": "c2"},
+                {"limit": "200", "status": "failed", "cursor": "c3"},
+            ],
+            ["e4"],
+            id="last of one status, and an empty cursor",
+        ),
+        pytest.param(
+            ["--node", NODES[3], "--limit", "1"],
+            [{"limit": "1"}, {"limit": "1", "cursor": "c2"}, {"limit": "1", "cursor": "c3"}],
+            ["e0", "e1", "e2", "e3", "e4", "e5", "e6", "e7", "e8", "e9", "e10"],
+            id="node and limit",
+        ),
+        pytest.param(
+            ["--status=x", "--all", "--action-name", "y"],
+            [
+                {"limit": "200", "status": "x", "action_name": "y"},
+                {"limit": "200", "status": "x", "action_name": "y", "cursor": "c2"},
+                {"limit": "200", "status": "x", "action_name": "y", "cursor": "c3"},
+            ],
+            [],
+            id="all of an unknown status and an action",
+        ),
+    ],
+)
+def test_single_page_or_walk_sends_the_cursor_limit_and_filters(plane, flags, queries, ids):
+    serve_pages(plane, LOG_PAGES)
+
+    result = run_cli(*LIST + ("--output", "jsonl"), *flags, plane=plane)
+
+    assert result.code == 0
+    assert find_ids(result) == ids
+    assert read_queries(plane) == queries
+
+
+#: Executions for `list --node`: on both of the machines, on none, and on machines whose node ids are no text.
+RAN_ON_BOTH = execution([target(node=NODES[0], status="failed"), target(node=NODES[1])], id="both")
+RAN_NOWHERE = dict(execution(id="none"), targets=None)
+RAN_ON_ODD_NODES = execution([target(node=7), target(node=None)], id="odd")
 
 
 @rule("1.8c", "1.8b")
 @every_list_format
 def test_node_selects_whole_executions_of_any_of_several_machines(plane, format):
-    odd = [execution([target(node=7), target(node=None)], id="odd"), dict(execution(id="none"), targets=None)]
-    both = execution([target(node=NODES[0], status="failed"), target(node=NODES[1])], id="both")
-    pages, argv = [odd, LOG[:3] + [both], LOG[3:5]], ("--node", NODES[0].upper(), "--node=" + NODES[1])
-    found = run_walk(plane, *argv, format=format, pages=pages)
-    assert read_listing(found, format)[0] == ["e0", "e1", "both", "e3", "e4"]
-    assert found == run_against(plane, page(*LOG[:2] + [both] + LOG[3:5]), *LIST + ("--output", format))
+    # e0 and e3 ran on NODES[0], e1 and e4 on NODES[1], and e2 on NODES[2].
+    serve_pages(plane, [[RAN_ON_ODD_NODES, RAN_NOWHERE], LOG[:3] + [RAN_ON_BOTH], LOG[3:5]])
 
-
-# ---- 1.10, 1.11: the newest ones, and times that are none
-
-#: Flags, the times on the pages of the server (a day in January, if short), and the places of those that are printed.
-WALKED = read_table("""
---since=2026-01-02      | 01 03 / / 03 02 04                | 1 2 3 4
---since=2026-01-02      | 01                                |
---since=2026-01-02 --until 2026-01-02T00:00Z | 01 / 02 / 03 |
---all                   | /                                 |
---last=2                | 03 / 04 02 / 01                   | 0 1
---last=10               | / 01 03                           | 0 1
---last=2                | /                                 |
---last=2                | 02 02 02                          | 1 2
--n 999999999            | 03 01                             | 1 0
--n3                     | 02.25 02 02.5 02.123456789        | 3 0 2
---last=2                | 2026-07-15T09:15:00.2+23:45 2026-07-14T04:30:00.1-05:00 2026-07-14T09:30:00.15Z | 2 0
---last=01               | 2026-07-14T23:30:00+14:00 2026-07-14T09:30:00.000Z 2026-07-14T09:30:00Z | 2
---last=1                | 02.123456789 02.123456788         | 0""")
-
-
-@rule("1.8b", "1.10", "1.11", "5.8a")
-@pytest.mark.parametrize("flags, layout, kept", WALKED)
-def test_matches_of_a_walk_are_one_document(plane, flags, layout, kept):
-    times = [time if "T" in time else "2026-01-%sT00:00:00%sZ" % (time[:2], time[2:]) for time in layout.split()]
-    found = iter(
-        [
-            execution(id="e%d" % place, created_at=time)
-            for place, time in enumerate(time for time in times if "/" not in time)
-        ]
+    result = run_cli(
+        *LIST + ("--node", NODES[0].upper(), "--node=" + NODES[1], "--output", format),
+        plane=plane,
     )
-    pages = [[next(found) for _ in one.split()] for one in layout.split("/")]
-    matching = [wire for place in kept.split() for wire in sum(pages, []) if wire["id"] == "e" + place]
-    for format in ("json", "jsonl", "text"):
-        one = run_against(plane, page(*matching), *LIST + ("--output", format))
-        assert run_walk(plane, *flags.split(), format=format, pages=pages) == one
-        assert kept or format != "json" or one.out == b'{\n  "items": []\n}\n'
+
+    assert result.code == 0
+    assert result.err == ""
+    assert find_ids(result, format) == ["e0", "e1", "both", "e3", "e4"]
+    # Their rows are those of a page with just these, so that TARGETS, for example, counts all machines.
+    whole = run_against(plane, page(LOG[0], LOG[1], RAN_ON_BOTH, LOG[3], LOG[4]), *LIST + ("--output", format))
+    assert result.out == whole.out
+
+
+# ---- 1.10: the newest ones; 5.8a: one document
+
+#: Flags, the pages of the server, and the ids that are printed. The times are those of a day, 2026-07-14.
+WALKS_AND_MATCHES = [
+    pytest.param(
+        ["--since=2026-07-14T02:00"],
+        [
+            [listed("a", "01:00:00Z"), listed("b", "03:00:00Z")],
+            [],
+            [listed("c", "03:00:00Z"), listed("d", "02:00:00Z"), listed("e", "04:00:00Z")],
+        ],
+        ["b", "c", "d", "e"],
+        id="since keeps the order of the server",
+    ),
+    pytest.param(["--since=2026-07-14T02:00"], [[listed("a", "01:00:00Z")]], [], id="since without a match"),
+    pytest.param(
+        ["--since=2026-07-14T02:00", "--until", "2026-07-14T02:00Z"],
+        [[listed("a", "01:00:00Z")], [listed("b", "02:00:00Z")], [listed("c", "03:00:00Z")]],
+        [],
+        id="until is the same time as since",
+    ),
+    pytest.param(["--all"], [[], []], [], id="all of two empty pages"),
+    pytest.param(
+        ["--last=2"],
+        [
+            [listed("a", "03:00:00Z")],
+            [listed("b", "04:00:00Z"), listed("c", "02:00:00Z")],
+            [listed("d", "01:00:00Z")],
+        ],
+        ["a", "b"],
+        id="the newest are on the first pages",
+    ),
+    pytest.param(
+        ["--last=10"],
+        [[], [listed("a", "01:00:00Z"), listed("b", "03:00:00Z")]],
+        ["a", "b"],
+        id="last of fewer, after an empty page",
+    ),
+    pytest.param(["--last=2"], [[], []], [], id="last of two empty pages"),
+    pytest.param(
+        ["--last=2"],
+        [[listed("a", "02:00:00Z"), listed("b", "02:00:00Z"), listed("c", "02:00:00Z")]],
+        ["b", "c"],
+        id="of equal times the later arrivals are newer",
+    ),
+    pytest.param(
+        ["-n", "999999999"],
+        [[listed("a", "03:00:00Z"), listed("b", "01:00:00Z")]],
+        ["b", "a"],
+        id="last of a huge number sorts",
+    ),
+    pytest.param(
+        ["-n3"],
+        [
+            [
+                listed("a", "02:00:00.25Z"),
+                listed("b", "02:00:00Z"),
+                listed("c", "02:00:00.5Z"),
+                listed("d", "02:00:00.123456789Z"),
+            ]
+        ],
+        ["d", "a", "c"],
+        id="fractions of different lengths",
+    ),
+    pytest.param(
+        ["--last=1"],
+        [[listed("a", "02:00:00.123456789Z"), listed("b", "02:00:00.123456788Z")]],
+        ["a"],
+        id="a difference in the ninth digit",
+    ),
+    pytest.param(
+        ["--last=2"],
+        [
+            [
+                listed("a", "2026-07-15T09:15:00.2+23:45"),  # 09:30:00.2Z of the 14th
+                listed("b", "04:30:00.1-05:00"),  # 09:30:00.1Z
+                listed("c", "09:30:00.15Z"),
+            ]
+        ],
+        ["c", "a"],
+        id="offsets",
+    ),
+    pytest.param(
+        ["--last=01"],
+        [
+            [
+                listed("a", "23:30:00+14:00"),  # 09:30:00Z
+                listed("b", "09:30:00.000Z"),
+                listed("c", "09:30:00Z"),
+            ]
+        ],
+        ["c"],
+        id="equal times whose texts differ",
+    ),
+]
+
+
+@rule("1.8b", "1.10", "1.11")
+@pytest.mark.parametrize("format", ["json", "jsonl", "text"])
+@pytest.mark.parametrize("flags, pages, ids", WALKS_AND_MATCHES)
+def test_walk_prints_its_matches_in_order(plane, flags, pages, ids, format):
+    serve_pages(plane, pages)
+
+    result = run_cli(*LIST + ("--output", format), *flags, plane=plane)
+
+    assert result.code == 0
+    assert result.err == ""
+    assert find_ids(result, format) == ids
+
+
+@rule("5.8a", "1.8b")
+@pytest.mark.parametrize("format", ["json", "jsonl", "text"])
+@pytest.mark.parametrize("flags, pages, ids", WALKS_AND_MATCHES)
+def test_walk_prints_what_a_single_page_of_its_matches_would_print(plane, flags, pages, ids, format):
+    serve_pages(plane, pages)
+    executions = {wire["id"]: wire for one_page in pages for wire in one_page}
+    single_page = page(*[executions[name] for name in ids])
+
+    walk = run_cli(*LIST + ("--output", format), *flags, plane=plane)
+    single = run_against(plane, single_page, *LIST + ("--output", format))
+
+    assert walk.out == single.out
+
+
+@rule("5.8a")
+@pytest.mark.parametrize(
+    "flags",
+    [
+        pytest.param(["--since=2027-01-01"], id="since"),
+        pytest.param(["--node", NODES[9]], id="node"),
+        pytest.param(["--failed", "--until", "2026-03-01"], id="a merge"),
+        pytest.param(["--last", "2", "--status", "x"], id="last"),
+    ],
+)
+def test_json_of_a_walk_without_a_match_is_a_document(plane, flags):
+    serve_pages(plane, LOG_PAGES)
+
+    result = run_cli(*LIST + ("--output", "json"), *flags, plane=plane)
+
+    assert result.code == 0
+    assert json.loads(result.out.decode()) == {"items": []}
+
+
+# ---- 1.11: times that are none
+
+every_malformed_time = pytest.mark.parametrize(
+    "value",
+    [
+        pytest.param("9999-12-31T23:30:00.5-00:31", id="the year 10000 in UTC"),
+        pytest.param("0001-01-01T00:30:00+01:00", id="the year 0 in UTC"),
+        pytest.param("2026-07-14T09:30:00+24:00", id="an offset of a day"),
+        pytest.param("2026-07-14T09:30:00+02:60", id="an offset of 60 minutes"),
+        pytest.param("2026-07-14T09:30:00+0200", id="an offset without a colon"),
+        pytest.param("2026-01-02T00:00:00", id="no offset"),
+        pytest.param("2026-01-02T00:00:00.Z", id="a point without a fraction"),
+        pytest.param("2026-02-30T09:30:00+02:00", id="a day that does not exist"),
+        pytest.param("2026-01-02T00:00:00Z\n", id="a line feed at the end"),
+        pytest.param("2026-01-02 00:00:00Z", id="a space for the T"),
+        pytest.param("2026-01-02T00:00Z", id="no seconds"),
+        pytest.param(None, id="null"),
+        pytest.param(5, id="a number"),
+    ],
+)
 
 
 @rule("1.11", "1.10a")
+@every_malformed_time
 @pytest.mark.parametrize(
-    "value",
+    "flag, ids",
     [
-        "9999-12-31T23:30:00.5-00:31",
-        "0001-01-01T00:30:00+01:00",
-        "2026-07-14T09:30:00+24:00",
-        "2026-01-02T00:00:00.Z",
-        "2026-02-30T09:30:00+02:00",
-        "2026-07-14T09:30:00+0200",
-        "2026-01-02T00:00:00Z\n",
-        "2026-01-02T00:00:00",
-        None,
-        5,
-        "2026-07-14T09:30:00+02:60",
-        "2026-01-02 00:00:00Z",
-        "2026-01-02T00:00Z",
+        pytest.param("--since=2026-01-01", ["e0"], id="since"),
+        pytest.param("--until=2027-01-01", ["e0"], id="until"),
+        pytest.param("--last=5", [], id="last"),
+        pytest.param("--running", [], id="a merge"),
     ],
-    ids=ascii,
 )
-def test_malformed_created_at_fails_only_where_it_is_compared(plane, value):
-    pages = [[LOG[0], execution([target(node=NODES[0])], id="x", status="ack", created_at=value)]]
-    for flag, ids in (
-        ("--since=2026-01-01", ["e0"]),
-        ("--until=2027-01-01", ["e0"]),
-        ("--last=5", []),
-        ("--running", []),
-    ):
-        result = run_walk(plane, flag, pages=pages)
-        assert (result.code, read_listing(result, "jsonl")[0]) == (1, ids)
-        assert error_lines(result) == [
-            "the response is malformed: Execution x: created_at: expected a time such as 2026-11-24T09:30:00Z"
-        ]
-    for flags in ("--all", "--node=" + NODES[0], "--all --status=ack"):
-        assert list_ids(plane, *flags.split(), pages=pages)[-1] == "x"
+def test_malformed_created_at_fails_where_times_are_compared(plane, value, flag, ids):
+    serve_pages(plane, [[LOG[0], execution(id="x", status="ack", created_at=value)]])
+
+    result = run_cli(*LIST + ("--output", "jsonl", flag), plane=plane)
+
+    assert result.code == 1
+    assert find_ids(result) == ids
+    errors = error_lines(result)
+    assert len(errors) == 1
+    assert errors[0].endswith("Execution x: created_at: expected a time such as 2026-11-24T09:30:00Z")
+
+
+@rule("1.11")
+@every_malformed_time
+@pytest.mark.parametrize(
+    "flags, ids",
+    [
+        pytest.param(["--all"], ["e0", "x"], id="all"),
+        pytest.param(["--node=" + NODES[0]], ["e0", "x"], id="node"),
+        pytest.param(["--all", "--status=ack"], ["x"], id="one status"),
+    ],
+)
+def test_malformed_created_at_is_no_fault_where_no_times_are_compared(plane, value, flags, ids):
+    odd = execution([target(node=NODES[0])], id="x", status="ack", created_at=value)
+    serve_pages(plane, [[LOG[0], odd]])
+
+    result = run_cli(*LIST + ("--output", "jsonl"), *flags, plane=plane)
+
+    assert result.code == 0
+    assert result.err == ""
+    assert find_ids(result) == ids
 
 
 # ---- 5.4: targets
 
+#: The output of each target is its number. The last two targets are faulty, and must do no harm unless they are chosen.
 TEN_TARGETS = execution(
-    [target(inline(b"%d\n" % number), NODES[number], status) for number, status in enumerate(LOGGED_STATUSES[:9])]
-    + [target({"kind": "tape"}, NODES[9].upper(), "odd"), {"node_id": 7, "status": "cancelled"}]
+    [
+        target(inline(b"0\n"), NODES[0], "pending"),
+        target(inline(b"1\n"), NODES[1], "ack"),
+        target(inline(b"2\n"), NODES[2], "started"),
+        target(inline(b"3\n"), NODES[3], "succeeded"),
+        target(inline(b"4\n"), NODES[4], "failed"),
+        target(inline(b"5\n"), NODES[5], "cancelled"),
+        target(inline(b"6\n"), NODES[6], "timeout"),
+        target(inline(b"7\n"), NODES[7], "FAILED"),
+        target(inline(b"8\n"), NODES[8], "failed "),
+        target({"kind": "tape"}, NODES[9].upper(), "odd"),
+        {"node_id": 7, "status": "cancelled"},
+    ],
+    domain_id="",  # else it is one of the nodes
 )
-#: Flags, the numbers of the nodes whose targets are shown, and the nodes that are missing.
-CHOICES = [
-    ("--node {3}", "3", []),
-    ("--node {5} --node {2}", "25", []),
-    ("--node={4} --node {4}", "4", []),
-    ("--node {4} --node {2} --failed", "4", []),
-    ("--node {2} --failed", "", []),
-    ("--status FAILED,ack", "14", []),
-    ("--running --node {5} --failed", "5", []),
-    ("--running", "012", []),
-    ("--running --status=timeout", "0126", []),
-    ("--node {3} --node {0} --status succeeded", "3", []),
-    ("--node {3} --node {10}", "3", [PROJECT]),
-    ("--node {11} --node {10} --failed --node={11}", "", [EXECUTION, PROJECT]),
+
+
+def find_nodes(result):
+    """Return the node ids on standard output, in their order."""
+    return re.findall("(?i)a1b2c30[0-9]-0000-4000-8000-00000000000[0-9]", result.out.decode())
+
+
+#: raw prints no node ids, so that the tests of raw look at the outputs.
+every_format_except_raw = pytest.mark.parametrize("format", ["text", "table", "wide", "lines", "json", "yaml", "jsonl"])
+
+#: Flags, the nodes whose targets are shown, and the bytes that raw prints.
+SELECTIONS = [
+    pytest.param(["--node", NODES[3]], [NODES[3]], b"3\n", id="one node"),
+    pytest.param(
+        ["--node", NODES[5], "--node", NODES[2]],
+        [NODES[2], NODES[5]],
+        b"2\n5\n",
+        id="two nodes, shown in the order of the response",
+    ),
+    pytest.param(["--node=" + NODES[4], "--node", NODES[4]], [NODES[4]], b"4\n", id="a node twice"),
+    pytest.param(
+        ["--node", NODES[4], "--node", NODES[2], "--failed"],
+        [NODES[4]],
+        b"4\n",
+        id="two nodes, of which one has failed",
+    ),
+    pytest.param(["--status", "FAILED,ack"], [NODES[1], NODES[4]], b"1\n4\n", id="two statuses, one in upper case"),
+    pytest.param(
+        ["--running", "--node", NODES[5], "--failed"],
+        [NODES[5]],
+        b"5\n",
+        id="six statuses and a node",
+    ),
+    pytest.param(["--running"], [NODES[0], NODES[1], NODES[2]], b"0\n1\n2\n", id="running"),
+    pytest.param(
+        ["--running", "--status=timeout"],
+        [NODES[0], NODES[1], NODES[2], NODES[6]],
+        b"0\n1\n2\n6\n",
+        id="running and another status",
+    ),
+    pytest.param(
+        ["--node", NODES[3], "--node", NODES[0], "--status", "succeeded"],
+        [NODES[3]],
+        b"3\n",
+        id="two nodes, of which one has succeeded",
+    ),
 ]
-SHOWN_NODES = rb'(?m)(?:"node_id": ?"|^==> |^)a1b2c30(\d)-'
 
 
-@rule("5.4", "5.4a", "1.12a", "9.6a")
+@rule("5.4", "1.12a", "9.6a")
+@every_format_except_raw
+@pytest.mark.parametrize("flags, nodes, raw", SELECTIONS)
+def test_nodes_and_statuses_select_targets(plane, flags, nodes, raw, format):
+    result = run_against(plane, TEN_TARGETS, *GET + ("--output", format), *flags, terminals=("stderr",))
+
+    assert result.code == 0
+    assert result.err == ""
+    assert find_nodes(result) == nodes
+
+
+@rule("5.4", "1.12a", "9.6a")
+@pytest.mark.parametrize("flags, nodes, raw", SELECTIONS)
+def test_nodes_and_statuses_select_raw_outputs(plane, flags, nodes, raw):
+    result = run_against(plane, TEN_TARGETS, *GET + ("--output", "raw"), *flags, terminals=("stderr",))
+
+    assert result.code == 0
+    assert result.err == ""
+    assert result.out == raw
+
+
+@rule("5.4", "9.6a")
 @every_get_format
-@pytest.mark.parametrize("flags, numbers, missing", CHOICES, ids=[flags for flags, _, _ in CHOICES])
-def test_nodes_and_statuses_select_targets(plane, flags, numbers, missing, format):
-    argv = GET + ("-o", format) + tuple(flags.format(*NODES + [PROJECT, EXECUTION]).split())
-    result = run_against(plane, TEN_TARGETS, *argv, terminals=("stderr",))
-    found = re.findall(rb"(\d)\n" if format == "raw" else SHOWN_NODES, result.out)
-    assert (b"".join(found).decode(), result.code) == (numbers, 1 if missing else 0)
-    assert hint_lines(result) == ["no target matches"] * (not numbers and not missing)
-    errors = sorted(error_lines(result), reverse=True)
-    assert errors == ["node %s is not a target of Execution %s" % (node, EXECUTION) for node in missing]
+def test_node_whose_status_is_not_selected_gives_a_hint(plane, format):
+    # The target at this node is `started`.
+    flags = ("--node", NODES[2], "--failed", "--output", format)
+
+    result = run_against(plane, TEN_TARGETS, *GET + flags, terminals=("stderr",))
+
+    assert result.code == 0
+    assert result.err == "hint: no target matches\n"
+    assert find_nodes(result) == []
+
+
+NOT_A_TARGET = (
+    "error: node 019a3f1c-8a52-7d0e-9b96-c2e85d7f6b13 is not a target of Execution "
+    "4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f\n"
+)
+
+
+@rule("5.4a")
+@every_format_except_raw
+def test_node_that_is_not_a_target_is_an_error_beside_the_output(plane, format):
+    flags = ("--node", NODES[3], "--node", "019a3f1c-8a52-7d0e-9b96-c2e85d7f6b13", "--output", format)
+
+    result = run_against(plane, TEN_TARGETS, *GET + flags, terminals=("stderr",))
+
+    assert result.code == 1
+    assert result.err == NOT_A_TARGET
+    assert find_nodes(result) == [NODES[3]]
+
+
+@rule("5.4a")
+def test_node_that_is_not_a_target_is_an_error_beside_raw_output(plane):
+    flags = ("--node", NODES[3], "--node", "019a3f1c-8a52-7d0e-9b96-c2e85d7f6b13", "--output", "raw")
+
+    result = run_against(plane, TEN_TARGETS, *GET + flags, terminals=("stderr",))
+
+    assert result.code == 1
+    assert result.err == NOT_A_TARGET
+    assert result.out == b"3\n"
+
+
+@rule("5.4a", "9.6a")
+@every_get_format
+def test_each_node_that_is_not_a_target_is_reported_once(plane, format):
+    # The first node is given twice. No hint says that no target matches.
+    flags = (
+        "--node",
+        "4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f",
+        "--node",
+        "019a3f1c-8a52-7d0e-9b96-c2e85d7f6b13",
+        "--failed",
+        "--node=4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f",
+    )
+
+    result = run_against(plane, TEN_TARGETS, *GET + flags + ("--output", format), terminals=("stderr",))
+
+    assert result.code == 1
+    assert find_nodes(result) == []
+    assert sorted(error_lines(result)) == [
+        "node 019a3f1c-8a52-7d0e-9b96-c2e85d7f6b13 is not a target of Execution 4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f",
+        "node 4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f is not a target of Execution 4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f",
+    ]
+    assert hint_lines(result) == []
+
+
+@rule("5.4", "5.4a")
+@pytest.mark.parametrize(
+    "node",
+    [
+        pytest.param(NODES[2], id="the node has not failed"),
+        pytest.param("019a3f1c-8a52-7d0e-9b96-c2e85d7f6b13", id="the node is not a target"),
+    ],
+)
+def test_raw_prints_nothing_if_no_target_is_selected(plane, node):
+    result = run_against(plane, TEN_TARGETS, *GET + ("--output", "raw", "--node", node, "--failed"))
+
+    assert result.out == b""
 
 
 # ---- 9.6: hints on a terminal
 
-FOLLOW = "more Executions follow (the oldest come first): use --last N, --since WHEN or --all"
-#: Flags, the response, and the hint.
-HINTS = [
-    ("", page(), "no Execution matches"),
-    ("--until=2020-01-01T00:00:00Z", page(LOG[0]), "no Execution matches"),
-    ("--cursor c", page(), "no more Executions match"),
-    ("--cursor c --all", page(LOG[0]), None),
-    ("--last 3 -o jsonl", page(), "no Execution matches"),
-    ("", page(LOG[0]), None),
-    ("--cursor=", page(next_cursor=""), "no Execution matches"),
-    ("--all -o wide", page(LOG[0]), None),
-    ("--node " + NODES[9], page(LOG[0]), "no Execution matches"),
-    ("-o raw --failed", execution(), "no target matches"),
-    ("-o raw", execution(), None),
-] + [("-o " + format, page(*LOG[:size], next_cursor="c"), FOLLOW) for format in LIST_FORMATS for size in (0, 1)]
+#: A command line, the response, and the hint on a terminal.
+HINTS_OF_NOTHING = [
+    pytest.param(LIST, page(), "no Execution matches", id="an empty page"),
+    pytest.param(LIST + ("--cursor=",), page(next_cursor=""), "no Execution matches", id="empty cursors"),
+    pytest.param(LIST + ("--cursor", "c"), page(), "no more Executions match", id="an empty page after a cursor"),
+    pytest.param(
+        LIST + ("--until=2020-01-01T00:00:00Z",),
+        page(LOG[0]),
+        "no Execution matches",
+        id="a walk without a match",
+    ),
+    pytest.param(
+        LIST + ("--cursor", "c", "--node", NODES[9]),
+        page(LOG[0]),
+        "no more Executions match",
+        id="a walk without a match after a cursor",
+    ),
+    pytest.param(LIST + ("--node", NODES[9]), page(LOG[0]), "no Execution matches", id="another node"),
+    pytest.param(LIST + ("--last", "3", "-o", "jsonl"), page(), "no Execution matches", id="last of none, jsonl"),
+    pytest.param(GET + ("-o", "raw", "--failed"), execution(), "no target matches", id="no target, raw"),
+]
+
+
+@rule("9.6a")
+@pytest.mark.parametrize("argv, wire, hint", HINTS_OF_NOTHING)
+def test_hint_on_a_terminal_says_that_nothing_matches(plane, argv, wire, hint):
+    result = run_against(plane, wire, *argv, terminals=BOTH)
+
+    assert result.code == 0
+    assert hint_lines(result) == [hint]
+    assert b"hint: " not in result.out
+
+
+@rule("9.6a")
+@pytest.mark.parametrize("argv, wire, hint", HINTS_OF_NOTHING)
+def test_no_hint_says_that_nothing_matches_unless_stderr_is_a_terminal(plane, argv, wire, hint):
+    result = run_against(plane, wire, *argv, terminals=("stdout",))
+
+    assert result.code == 0
+    assert result.err == ""
+    assert b"hint: " not in result.out
+
+
+#: A page of a single listing that has a next page, with and without an Execution.
+every_page_before_the_last = pytest.mark.parametrize(
+    "wire",
+    [
+        pytest.param(page(next_cursor="c"), id="an empty page"),
+        pytest.param(page(LOG[0], next_cursor="c"), id="a page of one Execution"),
+    ],
+)
+
+
+@rule("9.6")
+@every_list_format
+@every_page_before_the_last
+def test_hint_on_a_terminal_says_that_more_executions_follow(plane, wire, format):
+    result = run_against(plane, wire, *LIST + ("--output", format), terminals=BOTH)
+
+    assert result.code == 0
+    assert hint_lines(result) == ["more Executions follow (the oldest come first): use --last N, --since WHEN or --all"]
+    assert b"hint: " not in result.out
+
+
+@rule("9.6")
+@every_list_format
+@every_page_before_the_last
+def test_no_hint_says_that_more_follow_unless_stderr_is_a_terminal(plane, wire, format):
+    result = run_against(plane, wire, *LIST + ("--output", format), terminals=("stdout",))
+
+    assert result.code == 0
+    assert hint_lines(result) == []
+    assert b"hint: " not in result.out
 
 
 @rule("9.6", "9.6a")
-@pytest.mark.parametrize("flags, wire, hint", HINTS, ids=range(len(HINTS)))
-def test_hint_on_a_terminal_says_what_follows_or_that_nothing_matches(plane, flags, wire, hint):
-    serve_pages(plane, [])
-    for terminals in (BOTH, ("stdout",)):
-        argv = (LIST if "items" in wire else GET) + tuple(flags.split())
-        result = run_against(plane, wire, *argv, terminals=terminals)
-        said = [hint] if hint and "stderr" in terminals else []
-        assert (result.code, hint_lines(result), b"hint: " in result.out) == (0, said, False)
+@pytest.mark.parametrize(
+    "flags",
+    [
+        pytest.param([], id="a single page"),
+        pytest.param(["--all", "-o", "wide"], id="a walk"),
+        pytest.param(["--all", "--cursor", "c"], id="a walk from a cursor"),
+    ],
+)
+def test_no_hint_after_the_last_page_if_there_was_a_match(plane, flags):
+    result = run_against(plane, page(LOG[0]), *LIST, *flags, terminals=BOTH)
+
+    assert result.code == 0
+    assert result.err == ""
+    assert b"hint: " not in result.out
