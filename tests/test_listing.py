@@ -28,7 +28,7 @@ from kit import (
 from server import DROP, HANG, Reply
 
 JSONL = ("--output", "jsonl")
-TWO = ("--status", "failed,timeout")
+TWO_STATUSES = ("--status", "failed,timeout")
 
 
 def read_table(text):
@@ -358,7 +358,7 @@ INVALID_CURSOR = Reply({"code": "invalid_cursor"}, 400)
 #: The page after PAGE_OF_TWO, with the same cursor once more.
 PAGE_IN_A_CIRCLE = Reply(page(listed("c", "09:20:00Z"), next_cursor="-c2"))
 #: Its Content-Length is a byte more than the 256 MiB that a page with --limit 1 may have.
-TOO_LARGE_A_PAGE = Reply(announce=268435457)
+PAGE_OVER_256_MIB = Reply(announce=268435457)
 #: A Retry-After of more than 30 seconds ends the attempts.
 RETRY_LATER = Reply({}, 503, [("Retry-After", "31")])
 
@@ -447,7 +447,7 @@ def test_walk_that_fails_without_a_match_prints_no_row_but_the_cursor(plane):
         pytest.param(Reply(b"<html>"), id="no JSON"),
         pytest.param(Reply({"items": [1]}), id="items of a wrong type"),
         pytest.param(Reply(page(listed("a", status=5))), id="a status of a wrong type"),
-        pytest.param(TOO_LARGE_A_PAGE, id="too large"),
+        pytest.param(PAGE_OVER_256_MIB, id="too large"),
     ],
 )
 def test_failure_of_the_first_page_that_would_recur_names_no_cursor(plane, answer):
@@ -467,7 +467,7 @@ def test_failure_of_the_first_page_that_would_recur_names_no_cursor(plane, answe
     [
         pytest.param(["--all"], INVALID_CURSOR, ["a", "b"], id="400"),
         pytest.param(["--all"], Reply({"items": [1]}), ["a", "b"], id="items of a wrong type"),
-        pytest.param(["--all", "--limit=1"], TOO_LARGE_A_PAGE, ["a", "b"], id="too large"),
+        pytest.param(["--all", "--limit=1"], PAGE_OVER_256_MIB, ["a", "b"], id="too large"),
         pytest.param(["--all"], PAGE_IN_A_CIRCLE, ["a", "b", "c"], id="a repeated cursor"),
         pytest.param(
             ["--since", "2026-07-14"],
@@ -594,7 +594,7 @@ def script_failing_merge(plane, second, third, failure):
 def test_merge_that_fails_ends_with_next_since(plane, second, third, flags, format, failure, code):
     script_failing_merge(plane, second, third, failure)
 
-    result = run_cli(*LIST + TWO + ("--output", format), *flags, plane=plane)
+    result = run_cli(*LIST + TWO_STATUSES + ("--output", format), *flags, plane=plane)
 
     assert result.code == code
     assert find_ids(result, format) == ["a", "b", "c"]
@@ -614,7 +614,7 @@ def test_merge_that_fails_ends_with_next_since(plane, second, third, flags, form
 def test_next_since_of_a_merge_with_node_is_that_of_all_executions(plane, node, ids):
     script_failing_merge(plane, "09:28:41Z", "09:28:41Z", [Reply({}, 404)])
 
-    result = run_cli(*LIST + TWO + ("--node", node), plane=plane)
+    result = run_cli(*LIST + TWO_STATUSES + ("--node", node), plane=plane)
 
     assert result.code == 1
     assert find_ids(result, "text") == ids
@@ -635,7 +635,7 @@ def test_next_since_of_a_merge_with_node_is_that_of_all_executions(plane, node, 
 def test_merge_whose_times_have_fallen_names_no_time(plane, second, third):
     script_failing_merge(plane, second, third, [Reply({}, 404)])
 
-    result = run_cli(*LIST + TWO, plane=plane)
+    result = run_cli(*LIST + TWO_STATUSES, plane=plane)
 
     assert result.code == 1
     assert find_ids(result, "text") == ["a", "b", "c"]
@@ -647,7 +647,7 @@ def test_merge_whose_times_have_fallen_at_another_node_names_no_time(plane):
     script_failing_merge(plane, "08:59:59Z", "09:28:41Z", [Reply({}, 404)])
 
     # b, which is older than a, did not run on this machine.
-    result = run_cli(*LIST + TWO + ("--node", NODES[1]), plane=plane)
+    result = run_cli(*LIST + TWO_STATUSES + ("--node", NODES[1]), plane=plane)
 
     assert result.code == 1
     assert find_ids(result, "text") == ["a", "c"]
@@ -658,7 +658,7 @@ def test_merge_whose_times_have_fallen_at_another_node_names_no_time(plane):
 def test_merge_with_last_that_fails_prints_nothing_and_names_no_time(plane):
     script_failing_merge(plane, "09:28:41Z", "09:28:41Z", [Reply({}, 404)])
 
-    result = run_cli(*LIST + TWO + ("--last", "5"), plane=plane)
+    result = run_cli(*LIST + TWO_STATUSES + ("--last", "5"), plane=plane)
 
     assert result.code == 1
     assert result.out == b""
@@ -671,7 +671,7 @@ def test_merge_with_last_that_fails_prints_nothing_and_names_no_time(plane):
     [
         pytest.param([], "text", INVALID_CURSOR, ["a", "b", "c"], id="400"),
         pytest.param([], "json", Reply({"items": [1]}), ["a", "b", "c"], id="items of a wrong type, json"),
-        pytest.param(["--limit", "1"], "text", TOO_LARGE_A_PAGE, ["a", "b", "c"], id="too large"),
+        pytest.param(["--limit", "1"], "text", PAGE_OVER_256_MIB, ["a", "b", "c"], id="too large"),
         # The loop is noticed only after this page, so that d can be merged, too.
         pytest.param([], "text", PAGE_IN_A_CIRCLE, ["a", "b", "c", "d"], id="a repeated cursor"),
     ],
@@ -679,7 +679,7 @@ def test_merge_with_last_that_fails_prints_nothing_and_names_no_time(plane):
 def test_failure_of_a_merge_that_would_recur_names_no_time(plane, flags, format, failure, ids):
     script_failing_merge(plane, "09:28:41Z", "09:28:41Z", [failure])
 
-    result = run_cli(*LIST + TWO + ("--output", format), *flags, plane=plane)
+    result = run_cli(*LIST + TWO_STATUSES + ("--output", format), *flags, plane=plane)
 
     assert result.code == 1
     assert find_ids(result, format) == ids
@@ -699,7 +699,7 @@ def test_failure_of_a_merge_that_would_recur_names_no_time(plane, flags, format,
 def test_merge_that_fails_before_its_first_execution_names_no_time(plane, answers):
     plane.script(*answers)
 
-    result = run_cli(*LIST + TWO, plane=plane)
+    result = run_cli(*LIST + TWO_STATUSES, plane=plane)
 
     assert result.code == 1
     assert result.out == b""
@@ -717,8 +717,8 @@ def test_next_since_resumes_a_merge(plane):
     )
     plane.script(None, None, Reply({}, 404))  # after the first page of each status, one request fails
 
-    interrupted = run_cli(*LIST + TWO + JSONL, plane=plane)
-    resumed = run_cli(*LIST + TWO + JSONL + ("--since", "2026-07-14T09:00:00Z"), plane=plane)
+    interrupted = run_cli(*LIST + TWO_STATUSES + JSONL, plane=plane)
+    resumed = run_cli(*LIST + TWO_STATUSES + JSONL + ("--since", "2026-07-14T09:00:00Z"), plane=plane)
 
     assert interrupted.code == 1
     assert find_ids(interrupted) == ["a"]
