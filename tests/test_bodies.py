@@ -1,4 +1,6 @@
-"""Rules 3.9 to 3.11, 4.3 and 4.3a: which bodies are accepted, and that nothing is shown before a body is complete."""
+"""Rules 3.9 to 3.11, 4.3 and 4.3a: which bodies are accepted, and that nothing is shown before a body is complete.
+
+Also 6.2f and 10.6b: a body that needs more memory than there is."""
 
 import os
 import sys
@@ -7,249 +9,789 @@ import pytest
 
 import plexctl_exec_log as program
 from kit import (
-    ALL,
     EXECUTION,
     GET,
-    GET_FORMATS,
     LIST,
-    LIST_FORMATS,
     NODES,
     PATH,
-    ask,
+    ROOT,
     encode,
     error_lines,
+    every_get_format,
+    every_list_format,
     execution,
     hint_lines,
     inline,
     page,
-    read_error,
+    read_listing,
     read_queries,
     rule,
     run_against,
     run_cli,
-    shorten_id,
+    run_python,
     target,
 )
 from server import Reply
 
-ID = b'"id":"%s"' % EXECUTION.encode()
-RESPONSE_HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n"
-#: A body with blanks, escapes, numbers and letters of one to four bytes.
-SMALL_BODY = (
-    b' {"n" :[0,-12.5e-3,1E5,10, 123 ],%s,"a":"\\u00e9\\ud83d\\ude00\\\\\\"","targets" : [{"b":null} ,'
-    b'{"status":"\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80","c":{"d":[true,false,{}]}}, {}],"z":-1e-5}' % ID
-)
+#: How a complete body ends on the wire: at its Content-Length, or at its last chunk.
+every_complete_framing = pytest.mark.parametrize("framing", ["length", "chunked"])
 
 
-def fetch(plane, transport, answer):
-    """Return the object that Transport.get makes of an answer. Each of two retries gets the same answer."""
-    plane.answers.clear()
-    plane.script(*[answer] * 3)
-    return transport.get(PATH, {})
+# ---- 3.9: the text of a body
 
+#: 2**1024 - 2**970, an integer of 309 digits.
+LARGEST_DOUBLE = int(sys.float_info.max)
 
-# ---- the text of a body
-
-DEEP = b"[" * 200000
-BAD_VALUES = [
-    "NaN",
-    "Infinity",
-    "-Infinity",
-    "-1e999",
-    "1.7976931348623159e308",
-    "1" + "0" * 309,
-    "-" + "9" * 5000,
-    "9" * 300000,
-    "1" + "0" * 400 + ".5",
-    "01",
-    "1.",
-    "tru",
-    "'x'",
-    '"\x01"',
-    r'"\x41"',
-    '"x',
+NO_JSON_OBJECT = [
+    pytest.param(b"", id="empty body"),
+    pytest.param(b"[]", id="list"),
+    pytest.param(b"[{}]", id="list with an object"),
+    pytest.param(b"null", id="null"),
+    pytest.param(b'"x"', id="string"),
+    pytest.param(b"1", id="number"),
+    pytest.param(b"<html>", id="HTML"),
+    pytest.param(b"{", id="opening brace only"),
+    pytest.param(b"{,}", id="comma only"),
+    pytest.param(b'{"a"}', id="name without a value"),
+    pytest.param(b"{}{}", id="two objects"),
+    pytest.param(b"{}\0", id="NUL after the object"),
+    pytest.param(b'{"a":' + b"[" * 200000, id="nested too deeply"),
 ]
-BAD_BYTES = {
-    "no UTF-8": b'{"a":"\xff"}',
-    "half a letter": b'{"a":"\xc3"}',
-    "overlong": b'{"a":"\xc0\x80"}',
-    "surrogate": b'{"a":"\xed\xa0\x80"}',
-    "byte order mark": b"\xef\xbb\xbf{}",
-    "too deep": b'{"a":' + DEEP,
-    "UTF-16": "{}".encode("utf-16"),
-    "more": b"{}{}",
-    "NUL after it": b"{}\0",
-    "no value": b'{"a"}',
-}
-BAD_BYTES.update((text, text.encode()) for text in ("", "[]", "[{}]", "null", '"x"', "1", "{", "<html>", "{,}"))
-MALFORMED_TEXTS = dict(BAD_BYTES, **{shorten_id(text): b'{"n":[%s]}' % text.encode() for text in BAD_VALUES})
+
+NO_UTF_8 = [
+    pytest.param(b'{"a":"\xff"}', id="byte that UTF-8 never uses"),
+    pytest.param(b'{"a":"\xc3"}', id="first byte of a letter of two bytes"),
+    pytest.param(b'{"a":"\xc0\x80"}', id="overlong form of NUL"),
+    pytest.param(b'{"a":"\xed\xa0\x80"}', id="encoded surrogate"),
+    pytest.param(b"\xef\xbb\xbf{}", id="byte order mark"),
+    pytest.param(b"\xff\xfe{\0}\0", id="UTF-16"),
+]
+
+NO_JSON_VALUE = [
+    pytest.param(b"NaN", id="NaN"),
+    pytest.param(b"Infinity", id="Infinity"),
+    pytest.param(b"-Infinity", id="-Infinity"),
+    pytest.param(b"-1e999", id="-1e999"),
+    pytest.param(b"1.7976931348623159e308", id="float just beyond a double"),
+    pytest.param(b"1" + b"0" * 309, id="integer beyond a double"),
+    # From Python 3.11 on, int() refuses more than 4,300 digits.
+    pytest.param(b"-" + b"9" * 5000, id="integer of 5,000 digits"),
+    # Until Python 3.10, int() takes time quadratic in the number of digits.
+    pytest.param(b"9" * 300000, id="integer of 300,000 digits"),
+    pytest.param(b"1" + b"0" * 400 + b".5", id="float of 400 digits"),
+    pytest.param(b"01", id="leading zero"),
+    pytest.param(b"1.", id="decimal point without digits"),
+    pytest.param(b"tru", id="word cut short"),
+    pytest.param(b"'x'", id="single quotes"),
+    pytest.param(b'"\x01"', id="control character in a string"),
+    pytest.param(b'"\\x41"', id="escape that JSON lacks"),
+    pytest.param(b'"x', id="string without an end"),
+]
 
 
 @rule("3.9", "3.9a")
-@pytest.mark.parametrize("body", list(MALFORMED_TEXTS.values()), ids=[ascii(name) for name in MALFORMED_TEXTS])
-def test_complete_body_that_is_malformed_is_not_requested_again(plane, transport, body):
-    for framing in ("length", "chunked"):
-        with pytest.raises(program.RemoteError, match="^the response is malformed: its body is ") as caught:
-            fetch(plane, transport, Reply(body, framing=framing))
-        assert not caught.value.retryable and len(plane.answers) == 2
+@every_complete_framing
+@pytest.mark.parametrize("body", NO_JSON_OBJECT + NO_UTF_8)
+def test_malformed_body_is_an_error_and_not_requested_again(plane, transport, body, framing):
+    plane.script(Reply(body, framing=framing))
+
+    with pytest.raises(program.RemoteError) as caught:
+        transport.get(PATH, {})
+
+    assert str(caught.value).startswith("the body ")
+    assert not caught.value.retryable
+    assert len(plane.requests) == 1
 
 
-BIG = int(sys.float_info.max)
-UNUSUAL = {
-    "largest double": (str(BIG), BIG),
-    "its negative": (str(-BIG), -BIG),
-    "-0": ("-0", 0),
-    "1E+2": ("1E+2", 100.0),
-    "the same, short": ("-1.7976931348623157e308", -sys.float_info.max),
-    "underflow": ("1e-999", 0.0),
-    "lone surrogate": (r'"\ud800"', "\ud800"),
-    "DEL": ('"\x7f"', "\x7f"),
-    "pair": (r'"\ud83d\ude00\/"', "\U0001f600/"),
-    "U+FEFF": ('"\ufeff"', "\ufeff"),
-    "empty": (" {\r\n\t} ", {}),
-    "objects": ('[ {"":[ ]}]', [{"": []}]),
-    "last of several": ('1, "b": {"c": 1, "c": null}', {"c": None}),
-}
+@rule("3.9", "3.9a")
+@every_complete_framing
+@pytest.mark.parametrize("value", NO_JSON_VALUE)
+def test_malformed_value_is_an_error_and_not_requested_again(plane, transport, value, framing):
+    plane.script(Reply(b'{"n":[' + value + b"]}", framing=framing))
+
+    with pytest.raises(program.RemoteError) as caught:
+        transport.get(PATH, {})
+
+    assert str(caught.value).startswith("the body ")
+    assert not caught.value.retryable
+    assert len(plane.requests) == 1
 
 
 @rule("3.9")
-@pytest.mark.parametrize("text, value", list(UNUSUAL.values()), ids=list(UNUSUAL))
+@pytest.mark.parametrize(
+    "text, value",
+    [
+        pytest.param(str(LARGEST_DOUBLE), LARGEST_DOUBLE, id="largest double, as an integer"),
+        pytest.param(str(-LARGEST_DOUBLE), -LARGEST_DOUBLE, id="lowest double, as an integer"),
+        pytest.param("-1.7976931348623157e308", -1.7976931348623157e308, id="lowest double"),
+        pytest.param("1e-999", 0.0, id="float too small for a double"),
+        pytest.param("1E+2", 100.0, id="float with an exponent"),
+        pytest.param("-0", 0, id="negative zero, as an integer"),
+        pytest.param(r'"\ud800"', "\ud800", id="lone surrogate"),
+        pytest.param(r'"\ud83d\ude00\/"', "\U0001f600/", id="pair of surrogates, escaped slash"),
+        pytest.param('"\x7f"', "\x7f", id="DEL, which JSON does not call a control character"),
+        pytest.param('"\ufeff"', "\ufeff", id="U+FEFF in a string"),
+        pytest.param(" {\r\n\t} ", {}, id="empty object with all kinds of white space"),
+        pytest.param('[ {"":[ ]}]', [{"": []}], id="empty name, empty list"),
+    ],
+)
 def test_unusual_but_valid_value_is_read(plane, transport, text, value):
-    body = fetch(plane, transport, Reply(' {"z": 1 , "b":%s, "a" :null} \r\n\t' % text))
-    assert body == {"z": 1, "b": value, "a": None} and list(body) == ["z", "b", "a"]
-    assert type(body["b"]) is type(value)
+    plane.script(Reply('{"n":%s}' % text))
+
+    body = transport.get(PATH, {})
+
+    assert body == {"n": value}
+    assert type(body["n"]) is type(value)  # 0 == 0.0 in Python
 
 
-# ---- bodies that are cut short
+@rule("3.9")
+def test_white_space_is_skipped_and_members_keep_their_order(plane, transport):
+    plane.script(Reply(' {"z": 1 , "b":2, "a" :null} \r\n\t'))
+
+    body = transport.get(PATH, {})
+
+    assert list(body.items()) == [("z", 1), ("b", 2), ("a", None)]
+
+
+@rule("3.9")
+def test_last_value_of_a_repeated_name_counts(plane, transport):
+    plane.script(Reply('{"b": 1, "b": {"c": 1, "c": null}}'))
+
+    body = transport.get(PATH, {})
+
+    assert body == {"b": {"c": None}}
+
+
+# ---- 3.9a: bodies that are cut short
+
+#: A body with white space, escapes, numbers, and letters of one to four bytes.
+SMALL_BODY = (
+    b' {"n" :[0,-12.5e-3,1E5,10, 123 ],"id":"4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f",'
+    b'"a":"\\u00e9\\ud83d\\ude00\\\\\\"","targets" : [{"b":null} ,'
+    b'{"status":"\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80","c":{"d":[true,false,{}]}}, {}],"z":-1e-5}'
+)
 
 
 @rule("3.9a", "3.8", "6.2e")
-@pytest.mark.parametrize(
-    "framing, places", [("length", [0, 9, -1]), ("chunked", [0, 9, -1]), ("close", range(0, len(SMALL_BODY), 3))]
+@every_complete_framing
+@pytest.mark.parametrize("kept", [0, 9, len(SMALL_BODY) - 1])
+def test_body_that_is_cut_short_of_its_announced_end_is_retryable(plane, transport, kept, framing):
+    cut_short = Reply(SMALL_BODY, framing=framing, cut=kept)
+    plane.script(cut_short, cut_short, cut_short)
+
+    with pytest.raises(program.RemoteError) as caught:
+        transport.get(PATH, {})
+
+    assert caught.value.retryable
+    assert caught.value.hint == "the server, or a proxy in between, closed the connection: try again"
+    assert len(plane.requests) == 3
+
+
+@rule("3.9a", "3.8", "6.2e")
+@pytest.mark.parametrize("kept", range(0, len(SMALL_BODY), 3))
+def test_body_without_length_is_cut_short_if_its_json_is_incomplete(plane, transport, kept):
+    cut_short = Reply(SMALL_BODY, framing="close", cut=kept)
+    plane.script(cut_short, cut_short, cut_short)
+
+    with pytest.raises(program.RemoteError) as caught:
+        transport.get(PATH, {})
+
+    assert caught.value.retryable
+    assert caught.value.hint == "the server, or a proxy in between, closed the connection: try again"
+    assert len(plane.requests) == 3
+
+
+@rule("3.9", "3.9a")
+@pytest.mark.parametrize("framing", ["length", "chunked", "close"])
+def test_complete_body_is_read(plane, transport, framing):
+    plane.script(Reply(SMALL_BODY, framing=framing))
+
+    body = transport.get(PATH, {})
+
+    assert body == {
+        "n": [0, -0.0125, 100000.0, 10, 123],
+        "id": "4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f",
+        "a": '\u00e9\U0001f600\\"',
+        "targets": [{"b": None}, {"status": "\u00e9\u20ac\U0001f600", "c": {"d": [True, False, {}]}}, {}],
+        "z": -0.00001,
+    }
+
+
+# ---- 3.10: nothing is shown before a response is complete and checked
+
+GOOD_TARGETS = encode(target(inline(b"one\n"), NODES[0])) + b"," + encode(target(inline(b"two\n"), NODES[1]))
+
+#: The beginning of a page with two good Executions, without their end.
+GOOD_PAGE = b'{"items":[' + encode(execution(id="e-1")) + b"," + encode(execution(id="e-2"))
+
+#: The fault of each of these pages is at its end, after two good Executions. The error begins like this.
+every_broken_page = pytest.mark.parametrize(
+    "answer, error",
+    [
+        pytest.param(Reply(GOOD_PAGE + b"]}", announce=9999), "the connection was lost", id="shorter than announced"),
+        pytest.param(Reply(GOOD_PAGE + b'],"z":NaN}'), "the body is not valid JSON", id="NaN"),
+        pytest.param(Reply(GOOD_PAGE + b",1]}"), "items: expected a list of objects", id="item that is a number"),
+        pytest.param(
+            Reply(GOOD_PAGE + b'],"next_cursor":5}'), "next_cursor: expected a string", id="cursor that is a number"
+        ),
+    ],
 )
-def test_body_that_is_cut_short_is_retryable(plane, transport, framing, places):
-    for place in places:
-        with pytest.raises(program.RemoteError) as caught:
-            fetch(plane, transport, Reply(SMALL_BODY, framing=framing, cut=place % len(SMALL_BODY)))
-        assert caught.value.retryable and not plane.answers, SMALL_BODY[:place]
-        assert caught.value.hint.startswith("the server, or a proxy in between, closed the connection")
 
+#: The beginning of the Execution that is requested, with two good targets, and without their end.
+GOOD_EXECUTION = b'{"id":"4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f","targets":[' + GOOD_TARGETS
 
-# ---- nothing is shown before a response is complete and checked
-
-WHOLE_GET = encode(execution([target(inline(b"some output\n"), node) for node in NODES[:3]]))
-WHOLE_PAGE = encode(page(execution(), execution(id="e-2"), next_cursor="c2"))
-#: A body like this one, but broken near its end.
-SPOILED = {
-    "announced longer": lambda body: Reply(body, announce=9999),
-    "NaN": lambda body: Reply(body[:-1] + b',"z":NaN}'),
-    "no object": lambda body: Reply(body[:-1].replace(b"}]", b"},1]") + b"}"),
-    "another id, wrong cursor": lambda body: Reply(body[:-1] + b',"id":"x","next_cursor":5}'),
-}
+#: The fault of each of these Executions is at its end, after two good targets. The error begins like this.
+every_broken_execution = pytest.mark.parametrize(
+    "answer, error",
+    [
+        pytest.param(
+            Reply(GOOD_EXECUTION + b"]}", announce=9999), "the connection was lost", id="shorter than announced"
+        ),
+        pytest.param(Reply(GOOD_EXECUTION + b'],"z":NaN}'), "the body is not valid JSON", id="NaN"),
+        pytest.param(
+            Reply(GOOD_EXECUTION + b",1]}"), "targets: expected a list of objects", id="target that is a number"
+        ),
+        pytest.param(
+            Reply(GOOD_EXECUTION + b'],"id":"x"}'), "expected Execution 4d5c2a10-", id="id of another Execution"
+        ),
+    ],
+)
 
 
 @rule("3.10", "6.3")
-@pytest.mark.parametrize("name", list(SPOILED))
-@pytest.mark.parametrize(
-    "argv, flags",
-    [(LIST, "--output " + format) for format in LIST_FORMATS]
-    + [(GET, "--output " + format) for format in GET_FORMATS]
-    + [(GET, "--output-dir {}"), (GET, "--wait")],
-)
-def test_nothing_of_a_broken_response_is_printed_or_saved(plane, tmp_path, argv, flags, name):
-    answer = SPOILED[name](WHOLE_PAGE if argv == LIST else WHOLE_GET)
-    result, _ = ask(plane, *[answer] * 3, argv=argv + tuple(flags.format(tmp_path).split()))
-    assert (result.code, result.out, len(error_lines(result))) == (1, b"", 1)
+@every_list_format
+@every_broken_page
+def test_list_prints_nothing_of_a_broken_page(plane, answer, error, format):
+    plane.script(answer, answer, answer)  # what is cut short is requested three times
+
+    result = run_cli(*LIST, "--output", format, plane=plane)
+
+    assert result.code == 1
+    assert result.out == b""
+    assert len(error_lines(result)) == 1
+    assert error_lines(result)[0].startswith(error)
+
+
+@rule("3.10", "6.3")
+@every_get_format
+@every_broken_execution
+def test_get_prints_nothing_of_a_broken_execution(plane, answer, error, format):
+    plane.script(answer, answer, answer)  # what is cut short is requested three times
+
+    result = run_cli(*GET, "--output", format, plane=plane)
+
+    assert result.code == 1
+    assert result.out == b""
+    assert len(error_lines(result)) == 1
+    assert error_lines(result)[0].startswith(error)
+
+
+@rule("3.10", "6.3")
+@every_broken_execution
+def test_wait_prints_nothing_of_a_broken_execution(plane, answer, error):
+    plane.script(answer, answer, answer)  # what is cut short is requested three times
+
+    result = run_cli(*GET, "--wait", plane=plane)
+
+    assert result.code == 1
+    assert result.out == b""
+    assert len(error_lines(result)) == 1
+    assert error_lines(result)[0].startswith(error)
+
+
+@rule("3.10", "6.3")
+@every_broken_execution
+def test_output_dir_saves_nothing_of_a_broken_execution(plane, tmp_path, answer, error):
+    plane.script(answer, answer, answer)  # what is cut short is requested three times
+
+    result = run_cli(*GET, "--output-dir", str(tmp_path), plane=plane)
+
+    assert result.code == 1
+    assert result.out == b""
+    assert len(error_lines(result)) == 1
+    assert error_lines(result)[0].startswith(error)
     assert os.listdir(str(tmp_path)) == []
 
 
-# ---- the shape of a response
+# ---- 4.3 and 4.3a: the shape of a response
 
-#: A body in which %s is one of the accepted values, or of the refused ones, and what the error says about these.
-SHAPES = {
-    "targets": (GET, '{"targets":%s,"id":"ID"}', "null [] [{}]", '{} "" 0 false', "targets: expected a list"),
-    "target": (GET, '{"targets":[%s],"id":"ID"}', "{},{}", "1 {},null [] [{}]", "targets: expected a list of objects"),
-    "items": (LIST, '{"items":%s}', "null [] [{}]", '{} "" 0 false', "items: expected a list"),
-    "an item": (LIST, '{"items":[%s]}', "{},{}", "1 {},null [] [{}]", "items: expected a list of objects"),
-    "no items": (LIST, "{%s}", '"items":[]', '"id":"ID" "Items":[]', 'it has no member "items"'),
-    "next_cursor": (
-        LIST,
-        '{"items":[{}],"next_cursor":%s}',
-        'null "" "c"',
-        '0 [] ["c"] false {}',
-        "next_cursor: expected a string",
-    ),
-    "id": (GET, '{"id":%s}', '"ID" "UPPER"', '"" "IDx" null', "id"),
-    "no id": (GET, "{%s}", '"id":"ID"', '"targets":[] "Id":"ID"', "the Execution has no id"),
-}
+#: The shape is checked in formats that use the response, and in those that print it as the server sent it.
+text_and_json = pytest.mark.parametrize("format", ["text", "json"])
+
+every_list_of_objects = pytest.mark.parametrize(
+    "objects",
+    [
+        pytest.param(None, id="null"),
+        pytest.param([], id="empty list"),
+        pytest.param([{}], id="one object"),
+        pytest.param([{}, {}], id="two objects"),
+    ],
+)
+
+#: Each of these is false in Python, as null is.
+every_other_type = pytest.mark.parametrize(
+    "wrong",
+    [
+        pytest.param({}, id="object"),
+        pytest.param("", id="string"),
+        pytest.param(0, id="number"),
+        pytest.param(False, id="boolean"),
+    ],
+)
+
+every_list_of_others = pytest.mark.parametrize(
+    "wrong",
+    [
+        pytest.param([1], id="number"),
+        pytest.param([{}, None], id="object and null"),
+        pytest.param([[]], id="empty list"),
+        pytest.param([[{}]], id="list with an object"),
+    ],
+)
+
+IS_IT_THE_API = "check --server, PLEXSPHERE_URL or the profile: does it point to the API?"
 
 
-@rule("4.3", "4.3a", "3.10")
-@pytest.mark.parametrize("argv, body, accepted, refused, says", list(SHAPES.values()), ids=list(SHAPES))
-def test_shape_of_a_response_is_checked_in_every_format(plane, argv, body, accepted, refused, says):
-    for value in accepted.split() + refused.split():
-        answer = Reply((body % value).replace("ID", EXECUTION).replace("UPPER", EXECUTION.upper()))
-        for format in ("text", "json"):
-            result = run_against(plane, answer, *argv + ("--output", format))
-            if value in accepted.split():
-                assert (result.code, error_lines(result)) == (0, [])
-            else:
-                assert read_error(result).startswith("error: the response is malformed: ")
-                assert says in read_error(result)
-                assert "does it point to the API?" in result.err
+@rule("4.3")
+@text_and_json
+@every_list_of_objects
+def test_targets_are_a_list_of_objects_or_null(plane, objects, format):
+    result = run_against(plane, {"id": EXECUTION, "targets": objects}, *GET, "--output", format)
+
+    assert result.code == 0
+    assert error_lines(result) == []
 
 
-# ---- sizes
+@rule("4.3", "3.10")
+@text_and_json
+@every_other_type
+def test_targets_of_another_type_are_an_error(plane, wrong, format):
+    result = run_against(plane, {"id": EXECUTION, "targets": wrong}, *GET, "--output", format)
 
-MIB = 1 << 20
-PAGE_TOO_LARGE = RESPONSE_HEAD % (32 * MIB + 1)  # only announced
+    assert result.code == 1
+    assert result.out == b""
+    assert error_lines(result) == ["targets: expected a list"]
+    assert hint_lines(result) == []
+
+
+@rule("4.3", "3.10")
+@text_and_json
+@every_list_of_others
+def test_target_that_is_no_object_is_an_error(plane, wrong, format):
+    result = run_against(plane, {"id": EXECUTION, "targets": wrong}, *GET, "--output", format)
+
+    assert result.code == 1
+    assert result.out == b""
+    assert error_lines(result) == ["targets: expected a list of objects"]
+    assert hint_lines(result) == []
+
+
+@rule("4.3")
+@text_and_json
+@every_list_of_objects
+def test_items_are_a_list_of_objects_or_null(plane, objects, format):
+    result = run_against(plane, {"items": objects}, *LIST, "--output", format)
+
+    assert result.code == 0
+    assert error_lines(result) == []
+
+
+@rule("4.3", "3.10")
+@text_and_json
+@every_other_type
+def test_items_of_another_type_are_an_error(plane, wrong, format):
+    result = run_against(plane, {"items": wrong}, *LIST, "--output", format)
+
+    assert result.code == 1
+    assert result.out == b""
+    assert error_lines(result) == ["items: expected a list"]
+    assert hint_lines(result) == []
+
+
+@rule("4.3", "3.10")
+@text_and_json
+@every_list_of_others
+def test_item_that_is_no_object_is_an_error(plane, wrong, format):
+    result = run_against(plane, {"items": wrong}, *LIST, "--output", format)
+
+    assert result.code == 1
+    assert result.out == b""
+    assert error_lines(result) == ["items: expected a list of objects"]
+    assert hint_lines(result) == []
+
+
+@rule("4.3", "3.10")
+@text_and_json
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param({"id": EXECUTION}, id="an Execution"),
+        pytest.param({"Items": []}, id="Items in capitals"),
+    ],
+)
+def test_absent_items_are_an_error_that_doubts_the_server(plane, body, format):
+    result = run_against(plane, body, *LIST, "--output", format)
+
+    assert result.code == 1
+    assert result.out == b""
+    assert error_lines(result) == ['the response has no member "items"']
+    assert hint_lines(result) == [IS_IT_THE_API]
+
+
+@rule("4.3")
+@text_and_json
+@pytest.mark.parametrize("cursor", [None, "", "c"])
+def test_next_cursor_is_a_string_or_null(plane, cursor, format):
+    result = run_against(plane, page(execution(), next_cursor=cursor), *LIST, "--output", format)
+
+    assert result.code == 0
+    assert error_lines(result) == []
+
+
+@rule("4.3", "3.10")
+@text_and_json
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        pytest.param(0, id="number"),
+        pytest.param([], id="empty list"),
+        pytest.param(["c"], id="list with a string"),
+        pytest.param(False, id="boolean"),
+        pytest.param({}, id="object"),
+    ],
+)
+def test_next_cursor_of_another_type_is_an_error(plane, wrong, format):
+    result = run_against(plane, page(execution(), next_cursor=wrong), *LIST, "--output", format)
+
+    assert result.code == 1
+    assert result.out == b""
+    assert error_lines(result) == ["next_cursor: expected a string"]
+    assert hint_lines(result) == []
+
+
+@rule("4.3", "4.3a")
+@text_and_json
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param({"id": "4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f"}, id="as requested"),
+        pytest.param({"id": "4D5C2A10-93BE-4E0F-8A57-6F1B2C3D4E5F"}, id="in upper case"),
+    ],
+)
+def test_execution_needs_the_requested_id_and_nothing_else(plane, body, format):
+    result = run_against(plane, body, *GET, "--output", format)
+
+    assert result.code == 0
+    assert error_lines(result) == []
+
+
+@rule("4.3a", "3.10")
+@text_and_json
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param({"id": None}, id="null"),
+        pytest.param({"id": 0}, id="number"),
+        pytest.param({"id": ""}, id="empty"),
+        pytest.param({"id": EXECUTION + "x"}, id="a letter too many"),
+        pytest.param({"id": [EXECUTION]}, id="list with the id"),
+        pytest.param({"id": {EXECUTION: 1}}, id="object with the id"),
+        pytest.param({"targets": []}, id="absent"),
+        pytest.param({"Id": EXECUTION}, id="Id in capitals"),
+    ],
+)
+def test_execution_with_another_id_is_an_error_that_doubts_the_server(plane, body, format):
+    result = run_against(plane, body, *GET, "--output", format)
+
+    assert result.code == 1
+    assert result.out == b""
+    assert len(error_lines(result)) == 1
+    assert "the response's id is " in error_lines(result)[0]
+    assert hint_lines(result) == [IS_IT_THE_API]
+
+
+# ---- 3.11: sizes
+
+
+def announce_size(size):
+    """Return a response that announces a body of this size, and ends without it."""
+    return b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % size
 
 
 @rule("3.11", "3.11a")
 @pytest.mark.parametrize(
-    "argv, size",
+    "argv, limit, error, hints",
     [
-        (GET, 256),
-        (LIST, 32),
-        (LIST + ("--limit", "2"), 32),
-        (LIST + ("--limit", "1"), 256),
-        (ALL + ("--limit", "1"), 256),
+        pytest.param(GET, 256 << 20, "the response is larger than 256 MiB", [], id="Execution"),
+        pytest.param(LIST, 32 << 20, "the response is larger than 32 MiB", ["use a smaller --limit"], id="page"),
+        pytest.param(
+            LIST + ("--limit", "2"),
+            32 << 20,
+            "the response is larger than 32 MiB",
+            ["use a smaller --limit"],
+            id="page of two",
+        ),
+        pytest.param(
+            LIST + ("--limit", "1"),
+            256 << 20,
+            "the response is larger than 256 MiB",
+            [],  # no limit is smaller
+            id="page of one",
+        ),
+        pytest.param(
+            LIST + ("--all", "--limit", "1"),
+            256 << 20,
+            "the response is larger than 256 MiB",
+            [],
+            id="walk by pages of one",
+        ),
     ],
 )
-def test_larger_body_is_an_error_before_it_is_read(plane, argv, size):
-    result, slept = ask(plane, RESPONSE_HEAD % (size * MIB + 1), argv=argv)
-    assert (read_error(result), slept) == ("error: the response is larger than %d MiB" % size, [])
-    assert argv != LIST or hint_lines(result) == ["use a smaller --limit"]
-    assert ask(plane, *[RESPONSE_HEAD % (size * MIB)] * 3, argv=argv)[1] == [0.5, 1.0]  # it may be read, but is cut
+def test_larger_body_is_an_error_before_it_is_read(plane, argv, limit, error, hints):
+    plane.script(announce_size(limit + 1))
+
+    result = run_cli(*argv, plane=plane)
+
+    assert result.code == 1
+    assert result.out == b""
+    assert error_lines(result) == [error]
+    assert hint_lines(result) == hints
+    assert len(plane.requests) == 1
 
 
-#: The flags, the answers (T: too large, M: more follow, E: the last page), limits and cursors of the requests.
-TOO_LARGE = {
-    "once": ("", "TME", "200 50 50", "- - c1"),
-    "down to 1": ("", "TTTTME", "200 50 12 3 1 1", "- - - - - c4"),
-    "again, later": ("", "MTMTE", "200 200 50 50 12", "- c0 c0 c2 c2"),
-    "of 3": ("--limit 3", "TE", "3 1", "- -"),
-    "of 50": ("--limit 0", "MTTTE", "- - 12 3 1", "- c0 c0 c0 c0"),
-    "of 8": ("--limit 8", "TTE", "8 2 1", "- - -"),
-    "given cursor": ("--cursor x", "TME", "200 50 50", "x x c1"),
-    "each query has its own": ("--running", "TMEEE", "200 50 50 200 200", "- - c1 - -"),
-}
+@rule("3.11")
+@pytest.mark.parametrize(
+    "argv, limit",
+    [
+        pytest.param(GET, 256 << 20, id="Execution"),
+        pytest.param(LIST, 32 << 20, id="page"),
+        pytest.param(LIST + ("--limit", "2"), 32 << 20, id="page of two"),
+        pytest.param(LIST + ("--limit", "1"), 256 << 20, id="page of one"),
+        pytest.param(LIST + ("--all", "--limit", "1"), 256 << 20, id="walk by pages of one"),
+    ],
+)
+def test_body_as_large_as_its_limit_is_read(plane, argv, limit):
+    plane.script(announce_size(limit), announce_size(limit), announce_size(limit))
+
+    result = run_cli(*argv, plane=plane)
+
+    # The body is cut short, and the program notices only because it tries to read it.
+    assert result.code == 1
+    assert error_lines(result)[0].startswith("the connection was lost while reading the body: ")
+    assert len(plane.requests) == 3
+
+
+PAGE_TOO_LARGE = announce_size((32 << 20) + 1)
 
 
 @rule("3.11a")
-@pytest.mark.parametrize("flags, answers, limits, cursors", list(TOO_LARGE.values()), ids=list(TOO_LARGE))
-def test_walk_asks_for_a_quarter_of_a_page_that_is_too_large(plane, flags, answers, limits, cursors):
-    for number, kind in enumerate(answers):
-        body = page(execution(id="e-%d" % number, status=None), next_cursor="c%d" % number if kind == "M" else None)
-        plane.script(PAGE_TOO_LARGE if kind == "T" else Reply(body))
-    result, queries = run_cli(*ALL + tuple(flags.split()), plane=plane), read_queries(plane)
-    assert (result.code, result.err, result.out.count(b"\ne-")) == (0, "", len(answers) - answers.count("T"))
-    assert " ".join(query.get("limit", "-") for query in queries) == limits
-    assert " ".join(query.get("cursor", "-") for query in queries) == cursors
+@pytest.mark.parametrize(
+    "flags, answers, queries, ids",
+    [
+        pytest.param(
+            ["--all"],
+            [
+                PAGE_TOO_LARGE,
+                Reply(page(execution(id="e-1"), next_cursor="c1")),
+                Reply(page(execution(id="e-2"))),
+            ],
+            [
+                {"limit": "200"},
+                {"limit": "50"},
+                {"limit": "50", "cursor": "c1"},
+            ],
+            ["e-1", "e-2"],
+            id="first page",
+        ),
+        pytest.param(
+            ["--all"],
+            [
+                PAGE_TOO_LARGE,
+                PAGE_TOO_LARGE,
+                PAGE_TOO_LARGE,
+                PAGE_TOO_LARGE,
+                Reply(page(execution(id="e-1"), next_cursor="c1")),
+                Reply(page(execution(id="e-2"))),
+            ],
+            [
+                {"limit": "200"},
+                {"limit": "50"},
+                {"limit": "12"},
+                {"limit": "3"},
+                {"limit": "1"},
+                {"limit": "1", "cursor": "c1"},
+            ],
+            ["e-1", "e-2"],
+            id="down to one Execution",
+        ),
+        pytest.param(
+            ["--all"],
+            [
+                Reply(page(execution(id="e-1"), next_cursor="c1")),
+                PAGE_TOO_LARGE,
+                Reply(page(execution(id="e-2"), next_cursor="c2")),
+                PAGE_TOO_LARGE,
+                Reply(page(execution(id="e-3"))),
+            ],
+            [
+                {"limit": "200"},
+                {"limit": "200", "cursor": "c1"},
+                {"limit": "50", "cursor": "c1"},
+                {"limit": "50", "cursor": "c2"},
+                {"limit": "12", "cursor": "c2"},
+            ],
+            ["e-1", "e-2", "e-3"],
+            id="later pages",
+        ),
+        pytest.param(
+            ["--all", "--limit", "3"],
+            [PAGE_TOO_LARGE, Reply(page(execution(id="e-1")))],
+            [{"limit": "3"}, {"limit": "1"}],
+            ["e-1"],
+            id="a quarter of 3",
+        ),
+        pytest.param(
+            ["--all", "--limit", "8"],
+            [PAGE_TOO_LARGE, PAGE_TOO_LARGE, Reply(page(execution(id="e-1")))],
+            [{"limit": "8"}, {"limit": "2"}, {"limit": "1"}],
+            ["e-1"],
+            id="a quarter of 8",
+        ),
+        pytest.param(
+            ["--all", "--limit", "0"],  # the server's default, which is taken to be 50
+            [
+                Reply(page(execution(id="e-1"), next_cursor="c1")),
+                PAGE_TOO_LARGE,
+                PAGE_TOO_LARGE,
+                PAGE_TOO_LARGE,
+                Reply(page(execution(id="e-2"))),
+            ],
+            [
+                {},
+                {"cursor": "c1"},
+                {"limit": "12", "cursor": "c1"},
+                {"limit": "3", "cursor": "c1"},
+                {"limit": "1", "cursor": "c1"},
+            ],
+            ["e-1", "e-2"],
+            id="a quarter of the server's default",
+        ),
+        pytest.param(
+            ["--all", "--cursor", "x"],
+            [
+                PAGE_TOO_LARGE,
+                Reply(page(execution(id="e-1"), next_cursor="c1")),
+                Reply(page(execution(id="e-2"))),
+            ],
+            [
+                {"limit": "200", "cursor": "x"},
+                {"limit": "50", "cursor": "x"},
+                {"limit": "50", "cursor": "c1"},
+            ],
+            ["e-1", "e-2"],
+            id="with --cursor",
+        ),
+        pytest.param(
+            ["--running"],  # three queries, of which only the first has a page that is too large
+            [
+                PAGE_TOO_LARGE,
+                Reply(page(execution(id="e-1"), next_cursor="c1")),
+                Reply(page(execution(id="e-2"))),
+                Reply(page(execution(id="e-3"))),
+                Reply(page(execution(id="e-4"))),
+            ],
+            [
+                {"status": "pending", "limit": "200"},
+                {"status": "pending", "limit": "50"},
+                {"status": "ack", "limit": "200"},
+                {"status": "started", "limit": "200"},
+                {"status": "pending", "limit": "50", "cursor": "c1"},
+            ],
+            ["e-1", "e-2", "e-3", "e-4"],
+            id="each query has its own limit",
+        ),
+    ],
+)
+def test_walk_asks_for_a_quarter_of_a_page_that_is_too_large(plane, flags, answers, queries, ids):
+    plane.script(*answers)
+
+    result = run_cli(*LIST, *flags, plane=plane)
+
+    assert result.code == 0
+    assert result.err == ""
+    assert read_queries(plane) == queries
+    printed, _ = read_listing(result, "text")
+    assert printed == ids
 
 
 @rule("3.11a", "6.3")
 def test_walk_ends_at_a_page_of_one_that_is_too_large(plane):
-    result, slept = ask(plane, *[PAGE_TOO_LARGE] * 4 + [RESPONSE_HEAD % (256 * MIB + 1)], argv=ALL)
-    assert result.err == "error: the response is larger than 256 MiB\n" and slept == []
-    assert [query["limit"] for query in read_queries(plane)] == "200 50 12 3 1".split()
+    plane.script(PAGE_TOO_LARGE, PAGE_TOO_LARGE, PAGE_TOO_LARGE, PAGE_TOO_LARGE, announce_size((256 << 20) + 1))
+
+    result = run_cli(*LIST, "--all", plane=plane)
+
+    assert result.code == 1
+    assert result.out == b""
+    assert result.err == "error: the response is larger than 256 MiB\n"
+    assert read_queries(plane) == [{"limit": "200"}, {"limit": "50"}, {"limit": "12"}, {"limit": "3"}, {"limit": "1"}]
+
+
+# ---- 6.2f and 10.6b: a body that needs more memory than there is
+
+#: A body of 4 MiB. Its objects need 100 MiB and more.
+MANY_LISTS = b'{"targets":[' + b"[]," * 1400000 + b"[]]}"
+
+#: The beginning of a program. It imports the module, and allows itself 48 MiB more than it has by then, which is enough
+#: for the body and its text, but not for the objects.
+LIMIT_MEMORY = """
+import os
+import resource
+import sys
+import plexctl_exec_log
+
+with open("/proc/self/statm") as file:
+    used = int(file.read().split()[0]) * os.sysconf("SC_PAGE_SIZE")
+resource.setrlimit(resource.RLIMIT_AS, (used + (48 << 20), used + (48 << 20)))
+"""
+
+CALL_MAIN = "sys.exit(plexctl_exec_log.main(sys.argv[1:]))"
+
+#: Calls Transport.get, and prints what it catches.
+CALL_GET = """
+with plexctl_exec_log.Transport.from_settings() as transport:
+    try:
+        transport.get("/", {})
+    except MemoryError:
+        print("caught a MemoryError")
+"""
+
+can_limit_memory = pytest.mark.skipif(
+    not sys.platform.startswith("linux") or sys.implementation.name != "cpython",
+    reason="needs /proc and RLIMIT_AS; PyPy reserves memory in advance",
+)
+
+
+@can_limit_memory
+@rule("6.2f")
+def test_body_that_exceeds_the_memory_gives_one_error_line(plane):
+    plane.script(Reply(MANY_LISTS))
+
+    result = run_python("-c", LIMIT_MEMORY + CALL_MAIN, *GET, plane=plane, env={"PYTHONPATH": ROOT})
+
+    assert result.code == 1
+    assert result.out == b""
+    assert result.err == "error: out of memory\n"
+    assert len(plane.requests) == 1
+
+
+@can_limit_memory
+@rule("10.6b")
+def test_memory_error_while_a_body_is_decoded_propagates(plane):
+    plane.script(Reply(MANY_LISTS))
+
+    result = run_python("-c", LIMIT_MEMORY + CALL_GET, plane=plane, env={"PYTHONPATH": ROOT})
+
+    assert result.code == 0
+    assert result.out == b"caught a MemoryError\n"
+    assert result.err == ""
+    assert len(plane.requests) == 1

@@ -43,7 +43,7 @@ def test_statuses_are_grouped_in_life_cycle_order():
     assert program.FAILED_STATUSES == ("failed", "cancelled", "timeout")
 
 
-every_status = pytest.mark.parametrize(
+every_shown_status = pytest.mark.parametrize(
     "status",
     ["pending", "ack", "started", "succeeded", "failed", "cancelled", "timeout"]
     # Statuses that the contract does not know. The program does not change their case.
@@ -52,7 +52,7 @@ every_status = pytest.mark.parametrize(
 
 
 @rule("4.1", "4.2")
-@every_status
+@every_shown_status
 def test_listing_shows_a_status_as_the_server_sent_it(plane, status):
     result = run_against(plane, page(execution(status=status)), *LIST)
 
@@ -61,7 +61,7 @@ def test_listing_shows_a_status_as_the_server_sent_it(plane, status):
 
 
 @rule("4.1", "4.2")
-@every_status
+@every_shown_status
 def test_get_shows_the_status_of_a_target_as_the_server_sent_it(plane, status):
     result = run_against(plane, execution([target(status=status)]), *GET)
 
