@@ -9,14 +9,13 @@ import threading
 import pytest
 
 from kit import (
-    ALL,
     GET,
     LIST,
     PATIENCE,
     ROOT,
     SMALL_EXECUTION,
+    STARTED,
     FailingStream,
-    execution,
     finish_process,
     make_command,
     page,
@@ -30,78 +29,124 @@ from kit import (
 )
 from server import HANG, Reply
 
-SETTINGS_FILE = read_text(os.path.join(ROOT, "pyproject.toml"))
-#: How the program is started: as a script, and as the installed command does it.
-WAYS = {
-    "script": make_command(),
-    "installed": [
-        sys.executable,
-        "-c",
-        "from %s import %s as run; run()" % re.search('plexctl-exec-log = "(.*):(.*)"', SETTINGS_FILE).groups(),
-    ],
-}
-#: Where it waits: the answers, the command line, and the stream and the text that show that it is there.
-PLACES = {
-    "headers": ([Reply(page(SMALL_EXECUTION, next_cursor="c")), HANG], ALL, "stdout", b"restart-nginx\n"),
-    "a wait": ([Reply(execution(status="started"))], GET + ("--wait",), "stderr", b"status: started 0/0\n"),
-}
-
-
-def read_until(descriptor, wanted):
-    """Return what comes until the wanted bytes are among it."""
-    got = b""
-    while wanted not in got:
-        piece = read_some(descriptor)
-        assert piece, "the end came first: %r" % got
-        got += piece
-    return got
-
 
 @pytest.fixture(autouse=True)
 def heeded_interrupts():
-    """A suite that runs in the background of a shell ignores SIGINT, and what it starts would inherit that."""
+    """Make SIGINT reach the processes that a test starts: a suite that runs in the background of a shell ignores it."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
 
 
+def make_installed_command():
+    """Return the command line that runs the entry point of pyproject.toml, as the installed command does."""
+    settings = read_text(os.path.join(ROOT, "pyproject.toml"))
+    module, function = re.search('plexctl-exec-log = "(.*):(.*)"', settings).groups()
+    return [sys.executable, "-c", "from %s import %s as run; run()" % (module, function)]
+
+
+every_way_to_start = pytest.mark.parametrize(
+    "command",
+    [
+        pytest.param(make_command(), id="script"),
+        pytest.param(make_installed_command(), id="installed command"),
+    ],
+)
+
+
+def read_until(descriptor, wanted):
+    """Read until the wanted bytes have come."""
+    got = b""
+    while wanted not in got:
+        piece = read_some(descriptor)
+        assert piece, "the end came first: %r" % got
+        got += piece
+
+
+# ---- the command
+
+
 @posix_only
 @rule("6.5")
-@pytest.mark.parametrize("way", sorted(WAYS))
-@pytest.mark.parametrize("answers, argv, stream, text", list(PLACES.values()), ids=list(PLACES))
-def test_ctrl_c_kills_the_process_by_sigint_and_prints_nothing(plane, answers, argv, stream, text, way):
-    plane.script(*answers)
-    with start_line(WAYS[way] + list(argv), plane) as process:
-        read_until(getattr(process, stream).fileno(), text)
-        wait_until(lambda: len(plane.requests) == len(answers))
+@every_way_to_start
+def test_ctrl_c_during_a_request_kills_the_process_without_a_message(plane, command):
+    plane.script(Reply(page(SMALL_EXECUTION, next_cursor="c")), HANG)
+
+    with start_line(command + list(LIST) + ["--all"], plane) as process:
+        read_until(process.stdout.fileno(), b"restart-nginx\n")  # the row of the first page
+        wait_until(lambda: len(plane.requests) == 2)  # the program waits for the second page
         process.send_signal(signal.SIGINT)
-        assert finish_process(process) == (-signal.SIGINT, b"", "")
+        result = finish_process(process)
+
+    assert result.code == -signal.SIGINT  # killed by the signal
+    assert result.out == b""  # nothing more
+    assert result.err == ""
+
+
+@posix_only
+@rule("6.5")
+@every_way_to_start
+def test_ctrl_c_during_a_pause_kills_the_process_without_a_message(plane, command):
+    plane.script(Reply(STARTED))
+
+    with start_line(command + list(GET) + ["--wait"], plane) as process:
+        read_until(process.stderr.fileno(), b"status: started 0/0\n")  # the program pauses for two seconds
+        process.send_signal(signal.SIGINT)
+        result = finish_process(process)
+
+    assert result.code == -signal.SIGINT  # killed by the signal
+    assert result.out == b""
+    assert result.err == ""  # nothing more
 
 
 @posix_only
 @rule("6.5")
 def test_ctrl_c_kills_the_script_during_its_first_imports(plane, tmp_path):
+    # This file is imported in place of the standard library's.
     (tmp_path / "argparse.py").write_text("import os, signal\nos.kill(os.getpid(), signal.SIGINT)\n")
+
     with start_line(make_command(*LIST), plane, {"PYTHONPATH": str(tmp_path)}) as process:
-        assert finish_process(process) == (-signal.SIGINT, b"", "")
+        result = finish_process(process)
+
+    assert result.code == -signal.SIGINT  # killed by the signal
+    assert result.out == b""
+    assert result.err == ""
 
 
 @posix_only
 @pytest.mark.skipif(sys.implementation.name == "pypy", reason="PyPy heeds SIGINT even where it was ignored")
 @rule("6.5")
 def test_ignored_sigint_stays_ignored(plane):
-    go_on = threading.Event()
-    plane.script(lambda sock: (go_on.wait(PATIENCE), sock.sendall(Reply({}, 403).head())))
+    may_answer = threading.Event()
+
+    def forbid_when_allowed(sock):
+        may_answer.wait(PATIENCE)
+        sock.sendall(Reply({}, 403).head())
+
+    plane.script(forbid_when_allowed)
+
     with start_line(["sh", "-c", "trap '' INT; exec \"$@\"", "sh"] + make_command(*GET), plane) as process:
         wait_until(lambda: plane.requests)
         process.send_signal(signal.SIGINT)
-        go_on.set()
-        assert finish_process(process).code == 4
+        may_answer.set()
+        result = finish_process(process)
+
+    assert result.code == 4  # the exit code for the 403 that came after the signal
+
+
+# ---- main
 
 
 @rule("6.5", "8.3a")
-@pytest.mark.parametrize("place", ["sleep", "stdout"])
-def test_main_lets_keyboard_interrupt_pass(plane, place):
-    stream, status = FailingStream(KeyboardInterrupt()), 503 if place == "sleep" else 200
+def test_main_lets_a_keyboard_interrupt_of_sleep_pass(plane):
+    def interrupt(seconds):
+        raise KeyboardInterrupt
+
     with pytest.raises(KeyboardInterrupt):
-        run_against(plane, Reply(SMALL_EXECUTION, status), sleep=stream.write, stdout=stream)
+        run_against(plane, Reply({}, 503), *GET, sleep=interrupt)
+
+
+@rule("6.5", "8.3a")
+def test_main_lets_a_keyboard_interrupt_of_stdout_pass(plane):
+    with pytest.raises(KeyboardInterrupt):
+        run_against(plane, SMALL_EXECUTION, *GET, stdout=FailingStream(KeyboardInterrupt()))
