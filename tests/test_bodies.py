@@ -117,6 +117,23 @@ def test_malformed_value_is_an_error_and_not_requested_again(plane, transport, v
     assert len(plane.requests) == 1
 
 
+@rule("3.9", "6.3d")
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param(b"[]", id="list"),
+        pytest.param(b"<html>", id="HTML"),
+        pytest.param(b'{"a":' + b"[" * 200000, id="nested too deeply"),
+    ],
+)
+def test_listing_does_not_suggest_to_resume_at_a_malformed_body(plane, body):
+    result = run_against(plane, Reply(body), *LIST, "--cursor", "c1")
+
+    assert result.code == 1
+    assert len(error_lines(result)) == 1
+    assert "next_cursor" not in result.err  # the same failure would recur
+
+
 @rule("3.9")
 @pytest.mark.parametrize(
     "text, value",
@@ -225,7 +242,7 @@ GOOD_TARGETS = encode(target(inline(b"one\n"), NODES[0])) + b"," + encode(target
 GOOD_PAGE = b'{"items":[' + encode(execution(id="e-1")) + b"," + encode(execution(id="e-2"))
 
 #: The fault of each of these pages is at its end, after two good Executions. The error begins like this.
-every_broken_page = pytest.mark.parametrize(
+every_spoiled_page = pytest.mark.parametrize(
     "answer, error",
     [
         pytest.param(Reply(GOOD_PAGE + b"]}", announce=9999), "the connection was lost", id="shorter than announced"),
@@ -241,7 +258,7 @@ every_broken_page = pytest.mark.parametrize(
 GOOD_EXECUTION = b'{"id":"4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f","targets":[' + GOOD_TARGETS
 
 #: The fault of each of these Executions is at its end, after two good targets. The error begins like this.
-every_broken_execution = pytest.mark.parametrize(
+every_spoiled_execution = pytest.mark.parametrize(
     "answer, error",
     [
         pytest.param(
@@ -260,7 +277,7 @@ every_broken_execution = pytest.mark.parametrize(
 
 @rule("3.10", "6.3")
 @every_list_format
-@every_broken_page
+@every_spoiled_page
 def test_list_prints_nothing_of_a_broken_page(plane, answer, error, format):
     plane.script(answer, answer, answer)  # what is cut short is requested three times
 
@@ -274,7 +291,7 @@ def test_list_prints_nothing_of_a_broken_page(plane, answer, error, format):
 
 @rule("3.10", "6.3")
 @every_get_format
-@every_broken_execution
+@every_spoiled_execution
 def test_get_prints_nothing_of_a_broken_execution(plane, answer, error, format):
     plane.script(answer, answer, answer)  # what is cut short is requested three times
 
@@ -287,7 +304,7 @@ def test_get_prints_nothing_of_a_broken_execution(plane, answer, error, format):
 
 
 @rule("3.10", "6.3")
-@every_broken_execution
+@every_spoiled_execution
 def test_wait_prints_nothing_of_a_broken_execution(plane, answer, error):
     plane.script(answer, answer, answer)  # what is cut short is requested three times
 
@@ -300,7 +317,7 @@ def test_wait_prints_nothing_of_a_broken_execution(plane, answer, error):
 
 
 @rule("3.10", "6.3")
-@every_broken_execution
+@every_spoiled_execution
 def test_output_dir_saves_nothing_of_a_broken_execution(plane, tmp_path, answer, error):
     plane.script(answer, answer, answer)  # what is cut short is requested three times
 

@@ -778,6 +778,11 @@ def test_error_class_has_an_empty_hint_by_default(error_class):
     assert error_class("it failed").hint == ""
 
 
+@rule("10.6")
+def test_api_error_has_an_empty_problem_by_default():
+    assert program.APIError("it failed").problem == {}
+
+
 def find_public_class(error):
     """Return the nearest public class of an error, which may have a private class."""
     return next(kind for kind in type(error).__mro__ if kind.__name__ in PUBLIC_NAMES)
