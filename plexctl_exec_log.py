@@ -1569,7 +1569,7 @@ class Listing:
             raise UsageError('statuses: expected an iterable of non-empty strings, such as ("failed",)')
         self._statuses = [status for status in STATUSES if status in chosen] + sorted(chosen.difference(STATUSES))
         if cursor and len(self._statuses) > 1:
-            raise UsageError("a cursor belongs to one query, but several statuses are several queries")
+            raise UsageError("cursor works with at most one status")
         if action_name is not None and not (action_name and isinstance(action_name, str)):
             raise UsageError("action_name: expected a non-empty string or None")
         self._transport = transport
@@ -1696,15 +1696,21 @@ def count_succeeded(targets):
     return sum(target.get("status") == "succeeded" for target in targets)
 
 
+def describe_targets(targets):
+    """Return `SUCCEEDED/TOTAL`, such as `2/5`."""
+    return "%d/%d" % (count_succeeded(targets), len(targets))
+
+
 FIRST_POLL_PAUSE, LONGEST_POLL_PAUSE = 2.0, 15.0  # seconds of the schedule, whose pauses grow by half
 LONGEST_WAIT = 60.0  # seconds of any pause, however large the Execution, and whatever Retry-After says
 
 
-def make_wait_timeout(execution, failure=""):
-    """Return the error for a wait that timed out. `execution` may be None."""
-    message = "the wait timed out, and no final status is known"
+def make_wait_timeout(execution_id, execution, failure=""):
+    """Return the error for a wait that timed out. `execution` is the last response, or None if there was none."""
+    message = "the wait timed out; no status of Execution %s is known" % execution_id
     if execution is not None:
-        message += '; the last status was "%s"' % (execution.get("status") or "-")
+        status, count = execution.get("status") or "-", describe_targets(execution["targets"])
+        message = 'the wait timed out; the last status of Execution %s was "%s" (%s)' % (execution_id, status, count)
     if failure:
         message += "; the last failure was: %s" % failure
     return WaitTimeout(message, "the Execution may still be running: wait again, or longer", execution)
@@ -1724,7 +1730,7 @@ def poll_until_final(transport, project, execution_id, is_single, on_status):
             least = max(5 * (transport._clock() - begin), (transport.received - received) / (1 << 20))
         except RemoteError as error:
             if isinstance(error, TimedOut) and not error.retryable:
-                raise make_wait_timeout(execution)
+                raise make_wait_timeout(execution_id, execution)
             if execution is None or not error.retryable:
                 raise
             failure, retry_after = str(error), error.retry_after or 0.0
@@ -1740,7 +1746,7 @@ def poll_until_final(transport, project, execution_id, is_single, on_status):
         # Pause, if there is time.
         pause = min(max(step, least, retry_after), LONGEST_WAIT)
         if is_single or not transport._wait(pause, failure):
-            raise make_wait_timeout(execution, failure)
+            raise make_wait_timeout(execution_id, execution, failure)
         step = min(step * 1.5, LONGEST_POLL_PAUSE)
 
 
@@ -1763,6 +1769,7 @@ def wait_for_execution(
 
     Raises WaitTimeout when this limit or one of the Transport's has passed, UsageError for seconds that are negative or
     exceed a day, and the errors of get_execution."""
+    execution_id = parse_id_argument(execution_id, "execution_id")
     if seconds is None or seconds == 0:
         return poll_until_final(transport, project, execution_id, seconds == 0, on_status)
     with transport.time_limit(seconds):
@@ -1820,6 +1827,14 @@ def format_jsonl(elements, whole, console, report_error=do_nothing):
         yield encode_compact(element) + "\n"
 
 
+def format_ids(name, owner, elements, whole, console, report_error=do_nothing):
+    """Yield a member of each element on a line: the ids of Executions, or the node ids of targets.
+
+    `owner` is what errors call an element."""
+    for element in elements:
+        yield escape_field(get_text(element, name, owner)) + "\n"
+
+
 def format_time(text):
     """Return `2026-07-14T09:29:39Z` for `2026-07-14T11:29:39.5+02:00`. Text that is not such a time is unchanged."""
     moment = normalize_time(text or "")
@@ -1848,7 +1863,8 @@ EXECUTION_LAYOUTS = [
            format_time),
     Layout(104, "ID STATUS TYPE TARGETS CREATED UPDATED ACTION", "{0:36}  {1:9}  {3:7}  {4:11}  {5:11}  {6}\n",
            format_short_time),
-    Layout(0, "ID STATUS TYPE TARGETS CREATED UPDATED ACTION", "{0:36} {1:9} {5:11} {6}\n", format_short_time),
+    Layout(88, "ID STATUS TYPE TARGETS CREATED UPDATED ACTION", "{0:36} {1:9} {3:7} {4:11} {6}\n", format_short_time),
+    Layout(0, "ID STATUS TYPE TARGETS CREATED UPDATED ACTION", "{0:36} {1:9} {4:11} {6}\n", format_short_time),
 ]
 TARGET_LAYOUTS = [
     Layout(104, "NODE_ID STATUS UPDATED_AT OUTPUT", "{:36}  {:9}  {:20}  {}\n", format_time),
@@ -1880,7 +1896,7 @@ def format_row(execution, layout, console):
         execution_id,
         status,
         kind,
-        "%d/%d" % (count_succeeded(targets), len(targets)),
+        describe_targets(targets),
         layout.format_time(created),
         layout.format_time(updated),
     ]
@@ -1926,6 +1942,11 @@ def describe_output(output):
         digest = " (sha256:%s)" % escape_field(output.sha256) if output.sha256 else ""
         return "archived: " + location + digest
     return {"inline": describe_count(len(output.data), "byte"), "none": "no output"}.get(output.kind, output.kind)
+
+
+def describe_progress(execution):
+    """Return the status and the number of succeeded targets: `started 2/5`. Raises UnusableResponse."""
+    return "%s %s" % (escape_field(get_text(execution, "status")), describe_targets(execution["targets"]))
 
 
 def format_recap(execution, console, is_wide=False):
@@ -2005,6 +2026,7 @@ LIST_FORMATS = {
     "text": format_table,
     "table": format_table,
     "wide": partial(format_table, is_wide=True),
+    "id": partial(format_ids, "id", "an Execution's "),
     "json": partial(format_json, "items"),
     "yaml": partial(format_json, "items"),
     "jsonl": format_jsonl,
@@ -2013,6 +2035,7 @@ GET_FORMATS = {
     "text": format_sections,
     "table": format_targets,
     "wide": partial(format_targets, is_wide=True),
+    "id": partial(format_ids, "node_id", "a target's "),
     "lines": format_lines,
     "raw": format_raw,
     "json": partial(format_json, "targets"),
@@ -2184,6 +2207,15 @@ def parse_duration(text):
     return seconds
 
 
+def is_duration(word):
+    """Return whether a word is a duration, such as `5s`. A UUID of 32 decimal digits is none."""
+    try:
+        parse_duration(word)
+    except UsageError:
+        return False
+    return not find_uuid(word)
+
+
 def parse_color(text):
     """Return the value of --color. Raises UsageError."""
     if text not in ("auto", "always", "never"):
@@ -2236,7 +2268,8 @@ FLAGS = [make_flag(*row) for row in [
     ("", "--running", "short for --status pending,ack,started"),
     ("", "--node", "only Executions that ran on this machine (repeatable); TARGETS counts all machines | only this "
      "target (repeatable)", "UUID", parse_uuid),
-    ("", "-o --output", ", ".join(LIST_FORMATS) + " | " + ", ".join(GET_FORMATS), "FORMAT", str),
+    ("", "-o --output", "%s (default: text) | %s (default: text)" % (", ".join(LIST_FORMATS), ", ".join(GET_FORMATS)),
+     "FORMAT", str),
     ("", "--server", "control plane (default: from --profile, PLEXSPHERE_URL or the default profile)", "URL",
      parse_nonempty),
     ("", "--token-file", "file with the token (default: token from --profile, PLEXSPHERE_TOKEN or the default profile)",
@@ -2275,7 +2308,8 @@ COMMANDS = "list", "get"
 HABITS = {
     "": {"token": "--token-file", "url": "--server", "host": "--server", "context": "--profile", "debug": "--verbose",
          "json": "-o json", "format": "--output"},
-    "list": {"tail": "--last", "lines": "--last", "watch": "get UUID --wait", "follow": "get UUID --wait",
+    "list": {"from": "--since", "to": "--until", "tail": "--last", "lines": "--last",
+             "watch": "get UUID --wait", "follow": "get UUID --wait",
              "w": "get UUID --wait", "f": "get UUID --wait"},
     "get": {"watch": "--wait", "follow": "--wait", "w": "--wait", "f": "--wait", "lines": "-o lines",
             "exit-code": "--exit-status"},
@@ -2314,7 +2348,7 @@ def make_unknown_flag_error(word, words):
     """Return the UsageError for an unknown flag among these words. It shows a plain name, and never a value."""
     name = word.partition("=")[0]
     shown = "" if name.startswith("--") else " %s..." % name[:2]
-    if re.fullmatch("--[A-Za-z_-]{1,20}|-[^-]", name):
+    if re.fullmatch("--[A-Za-z_-]{1,40}|-[^-]", name):
         shown = " " + name
     command = next((word for word in words if word in COMMANDS), "")
     return UsageError("unknown flag" + shown + suggest_flag(name.strip("-"), command))
@@ -2529,6 +2563,8 @@ def select_statuses(flags):
 def read_positionals(flags, words):
     """Return the id of the Execution, or None. Raises UsageError for anything else in these words."""
     execution_id = flags.id
+    if flags.wait and any(is_duration(word) for word in words):
+        raise UsageError("--wait takes no value; did you mean --wait-timeout TIME?")
     if words and flags.command == "get" and execution_id is None:
         execution_id = find_uuid(words[0])
         if not execution_id:
@@ -2597,6 +2633,8 @@ def parse_arguments(argv):
             raise UsageError("PLEXSPHERE_PROJECT: %s" % error)
     check_flags(flags)
     flags.statuses = select_statuses(flags)
+    if flags.cursor and len(flags.statuses) > 1:
+        raise UsageError("--cursor works with at most one status")
     flags.since_time, flags.until_time, flags.time_hint = resolve_times(flags.since, flags.until)
     return flags
 
@@ -2902,7 +2940,7 @@ def run_list(flags, console, transport):
         console.hint("more Executions follow (the oldest come first): use --last N, --since WHEN or --all")
     elif first is None:
         console.hint("no more Executions match" if flags.cursor else "no Execution matches")
-    if flags.output == "jsonl" and cursor:
+    if flags.output in ("id", "jsonl") and cursor:
         console.write_line("next_cursor: " + cursor, limit=None)
     return 0
 
@@ -2916,8 +2954,7 @@ def request_execution(flags, console, transport):
         return get_execution(transport, flags.project, flags.execution_id)
 
     def show_status(execution):
-        status, targets = get_text(execution, "status"), execution["targets"]
-        text = "status: %s %d/%d" % (escape_field(status), count_succeeded(targets), len(targets))
+        text = "status: " + describe_progress(execution)
         if has_progress_line:
             console.progress = lambda: text
             console.show_progress(text)
@@ -2968,9 +3005,12 @@ def run_get(flags, console, transport):
     if not {"inline", "none"}.issuperset(kinds):
         counts = ["%d %s" % (kinds.count(kind), kind) for kind in OUTPUT_KINDS if kind in kinds]
         console.write_line("%s: %s" % (folder, ", ".join(counts)))
+    status = execution.get("status")
+    if isinstance(status, str) and status and status not in FINAL_STATUSES:
+        console.hint("the Execution has not finished: " + describe_progress(execution))
     if errors:
         return 1
-    return 5 if flags.exit_status and execution.get("status") != "succeeded" else 0
+    return 5 if flags.exit_status and status != "succeeded" else 0
 
 
 def run(argv, console, sleep):

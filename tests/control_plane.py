@@ -24,7 +24,6 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from server import CA_FILE, Reply, ScriptedServer
 
-
 TOKEN = "plx_sample_5v3Jq8ZtR2mWc7NyHd4K"
 PROJECT = "019a3f1c-8a52-7d0e-9b96-c2e85d7f6b13"
 DOMAIN = "019a3f1b-d274-76f9-b01e-93b5e86f41dc"
@@ -297,7 +296,7 @@ def main(argv):
     # Interrupts are the command's. A handler, not SIG_IGN: the command would inherit the latter.
     signal.signal(signal.SIGINT, lambda number, frame: None)
     with ControlPlane(arguments.tls) as plane:
-        env = dict(os.environ, PLEXSPHERE_URL=plane.url, PLEXSPHERE_TOKEN=plane.token)
+        env = dict(os.environ, PLEXSPHERE_URL=plane.url, PLEXSPHERE_TOKEN=plane.token, PLEXSPHERE_PROJECT=PROJECT)
         code = subprocess.call(arguments.command, env=dict(env, SSL_CERT_FILE=CA_FILE) if arguments.tls else env)
     return code if code >= 0 else 128 - code
 

@@ -24,10 +24,10 @@ from unittest import mock
 from urllib.parse import parse_qs, parse_qsl
 
 import pytest
-
-import plexctl_exec_log as program
 from control_plane import PROJECT, TOKEN
 from server import CA_FILE, HANG, Reply, ScriptedServer
+
+import plexctl_exec_log as program
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(HERE)
@@ -242,8 +242,8 @@ def encode(value):
 #: The formats of each command, in the order of the help. Tests about every format are parametrized over these. The
 #: groups: formats with a row or recap of the Execution, that print only the bytes of outputs, that print what was sent.
 TABLE_FORMATS, BYTE_FORMATS, DOCUMENT_FORMATS = ("text", "table", "wide"), ("lines", "raw"), ("json", "yaml", "jsonl")
-LIST_FORMATS = TABLE_FORMATS + DOCUMENT_FORMATS
-GET_FORMATS = TABLE_FORMATS + BYTE_FORMATS + DOCUMENT_FORMATS
+LIST_FORMATS = TABLE_FORMATS + ("id",) + DOCUMENT_FORMATS
+GET_FORMATS = TABLE_FORMATS + ("id",) + BYTE_FORMATS + DOCUMENT_FORMATS
 every_list_format = pytest.mark.parametrize("format", LIST_FORMATS)
 every_get_format = pytest.mark.parametrize("format", GET_FORMATS)
 
@@ -265,6 +265,7 @@ ID_PATTERNS = {
     "wide": ROW_ID,
     "json": MEMBER_ID,
     "yaml": MEMBER_ID,
+    "id": r"^(?!next_cursor: )(.+)$",
     "jsonl": r'^\{.*?"id":"([^"]*)"',
 }
 CURSOR_LINE, CURSOR_MEMBER = r"^next_cursor: ([^\"\n]+)$", r'^  "next_cursor": "(.*)"$'

@@ -31,7 +31,7 @@ from kit import (
     run_walk,
     target,
 )
-
+from server import Reply
 
 # ---- 1.2 to 1.4: words, and where flags and their values stand
 
@@ -936,6 +936,42 @@ def test_superfluous_argument_is_refused_and_not_shown(argv):
     )
 
 
+@rule("9.1g", "1.14a")
+@pytest.mark.parametrize(
+    "argv",
+    [
+        pytest.param(["get", EXECUTION, "--wait", "5s"], id="after the flag"),
+        pytest.param(["get", "--wait", "5s", EXECUTION], id="before the id"),
+        pytest.param(["get", "--wait", "30", "--id", EXECUTION], id="a number of seconds"),
+        pytest.param(["get", "--wait", "5s"], id="without an id"),
+    ],
+)
+def test_duration_after_wait_suggests_wait_timeout_and_is_not_shown(argv):
+    result = run_cli(*argv, "--project", PROJECT, env=UNREACHABLE)
+
+    assert result.code == 2
+    assert result.err == "error: --wait takes no value; did you mean --wait-timeout TIME?\nhint: see --help\n"
+
+
+@rule("9.1g")
+def test_uuid_of_decimal_digits_is_no_duration(plane):
+    digits = "00000000000000000000000000000030"
+    plane.script(Reply(execution(id="00000000-0000-0000-0000-000000000030")))
+
+    result = run_cli("get", "--wait", digits, "--project", PROJECT, plane=plane)
+
+    assert result.code == 0
+
+
+@rule("9.1g")
+def test_other_word_after_wait_is_refused_as_a_superfluous_argument():
+    result = run_cli(*GET + ("--wait", "soon"), env=UNREACHABLE)
+
+    assert result.err == (
+        "error: unexpected argument: put each value after its flag; quote values with spaces\nhint: see --help\n"
+    )
+
+
 @rule("1.14", "1.14d")
 def test_list_with_an_id_suggests_get():
     result = run_cli(*LIST + (EXECUTION,), env=UNREACHABLE)
@@ -1061,32 +1097,32 @@ def test_get_needs_an_id():
     [
         pytest.param(
             LIST + ("-o", "raw"),
-            '--output "raw": expected text, table, wide, json, yaml, jsonl',
+            '--output "raw": expected text, table, wide, id, json, yaml, jsonl',
             id="a format of get",
         ),
         pytest.param(
             GET + ("-ojsno",),
-            '--output "jsno": expected text, table, wide, lines, raw, json, yaml, jsonl; did you mean json?',
+            '--output "jsno": expected text, table, wide, id, lines, raw, json, yaml, jsonl; did you mean json?',
             id="a typing error",
         ),
         pytest.param(
             LIST + ("-ojson\n",),
-            '--output "json\\n": expected text, table, wide, json, yaml, jsonl; did you mean json?',
+            '--output "json\\n": expected text, table, wide, id, json, yaml, jsonl; did you mean json?',
             id="a newline after a value without a space",
         ),
         pytest.param(
             LIST + ("-o", "JSON"),
-            '--output "JSON": expected text, table, wide, json, yaml, jsonl',
+            '--output "JSON": expected text, table, wide, id, json, yaml, jsonl',
             id="upper case",
         ),
         pytest.param(
             LIST + ("-o", "-x"),
-            "--output: expected text, table, wide, json, yaml, jsonl",
+            "--output: expected text, table, wide, id, json, yaml, jsonl",
             id="a value like a flag is not shown",
         ),
         pytest.param(
             LIST + ("--output=",),
-            '--output "": expected text, table, wide, json, yaml, jsonl',
+            '--output "": expected text, table, wide, id, json, yaml, jsonl',
             id="empty",
         ),
     ],
@@ -1284,7 +1320,7 @@ def test_refused_value_of_41_characters_is_not_shown(words):
     [
         pytest.param(
             LIST + ("--cursor", "c", "--failed"),
-            "a cursor belongs to one query, but several statuses are several queries",
+            "--cursor works with at most one status",
             id="cursor with several statuses",
         ),
         pytest.param(
@@ -1376,8 +1412,12 @@ def test_value_for_a_switch_is_refused_and_not_shown(argv, error):
     [
         # Letters, hyphens and underscores are shown, up to 20 of them, but nothing after an equals sign.
         pytest.param(["list", "x", "--bogus"], "unknown flag --bogus", id="before a superfluous argument is noticed"),
-        pytest.param(LIST + ("--aaaaaaaaaaaaaaaaaaaa",), "unknown flag --aaaaaaaaaaaaaaaaaaaa", id="20 letters"),
-        pytest.param(LIST + ("--aaaaaaaaaaaaaaaaaaaaa",), "unknown flag", id="21 letters"),
+        pytest.param(
+            LIST + ("--aaaaaaaaaaaaaaaaaaaabbbbbbbbbbbbbbbbbbbb",),
+            "unknown flag --aaaaaaaaaaaaaaaaaaaabbbbbbbbbbbbbbbbbbbb",
+            id="40 letters",
+        ),
+        pytest.param(LIST + ("--aaaaaaaaaaaaaaaaaaaabbbbbbbbbbbbbbbbbbbbc",), "unknown flag", id="41 letters"),
         pytest.param(LIST + ("--x1=7",), "unknown flag", id="digit"),
         pytest.param(LIST + ("--a b",), "unknown flag", id="space"),
         pytest.param(LIST + ("--all\n=7",), "unknown flag; did you mean --all?", id="newline"),
@@ -1460,6 +1500,8 @@ def test_unknown_flag_is_refused_and_the_nearest_one_suggested(argv, error):
         ("list", "--json", "-o json"),
         ("list", "--format", "--output"),
         ("get", "--lines", "-o lines"),
+        ("list", "--from", "--since"),
+        ("list", "--to", "--until"),
         ("get", "--exit-code", "--exit-status"),
         ("get", "--exit_code", "--exit-status"),
         ("get", "--watch", "--wait"),

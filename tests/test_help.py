@@ -313,18 +313,18 @@ def test_help_page_lists_the_exit_codes(argv):
         ),
         pytest.param(
             ["--help"],
-            " --output FORMAT text, table, wide, json, yaml, jsonl; "
-            "get: text, table, wide, lines, raw, json, yaml, jsonl --server",
+            " --output FORMAT text, table, wide, id, json, yaml, jsonl (default: text); "
+            "get: text, table, wide, id, lines, raw, json, yaml, jsonl (default: text) --server",
             id="output on the common page",
         ),
         pytest.param(
             ["list", "--help"],
-            " --output FORMAT text, table, wide, json, yaml, jsonl --server",
+            " --output FORMAT text, table, wide, id, json, yaml, jsonl (default: text) --server",
             id="output of list",
         ),
         pytest.param(
             ["get", "--help"],
-            " --output FORMAT text, table, wide, lines, raw, json, yaml, jsonl --server",
+            " --output FORMAT text, table, wide, id, lines, raw, json, yaml, jsonl (default: text) --server",
             id="output of get",
         ),
     ],

@@ -1024,7 +1024,7 @@ def test_listing_refuses_a_time_that_is_no_aware_datetime(transport, times):
 
 @rule("10.6a")
 def test_listing_refuses_a_cursor_with_several_statuses(transport):
-    with pytest.raises(program.UsageError, match="^a cursor belongs to one query"):
+    with pytest.raises(program.UsageError, match="^cursor works with at most one status"):
         program.Listing(transport, PROJECT, cursor="c", statuses=["failed", "x"])
 
 

@@ -1142,7 +1142,11 @@ def test_since_and_until_are_moments_with_their_fraction(since, until):
             id="the year 10000 in UTC",
         ),
         pytest.param({"statuses": "failed"}, "iterable of non-empty strings", id="one text for the statuses"),
-        pytest.param({"statuses": ("a", "b"), "cursor": "c"}, "a cursor belongs", id="a cursor and two statuses"),
+        pytest.param(
+            {"statuses": ("a", "b"), "cursor": "c"},
+            "cursor works with at most one status",
+            id="a cursor and two statuses",
+        ),
     ],
 )
 def test_listing_refuses_wrong_arguments(options, message):

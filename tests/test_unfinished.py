@@ -1,0 +1,108 @@
+"""What has not finished says so: a hint after `get`, and the error of a wait that timed out."""
+
+import pytest
+
+from kit import (
+    EXECUTION,
+    GET,
+    NODES,
+    Clock,
+    error_lines,
+    execution,
+    hint_lines,
+    inline,
+    rule,
+    run_cli,
+    target,
+)
+from server import HANG, Reply
+
+TWO_OF_THREE = [
+    target(inline(b"x\n"), NODES[0], "succeeded"),
+    target(inline(b"y\n"), NODES[1], "succeeded"),
+    target(None, NODES[2], "started"),
+]
+
+
+@rule("9.6b")
+@pytest.mark.parametrize(
+    "status, hint",
+    [
+        ("pending", "the Execution has not finished: pending 2/3"),
+        ("ack", "the Execution has not finished: ack 2/3"),
+        ("started", "the Execution has not finished: started 2/3"),
+        ("on hold", "the Execution has not finished: on\\x20hold 2/3"),
+    ],
+)
+@pytest.mark.parametrize("format", ["text", "raw", "id", "json"])
+def test_hint_after_get_says_that_the_execution_has_not_finished(plane, format, status, hint):
+    plane.script(Reply(execution(TWO_OF_THREE, status=status)))
+
+    result = run_cli(*GET + ("-o", format), plane=plane, terminals=["stderr"])
+
+    assert result.code == 0
+    assert hint_lines(result) == [hint]
+
+
+@rule("9.6b")
+@pytest.mark.parametrize("status", ["succeeded", "failed", "cancelled", "timeout", None, ""])
+def test_no_hint_follows_if_the_status_is_final_or_absent(plane, status):
+    plane.script(Reply(execution(TWO_OF_THREE, status=status)))
+
+    result = run_cli(*GET + ("-o", "raw"), plane=plane, terminals=["stderr"])
+
+    assert result.err == ""
+
+
+@rule("9.6b")
+def test_no_hint_follows_if_stderr_is_not_a_terminal(plane):
+    plane.script(Reply(execution(TWO_OF_THREE, status="started")))
+
+    result = run_cli(*GET + ("-o", "raw"), plane=plane, terminals=["stdout"])
+
+    assert result.err == ""
+
+
+@rule("9.6b", "9.3")
+def test_hint_follows_the_folder_of_outputs(plane, tmp_path):
+    plane.script(Reply(execution(TWO_OF_THREE, status="started")))
+
+    result = run_cli(*GET + ("--output-dir", str(tmp_path / "out")), plane=plane, terminals=["stderr"])
+
+    assert hint_lines(result) == ["the Execution has not finished: started 2/3"]
+
+
+@rule("9.6b", "5.4")
+def test_count_is_that_of_all_targets(plane):
+    plane.script(Reply(execution(TWO_OF_THREE, status="started")))
+
+    result = run_cli(*GET + ("--node", NODES[2]), plane=plane, terminals=["stderr"])
+
+    assert hint_lines(result) == ["the Execution has not finished: started 2/3"]
+
+
+# ---- a wait that timed out
+
+
+@rule("9.1d")
+def test_wait_that_timed_out_names_the_execution_the_status_and_the_count(plane):
+    started = Reply(execution(TWO_OF_THREE, status="started"))
+    plane.script(*[started] * 9)
+    clock = Clock(running=True)
+
+    result = run_cli(*GET + ("--wait", "--wait-timeout", "1s"), plane=plane, sleep=clock.sleep)
+
+    assert result.code == 124
+    assert error_lines(result) == [
+        'the wait timed out; the last status of Execution %s was "started" (2/3)' % EXECUTION
+    ]
+
+
+@rule("9.1d")
+def test_wait_for_a_silent_server_knows_no_status(plane):
+    plane.script(HANG)
+
+    result = run_cli(*GET + ("--wait", "--wait-timeout", "0.3", "--timeout", "60"), plane=plane)
+
+    assert result.code == 124
+    assert error_lines(result) == ["the wait timed out; no status of Execution %s is known" % EXECUTION]
