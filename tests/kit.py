@@ -230,6 +230,8 @@ def page(*items, **members):
 
 SMALL_EXECUTION = execution([target(inline(b"some output\n"))])
 STARTED = execution(status="started")
+#: A page and an Execution at once: the body of a response that suits every command.
+ANY_RESPONSE = execution([target(inline(b"some output\n"))], items=[execution()])
 
 
 def encode(value):
