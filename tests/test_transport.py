@@ -636,9 +636,10 @@ LONG_PAGE = encode(page(execution(action="x" * 9000), next_cursor="c2"))
 
 
 def send_two_responses(sock):
-    """Send a page, and right after it a response that nobody has requested."""
-    sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(LONG_PAGE) + LONG_PAGE)
-    sock.sendall(LENGTH_12_HEAD + EMPTY_PAGE)
+    """Send a page and, at the same time, a response that nobody has requested."""
+    first = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(LONG_PAGE) + LONG_PAGE
+    second = LENGTH_12_HEAD + EMPTY_PAGE
+    sock.sendall(first + second)
     sock.recv(1)  # wait until the client closes the connection
 
 
@@ -1161,6 +1162,9 @@ def test_pause_that_would_outlast_a_limit_is_not_begun(plane, transport, clock, 
         pytest.param(HANG, id="no response"),
         pytest.param(stall(LENGTH_12_HEAD), id="no body"),
         pytest.param(drip(b"HTTP/1.1 200 OK\r\nContent-Length: 9999\r\n\r\n", b" "), id="a slow body"),
+        pytest.param(
+            drip(b"HTTP/1.1 200 OK\r\nContent-Length: 268435456\r\n\r\n", b" ", pause=0), id="a body that never pauses"
+        ),
     ],
 )
 def test_limit_ends_a_request_that_takes_too_long(plane, answer):
