@@ -184,7 +184,7 @@ def test_codes_0_and_5_come_without_an_error(plane, argv, code):
             GET + ("--token-file", "./none"),
             None,
             3,
-            "cannot read ./none: No such file or directory",
+            "cannot read ./none: ",  # and why, in the words of the system
             id="3: no token",
         ),
         pytest.param(GET, Reply({}, 403), 4, "HTTP 403 Forbidden", id="4: forbidden"),
@@ -210,7 +210,9 @@ def test_every_other_code_comes_with_an_error(plane, argv, answer, code, error):
     result = run_cli(*argv, plane=plane)
 
     assert result.code == code
-    assert error_lines(result) == [error]
+    errors = error_lines(result)
+    assert len(errors) == 1
+    assert errors[0].startswith(error)
 
 
 # ---- streams that fail during the run
