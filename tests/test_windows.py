@@ -20,16 +20,17 @@ from kit import (
     HOME,
     LIST,
     MODULE,
-    NODES,
     ROOT,
     WINDOWS,
     ByteScreen,
     FailingStream,
+    Result,
     execution,
     finish_process,
     inline,
     make_command,
     make_environment,
+    posix_only,
     rule,
     run_process,
     start_line,
@@ -38,7 +39,6 @@ from kit import (
     wait_until,
 )
 from server import HANG, Reply
-from test_output_dir import read_folder, save_to_folder
 
 windows_only = pytest.mark.skipif(not WINDOWS, reason="needs a Windows console")
 
@@ -55,48 +55,126 @@ def windows_program():
 
 
 def call_main(module, plane, argv, env=None, stdout=None):
-    """Run the main of a module. Return the exit code, stdout and stderr."""
-    out, err = stdout or io.BytesIO(), io.StringIO()
+    """Run the main of a module, and return its Result."""
+    out = stdout or io.BytesIO()
+    err = io.StringIO()
     with surroundings(plane, env):
-        return module.main(list(argv), out, err), out.getvalue(), err.getvalue()
+        code = module.main(list(argv), out, err)
+    return Result(code, out.getvalue(), err.getvalue())
+
+
+# ---- a stdout whose reader has gone, or that fails
 
 
 @rule("8.5", "6.1", "6.2")
-@pytest.mark.parametrize("name, code, code_on_windows", [("EPIPE", 141, 141), ("EINVAL", 1, 141), ("EIO", 1, 1)])
-def test_which_stdout_errors_mean_a_broken_pipe(plane, windows_program, name, code, code_on_windows):
-    for module, wanted in ((windows_program, code_on_windows), (program, code_on_windows if WINDOWS else code)):
-        result = call_main(module, plane, LIST, stdout=FailingStream(OSError(getattr(errno, name), "it fails")))
-        assert result == (wanted, b"", "error: cannot write to standard output: it fails\n" * (wanted == 1))
+@pytest.mark.parametrize("number", [errno.EPIPE, errno.EINVAL], ids=["EPIPE", "EINVAL"])
+def test_windows_takes_epipe_and_einval_for_a_broken_pipe(plane, windows_program, number):
+    result = call_main(windows_program, plane, LIST, stdout=FailingStream(OSError(number, "it fails")))
+
+    assert result.code == 141
+    assert result.err == ""
+
+
+@rule("8.5", "6.1", "6.2")
+def test_windows_reports_any_other_failure_of_stdout(plane, windows_program):
+    result = call_main(windows_program, plane, LIST, stdout=FailingStream(OSError(errno.EIO, "it fails")))
+
+    assert result.code == 1
+    assert result.err == "error: cannot write to standard output: it fails\n"
+
+
+@rule("6.1", "6.2")
+def test_epipe_is_a_broken_pipe_on_every_system(plane):
+    result = call_main(program, plane, LIST, stdout=FailingStream(OSError(errno.EPIPE, "it fails")))
+
+    assert result.code == 141
+    assert result.err == ""
+
+
+not_windows = pytest.mark.skipif(WINDOWS, reason="Windows reports a broken pipe as EINVAL")
+
+
+@rule("6.1", "6.2")
+@pytest.mark.parametrize(
+    "number",
+    [pytest.param(errno.EIO, id="EIO"), pytest.param(errno.EINVAL, id="EINVAL", marks=not_windows)],
+)
+def test_other_failures_of_stdout_are_reported(plane, number):
+    result = call_main(program, plane, LIST, stdout=FailingStream(OSError(number, "it fails")))
+
+    assert result.code == 1
+    assert result.err == "error: cannot write to standard output: it fails\n"
 
 
 @rule("8.5", "6.1", "6.2")
 def test_reader_that_goes_midway_ends_the_program_silently(plane):
     plane.script(Reply(execution([target(inline(bytes(720 << 10)))])))  # more than a pipe holds
     process = start_line(make_command(*GET), plane)
-    assert process.stdout.read(1000)
+    first_bytes = process.stdout.read(1000)
     process.stdout.close()
-    process.stdout = None
-    assert finish_process(process)[::2] == (141, "")
+    process.stdout = None  # so that nobody reads on
+
+    result = finish_process(process)
+
+    assert first_bytes.startswith(b"==> a1b2c300-0000-4000-8000-000000000000 succeeded 737280 bytes <==")
+    assert result.code == 141
+    assert result.err == ""
+
+
+# ---- 8.5a: colours, the home folder, modes
 
 
 @rule("8.5a")
 def test_windows_has_no_colours_unless_they_are_requested(plane, windows_program):
-    for module, wanted in ((windows_program, [False, True]), (program, [not WINDOWS, True])):
-        assert wanted == [
-            b"\x1b[" in call_main(module, plane, LIST + ("--color", when), stdout=ByteScreen())[1]
-            for when in ("auto", "always")
-        ]
+    by_default = call_main(windows_program, plane, LIST, stdout=ByteScreen())
+    auto = call_main(windows_program, plane, LIST + ("--color", "auto"), stdout=ByteScreen())
+    always = call_main(windows_program, plane, LIST + ("--color", "always"), stdout=ByteScreen())
+
+    assert b"\x1b[" not in by_default.out
+    assert b"\x1b[" not in auto.out
+    assert b"\x1b[" in always.out
+
+
+@rule("8.5a")
+def test_other_systems_have_colours_on_a_terminal(plane):
+    auto = call_main(program, plane, LIST + ("--color", "auto"), stdout=ByteScreen())
+    always = call_main(program, plane, LIST + ("--color", "always"), stdout=ByteScreen())
+
+    assert (b"\x1b[" in auto.out) is not WINDOWS
+    assert b"\x1b[" in always.out
+
+
+def make_open_config(home):
+    """Make a config file with the token that everybody may read and write."""
+    config = home / ".config" / "plexctl" / "config.json"
+    config.parent.mkdir(parents=True)
+    config.write_text('{"default": "lab", "profiles": {"lab": {"token": "%s"}}}' % TOKEN)
+    config.chmod(0o666)
 
 
 @rule("8.5a")
 def test_windows_finds_the_home_folder_and_checks_no_modes(plane, windows_program, tmp_path):
-    config = tmp_path / ".config" / "plexctl" / "config.json"
-    config.parent.mkdir(parents=True)
-    config.write_text('{"default": "lab", "profiles": {"lab": {"token": "%s"}}}' % TOKEN)
-    config.chmod(0o666)
+    make_open_config(tmp_path)
+    # On Windows, kit's HOME is USERPROFILE: then the other variable must not count.
     env = {"PLEXSPHERE_TOKEN": None, "HOME": "/nowhere", HOME: str(tmp_path)}
-    assert [call_main(module, plane, LIST, env)[0] for module in (windows_program, program)] == [0, 0 if WINDOWS else 3]
 
+    result = call_main(windows_program, plane, LIST, env)
+
+    assert result.code == 0
+
+
+@posix_only
+@rule("8.5a")
+def test_other_systems_refuse_the_same_file_for_its_mode(plane, tmp_path):
+    make_open_config(tmp_path)
+    env = {"PLEXSPHERE_TOKEN": None, "HOME": str(tmp_path)}
+
+    result = call_main(program, plane, LIST, env)
+
+    assert result.code == 3
+
+
+# ---- 6.5: Ctrl-C
 
 #: In a console of its own: starts the command line, presses Ctrl-C when a line comes on standard input, and prints the
 #: exit code and what was written, as JSON.
@@ -108,9 +186,10 @@ signal.signal(signal.SIGINT, signal.SIG_IGN)
 if not ctypes.windll.kernel32.GenerateConsoleCtrlEvent(0, 0):
     raise ctypes.WinError()
 out, err = child.communicate(timeout=60)
-print(json.dumps([child.returncode, out.decode(), err.decode()]))
+print(json.dumps({"code": child.returncode, "out": out.decode(), "err": err.decode()}))
 """
-CREATE_NO_WINDOW, CONTROL_C_EXIT = 0x08000000, 0xC000013A
+CREATE_NO_WINDOW = 0x08000000
+CONTROL_C_EXIT = 0xC000013A  # STATUS_CONTROL_C_EXIT, the exit code of a process that Ctrl-C has ended
 
 
 @windows_only
@@ -126,16 +205,39 @@ def test_ctrl_c_ends_the_process_while_it_waits(plane):
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
     ) as helper:
-        wait_until(lambda: len(plane.requests) == 2)
-        result = json.loads(helper.communicate(b"press\n", timeout=60)[0].decode())
-    assert result == [CONTROL_C_EXIT, "", "status: started 0/0\r\n"]
+        wait_until(lambda: len(plane.requests) == 2)  # the second request gets no answer
+        printed = helper.communicate(b"press\n", timeout=60)[0]
+
+    result = json.loads(printed.decode())
+    assert result["code"] == CONTROL_C_EXIT
+    assert result["out"] == ""
+    assert result["err"] == "status: started 0/0\r\n"
+
+
+# ---- 8.5: no translation of newlines
+
+#: Bytes that Windows would change, or take for the end, in the text mode of a file.
+ALL_BYTES_AND_NEWLINES = ALL_BYTES + b"\n\r\n\x1a\n"
+
+
+@rule("8.5")
+def test_stdout_of_a_process_has_no_newline_translation(plane):
+    plane.script(Reply(execution([target(inline(ALL_BYTES_AND_NEWLINES))])))
+
+    result = run_process(*GET, plane=plane)
+
+    assert result.code == 0
+    assert ALL_BYTES_AND_NEWLINES in result.out
+    assert b"\r" not in result.out.replace(ALL_BYTES_AND_NEWLINES, b"")
 
 
 @rule("8.5", "9.3")
-def test_stdout_and_files_have_no_newline_translation(plane, tmp_path):
-    data = ALL_BYTES + b"\n\r\n\x1a\n"
-    plane.script(*[Reply(execution([target(inline(data))]))] * 2)
-    out = run_process(*GET, plane=plane).out
-    assert data in out and save_to_folder(plane, tmp_path / "out").code == 0
-    files = read_folder(tmp_path / "out")
-    assert files[NODES[0] + ".out"] == data and b"\r" not in files["targets"] + out.replace(data, b"")
+def test_saved_files_have_no_newline_translation(plane, tmp_path):
+    plane.script(Reply(execution([target(inline(ALL_BYTES_AND_NEWLINES))])))
+
+    result = run_process(*GET + ("--output-dir", str(tmp_path / "out")), plane=plane)
+
+    assert result.code == 0
+    saved = (tmp_path / "out" / "a1b2c300-0000-4000-8000-000000000000.out").read_bytes()
+    assert saved == ALL_BYTES_AND_NEWLINES
+    assert b"\r" not in (tmp_path / "out" / "targets").read_bytes()
