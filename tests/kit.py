@@ -448,6 +448,17 @@ def open_terminal(columns=200):
     return far, near
 
 
+def run_on_screen(plane, answer, *argv, columns=80):
+    """Run the program in this process against one answer, without colours, and with stdout on a terminal of this width.
+    Return its Result, whose `out` is what the terminal receives. COLUMNS gives another width, which must not count."""
+    far, near = open_terminal(columns)
+    with ThreadPoolExecutor(1) as pool:
+        received = pool.submit(drain, far)
+        with open(near, "wb") as stdout:
+            result = run_against(plane, answer, *argv + ("--color", "never"), stdout=stdout, env={"COLUMNS": "100"})
+        return result._replace(out=received.result())
+
+
 def run_on_terminal(*argv, plane, columns=200):
     """Run the program with each stream on a terminal of its own, and return its Result."""
     ends = [open_terminal(columns) for _ in BOTH]

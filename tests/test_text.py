@@ -1,86 +1,51 @@
 """Section 5, what people read: the tables, the sections of `get`, raw and lines, what is unreadable. And OutputRef."""
 
 import json
-import re
-import threading
 
 import pytest
 
 import plexctl_exec_log as program
 from kit import (
     ALL_BYTES,
-    DIGEST,
+    ARCHIVE_PLACES,
+    BYTE_FORMATS,
     DOCUMENT_FORMATS,
-    EXECUTION,
     GET,
+    GET_RAW,
     GET_TABLE,
     LIST,
     NODES,
     TABLE_FORMATS,
     archive,
-    drain,
     error_lines,
     every_get_format,
     execution,
     inline,
-    open_terminal,
     page,
     posix_only,
     rule,
     run_against,
+    run_on_screen,
+    shorten_id,
     target,
 )
 
-#: The layouts of the table of Executions: the header and the row of one whose action is A.
-WIDEST = (
-    "ID                                    STATUS     TYPE     TARGETS  "
-    "CREATED_AT            UPDATED_AT            ACTION\n"
-    "4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f  succeeded  builtin  0/0      "
-    "2026-05-02T10:00:00Z  2026-05-02T10:00:09Z  A\n"
-)
-MIDDLE = (
-    "ID                                    STATUS     TARGETS  CREATED      UPDATED      ACTION\n"
-    "4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f  succeeded  0/0      05-02T10:00  05-02T10:00  A\n"
-)
-NARROW = (
-    "ID                                   STATUS    UPDATED     ACTION\n"
-    "4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f succeeded 05-02T10:00 A\n"
-)
-HEADER, ROW = WIDEST.replace("  A\n", "  restart-nginx\n").splitlines(True)
-WIDTHS = {"id": 36, "status": 9, "type": 7, "targets": 7, "created_at": 20, "updated_at": 20, "action": 0}
-CELLS = dict(zip(WIDTHS, ROW.split()))
-
-
-def make_line(**cells):
-    """The row of ROW with other cells."""
-    return "  ".join(dict(CELLS, **cells)[name].ljust(width) for name, width in WIDTHS.items()) + "\n"
-
-
-def run_on_screen(plane, wire, *argv, columns=80, **options):
-    """Run against this answer, with stdout on a real pseudo-terminal. Return the Result. COLUMNS does not count."""
-    far, near = open_terminal(columns)
-    shown = []
-    reader = threading.Thread(target=lambda: shown.append(drain(far)))
-    reader.start()
-    try:
-        with open(near, "wb") as stdout:
-            result = run_against(plane, wire, *argv, stdout=stdout, env={"COLUMNS": "100"}, **options)
-    finally:
-        reader.join()
-    return result._replace(out=shown[0])
-
-
-def show_on_screen(plane, wire, *argv, columns):
-    """What such a terminal shows, without colours."""
-    return run_on_screen(plane, wire, *argv + ("--color", "never"), columns=columns).out.decode("utf-8")
-
-
 # ---- 5.2: the table of Executions
 
+#: The header, and the row of execution(), if stdout is not a terminal.
+HEADER = (
+    "ID                                    STATUS     TYPE     TARGETS  "
+    "CREATED_AT            UPDATED_AT            ACTION\n"
+)
+ROW = (
+    "4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f  succeeded  builtin  0/0      "
+    "2026-05-02T10:00:00Z  2026-05-02T10:00:09Z  restart-nginx\n"
+)
 
-@rule("5.2", "5.2b", "5.2c", "5.2d")
+
+@rule("5.2", "5.2b", "5.2c")
 @pytest.mark.parametrize("format", TABLE_FORMATS)
-def test_table_has_exactly_these_bytes(plane, format):
+def test_table_has_a_header_and_a_row_for_each_execution(plane, format):
     second = execution(
         [target(), target(status="failed"), target()],
         id="0199aaaa-0000-7000-8000-000000000001",
@@ -90,344 +55,780 @@ def test_table_has_exactly_these_bytes(plane, format):
         created_at=None,
         updated_at="",
     )
-    wire, argv = page(execution(), second, next_cursor="c 2" * 2000), LIST + ("--output", format)
-    result = run_against(plane, wire, *argv, env={"COLUMNS": "80"})
-    assert result == (
-        0,
-        (
-            HEADER
-            + ROW
-            + (
-                "0199aaaa-0000-7000-8000-000000000001  failed     hook     2/3      -                     "
-                "-                     two words\n"
-                "next_cursor: %s\n" % ("c 2" * 2000)
-            )
-        ).encode(),
-        "",
+
+    # COLUMNS does not count: stdout is not a terminal.
+    result = run_against(plane, page(execution(), second), *LIST + ("--output", format), env={"COLUMNS": "80"})
+
+    assert result.code == 0
+    assert result.out.decode("utf-8") == (
+        "ID                                    STATUS     TYPE     TARGETS  "
+        "CREATED_AT            UPDATED_AT            ACTION\n"
+        "4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f  succeeded  builtin  0/0      "
+        "2026-05-02T10:00:00Z  2026-05-02T10:00:09Z  restart-nginx\n"
+        "0199aaaa-0000-7000-8000-000000000001  failed     hook     2/3      "
+        "-                     -                     two words\n"
     )
-    assert run_against(plane, page(), *argv) == (0, HEADER.encode(), "")
+    assert result.err == ""
+
+
+@rule("5.2")
+@pytest.mark.parametrize("format", TABLE_FORMATS)
+def test_table_without_executions_is_the_header(plane, format):
+    result = run_against(plane, page(), *LIST + ("--output", format))
+
+    assert result.code == 0
+    assert result.out.decode("utf-8") == HEADER
+    assert result.err == ""
+
+
+@rule("5.2d")
+@pytest.mark.parametrize("format", TABLE_FORMATS)
+@pytest.mark.parametrize("cursor", ["c2", "c 2" * 2000], ids=["short", "with spaces, 6,000 characters"])
+def test_last_line_of_a_table_is_the_cursor_of_the_next_page(plane, format, cursor):
+    result = run_against(plane, page(execution(), next_cursor=cursor), *LIST + ("--output", format))
+
+    assert result.code == 0
+    assert result.out.decode("utf-8") == HEADER + ROW + "next_cursor: " + cursor + "\n"
+    assert result.err == ""
 
 
 @rule("5.2b", "5.2c", "5.10")
 @pytest.mark.parametrize(
-    "members, cells",
+    "members, row",
     [
-        ({"type": "a b", "status": "v" * 300}, {"type": "a\\x20b", "status": "v" * 300}),
-        ({"created_at": "a b", "id": "e\n1"}, {"created_at": "a\\x20b", "id": "e\\n1"}),
-        ({"status": "\u00e4", "action": " a  \x1b\u2028 "}, {"status": "\u00e4", "action": " a  \\x1b\\u2028 "}),
+        pytest.param(
+            {"type": "a b", "status": "a-status-of-21-letters"},
+            "4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f  a-status-of-21-letters  a\\x20b   0/0      "
+            "2026-05-02T10:00:00Z  2026-05-02T10:00:09Z  restart-nginx\n",
+            id="a space in a type, and a long status",
+        ),
+        pytest.param(
+            {"created_at": "a b", "id": "e\n1"},
+            "e\\n1                                  succeeded  builtin  0/0      "
+            "a\\x20b                2026-05-02T10:00:09Z  restart-nginx\n",
+            id="a space in a time, and a line feed in an id",
+        ),
+        pytest.param(
+            {"status": "\u00e4", "action": " a  \x1b\u2028 "},
+            "4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f  \u00e4          builtin  0/0      "
+            "2026-05-02T10:00:00Z  2026-05-02T10:00:09Z   a  \\x1b\\u2028 \n",
+            id="a letter beyond ASCII, and an action with spaces",
+        ),
     ],
-    ids=["spaces", "line feed", "printable"],
 )
-def test_cell_is_escaped_and_shifts_only_its_own_row(plane, members, cells):
+def test_cell_is_escaped_and_shifts_only_its_own_row(plane, members, row):
     result = run_against(plane, page(execution(**members), execution()), *LIST)
-    assert result == (0, (HEADER + make_line(**cells) + ROW).encode("utf-8"), "")
+
+    assert result.code == 0
+    assert result.out.decode("utf-8") == HEADER + row + ROW
+    assert result.err == ""
 
 
-#: A time as the server sent it, and in the widest and in the other layouts.
-TIMES = [
-    line.split()
-    for line in """
-2026-07-14T09:28:41Z                2026-07-14T09:28:41Z    07-14T09:28
-2026-07-14T09:28:41.999999999Z      2026-07-14T09:28:41Z    07-14T09:28
-2026-07-14T00:28:41.5+02:00         2026-07-13T22:28:41Z    07-13T22:28
-2026-12-31T23:45:00-00:30           2027-01-01T00:15:00Z    01-01T00:15
-2026-07-14T09:28:41-23:59           2026-07-15T09:27:41Z    07-15T09:27""".splitlines()[1:]
-]
+#: A time that the server sends, and how it is shown in the widest layout and in the others.
+TIMES = (
+    pytest.param("2026-07-14T09:28:41Z", "2026-07-14T09:28:41Z", "07-14T09:28", id="UTC"),
+    pytest.param("2026-07-14T09:28:41.999999999Z", "2026-07-14T09:28:41Z", "07-14T09:28", id="a fraction is cut off"),
+    pytest.param("2026-07-14T00:28:41.5+02:00", "2026-07-13T22:28:41Z", "07-13T22:28", id="the day before in UTC"),
+    pytest.param("2026-12-31T23:45:00-00:30", "2027-01-01T00:15:00Z", "01-01T00:15", id="the year after in UTC"),
+    pytest.param("2026-07-14T09:28:41-23:59", "2026-07-15T09:27:41Z", "07-15T09:27", id="the largest offset"),
+)
+#: Texts that are no times of RFC 3339, or none that UTC has. They are shown as sent in every layout.
 NO_TIMES = (
-    "yesterday 2026-07-14T09:28:41 2026-07-14T09:28:41+24:00 2026-07-14T09:28:41+01:60 2026-07-14T09:28Z "
-    "2026-02-30T00:00:00+01:00 0001-01-01T00:00:00+00:01 12026-07-14T09:28:41Z 2026-07-14T09:28:41.Z "
-    "\u0662026-07-14T09:28:41Z 2026-07-14T09:28:41Zx"
-).split()
+    pytest.param("yesterday", id="a word"),
+    pytest.param("2026-07-14T09:28:41", id="without an offset"),
+    pytest.param("2026-07-14T09:28:41+24:00", id="an offset of 24 hours"),
+    pytest.param("2026-07-14T09:28:41+01:60", id="an offset of 60 minutes"),
+    pytest.param("2026-07-14T09:28Z", id="without seconds"),
+    pytest.param("2026-02-30T00:00:00+01:00", id="a day that does not exist"),
+    pytest.param("0001-01-01T00:00:00+00:01", id="before the year 1 in UTC"),
+    pytest.param("12026-07-14T09:28:41Z", id="a year of five digits"),
+    pytest.param("2026-07-14T09:28:41.Z", id="a fraction without digits"),
+    pytest.param("\u0662026-07-14T09:28:41Z", id="an Arabic digit"),
+    pytest.param("2026-07-14T09:28:41Zx", id="something after the Z"),
+)
+
+
+def show_time_in_wide_table(plane, text):
+    """Return the cells CREATED_AT and UPDATED_AT for a time that the server sends."""
+    result = run_against(plane, page(execution(created_at=text, updated_at=text)), *LIST)
+    return result.out.decode("utf-8").splitlines()[1].split()[4:6]
+
+
+def show_time_on_narrow_screen(plane, text):
+    """Return the only cell with a time on a terminal of 80 columns, for a time that the server sends."""
+    result = run_on_screen(plane, page(execution(created_at=text, updated_at=text)), *LIST, columns=80)
+    return result.out.decode("utf-8").splitlines()[1].split()[2]
+
+
+@rule("5.2c")
+@pytest.mark.parametrize("sent, shown, shown_in_short", TIMES)
+def test_widest_table_shows_times_in_utc_to_the_second(plane, sent, shown, shown_in_short):
+    assert show_time_in_wide_table(plane, sent) == [shown, shown]
+
+
+@posix_only
+@rule("5.2c")
+@pytest.mark.parametrize("sent, shown, shown_in_short", TIMES)
+def test_narrow_table_shows_times_in_utc_without_year_and_seconds(plane, sent, shown, shown_in_short):
+    assert show_time_on_narrow_screen(plane, sent) == shown_in_short
+
+
+@rule("5.2c", "4.2")
+@pytest.mark.parametrize("text", NO_TIMES)
+def test_widest_table_shows_text_that_is_no_time_as_sent(plane, text):
+    assert show_time_in_wide_table(plane, text) == [text, text]
 
 
 @posix_only
 @rule("5.2c", "4.2")
-@pytest.mark.parametrize("columns, cells, layout", [(130, [4, 5], 1), (80, [2], 2)])
-def test_times_are_in_utc_and_other_text_is_shown_as_sent(plane, columns, cells, layout):
-    times = TIMES + [[text] * 3 for text in NO_TIMES] + [["2026-07-14 09:28:41Z"] + ["2026-07-14\\x2009:28:41Z"] * 2]
-    wires = [execution(created_at=row[0], updated_at=row[0]) for row in times]
-    shown = show_on_screen(plane, page(*wires), *LIST, columns=columns).splitlines()[1:]
-    assert [[line.split()[cell] for cell in cells] for line in shown] == [[row[layout]] * len(cells) for row in times]
+@pytest.mark.parametrize("text", NO_TIMES)
+def test_narrow_table_shows_text_that_is_no_time_as_sent(plane, text):
+    assert show_time_on_narrow_screen(plane, text) == text
 
 
-#: The table of targets, on terminals of fewer than 104 columns and on others.
-FOUR_TARGETS = [
-    target(inline(b"x"), NODES[0]),
-    target(archive("b", "a key"), NODES[1], "failed"),
-    target({"kind": "tape"}, NODES[2], "ack", updated_at=None),
-    target(None, NODES[3], updated_at="2026-05-02T11:00:09+01:00"),
-]
-SHORT_TIMES = """\
-NODE_ID                               STATUS     UPDATED      OUTPUT
-a1b2c300-0000-4000-8000-000000000000  succeeded  05-02T10:00  1 byte
-a1b2c301-0000-4000-8000-000000000001  failed     05-02T10:00  archived: b/a key
-a1b2c302-0000-4000-8000-000000000002  ack        -            unreadable
-a1b2c303-0000-4000-8000-000000000003  succeeded  05-02T10:00  no output
+@posix_only
+@rule("5.2c", "5.10")
+def test_space_in_place_of_the_t_of_a_time_is_escaped(plane):
+    text = "2026-07-14 09:28:41Z"
 
+    assert show_time_in_wide_table(plane, text) == ["2026-07-14\\x2009:28:41Z", "2026-07-14\\x2009:28:41Z"]
+    assert show_time_on_narrow_screen(plane, text) == "2026-07-14\\x2009:28:41Z"
+
+
+# ---- 5.2, 5.2a, 5.3b, 5.3c: the width of the terminal decides the layouts
+
+FOUR_TARGETS = execution(
+    [
+        target(inline(b"x"), NODES[0]),
+        target(archive("b", "a key"), NODES[1], "failed"),
+        target({"kind": "tape"}, NODES[2], "ack", updated_at=None),
+        target(None, NODES[3], updated_at="2026-05-02T11:00:09+01:00"),
+    ],
+    action="A",
+)
+
+# The table of Executions for FOUR_TARGETS, in its three layouts.
+WIDEST = (
+    "ID                                    STATUS     TYPE     TARGETS  "
+    "CREATED_AT            UPDATED_AT            ACTION\n"
+    "4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f  succeeded  builtin  2/4      "
+    "2026-05-02T10:00:00Z  2026-05-02T10:00:09Z  A\n"
+)
+MIDDLE = """\
+ID                                    STATUS     TARGETS  CREATED      UPDATED      ACTION
+4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f  succeeded  2/4      05-02T10:00  05-02T10:00  A
 """
-LONG_TIMES = """\
+NARROW = """\
+ID                                   STATUS    UPDATED     ACTION
+4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f succeeded 05-02T10:00 A
+"""
+#: The width of a terminal (0: it does not report one), and the table on it.
+LAYOUT_OF_WIDTH = (
+    (40, NARROW),
+    (80, NARROW),
+    (103, NARROW),
+    (104, MIDDLE),
+    (129, MIDDLE),
+    (130, WIDEST),
+    (200, WIDEST),
+    (0, WIDEST),
+)
+WIDTHS = (40, 80, 103, 104, 129, 130, 200, 0)
+
+# The table of targets for FOUR_TARGETS, in its two layouts.
+TARGETS_WITH_LONG_TIMES = """\
 NODE_ID                               STATUS     UPDATED_AT            OUTPUT
 a1b2c300-0000-4000-8000-000000000000  succeeded  2026-05-02T10:00:09Z  1 byte
 a1b2c301-0000-4000-8000-000000000001  failed     2026-05-02T10:00:09Z  archived: b/a key
 a1b2c302-0000-4000-8000-000000000002  ack        -                     unreadable
 a1b2c303-0000-4000-8000-000000000003  succeeded  2026-05-02T10:00:09Z  no output
-
+"""
+TARGETS_WITH_SHORT_TIMES = """\
+NODE_ID                               STATUS     UPDATED      OUTPUT
+a1b2c300-0000-4000-8000-000000000000  succeeded  05-02T10:00  1 byte
+a1b2c301-0000-4000-8000-000000000001  failed     05-02T10:00  archived: b/a key
+a1b2c302-0000-4000-8000-000000000002  ack        -            unreadable
+a1b2c303-0000-4000-8000-000000000003  succeeded  05-02T10:00  no output
 """
 
 
 @posix_only
-@rule("5.2", "5.2a", "5.2d", "5.3b", "5.3c")
-@pytest.mark.parametrize(
-    "columns, table",
-    [
-        (40, NARROW),
-        (80, NARROW),
-        (103, NARROW),
-        (104, MIDDLE),
-        (129, MIDDLE),
-        (130, WIDEST),
-        (200, WIDEST),
-        (0, WIDEST),
-    ],
-)
-def test_width_of_the_terminal_decides_the_columns(plane, columns, table):
-    listing, wire = page(execution(action="A"), next_cursor="c"), execution(FOUR_TARGETS, action="A")
+@rule("5.2", "5.2d")
+@pytest.mark.parametrize("columns, table", LAYOUT_OF_WIDTH)
+def test_width_of_the_terminal_decides_the_columns_of_list(plane, columns, table):
+    result = run_on_screen(plane, page(FOUR_TARGETS, next_cursor="c"), *LIST, columns=columns)
 
-    recap, rows = table.replace("0/0", "2/4"), SHORT_TIMES if 0 < columns < 104 else LONG_TIMES
-    wide = LONG_TIMES + WIDEST.replace("0/0", "2/4")
-    for answer, argv, shown in (
-        (listing, LIST, table + "next_cursor: c\n"),
-        (listing, LIST + ("-o", "wide"), WIDEST + "next_cursor: c\n"),
-        (wire, GET, recap),
-        (wire, GET_TABLE, rows + recap),
-        (wire, GET + ("-o", "wide"), wide),
-    ):
-        out = show_on_screen(plane, answer, *argv, columns=columns)
-        assert out[out.index("ID ") if argv == GET else 0 :] == shown
+    assert result.out.decode("utf-8") == table + "next_cursor: c\n"
 
 
-# ---- 5.3: sections and the recap; the table of targets
+@posix_only
+@rule("5.2", "5.3b")
+@pytest.mark.parametrize("columns, table", LAYOUT_OF_WIDTH)
+def test_width_of_the_terminal_decides_the_columns_of_the_recap(plane, columns, table):
+    result = run_on_screen(plane, FOUR_TARGETS, *GET, columns=columns)
 
-EACH = execution(
-    [
-        target(inline(b"with newline\n"), NODES[0]),
-        target(inline(b"without\r"), NODES[1], "failed"),
-        target(inline(b""), NODES[2]),
-        target(archive("logs", "a/b.log", sha256=DIGEST), NODES[3]),
-        target(archive("logs", "c.log"), NODES[4], "timeout"),
-        target(node=NODES[5], status="pending"),
-        target(inline(b"\n"), NODES[6], updated_at=None),
-        target({"kind": "tape"}, "n 7", None),
-    ],
-    status="failed",
-)
-RECAP = HEADER + make_line(status="failed", targets="4/8")
-UNREADABLE_ERROR = 'error: the output of target n\\x207 is unreadable: unknown kind "tape"\n'
+    last_section = "==> a1b2c303-0000-4000-8000-000000000003 succeeded no output <==\n\n"
+    assert result.out.decode("utf-8").endswith(last_section + table)
 
 
-@rule("5.3", "5.3a", "5.3b", "5.3c", "5.6", "4.2")
-def test_sections_and_recap_have_exactly_these_bytes(plane):
-    assert run_against(plane, EACH) == (
-        1,
-        (
-            """\
-==> a1b2c300-0000-4000-8000-000000000000 succeeded 13 bytes <==
-with newline
+@posix_only
+@rule("5.2", "5.3b", "5.3c")
+@pytest.mark.parametrize("columns, recap", LAYOUT_OF_WIDTH)
+def test_get_with_a_table_ends_with_an_empty_line_and_the_recap(plane, columns, recap):
+    result = run_on_screen(plane, FOUR_TARGETS, *GET_TABLE, columns=columns)
 
-==> a1b2c301-0000-4000-8000-000000000001 failed 8 bytes <==
-without\r
-
-==> a1b2c302-0000-4000-8000-000000000002 succeeded 0 bytes <==
-
-==> a1b2c303-0000-4000-8000-000000000003 succeeded archived <==
-archived: logs/a/b.log (sha256:%s)
-
-==> a1b2c304-0000-4000-8000-000000000004 timeout archived <==
-archived: logs/c.log
-
-==> a1b2c305-0000-4000-8000-000000000005 pending no output <==
-
-==> a1b2c306-0000-4000-8000-000000000006 succeeded 1 byte <==
+    assert result.out.decode("utf-8").endswith("  no output\n\n" + recap)
 
 
-==> n\\x207 - unreadable <==
+@posix_only
+@rule("5.3c")
+@pytest.mark.parametrize("columns", [40, 80, 103])
+def test_targets_have_short_times_on_terminals_below_104_columns(plane, columns):
+    result = run_on_screen(plane, FOUR_TARGETS, *GET_TABLE, columns=columns)
 
-"""
-            % DIGEST
-            + RECAP
-        ).encode(),
-        UNREADABLE_ERROR,
+    assert result.out.decode("utf-8").startswith(TARGETS_WITH_SHORT_TIMES + "\nID ")
+
+
+@posix_only
+@rule("5.3c")
+@pytest.mark.parametrize("columns", [104, 129, 130, 200, 0])
+def test_targets_have_full_times_on_terminals_from_104_columns_on(plane, columns):
+    result = run_on_screen(plane, FOUR_TARGETS, *GET_TABLE, columns=columns)
+
+    assert result.out.decode("utf-8").startswith(TARGETS_WITH_LONG_TIMES + "\nID ")
+
+
+@posix_only
+@rule("5.2a", "5.2d")
+@pytest.mark.parametrize("columns", WIDTHS)
+def test_list_with_wide_has_the_widest_layout_on_every_terminal(plane, columns):
+    result = run_on_screen(plane, page(FOUR_TARGETS, next_cursor="c"), *LIST + ("-o", "wide"), columns=columns)
+
+    assert result.out.decode("utf-8") == WIDEST + "next_cursor: c\n"
+
+
+@posix_only
+@rule("5.2a", "5.3b", "5.3c")
+@pytest.mark.parametrize("columns", WIDTHS)
+def test_get_with_wide_has_the_widest_layouts_on_every_terminal(plane, columns):
+    result = run_on_screen(plane, FOUR_TARGETS, *GET + ("-o", "wide"), columns=columns)
+
+    assert result.out.decode("utf-8") == TARGETS_WITH_LONG_TIMES + "\n" + WIDEST
+
+
+# ---- 5.3: sections and the recap
+
+
+@rule("5.3", "5.3a", "5.3b", "5.6", "4.2")
+def test_text_prints_a_section_for_each_target_and_then_the_recap(plane):
+    wire = execution(
+        [
+            target(inline(b"with newline\n"), NODES[0]),
+            target(inline(b"without\r"), NODES[1], "failed"),
+            target(inline(b""), NODES[2]),
+            target(archive("logs", "a/b.log", sha256="abc"), NODES[3]),
+            target(archive("logs", "c.log"), NODES[4], "timeout"),
+            target(None, NODES[5], "pending"),
+            target(inline(b"\n"), NODES[6], updated_at=None),
+            target({"kind": "tape"}, "n 7", None),
+        ],
+        status="failed",
     )
-    assert run_against(plane, execution()) == (0, (HEADER + ROW).encode(), "")
-    header = LONG_TIMES.splitlines(True)[0]
-    assert run_against(plane, execution(), *GET_TABLE) == (0, (header + "\n" + HEADER + ROW).encode(), "")
+
+    result = run_against(plane, wire, *GET)
+
+    assert result.code == 1
+    assert result.out.decode("utf-8") == (
+        "==> a1b2c300-0000-4000-8000-000000000000 succeeded 13 bytes <==\n"
+        "with newline\n"
+        "\n"
+        "==> a1b2c301-0000-4000-8000-000000000001 failed 8 bytes <==\n"
+        "without\r\n"
+        "\n"
+        "==> a1b2c302-0000-4000-8000-000000000002 succeeded 0 bytes <==\n"
+        "\n"
+        "==> a1b2c303-0000-4000-8000-000000000003 succeeded archived <==\n"
+        "archived: logs/a/b.log (sha256:abc)\n"
+        "\n"
+        "==> a1b2c304-0000-4000-8000-000000000004 timeout archived <==\n"
+        "archived: logs/c.log\n"
+        "\n"
+        "==> a1b2c305-0000-4000-8000-000000000005 pending no output <==\n"
+        "\n"
+        "==> a1b2c306-0000-4000-8000-000000000006 succeeded 1 byte <==\n"
+        "\n"
+        "\n"
+        "==> n\\x207 - unreadable <==\n"
+        "\n"
+        "ID                                    STATUS     TYPE     TARGETS  "
+        "CREATED_AT            UPDATED_AT            ACTION\n"
+        "4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f  failed     builtin  4/8      "
+        "2026-05-02T10:00:00Z  2026-05-02T10:00:09Z  restart-nginx\n"
+    )
+    assert result.err == 'error: the output of target n\\x207 is unreadable: unknown kind "tape"\n'
+
+
+@rule("5.3", "5.3b")
+def test_text_of_an_execution_without_targets_is_the_recap(plane):
+    result = run_against(plane, execution(), *GET)
+
+    assert result.code == 0
+    assert result.out.decode("utf-8") == HEADER + ROW
+    assert result.err == ""
+
+
+@rule("5.3b", "5.3c")
+def test_table_of_an_execution_without_targets_is_a_header_and_the_recap(plane):
+    result = run_against(plane, execution(), *GET_TABLE)
+
+    assert result.code == 0
+    assert result.out.decode("utf-8") == (
+        "NODE_ID                               STATUS     UPDATED_AT            OUTPUT\n\n" + HEADER + ROW
+    )
+    assert result.err == ""
 
 
 # ---- 5.4: which targets
 
-TARGETS = [
-    target(inline(b"%d" % place), NODES[node], status)
-    for place, (node, status) in enumerate(
-        [
-            (0, "succeeded"),
-            (1, "failed"),
-            (2, [5]),
-            (3, "cancelled"),
-            (4, "timeout"),
-            (5, "started"),
-            (6, None),
-            (7, "FAILED"),
-            (8, "succeeded"),
-            (3, "pending"),
-        ]
-    )
-] + [target(archive(), None, "ack")]
-TARGETS[8]["node_id"] = NODES[8].upper()
-TARGETS[2]["output_ref"] = {"kind": "tape"}
-#: Flags, with N3 for a node, and the places of the targets that they select.
-CHOOSING_FLAGS = {
-    "--node N3": [3, 9],
-    "--node N8": [8],
-    "--failed": [1, 3, 4],
-    "--running": [5, 9, 10],
-    "--status timeout --running": [4, 5, 9, 10],
-    "--node N5 --node N1": [1, 5],
-    "--node N3 --failed": [3],
-    "--node N0 --node N1 --status failed": [1],
-    "--failed --node N0": [],
-}
+#: The member `name` is ours: it tells the targets apart in what json prints.
+MIXED_TARGETS = [
+    target(inline(b"0"), NODES[0], "succeeded", name="0 succeeded"),
+    target(inline(b"1"), NODES[1], "failed", name="1 failed"),
+    target({"kind": "tape"}, NODES[2], [5], name="2 malformed status"),
+    target(inline(b"3"), NODES[3], "cancelled", name="3 cancelled"),
+    target(inline(b"4"), NODES[4], "timeout", name="4 timeout"),
+    target(inline(b"5"), NODES[5], "started", name="5 started"),
+    target(inline(b"6"), NODES[6], None, name="6 no status"),
+    target(inline(b"7"), NODES[7], "FAILED", name="7 status in capitals"),
+    target(inline(b"8"), NODES[8].upper(), "succeeded", name="8 node in capitals"),
+    target(inline(b"9"), NODES[3], "pending", name="3 again, pending"),
+    target(archive(), None, "ack", name="no node, ack"),
+]
 
 
 @rule("5.4", "5.8")
-@pytest.mark.parametrize("flags", list(CHOOSING_FLAGS))
-def test_flags_select_targets_in_the_order_of_the_response(plane, flags):
-    argv = re.sub(r"N(\d)", lambda match: NODES[int(match.group(1))].upper(), flags).split()
-    result = run_against(plane, execution(TARGETS), *GET + ("-o", "json"), *argv)
-    assert result[::2] == (0, "")
-    assert json.loads(result.out.decode()) == execution([TARGETS[place] for place in CHOOSING_FLAGS[flags]])
+@pytest.mark.parametrize(
+    "flags, names",
+    [
+        pytest.param(["--node", NODES[3]], ["3 cancelled", "3 again, pending"], id="two targets of one node"),
+        pytest.param(["--node", NODES[3].upper()], ["3 cancelled", "3 again, pending"], id="a node in capitals"),
+        pytest.param(["--node", NODES[8]], ["8 node in capitals"], id="a node that the server has in capitals"),
+        pytest.param(["--failed"], ["1 failed", "3 cancelled", "4 timeout"], id="failed"),
+        pytest.param(["--running"], ["5 started", "3 again, pending", "no node, ack"], id="running"),
+        pytest.param(
+            ["--status", "timeout", "--running"],
+            ["4 timeout", "5 started", "3 again, pending", "no node, ack"],
+            id="running or one more status",
+        ),
+        pytest.param(["--node", NODES[5], "--node", NODES[1]], ["1 failed", "5 started"], id="two nodes"),
+        pytest.param(["--node", NODES[3], "--failed"], ["3 cancelled"], id="a node and failed"),
+        pytest.param(
+            ["--node", NODES[0], "--node", NODES[1], "--status", "failed"], ["1 failed"], id="two nodes and a status"
+        ),
+        pytest.param(["--failed", "--node", NODES[0]], [], id="a node that has not failed"),
+    ],
+)
+def test_flags_select_targets_in_the_order_of_the_response(plane, flags, names):
+    result = run_against(plane, execution(MIXED_TARGETS), *GET + ("-o", "json"), *flags)
+
+    assert result.code == 0
+    printed = json.loads(result.out.decode("ascii"))
+    assert [each["name"] for each in printed["targets"]] == names
+    assert result.err == ""
 
 
-@rule("5.4", "5.4a", "5.3b")
-@every_get_format
-def test_filter_and_unknown_node_work_in_every_format(plane, format):
+@rule("5.4", "5.8")
+def test_json_of_selected_targets_is_complete_apart_from_the_other_targets(plane):
+    result = run_against(plane, execution(MIXED_TARGETS), *GET + ("-o", "json", "--node", NODES[3]))
+
+    assert result.code == 0
+    assert json.loads(result.out.decode("ascii")) == execution([MIXED_TARGETS[3], MIXED_TARGETS[9]])
+    assert result.err == ""
+
+
+@rule("5.4", "5.3b")
+@pytest.mark.parametrize("format", TABLE_FORMATS)
+def test_recap_counts_all_targets_and_the_rest_shows_selected_ones(plane, format):
+    selected = execution([MIXED_TARGETS[1], MIXED_TARGETS[3]])
+    whole = execution(MIXED_TARGETS)
     argv = GET + ("--output", format)
-    alone = run_against(plane, execution([TARGETS[1], TARGETS[3]]), *argv)
-    unknown = ("--node", NODES[9], "--node", NODES[9].upper())
-    flags = ("--failed", "--node", NODES[3], "--node", NODES[1]) + unknown
-    result = run_against(plane, execution(TARGETS), *argv + flags)
-    error = "error: node %s is not a target of Execution %s\n" % (NODES[9], EXECUTION)
-    out = alone.out.replace(b"  0/2  ", b"  2/11 ")  # the recap counts all
-    assert (alone.code, alone.err) == (0, "") and result == (1, out, error)
+
+    expected, _, expected_recap = run_against(plane, selected, *argv).out.partition(b"\nID ")
+    result = run_against(plane, whole, *argv, "--failed", "--node", NODES[3], "--node", NODES[1])
+
+    assert result.code == 0
+    shown, _, recap = result.out.partition(b"\nID ")
+    assert shown == expected
+    assert b"  0/2      " in expected_recap
+    assert b"  2/11     " in recap  # two of all eleven have succeeded
+    assert result.err == ""
+
+
+@rule("5.4")
+@pytest.mark.parametrize("format", BYTE_FORMATS + DOCUMENT_FORMATS)
+def test_formats_without_a_recap_print_only_the_selected_targets(plane, format):
+    selected = execution([MIXED_TARGETS[1], MIXED_TARGETS[3]])
+    whole = execution(MIXED_TARGETS)
+    argv = GET + ("--output", format)
+
+    expected = run_against(plane, selected, *argv)
+    result = run_against(plane, whole, *argv, "--failed", "--node", NODES[3], "--node", NODES[1])
+
+    assert result.code == 0
+    assert result.out == expected.out
+    assert result.err == ""
+
+
+@rule("5.4a", "5.4")
+@every_get_format
+def test_node_that_is_no_target_is_an_error_after_the_output(plane, format):
+    wire = execution(MIXED_TARGETS)
+    argv = GET + ("--output", format, "--node", NODES[3], "--node", NODES[1], "--failed")
+
+    expected = run_against(plane, wire, *argv)
+    # It is reported once, although it is given twice.
+    result = run_against(plane, wire, *argv, "--node", NODES[9], "--node", NODES[9].upper())
+
+    assert result.code == 1
+    assert result.out == expected.out
+    assert result.err == (
+        "error: node a1b2c309-0000-4000-8000-000000000009 is not a target of "
+        "Execution 4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f\n"
+    )
 
 
 # ---- 5.5: archived outputs
 
-#: Bucket, key, and what is printed of both. The last ones look as if a digest followed.
-COORDINATES = [
-    row.split("|")
-    for row in (
-        "logs|a/b.log|logs/a/b.log;logs|my  run.log|logs/my  run.log;my logs|a/b.log|my logs/a/b.log;  |  |  /  ;"
-        "  logs|a b  |  logs/a b  ;b\tc\x1b|k\nl\x7f m\u2028|b\\tc\\x1b/k\\nl\\x7f m\\u2028;"
-        "b\xa0c|\u3000l|b\\xa0c/\\u3000l;"
-        'b\u00e9|\u6f22 \u5b57|b\u00e9/\u6f22 \u5b57;b|it\'s "$HOME" \\x20|b/it\'s "$HOME" \\x20'
-    ).split(";")
-]
-IMITATIONS = [
-    row.split("|")
-    for row in (
-        "b|k (sha256:a)|b/k\\x20(sha256:a);b|k (sha256:|b/k\\x20(sha256:;b|k(sha256:a)|b/k(sha256:a);"
-        "b (sha256:a)|k|b\\x20(sha256:a)/k;b|k (sha256:a) (sha256:b) c|b/k\\x20(sha256:a)\\x20(sha256:b) c;"
-        "b|k (sha512:a) sha256:c|b/k (sha512:a) sha256:c"
-    ).split(";")
-]
-DIGESTS = [(DIGEST, " (sha256:%s)" % DIGEST), ("abc d\n", " (sha256:abc\\x20d\\n)"), (None, ""), ("", "")]
-
-
-@rule("5.5", "5.3", "5.3c", "5.7b", "5.10")
-@pytest.mark.parametrize(
-    "format, pattern, code",
-    [
-        ("text", "(?m)^archived: (.*)", 0),
-        ("table", "  archived: (.*)", 0),
-        ("raw", "error: the output of target %s is archived: (.*)\n" % NODES[0], 1),
-        ("lines", "error: the output of target %s is archived: (.*)\n" % NODES[0], 1),
-    ],
+#: Buckets and keys that look as if a digest followed. Only the space of ` (sha256:` is escaped.
+IMITATED_DIGESTS = (
+    pytest.param("b", "k (sha256:a)", "b/k\\x20(sha256:a)", id="a digest in the key"),
+    pytest.param("b", "k (sha256:", "b/k\\x20(sha256:", id="half a digest in the key"),
+    pytest.param("b", "k(sha256:a)", "b/k(sha256:a)", id="no space before it"),
+    pytest.param("b (sha256:a)", "k", "b\\x20(sha256:a)/k", id="a digest in the bucket"),
+    pytest.param("b", "k (sha256:a) (sha256:b) c", "b/k\\x20(sha256:a)\\x20(sha256:b) c", id="two digests in the key"),
+    pytest.param("b", "k (sha512:a) sha256:c", "b/k (sha512:a) sha256:c", id="another algorithm"),
 )
-def test_bucket_and_key_can_be_pasted_and_imitate_no_digest(plane, format, pattern, code):
-    rows = [
-        (bucket, key, digest, shown + end) for bucket, key, shown in COORDINATES + IMITATIONS for digest, end in DIGESTS
+
+
+def archive_with_each_digest(bucket, key):
+    """Return an Execution whose four outputs have this bucket and key, and different digests. An output follows."""
+    return execution(
+        [
+            target(archive(bucket, key, sha256="5d41402a")),
+            target(archive(bucket, key, sha256="abc d\n")),
+            target(archive(bucket, key, sha256=None)),
+            target(archive(bucket, key, sha256="")),
+            target(inline(b"end\n")),
+        ]
+    )
+
+
+@rule("5.5", "5.3", "5.10")
+@pytest.mark.parametrize("bucket, key, shown", ARCHIVE_PLACES + IMITATED_DIGESTS)
+def test_text_prints_bucket_and_key_for_pasting_and_a_digest(plane, bucket, key, shown):
+    result = run_against(plane, archive_with_each_digest(bucket, key), *GET)
+
+    assert result.code == 0
+    lines = result.out.decode("utf-8").split("\n")
+    assert [line for line in lines if line.startswith("archived: ")] == [
+        "archived: " + shown + " (sha256:5d41402a)",
+        "archived: " + shown + " (sha256:abc\\x20d\\n)",
+        "archived: " + shown,
+        "archived: " + shown,
     ]
-    wire = execution([*(target(archive(*row[:2], sha256=row[2])) for row in rows), target(inline(b"end\n"))])
-    result = run_against(plane, wire, *GET + ("-o", format))
-    assert re.findall(pattern, result.err or result.out.decode("utf-8")) == [row[3] for row in rows]
-    assert (result.code, len(error_lines(result)), len(plane.requests)) == (code, code * len(rows), 1)
-    assert not code or result.out in (b"end\n", NODES[0].encode() + b": end\n")
+    assert result.err == ""
+    assert len(plane.requests) == 1  # the archive is not asked
+
+
+@rule("5.5", "5.3c", "5.10")
+@pytest.mark.parametrize("bucket, key, shown", ARCHIVE_PLACES + IMITATED_DIGESTS)
+def test_table_prints_bucket_and_key_for_pasting_and_a_digest(plane, bucket, key, shown):
+    result = run_against(plane, archive_with_each_digest(bucket, key), *GET_TABLE)
+
+    assert result.code == 0
+    lines = result.out.decode("utf-8").split("\n")
+    assert [line.partition("  archived: ")[2] for line in lines[1:5]] == [
+        shown + " (sha256:5d41402a)",
+        shown + " (sha256:abc\\x20d\\n)",
+        shown,
+        shown,
+    ]
+    assert result.err == ""
+    assert len(plane.requests) == 1
+
+
+@rule("5.5", "5.7b", "5.10")
+@pytest.mark.parametrize(
+    "format, out", [("raw", b"end\n"), ("lines", b"a1b2c300-0000-4000-8000-000000000000: end\n")], ids=BYTE_FORMATS
+)
+@pytest.mark.parametrize("bucket, key, shown", ARCHIVE_PLACES + IMITATED_DIGESTS)
+def test_raw_and_lines_report_each_archived_output_as_an_error(plane, bucket, key, shown, format, out):
+    result = run_against(plane, archive_with_each_digest(bucket, key), *GET + ("-o", format))
+
+    assert result.code == 1
+    assert result.out == out
+    place = "the output of target a1b2c300-0000-4000-8000-000000000000 is archived: " + shown
+    assert error_lines(result) == [
+        place + " (sha256:5d41402a)",
+        place + " (sha256:abc\\x20d\\n)",
+        place,
+        place,
+    ]
+    assert len(plane.requests) == 1
 
 
 # ---- 5.6: outputs that cannot be read; 10.5d: OutputRef
 
-NO_BASE64 = (
-    "= ==== Y YQ YQ= YQ=== YWJj= YWJj==== YQ==YQ== =YWJ YWJj-_== YW=j Y=== YQ=A YWJj. YWJj!!!! YWJ=YWI= "
-    "caf\u00e9 \uff39\uff31== \ud800\ud800\ud800\ud800"
-).split(" ") + ["YQ==\n", "\nYQ==", "Y Q==", "    "]
-#: What is unreadable, as JSON, and a word of the fault.
-FAULTS = [
-    (json.loads(line.partition("  ")[0]), line.partition("  ")[2].strip())
-    for line in """
-0                                           output_ref: expected an object
-""                                          output_ref: expected an object
-[]                                          output_ref: expected an object
-false                                       output_ref: expected an object
-{}                                          unknown kind ""
-{"kind": null}                              unknown kind ""
-{"kind": "INLINE"}                          unknown kind "INLINE"
-{"kind": "none"}                            unknown kind "none"
-{"kind": 1}                                 kind: expected a string
-{"kind": "inline", "inline_bytes": 0}       inline_bytes: expected a string
-{"kind": "inline", "inline_bytes": []}      inline_bytes: expected a string
-{"kind": "object_store", "key": "k"}        bucket or key
-{"kind": "object_store", "bucket": "b"}     bucket or key
-{"kind": "object_store", "bucket": "b", "key": ""}              bucket or key
-{"kind": "object_store", "bucket": "", "key": "k"}              bucket or key
-{"kind": "object_store", "bucket": 1, "key": "k"}               bucket: expected a string
-{"kind": "object_store", "bucket": "b", "key": ["a"]}           key: expected a string
-{"kind": "object_store", "bucket": "b", "key": "k", "sha256": 1}  sha256: expected a string""".splitlines()[1:]
-] + [({"kind": "inline", "inline_bytes": text}, "inline_bytes: expected standard base64") for text in NO_BASE64]
-READABLE = [b"", b"a", b"ab", b"abc", b"\xfb\xff\xbf", ALL_BYTES]
+#: An output_ref that is unreadable, and words of the fault.
+UNREADABLE_OUTPUTS = (
+    pytest.param(0, "output_ref: expected an object", id="0"),
+    pytest.param("", "output_ref: expected an object", id="a string"),
+    pytest.param([], "output_ref: expected an object", id="a list"),
+    pytest.param(False, "output_ref: expected an object", id="false"),
+    pytest.param({}, 'unknown kind ""', id="an empty object"),
+    pytest.param({"kind": None}, 'unknown kind ""', id="kind null"),
+    pytest.param({"kind": "INLINE"}, 'unknown kind "INLINE"', id="kind in capitals"),
+    pytest.param({"kind": "none"}, 'unknown kind "none"', id="kind none, which only OutputRef has"),
+    pytest.param({"kind": 1}, "kind: expected a string", id="kind 1"),
+    pytest.param({"kind": "inline", "inline_bytes": 0}, "inline_bytes: expected a string", id="inline_bytes 0"),
+    pytest.param({"kind": "inline", "inline_bytes": []}, "inline_bytes: expected a string", id="inline_bytes a list"),
+    pytest.param({"kind": "object_store", "key": "k"}, "bucket or key", id="no bucket"),
+    pytest.param({"kind": "object_store", "bucket": "b"}, "bucket or key", id="no key"),
+    pytest.param({"kind": "object_store", "bucket": "b", "key": ""}, "bucket or key", id="an empty key"),
+    pytest.param({"kind": "object_store", "bucket": "", "key": "k"}, "bucket or key", id="an empty bucket"),
+    pytest.param({"kind": "object_store", "bucket": 1, "key": "k"}, "bucket: expected a string", id="bucket 1"),
+    pytest.param({"kind": "object_store", "bucket": "b", "key": ["a"]}, "key: expected a string", id="key a list"),
+    pytest.param(
+        {"kind": "object_store", "bucket": "b", "key": "k", "sha256": 1}, "sha256: expected a string", id="sha256 1"
+    ),
+)
+MALFORMED_BASE64 = (
+    pytest.param("=", id="padding only"),
+    pytest.param("====", id="four times padding"),
+    pytest.param("Y", id="one character"),
+    pytest.param("YQ", id="no padding"),
+    pytest.param("YQ=", id="too little padding"),
+    pytest.param("YQ===", id="too much padding"),
+    pytest.param("YWJj=", id="padding after a whole group"),
+    pytest.param("YWJj====", id="a group of padding"),
+    pytest.param("YQ==YQ==", id="padding in the middle"),
+    pytest.param("=YWJ", id="padding at the start"),
+    pytest.param("YWJj-_==", id="the alphabet for URLs"),
+    pytest.param("YW=j", id="padding inside a group"),
+    pytest.param("Y===", id="three times padding"),
+    pytest.param("YQ=A", id="padding before a digit"),
+    pytest.param("YWJj.", id="a full stop"),
+    pytest.param("YWJj!!!!", id="a group of other characters"),
+    pytest.param("YWJ=YWI=", id="two texts in one"),
+    pytest.param("caf\u00e9", id="a letter beyond ASCII"),
+    pytest.param("\uff39\uff31==", id="fullwidth letters"),
+    pytest.param("\ud800\ud800\ud800\ud800", id="lone surrogates"),
+    pytest.param("YQ==\n", id="a line feed at the end"),
+    pytest.param("\nYQ==", id="a line feed at the start"),
+    pytest.param("Y Q==", id="a space inside"),
+    pytest.param("    ", id="spaces only"),
+)
 
 
 @rule("5.6", "4.4a")
-@every_get_format
-def test_each_unreadable_output_is_reported_and_the_others_are_printed(plane, format):
-    targets = [target(output, "n%d" % number) for number, (output, _) in enumerate(FAULTS)]
-    wire = execution([*targets, target(inline(b"a\n"), "n"), target(inline(b"b"), "n")])
-    code, out, err = run_against(plane, wire, *GET + ("--output", format))
-    reported = re.findall(r"error: the output of target n(\d+) is unreadable: ", err)
-    assert code == (format not in DOCUMENT_FORMATS) and reported == list(map(str, range(len(FAULTS) * code)))
-    assert out == {"raw": b"a\nb", "lines": b"n: a\nn: b\n"}.get(format, out) and b"n9" in out + err.encode()
+@pytest.mark.parametrize("output, fault", UNREADABLE_OUTPUTS)
+def test_unreadable_output_is_an_error_line_that_says_why(plane, output, fault):
+    result = run_against(plane, execution([target(output), target(inline(b"other\n"))]), *GET)
+
+    assert result.code == 1
+    assert b"==> a1b2c300-0000-4000-8000-000000000000 succeeded unreadable <==\n\n" in result.out
+    assert b"==> a1b2c300-0000-4000-8000-000000000000 succeeded 6 bytes <==\nother\n" in result.out
+    (error,) = error_lines(result)
+    assert error.startswith("the output of target a1b2c300-0000-4000-8000-000000000000 is unreadable: " + fault)
+
+
+@rule("5.6")
+@pytest.mark.parametrize("text", MALFORMED_BASE64)
+def test_output_whose_base64_is_malformed_is_unreadable(plane, text):
+    output = {"kind": "inline", "inline_bytes": text}
+
+    result = run_against(plane, execution([target(output), target(inline(b"other\n"))]), *GET_RAW)
+
+    assert result.code == 1
+    assert result.out == b"other\n"
+    (error,) = error_lines(result)
+    assert "a1b2c300-0000-4000-8000-000000000000 is unreadable: inline_bytes: expected standard base64" in error
+
+
+#: The second and the fourth output of five are unreadable.
+PARTLY_UNREADABLE = execution(
+    [
+        target(inline(b"a\n"), NODES[0]),
+        target({"kind": "tape"}, NODES[1]),
+        target(inline(b"b"), NODES[2]),
+        target("no object", NODES[3]),
+        target(inline(b"c\n"), NODES[4]),
+    ]
+)
+
+
+@rule("5.6", "4.4a")
+@pytest.mark.parametrize("format", TABLE_FORMATS + BYTE_FORMATS)
+def test_each_unreadable_output_is_reported(plane, format):
+    result = run_against(plane, PARTLY_UNREADABLE, *GET + ("--output", format))
+
+    assert result.code == 1
+    assert error_lines(result) == [
+        'the output of target a1b2c301-0000-4000-8000-000000000001 is unreadable: unknown kind "tape"',
+        "the output of target a1b2c303-0000-4000-8000-000000000003 is unreadable: output_ref: expected an object",
+    ]
+
+
+@rule("5.6", "4.4a")
+def test_raw_prints_the_outputs_beside_an_unreadable_one(plane):
+    result = run_against(plane, PARTLY_UNREADABLE, *GET_RAW)
+
+    assert result.out == b"a\nbc\n"
+
+
+@rule("5.6", "4.4a")
+def test_lines_prints_the_outputs_beside_an_unreadable_one(plane):
+    result = run_against(plane, PARTLY_UNREADABLE, *GET + ("--output", "lines"))
+
+    assert result.out == (
+        b"a1b2c300-0000-4000-8000-000000000000: a\n"
+        b"a1b2c302-0000-4000-8000-000000000002: b\n"
+        b"a1b2c304-0000-4000-8000-000000000004: c\n"
+    )
+
+
+@rule("5.6", "4.4a")
+@pytest.mark.parametrize("format", ["table", "wide"])
+def test_table_has_a_row_for_each_unreadable_output(plane, format):
+    result = run_against(plane, PARTLY_UNREADABLE, *GET + ("--output", format))
+
+    assert result.out.startswith(
+        b"NODE_ID                               STATUS     UPDATED_AT            OUTPUT\n"
+        b"a1b2c300-0000-4000-8000-000000000000  succeeded  2026-05-02T10:00:09Z  2 bytes\n"
+        b"a1b2c301-0000-4000-8000-000000000001  succeeded  2026-05-02T10:00:09Z  unreadable\n"
+        b"a1b2c302-0000-4000-8000-000000000002  succeeded  2026-05-02T10:00:09Z  1 byte\n"
+        b"a1b2c303-0000-4000-8000-000000000003  succeeded  2026-05-02T10:00:09Z  unreadable\n"
+        b"a1b2c304-0000-4000-8000-000000000004  succeeded  2026-05-02T10:00:09Z  2 bytes\n"
+        b"\nID "
+    )
+
+
+@rule("5.6", "4.4a")
+@pytest.mark.parametrize("format", ["json", "yaml"])
+def test_json_and_yaml_print_unreadable_outputs_as_sent(plane, format):
+    result = run_against(plane, PARTLY_UNREADABLE, *GET + ("--output", format))
+
+    assert result.code == 0
+    assert json.loads(result.out.decode("ascii")) == PARTLY_UNREADABLE
+    assert result.err == ""
+
+
+@rule("5.6", "4.4a")
+def test_jsonl_prints_unreadable_outputs_as_sent(plane):
+    result = run_against(plane, PARTLY_UNREADABLE, *GET + ("--output", "jsonl"))
+
+    assert result.code == 0
+    lines = result.out.decode("ascii").splitlines()
+    assert [json.loads(line) for line in lines] == PARTLY_UNREADABLE["targets"]
+    assert result.err == ""
+
+
+@rule("10.5d")
+@pytest.mark.parametrize("data", [b"", b"a", b"ab", b"abc", b"\xfb\xff\xbf", ALL_BYTES], ids=shorten_id)
+def test_output_ref_reads_the_bytes_of_an_inline_output(data):
+    output = program.OutputRef.from_wire(inline(data))
+
+    assert output.kind == "inline"
+    assert output.data == data
+    assert output.location == ""
+    assert output.sha256 == ""
+    assert output.fault == ""
+
+
+@rule("10.5d")
+@pytest.mark.parametrize(
+    "value", [{"kind": "inline"}, {"kind": "inline", "inline_bytes": None}], ids=["no inline_bytes", "null"]
+)
+def test_output_ref_reads_an_inline_output_without_bytes_as_empty(value):
+    output = program.OutputRef.from_wire(value)
+
+    assert output.kind == "inline"
+    assert output.data == b""
+
+
+@rule("10.5d")
+def test_output_ref_reads_an_archived_output():
+    output = program.OutputRef.from_wire({"kind": "object_store", "bucket": "b", "key": "k/1", "sha256": "A b"})
+
+    assert output.kind == "archived"
+    assert output.data == b""
+    assert output.location == "b/k/1"
+    assert output.sha256 == "A b"
+    assert output.fault == ""
+
+
+@rule("10.5d")
+def test_output_ref_of_null_is_none():
+    assert program.OutputRef.from_wire(None).kind == "none"
 
 
 @rule("10.5d", "4.4a")
-def test_output_ref_reads_every_value_and_raises_nothing():
-    read = program.OutputRef.from_wire
-    archived = read(archive("b", "k/1", sha256="A b"))
-    assert (archived.kind, archived.data, archived.location, archived.sha256) == ("archived", b"", "b/k/1", "A b")
-    assert [read(inline(data)).data for data in READABLE] == READABLE
-    assert [read(value).kind for value in (None, {"kind": "inline", "inline_bytes": None}, {"kind": "inline"})] == [
-        "none",
-        "inline",
-        "inline",
-    ]
-    assert {read(value)[:4] for value, _ in FAULTS} == {("unreadable", b"", "", "")}
-    assert [words for value, words in FAULTS if words not in read(value).fault] == []
+@pytest.mark.parametrize("value, fault", UNREADABLE_OUTPUTS)
+def test_output_ref_says_what_is_wrong_with_an_unreadable_output(value, fault):
+    output = program.OutputRef.from_wire(value)
+
+    assert output.kind == "unreadable"
+    assert output.data == b""
+    assert output.location == ""
+    assert output.sha256 == ""
+    assert output.fault.startswith(fault)
+
+
+@rule("10.5d")
+@pytest.mark.parametrize("text", MALFORMED_BASE64)
+def test_output_ref_of_malformed_base64_is_unreadable(text):
+    output = program.OutputRef.from_wire({"kind": "inline", "inline_bytes": text})
+
+    assert output.kind == "unreadable"
+    assert output.data == b""
+    assert output.fault.startswith("inline_bytes: expected standard base64")
 
 
 # ---- 5.7a: lines
 
 
 @rule("5.7a", "5.9")
-def test_lines_prints_each_line_after_its_node(plane):
-    for data, lines in ((ALL_BYTES, ALL_BYTES.split(b"\n")), (b"", []), (b"\n\na\r\n\n", [b"", b"", b"a\r", b""])):
-        wire = execution([target(), target(inline(data), "n\u00e4 1"), target(inline(b"end"), NODES[1])])
-        expected = [b"n\xc3\xa4\\x201: " + line for line in lines] + [NODES[1].encode() + b": end", b""]
-        assert run_against(plane, wire, *GET + ("-o", "lines")) == (0, b"\n".join(expected), "")
+@pytest.mark.parametrize(
+    "data, lines",
+    [
+        # Of all bytes, only the line feed ends a line.
+        pytest.param(
+            ALL_BYTES,
+            b"n\xc3\xa4\\x201: " + bytes(range(10)) + b"\n" + b"n\xc3\xa4\\x201: " + bytes(range(11, 256)) + b"\n",
+            id="all bytes",
+        ),
+        pytest.param(b"", b"", id="no bytes"),
+        pytest.param(
+            b"\n\na\r\n\n",
+            b"n\xc3\xa4\\x201: \n"  # two empty lines, a line with CR, and another empty line
+            b"n\xc3\xa4\\x201: \n"
+            b"n\xc3\xa4\\x201: a\r\n"
+            b"n\xc3\xa4\\x201: \n",
+            id="empty lines",
+        ),
+    ],
+)
+def test_lines_prints_each_line_after_its_node(plane, data, lines):
+    wire = execution(
+        [
+            target(),  # without an output, which gives no line
+            target(inline(data), "n\u00e4 1"),
+            target(inline(b"end"), NODES[1]),
+        ]
+    )
+
+    result = run_against(plane, wire, *GET + ("-o", "lines"))
+
+    assert result.code == 0
+    assert result.out == lines + b"a1b2c301-0000-4000-8000-000000000001: end\n"
+    assert result.err == ""
