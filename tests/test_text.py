@@ -204,6 +204,8 @@ FOUR_TARGETS = execution(
         target({"kind": "tape"}, NODES[2], "ack", updated_at=None),
         target(None, NODES[3], updated_at="2026-05-02T11:00:09+01:00"),
     ],
+    created_at="2026-05-01T09:15:00Z",
+    updated_at="2026-05-02T10:00:09.25Z",
     action="A",
 )
 
@@ -212,26 +214,26 @@ WIDEST = (
     "ID                                    STATUS     TYPE     TARGETS  "
     "CREATED_AT            UPDATED_AT            ACTION\n"
     "4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f  succeeded  builtin  2/4      "
-    "2026-05-02T10:00:00Z  2026-05-02T10:00:09Z  A\n"
+    "2026-05-01T09:15:00Z  2026-05-02T10:00:09Z  A\n"
 )
 MIDDLE = """\
 ID                                    STATUS     TARGETS  CREATED      UPDATED      ACTION
-4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f  succeeded  2/4      05-02T10:00  05-02T10:00  A
+4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f  succeeded  2/4      05-01T09:15  05-02T10:00  A
 """
 NARROW = """\
 ID                                   STATUS    UPDATED     ACTION
 4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f succeeded 05-02T10:00 A
 """
-#: The width of a terminal (0: it does not report one), and the table on it.
+#: The width of a terminal, and the table on it.
 LAYOUT_OF_WIDTH = (
-    (40, NARROW),
-    (80, NARROW),
-    (103, NARROW),
-    (104, MIDDLE),
-    (129, MIDDLE),
-    (130, WIDEST),
-    (200, WIDEST),
-    (0, WIDEST),
+    pytest.param(40, NARROW, id="40 columns"),
+    pytest.param(80, NARROW, id="80 columns"),
+    pytest.param(103, NARROW, id="103 columns"),
+    pytest.param(104, MIDDLE, id="104 columns"),
+    pytest.param(129, MIDDLE, id="129 columns"),
+    pytest.param(130, WIDEST, id="130 columns"),
+    pytest.param(200, WIDEST, id="200 columns"),
+    pytest.param(0, WIDEST, id="no width reported"),
 )
 WIDTHS = (40, 80, 103, 104, 129, 130, 200, 0)
 
