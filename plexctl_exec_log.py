@@ -1366,6 +1366,10 @@ def get_text(record, name, where="", make_error=make_malformed_error):
     return check_type(record.get(name), str, where + name, make_error)
 
 
+def get_node(target):
+    return str(target.get("node_id")).lower()  # in lower case, as --node is parsed
+
+
 def expect_objects(record, name):
     """Return a member that is a list of objects; [] if it is null or absent. Raises UnusableResponse."""
     elements = check_type(record.get(name), list, name) or []
@@ -2231,14 +2235,24 @@ def parse_statuses(text):
     return [status.lower() if status.lower() in STATUSES else status for status in statuses]
 
 
-class Flag(namedtuple("Flag", "command names text metavar parse")):
+def ran_on_any(execution, nodes):
+    """Return whether an Execution ran on one of these nodes. Raises UnusableResponse."""
+    return any(get_node(target) in nodes for target in expect_objects(execution, "targets"))
+
+
+class Flag(namedtuple("Flag", "command names list_help get_help metavar parse is_repeatable reads_all_pages keeps")):
     """A flag of the command line.
 
-    command     the command that it belongs to, or "" for both
-    names       such as ("-o", "--output")
-    text        the help text; for `get` the part after ` | `, if there is one. "" for a flag without effect
-    metavar     the name of its value in --help; "" for a switch
-    parse       the function that parses the value; None for a switch
+    command             the command that it belongs to, or "" for both
+    names               such as ("-o", "--output")
+    list_help           the help text for `list`, and for all commands if it equals get_help. "" hides the flag
+    get_help            the help text for `get`
+    metavar             the name of its value in --help; "" for a switch
+    parse               the function that parses the value; None for a switch
+    is_repeatable       whether its values accumulate, in a list; otherwise the last one wins
+    reads_all_pages     whether it makes `list` read all pages
+    keeps               for a filter on this side: a function that returns, for an Execution and the flag's value,
+                        whether the Execution is kept. Such a flag reads all pages. Otherwise None
     """
 
     @property
@@ -2254,52 +2268,72 @@ class Flag(namedtuple("Flag", "command names text metavar parse")):
             raise UsageError("%s%s: %s" % (self.names[-1], quote_value(text), error))
 
 
-def make_flag(command, names, text, metavar="", parse=None):
-    """Return a Flag whose names are separated by spaces."""
-    return Flag(command, tuple(names.split()), text, metavar, parse)
+def make_flag(
+    command,
+    names,
+    text,
+    metavar="",
+    parse=None,
+    get_help=None,
+    is_repeatable=False,
+    reads_all_pages=False,
+    keeps=None,
+):
+    """Return a Flag whose names are separated by spaces. Without get_help, its text is the help for both commands."""
+    return Flag(
+        command,
+        tuple(names.split()),
+        text,
+        text if get_help is None else get_help,
+        metavar,
+        parse,
+        is_repeatable,
+        reads_all_pages or keeps is not None,
+        keeps,
+    )
 
 
 # fmt: off
-FLAGS = [make_flag(*row) for row in [
-    ("", "--project", "the Project (default: PLEXSPHERE_PROJECT)", "UUID", parse_uuid),
-    ("", "--status", "only Executions with these statuses, e.g. failed,timeout | only targets with these statuses",
-     "STATUS", parse_statuses),
-    ("", "--failed", "short for --status failed,cancelled,timeout"),
-    ("", "--running", "short for --status pending,ack,started"),
-    ("", "--node", "only Executions that ran on this machine (repeatable); TARGETS counts all machines | only this "
-     "target (repeatable)", "UUID", parse_uuid),
-    ("", "-o --output", "%s (default: text) | %s (default: text)" % (", ".join(LIST_FORMATS), ", ".join(GET_FORMATS)),
-     "FORMAT", str),
-    ("", "--server", "control plane (default: from --profile, PLEXSPHERE_URL or the default profile)", "URL",
-     parse_nonempty),
-    ("", "--token-file", "file with the token (default: token from --profile, PLEXSPHERE_TOKEN or the default profile)",
-     "FILE", parse_nonempty),
-    ("", "--profile", "profile (default: the one the config file names)", "NAME", parse_nonempty),
-    ("", "--ca-file", "PEM file of the CAs to trust instead of the system's", "FILE", parse_nonempty),
-    ("", "--allow-http", "allow plain http to remote hosts (exposes the token)"),
-    ("", "--timeout", "limit for each network operation, e.g. 5m (default: 30s)", "TIME", parse_duration),
-    ("", "--color", "auto, always or never (default: auto)", "WHEN", parse_color),
-    ("", "-v --verbose", "print request and response headers on standard error"),
-    ("", "-h --help", "print this help"),
-    ("", "--version", "print the version"),
-    ("", "--yes", ""),
-    ("", "--reveal-secrets", ""),
-    ("list", "--action-name", "only Executions of this action (exact name)", "ACTION", parse_nonempty),
-    ("list", "--since", "CREATED_AT is at or after WHEN: 2h (ago), 9:30, today or '2026-07-14 09:30' (UTC)", "WHEN",
-     str),
-    ("list", "--until", "CREATED_AT is before WHEN", "WHEN", str),
-    ("list", "-n --last", "only the newest N, printed oldest first", "N", parse_count),
-    ("list", "--all", "read all pages"),
-    ("list", "--limit", "Executions per page, at most 200", "N", parse_limit),
-    ("list", "--cursor", "start at this cursor (the previous page's next_cursor)", "CURSOR", str),
-    ("get", "--id", "the Execution; `get UUID` is the same", "UUID", parse_uuid),
-    ("get", "--wait", "wait until the Execution's status is final"),
-    ("get", "--wait-timeout", "with --wait: give up after this long, and exit 124", "TIME", parse_duration),
-    ("get", "--exit-status", "exit 5, not 0, unless the Execution has succeeded"),
-    ("get", "--output-dir", "save outputs (not archived ones) and an index in a new folder", "FOLDER", parse_nonempty),
-]]
+FLAGS = [
+    make_flag("", "--project", "the Project (default: PLEXSPHERE_PROJECT)", "UUID", parse_uuid),
+    make_flag("", "--status", "only Executions with these statuses, e.g. failed,timeout", "STATUS", parse_statuses,
+              get_help="only targets with these statuses", is_repeatable=True),
+    make_flag("", "--failed", "short for --status failed,cancelled,timeout"),
+    make_flag("", "--running", "short for --status pending,ack,started"),
+    make_flag("", "--node", "only Executions that ran on this machine (repeatable); TARGETS counts all machines",
+              "UUID", parse_uuid, get_help="only this target (repeatable)", is_repeatable=True, keeps=ran_on_any),
+    make_flag("", "-o --output", ", ".join(LIST_FORMATS) + " (default: text)", "FORMAT", str,
+              get_help=", ".join(GET_FORMATS) + " (default: text)"),
+    make_flag("", "--server", "control plane (default: from --profile, PLEXSPHERE_URL or the default profile)", "URL",
+              parse_nonempty),
+    make_flag("", "--token-file", "file with the token (default: token from --profile, PLEXSPHERE_TOKEN or the default "
+              "profile)", "FILE", parse_nonempty),
+    make_flag("", "--profile", "profile (default: the one the config file names)", "NAME", parse_nonempty),
+    make_flag("", "--ca-file", "PEM file of the CAs to trust instead of the system's", "FILE", parse_nonempty),
+    make_flag("", "--allow-http", "allow plain http to remote hosts (exposes the token)"),
+    make_flag("", "--timeout", "limit for each network operation, e.g. 5m (default: 30s)", "TIME", parse_duration),
+    make_flag("", "--color", "auto, always or never (default: auto)", "WHEN", parse_color),
+    make_flag("", "-v --verbose", "print request and response headers on standard error"),
+    make_flag("", "-h --help", "print this help"),
+    make_flag("", "--version", "print the version"),
+    make_flag("", "--yes", ""),
+    make_flag("", "--reveal-secrets", ""),
+    make_flag("list", "--action-name", "only Executions of this action (exact name)", "ACTION", parse_nonempty),
+    make_flag("list", "--since", "CREATED_AT is at or after WHEN: 2h (ago), 9:30, today or '2026-07-14 09:30' (UTC)",
+              "WHEN", str, reads_all_pages=True),
+    make_flag("list", "--until", "CREATED_AT is before WHEN", "WHEN", str, reads_all_pages=True),
+    make_flag("list", "-n --last", "only the newest N, printed oldest first", "N", parse_count, reads_all_pages=True),
+    make_flag("list", "--all", "read all pages", reads_all_pages=True),
+    make_flag("list", "--limit", "Executions per page, at most 200", "N", parse_limit),
+    make_flag("list", "--cursor", "start at this cursor (the previous page's next_cursor)", "CURSOR", str),
+    make_flag("get", "--id", "the Execution; `get UUID` is the same", "UUID", parse_uuid),
+    make_flag("get", "--wait", "wait until the Execution's status is final"),
+    make_flag("get", "--wait-timeout", "with --wait: give up after this long, and exit 124", "TIME", parse_duration),
+    make_flag("get", "--exit-status", "exit 5, not 0, unless the Execution has succeeded"),
+    make_flag("get", "--output-dir", "save outputs (not archived ones) and an index in a new folder", "FOLDER",
+              parse_nonempty),
+]
 # fmt: on
-REPEATABLE = "--status", "--node"
 FLAGS_BY_NAME = {name: flag for flag in FLAGS for name in flag.names}
 COMMANDS = "list", "get"
 
@@ -2339,7 +2373,7 @@ def suggest_flag(word, command):
     habit = HABITS[command].get(word) or HABITS[""].get(word)
     if habit:
         return "; did you mean %s?" % habit
-    known = [flag.names[-1].strip("-") for flag in FLAGS if flag.text]
+    known = [flag.names[-1].strip("-") for flag in FLAGS if flag.list_help]
     longer = [name for name in known if len(word) > 1 and name.startswith(word)]
     return suggest(longer[0] if longer else word, known, "--")
 
@@ -2449,18 +2483,13 @@ def make_parser(command: str = "") -> argparse.ArgumentParser:
         for flag in FLAGS:
             if flag.command != group:
                 continue
-            text = (
-                flag.text.split(" | ")[-1 if command == "get" else 0]
-                if command
-                else flag.text.replace(" | ", "; get: ")
-            )
+            text = flag.get_help if command == "get" else flag.list_help
+            if not command and flag.get_help != flag.list_help:
+                text = "%s; get: %s" % (flag.list_help, flag.get_help)
             options: "t.Dict[str, t.Any]" = {"help": text or argparse.SUPPRESS, "action": "store_true"}
             if flag.metavar:  # argparse does not catch a UsageError
-                options.update(
-                    metavar=flag.metavar,
-                    type=flag.convert,
-                    action="append" if flag.names[-1] in REPEATABLE else "store",
-                )
+                action = "append" if flag.is_repeatable else "store"
+                options.update(metavar=flag.metavar, type=flag.convert, action=action)
             section.add_argument(*flag.names, **options)
     parser.set_defaults(output="text")
     return parser
@@ -2859,24 +2888,19 @@ def describe_resumption(error, flags, listing):
     return "next_cursor: " + cursor if cursor else ""
 
 
-def get_node(target):
-    return str(target.get("node_id")).lower()  # in lower case, as --node is parsed
-
-
-READS_ALL_PAGES = ["all", "last", "since", "until", "node"]  # so do several statuses
-
-
 def filter_executions(executions, flags):
-    """Yield the Executions that match the flags which neither the server nor Listing knows. Raises UnusableResponse."""
-    for execution in executions:
-        if flags.node and not any(get_node(target) in flags.node for target in expect_objects(execution, "targets")):
-            continue
-        yield execution
+    """Return the Executions that every filter on this side keeps, as an iterator. It may raise UnusableResponse."""
+    filters = [(flag.keeps, getattr(flags, flag.attribute)) for flag in FLAGS if flag.keeps]
+    filters = [(keeps, value) for keeps, value in filters if value]
+    if not filters:
+        return iter(executions)
+    return (execution for execution in executions if all(keeps(execution, value) for keeps, value in filters))
 
 
 def make_listing(flags, transport):
     """Return the Listing that the flags describe, or None if they describe one page. Raises UsageError."""
-    if len(flags.statuses) < 2 and not any(getattr(flags, name) for name in READS_ALL_PAGES):
+    walks = any(flag.reads_all_pages and getattr(flags, flag.attribute) for flag in FLAGS)
+    if not walks and len(flags.statuses) < 2:
         return None
     return Listing(
         transport,
