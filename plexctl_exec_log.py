@@ -2578,9 +2578,9 @@ def resolve_times(since_text, until_text):
 
 
 def select_statuses(flags):
-    """Return the selected statuses, without duplicates. An empty list selects all.
+    """Return the statuses of --status, --running and --failed, without duplicates. An empty list selects all.
 
-    Raises UsageError for an unknown status. A single one for `list` is left to the server."""
+    Raises UsageError for an unknown status. A single unknown status for `list` is left to the server."""
     groups = (RUNNING_STATUSES if flags.running else ()) + (FAILED_STATUSES if flags.failed else ())
     selected = list(dict.fromkeys(chain(*flags.status or [], groups)))
     for status in selected:
@@ -2590,7 +2590,7 @@ def select_statuses(flags):
 
 
 def read_positionals(flags, words):
-    """Return the id of the Execution, or None. Raises UsageError for anything else in these words."""
+    """Return the id of the Execution from --id or these words, or None. Raises UsageError for any other word."""
     execution_id = flags.id
     if flags.wait and any(is_duration(word) for word in words):
         raise UsageError("--wait takes no value; did you mean --wait-timeout TIME?")
@@ -2631,29 +2631,30 @@ def check_flags(flags):
         raise UsageError("--output-dir works only with --output text")
 
 
-def parse_arguments(argv):
-    """Return the parsed and checked flags of a command line. Raises UsageError.
+def read_command_line(argv):
+    """Return (flags, words): the flags as typed, with the command as `command`, and the words after the command.
 
-    Besides argparse's attributes they have: command, execution_id, statuses, since_time, until_time, time_hint. If
-    `help` or `version` is true, only `command` is set, perhaps to ""."""
+    If there is no command, `command` is "". Raises UsageError."""
     flags, words = make_parser().parse_known_args(argv)
     refuse_unknown_flags(words)
-
-    # Find the command.
     if words[:1] == ["exec-log"]:
         words = words[1:]
     if words[:1] == ["help"]:
         flags.help, words = True, words[1:]
-    flags.command = words[0] if words and words[0] in COMMANDS else ""
-    if flags.help or flags.version:
-        return flags
-    if not words:
-        raise UsageError("expected a command: list or get")
-    if not flags.command:
-        raise UsageError(describe_unknown_command(words[0]))
+    flags.command = ""
+    if words and words[0] in COMMANDS:
+        flags.command, words = words[0], words[1:]
+    return flags, words
 
-    # Convert and check the values.
-    flags.execution_id = read_positionals(flags, words[1:])
+
+def parse_arguments(flags, words):
+    """Convert and check what read_command_line returned, and return the flags. Raises UsageError.
+
+    Afterwards, `execution_id` stands for --id or the word, `statuses` for --status, --running and --failed, `since` and
+    `until` are aware datetimes or None, and `time_hint` is the hint that gives these times in full, or ""."""
+    if not flags.command:
+        raise UsageError(describe_unknown_command(words[0]) if words else "expected a command: list or get")
+    flags.execution_id = read_positionals(flags, words)
     project = os.environ.get("PLEXSPHERE_PROJECT")
     if project and not flags.project:
         try:
@@ -2664,7 +2665,8 @@ def parse_arguments(argv):
     flags.statuses = select_statuses(flags)
     if flags.cursor and len(flags.statuses) > 1:
         raise UsageError("--cursor works with at most one status")
-    flags.since_time, flags.until_time, flags.time_hint = resolve_times(flags.since, flags.until)
+    flags.since, flags.until, flags.time_hint = resolve_times(flags.since, flags.until)
+    del flags.id, flags.status, flags.running, flags.failed
     return flags
 
 
@@ -2907,8 +2909,8 @@ def make_listing(flags, transport):
         flags.project,
         statuses=flags.statuses,
         action_name=flags.action_name,
-        since=flags.since_time,
-        until=flags.until_time,
+        since=flags.since,
+        until=flags.until,
         cursor=flags.cursor,
         limit=200 if flags.limit is None else flags.limit,
     )
@@ -3039,11 +3041,12 @@ def run_get(flags, console, transport):
 
 def run(argv, console, sleep):
     """Run a command line, and return its exit code. Raises ExecLogError."""
-    flags = parse_arguments(argv)
+    flags, words = read_command_line(argv)
     if flags.help or flags.version:
         console.write(make_parser(flags.command).format_help() if flags.help else "version=%s\n" % __version__)
         console.flush()
         return 0
+    flags = parse_arguments(flags, words)
 
     has_no_colour = WINDOWS or os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
     console.is_coloured = flags.color == "always" or (
