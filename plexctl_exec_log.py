@@ -549,38 +549,46 @@ def find_settings(server_url, profile_name, token_file):
 
     A profile's token goes only to the profile's server, if it names one. Raises UsageError for a missing or malformed
     server, and CredentialsError for a missing or unusable token, and for an unusable config file."""
-    url_variable, token_variable = [os.environ.get(name) or None for name in ("PLEXSPHERE_URL", "PLEXSPHERE_TOKEN")]
-    title, pinned, profile_token = "", None, None
-    if any(
-        flag is None and (profile_name is not None or variable is None)
-        for flag, variable in ((server_url, url_variable), (token_file, token_variable))
-    ):
-        title, pinned, profile_token = read_profile(profile_name)
+    url_variable = os.environ.get("PLEXSPHERE_URL") or None
+    token_variable = os.environ.get("PLEXSPHERE_TOKEN") or None
 
-    def choose(flag, variable, member):
-        """Return the first of these pairs (value, source) that has a value, or (None, "")."""
-        sources = [flag, variable, member] if profile_name is None else [flag, member, variable]
-        return next((source for source in sources if source[0] is not None), (None, ""))
+    # Read the profile if a setting is still wanted: one without a flag, and without a variable that comes first.
+    wants_server = server_url is None and (profile_name is not None or url_variable is None)
+    wants_token = token_file is None and (profile_name is not None or token_variable is None)
+    title, profile_server, profile_token = "", None, None
+    if wants_server or wants_token:
+        title, profile_server, profile_token = read_profile(profile_name)
 
-    # Find both.
-    url, server_source = choose((server_url, "--server"), (url_variable, "PLEXSPHERE_URL"), (pinned, title))
+    # Choose the server.
+    if server_url is not None:
+        url, server_source = server_url, "--server"
+    elif wants_server and profile_server is not None:
+        url, server_source = profile_server, title
+    else:
+        url, server_source = url_variable, "PLEXSPHERE_URL"
     server = None if url is None else Server.parse(url, "the server of " + server_source)
-    from_file = None if token_file is None else read_private_file(os.fspath(token_file), 64 << 10, "the token file")
-    token, token_source = choose(
-        (from_file, "--token-file"), (token_variable, "PLEXSPHERE_TOKEN"), (profile_token, title)
-    )
+
+    # Choose the token.
+    comes_from_profile = wants_token and profile_token is not None
+    if token_file is not None:
+        token, token_source = read_private_file(os.fspath(token_file), 64 << 10, "the token file"), "--token-file"
+    elif comes_from_profile:
+        token, token_source = profile_token, title
+    else:
+        token, token_source = token_variable, "PLEXSPHERE_TOKEN"
+
+    # Refuse what is missing or malformed.
     missing = "; %s has none" % title if title else "; there is no default profile"
     if token is None:
-        raise CredentialsError(
-            "no token", "pass --token-file, set PLEXSPHERE_TOKEN, or use a profile with a token" + missing
-        )
+        hint = "pass --token-file, set PLEXSPHERE_TOKEN, or use a profile with a token" + missing
+        raise CredentialsError("no token", hint)
     token = validate_token(token, token_source)
     if server is None:
         raise UsageError("no server", "pass --server, set PLEXSPHERE_URL, or use a profile with a server" + missing)
 
-    # Keep a profile's token from other servers.
-    if token_source == title and pinned is not None:
-        pin_token(title, pinned, server, server_source)
+    # A profile's token goes only to the profile's server, if it names one.
+    if comes_from_profile and profile_server is not None:
+        pin_token(title, profile_server, server, server_source)
     return server, token, token_source
 
 
