@@ -858,9 +858,11 @@ class Transport:
     Exception or BaseException. Any other, such as TimeoutError, may be taken for a failure of the connection. After an
     exception has interrupted a request, a new Transport is the safe choice.
 
-        server      the Server
-        secrets     strings to mask: the token, the proxy's password and Basic credentials
-        received    number of body bytes received so far, as the network carried them
+        server          the Server
+        secrets         strings to mask: the token, the proxy's password and Basic credentials
+        received        number of body bytes received so far, as the network carried them
+        token_source    where the token came from, for the hint of a 401; "" if that is unknown
+        clock           the function that returns the present time in seconds
     """
 
     def __init__(
@@ -911,8 +913,8 @@ class Transport:
         self._timeout = check_seconds(timeout, "timeout")
         self._pauses = tuple(pauses)
         self._on_retry, self._on_progress, self._trace = on_retry, on_progress, trace
-        self._clock, self._sleep = clock, sleep
-        self._token_source = ""  # where the token came from, for the hint of a 401
+        self.clock, self._sleep = clock, sleep
+        self.token_source = ""
         self._headers = {
             "Host": server.authority,
             "Authorization": "Bearer " + token,
@@ -942,7 +944,7 @@ class Transport:
         file supply the rest. `options` are the other arguments of Transport, except proxy. Raises the same errors."""
         found, token, source = find_settings(server, profile, token_file)
         transport = cls(found, token, proxy=find_proxy(found), **options)
-        transport._token_source = source
+        transport.token_source = source
         return transport
 
     def __enter__(self: "AnyTransport") -> "AnyTransport":
@@ -976,7 +978,7 @@ class Transport:
         After the limit, requests and reads raise TimedOut. No pause outlasts it. Limits may be nested; the earliest
         end counts. These can overrun it: resolving a name, connecting to its further addresses, and a server that
         sends headers, chunk sizes or trailers byte by byte. Raises UsageError for 0 or less, and above 86400."""
-        end = self._clock() + check_seconds(seconds, "seconds")
+        end = self.clock() + check_seconds(seconds, "seconds")
         limit = object()
         try:
             self._ends[limit] = end
@@ -986,7 +988,7 @@ class Transport:
 
     def _time_left(self):
         """Return the seconds until the earliest time limit ends."""
-        return min(self._ends.values(), default=float("inf")) - self._clock()
+        return min(self._ends.values(), default=float("inf")) - self.clock()
 
     def _check_time(self):
         if self._time_left() <= 0:
@@ -1028,7 +1030,7 @@ class Transport:
                 if not self._can_repeat(error, pause):
                     raise
                 failure = str(error)
-            self._wait(pause, failure)
+            self.pause(pause, failure)
         return self._request(target, max_bytes)
 
     def _can_repeat(self, error, pause):
@@ -1041,8 +1043,10 @@ class Transport:
         )
         return error.retryable and not is_hopeless and pause < self._time_left()
 
-    def _wait(self, seconds, failure=""):
-        """Report a failure, if there is one, and sleep. Return False if a time limit passes meanwhile."""
+    def pause(self, seconds: float, failure: str = "") -> bool:
+        """Report a failure, if there is one, to on_retry, and sleep. Return False if a time limit passes meanwhile.
+
+        The sleep ends at the earliest time limit."""
         left = self._time_left()
         if failure:
             self._on_retry("%s; waiting %.1f s" % (failure, min(seconds, left)))
@@ -1317,7 +1321,7 @@ class Transport:
     def _choose_hint(self, status, problem, show):
         """Return the hint for the status of a response. show(name) returns a member of its Problem."""
         if status == 401:
-            return STATUS_HINTS[401] % (" from " + self._token_source if self._token_source else "")
+            return STATUS_HINTS[401] % (" from " + self.token_source if self.token_source else "")
         if status == 404 and self.server.prefix.endswith("/v1"):
             return "leave /v1 out of the server's URL"
         if status == 400 and not problem and self.server.scheme == "http":
@@ -1553,6 +1557,9 @@ class Listing:
         count           number of Executions on these pages, including those that do not match
         next_cursor     the cursor of the first page that was not yielded completely: at first `cursor`; None at the end
                         and with several statuses
+        next_since      the value for `since` with which a merge that failed can be resumed: an aware datetime of whole
+                        seconds. None with a single query, before the first Execution and after the last, and if the
+                        times have fallen or are no dates
     """
 
     def __init__(
@@ -1595,8 +1602,21 @@ class Listing:
         self.page_count = 0
         self.count = 0
         self.next_cursor = self._cursor
-        self._latest = ""  # created_at of the last merged Execution
+        self._latest = ""  # created_at of the last merged Execution, in the form of normalize_time
         self._is_ascending = True  # whether these times have never fallen
+
+    @property
+    def next_since(self) -> "t.Optional[datetime]":
+        """The value for `since` with which a merge that failed can be resumed, or None."""
+        from datetime import datetime, timezone
+
+        if not self._latest or not self._is_ascending:
+            return None
+        year, month, day, hour, minute, second = map(int, re.split("[T:-]", self._latest[:19]))
+        try:
+            return datetime(year, month, day, hour, minute, second, tzinfo=timezone.utc)
+        except ValueError:  # not in the calendar
+            return None
 
     def __iter__(self) -> "t.Iterator[JSONObject]":
         self._reset()
@@ -1626,6 +1646,7 @@ class Listing:
             self._latest = created
             for execution_id in sorted(latest):
                 yield latest[execution_id]
+        self._latest = ""
 
     def _query(self, status=None):
         """Yield the matching Executions of one query, page by page."""
@@ -1736,10 +1757,10 @@ def poll_until_final(transport, project, execution_id, is_single, on_status):
     while True:
         # Poll.
         failure, retry_after = "", 0.0
-        begin, received = transport._clock(), transport.received
+        begin, received = transport.clock(), transport.received
         try:
             execution = get_execution(transport, project, execution_id)
-            least = max(5 * (transport._clock() - begin), (transport.received - received) / (1 << 20))
+            least = max(5 * (transport.clock() - begin), (transport.received - received) / (1 << 20))
         except RemoteError as error:
             if isinstance(error, TimedOut) and not error.retryable:
                 raise make_wait_timeout(execution_id, execution)
@@ -1757,7 +1778,7 @@ def poll_until_final(transport, project, execution_id, is_single, on_status):
 
         # Pause, if there is time.
         pause = min(max(step, least, retry_after), LONGEST_WAIT)
-        if is_single or not transport._wait(pause, failure):
+        if is_single or not transport.pause(pause, failure):
             raise make_wait_timeout(execution_id, execution, failure)
         step = min(step * 1.5, LONGEST_POLL_PAUSE)
 
@@ -2893,7 +2914,7 @@ def describe_resumption(error, flags, listing):
     if flags.last or isinstance(error, UnusableResponse) or getattr(error, "status", 0) == 400:
         return ""
     if listing is not None and len(flags.statuses) > 1:
-        return "next_since: %sZ" % listing._latest[:19] if listing._latest and listing._is_ascending else ""
+        return "next_since: %sZ" % listing.next_since.isoformat()[:19] if listing.next_since else ""
     cursor = flags.cursor if listing is None else listing.next_cursor
     return "next_cursor: " + cursor if cursor else ""
 

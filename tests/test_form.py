@@ -219,3 +219,13 @@ def test_only_allowed_modules_are_imported():
     found |= {node.module for node in ast.walk(TREE) if isinstance(node, ast.ImportFrom)}
     assert {name.split(".")[0] for name in found} <= ALLOWED_IMPORTS
     assert ALLOWED_IMPORTS - set(getattr(sys, "stdlib_module_names", ALLOWED_IMPORTS)) == set()
+
+
+def test_private_names_are_used_only_inside_their_class():
+    uses = [
+        "%s.%s (line %d)" % (getattr(node.value, "id", "..."), node.attr, node.lineno)
+        for node in ast.walk(TREE)
+        if isinstance(node, ast.Attribute) and re.match("_[a-z]", node.attr)
+        if getattr(node.value, "id", None) not in ("self", "os")  # os._exit is public
+    ]
+    assert uses == []

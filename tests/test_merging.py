@@ -2,6 +2,7 @@
 
 import json
 import random
+from datetime import datetime, timezone
 from urllib.parse import parse_qsl
 
 import pytest
@@ -211,3 +212,56 @@ def test_malformed_created_at_of_an_execution_that_is_left_out_is_reported(plane
 
     assert result.code == 1
     assert execution()["id"] in error_lines(result)[0]
+
+
+# ---- 10.5c: where a failed merge can be resumed
+
+
+def read_until_it_fails(listing):
+    """Iterate over a listing, and return the ids before its failure."""
+    ids = []
+    try:
+        for wire in listing:
+            ids.append(wire["id"])
+    except program.RemoteError:
+        return ids
+    raise AssertionError("it did not fail")
+
+
+@rule("10.5c", "6.3b")
+def test_next_since_resumes_a_merge_that_failed(plane, transport):
+    failed = Reply(
+        page(listed("a", "09:00:00.25Z"), listed("b", "09:00:01Z"), listed("c", "09:30:00Z"), next_cursor="2")
+    )
+    plane.script(failed, Reply(page()), Reply({}, 404))
+    listing = program.Listing(transport, PROJECT, statuses=["failed", "timeout"])
+    assert listing.next_since is None
+
+    # `c` may still be followed by an Execution with the same time, so it is not merged yet.
+    assert read_until_it_fails(listing) == ["a", "b"]
+    assert listing.next_since == datetime(2026, 7, 14, 9, 0, 1, tzinfo=timezone.utc)
+
+    plane.script(Reply(failed.pieces[0]), Reply(page()), Reply(page()))
+    again = program.Listing(transport, PROJECT, statuses=["failed", "timeout"], since=listing.next_since)
+    assert [wire["id"] for wire in again] == ["b", "c"]
+    assert again.next_since is None  # after the last
+
+
+@rule("10.5c")
+@pytest.mark.parametrize(
+    "statuses, first, second",
+    [
+        pytest.param(["failed"], "09:00:00Z", "09:10:00Z", id="single query"),
+        pytest.param(["failed", "timeout"], "09:10:00Z", "09:00:00Z", id="times have fallen"),
+        pytest.param(["failed", "timeout"], "2026-13-45T09:00:00Z", "2026-13-45T09:00:01Z", id="times are no dates"),
+    ],
+)
+def test_next_since_is_none_if_it_would_not_resume(plane, transport, statuses, first, second):
+    plane.script(
+        Reply(page(listed("a", first), listed("b", second), listed("c", "2027-01-01T00:00:00Z"), next_cursor="2"))
+    )
+    plane.answer_to = lambda request: Reply(page()) if "timeout" in request.target else Reply({}, 404)
+    listing = program.Listing(transport, PROJECT, statuses=statuses)
+
+    assert read_until_it_fails(listing)[:2] == ["a", "b"]
+    assert listing.next_since is None
