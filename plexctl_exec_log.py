@@ -87,7 +87,7 @@ evade every time limit: use timeout(1).
 Where to look in the code
 -------------------------
     connections, certificates       Transport._connect, make_tls_context
-    where the token goes            find_settings, pin_token, Transport._send
+    where the token goes            find_settings, pin_token, Transport._read_head
     what is read                    Transport._read_body, decode_object, read_private_file
     what is written                 Console, make_folder, save_outputs
     escaping, masking               make_terminal_safe, make_visible, Console.redact
@@ -286,6 +286,10 @@ class RemoteError(ExecLogError):
 
 class ConnectError(RemoteError):
     """No connection could be made."""
+
+
+class NoResponse(RemoteError):
+    """The connection was lost before a response arrived."""
 
 
 class UnusableResponse(RemoteError):
@@ -1024,14 +1028,14 @@ class Transport:
 
         for pause in self._pauses:
             try:
-                return self._request(target, max_bytes)
+                return self._get_once(target, max_bytes)
             except RemoteError as error:
                 pause = pause if error.retry_after is None else error.retry_after
                 if not self._can_repeat(error, pause):
                     raise
                 failure = str(error)
             self.pause(pause, failure)
-        return self._request(target, max_bytes)
+        return self._get_once(target, max_bytes)
 
     def _can_repeat(self, error, pause):
         """Return whether to send a request again after a pause."""
@@ -1053,21 +1057,26 @@ class Transport:
         self._sleep(max(0.0, min(seconds, left)))
         return seconds < left
 
-    def _request(self, target, max_bytes):
+    def _get_once(self, target, max_bytes):
         """Send one request, and return the JSON object of its 200 response."""
         self._on_progress()
         self._check_time()
-        response = None
-        connection = self._take_idle()
-        if connection is not None:
-            response, body = self._exchange(connection, target, max_bytes, is_kept=True)
-        if response is None:
-            response, body = self._exchange(self._connect(), target, max_bytes)
+        response, body = self._exchange_on_idle_or_new(target, max_bytes)
         if response.status != 200:
             raise self._make_error(response, body)
         # Chunks, a Content-Length and a gzip stream show their end.
         may_be_cut = not (response.chunked or response.getheader("Content-Length") or read_encoding(response) == "gzip")
         return decode_object(body, may_be_cut)
+
+    def _exchange_on_idle_or_new(self, target, max_bytes):
+        """Send one request on the idle connection or on a new one, and return (response, body)."""
+        idle = self._take_idle()
+        if idle is not None:
+            try:
+                return self._exchange(idle, target, max_bytes)
+            except NoResponse:
+                pass  # some servers close an idle connection without saying so
+        return self._exchange(self._connect(), target, max_bytes)
 
     def _connect(self):
         """Return a new connection. For https via a proxy, it goes through a tunnel that the proxy opens.
@@ -1138,16 +1147,14 @@ class Transport:
             )
         return ConnectError("cannot connect to %s: %s" % (peer, describe_error(error)), hint, retryable=True)
 
-    def _exchange(self, connection, target, max_bytes, is_kept=False):
-        """Send one request, and keep or close its connection. Return (response, body).
+    def _exchange(self, connection, target, max_bytes):
+        """Send one request on a connection, which is then kept or closed, and return (response, body).
 
-        Return (None, None) if a kept connection was lost before the response. Raises RemoteError."""
+        Raises RemoteError: NoResponse if the connection was lost before the response."""
         sock = connection.sock  # getresponse may set connection.sock to None
         response, body, is_complete = None, bytearray(), False
         try:
-            response = self._send(connection, sock, target, is_kept)
-            if response is None:
-                return None, None
+            response = self._read_head(connection, sock, target)
             self._was_answered = True
 
             # The body of an error need not arrive: the status says enough.
@@ -1166,10 +1173,8 @@ class Transport:
             else:
                 connection.close()
 
-    def _send(self, connection, sock, target, is_kept):
-        """Send a request, and return its response once the headers have arrived. Raises RemoteError.
-
-        Return None if a kept connection is lost: some servers close without saying so."""
+    def _read_head(self, connection, sock, target):
+        """Send a request, and return its response once the headers have arrived. Raises RemoteError."""
         import socket
         from http.client import HTTPException
 
@@ -1186,12 +1191,10 @@ class Transport:
         except socket.timeout:
             raise self._make_timeout_error("no response")
         except OSError as error:  # including RemoteDisconnected: it was closed before the first byte
-            if is_kept:
-                return None
             # With TLS 1.3, a server may reject the client only now: with an alert, such as "certificate required".
             why = ": " + describe_error(error) if "alert" in str(error) else ""
             hint = CLIENT_CERTIFICATE_HINT if "certificate required" in why else self._suspect_https(LOST_HINT)
-            raise RemoteError("the connection was lost before a response arrived" + why, hint, retryable=not why)
+            raise NoResponse("the connection was lost before a response arrived" + why, hint, retryable=not why)
         except (HTTPException,) + PARSER_ERRORS as error:
             raise UnusableResponse(
                 "the response is not valid HTTP: %s" % describe_error(error), self._suspect_https(API_HINT)
@@ -1241,7 +1244,9 @@ class Transport:
             try:
                 if self._ends and not response.isclosed():  # from 3.13 on, it closes itself at its end
                     self._check_time()
-                    sock.settimeout(self._socket_timeout())  # otherwise that of _send is still right
+                    sock.settimeout(
+                        self._socket_timeout()
+                    )  # without a time limit, the timeout that _read_head has set still applies
                 chunk = response.read1(READ_SIZE)
             except socket.timeout:
                 raise self._make_timeout_error("the body stalled")
