@@ -1383,8 +1383,9 @@ def get_text(record, name, where="", make_error=make_malformed_error):
     return check_type(record.get(name), str, where + name, make_error)
 
 
-def get_node(target):
-    return str(target.get("node_id")).lower()  # in lower case, as --node is parsed
+def get_lower_node_id(target):
+    """Return the node id of a target in lower case, as --node is parsed."""
+    return str(target.get("node_id")).lower()
 
 
 def expect_objects(record, name):
@@ -1401,6 +1402,16 @@ def name_execution(execution):
     return "Execution %s" % (execution_id if isinstance(execution_id, str) and execution_id else "-")
 
 
+def parse_offset(text):
+    """Return the timedelta of an offset from UTC: `Z`, `+02:00` or `+0200`."""
+    from datetime import timedelta
+
+    if text == "Z":
+        return timedelta(0)
+    offset = timedelta(hours=int(text[1:3]), minutes=int(text[-2:]))
+    return -offset if text[0] == "-" else offset
+
+
 def normalize_time(text):
     """Return an RFC 3339 time in UTC, without the Z, or None if the text is not such a time.
 
@@ -1411,11 +1422,10 @@ def normalize_time(text):
         return None
     moment, fraction, offset = match.groups()
     if offset != "Z":
-        from datetime import datetime, timedelta
+        from datetime import datetime
 
-        minutes = int(offset[0] + "1") * (60 * int(offset[1:3]) + int(offset[4:]))
         try:
-            moment = (datetime(*map(int, re.split("[T:-]", moment))) - timedelta(minutes=minutes)).isoformat()
+            moment = (datetime(*map(int, re.split("[T:-]", moment))) - parse_offset(offset)).isoformat()
         except (ValueError, OverflowError):  # not in the calendar, or outside the years 1 to 9999 in UTC
             return None
     return moment + fraction.rstrip("0").rstrip(".") if fraction else moment
@@ -1536,6 +1546,13 @@ def to_utc_text(moment):
     except OverflowError:
         raise UsageError("since and until: expected a time between the years 1 and 9999 in UTC")
     return normalize_time(utc.isoformat() + "Z")
+
+
+def is_page_after(until, times):
+    """Return whether the times of a page show that this page and all that follow are at or after `until`.
+
+    The times ascend, are not all equal, and are all at or after `until`: so the server lists the oldest first."""
+    return bool(times) and until <= times[0] < times[-1] and times == sorted(times)
 
 
 class Listing:
@@ -1678,8 +1695,8 @@ class Listing:
             del page  # before the next one is decoded
 
             # Go on, or end.
-            if self._until and times and times == sorted(times) and self._until <= times[0] < times[-1]:
-                cursor = None  # the server lists the oldest first, so all that follow are later
+            if self._until and is_page_after(self._until, times):
+                cursor = None
             if len(self._statuses) < 2:
                 self.next_cursor = cursor
             if cursor is None:
@@ -1938,8 +1955,10 @@ def format_row(execution, layout, console):
         layout.format_time(created),
         layout.format_time(updated),
     ]
-    joined = "".join([cell or " " for cell in cells])  # look at all cells at once: few need escapes
-    if " " in joined or not joined.isprintable():
+    # Few cells need escapes, and escaping each cell would make a listing a fifth slower, so look at all of them at once.
+    # An empty cell counts as a space, because escape_field turns it into `-`.
+    row = "".join([cell or " " for cell in cells])
+    if " " in row or not row.isprintable():
         cells = [escape_field(cell) for cell in cells]
     if console.is_coloured:
         cells[1] = paint_status(status, console)
@@ -2271,7 +2290,7 @@ def parse_statuses(text):
 
 def ran_on_any(execution, nodes):
     """Return whether an Execution ran on one of these nodes. Raises UnusableResponse."""
-    return any(get_node(target) in nodes for target in expect_objects(execution, "targets"))
+    return any(get_lower_node_id(target) in nodes for target in expect_objects(execution, "targets"))
 
 
 class Flag(namedtuple("Flag", "command names list_help get_help metavar parse is_repeatable reads_all_pages keeps")):
@@ -2422,11 +2441,12 @@ def make_unknown_flag_error(word, words):
     return UsageError("unknown flag" + shown + suggest_flag(name.strip("-"), command))
 
 
-def join_values(argv):
-    """Return a command line in which each value is joined to its flag: ["--last=5", "--output=json"] for `-n5 -ojson`.
+def attach_values(argv):
+    """Return a command line in which each value is attached to its flag: `-n5 -o json` becomes `--last=5 --output=json`.
 
-    argparse would mistake a value that begins with `-` for a flag, and split one-dash words. Raises UsageError."""
-    joined, words = [], list(argv)
+    argparse cannot do it on all Pythons: it takes a value that begins with `-` for a flag, refuses `-n5` before 3.8 if
+    abbreviations are off, and makes an empty list of `FLAG=--` before 3.12.2. Raises UsageError."""
+    attached, words = [], list(argv)
     while words:
         word = words.pop(0)
         short = re.fullmatch("(-o|-n(?==?[0-9]))=?(.+)", word, re.DOTALL)
@@ -2440,7 +2460,7 @@ def join_values(argv):
         if flag is None and re.match("-[^-].", word, re.DOTALL):
             raise make_unknown_flag_error(word, argv)
         if flag is None:
-            joined.append(word)
+            attached.append(word)
             continue
 
         # Take the value.
@@ -2450,8 +2470,8 @@ def join_values(argv):
             value = words.pop(0) if words and words[0].partition("=")[0] not in FLAGS_BY_NAME else "--"
         if value == "--":
             raise UsageError("%s needs a value" % name)
-        joined.append("%s=%s" % (flag.names[-1], value) if flag.metavar else name)
-    return joined
+        attached.append("%s=%s" % (flag.names[-1], value) if flag.metavar else name)
+    return attached
 
 
 def refuse_unknown_flags(words):
@@ -2475,7 +2495,7 @@ class FlagParser(argparse.ArgumentParser):
 
     def parse_known_args(self, args=None, namespace=None):
         """Return (namespace, the words that are left over). Raises UsageError for a flag without its value."""
-        return super().parse_known_args(join_values(sys.argv[1:] if args is None else args), namespace)
+        return super().parse_known_args(attach_values(sys.argv[1:] if args is None else args), namespace)
 
     def parse_args(self, args=None, namespace=None):
         """Return the namespace. Raises UsageError if a word is left over."""
@@ -2548,19 +2568,18 @@ WHEN = (
 def parse_time(text, now):
     """Return the time for `2026-07-14 09:30` or `07-14T11:30+0200` (this year's, or last year's if that is later than
     now). Raises ValueError."""
-    from datetime import datetime, timedelta, timezone
+    from datetime import datetime, timezone
 
     match = re.fullmatch(WHEN, text)
     if not match:
         raise ValueError
     has_year = match.group(1) is not None
-    *numbers, fraction, offset = match.groups("0")
+    *numbers, fraction, _ = match.groups("0")
     year, month, day, hour, minute, second = map(int, numbers)
     if not has_year:
         year = now.year
     moment = datetime(year, month, day, hour, minute, second, int(fraction.ljust(6, "0")[:6]), timezone.utc)
-    if len(offset) > 1:  # neither `Z` nor absent
-        moment -= int(offset[0] + "1") * timedelta(hours=int(offset[1:3]), minutes=int(offset[-2:]))
+    moment -= parse_offset(match.group(8) or "Z")
     return moment if has_year or moment <= now else moment.replace(year=now.year - 1)
 
 
@@ -2583,32 +2602,48 @@ def parse_when(text, now, after=None):
     return parse_time(text, now)
 
 
-def resolve_times(since_text, until_text):
-    """Return (since, until, hint) for the values of --since and --until, which may be None. Raises UsageError.
-
-    `since` and `until` are aware datetimes or None. The hint gives them in full, unless the values already do."""
+def get_time():
+    """Return the present time as an aware datetime in UTC."""
     from datetime import datetime, timezone
 
-    now = datetime.fromtimestamp(time.time(), timezone.utc)
-    times, hints = {"since": None, "until": None}, []
-    for name, text in (("since", since_text), ("until", until_text)):
-        if text is None:
-            continue
-        text = text.strip()
-        try:
-            moment = times[name] = parse_when(text, now, times["since"])
-        except (ValueError, OverflowError):
-            raise UsageError(
-                "--%s%s: expected an age like 90s, 30m, 2h, 7d or 2w, a time of day like 9:30, today, "
-                "yesterday, or a time like 2026-07-14, '2026-07-14 09:30' or 07-14T09:30 (in UTC, unless "
-                "it has an offset)" % (name, quote_value(text))
-            )
-        if not RFC3339_TIME.fullmatch(text):
-            hints.append("%s %sZ" % (name, moment.isoformat()[:19]))
-    since, until = times["since"], times["until"]
+    return datetime.fromtimestamp(time.time(), timezone.utc)
+
+
+def resolve_when(flag, text, now, after=None):
+    """Return the aware datetime for the value of this flag, or None for None. Raises UsageError.
+
+    A time of day is the first one after `after`; if that is None, the most recent one."""
+    if text is None:
+        return None
+    try:
+        return parse_when(text.strip(), now, after)
+    except (ValueError, OverflowError):
+        raise UsageError(
+            "%s%s: expected an age like 90s, 30m, 2h, 7d or 2w, a time of day like 9:30, today, yesterday, or a time "
+            "like 2026-07-14, '2026-07-14 09:30' or 07-14T09:30 (in UTC, unless it has an offset)"
+            % (flag, quote_value(text.strip()))
+        )
+
+
+def resolve_times(since_text, until_text, now):
+    """Return the aware datetimes for the values of --since and --until. None stays None. Raises UsageError."""
+    since = resolve_when("--since", since_text, now)
+    until = resolve_when("--until", until_text, now, after=since)
     if since and until and until < since:
         raise UsageError("--until: must not be before --since")
-    return since, until, "%s (now: %sZ)" % (", ".join(hints), now.isoformat()[:19]) if hints else ""
+    return since, until
+
+
+def describe_times(resolved, now):
+    """Return the hint that gives times in full, or "" if they were typed in full.
+
+    `resolved` contains (name, text, aware datetime) for --since and --until. Text and datetime may be None."""
+    meant = [
+        "%s %sZ" % (name, moment.isoformat()[:19])
+        for name, text, moment in resolved
+        if moment is not None and not RFC3339_TIME.fullmatch(text.strip())
+    ]
+    return "%s (now: %sZ)" % (", ".join(meant), now.isoformat()[:19]) if meant else ""
 
 
 def select_statuses(flags):
@@ -2699,7 +2734,11 @@ def parse_arguments(flags, words):
     flags.statuses = select_statuses(flags)
     if flags.cursor and len(flags.statuses) > 1:
         raise UsageError("--cursor works with at most one status")
-    flags.since, flags.until, flags.time_hint = resolve_times(flags.since, flags.until)
+
+    now = get_time()
+    since, until = resolve_times(flags.since, flags.until, now)
+    flags.time_hint = describe_times([("since", flags.since, since), ("until", flags.until, until)], now)
+    flags.since, flags.until = since, until
     del flags.id, flags.status, flags.running, flags.failed
     return flags
 
@@ -3031,9 +3070,9 @@ def select_targets(targets, nodes, statuses):
     selected = [
         target
         for target in targets
-        if (not nodes or get_node(target) in nodes) and (not statuses or target.get("status") in statuses)
+        if (not nodes or get_lower_node_id(target) in nodes) and (not statuses or target.get("status") in statuses)
     ]
-    found = set(map(get_node, targets))
+    found = set(map(get_lower_node_id, targets))
     return selected, [node for node in nodes if node not in found]
 
 
