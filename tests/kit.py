@@ -297,12 +297,6 @@ def find_ids(result, format="jsonl"):
     return read_listing(result, format)[0]
 
 
-def read_ids(result, format="jsonl"):
-    """Return the ids of a listing that must succeed without a word."""
-    assert (result.code, result.err) == (0, "")
-    return read_listing(result, format)[0]
-
-
 def serve_pages(plane, pages, reply=lambda number, body: Reply(body)):
     """Let the plane answer what is not scripted with these pages of Executions, whose cursors are c2, c3 and so on. It
     filters each page by `status`, as the server does. reply(number of the request, body) may break an answer."""
@@ -321,11 +315,6 @@ def run_walk(plane, *argv, format="jsonl", pages=()):
     """Run `list` over these pages of Executions, and return its Result."""
     serve_pages(plane, pages)
     return run_cli(*LIST + argv + ("--output", format), plane=plane)
-
-
-def list_ids(plane, *argv, pages=()):
-    """Return the ids that a walk prints, which must succeed without a word."""
-    return read_ids(run_walk(plane, *argv, pages=pages))
 
 
 # ---- networks: a proxy, servers below HTTP, servers that accept no connection, stalled responses

@@ -1,6 +1,6 @@
 """Rules 3.9 to 3.11, 4.3 and 4.3a: which bodies are accepted, and that nothing is shown before a body is complete.
 
-Also 6.2f and 10.6b: a body that needs more memory than there is."""
+Also 6.2f: a body that needs more memory than there is."""
 
 import os
 import sys
@@ -36,6 +36,8 @@ from server import Reply
 #: How a complete body ends on the wire: at its Content-Length, or at its last chunk.
 every_complete_framing = pytest.mark.parametrize("framing", ["length", "chunked"])
 
+IS_IT_THE_API = "check --server, PLEXSPHERE_URL or the profile: does it point to the API?"
+
 
 # ---- 3.9: the text of a body
 
@@ -43,19 +45,20 @@ every_complete_framing = pytest.mark.parametrize("framing", ["length", "chunked"
 LARGEST_DOUBLE = int(sys.float_info.max)
 
 NO_JSON_OBJECT = [
-    pytest.param(b"", id="empty body"),
     pytest.param(b"[]", id="list"),
     pytest.param(b"[{}]", id="list with an object"),
     pytest.param(b"null", id="null"),
     pytest.param(b'"x"', id="string"),
     pytest.param(b"1", id="number"),
+]
+
+NO_JSON = [
     pytest.param(b"<html>", id="HTML"),
     pytest.param(b"{", id="opening brace only"),
     pytest.param(b"{,}", id="comma only"),
     pytest.param(b'{"a"}', id="name without a value"),
     pytest.param(b"{}{}", id="two objects"),
     pytest.param(b"{}\0", id="NUL after the object"),
-    pytest.param(b'{"a":' + b"[" * 200000, id="nested too deeply"),
 ]
 
 NO_UTF_8 = [
@@ -89,30 +92,75 @@ NO_JSON_VALUE = [
 ]
 
 
-@rule("3.9", "3.9a")
+@rule("3.9", "3.9a", "3.9b")
 @every_complete_framing
-@pytest.mark.parametrize("body", NO_JSON_OBJECT + NO_UTF_8)
-def test_malformed_body_is_an_error_and_not_requested_again(plane, transport, body, framing):
-    plane.script(Reply(body, framing=framing))
+def test_empty_body_is_an_error_and_not_requested_again(plane, transport, framing):
+    plane.script(Reply(b"", framing=framing))
 
-    with pytest.raises(program.RemoteError) as caught:
+    with pytest.raises(program.UnusableResponse) as caught:
         transport.get(PATH, {})
 
-    assert str(caught.value).startswith("the body ")
+    assert str(caught.value) == "the response is malformed: its body is empty"
+    assert caught.value.hint == IS_IT_THE_API
     assert not caught.value.retryable
     assert len(plane.requests) == 1
 
 
-@rule("3.9", "3.9a")
+@rule("3.9", "3.9a", "3.9b")
+@every_complete_framing
+@pytest.mark.parametrize("body", NO_JSON_OBJECT)
+def test_body_that_is_no_object_is_an_error_and_not_requested_again(plane, transport, body, framing):
+    plane.script(Reply(body, framing=framing))
+
+    with pytest.raises(program.UnusableResponse) as caught:
+        transport.get(PATH, {})
+
+    assert str(caught.value) == "the response is malformed: its body is not a JSON object"
+    assert caught.value.hint == IS_IT_THE_API
+    assert not caught.value.retryable
+    assert len(plane.requests) == 1
+
+
+@rule("3.9", "3.9a", "3.9b")
+@every_complete_framing
+@pytest.mark.parametrize("body", NO_JSON + NO_UTF_8)
+def test_body_that_is_no_json_is_an_error_and_not_requested_again(plane, transport, body, framing):
+    plane.script(Reply(body, framing=framing))
+
+    with pytest.raises(program.UnusableResponse) as caught:
+        transport.get(PATH, {})
+
+    assert str(caught.value) == "the response is malformed: its body is not valid JSON"
+    assert caught.value.hint == IS_IT_THE_API
+    assert not caught.value.retryable
+    assert len(plane.requests) == 1
+
+
+@rule("3.9", "3.9a", "3.9b")
+@every_complete_framing
+def test_body_that_is_nested_too_deeply_is_not_requested_again(plane, transport, framing):
+    plane.script(Reply(b'{"a":' + b"[" * 200000, framing=framing))
+
+    with pytest.raises(program.UnusableResponse) as caught:
+        transport.get(PATH, {})
+
+    assert str(caught.value) == "the response is malformed: its body is nested too deeply"
+    assert caught.value.hint == IS_IT_THE_API
+    assert not caught.value.retryable
+    assert len(plane.requests) == 1
+
+
+@rule("3.9", "3.9a", "3.9b")
 @every_complete_framing
 @pytest.mark.parametrize("value", NO_JSON_VALUE)
 def test_malformed_value_is_an_error_and_not_requested_again(plane, transport, value, framing):
     plane.script(Reply(b'{"n":[' + value + b"]}", framing=framing))
 
-    with pytest.raises(program.RemoteError) as caught:
+    with pytest.raises(program.UnusableResponse) as caught:
         transport.get(PATH, {})
 
-    assert str(caught.value).startswith("the body ")
+    assert str(caught.value) == "the response is malformed: its body is not valid JSON"
+    assert caught.value.hint == IS_IT_THE_API
     assert not caught.value.retryable
     assert len(plane.requests) == 1
 
@@ -246,10 +294,18 @@ every_spoiled_page = pytest.mark.parametrize(
     "answer, error",
     [
         pytest.param(Reply(GOOD_PAGE + b"]}", announce=9999), "the connection was lost", id="shorter than announced"),
-        pytest.param(Reply(GOOD_PAGE + b'],"z":NaN}'), "the body is not valid JSON", id="NaN"),
-        pytest.param(Reply(GOOD_PAGE + b",1]}"), "items: expected a list of objects", id="item that is a number"),
         pytest.param(
-            Reply(GOOD_PAGE + b'],"next_cursor":5}'), "next_cursor: expected a string", id="cursor that is a number"
+            Reply(GOOD_PAGE + b'],"z":NaN}'), "the response is malformed: its body is not valid JSON", id="NaN"
+        ),
+        pytest.param(
+            Reply(GOOD_PAGE + b",1]}"),
+            "the response is malformed: items: expected a list of objects",
+            id="item that is a number",
+        ),
+        pytest.param(
+            Reply(GOOD_PAGE + b'],"next_cursor":5}'),
+            "the response is malformed: next_cursor: expected a string",
+            id="cursor that is a number",
         ),
     ],
 )
@@ -264,12 +320,18 @@ every_spoiled_execution = pytest.mark.parametrize(
         pytest.param(
             Reply(GOOD_EXECUTION + b"]}", announce=9999), "the connection was lost", id="shorter than announced"
         ),
-        pytest.param(Reply(GOOD_EXECUTION + b'],"z":NaN}'), "the body is not valid JSON", id="NaN"),
         pytest.param(
-            Reply(GOOD_EXECUTION + b",1]}"), "targets: expected a list of objects", id="target that is a number"
+            Reply(GOOD_EXECUTION + b'],"z":NaN}'), "the response is malformed: its body is not valid JSON", id="NaN"
         ),
         pytest.param(
-            Reply(GOOD_EXECUTION + b'],"id":"x"}'), "expected Execution 4d5c2a10-", id="id of another Execution"
+            Reply(GOOD_EXECUTION + b",1]}"),
+            "the response is malformed: targets: expected a list of objects",
+            id="target that is a number",
+        ),
+        pytest.param(
+            Reply(GOOD_EXECUTION + b'],"id":"x"}'),
+            "the response is malformed: expected Execution 4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f, but its id is x",
+            id="id of another Execution",
         ),
     ],
 )
@@ -366,8 +428,6 @@ every_list_of_others = pytest.mark.parametrize(
     ],
 )
 
-IS_IT_THE_API = "check --server, PLEXSPHERE_URL or the profile: does it point to the API?"
-
 
 @rule("4.3")
 @text_and_json
@@ -379,7 +439,7 @@ def test_targets_are_a_list_of_objects_or_null(plane, objects, format):
     assert error_lines(result) == []
 
 
-@rule("4.3", "3.10")
+@rule("4.3", "3.9b", "3.10")
 @text_and_json
 @every_other_type
 def test_targets_of_another_type_are_an_error(plane, wrong, format):
@@ -387,11 +447,11 @@ def test_targets_of_another_type_are_an_error(plane, wrong, format):
 
     assert result.code == 1
     assert result.out == b""
-    assert error_lines(result) == ["targets: expected a list"]
-    assert hint_lines(result) == []
+    assert error_lines(result) == ["the response is malformed: targets: expected a list"]
+    assert hint_lines(result) == [IS_IT_THE_API]
 
 
-@rule("4.3", "3.10")
+@rule("4.3", "3.9b", "3.10")
 @text_and_json
 @every_list_of_others
 def test_target_that_is_no_object_is_an_error(plane, wrong, format):
@@ -399,8 +459,8 @@ def test_target_that_is_no_object_is_an_error(plane, wrong, format):
 
     assert result.code == 1
     assert result.out == b""
-    assert error_lines(result) == ["targets: expected a list of objects"]
-    assert hint_lines(result) == []
+    assert error_lines(result) == ["the response is malformed: targets: expected a list of objects"]
+    assert hint_lines(result) == [IS_IT_THE_API]
 
 
 @rule("4.3")
@@ -413,7 +473,7 @@ def test_items_are_a_list_of_objects_or_null(plane, objects, format):
     assert error_lines(result) == []
 
 
-@rule("4.3", "3.10")
+@rule("4.3", "3.9b", "3.10")
 @text_and_json
 @every_other_type
 def test_items_of_another_type_are_an_error(plane, wrong, format):
@@ -421,11 +481,11 @@ def test_items_of_another_type_are_an_error(plane, wrong, format):
 
     assert result.code == 1
     assert result.out == b""
-    assert error_lines(result) == ["items: expected a list"]
-    assert hint_lines(result) == []
+    assert error_lines(result) == ["the response is malformed: items: expected a list"]
+    assert hint_lines(result) == [IS_IT_THE_API]
 
 
-@rule("4.3", "3.10")
+@rule("4.3", "3.9b", "3.10")
 @text_and_json
 @every_list_of_others
 def test_item_that_is_no_object_is_an_error(plane, wrong, format):
@@ -433,11 +493,11 @@ def test_item_that_is_no_object_is_an_error(plane, wrong, format):
 
     assert result.code == 1
     assert result.out == b""
-    assert error_lines(result) == ["items: expected a list of objects"]
-    assert hint_lines(result) == []
+    assert error_lines(result) == ["the response is malformed: items: expected a list of objects"]
+    assert hint_lines(result) == [IS_IT_THE_API]
 
 
-@rule("4.3", "3.10")
+@rule("4.3", "3.9b", "3.10")
 @text_and_json
 @pytest.mark.parametrize(
     "body",
@@ -451,7 +511,7 @@ def test_absent_items_are_an_error_that_doubts_the_server(plane, body, format):
 
     assert result.code == 1
     assert result.out == b""
-    assert error_lines(result) == ['the response has no member "items"']
+    assert error_lines(result) == ['the response is malformed: it has no member "items"']
     assert hint_lines(result) == [IS_IT_THE_API]
 
 
@@ -465,7 +525,7 @@ def test_next_cursor_is_a_string_or_null(plane, cursor, format):
     assert error_lines(result) == []
 
 
-@rule("4.3", "3.10")
+@rule("4.3", "3.9b", "3.10")
 @text_and_json
 @pytest.mark.parametrize(
     "wrong",
@@ -482,8 +542,8 @@ def test_next_cursor_of_another_type_is_an_error(plane, wrong, format):
 
     assert result.code == 1
     assert result.out == b""
-    assert error_lines(result) == ["next_cursor: expected a string"]
-    assert hint_lines(result) == []
+    assert error_lines(result) == ["the response is malformed: next_cursor: expected a string"]
+    assert hint_lines(result) == [IS_IT_THE_API]
 
 
 @rule("4.3", "4.3a")
@@ -502,28 +562,40 @@ def test_execution_needs_the_requested_id_and_nothing_else(plane, body, format):
     assert error_lines(result) == []
 
 
-@rule("4.3a", "3.10")
+@rule("4.3a", "3.9b", "3.10")
 @text_and_json
 @pytest.mark.parametrize(
-    "body",
+    "body, error",
     [
-        pytest.param({"id": None}, id="null"),
-        pytest.param({"id": 0}, id="number"),
-        pytest.param({"id": ""}, id="empty"),
-        pytest.param({"id": EXECUTION + "x"}, id="a letter too many"),
-        pytest.param({"id": [EXECUTION]}, id="list with the id"),
-        pytest.param({"id": {EXECUTION: 1}}, id="object with the id"),
-        pytest.param({"targets": []}, id="absent"),
-        pytest.param({"Id": EXECUTION}, id="Id in capitals"),
+        pytest.param({"id": None}, "the response is malformed: the Execution has no id", id="null"),
+        pytest.param({"id": ""}, "the response is malformed: the Execution has no id", id="empty"),
+        pytest.param({"targets": []}, "the response is malformed: the Execution has no id", id="absent"),
+        pytest.param({"Id": EXECUTION}, "the response is malformed: the Execution has no id", id="Id in capitals"),
+        pytest.param({"id": 0}, "the response is malformed: id: expected a string", id="number"),
+        pytest.param({"id": [EXECUTION]}, "the response is malformed: id: expected a string", id="list with the id"),
+        pytest.param(
+            {"id": {EXECUTION: 1}}, "the response is malformed: id: expected a string", id="object with the id"
+        ),
+        pytest.param(
+            {"id": "4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5fx"},
+            "the response is malformed: expected Execution 4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f, "
+            "but its id is 4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5fx",
+            id="a letter too many",
+        ),
+        pytest.param(
+            {"id": "a1b2c301-0000-4000-8000-000000000001"},
+            "the response is malformed: expected Execution 4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f, "
+            "but its id is a1b2c301-0000-4000-8000-000000000001",
+            id="another Execution",
+        ),
     ],
 )
-def test_execution_with_another_id_is_an_error_that_doubts_the_server(plane, body, format):
+def test_execution_with_another_id_is_an_error_that_doubts_the_server(plane, body, error, format):
     result = run_against(plane, body, *GET, "--output", format)
 
     assert result.code == 1
     assert result.out == b""
-    assert len(error_lines(result)) == 1
-    assert "the response's id is " in error_lines(result)[0]
+    assert error_lines(result) == [error]
     assert hint_lines(result) == [IS_IT_THE_API]
 
 
@@ -709,23 +781,46 @@ PAGE_TOO_LARGE = announce_size((32 << 20) + 1)
             id="with --cursor",
         ),
         pytest.param(
-            ["--running"],  # three queries, of which only the first has a page that is too large
+            # Three queries, of which only the first has a page that is too large. Each is read to its end before the
+            # next.
+            ["--running"],
             [
                 PAGE_TOO_LARGE,
-                Reply(page(execution(id="e-1"), next_cursor="c1")),
-                Reply(page(execution(id="e-2"))),
-                Reply(page(execution(id="e-3"))),
-                Reply(page(execution(id="e-4"))),
+                Reply(page(execution(id="e-1", status="pending"), next_cursor="c1")),
+                Reply(page(execution(id="e-2", status="pending"))),
+                Reply(page(execution(id="e-3", status="ack"))),
+                Reply(page(execution(id="e-4", status="started"))),
             ],
             [
                 {"status": "pending", "limit": "200"},
                 {"status": "pending", "limit": "50"},
+                {"status": "pending", "limit": "50", "cursor": "c1"},
                 {"status": "ack", "limit": "200"},
                 {"status": "started", "limit": "200"},
-                {"status": "pending", "limit": "50", "cursor": "c1"},
             ],
             ["e-1", "e-2", "e-3", "e-4"],
-            id="each query has its own limit",
+            id="each query for a running status has its own limit",
+        ),
+        pytest.param(
+            # Again, only the first query has a page that is too large. The queries are read page by page, so that the
+            # others come before its second page.
+            ["--failed"],
+            [
+                PAGE_TOO_LARGE,
+                Reply(page(execution(id="e-1", status="failed"), next_cursor="c1")),
+                Reply(page(execution(id="e-2", status="cancelled"))),
+                Reply(page(execution(id="e-3", status="timeout"))),
+                Reply(page(execution(id="e-4", status="failed"))),
+            ],
+            [
+                {"status": "failed", "limit": "200"},
+                {"status": "failed", "limit": "50"},
+                {"status": "cancelled", "limit": "200"},
+                {"status": "timeout", "limit": "200"},
+                {"status": "failed", "limit": "50", "cursor": "c1"},
+            ],
+            ["e-1", "e-2", "e-3", "e-4"],
+            id="each query for a final status has its own limit",
         ),
     ],
 )
@@ -753,7 +848,7 @@ def test_walk_ends_at_a_page_of_one_that_is_too_large(plane):
     assert read_queries(plane) == [{"limit": "200"}, {"limit": "50"}, {"limit": "12"}, {"limit": "3"}, {"limit": "1"}]
 
 
-# ---- 6.2f and 10.6b: a body that needs more memory than there is
+# ---- 6.2f: a body that needs more memory than there is
 
 #: A body of 4 MiB. Its objects need 100 MiB and more.
 MANY_LISTS = b'{"targets":[' + b"[]," * 1400000 + b"[]]}"
@@ -802,7 +897,7 @@ def test_body_that_exceeds_the_memory_gives_one_error_line(plane):
 
 
 @can_limit_memory
-@rule("10.6b")
+@rule("6.2f")
 def test_memory_error_while_a_body_is_decoded_propagates(plane):
     plane.script(Reply(MANY_LISTS))
 

@@ -429,9 +429,9 @@ def test_malformed_created_at_fails_where_times_are_compared(plane, value, flag,
 
     assert result.code == 1
     assert find_ids(result) == ids
-    errors = error_lines(result)
-    assert len(errors) == 1
-    assert errors[0].endswith("Execution x: created_at: expected a time such as 2026-11-24T09:30:00Z")
+    assert error_lines(result) == [
+        "the response is malformed: Execution x: created_at: expected a time such as 2026-11-24T09:30:00Z"
+    ]
 
 
 @rule("1.11")
@@ -699,6 +699,15 @@ def test_no_hint_says_that_more_follow_unless_stderr_is_a_terminal(plane, wire, 
     assert result.code == 0
     assert hint_lines(result) == []
     assert b"hint: " not in result.out
+
+
+@rule("9.6a")
+def test_no_hint_about_an_execution_without_targets_if_none_were_selected(plane):
+    result = run_against(plane, execution(), *GET + ("-o", "raw"), terminals=BOTH)
+
+    assert result.code == 0
+    assert result.out == b""
+    assert result.err == ""
 
 
 @rule("9.6", "9.6a")

@@ -784,6 +784,8 @@ def test_until_of_a_time_of_day_is_the_first_after_since(plane, monkeypatch, sin
         "2026-07-14T09:30+02:60",
         "2026-07-14T09:30+24:00",
         # before the year 1 in UTC
+        "0000-01-01",
+        "0000-01-01T00:00:00Z",
         "0001-01-01T00:00+00:01",
         pytest.param("", id="empty"),
     ],

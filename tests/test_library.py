@@ -54,6 +54,7 @@ from server import DROP, HANG, Reply
 
 PUBLIC_NAMES = [
     "APIError",
+    "ConnectError",
     "CredentialsError",
     "ExecLogError",
     "FAILED_STATUSES",
@@ -66,6 +67,7 @@ PUBLIC_NAMES = [
     "Server",
     "TimedOut",
     "Transport",
+    "UnusableResponse",
     "UsageError",
     "WaitTimeout",
     "get_execution",
@@ -719,10 +721,10 @@ def test_get_page_uses_a_get_that_a_test_overrides(limit, max_bytes):
 def test_listing_uses_a_get_that_a_test_overrides():
     transport = CannedTransport()
 
-    found = list(program.Listing(transport, PROJECT, statuses=["failed", "ack"]))
+    found = list(program.Listing(transport, PROJECT, statuses=["failed", "started"]))
 
     assert found == [STARTED]  # both queries have returned the same Execution
-    assert transport.asked == [(PATH, "ack", 32 << 20), (PATH, "failed", 32 << 20)]
+    assert transport.asked == [(PATH, "started", 32 << 20), (PATH, "failed", 32 << 20)]
 
 
 @rule("10.3a")
@@ -748,7 +750,9 @@ def test_operation_for_one_execution_uses_a_get_that_a_test_overrides(operation)
         pytest.param(program.RemoteError, program.ExecLogError, 1, id="RemoteError"),
         pytest.param(program.TimedOut, program.RemoteError, 1, id="TimedOut"),
         pytest.param(program.APIError, program.RemoteError, 1, id="APIError"),
-        pytest.param(program.ResponseTooLarge, program.RemoteError, 1, id="ResponseTooLarge"),
+        pytest.param(program.ConnectError, program.RemoteError, 1, id="ConnectError"),
+        pytest.param(program.UnusableResponse, program.RemoteError, 1, id="UnusableResponse"),
+        pytest.param(program.ResponseTooLarge, program.UnusableResponse, 1, id="ResponseTooLarge"),
         pytest.param(program.WaitTimeout, program.TimedOut, 124, id="WaitTimeout"),
     ],
 )
@@ -770,6 +774,8 @@ def test_error_class_has_its_base_exit_code_and_hint(error_class, base, exit_cod
         program.RemoteError,
         program.TimedOut,
         program.APIError,
+        program.ConnectError,
+        program.UnusableResponse,
         program.ResponseTooLarge,
         program.WaitTimeout,
     ],
@@ -829,7 +835,7 @@ def test_api_error_has_the_status_and_the_problem(plane, answer, exit_code, retr
     [
         pytest.param(DROP, program.RemoteError, True, id="connection closed"),
         pytest.param(Reply(b"{}", cut=1), program.RemoteError, True, id="body cut short"),
-        pytest.param(Reply(b"<html>"), program.RemoteError, False, id="body that is not JSON"),
+        pytest.param(Reply(b"<html>"), program.UnusableResponse, False, id="body that is not JSON"),
         pytest.param(Reply(b"", 302, [("Location", "/x")]), program.RemoteError, False, id="redirect"),
         pytest.param(HANG, program.TimedOut, True, id="no answer"),
         pytest.param(Reply(announce=(32 << 20) + 1), program.ResponseTooLarge, False, id="page of more than 32 MiB"),
@@ -884,6 +890,8 @@ every_way_to_copy = pytest.mark.parametrize("duplicate", [copy.copy, copy.deepco
         pytest.param(program.CredentialsError("it failed", "try again"), id="CredentialsError"),
         pytest.param(program.RemoteError("it failed", "try again", True, 5.0), id="RemoteError"),
         pytest.param(program.TimedOut("it failed", "try again", True), id="TimedOut"),
+        pytest.param(program.ConnectError("it failed", "try again", True), id="ConnectError"),
+        pytest.param(program.UnusableResponse("it failed", "try again"), id="UnusableResponse"),
         pytest.param(program.ResponseTooLarge("it failed", "try again"), id="ResponseTooLarge"),
         pytest.param(program.WaitTimeout("it failed", "try again", {"status": "started"}), id="WaitTimeout"),
         pytest.param(program.APIError("it failed", "try again", 429, {"code": "slow"}, 5.0), id="APIError"),
@@ -940,26 +948,45 @@ def test_error_of_a_response_can_be_copied(plane, answer, duplicate):
     ],
 )
 def test_parse_uuid_refuses_what_is_no_uuid(value):
-    with pytest.raises(program.UsageError, match="^expected a UUID, such as "):
+    with pytest.raises(program.UsageError) as caught:
         program.parse_uuid(value)
+
+    # It names no argument, unlike the errors of the operations.
+    assert str(caught.value) == "expected a UUID, such as 6f1d7c1e-0b5a-4c1e-9a53-2b8f0c9e7a10"
 
 
 @rule("10.6a")
 @pytest.mark.parametrize(
     "operation, arguments",
     [
-        pytest.param(program.get_page, [PROJECT + "/.."], id="get_page, Project"),
-        pytest.param(program.get_execution, ["x", EXECUTION], id="get_execution, Project"),
-        pytest.param(program.get_execution, [PROJECT, None], id="get_execution, id"),
-        pytest.param(program.wait_for_execution, ["x", EXECUTION, 5], id="wait_for_execution, Project"),
-        pytest.param(program.wait_for_execution, [PROJECT, "x"], id="wait_for_execution, id"),
-        pytest.param(program.Listing, ["x"], id="Listing, Project"),
+        pytest.param(program.get_page, [PROJECT + "/.."], id="get_page"),
+        pytest.param(program.get_execution, ["x", EXECUTION], id="get_execution"),
+        pytest.param(program.wait_for_execution, ["x", EXECUTION, 5], id="wait_for_execution"),
+        pytest.param(program.Listing, ["x"], id="Listing"),
     ],
 )
-def test_malformed_uuid_is_a_usage_error_before_anything_is_sent(plane, transport, operation, arguments):
-    with pytest.raises(program.UsageError, match="^expected a UUID, such as "):
+def test_malformed_project_is_a_usage_error_before_anything_is_sent(plane, transport, operation, arguments):
+    with pytest.raises(program.UsageError) as caught:
         operation(transport, *arguments)
 
+    assert str(caught.value) == "project: expected a UUID, such as 6f1d7c1e-0b5a-4c1e-9a53-2b8f0c9e7a10"
+    assert plane.requests == []
+
+
+@rule("10.6a")
+@pytest.mark.parametrize(
+    "operation, execution_id",
+    [
+        pytest.param(program.get_execution, "x", id="get_execution"),
+        pytest.param(program.get_execution, None, id="get_execution, None"),
+        pytest.param(program.wait_for_execution, "x", id="wait_for_execution"),
+    ],
+)
+def test_malformed_execution_id_is_a_usage_error_before_it_is_sent(plane, transport, operation, execution_id):
+    with pytest.raises(program.UsageError) as caught:
+        operation(transport, PROJECT, execution_id)
+
+    assert str(caught.value) == "execution_id: expected a UUID, such as 6f1d7c1e-0b5a-4c1e-9a53-2b8f0c9e7a10"
     assert plane.requests == []
 
 
@@ -1051,8 +1078,11 @@ def test_transport_refuses_an_unusable_token(transport, token):
 
 @rule("10.6a")
 def test_transport_refuses_a_token_with_the_word_bearer(transport):
-    with pytest.raises(program.CredentialsError, match='^the token begins with "Bearer "'):
+    with pytest.raises(program.CredentialsError) as caught:
         program.Transport(transport.server, "Bearer x")
+
+    assert str(caught.value) == 'the token begins with "Bearer "'
+    assert caught.value.hint == 'remove the word "Bearer" from the token'
 
 
 @rule("10.6a")

@@ -861,17 +861,23 @@ def test_get_execution_accepts_any_notation_of_the_ids(project, execution_id):
 @pytest.mark.parametrize(
     "wire, message",
     [
-        pytest.param({"id": EXECUTION}, 'no member "items"', id="no items"),
-        pytest.param({"items": {}}, "items: expected a list", id="items are an object"),
-        pytest.param({"items": [{}, 5]}, "items: expected a list of objects", id="an item is a number"),
-        pytest.param({"items": [], "next_cursor": 5}, "next_cursor: expected a string", id="the cursor is a number"),
+        pytest.param({"id": EXECUTION}, 'the response is malformed: it has no member "items"', id="no items"),
+        pytest.param({"items": {}}, "the response is malformed: items: expected a list", id="items are an object"),
+        pytest.param(
+            {"items": [{}, 5]}, "the response is malformed: items: expected a list of objects", id="an item is a number"
+        ),
+        pytest.param(
+            {"items": [], "next_cursor": 5},
+            "the response is malformed: next_cursor: expected a string",
+            id="the cursor is a number",
+        ),
     ],
 )
 def test_get_page_refuses_a_malformed_page(wire, message):
-    with pytest.raises(program.RemoteError) as caught:
+    with pytest.raises(program.UnusableResponse) as caught:
         program.get_page(Canned(wire), PROJECT)
 
-    assert message in str(caught.value)
+    assert str(caught.value) == message
     assert not caught.value.retryable
 
 
@@ -881,22 +887,28 @@ def test_get_page_refuses_a_malformed_page(wire, message):
     [
         pytest.param(
             {"id": "a1b2c301-0000-4000-8000-000000000001"},
-            "expected Execution 4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f, "
-            "but the response's id is a1b2c301-0000-4000-8000-000000000001",
+            "the response is malformed: expected Execution 4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f, "
+            "but its id is a1b2c301-0000-4000-8000-000000000001",
             id="another id",
         ),
-        pytest.param({"targets": []}, "the response's id is None", id="no id"),
-        pytest.param({"id": EXECUTION, "targets": "x"}, "targets: expected a list", id="targets are a string"),
+        pytest.param({"targets": []}, "the response is malformed: the Execution has no id", id="no id"),
         pytest.param(
-            {"id": EXECUTION, "targets": [None]}, "targets: expected a list of objects", id="a target is null"
+            {"id": EXECUTION, "targets": "x"},
+            "the response is malformed: targets: expected a list",
+            id="targets are a string",
+        ),
+        pytest.param(
+            {"id": EXECUTION, "targets": [None]},
+            "the response is malformed: targets: expected a list of objects",
+            id="a target is null",
         ),
     ],
 )
 def test_get_execution_refuses_a_malformed_execution(wire, message):
-    with pytest.raises(program.RemoteError) as caught:
+    with pytest.raises(program.UnusableResponse) as caught:
         program.get_execution(Canned(wire), PROJECT, EXECUTION)
 
-    assert message in str(caught.value)
+    assert str(caught.value) == message
     assert not caught.value.retryable
 
 

@@ -24,6 +24,7 @@ from kit import (
     encode,
     execution,
     inline,
+    listed,
     make_command,
     make_environment,
     open_terminal,
@@ -188,6 +189,49 @@ def test_last_on_a_terminal_shows_pages_and_executions_after_a_second(plane, sta
     assert screen[0].startswith("ID ")
     assert screen[1].startswith(EXECUTION)
     assert screen[2] == ""
+
+
+@posix_only
+@rule("9.5", "9.5a", "9.5b")
+def test_merge_on_a_terminal_shows_progress_before_its_first_row(plane, start_session):
+    line_was_seen = threading.Event()
+    plane.script(
+        Reply(page(execution(status="pending"))),
+        make_slow_reply(page(), until=line_was_seen),
+        Reply(page()),
+    )
+
+    session = start_session(LIST + ("--running",), stdout="terminal")
+    session.wait_for("\r1 page, 1 Execution$")
+    line_was_seen.set()
+    result = session.finish()
+
+    assert result.code == 0
+    screen = draw_screen(result.err)
+    assert len(screen) == 3
+    assert screen[0].startswith("ID ")
+    assert screen[1].startswith(EXECUTION)
+    assert screen[2] == ""
+
+
+@posix_only
+@rule("9.5a")
+def test_merge_on_a_terminal_shows_no_progress_after_its_first_row(plane, start_session):
+    # The first row is printed before the second page of the failed Executions is requested.
+    plane.script(
+        Reply(page(listed("a", "09:00:00Z", "failed"), listed("b", "09:10:00Z", "failed"), next_cursor="c2")),
+        Reply(page()),
+        make_slow_reply(page(), seconds=1.25),
+    )
+
+    result = start_session(LIST + ("--status", "failed,timeout"), stdout="terminal").finish()
+
+    assert result.code == 0
+    _, header, rows = result.err.partition("ID  ")
+    assert header == "ID  "
+    assert "\na " in rows
+    assert "\nb " in rows
+    assert "\r" not in rows
 
 
 @posix_only
