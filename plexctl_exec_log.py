@@ -5,7 +5,7 @@
 # requires-python = ">=3.6"
 # dependencies = []
 # ///
-# mypy: allow-untyped-defs, allow-untyped-calls, no-check-untyped-defs, no-warn-return-any
+# mypy: check-untyped-defs, allow-untyped-defs, allow-untyped-calls, no-warn-return-any
 """plexctl exec-log: show what the actions of a plexsphere control plane did, and what each machine printed.
 
     plexctl_exec_log.py [exec-log] list --project UUID [flags]
@@ -649,7 +649,7 @@ def find_proxy(server):
     name = server.scheme + "_proxy"
     if is_this_host(server.host) or not any(variable.lower() == name for variable in os.environ):
         return None
-    from urllib.request import getproxies_environment, proxy_bypass_environment
+    from urllib.request import getproxies_environment, proxy_bypass_environment  # type: ignore[attr-defined]
 
     proxies = getproxies_environment()
     if proxy_bypass_environment("%s:%d" % (server.host, server.port), proxies):
@@ -1086,18 +1086,19 @@ class Transport:
 
         server, proxy = self.server, self._proxy
         peer = proxy or server
-        make_connection = client.HTTPConnection
+        connection: "client.HTTPConnection"
         if server.scheme == "https":
-            self._tls_context = self._tls_context or make_tls_context(self._ca_file)
-            make_connection = partial(client.HTTPSConnection, context=self._tls_context)
-        connection = make_connection(peer.host, peer.port, timeout=self._socket_timeout())
-        needs_tunnel = proxy and server.scheme == "https"
-        if needs_tunnel:
+            self._tls_context = context = self._tls_context or make_tls_context(self._ca_file)
+            connection = client.HTTPSConnection(peer.host, peer.port, timeout=self._socket_timeout(), context=context)
+        else:
+            connection = client.HTTPConnection(peer.host, peer.port, timeout=self._socket_timeout())
+
+        if proxy and server.scheme == "https":
             self._trace_lines(">", "CONNECT %s:%d" % (server.host, server.port), proxy.headers.items())
 
         is_connected = False
         try:
-            if needs_tunnel:
+            if proxy and server.scheme == "https":
                 connection.set_tunnel(server.host, server.port, proxy.headers)
             connection.connect()
             is_connected = True
@@ -1152,23 +1153,22 @@ class Transport:
 
         Raises RemoteError: NoResponse if the connection was lost before the response."""
         sock = connection.sock  # getresponse may set connection.sock to None
-        response, body, is_complete = None, bytearray(), False
+        body, can_be_kept = bytearray(), False
         try:
             response = self._read_head(connection, sock, target)
             self._was_answered = True
-
-            # The body of an error need not arrive: the status says enough.
             try:
                 body = self._read_body(sock, response, max_bytes if response.status == 200 else ERROR_BODY_LIMIT)
-                is_complete = True
+                can_be_kept = response.status >= 200 and not response.will_close
             except RemoteError:
+                # The body of an error need not arrive: the status says enough.
                 if response.status == 200:
                     raise
+            finally:
+                response.close()  # before 3.13, one with a Content-Length stays open, and so blocks the next response
             return response, body
         finally:
-            if response is not None:
-                response.close()  # before 3.13, one with a Content-Length stays open, and so blocks the next response
-            if is_complete and response.status >= 200 and not response.will_close:
+            if can_be_kept:
                 self._idle, self._idle_pid = connection, os.getpid()
             else:
                 connection.close()
@@ -1425,7 +1425,8 @@ def normalize_time(text):
         from datetime import datetime
 
         try:
-            moment = (datetime(*map(int, re.split("[T:-]", moment))) - parse_offset(offset)).isoformat()
+            year, month, day, hour, minute, second = map(int, re.split("[T:-]", moment))
+            moment = (datetime(year, month, day, hour, minute, second) - parse_offset(offset)).isoformat()
         except (ValueError, OverflowError):  # not in the calendar, or outside the years 1 to 9999 in UTC
             return None
     return moment + fraction.rstrip("0").rstrip(".") if fraction else moment
@@ -1539,10 +1540,11 @@ def to_utc_text(moment):
 
     if moment is None:
         return None
-    if not isinstance(moment, datetime) or moment.utcoffset() is None:
+    offset = moment.utcoffset() if isinstance(moment, datetime) else None
+    if offset is None:
         raise UsageError("since and until: expected an aware datetime, such as datetime.now(timezone.utc)")
     try:
-        utc = moment.replace(tzinfo=None) - moment.utcoffset()
+        utc = moment.replace(tzinfo=None) - offset
     except OverflowError:
         raise UsageError("since and until: expected a time between the years 1 and 9999 in UTC")
     return normalize_time(utc.isoformat() + "Z")
@@ -1955,7 +1957,7 @@ def format_row(execution, layout, console):
         layout.format_time(created),
         layout.format_time(updated),
     ]
-    # Few cells need escapes, and escaping each cell would make a listing a fifth slower, so look at all of them at once.
+    # Look at all cells at once: few need escapes, and escaping each of them would make a listing a fifth slower.
     # An empty cell counts as a space, because escape_field turns it into `-`.
     row = "".join([cell or " " for cell in cells])
     if " " in row or not row.isprintable():
@@ -2079,7 +2081,7 @@ def format_lines(targets, execution, console, report_error):
             yield prefix + line + b"\n"
 
 
-LIST_FORMATS = {
+LIST_FORMATS: "t.Dict[str, t.Callable[..., t.Iterator[t.Any]]]" = {
     "text": format_table,
     "table": format_table,
     "wide": partial(format_table, is_wide=True),
@@ -2088,7 +2090,7 @@ LIST_FORMATS = {
     "yaml": partial(format_json, "items"),
     "jsonl": format_jsonl,
 }
-GET_FORMATS = {
+GET_FORMATS: "t.Dict[str, t.Callable[..., t.Iterator[t.Any]]]" = {
     "text": format_sections,
     "table": format_targets,
     "wide": partial(format_targets, is_wide=True),
@@ -2442,7 +2444,7 @@ def make_unknown_flag_error(word, words):
 
 
 def attach_values(argv):
-    """Return a command line in which each value is attached to its flag: `-n5 -o json` becomes `--last=5 --output=json`.
+    """Return a command line in which values are attached to flags: `-n5 -o json` becomes `--last=5 --output=json`.
 
     argparse cannot do it on all Pythons: it takes a value that begins with `-` for a flag, refuses `-n5` before 3.8 if
     abbreviations are off, and makes an empty list of `FLAG=--` before 3.12.2. Raises UsageError."""
