@@ -20,11 +20,13 @@ and the standard library. It never changes anything on the server. Each section 
     Transport     send one GET, retry it, read and decode the whole response, turn failures into errors
     Wire model    read the values that the server sends
     Operations    request one page, all pages or one Execution; wait until its status is final
-    Formats       turn a response into a table, sections, lines, raw bytes or json; save outputs in a folder
+    Formats       turn a response into a table, sections, ids, lines, raw bytes or json; save outputs in a folder
     Command line  parse flags, manage the standard streams, run
 
-Programs can import it; __all__ lists the public names. After `from plexctl_exec_log import *`, this example prints the
-outputs of what failed:
+Programs can import it; __all__ lists the public names. This example prints a line for each target of the Executions
+that failed: its node id, its status, and its output, or where the output is archived, or why it cannot be read.
+
+    from plexctl_exec_log import *
 
     try:
         project = "019a3f1c-8a52-7d0e-9b96-c2e85d7f6b13"
@@ -52,14 +54,15 @@ may be absent, null or of another type, and so may all members of what a Listing
 
 What it touches, and what it trusts
 -----------------------------------
-It connects to the server of --server, PLEXSPHERE_URL or the profile, or to the proxy that the environment names for it.
-It sends GET, and CONNECT to a proxy for https. It follows no redirect, and never fetches an archived output.
+It connects to the server that --server, PLEXSPHERE_URL or the profile names, or to the proxy that the environment names
+for that server. It sends only GET requests and, for https through a proxy, CONNECT to that proxy. It follows no
+redirect, and never fetches an archived output.
 
-The token is sent in one header, to one server:
+Flags, environment and config file select one server. The token is sent in one header, to one server:
 
-    --token-file, PLEXSPHERE_TOKEN      the server that was found
-    a profile without a server          the server that was found
-    a profile with a server             that server; if another server was found, nothing is sent
+    --token-file, PLEXSPHERE_TOKEN      the selected server
+    a profile without a server          the selected server
+    a profile with a server             the profile's server; if another one was selected, nothing is sent
 
 Certificates and host names are verified. Without --allow-http, plain http goes only to this host, where any user may be
 listening. A proxy for plain http can read the token, too.
@@ -67,28 +70,35 @@ listening. A proxy for plain http can read the token, too.
 It reads the token file and the config file, which others must not be able to read (a pipe may have any mode); the
 --ca-file, which must not be writable by everybody; and PLEXSPHERE_URL, PLEXSPHERE_TOKEN, PLEXSPHERE_PROJECT,
 XDG_CONFIG_HOME, HOME or USERPROFILE, NO_COLOR, TERM and the proxy variables. As in every Python program, SSL_CERT_FILE
-and SSL_CERT_DIR choose the CAs, and SSLKEYLOGFILE names a file whose readers can decrypt the traffic. It writes only
-into the --output-dir folder: choose one whose parents others cannot write. Started by its path, it imports nothing
-from its own folder; `python3 -I` ignores PYTHONPATH, too.
+and SSL_CERT_DIR choose the CAs, and SSLKEYLOGFILE names a file whose readers can decrypt the traffic. argparse reads
+LANGUAGE, LC_ALL, LC_MESSAGES and LANG, and urllib reads REQUEST_METHOD. It writes only into the --output-dir folder:
+choose one whose parents others cannot write to. Started by its path, it imports nothing from its own folder;
+`python3 -I` ignores PYTHONPATH, too.
 
 stderr shows *** for the token, PLEXSPHERE_TOKEN and the proxy's password, if they have at least 8 characters.
 
 The server and the machines are not trusted. On a terminal, which must use UTF-8, CSI sequences (colours, cursor
-movements) are removed from outputs, and all other control characters are escaped. The format text indents outputs, so
-that no line of an output looks like a line of this program; the continuation of a wrapped line still can. Names, ids
-and error texts are always escaped, and json is ASCII. **A pipe, and a file of --output-dir, get the exact bytes of
-outputs, even if a terminal is at the pipe's other end:** use --output json there.
+movements) are removed from outputs, and all other control characters are escaped. The `text` format indents outputs, so
+that no line of an output looks like a line of this program; but the continuation of a line that the terminal wraps may.
+Names, ids and error texts are always escaped, and json is ASCII. **A pipe, and a file of --output-dir, get the exact
+bytes of outputs, even if a terminal is at the pipe's other end:** if a terminal reads the pipe, use --output json.
 
-A response is read whole, checked, then used. An Execution may be up to 256 MiB, a page 32 MiB. Decoded, a response
-usually takes up to five times its size, and a hostile one a hundred times: use `ulimit -v`. The number of pages and the
-size of what is printed are unlimited. A server or a proxy whose headers or trailers never end, and a slow resolver,
-evade every time limit: use timeout(1).
+What limits it
+--------------
+A response is read whole, checked, then used. An Execution, or a page limited to one Execution, may be up to 256 MiB.
+Other pages may be up to 32 MiB. These limits hold for the size that is received and for the decompressed size. In
+memory, a decoded response usually takes up to five times its size, and a hostile one a hundred times: use `ulimit -v`.
+A listing of several statuses holds all Executions of the running statuses, and a page for each final status. The number
+of pages and the size of what is printed are unlimited.
+
+--timeout limits each network operation. Only --wait-timeout limits a total time, the time of a wait. Endless
+headers or trailers, slow parsing of hostile headers, and a slow resolver evade both: use timeout(1).
 
 Where to look in the code
 -------------------------
     connections, certificates       Transport._connect, make_tls_context
     where the token goes            find_settings, pin_token, Transport._read_head
-    what is read                    Transport._read_body, decode_object, read_private_file
+    what is read                    Transport._read_body, decompress, decode_object, read_private_file
     what is written                 Console, make_folder, save_outputs
     escaping, masking               make_terminal_safe, make_visible, Console.redact
 """
@@ -226,7 +236,7 @@ def describe_error(error: Exception) -> str:
 
 # --------------------------------------------------------------------------------------------------- Errors
 #
-# So that it can be copied and pickled, an error takes the message first, and has a default for everything else: Python
+# An error takes the message first, and has a default for everything else, so that it can be copied and pickled: Python
 # calls the class with `args`, which Exception.__init__ sets to the message, and then restores the other attributes.
 
 
@@ -273,7 +283,8 @@ class RemoteError(ExecLogError):
 
     Retryable: a lost connection, a body that is cut short, a failure to connect, a network timeout, and the statuses
     429, 500, 502, 503 and 504.
-    Not retryable: a name that does not exist, a rejected certificate, a time limit that has passed, everything else.
+    Not retryable: a name that does not exist, a rejected certificate, a time limit that has passed, and everything
+    else.
     """
 
     def __init__(
@@ -472,8 +483,8 @@ def read_config(path):
     try:
         config = json.loads(text)
     except (ValueError, RecursionError) as error:
-        fault = str(error)  # the error itself contains the whole text
-    if fault:
+        fault = str(error)
+    if fault:  # raised outside of `except`, because the JSON error carries the whole text, with its tokens
         raise CredentialsError("%s is not valid JSON: %s" % (path, fault))
     return check_type(config or {}, dict, "%s: top level" % path, CredentialsError)
 
@@ -505,7 +516,7 @@ def read_profile(name):
             if name is not None
             else '%s: "default" names a profile that does not exist'
         )
-        raise CredentialsError(problem % path, "its profiles are: " + (", ".join(profiles) or "none"))
+        raise CredentialsError(problem % path, "profiles in this file: " + (", ".join(profiles) or "none"))
 
     # Read the profile.
     title = 'profile "%s"' % chosen
@@ -532,10 +543,10 @@ def validate_token(token, source=""):
 
 
 def pin_token(title, profile_server, server, server_source):
-    """Raise CredentialsError if a profile names a server other than the one that was found.
+    """Raise CredentialsError if a profile names a server other than the selected one.
 
-    Its token is for that server alone. Raises UsageError if the profile's URL is malformed."""
-    pinned = Server.parse(profile_server, "the server of " + title)
+    The profile's token is only for the profile's server. Raises UsageError if the profile's URL is malformed."""
+    pinned = Server.parse(profile_server, "server of " + title)
     if pinned != server:
         raise CredentialsError(
             "the token of %s is for %s, but the request would go to %s" % (title, pinned.url, server.url),
@@ -567,10 +578,10 @@ def find_settings(server_url, profile_name, token_file):
     if server_url is not None:
         url, server_source = server_url, "--server"
     elif wants_server and profile_server is not None:
-        url, server_source = profile_server, title
+        url, server_source = profile_server, "server of " + title
     else:
         url, server_source = url_variable, "PLEXSPHERE_URL"
-    server = None if url is None else Server.parse(url, "the server of " + server_source)
+    server = None if url is None else Server.parse(url, server_source)
 
     # Choose the token.
     comes_from_profile = wants_token and profile_token is not None
@@ -608,7 +619,7 @@ def is_this_host(host: str) -> bool:
 
 
 class Proxy:
-    """An HTTP proxy: `[http://][user:password@]host[:port]`. (The repr() of a namedtuple would show the password.)
+    """An HTTP proxy: `[http://][user:password@]host[:port]`. (Not a namedtuple, whose repr() would show the password.)
 
     host, port      the proxy's address
     headers         headers that only the proxy gets
@@ -684,7 +695,7 @@ SECRET_HEADERS = ("authorization", "proxy-authorization", "cookie", "set-cookie"
 
 HTTPS_HINT = "if this port is for https, write https:// in the server's URL"
 LOST_HINT = "the server, or a proxy in between, closed the connection: try again"
-CONNECT_HINT = "check --server, PLEXSPHERE_URL or the profile, the network, and whether you need HTTPS_PROXY"
+CONNECT_HINT = "check --server, PLEXSPHERE_URL or the profile, the network, and whether you need a proxy"
 PROXY_HINT = (
     "check the server's name and port, HTTPS_PROXY, HTTP_PROXY and NO_PROXY "
     "(if the proxy needs a login, put user:password@ before its host)"
@@ -707,7 +718,7 @@ STATUS_HINTS = {
 }
 PROBLEM_HINTS = {  # by the `code` of a 400, and by the `reason` of a 403
     "invalid_cursor": "the server rejected the cursor: use it only with the filters of the listing that printed it",
-    "invalid_limit": "the server rejected the value of --limit",
+    "invalid_limit": "use a --limit from 0 to 200",
     "invalid_status": "the server rejected the value of --status: --help lists the valid ones",
     "caveat_violation": "the token is valid, but not here and now: check its validity period, your source address and "
     "how you logged in",
@@ -783,7 +794,9 @@ def can_be_read(sock):
 
 
 def read_number(literal):
-    """Return a JSON number as an int or a float. Raises ValueError for NaN, Infinity, and numbers beyond a double.
+    """Return a JSON number as an int or a float.
+
+    Raises ValueError for NaN, Infinity, and numbers outside the range of a double.
 
     json.loads calls it. A number within the range has at most 309 digits, so int() is fast."""
     if not isfinite(float(literal)):
@@ -885,9 +898,11 @@ class Transport:
         clock: "t.Callable[[], float]" = time.monotonic,
         sleep: "t.Callable[[float], t.Any]" = time.sleep,
     ) -> None:
-        """Prepare requests; nothing is sent. Raises UsageError, CredentialsError, and RemoteError for refused http.
+        """Prepare requests; nothing is sent.
 
-            proxy           URL of an http proxy; None for none
+        Raises UsageError, CredentialsError, and RemoteError if plain http is refused.
+
+            proxy           URL of an http proxy; None for no proxy
             ca_file         PEM file of the CAs to trust instead of the system's
             timeout         seconds for each network operation (connect, handshake, read, write), at most 86400
             allow_http      whether plain http may go to hosts other than this one
@@ -945,7 +960,8 @@ class Transport:
         """Make a Transport with the settings that the command would use.
 
         The arguments are the values of the command's flags: a URL, a name and a path. The environment and the config
-        file supply the rest. `options` are the other arguments of Transport, except proxy. Raises the same errors."""
+        file supply the rest. `options` are the other arguments of Transport, except proxy. Raises the errors of
+        Transport(); UsageError for a missing server; and CredentialsError for a missing token or an unusable file."""
         found, token, source = find_settings(server, profile, token_file)
         transport = cls(found, token, proxy=find_proxy(found), **options)
         transport.token_source = source
@@ -981,7 +997,8 @@ class Transport:
 
         After the limit, requests and reads raise TimedOut. No pause outlasts it. Limits may be nested; the earliest
         end counts. These can overrun it: resolving a name, connecting to its further addresses, and a server that
-        sends headers, chunk sizes or trailers byte by byte. Raises UsageError for 0 or less, and above 86400."""
+        sends headers, chunk sizes or trailers byte by byte. Raises UsageError unless `seconds` is more than 0 and at
+        most 86400."""
         end = self.clock() + check_seconds(seconds, "seconds")
         limit = object()
         try:
@@ -1005,10 +1022,10 @@ class Transport:
     def get(self, path: str, parameters: "Parameters", max_bytes: int = EXECUTION_LIMIT) -> "JSONObject":
         """Send a GET, and return the JSON object of its 200 response.
 
-        `path` is sent unchanged. Parameters are percent-encoded; those that are None, "" or 0 are left out. A retryable
-        failure is retried after each pause, except in these cases:
+        `path` is sent unchanged. Parameters are percent-encoded; those that are None, "" or 0 are left out. After a
+        retryable failure, the request is sent again after each pause, except in these cases:
 
-            a timeout, which has taken long enough
+            a timeout, because it has already taken long enough
             a failure to connect, before the server has ever responded
             a Retry-After of more than 30 seconds, and a pause that would outlast a time limit
 
@@ -1280,8 +1297,8 @@ class Transport:
 
     def _make_redirect_error(self, status, location):
         """Return the error for a redirect, which is not followed."""
-        # Do not show a query, which may contain a code, nor a URL with user info. Mask first: if the token is
-        # `abcd?efgh`, cutting at `?` would leave `abcd`.
+        # Show neither a query, which may contain an authorization code, nor a URL with user info. Mask first: if the
+        # token is `abcd?efgh`, cutting at `?` would leave `abcd`.
         shown = "***" if "@" in location else re.split("[?#]", mask(location, self.secrets))[0]
         return RemoteError(
             "HTTP %d: refused to follow a redirect to %s, to keep the token from other servers" % (status, shown),
@@ -1397,7 +1414,7 @@ def expect_objects(record, name):
 
 
 def name_execution(execution):
-    """Return `Execution ID` for a message, or `Execution -` if the id is no text."""
+    """Return `Execution ID` for a message, or `Execution -` if the id is not text."""
     execution_id = execution.get("id")
     return "Execution %s" % (execution_id if isinstance(execution_id, str) and execution_id else "-")
 
@@ -1583,7 +1600,7 @@ class Listing:
                         and with several statuses
         next_since      the value for `since` with which a merge that failed can be resumed: an aware datetime of whole
                         seconds. None with a single query, before the first Execution and after the last, and if the
-                        times have fallen or are no dates
+                        times have fallen or are not dates
     """
 
     def __init__(
@@ -1603,7 +1620,7 @@ class Listing:
         statuses        only Executions with one of these; () for all
         action_name     only Executions of exactly this action
         since, until    aware datetimes: only Executions created at or after `since`, and before `until`. A query
-                        ends early after a page whose times ascend, and are all at or after `until`
+                        ends early after a page whose times ascend, are not all equal, and are all at or after `until`
         limit           Executions per page; 0 or None for the server's default
         cursor          the page to start with; not with several statuses, because a cursor belongs to one query
         """
@@ -1721,7 +1738,9 @@ class Listing:
 
 
 def select_last(executions: "t.Iterable[JSONObject]", number: int) -> "t.List[JSONObject]":
-    """Return the `number` Executions that were created last, oldest first. Of equal times, the later arrival is newer.
+    """Return the `number` Executions that were created last, oldest first.
+
+    Of two with the same time, the one that arrived later counts as newer.
 
     Only `number` Executions are kept in memory. Raises UnusableResponse."""
     from heapq import nlargest
@@ -1758,8 +1777,9 @@ def describe_targets(targets):
     return "%d/%d" % (count_succeeded(targets), len(targets))
 
 
-FIRST_POLL_PAUSE, LONGEST_POLL_PAUSE = 2.0, 15.0  # seconds of the schedule, whose pauses grow by half
-LONGEST_WAIT = 60.0  # seconds of any pause, however large the Execution, and whatever Retry-After says
+# Seconds. Each scheduled pause is half as long again as the one before.
+FIRST_POLL_PAUSE, LONGEST_POLL_PAUSE = 2.0, 15.0
+LONGEST_WAIT = 60.0  # no pause is longer, whatever the size of the Execution or Retry-After
 
 
 def make_wait_timeout(execution_id, execution, failure=""):
@@ -1774,10 +1794,12 @@ def make_wait_timeout(execution_id, execution, failure=""):
 
 
 def poll_until_final(transport, project, execution_id, is_single, on_status):
-    """Poll for wait_for_execution: until a time limit of the Transport passes, or just once if `is_single` is true."""
+    """Poll until the status is final or a time limit of the Transport passes, or just once if `is_single` is true.
+
+    This is the loop of wait_for_execution."""
     execution, shown = None, None
     step = FIRST_POLL_PAUSE  # the next pause of the schedule
-    least = 0.0  # the least pause after a poll as long, and a response as large, as the last
+    least = 0.0  # the shortest pause that the length and the size of the last poll call for
     while True:
         # Poll.
         failure, retry_after = "", 0.0
@@ -1817,8 +1839,8 @@ def wait_for_execution(
     """Wait until the status of an Execution is final, and return the Execution.
 
         seconds     limits the wait; None means no limit, 0 means one poll
-        on_status   called as on_status(execution) at first, and when the status or the number of succeeded targets
-                    changes
+        on_status   called as on_status(execution) after the first poll, and when the status or the number of succeeded
+                    targets has changed
 
     The pauses between polls grow from 2 to 15 seconds. They are longer for a large Execution (five times the last poll,
     and a second for each MiB) and after a Retry-After, but at most a minute. After the first success, every retryable
@@ -1836,8 +1858,8 @@ def wait_for_execution(
 # -------------------------------------------------------------------------------------------------- Formats
 #
 # A format is a generator that yields what to print, text or bytes. It takes the elements to print, the object that
-# contains them, and the console, of which it uses is_coloured, columns, stdout_is_terminal and encode_for_stdout().
-# A format of `get` also takes report_error(text), which it calls for each output that cannot be shown.
+# contains them, and the console. Of the console, it uses only is_coloured, columns, stdout_is_terminal and
+# encode_for_stdout(). A format of `get` also takes report_error(text), which it calls for each output that cannot be shown.
 
 COLOURS = {"succeeded": "32", "failed": "31", "timeout": "31", "cancelled": "33", "started": "36", "ack": "36"}
 BOLD = "1"
@@ -1849,7 +1871,7 @@ def paint(text, code, console):
 
 
 def paint_status(status, console):
-    """Return a status in its colour, padded first: str.format would count the colour's characters."""
+    """Return a status, padded, then coloured: str.format would count the characters of the escape sequences."""
     return paint("%-9s" % escape_field(status), COLOURS.get(status), console)
 
 
@@ -1932,7 +1954,7 @@ ROW_MEMBERS = "id status type created_at updated_at action".split()
 
 
 def choose_layout(layouts, console, is_wide):
-    """Return the first of these layouts that fits the terminal, or the widest."""
+    """Return the widest layout if `is_wide`, and otherwise the first one that fits the terminal."""
     return layouts[0] if is_wide else next(layout for layout in layouts if console.columns >= layout.min_columns)
 
 
@@ -2019,7 +2041,7 @@ def format_sections(targets, execution, console, report_error):
 
     A section is the line `==> NODE_ID STATUS N bytes <==`, the N bytes, a line feed if they do not end with one, and an
     empty line. On a terminal, the bytes are made safe, and their lines are indented, so that none begins like a header,
-    an error or a recap. (A line that the terminal wraps may.)"""
+    an error or a recap. (The continuation of a line that the terminal wraps may.)"""
     for target in targets:
         node_id, status, output = read_target(target, report_error)
         description = describe_output(output)
@@ -2104,7 +2126,7 @@ GET_FORMATS: "t.Dict[str, t.Callable[..., t.Iterator[t.Any]]]" = {
 
 
 def make_folder(path):
-    """Make the folder of --output-dir, or accept an empty one that only the user may write. Return its path.
+    """Make the folder of --output-dir, or accept an empty one that only the user may write to. Return its path.
 
     Raises ExecLogError."""
     # Remove `/` and `/.` at the end, which would hide a symbolic link. (os.path.normpath would also remove `link/..`,
@@ -2191,9 +2213,9 @@ EXIT_CODES = """exit codes:
   2    usage: an unusable flag, URL, proxy or CA file; no Project, id or server
   3    no usable token, profile or config file; or the token was rejected (401)
   4    forbidden (403)
-  5    with --exit-status: all was written, but the Execution has not succeeded
+  5    with --exit-status: everything was written, but the run did not succeed
   77   forbidden: the token lacks a relation to the Project (rebac_denied)
-  124  with --wait-timeout: the wait timed out, and no final status is known
+  124  with --wait-timeout: the wait timed out before a final status was seen
   130  killed by Ctrl-C (SIGINT; the shell reports 130)
   141  the reader closed standard output (broken pipe)
 """
@@ -2208,9 +2230,9 @@ EXAMPLES = {
 EXAMPLES[""] = EXAMPLES["list"] + EXAMPLES["get"]
 STATUS_HELP = "\nA status is pending, ack, started, succeeded, failed, cancelled or timeout."
 LIST_HELP = """
-By default, list prints one page, oldest first. With --all, --last, several
-statuses, or a filter other than --status and --action-name, it reads as many
-pages as needed. Times are in UTC."""
+By default, list prints one page: the oldest 50 Executions. With --all, --last,
+several statuses, or a filter other than --status and --action-name, it reads as
+many pages as needed. Times are in UTC."""
 DESCRIPTIONS = {
     "": "Show Executions (runs of actions), and what each target (machine) printed.\n" + STATUS_HELP + LIST_HELP,
     "list": "List the Executions (runs of actions) of a Project.\n" + STATUS_HELP + LIST_HELP,
@@ -2219,7 +2241,8 @@ DESCRIPTIONS = {
 
 
 def quote_value(value):
-    """Return ` "VALUE"` for a message, or "" for a long value and one like a flag: it may be a misplaced secret."""
+    """Return ` "VALUE"` for a message, or "" if the value is long or looks like a flag, because it may be a misplaced
+    secret."""
     return ' "%s"' % value if len(value) <= 40 and not value.startswith("-") else ""
 
 
@@ -2286,7 +2309,7 @@ def parse_statuses(text):
     """Return the statuses of `failed, TIMEOUT` as a list, known ones in lower case. Raises UsageError."""
     statuses = [part.strip() for part in text.split(",")]
     if not all(statuses):
-        raise UsageError("expected a status, or several, separated by commas")
+        raise UsageError("expected one or more statuses, separated by commas")
     return [status.lower() if status.lower() in STATUSES else status for status in statuses]
 
 
@@ -2316,36 +2339,18 @@ class Flag(namedtuple("Flag", "command names list_help get_help metavar parse is
         return self.names[-1].strip("-").replace("-", "_")
 
     def convert(self, text):
-        """Return the value that the text stands for. Raises UsageError, which names the flag and shows the text."""
+        """Convert the text to the flag's value. Raises UsageError, which names the flag and shows the text."""
         try:
             return self.parse(text)
         except UsageError as error:
             raise UsageError("%s%s: %s" % (self.names[-1], quote_value(text), error))
 
 
-def make_flag(
-    command,
-    names,
-    text,
-    metavar="",
-    parse=None,
-    get_help=None,
-    is_repeatable=False,
-    reads_all_pages=False,
-    keeps=None,
-):
-    """Return a Flag whose names are separated by spaces. Without get_help, its text is the help for both commands."""
-    return Flag(
-        command,
-        tuple(names.split()),
-        text,
-        text if get_help is None else get_help,
-        metavar,
-        parse,
-        is_repeatable,
-        reads_all_pages or keeps is not None,
-        keeps,
-    )
+def make_flag(command, names, list_help, metavar="", parse=None, **facts):
+    """Return a Flag. Its names are separated by spaces, and `facts` are the members that differ from the usual ones."""
+    members = {"get_help": list_help, "is_repeatable": False, "reads_all_pages": "keeps" in facts, "keeps": None}
+    members.update(facts)
+    return Flag(command, tuple(names.split()), list_help, metavar=metavar, parse=parse, **members)
 
 
 # fmt: off
@@ -2355,8 +2360,8 @@ FLAGS = [
               get_help="only targets with these statuses", is_repeatable=True),
     make_flag("", "--failed", "short for --status failed,cancelled,timeout"),
     make_flag("", "--running", "short for --status pending,ack,started"),
-    make_flag("", "--node", "only Executions that ran on this machine (repeatable); TARGETS counts all machines",
-              "UUID", parse_uuid, get_help="only this target (repeatable)", is_repeatable=True, keeps=ran_on_any),
+    make_flag("", "--node", "only Executions that ran on this machine (TARGETS still counts all); repeatable", "UUID",
+              parse_uuid, get_help="only this target; repeatable", is_repeatable=True, keeps=ran_on_any),
     make_flag("", "-o --output", ", ".join(LIST_FORMATS) + " (default: text)", "FORMAT", str,
               get_help=", ".join(GET_FORMATS) + " (default: text)"),
     make_flag("", "--server", "control plane (default: from --profile, PLEXSPHERE_URL or the default profile)", "URL",
@@ -2367,24 +2372,25 @@ FLAGS = [
     make_flag("", "--ca-file", "PEM file of the CAs to trust instead of the system's", "FILE", parse_nonempty),
     make_flag("", "--allow-http", "allow plain http to remote hosts (exposes the token)"),
     make_flag("", "--timeout", "limit for each network operation, e.g. 5m (default: 30s)", "TIME", parse_duration),
-    make_flag("", "--color", "auto, always or never (default: auto)", "WHEN", parse_color),
+    make_flag("", "--color", "auto, always or never (default: auto)", "MODE", parse_color),
     make_flag("", "-v --verbose", "print request and response headers on standard error"),
     make_flag("", "-h --help", "print this help"),
     make_flag("", "--version", "print the version"),
     make_flag("", "--yes", ""),
     make_flag("", "--reveal-secrets", ""),
     make_flag("list", "--action-name", "only Executions of this action (exact name)", "ACTION", parse_nonempty),
-    make_flag("list", "--since", "CREATED_AT is at or after WHEN: 2h (ago), 9:30, today or '2026-07-14 09:30' (UTC)",
-              "WHEN", str, reads_all_pages=True),
-    make_flag("list", "--until", "CREATED_AT is before WHEN", "WHEN", str, reads_all_pages=True),
+    make_flag("list", "--since", "only Executions created at or after WHEN: 2h (ago), 9:30, today or "
+              "'2026-07-14 09:30' (UTC)", "WHEN", str, reads_all_pages=True),
+    make_flag("list", "--until", "only Executions created before WHEN", "WHEN", str, reads_all_pages=True),
     make_flag("list", "-n --last", "only the newest N, printed oldest first", "N", parse_count, reads_all_pages=True),
     make_flag("list", "--all", "read all pages", reads_all_pages=True),
-    make_flag("list", "--limit", "Executions per page, at most 200", "N", parse_limit),
+    make_flag("list", "--limit", "Executions per page, at most 200 (default: the server's, 50; 200 if several pages "
+              "are read)", "N", parse_limit),
     make_flag("list", "--cursor", "start at this cursor (the previous page's next_cursor)", "CURSOR", str),
     make_flag("get", "--id", "the Execution; `get UUID` is the same", "UUID", parse_uuid),
-    make_flag("get", "--wait", "wait until the Execution's status is final"),
+    make_flag("get", "--wait", "wait until the Execution has succeeded, failed, been cancelled or timed out"),
     make_flag("get", "--wait-timeout", "with --wait: give up after this long, and exit 124", "TIME", parse_duration),
-    make_flag("get", "--exit-status", "exit 5, not 0, unless the Execution has succeeded"),
+    make_flag("get", "--exit-status", "exit 5 instead of 0 if the Execution has not succeeded"),
     make_flag("get", "--output-dir", "save outputs (not archived ones) and an index in a new folder", "FOLDER",
               parse_nonempty),
 ]
@@ -2512,7 +2518,7 @@ class FlagParser(argparse.ArgumentParser):
 
 
 def make_parser(command: str = "") -> argparse.ArgumentParser:
-    """Return a new parser of all flags. With a command (`list` or `get`), only of that command's and the common ones.
+    """Return a new parser of all flags. With a command, it has only that command's flags and the common ones.
 
     Its parse_known_args() leaves positional arguments over: `exec-log`, `list` or `get`, and an id. It raises
     UsageError, never SystemExit."""
@@ -2568,8 +2574,9 @@ WHEN = (
 
 
 def parse_time(text, now):
-    """Return the time for `2026-07-14 09:30` or `07-14T11:30+0200` (this year's, or last year's if that is later than
-    now). Raises ValueError."""
+    """Return the time for `2026-07-14 09:30` or `07-14T11:30+0200`. Raises ValueError.
+
+    A time without a year is of this year, or of last year if this year's is still to come."""
     from datetime import datetime, timezone
 
     match = re.fullmatch(WHEN, text)
@@ -2695,7 +2702,7 @@ def check_flags(flags):
     if not flags.project:
         raise UsageError("no Project", "pass --project UUID or set PLEXSPHERE_PROJECT")
     if flags.command == "get" and not flags.execution_id:
-        raise UsageError("no Execution", "pass its id: get UUID")
+        raise UsageError("no Execution id", "pass one: get UUID")
     if flags.wait_timeout and not flags.wait:
         raise UsageError("--wait-timeout works only with --wait")
     if flags.output_dir and flags.output != "text":
@@ -2721,8 +2728,8 @@ def read_command_line(argv):
 def parse_arguments(flags, words):
     """Convert and check what read_command_line returned, and return the flags. Raises UsageError.
 
-    Afterwards, `execution_id` stands for --id or the word, `statuses` for --status, --running and --failed, `since` and
-    `until` are aware datetimes or None, and `time_hint` is the hint that gives these times in full, or ""."""
+    The result has `execution_id` (from --id or the word), `statuses` (from --status, --running and --failed), `since`
+    and `until` (aware datetimes or None), and `time_hint` (the hint that gives these times in full, or "")."""
     if not flags.command:
         raise UsageError(describe_unknown_command(words[0]) if words else "expected a command: list or get")
     flags.execution_id = read_positionals(flags, words)
@@ -2857,9 +2864,10 @@ class Console:
         self._out.flush()
 
     def redact(self, text):
-        """Mask the secrets in text, then escape its unprintable characters, which could split a secret.
+        """Mask the secrets in text, then escape its unprintable characters.
 
-        Callers cut only the result, because a cut could split one, too."""
+        Mask first: escaping or cutting the text could split a secret, which would then not be found. Callers cut only
+        the result."""
         return make_visible(mask(text, self._secrets))
 
     def write_line(self, text, limit=4000):
@@ -2992,7 +3000,7 @@ def make_listing(flags, transport):
 
 
 def run_list(flags, console, transport):
-    """Run the command `list`, and return its exit code."""
+    """Run the command `list` and return its exit code."""
     if flags.time_hint:
         console.hint(flags.time_hint)
     listing = make_listing(flags, transport)
@@ -3079,7 +3087,7 @@ def select_targets(targets, nodes, statuses):
 
 
 def run_get(flags, console, transport):
-    """Run the command `get`, and return its exit code."""
+    """Run the command `get` and return its exit code."""
     folder = flags.output_dir and make_folder(flags.output_dir)  # before any waiting
     execution = request_execution(flags, console, transport)
     console.progress = None
@@ -3115,7 +3123,7 @@ def run_get(flags, console, transport):
 
 
 def run(argv, console, sleep):
-    """Run a command line, and return its exit code. Raises ExecLogError."""
+    """Run a command line and return its exit code. Raises ExecLogError."""
     flags, words = read_command_line(argv)
     if flags.help or flags.version:
         console.write(make_parser(flags.command).format_help() if flags.help else "version=%s\n" % __version__)
@@ -3149,7 +3157,7 @@ def main(
     stderr: "t.Optional[t.TextIO]" = None,
     sleep: "t.Callable[[float], t.Any]" = time.sleep,
 ) -> int:
-    """Run a command line, and return its exit code. This never ends the process.
+    """Run a command line and return its exit code. This never ends the process.
 
         argv        the arguments, without the program's name; the default is sys.argv[1:]
         stdout      a binary stream with write() and flush(), such as io.BytesIO(); the default is the process's own
