@@ -150,7 +150,7 @@ if TYPE_CHECKING:
 
 WINDOWS = os.name == "nt"
 
-__version__ = "6.0.0"
+__version__ = "6.1.0"
 __all__ = [
     "main",
     "make_parser",
@@ -1859,7 +1859,8 @@ def wait_for_execution(
 #
 # A format is a generator that yields what to print, text or bytes. It takes the elements to print, the object that
 # contains them, and the console. Of the console, it uses only is_coloured, columns, stdout_is_terminal and
-# encode_for_stdout(). A format of `get` also takes report_error(text), which it calls for each output that cannot be shown.
+# encode_for_stdout(). A format of `get` also takes report_error(text), which it calls for each output that cannot be
+# shown.
 
 COLOURS = {"succeeded": "32", "failed": "31", "timeout": "31", "cancelled": "33", "started": "36", "ack": "36"}
 BOLD = "1"
