@@ -209,7 +209,7 @@ FOUR_TARGETS = execution(
     action="A",
 )
 
-# The table of Executions for FOUR_TARGETS, in its three layouts.
+# The table of Executions for FOUR_TARGETS, in its four layouts.
 WIDEST = (
     "ID                                    STATUS     TYPE     TARGETS  "
     "CREATED_AT            UPDATED_AT            ACTION\n"
@@ -221,13 +221,19 @@ ID                                    STATUS     TARGETS  CREATED      UPDATED  
 4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f  succeeded  2/4      05-01T09:15  05-02T10:00  A
 """
 NARROW = """\
-ID                                   STATUS    UPDATED     ACTION
-4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f succeeded 05-02T10:00 A
+ID                                   STATUS    TARGETS CREATED     ACTION
+4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f succeeded 2/4     05-01T09:15 A
+"""
+NARROWEST = """\
+ID                                   STATUS    CREATED     ACTION
+4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f succeeded 05-01T09:15 A
 """
 #: The width of a terminal, and the table on it.
 LAYOUT_OF_WIDTH = (
-    pytest.param(40, NARROW, id="40 columns"),
-    pytest.param(80, NARROW, id="80 columns"),
+    pytest.param(40, NARROWEST, id="40 columns"),
+    pytest.param(80, NARROWEST, id="80 columns"),
+    pytest.param(87, NARROWEST, id="87 columns"),
+    pytest.param(88, NARROW, id="88 columns"),
     pytest.param(103, NARROW, id="103 columns"),
     pytest.param(104, MIDDLE, id="104 columns"),
     pytest.param(129, MIDDLE, id="129 columns"),
@@ -235,7 +241,7 @@ LAYOUT_OF_WIDTH = (
     pytest.param(200, WIDEST, id="200 columns"),
     pytest.param(0, WIDEST, id="no width reported"),
 )
-WIDTHS = (40, 80, 103, 104, 129, 130, 200, 0)
+WIDTHS = (40, 80, 87, 88, 103, 104, 129, 130, 200, 0)
 
 # The table of targets for FOUR_TARGETS, in its two layouts.
 TARGETS_WITH_LONG_TIMES = """\
@@ -284,7 +290,7 @@ def test_get_with_a_table_ends_with_an_empty_line_and_the_recap(plane, columns, 
 
 @posix_only
 @rule("5.3c")
-@pytest.mark.parametrize("columns", [40, 80, 103])
+@pytest.mark.parametrize("columns", [40, 80, 87, 88, 103])
 def test_targets_have_short_times_on_terminals_below_104_columns(plane, columns):
     result = run_on_screen(plane, FOUR_TARGETS, *GET_TABLE, columns=columns)
 
@@ -298,6 +304,43 @@ def test_targets_have_full_times_on_terminals_from_104_columns_on(plane, columns
     result = run_on_screen(plane, FOUR_TARGETS, *GET_TABLE, columns=columns)
 
     assert result.out.decode("utf-8").startswith(TARGETS_WITH_LONG_TIMES + "\nID ")
+
+
+@posix_only
+@rule("5.2e", "5.2b", "5.2c")
+@pytest.mark.parametrize(
+    "columns, row",
+    [
+        pytest.param(
+            80,
+            "4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f cancelled 05-02T10:00 collect-diagnostics2",
+            id="the narrowest layout",
+        ),
+        pytest.param(
+            88,
+            "4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f cancelled 1/2     05-02T10:00 collect-diagnostics2",
+            id="the layout from 88 columns on",
+        ),
+        pytest.param(
+            104,
+            "4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f  cancelled  1/2      05-02T10:00  05-02T11:22  collect-diagnostics2",
+            id="the layout from 104 columns on",
+        ),
+    ],
+)
+def test_action_of_20_characters_fits_every_narrow_layout(plane, columns, row):
+    wire = execution(
+        [target(), target(status="failed")],
+        status="cancelled",
+        action="collect-diagnostics2",
+        created_at="2026-05-02T10:00:00.5Z",
+        updated_at="2026-05-02T11:22:33.25Z",
+    )
+
+    result = run_on_screen(plane, page(wire), *LIST, columns=columns)
+
+    assert result.out.decode("utf-8").splitlines()[1] == row
+    assert len(row) <= columns
 
 
 @posix_only
