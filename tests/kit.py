@@ -385,25 +385,6 @@ def nobody_accepting():
         yield "127.0.0.1:%d" % sock.getsockname()[1]
 
 
-def ask(plane, *answers, argv=LIST, **options):
-    """Run against these responses. Return the Result, and the seconds that it slept."""
-    slept = []
-    plane.script(*answers)
-    return run_cli(*argv, plane=plane, sleep=slept.append, **options), slept
-
-
-def count_contacts(plane):
-    """Return the number of connections and of requests."""
-    return plane.connections, len(plane.requests)
-
-
-def read_error(result):
-    """Return the error line of a run that failed with 1 and printed nothing. Only a hint may follow it."""
-    match = re.match(r"(error: .+)\n(hint: .+\n)?\Z", result.err)
-    assert match and (result.code, result.out) == (1, b""), result
-    return match.group(1)
-
-
 # ---- terminals, waiting, files
 
 

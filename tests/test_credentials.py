@@ -1049,7 +1049,8 @@ def test_token_that_begins_with_bearer_exits_3(plane, home, source, token):
 
     assert result.code == 3
     assert result.out == b""
-    assert result.err == 'error: the token begins with "Bearer "\nhint: remove the word "Bearer"\n'
+    assert error_lines(result) == ['the token begins with "Bearer "']
+    assert hint_lines(result) == ['remove the word "Bearer" from the token; it came from ' + source]
     assert plane.connections == 0
 
 

@@ -199,7 +199,7 @@ def test_codes_0_and_5_come_without_an_error(plane, argv, code):
             GET + ("--wait", "--wait-timeout", "1"),
             Reply(execution(status="ack")),
             124,
-            'the wait timed out, and no final status is known; the last status was "ack"',
+            'the wait timed out; the last status of Execution 4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f was "ack" (0/0)',
             id="124: the wait timed out",
         ),
     ],

@@ -313,9 +313,8 @@ def test_json_that_is_nested_too_deeply_gives_one_error_line(plane, format):
     result = run_cli(*GET, "--output", format, plane=plane)
 
     assert result.code == 1
-    assert result.err.startswith("error: ")
-    assert "nested too deeply" in result.err
-    assert result.err.count("\n") == 1
+    assert error_lines(result) == ["the response is malformed: its body is nested too deeply"]
+    assert hint_lines(result) == ["check --server, PLEXSPHERE_URL or the profile: does it point to the API?"]
 
 
 @rule("6.2f", "3.9")
@@ -329,10 +328,10 @@ def test_deeply_nested_json_is_either_printed_or_gives_one_error_line(plane, for
 
     result = run_cli(*GET, "--output", format, plane=plane)
 
-    assert (result.code, result.err) in [
-        (0, ""),
-        (1, "error: the body is nested too deeply\n"),
-        (1, "error: the response is nested too deeply to be printed\n"),
+    assert (result.code, error_lines(result)) in [
+        (0, []),
+        (1, ["the response is malformed: its body is nested too deeply"]),
+        (1, ["the response is nested too deeply to be printed"]),
     ]
 
 

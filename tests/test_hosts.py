@@ -144,7 +144,6 @@ def test_alert_of_a_server_that_demands_a_certificate_is_shown_and_final(tls_pla
     "path",
     [
         pytest.param(os.path.join(TLS_DIR, "missing.pem"), id="missing"),
-        pytest.param(TLS_DIR, id="a folder"),
         pytest.param(os.path.join(TLS_DIR, "README.md"), id="not PEM"),
     ],
 )

@@ -10,9 +10,11 @@ import plexctl_exec_log as program
 from control_plane import PROJECT
 from kit import (
     ALL,
+    DOCUMENT_FORMATS,
     EXECUTION,
     LIST,
     NODES,
+    TABLE_FORMATS,
     encode,
     error_lines,
     every_list_format,
@@ -183,9 +185,18 @@ ACK_COPY = listed("b", "11:30:00.5+02:00", "ack", action="as-ack")
 STARTED_COPY = listed("b", "09:30:00.5Z", "started", action="as-started")
 
 
-@rule("1.13a")
-@every_list_format
-@pytest.mark.parametrize(
+def serve_moving_executions(plane, pending, ack, started):
+    """Answer the queries for these statuses with a and c, which move on from query to query, and with copies of b.
+
+    c was created at the same time as b."""
+    plane.script(
+        Reply(page(listed("a", "09:30:00Z", "pending"), *pending, listed("c", "09:30:00.5Z", "pending"))),
+        Reply(page(listed("a", "09:30:00Z", "ack"), *ack, listed("c", "09:30:00.5Z", "ack"))),
+        Reply(page(listed("a", "09:30:00Z", "started"), *started, listed("c", "09:30:00.5Z", "started"))),
+    )
+
+
+when_b_moves_on = pytest.mark.parametrize(
     "pending, ack, started",
     [
         pytest.param([PENDING_COPY], [], [STARTED_COPY], id="pending, then started"),
@@ -193,19 +204,29 @@ STARTED_COPY = listed("b", "09:30:00.5Z", "started", action="as-started")
         pytest.param([], [ACK_COPY], [STARTED_COPY], id="ack, then started"),
     ],
 )
+
+
+@rule("1.13a")
+@every_list_format
+@when_b_moves_on
 def test_execution_that_moves_on_between_queries_is_printed_once(plane, pending, ack, started, format):
-    # a and c move on from query to query, too. c was created at the same time as b.
-    plane.script(
-        Reply(page(listed("a", "09:30:00Z", "pending"), *pending, listed("c", "09:30:00.5Z", "pending"))),
-        Reply(page(listed("a", "09:30:00Z", "ack"), *ack, listed("c", "09:30:00.5Z", "ack"))),
-        Reply(page(listed("a", "09:30:00Z", "started"), *started, listed("c", "09:30:00.5Z", "started"))),
-    )
+    serve_moving_executions(plane, pending, ack, started)
 
     result = run_cli(*LIST + ("--running", "--output", format), plane=plane)
 
     assert result.code == 0
     assert result.err == ""
     assert find_ids(result, format) == ["a", "b", "c"]
+
+
+@rule("1.13a")
+@pytest.mark.parametrize("format", TABLE_FORMATS + DOCUMENT_FORMATS)
+@when_b_moves_on
+def test_execution_that_moves_on_is_shown_as_the_latest_query_sent_it(plane, pending, ack, started, format):
+    serve_moving_executions(plane, pending, ack, started)
+
+    result = run_cli(*LIST + ("--running", "--output", format), plane=plane)
+
     assert b"as-started" in result.out
     assert b"as-pending" not in result.out
     assert b"as-ack" not in result.out

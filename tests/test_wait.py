@@ -322,7 +322,10 @@ def test_server_that_is_gone_is_waited_for(plane):
             program.wait_for_execution(transport, PROJECT, EXECUTION, 60)
 
     assert clock.slept == 60
-    assert '; the last status was "started"; the last failure was: cannot connect to 127.0.0.1:' in str(caught.value)
+    assert str(caught.value).startswith(
+        'the wait timed out; the last status of Execution 4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f was "started" (0/0); '
+        "the last failure was: cannot connect to 127.0.0.1:"
+    )
 
 
 @rule("9.1c", "9.1d")
@@ -417,7 +420,9 @@ def test_wait_timeout_has_the_last_response(plane, transport, seconds):
 
     error = caught.value
     assert error.execution == execution([target(status="failed")], status="ack")
-    assert str(error) == 'the wait timed out, and no final status is known; the last status was "ack"'
+    assert str(error) == (
+        'the wait timed out; the last status of Execution 4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f was "ack" (0/1)'
+    )
     assert error.hint == "the Execution may still be running: wait again, or longer"
     assert error.exit_code == 124
     assert not error.retryable
@@ -483,7 +488,7 @@ def test_failure_midway_is_named_when_time_is_up(plane, transport, clock, second
 
     assert clock.sleeps == pytest.approx(sleeps)
     assert str(caught.value) == (
-        'the wait timed out, and no final status is known; the last status was "started"; '
+        'the wait timed out; the last status of Execution 4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f was "started" (0/0); '
         "the last failure was: HTTP 503 Service Unavailable"
     )
 
@@ -499,7 +504,9 @@ def test_wait_ends_on_time_even_without_a_first_response(plane, answer):
             program.wait_for_execution(transport, PROJECT, EXECUTION, 0.2)
 
     assert time.monotonic() - began < 20  # far less than the timeout of 60 s
-    assert str(caught.value) == "the wait timed out, and no final status is known"
+    assert str(caught.value) == (
+        "the wait timed out; no status of Execution 4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f is known"
+    )
     assert caught.value.execution is None
 
 
@@ -515,7 +522,9 @@ def test_wait_ends_on_time_even_if_the_server_falls_silent(plane, answer):
             program.wait_for_execution(transport, PROJECT, EXECUTION, 2.2)
 
     assert time.monotonic() - began < 20  # far less than the timeout of 60 s
-    assert str(caught.value) == 'the wait timed out, and no final status is known; the last status was "started"'
+    assert str(caught.value) == (
+        'the wait timed out; the last status of Execution 4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f was "started" (0/0)'
+    )
     assert caught.value.execution == execution(status="started")
 
 
@@ -537,7 +546,9 @@ def test_wait_ends_on_time_if_a_body_stalls_after_a_late_beginning(plane):
             program.wait_for_execution(transport, PROJECT, EXECUTION, 60)
 
     # A read that waited longer would end with a lost connection.
-    assert str(caught.value) == "the wait timed out, and no final status is known"
+    assert str(caught.value) == (
+        "the wait timed out; no status of Execution 4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f is known"
+    )
 
 
 @rule("9.1d")
@@ -550,7 +561,8 @@ def test_wait_timeout_exits_124_and_names_the_last_status(plane):
     assert result.out == b""
     assert result.err.splitlines() == [
         "status: st\\x1barted 0/0",
-        'error: the wait timed out, and no final status is known; the last status was "st\\x1barted"',
+        "error: the wait timed out; "
+        'the last status of Execution 4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f was "st\\x1barted" (0/0)',
         "hint: the Execution may still be running: wait again, or longer",
     ]
 
