@@ -41,7 +41,6 @@ ALL = LIST + ("--all",)
 GET_RAW, GET_TABLE = [GET + ("--output", format) for format in ("raw", "table")]
 BOTH = ("stdout", "stderr")  # for run_cli(..., terminals=BOTH)
 ALL_BYTES = bytes(range(256))
-DIGEST = "ab" * 32
 MOMENTS = {"created_at": "2026-05-02T10:00:00.5Z", "updated_at": "2026-05-02T10:00:09.25Z"}
 #: An environment in which a request fails: nothing listens there. A usage error comes before any request.
 UNREACHABLE = {"PLEXSPHERE_URL": "http://127.0.0.1:1", "PLEXSPHERE_TOKEN": TOKEN}
@@ -183,11 +182,6 @@ def read_queries(plane):
     return [{name: "|".join(query[name]) for name in query} for query in queries]
 
 
-def shorten_id(value):
-    """Return the id of a parameter, for tables that hold very long ones: parametrize(..., ids=shorten_id)."""
-    return ascii(getattr(value, "__name__", value))[:40]
-
-
 # ---- wire objects
 
 
@@ -311,15 +305,8 @@ def serve_pages(plane, pages, reply=lambda number, body: Reply(body)):
     plane.answer_to = answer
 
 
-def run_walk(plane, *argv, format="jsonl", pages=()):
-    """Run `list` over these pages of Executions, and return its Result."""
-    serve_pages(plane, pages)
-    return run_cli(*LIST + argv + ("--output", format), plane=plane)
-
-
 # ---- networks: a proxy, servers below HTTP, servers that accept no connection, stalled responses
 
-NAME = "control-plane.test"  # a name of the certificate tls/server.pem that only a proxy can reach
 NO_NAME = ".".join(["a" * 60] * 5)  # 304 characters: too long for a resolver to be asked
 PATH = "/v1/projects/%s/executions" % PROJECT
 END_OF_SILENCE = 5  # seconds after which an answer without end ends, so that a test fails instead of hanging

@@ -9,6 +9,7 @@ import pytest
 
 import plexctl_exec_log as program
 from kit import (
+    ALL,
     EXECUTION,
     GET,
     LIST,
@@ -544,6 +545,39 @@ def test_next_cursor_of_another_type_is_an_error(plane, wrong, format):
     assert result.out == b""
     assert error_lines(result) == ["the response is malformed: next_cursor: expected a string"]
     assert hint_lines(result) == [IS_IT_THE_API]
+
+
+@rule("4.3b")
+@pytest.mark.parametrize(
+    "cursor",
+    [
+        pytest.param("c" * 8193, id="8 KiB and a byte"),
+        pytest.param("\u20ac" * 2731, id="8 KiB and a byte, in UTF-8"),
+        pytest.param("\ud800", id="high surrogate"),
+        pytest.param("c\udc80", id="surrogate that stands for a byte"),
+        pytest.param("\udcff" * 2, id="two surrogates"),
+    ],
+)
+@pytest.mark.parametrize("flags", [[], ["--all"], ["--failed"]], ids=["page", "walk", "merge"])
+def test_cursor_that_cannot_be_sent_back_is_malformed(plane, cursor, flags):
+    plane.script(Reply(page(next_cursor=cursor)))
+
+    result = run_cli(*LIST, *flags, plane=plane)
+
+    assert result.code == 1
+    assert result.out == b""
+    assert error_lines(result) == ["the response is malformed: next_cursor: expected valid Unicode of at most 8 KiB"]
+
+
+@rule("4.3b")
+@pytest.mark.parametrize("cursor", ["c" * 8192, "\U0001f600"], ids=["8 KiB", "surrogate pair"])
+def test_longest_and_unusual_cursors_are_followed(plane, cursor):
+    plane.script(Reply(page(next_cursor=cursor)), Reply(page()))
+
+    result = run_cli(*ALL, plane=plane)
+
+    assert result.code == 0
+    assert len(plane.requests) == 2
 
 
 @rule("4.3", "4.3a")

@@ -28,7 +28,7 @@ from kit import (
     rule,
     run_against,
     run_cli,
-    run_walk,
+    serve_pages,
     target,
 )
 from server import Reply
@@ -870,7 +870,9 @@ SELECTED_STATUSES = [
     ],
 )
 def test_list_asks_the_server_for_each_selected_status(plane, flags, statuses):
-    result = run_walk(plane, *flags)
+    serve_pages(plane, [])
+
+    result = run_cli(*LIST, *flags, plane=plane)
 
     assert result.code == 0
     assert [query["status"] for query in read_queries(plane)] == statuses

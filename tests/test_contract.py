@@ -117,11 +117,35 @@ def test_lines_have_at_most_120_columns(path):
     assert [line for line in lines if len(line) > 120 and not line.startswith("|")] == []
 
 
-@pytest.mark.parametrize(
-    "path", [path for path in SOURCES if os.path.basename(path).startswith(("kit", "server"))], ids=os.path.basename
-)
-def test_every_helper_is_used(path):
-    nodes = [node for source in SOURCES for node in ast.walk(parse(source))]
+@functools.lru_cache(None)
+def list_used(path):
+    """The names that a file uses: variables, attributes, and parameters, which may be fixtures."""
+    nodes = list(ast.walk(parse(path)))
     used = {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
     used |= {node.attr for node in nodes if isinstance(node, ast.Attribute)}
+    used |= {node.arg for node in nodes if isinstance(node, ast.arg)}
+    return used
+
+
+@pytest.mark.parametrize(
+    "path", [path for path in SOURCES if os.path.basename(path) in ("kit.py", "server.py")], ids=os.path.basename
+)
+def test_every_helper_is_used(path):
+    programs = [os.path.join(HERE, name) for name in ("benchmark.py", "typed_program.py")]
+    used = set().union(*[list_used(source) for source in SOURCES if source not in programs])
     assert sorted(list_defined(path) - used) == []
+
+
+def test_every_helper_of_a_test_file_is_used_there():
+    fixture_of_every_test = "heeded_interrupts"  # in test_interrupt.py
+    unused = {os.path.basename(path): list_defined(path) - list_used(path) - {fixture_of_every_test} for path in TESTS}
+    assert {name: names for name, names in unused.items() if names} == {}
+
+
+def test_no_test_file_is_imported():
+    imports = [
+        node for path in SOURCES for node in ast.walk(parse(path)) if isinstance(node, (ast.Import, ast.ImportFrom))
+    ]
+    imported = {getattr(node, "module", None) or alias.name for node in imports for alias in node.names}
+    assert len(imported) > 20
+    assert sorted(name for name in imported if name.startswith("test_")) == []

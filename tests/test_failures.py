@@ -305,12 +305,11 @@ def nest_lists(levels):
     return '{"id":"%s","deep":%s}' % (EXECUTION, "[" * levels + "]" * levels)
 
 
-@rule("6.2f", "3.9")
-@pytest.mark.parametrize("format", ["text", "json"])
-def test_json_that_is_nested_too_deeply_gives_one_error_line(plane, format):
+@rule("6.2f", "3.9", "3.9b")
+def test_json_that_is_nested_too_deeply_gives_one_error_line(plane):
     plane.script(Reply(nest_lists(200000)))
 
-    result = run_cli(*GET, "--output", format, plane=plane)
+    result = run_cli(*GET, plane=plane)
 
     assert result.code == 1
     assert error_lines(result) == ["the response is malformed: its body is nested too deeply"]

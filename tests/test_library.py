@@ -963,6 +963,7 @@ def test_parse_uuid_refuses_what_is_no_uuid(value):
         pytest.param(program.get_execution, ["x", EXECUTION], id="get_execution"),
         pytest.param(program.wait_for_execution, ["x", EXECUTION, 5], id="wait_for_execution"),
         pytest.param(program.Listing, ["x"], id="Listing"),
+        pytest.param(program.Listing, [None], id="Listing, None"),
     ],
 )
 def test_malformed_project_is_a_usage_error_before_anything_is_sent(plane, transport, operation, arguments):
@@ -1042,6 +1043,7 @@ def test_listing_refuses_unusable_statuses(transport, statuses):
         pytest.param({"since": datetime(2026, 7, 14)}, id="since without a time zone"),
         pytest.param({"until": datetime(2026, 7, 14)}, id="until without a time zone"),
         pytest.param({"since": "2026-07-14T00:00:00Z"}, id="since as text"),
+        pytest.param({"until": "2026-07-14T00:00:00Z"}, id="until as text"),
     ],
 )
 def test_listing_refuses_a_time_that_is_no_aware_datetime(transport, times):
@@ -1049,7 +1051,7 @@ def test_listing_refuses_a_time_that_is_no_aware_datetime(transport, times):
         program.Listing(transport, PROJECT, **times)
 
 
-@rule("10.6a")
+@rule("10.6a", "1.13b")
 def test_listing_refuses_a_cursor_with_several_statuses(transport):
     with pytest.raises(program.UsageError, match="^cursor works with at most one status"):
         program.Listing(transport, PROJECT, cursor="c", statuses=["failed", "x"])

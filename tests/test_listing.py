@@ -33,11 +33,6 @@ JSONL = ("--output", "jsonl")
 TWO_STATUSES = ("--status", "failed,timeout")
 
 
-def read_table(text):
-    """Return the rows of a table: the cells between its bars."""
-    return [[" ".join(cell.split()) for cell in line.split("|")] for line in text.strip().splitlines()]
-
-
 # ---- 1.13: one query for each status, merged
 
 #: An Execution of each status, whose id is its status. They were created in life-cycle order.
@@ -933,35 +928,6 @@ def test_get_execution_refuses_a_malformed_execution(wire, message):
     assert not caught.value.retryable
 
 
-every_wrong_uuid = pytest.mark.parametrize(
-    "wrong",
-    [
-        pytest.param("x", id="a word"),
-        pytest.param(None, id="None"),
-        pytest.param("", id="an empty text"),
-        pytest.param("a1b2c300-0000-4000-8000-0000000000000", id="33 digits"),
-    ],
-)
-
-
-@rule("10.5", "10.6a")
-@every_wrong_uuid
-def test_get_execution_refuses_a_malformed_id_before_it_sends_anything(wrong):
-    transport = Canned()
-
-    with pytest.raises(program.UsageError):
-        program.get_execution(transport, PROJECT, wrong)
-
-    assert transport.paths == []
-
-
-@rule("10.5b", "10.6a")
-@every_wrong_uuid
-def test_listing_refuses_a_malformed_project(wrong):
-    with pytest.raises(program.UsageError):
-        program.Listing(Canned(), wrong)
-
-
 def name_all(listing):
     """Return the ids of all Executions of a Listing."""
     return [wire["id"] for wire in listing]
@@ -1161,32 +1127,6 @@ def test_since_and_until_are_moments_with_their_fraction(since, until):
     ids = name_all(program.Listing(transport, PROJECT, since=since, until=until))
 
     assert ids == ["at since", "between", "a microsecond before until"]
-
-
-@rule("10.6a", "1.13b", "10.5b")
-@pytest.mark.parametrize(
-    "options, message",
-    [
-        pytest.param({"since": datetime.datetime(2026, 7, 14)}, "aware", id="a naive datetime"),
-        pytest.param({"until": "2026-07-14T00:00:00Z"}, "aware", id="a text for a datetime"),
-        pytest.param(
-            {"until": datetime.datetime.max.replace(tzinfo=datetime.timezone(datetime.timedelta(hours=-1)))},
-            "1 and 9999",
-            id="the year 10000 in UTC",
-        ),
-        pytest.param({"statuses": "failed"}, "iterable of non-empty strings", id="one text for the statuses"),
-        pytest.param(
-            {"statuses": ("a", "b"), "cursor": "c"},
-            "cursor works with at most one status",
-            id="a cursor and two statuses",
-        ),
-    ],
-)
-def test_listing_refuses_wrong_arguments(options, message):
-    with pytest.raises(program.UsageError) as caught:
-        program.Listing(Canned(), PROJECT, **options)
-
-    assert message in str(caught.value)
 
 
 @rule("1.13b", "10.5b")

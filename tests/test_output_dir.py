@@ -8,7 +8,6 @@ from kit import (
     ALL_BYTES,
     ARCHIVE_PLACES,
     BOTH,
-    DIGEST,
     GET,
     NODES,
     archive,
@@ -28,6 +27,7 @@ from server import Reply
 FIRST_NODE = "a1b2c300-0000-4000-8000-000000000000"
 FIRST_FILE = "a1b2c300-0000-4000-8000-000000000000.out"
 SECOND_FILE = "a1b2c301-0000-4000-8000-000000000001.out"
+DIGEST = "ab" * 32  # the SHA-256 of an archived output, as the server sends it
 TAPE = {"kind": "tape"}  # an output of an unknown kind, which is unreadable
 
 
@@ -625,7 +625,6 @@ def make_nothing(path):
             make_folder_that_the_group_may_write, "/.", "its mode 0720", id="the group may write", marks=posix_only
         ),
         pytest.param(make_link_to_an_empty_folder, "", "link", id="a link to an empty folder", marks=posix_only),
-        pytest.param(make_link_to_an_empty_folder, "/.", "link", id="a link, then a dot", marks=posix_only),
         pytest.param(make_link_to_nothing, "", "it is a symbolic link", id="a dangling link", marks=posix_only),
         pytest.param(make_file, "/in", "Not a directory", id="inside a file", marks=posix_only),
         pytest.param(make_nothing, "/in", "No such file", id="inside a folder that is missing", marks=posix_only),

@@ -121,7 +121,7 @@ def test_dots_after_a_link_mean_the_folder_that_the_kernel_means(plane, tmp_path
 
 @rule("9.7a")
 @posix_only
-@pytest.mark.parametrize("end", ["", "/", "//", "/.", "/./"])
+@pytest.mark.parametrize("end", ["/", "//", "/.", "/./"])
 def test_link_is_refused_whatever_follows_its_name(plane, tmp_path, end):
     (tmp_path / "folder").mkdir()
     (tmp_path / "link").symlink_to(tmp_path / "folder")

@@ -73,6 +73,8 @@ def test_offset_of_a_time_may_have_seconds(plane, transport):
 def test_time_outside_the_calendar_in_utc_is_refused(transport, moment):
     with pytest.raises(program.UsageError, match="between the years 1 and 9999 in UTC"):
         program.Listing(transport, PROJECT, since=moment)
+    with pytest.raises(program.UsageError, match="between the years 1 and 9999 in UTC"):
+        program.Listing(transport, PROJECT, until=moment)
 
 
 # ---- errors

@@ -26,7 +26,6 @@ from kit import (
     rule,
     run_against,
     run_on_screen,
-    shorten_id,
     target,
 )
 
@@ -779,7 +778,17 @@ def test_jsonl_prints_unreadable_outputs_as_sent(plane):
 
 
 @rule("10.5d")
-@pytest.mark.parametrize("data", [b"", b"a", b"ab", b"abc", b"\xfb\xff\xbf", ALL_BYTES], ids=shorten_id)
+@pytest.mark.parametrize(
+    "data",
+    [
+        pytest.param(b"", id="nothing"),
+        pytest.param(b"a", id="1 byte"),
+        pytest.param(b"ab", id="2 bytes"),
+        pytest.param(b"abc", id="3 bytes"),
+        pytest.param(b"\xfb\xff\xbf", id="plus and slash in base64"),
+        pytest.param(ALL_BYTES, id="all bytes"),
+    ],
+)
 def test_output_ref_reads_the_bytes_of_an_inline_output(data):
     output = program.OutputRef.from_wire(inline(data))
 

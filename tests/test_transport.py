@@ -181,7 +181,7 @@ def test_trace_shows_requests_and_responses(plane, flag):
     assert result.err.count("\n> Authorization: ***\n") == 2
 
 
-@rule("3.1a")
+@rule("2.7a", "3.1a")
 @pytest.mark.parametrize("name", ["Authorization", "proxy-authorization", "Cookie", "SET-COOKIE", "Location"])
 def test_trace_masks_the_values_of_secret_headers(plane, name):
     plane.script(Reply(page(), headers=[(name, "hush=hush; Path=/")]))

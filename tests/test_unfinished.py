@@ -1,21 +1,9 @@
-"""What has not finished says so: a hint after `get`, and the error of a wait that timed out."""
+"""Rule 9.6b: a hint after `get` says that the Execution has not finished."""
 
 import pytest
 
-from kit import (
-    EXECUTION,
-    GET,
-    NODES,
-    Clock,
-    error_lines,
-    execution,
-    hint_lines,
-    inline,
-    rule,
-    run_cli,
-    target,
-)
-from server import HANG, Reply
+from kit import GET, NODES, execution, hint_lines, inline, rule, run_cli, target
+from server import Reply
 
 TWO_OF_THREE = [
     target(inline(b"x\n"), NODES[0], "succeeded"),
@@ -79,30 +67,3 @@ def test_count_is_that_of_all_targets(plane):
     result = run_cli(*GET + ("--node", NODES[2]), plane=plane, terminals=["stderr"])
 
     assert hint_lines(result) == ["the Execution has not finished: started 2/3"]
-
-
-# ---- a wait that timed out
-
-
-@rule("9.1d")
-def test_wait_that_timed_out_names_the_execution_the_status_and_the_count(plane):
-    started = Reply(execution(TWO_OF_THREE, status="started"))
-    plane.script(*[started] * 9)
-    clock = Clock(running=True)
-
-    result = run_cli(*GET + ("--wait", "--wait-timeout", "1s"), plane=plane, sleep=clock.sleep)
-
-    assert result.code == 124
-    assert error_lines(result) == [
-        'the wait timed out; the last status of Execution %s was "started" (2/3)' % EXECUTION
-    ]
-
-
-@rule("9.1d")
-def test_wait_for_a_silent_server_knows_no_status(plane):
-    plane.script(HANG)
-
-    result = run_cli(*GET + ("--wait", "--wait-timeout", "0.3", "--timeout", "60"), plane=plane)
-
-    assert result.code == 124
-    assert error_lines(result) == ["the wait timed out; no status of Execution %s is known" % EXECUTION]

@@ -552,17 +552,17 @@ def test_wait_ends_on_time_if_a_body_stalls_after_a_late_beginning(plane):
 
 
 @rule("9.1d")
-def test_wait_timeout_exits_124_and_names_the_last_status(plane):
-    plane.script(reply_status("st\x1barted"))
+def test_wait_timeout_exits_124_and_names_the_last_status_and_the_count(plane):
+    plane.script(reply_status("st\x1barted", "succeeded", "succeeded", "started"))
 
     result = run_cli(*WAIT, "--wait-timeout", "1.5", plane=plane)  # less than the first pause
 
     assert result.code == 124
     assert result.out == b""
     assert result.err.splitlines() == [
-        "status: st\\x1barted 0/0",
+        "status: st\\x1barted 2/3",
         "error: the wait timed out; "
-        'the last status of Execution 4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f was "st\\x1barted" (0/0)',
+        'the last status of Execution 4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f was "st\\x1barted" (2/3)',
         "hint: the Execution may still be running: wait again, or longer",
     ]
 
