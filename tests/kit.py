@@ -463,9 +463,19 @@ def make_transport(plane, clock, timeout=30.0):
     )
 
 
+def write_private_file(path, data):
+    """Write bytes to a file that only its owner can read. Return the path."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data)
+    path.chmod(0o600)
+    return path
+
+
 def read_text(path):
     with open(path, "rb") as file:
         return file.read().decode("utf-8")
 
 
 SOURCE = read_text(MODULE)
+#: The environment variables that the program reads itself, so without those that the standard library reads.
+VARIABLES_READ = sorted(set(re.findall(r'environ(?:\.get\(|\[)"([A-Z_]+)"', SOURCE)))

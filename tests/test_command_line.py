@@ -3,6 +3,7 @@
 Help is in test_help.py. Which Executions and targets a listing selects, and in which order, is in test_choosing.py.
 """
 
+import shutil
 import time
 from datetime import datetime, timezone
 
@@ -16,12 +17,15 @@ from kit import (
     LIST,
     NODES,
     UNREACHABLE,
+    Raw,
     encode,
     every_get_format,
     every_list_format,
     execution,
+    find_ids,
     hint_lines,
     inline,
+    listed,
     page,
     posix_only,
     read_queries,
@@ -30,8 +34,9 @@ from kit import (
     run_cli,
     serve_pages,
     target,
+    write_private_file,
 )
-from server import Reply
+from server import HANG, Reply
 
 # ---- 1.2 to 1.4: words, and where flags and their values stand
 
@@ -188,6 +193,274 @@ def test_n_is_last_and_its_last_value_wins(plane, flags):
 
     assert result.code == 0
     assert len(result.out.splitlines()) == 5
+
+
+def list_values(plane, folder):
+    """Return two valid values for every flag that takes one. A run with the second one does something else."""
+    return {
+        "--project": ("019a3f1c-8a52-7d0e-9b96-c2e85d7f6b13", "6f1d7c1e-0b5a-4c1e-9a53-2b8f0c9e7a10"),
+        "--status": ("failed", "timeout"),
+        "--node": ("a1b2c300-0000-4000-8000-000000000000", "a1b2c301-0000-4000-8000-000000000001"),
+        "--output": ("json", "jsonl"),
+        "--server": (plane.url + "/first", plane.url + "/last"),
+        "--token-file": (str(folder / "first.token"), str(folder / "last.token")),
+        "--profile": ("first", "last"),
+        "--ca-file": (str(folder / "first.pem"), str(folder / "last.pem")),  # which do not exist
+        "--timeout": ("0.1", "0.2"),
+        "--color": ("never", "always"),
+        "--action-name": ("first", "last"),
+        "--since": ("2026-07-14T09:00Z", "2026-07-14T10:00Z"),
+        "--until": ("2026-07-14T09:45Z", "2026-07-14T10:45Z"),
+        "--last": ("1", "2"),
+        "--limit": ("7", "5"),
+        "--cursor": ("first", "last"),
+        "--id": ("6f1d7c1e-0b5a-4c1e-9a53-2b8f0c9e7a10", "4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f"),
+        "--wait-timeout": ("1s", "1h"),
+        "--output-dir": (str(folder / "first outputs"), str(folder / "last outputs")),
+    }
+
+
+def write_settings(plane, folder):
+    """Write the files that list_values names, except the CA files, and a config file with its profiles."""
+    write_private_file(folder / "first.token", b"first-token")
+    write_private_file(folder / "last.token", b"last-token")
+    config = {
+        "profiles": {
+            "first": {"server": plane.url + "/first", "token": "token-of-first"},
+            "last": {"server": plane.url + "/last", "token": "token-of-last"},
+        }
+    }
+    write_private_file(folder / "plexctl" / "config.json", encode(config))
+
+
+#: The answer to `list`, and that to `get`. They were created, and have nodes and statuses, as list_values knows them.
+LISTED_FIRST = execution(
+    [target(inline(b"first\n"), NODES[0], "failed")], id="first", status="failed", created_at="2026-07-14T09:30:00Z"
+)
+LISTED_LAST = execution(
+    [target(inline(b"last\n"), NODES[1], "timeout")], id="last", status="timeout", created_at="2026-07-14T10:30:00Z"
+)
+LISTED_NEITHER = execution(
+    [target(inline(b"neither\n"), NODES[2], "ack")], id="neither", status="ack", created_at="2026-07-14T11:30:00Z"
+)
+SHOWN_TARGETS = LISTED_FIRST["targets"] + LISTED_LAST["targets"] + LISTED_NEITHER["targets"]
+
+
+def answer_list_and_get(plane):
+    """Let the plane answer `list` and `get`. The status of the Execution is final in every second answer to `get`."""
+
+    def answer(request):
+        if "/executions/" in request.target:
+            is_final = len(plane.requests) % 2 == 0
+            return Reply(execution(SHOWN_TARGETS, status="succeeded" if is_final else "started"))
+        return Reply(page(LISTED_FIRST, LISTED_LAST, LISTED_NEITHER))
+
+    plane.answer_to = answer
+
+
+def observe(plane, folder, *argv):
+    """Run a command line, and return all that it does: its Result, the requests, and the folders that it makes."""
+    del plane.requests[:]
+    result = run_cli(*argv, plane=plane, env={"XDG_CONFIG_HOME": str(folder)})
+    made = sorted(path for path in folder.glob("* outputs"))
+    for path in made:
+        shutil.rmtree(str(path))
+    return result, [(request.target, request.headers["authorization"]) for request in plane.requests], made
+
+
+FLAGS_WITH_A_VALUE = [flag for flag in program.FLAGS if flag.metavar]
+
+
+def name_flag(flag):
+    """Return the long name of a flag, as the id of a test."""
+    return flag.names[-1]
+
+
+@rule("1.4c")
+def test_every_flag_with_a_value_is_tried_twice(plane, tmp_path):
+    assert sorted(list_values(plane, tmp_path)) == sorted(flag.names[-1] for flag in FLAGS_WITH_A_VALUE)
+
+
+@pytest.fixture
+def silent_url():
+    """The URL of a server that never answers."""
+    with Raw(HANG) as server:
+        yield server.url
+
+
+@rule("1.4c")
+@pytest.mark.parametrize("flag", [flag for flag in FLAGS_WITH_A_VALUE if not flag.is_repeatable], ids=name_flag)
+def test_last_value_of_a_repeated_flag_wins(plane, silent_url, tmp_path, flag):
+    write_settings(plane, tmp_path)
+    answer_list_and_get(plane)
+    # What shows that the flag has an effect.
+    others = {
+        "--ca-file": ("--server", "https://127.0.0.1:1"),
+        "--timeout": ("--server", silent_url),
+        "--wait-timeout": ("--wait",),
+    }
+    name = flag.names[-1]
+    first, last = list_values(plane, tmp_path)[name]
+    argv = (flag.command or "list",) + others.get(name, ())
+    argv += () if name == "--project" else ("--project", PROJECT)
+    argv += ("--id", EXECUTION) if flag.command == "get" and name != "--id" else ()
+
+    with_both = observe(plane, tmp_path, *argv + (name, first, name, last))
+    with_first = observe(plane, tmp_path, *argv + (name, first))
+    with_last = observe(plane, tmp_path, *argv + (name, last))
+
+    assert with_both == with_last
+    assert with_last != with_first
+
+
+every_repeatable_flag = pytest.mark.parametrize(
+    "flag", [flag for flag in FLAGS_WITH_A_VALUE if flag.is_repeatable], ids=name_flag
+)
+
+
+@rule("1.4c", "1.8b")
+@every_repeatable_flag
+def test_list_selects_by_every_value_of_a_repeatable_flag(plane, tmp_path, flag):
+    first, last = list_values(plane, tmp_path)[flag.names[-1]]
+    serve_pages(plane, [[LISTED_FIRST, LISTED_LAST, LISTED_NEITHER]])
+
+    with_both = run_cli(*LIST, flag.names[-1], first, flag.names[-1], last, "-o", "jsonl", plane=plane)
+    with_first = run_cli(*LIST, flag.names[-1], first, "-o", "jsonl", plane=plane)
+    with_last = run_cli(*LIST, flag.names[-1], last, "-o", "jsonl", plane=plane)
+
+    assert find_ids(with_both) == ["first", "last"]
+    assert find_ids(with_first) == ["first"]
+    assert find_ids(with_last) == ["last"]
+
+
+@rule("1.4c", "5.4")
+@every_repeatable_flag
+def test_get_selects_targets_by_every_value_of_a_repeatable_flag(plane, tmp_path, flag):
+    first, last = list_values(plane, tmp_path)[flag.names[-1]]
+    plane.answer_to = lambda request: Reply(execution(SHOWN_TARGETS))
+
+    with_both = run_cli(*GET, flag.names[-1], first, flag.names[-1], last, "-o", "raw", plane=plane)
+    with_first = run_cli(*GET, flag.names[-1], first, "-o", "raw", plane=plane)
+    with_last = run_cli(*GET, flag.names[-1], last, "-o", "raw", plane=plane)
+
+    assert with_both.out == b"first\nlast\n"
+    assert with_first.out == b"first\n"
+    assert with_last.out == b"last\n"
+
+
+def list_with_one_flag(plane, folder, flag):
+    """Run `list` with one flag, against a first page that names a second one. Return the number of second pages."""
+    write_settings(plane, folder)
+    plane.script(Reply(page(LISTED_FIRST, next_cursor="c2")), Reply(page()))
+    value = list_values(plane, folder)[flag.names[-1]][:1] if flag.metavar else ()
+
+    result = run_cli(*LIST, flag.names[-1], *value, plane=plane, env={"XDG_CONFIG_HOME": str(folder)})
+
+    assert result.code == 0, "the flag has no valid value"
+    return [query.get("cursor") for query in read_queries(plane)].count("c2")
+
+
+FLAGS_OF_A_LISTING = [
+    flag
+    for flag in program.FLAGS
+    if flag.command in ("", "list")
+    # The first two send nothing. The others stand for several statuses, which are a reason of their own (1.8).
+    and flag.names[-1] not in ("--help", "--version", "--failed", "--running")
+]
+
+
+@rule("1.8")
+@pytest.mark.parametrize("flag", [flag for flag in FLAGS_OF_A_LISTING if flag.reads_all_pages], ids=name_flag)
+def test_flag_that_reads_all_pages_makes_list_request_the_second_one(plane, tmp_path, flag):
+    assert list_with_one_flag(plane, tmp_path, flag) == 1
+
+
+@rule("1.8")
+@pytest.mark.parametrize("flag", [flag for flag in FLAGS_OF_A_LISTING if not flag.reads_all_pages], ids=name_flag)
+def test_list_with_any_other_flag_requests_one_page(plane, tmp_path, flag):
+    assert list_with_one_flag(plane, tmp_path, flag) == 0
+
+
+every_filter_by_uuid = pytest.mark.parametrize(
+    "flag", [flag for flag in program.FLAGS if flag.keeps and flag.parse is program.parse_uuid], ids=name_flag
+)
+every_spelling_of_the_first_node = pytest.mark.parametrize(
+    "value",
+    [
+        pytest.param("A1B2C300-0000-4000-8000-000000000000", id="upper case"),
+        pytest.param("urn:uuid:a1b2c300-0000-4000-8000-000000000000", id="URN"),
+        pytest.param("URN:UUID:A1B2C300-0000-4000-8000-000000000000", id="URN in upper case"),
+    ],
+)
+
+
+@rule("1.6", "1.8c")
+@every_filter_by_uuid
+@every_spelling_of_the_first_node
+def test_filter_of_list_by_a_uuid_matches_in_every_spelling(plane, flag, value):
+    serve_pages(plane, [[LISTED_FIRST, LISTED_LAST, LISTED_NEITHER]])
+
+    result = run_cli(*LIST, flag.names[-1], value, "-o", "jsonl", plane=plane)
+
+    assert result.code == 0
+    assert find_ids(result) == ["first"]
+
+
+@rule("1.6", "5.4")
+@every_filter_by_uuid
+@every_spelling_of_the_first_node
+def test_filter_of_get_by_a_uuid_matches_in_every_spelling(plane, flag, value):
+    result = run_against(plane, execution(SHOWN_TARGETS), *GET, flag.names[-1], value, "-o", "raw")
+
+    assert result.code == 0
+    assert result.out == b"first\n"
+
+
+#: Node ids around that of the first node: parts of it, and longer ones.
+SIMILAR_NODES = [
+    "",
+    "a1b2c300",
+    "a1b2c300-0000-4000-8000-00000000000",
+    "1b2c300-0000-4000-8000-000000000000",
+    "a1b2c300-0000-4000-8000-0000000000000",
+    "xa1b2c300-0000-4000-8000-000000000000",
+]
+
+
+@rule("1.8c")
+def test_node_of_list_matches_no_part_of_an_id(plane):
+    similar = [listed("similar %d" % place, targets=[target(None, node)]) for place, node in enumerate(SIMILAR_NODES)]
+    same = listed("same", targets=[target(None, "a1b2c300-0000-4000-8000-000000000000")])
+
+    serve_pages(plane, [similar + [same]])
+    result = run_cli(*LIST, "--node", "a1b2c300-0000-4000-8000-000000000000", "-o", "jsonl", plane=plane)
+
+    assert find_ids(result) == ["same"]
+
+
+@rule("5.4")
+def test_node_of_get_matches_no_part_of_an_id(plane):
+    similar = [target(inline(b"similar\n"), node) for node in SIMILAR_NODES]
+    same = target(inline(b"same\n"), "a1b2c300-0000-4000-8000-000000000000")
+
+    flags = ("--node", "a1b2c300-0000-4000-8000-000000000000", "-o", "raw")
+    result = run_against(plane, execution(similar + [same]), *GET + flags)
+
+    assert result.out == b"same\n"
+
+
+@rule("5.4")
+def test_status_of_get_matches_no_part_of_a_status(plane):
+    targets = [
+        target(inline(b"part\n"), NODES[0], "fail"),
+        target(inline(b"longer\n"), NODES[1], "failed2"),
+        target(inline(b"empty\n"), NODES[2], ""),
+        target(inline(b"same\n"), NODES[3], "failed"),
+    ]
+
+    result = run_against(plane, execution(targets), *GET + ("--status", "failed", "-o", "raw"))
+
+    assert result.out == b"same\n"
 
 
 @rule("1.4", "1.4a", "1.4c", "1.7a", "1.7c")

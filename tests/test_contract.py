@@ -13,7 +13,8 @@ import re
 
 import pytest
 
-from kit import CONTRACT, GET_FORMATS, HERE, LIST_FORMATS, MODULE, read_text, run_cli
+import plexctl_exec_log as program
+from kit import CONTRACT, GET_FORMATS, HERE, LIST_FORMATS, MODULE, VARIABLES_READ, read_text, run_cli
 
 SOURCES = sorted(glob.glob(os.path.join(HERE, "*.py")))
 TESTS = [path for path in SOURCES if os.path.basename(path).startswith("test_")]
@@ -59,6 +60,97 @@ def test_every_format_is_in_the_contract():
     assert listed == [", ".join(LIST_FORMATS), ", ".join(GET_FORMATS)]
     words = re.findall("[a-z]+", " ".join(re.findall(r"(?m)^5\.[0-9]+[a-z]? .*(?:\n .*)*", read_text(CONTRACT))))
     assert set(LIST_FORMATS + GET_FORMATS) - set(words) == set(), "write a rule for each of these formats"
+
+
+def read_rule(number):
+    """Return the text of a rule on one line: what stands before the next rule, heading or table."""
+    pattern = r"(?ms)^%s (.*?)(?=^[0-9]+\.[0-9]+[a-z]? |^#|^<!--|\Z)" % re.escape(number)
+    return " ".join(re.search(pattern, read_text(CONTRACT)).group(1).split())
+
+
+def find_flags_named(text):
+    """Return the long names of flags in a text, each once, in alphabetical order."""
+    return sorted(set(re.findall("--[a-z]+(?:-[a-z]+)*", text)))
+
+
+def test_rule_about_repeated_flags_names_those_that_accumulate():
+    accumulating = sorted(flag.names[-1] for flag in program.FLAGS if flag.is_repeatable)
+
+    assert find_flags_named(read_rule("1.4c")) == accumulating
+
+
+def test_rule_about_uuids_names_the_flags_that_accept_one():
+    accepting = sorted(flag.names[-1] for flag in program.FLAGS if flag.parse is program.parse_uuid)
+
+    assert find_flags_named(read_rule("1.6")) == accepting
+
+
+def refuses_an_empty_value(flag):
+    """Return whether a flag refuses an empty value because it is empty, and not for its form."""
+    try:
+        flag.convert("")
+    except program.UsageError as error:
+        return str(error).endswith(": expected a non-empty value")
+    return False
+
+
+def test_rule_about_empty_values_names_the_flags_that_refuse_one():
+    refusing = [flag.names[-1] for flag in program.FLAGS if flag.metavar and refuses_an_empty_value(flag)]
+
+    # --status refuses an empty part of its list, too, with a message of its own.
+    assert find_flags_named(read_rule("1.7b")) == sorted(refusing + ["--status"])
+
+
+#: What the standard library reads for the program: urllib.request, expanduser() and ssl.
+VARIABLES_OF_THE_LIBRARY = [
+    "HTTPS_PROXY",
+    "HTTP_PROXY",
+    "NO_PROXY",
+    "USERPROFILE",  # on Windows, what HOME is elsewhere: the rules write `~` for it
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "SSLKEYLOGFILE",
+]
+
+
+@pytest.mark.parametrize("name", VARIABLES_READ + VARIABLES_OF_THE_LIBRARY)
+def test_every_environment_variable_that_is_read_is_in_a_rule(name):
+    numbers = [number for number in list_rules() if name in re.findall("[A-Z_]+", read_rule(number))]
+
+    assert numbers != [], "write a rule for this variable"
+
+
+def test_rule_about_statuses_lists_those_of_the_program():
+    statuses = "pending, ack, started, succeeded, failed, cancelled or timeout"
+
+    assert read_rule("4.1") == "A status is %s. The last four are final." % statuses
+    assert re.findall("[a-z]+", statuses.replace(" or ", " ")) == list(
+        program.RUNNING_STATUSES + program.FINAL_STATUSES
+    )
+    assert len(program.FINAL_STATUSES) == 4
+
+
+def test_rule_about_failed_and_running_lists_the_statuses_of_the_program():
+    assert re.findall("--status ([a-z,]+)", read_rule("1.12a")) == [
+        ",".join(program.RUNNING_STATUSES),
+        ",".join(program.FAILED_STATUSES),
+    ]
+
+
+def test_formats_of_the_contract_are_those_of_the_program():
+    listed = re.findall("(?m)^    (?:list|get) +([a-z, ]+)$", read_text(CONTRACT))
+
+    assert listed == [", ".join(program.LIST_FORMATS), ", ".join(program.GET_FORMATS)]
+
+
+def test_rule_about_statuses_that_are_retried_lists_those_of_the_program():
+    listed = [int(status) for status in re.findall("[0-9]{3}", read_rule("3.8"))]
+
+    assert listed == [status for status in range(100, 600) if program.APIError("", status=status).retryable]
+
+
+def test_contract_is_that_of_this_version():
+    assert "what version %s of" % program.__version__ in read_text(CONTRACT)
 
 
 def test_rules_are_numbered_in_order_without_gaps():

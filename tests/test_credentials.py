@@ -8,7 +8,19 @@ import pytest
 
 import plexctl_exec_log as program
 from control_plane import TOKEN
-from kit import HOME, LIST, WINDOWS, error_lines, hint_lines, page, posix_only, rule, run_cli, surroundings
+from kit import (
+    HOME,
+    LIST,
+    WINDOWS,
+    error_lines,
+    hint_lines,
+    page,
+    posix_only,
+    rule,
+    run_cli,
+    surroundings,
+    write_private_file,
+)
 from server import Reply
 
 OTHER_TOKEN = "another-token-0123456789"
@@ -20,14 +32,6 @@ def home(tmp_path, monkeypatch):
     """An empty home directory. It is also the current directory."""
     monkeypatch.chdir(str(tmp_path))
     return tmp_path
-
-
-def write_private_file(path, data):
-    """Write bytes to a file that only its owner can read. Return the path."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(data)
-    path.chmod(0o600)
-    return path
 
 
 def write_config(home, config, folder=".config"):

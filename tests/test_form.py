@@ -11,7 +11,7 @@ import sys
 import pytest
 
 import plexctl_exec_log as program
-from kit import SOURCE
+from kit import SOURCE, VARIABLES_READ
 
 #: The only modules that may be imported, all of the standard library.
 ALLOWED_IMPORTS = {
@@ -194,10 +194,15 @@ def test_names_in_the_review_page_of_the_docstring_exist():
 
 
 def test_docstring_names_the_environment_variables_that_are_read():
-    read_here = re.findall('environ(?:\\.get\\(|\\[)"([A-Z_]+)"|, "([A-Z]+_[A-Z]+)"\\)', SOURCE)
-    names = {name for pair in read_here for name in pair if name}
-    assert len(names) > 5
-    assert [name for name in names if name not in program.__doc__] == []
+    assert len(VARIABLES_READ) > 5
+    assert [name for name in VARIABLES_READ if name not in program.__doc__] == []
+
+
+def test_environment_is_read_by_name_except_for_proxies():
+    uses = re.findall(r"^.*os\.environ\b.*$", SOURCE, re.MULTILINE)
+    others = [line.strip() for line in uses if not re.search(r'environ(\.get\(|\[)"[A-Z_]+"', line)]
+    assert len(uses) > 5
+    assert others == ["if is_this_host(server.host) or not any(variable.lower() == name for variable in os.environ):"]
 
 
 # ---- what it touches
