@@ -62,10 +62,16 @@ def test_every_format_is_in_the_contract():
     assert set(LIST_FORMATS + GET_FORMATS) - set(words) == set(), "write a rule for each of these formats"
 
 
+@functools.lru_cache(None)
+def read_rules():
+    """Return the texts of the rules by their numbers, each on one line. A rule ends before a rule, heading or table."""
+    pattern = r"(?ms)^([0-9]+\.[0-9]+[a-z]?) (.*?)(?=^[0-9]+\.[0-9]+[a-z]? |^#|^<!--|\Z)"
+    return {number: " ".join(text.split()) for number, text in re.findall(pattern, read_text(CONTRACT))}
+
+
 def read_rule(number):
-    """Return the text of a rule on one line: what stands before the next rule, heading or table."""
-    pattern = r"(?ms)^%s (.*?)(?=^[0-9]+\.[0-9]+[a-z]? |^#|^<!--|\Z)" % re.escape(number)
-    return " ".join(re.search(pattern, read_text(CONTRACT)).group(1).split())
+    """Return the text of a rule on one line."""
+    return read_rules()[number]
 
 
 def find_flags_named(text):
@@ -115,7 +121,7 @@ VARIABLES_OF_THE_LIBRARY = [
 
 @pytest.mark.parametrize("name", VARIABLES_READ + VARIABLES_OF_THE_LIBRARY)
 def test_every_environment_variable_that_is_read_is_in_a_rule(name):
-    numbers = [number for number in list_rules() if name in re.findall("[A-Z_]+", read_rule(number))]
+    numbers = [number for number, text in read_rules().items() if name in re.findall("[A-Z_]+", text)]
 
     assert numbers != [], "write a rule for this variable"
 
