@@ -112,7 +112,8 @@ VARIABLES_OF_THE_LIBRARY = [
     "HTTPS_PROXY",
     "HTTP_PROXY",
     "NO_PROXY",
-    "USERPROFILE",  # on Windows, what HOME is elsewhere: the rules write `~` for it
+    "HOME",
+    "USERPROFILE",
     "SSL_CERT_FILE",
     "SSL_CERT_DIR",
     "SSLKEYLOGFILE",

@@ -597,12 +597,12 @@ def test_profile_without_a_config_file_exits_3_and_paths_are_shown(plane, home):
 @pytest.mark.parametrize(
     "profiles, name, hint",
     [
-        pytest.param({"lab": {}}, "hunter22", "its profiles are: lab", id="perhaps a token in the wrong place"),
-        pytest.param({"lab": {}}, "LAB", "its profiles are: lab", id="names are case-sensitive"),
-        pytest.param({"lab": {}, "b": {}}, "la", "its profiles are: lab, b", id="names are not abbreviated"),
-        pytest.param({"lab": {}}, "l\u00e4b", "its profiles are: lab", id="not ASCII"),
-        pytest.param({}, "lab", "its profiles are: none", id="there is no profile"),
-        pytest.param(None, "lab", "its profiles are: none", id="profiles are null"),
+        pytest.param({"lab": {}}, "hunter22", "profiles in this file: lab", id="perhaps a token in the wrong place"),
+        pytest.param({"lab": {}}, "LAB", "profiles in this file: lab", id="names are case-sensitive"),
+        pytest.param({"lab": {}, "b": {}}, "la", "profiles in this file: lab, b", id="names are not abbreviated"),
+        pytest.param({"lab": {}}, "l\u00e4b", "profiles in this file: lab", id="not ASCII"),
+        pytest.param({}, "lab", "profiles in this file: none", id="there is no profile"),
+        pytest.param(None, "lab", "profiles in this file: none", id="profiles are null"),
     ],
 )
 def test_unknown_profile_exits_3_and_its_name_is_not_shown(plane, home, profiles, name, hint):
@@ -635,7 +635,7 @@ def test_unknown_default_profile_exits_3_and_its_name_is_not_shown(plane, home, 
     assert result.code == 3
     assert result.out == b""
     assert error_lines(result) == ['%s: "default" names a profile that does not exist' % config_file]
-    assert hint_lines(result) == ["its profiles are: lab"]
+    assert hint_lines(result) == ["profiles in this file: lab"]
     assert plane.connections == 0
 
 
@@ -740,7 +740,7 @@ def test_empty_server_of_a_profile_is_not_a_missing_one(plane, home, flags):
 
     assert result.code == 2
     assert result.out == b""
-    assert error_lines(result) == ['the server of profile "lab": expected http(s)://host[:port][/prefix]']
+    assert error_lines(result) == ['server of profile "lab": expected http(s)://host[:port][/prefix]']
     assert hint_lines(result) == ["write it as https://HOST"]
     assert plane.connections == 0
 
@@ -1216,14 +1216,14 @@ def give_server(home, source, url):
 )
 def test_malformed_server_exits_2_even_without_a_token_and_is_not_shown(plane, home, source, url):
     flags, env = give_server(home, source, url)
+    name = {"--server": "--server", "PLEXSPHERE_URL": "PLEXSPHERE_URL", 'profile "lab"': 'server of profile "lab"'}
 
     result = run_with_home(home, plane, flags, env)
 
     assert result.code == 2
     assert result.out == b""
-    assert result.err == (
-        "error: the server of %s: expected http(s)://host[:port][/prefix]\nhint: write it as https://HOST\n" % source
-    )
+    assert error_lines(result) == ["%s: expected http(s)://host[:port][/prefix]" % name[source]]
+    assert hint_lines(result) == ["write it as https://HOST"]
     assert plane.connections == 0
 
 

@@ -287,16 +287,16 @@ def test_help_page_lists_the_exit_codes(argv):
         # Each entry ends where the next flag begins.
         pytest.param(
             ["--help"],
-            " --node UUID only Executions that ran on this machine (repeatable); TARGETS counts all machines; "
-            "get: only this target (repeatable) -o",
+            " --node UUID only Executions that ran on this machine (TARGETS still counts all); repeatable; "
+            "get: only this target; repeatable -o",
             id="node on the common page",
         ),
         pytest.param(
             ["list", "--help"],
-            " --node UUID only Executions that ran on this machine (repeatable); TARGETS counts all machines -o",
+            " --node UUID only Executions that ran on this machine (TARGETS still counts all); repeatable -o",
             id="node of list",
         ),
-        pytest.param(["get", "--help"], " --node UUID only this target (repeatable) -o", id="node of get"),
+        pytest.param(["get", "--help"], " --node UUID only this target; repeatable -o", id="node of get"),
         pytest.param(
             ["--help"],
             " --status STATUS only Executions with these statuses, e.g. failed,timeout; "

@@ -430,7 +430,6 @@ CLOSED = "the server, or a proxy in between, closed the connection: try again"
 TLS_ALERT = b"\x15\x03\x01\x00\x02\x02\x46"  # what a port for https may answer to plain http
 
 
-@rule("6.2c")
 def test_hint_for_a_404_suggests_leaving_v1_out_of_the_url(plane):
     plane.script(Reply(b"<p>", 404))
 
@@ -441,7 +440,6 @@ def test_hint_for_a_404_suggests_leaving_v1_out_of_the_url(plane):
     assert plane.requests[0].target == "/v1" + PATH
 
 
-@rule("6.2c")
 def test_hint_for_a_404_suggests_leaving_v1_out_even_if_it_is_a_problem(tls_plane):
     tls_plane.script(Reply({"title": "No"}, 404))
 
@@ -452,7 +450,6 @@ def test_hint_for_a_404_suggests_leaving_v1_out_even_if_it_is_a_problem(tls_plan
     assert tls_plane.requests[0].target == "/api/v1" + PATH
 
 
-@rule("6.2c")
 @pytest.mark.parametrize(
     "prefix, answer, code",
     [
@@ -472,7 +469,6 @@ def test_hint_asks_whether_the_server_is_the_api(plane, prefix, answer, code):
     assert hint_lines(result) == [IS_API]
 
 
-@rule("6.2c", "6.2d")
 @pytest.mark.parametrize("prefix", [pytest.param("", id="no prefix"), pytest.param("/v1", id="the URL ends in /v1")])
 def test_hint_for_a_400_over_https_asks_whether_the_server_is_the_api(tls_plane, prefix):
     tls_plane.script(Reply(b"<p>", 400))
@@ -483,7 +479,6 @@ def test_hint_for_a_400_over_https_asks_whether_the_server_is_the_api(tls_plane,
     assert hint_lines(result) == [IS_API]
 
 
-@rule("6.2c", "6.2d")
 def test_hint_for_an_invalid_response_over_https_asks_for_the_api(tls_plane):
     tls_plane.script(TLS_ALERT)
 
@@ -493,7 +488,6 @@ def test_hint_for_an_invalid_response_over_https_asks_for_the_api(tls_plane):
     assert hint_lines(result) == [IS_API]
 
 
-@rule("6.2d")
 def test_hint_for_an_invalid_response_after_a_valid_one_asks_for_the_api(plane):
     plane.script(Reply(b"<p>", 503), TLS_ALERT)
 
@@ -504,7 +498,6 @@ def test_hint_for_an_invalid_response_after_a_valid_one_asks_for_the_api(plane):
     assert len(plane.requests) == 2
 
 
-@rule("6.2d")
 @pytest.mark.parametrize(
     "answers",
     [
@@ -523,7 +516,6 @@ def test_hint_for_a_wrong_first_response_to_http_asks_for_https(plane, answers):
     assert len(plane.requests) == len(answers)
 
 
-@rule("6.2d")
 def test_hint_for_plain_http_to_a_real_port_for_https_asks_for_https(tls_plane):
     url = "http://localhost:%d" % tls_plane.address[1]
 
@@ -534,7 +526,6 @@ def test_hint_for_plain_http_to_a_real_port_for_https_asks_for_https(tls_plane):
     assert tls_plane.requests == []
 
 
-@rule("6.2e")
 def test_hint_for_a_lost_connection_over_https_says_who_closed_it(tls_plane):
     tls_plane.script(DROP, DROP, DROP)
 
@@ -545,7 +536,6 @@ def test_hint_for_a_lost_connection_over_https_says_who_closed_it(tls_plane):
     assert len(tls_plane.requests) == 3
 
 
-@rule("6.2d", "6.2e")
 def test_hint_for_a_lost_connection_after_a_response_says_who_closed_it(plane):
     # The second attempt loses the connection that was kept, and a new one. The third attempt loses another.
     plane.script(Reply(b"<p>", 503), DROP, DROP, DROP)
@@ -557,7 +547,6 @@ def test_hint_for_a_lost_connection_after_a_response_says_who_closed_it(plane):
     assert len(plane.requests) == 4
 
 
-@rule("6.2c", "6.2d")
 @pytest.mark.parametrize(
     "status, hint",
     [

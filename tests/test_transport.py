@@ -811,7 +811,7 @@ def test_retry_after_that_is_no_whole_number_is_ignored(plane, header):
     assert "retry after" not in result.err
 
 
-@rule("3.8b", "3.8c", "6.2e")
+@rule("3.8b", "3.8c")
 def test_each_retry_is_reported_on_stderr(plane):
     plane.script(
         Reply(page(), cut=9),

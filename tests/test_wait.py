@@ -691,7 +691,6 @@ def test_exit_status_changes_no_other_exit_code(plane, flags, answer, code):
 # ---- 9.1f: the hint about --timeout
 
 
-@rule("9.1f")
 def test_timeout_of_a_wait_is_hinted_at_on_a_terminal(plane):
     plane.script(reply_status("succeeded", "succeeded"))
 
@@ -700,7 +699,6 @@ def test_timeout_of_a_wait_is_hinted_at_on_a_terminal(plane):
     assert hint_lines(result) == ["--timeout limits each network operation; to limit the wait, use --wait-timeout"]
 
 
-@rule("9.1f")
 @pytest.mark.parametrize(
     "flags, terminals",
     [
