@@ -55,8 +55,8 @@ may be absent, null or of another type, and so may all members of what a Listing
 What it touches, and what it trusts
 -----------------------------------
 It connects to the server that --server, PLEXSPHERE_URL or the profile names, or to the proxy that the environment names
-for that server. It sends only GET requests and, for https through a proxy, CONNECT to that proxy. It follows no
-redirect, and never fetches an archived output.
+for that server. This host is never reached through a proxy. It sends only GET requests and, for https through a proxy,
+CONNECT to that proxy. It follows no redirect, and never fetches an archived output.
 
 Flags, environment and config file select one server. The token is sent in one header, to one server:
 
@@ -243,7 +243,8 @@ def describe_error(error: Exception) -> str:
 class ExecLogError(Exception):
     """An expected failure. The command prints `error: MESSAGE` and `hint: HINT`, and exits with `exit_code`.
 
-    The message may contain unescaped text from the server: pass it through make_visible().
+    The message may contain unescaped text from the server, which may even echo the token. Before you log it, replace
+    the strings of Transport.secrets, and pass it through make_visible().
 
         exit_code   the exit code of the command
         hint        the next step for a person at the command line, or ""
@@ -284,7 +285,7 @@ class RemoteError(ExecLogError):
     Retryable: a lost connection, a body that is cut short, a failure to connect, a network timeout, and the statuses
     429, 500, 502, 503 and 504.
     Not retryable: a name that does not exist, a rejected certificate, a time limit that has passed, and everything
-    else.
+    else. A lost connection, a redirect, and plain http that is refused raise RemoteError itself.
     """
 
     def __init__(
@@ -296,7 +297,7 @@ class RemoteError(ExecLogError):
 
 
 class ConnectError(RemoteError):
-    """No connection could be made."""
+    """No connection could be made: DNS, TCP, TLS or a proxy. (If connecting takes too long, TimedOut is raised.)"""
 
 
 class NoResponse(RemoteError):
@@ -869,7 +870,7 @@ class Transport:
         Transport(Server.parse("https://plexsphere.example"), token)        no proxy, no profile
 
     A Transport belongs to one thread. After a fork, the child opens a connection of its own. To test a program without
-    a server, override get(self, path, parameters, max_bytes=0), and return a dict.
+    a server, override get(self, path, parameters, max_bytes=0), and return a dict. (That replaces retries, too.)
 
     An exception of your own, from a callback or a signal handler, propagates if its class inherits directly from
     Exception or BaseException. Any other, such as TimeoutError, may be taken for a failure of the connection. After an
@@ -1590,6 +1591,9 @@ class Listing:
     If a page exceeds 32 MiB, its query goes on with a quarter of the limit. Each iteration starts again, and resets the
     counters. It raises the errors of get_page, and RemoteError for a repeated cursor. After an error, the iterator is
     finished, like every generator that has raised: with a single query, `next_cursor` is then where to resume.
+
+    Where times are compared (`since`, `until`, several statuses), an Execution without a valid `created_at` makes the
+    response malformed, and with several statuses so does an `id` that is not a string.
 
     `since` skips no page: all are read. To find new Executions later, start at the last next_cursor that was not None,
     and skip the ids already seen. That does not find an old Execution whose status has changed.
@@ -2514,8 +2518,9 @@ class FlagParser(argparse.ArgumentParser):
         return flags
 
     def error(self, message):
-        """Raise UsageError. This is for arguments that a caller has added to the parser."""
-        raise UsageError("an argument is missing or malformed")
+        """Raise UsageError, for an argument that a caller has added to the parser. Its name is shown, but no value."""
+        name = message.partition(":")[0] if message.startswith("argument ") else "an argument"
+        raise UsageError("%s is missing or malformed" % name)
 
 
 def make_parser(command: str = "") -> argparse.ArgumentParser:

@@ -139,7 +139,7 @@ def test_error_of_an_argument_that_a_program_adds_hides_its_value():
     assert parser.parse_args(["--mine", "5", "--all"]).mine == 5
     with pytest.raises(program.UsageError) as caught:
         parser.parse_args(["--mine", "hunter2"])
-    assert str(caught.value) == "an argument is missing or malformed"
+    assert str(caught.value) == "argument --mine is missing or malformed"
 
 
 @rule("1.1")
