@@ -719,7 +719,7 @@ STATUS_HINTS = {
 }
 PROBLEM_HINTS = {  # by the `code` of a 400, and by the `reason` of a 403
     "invalid_cursor": "the server rejected the cursor: use it only with the filters of the listing that printed it",
-    "invalid_limit": "use a --limit from 0 to 200",
+    "invalid_limit": "use a --limit of at most 200",
     "invalid_status": "the server rejected the value of --status: --help lists the valid ones",
     "caveat_violation": "the token is valid, but not here and now: check its validity period, your source address and "
     "how you logged in",

@@ -197,7 +197,7 @@ def test_library_gets_an_empty_problem_if_the_body_is_none(plane, transport, bod
             "rejected the cursor: use it only with the filters of the listing",
             id="400, invalid_cursor",
         ),
-        pytest.param(400, b'{"code": "invalid_limit"}', "use a --limit from 0 to 200", id="400, invalid_limit"),
+        pytest.param(400, b'{"code": "invalid_limit"}', "use a --limit of at most 200", id="400, invalid_limit"),
         pytest.param(400, b'{"code": "invalid_status"}', "rejected the value of --status", id="400, invalid_status"),
         pytest.param(
             401,
