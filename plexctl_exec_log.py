@@ -24,7 +24,8 @@ and the standard library. It never changes anything on the server. Each section 
     Command line  parse flags, manage the standard streams, run
 
 Programs can import it; __all__ lists the public names. This example prints a line for each target of the Executions
-that failed: its node id, its status, and its output, or where the output is archived, or why it cannot be read.
+that failed, were cancelled or timed out: its node id, its status, and its output, or where the output is archived, or
+why it cannot be read.
 
     from plexctl_exec_log import *
 
@@ -37,7 +38,7 @@ that failed: its node id, its status, and its output, or where the output is arc
                     text = output.fault or output.location or output.data.decode("utf-8", "replace")
                     print(make_visible("%s %s %s" % (target.get("node_id"), target.get("status"), text)))
     except ExecLogError as error:
-        print("the report is incomplete:", make_visible(str(error)))
+        print("the report is incomplete:", type(error).__name__, error.hint)
 
 Executions and targets are the JSON objects of the API, as dicts. A program reads these members:
 
@@ -60,6 +61,7 @@ CONNECT to that proxy. It follows no redirect, and never fetches an archived out
 
 Flags, environment and config file select one server. The token is sent in one header, to one server:
 
+    token from                          sent to
     --token-file, PLEXSPHERE_TOKEN      the selected server
     a profile without a server          the selected server
     a profile with a server             the profile's server; if another one was selected, nothing is sent
@@ -68,18 +70,18 @@ Certificates and host names are verified. Without --allow-http, plain http goes 
 listening. A proxy for plain http can read the token, too.
 
 It reads the token file and the config file, which others must not be able to read (a pipe may have any mode); the
---ca-file, which must not be writable by everybody; and PLEXSPHERE_URL, PLEXSPHERE_TOKEN, PLEXSPHERE_PROJECT,
-XDG_CONFIG_HOME, HOME or USERPROFILE, NO_COLOR, TERM and the proxy variables. As in every Python program, SSL_CERT_FILE
-and SSL_CERT_DIR choose the CAs, and SSLKEYLOGFILE names a file whose readers can decrypt the traffic. argparse reads
-LANGUAGE, LC_ALL, LC_MESSAGES and LANG, and urllib reads REQUEST_METHOD. It writes only into the --output-dir folder:
-choose one whose parents others cannot write to. Started by its path, it imports nothing from its own folder;
-`python3 -I` ignores PYTHONPATH, too.
+--ca-file, which must not be writable by everybody (its owner and group are not checked); and PLEXSPHERE_URL,
+PLEXSPHERE_TOKEN, PLEXSPHERE_PROJECT, XDG_CONFIG_HOME, HOME or USERPROFILE, NO_COLOR, TERM and the proxy variables. As
+in every Python program, SSL_CERT_FILE and SSL_CERT_DIR choose the CAs, and SSLKEYLOGFILE names a file whose readers can
+decrypt the traffic, and OPENSSL_CONF configures OpenSSL. argparse reads LANGUAGE, LC_ALL, LC_MESSAGES and LANG, and
+urllib reads REQUEST_METHOD. It writes only into the --output-dir folder: choose one whose parents others cannot write
+to. Started by its path, it imports nothing from its own folder; `python3 -I` ignores PYTHONPATH, too.
 
 stderr shows *** for the token, PLEXSPHERE_TOKEN and the proxy's password, if they have at least 8 characters.
 
 The server and the machines are not trusted. On a terminal, which must use UTF-8, CSI sequences (colours, cursor
 movements) are removed from outputs, and all other control characters are escaped. The `text` format indents outputs, so
-that no line of an output looks like a line of this program; but the continuation of a line that the terminal wraps may.
+that no line of an output looks like a line that this program prints; but the wrapped part of a long line may.
 Names, ids and error texts are always escaped, and json is ASCII. **A pipe, and a file of --output-dir, get the exact
 bytes of outputs, even if a terminal is at the pipe's other end:** if a terminal reads the pipe, use --output json.
 
@@ -88,11 +90,16 @@ What limits it
 A response is read whole, checked, then used. An Execution, or a page limited to one Execution, may be up to 256 MiB.
 Other pages may be up to 32 MiB. These limits hold for the size that is received and for the decompressed size. In
 memory, a decoded response usually takes up to five times its size, and a hostile one a hundred times: use `ulimit -v`.
-A listing of several statuses holds all Executions of the running statuses, and a page for each final status. The number
-of pages and the size of what is printed are unlimited.
+A listing of several statuses holds all Executions of the running statuses, a page for each final status, and all
+Executions of one created_at. The number of pages and the size of what is printed are unlimited.
 
---timeout limits each network operation. Only --wait-timeout limits a total time, the time of a wait. Endless
-headers or trailers, slow parsing of hostile headers, and a slow resolver evade both: use timeout(1).
+--timeout limits each network operation. Only --wait-timeout limits a total time, the time of a wait. Use timeout(1),
+because these evade both:
+
+    a slow resolver, and further addresses of the server
+    headers, chunk sizes and trailers that arrive byte by byte, and endless interim responses (status 100)
+    slow parsing of hostile headers, and slow decoding of hostile bodies
+    connecting through a proxy: the connection, the tunnel and the TLS handshake may each take the time that is left
 
 Where to look in the code
 -------------------------
@@ -285,7 +292,7 @@ class RemoteError(ExecLogError):
     Retryable: a lost connection, a body that is cut short, a failure to connect, a network timeout, and the statuses
     429, 500, 502, 503 and 504.
     Not retryable: a name that does not exist, a rejected certificate, a time limit that has passed, and everything
-    else. A lost connection, a redirect, and plain http that is refused raise RemoteError itself.
+    else. A lost connection, a redirect, and plain http that is refused raise RemoteError or a private subclass.
     """
 
     def __init__(
@@ -615,7 +622,7 @@ def is_this_host(host: str) -> bool:
     try:
         address = ipaddress.ip_address(host)
     except ValueError:
-        return host in ("localhost", "localhost.")
+        return host == "localhost"  # `localhost.` may be looked up in DNS
     return address.is_loopback or address.is_unspecified
 
 
@@ -705,7 +712,7 @@ TLS_HINT = "check the port (is it for https?), the server's name and the local c
 CLIENT_CERTIFICATE_HINT = "client certificates are not supported: ask for a server URL that does not require one"
 OVERLOAD_HINT = "the server, or a gateway in front of it, may be overloaded or restarting: try again in a minute"
 STATUS_HINTS = {
-    400: "the server rejected the value of a flag",
+    400: "the server rejected the value of a flag: compare the flags with --help",
     401: "get a new token: the token%s is invalid, expired or for another server",  # %s: ` from PLEXSPHERE_TOKEN`
     403: "ask an owner of the Project to let this token read its Executions",
     404: "not found, or not visible to this token: check the Project (--project), the id (for get) and the server",
@@ -997,9 +1004,9 @@ class Transport:
         """Limit the time of requests on this Transport inside `with`.
 
         After the limit, requests and reads raise TimedOut. No pause outlasts it. Limits may be nested; the earliest
-        end counts. These can overrun it: resolving a name, connecting to its further addresses, and a server that
-        sends headers, chunk sizes or trailers byte by byte. Raises UsageError unless `seconds` is more than 0 and at
-        most 86400."""
+        end counts. These can overrun it: resolving a name, connecting to its further addresses, a tunnel and a TLS
+        handshake, a server that sends headers, chunk sizes or trailers byte by byte, and decoding. Raises UsageError
+        unless `seconds` is more than 0 and at most 86400."""
         end = self.clock() + check_seconds(seconds, "seconds")
         limit = object()
         try:
@@ -1024,7 +1031,7 @@ class Transport:
         """Send a GET, and return the JSON object of its 200 response.
 
         `path` is sent unchanged. Parameters are percent-encoded; those that are None, "" or 0 are left out. After a
-        retryable failure, the request is sent again after each pause, except in these cases:
+        retryable failure, the request is repeated, once for each pause, except in these cases:
 
             a timeout, because it has already taken long enough
             a failure to connect, before the server has ever responded
@@ -1236,7 +1243,7 @@ class Transport:
         encoding = read_encoding(response)
         decoder = make_gzip_decoder() if encoding == "gzip" else None
         if decoder is None and encoding != "identity":
-            raise make_malformed_error('its Content-Encoding is "%s"' % encoding)
+            raise make_malformed_error('its Content-Encoding is "%s"' % response.getheader("Content-Encoding"))
 
         # Read to the end, even after the end of the gzip data: the next response on this connection begins there.
         body, received = bytearray(), 0
@@ -1260,7 +1267,7 @@ class Transport:
 
         while True:
             try:
-                if self._ends and not response.isclosed():  # from 3.13 on, it closes itself at its end
+                if self._ends and not response.isclosed():  # from 3.13 on, a response closes itself at its end
                     self._check_time()
                     sock.settimeout(
                         self._socket_timeout()
@@ -1367,7 +1374,7 @@ RFC3339_TIME = re.compile(
 def find_uuid(text):
     """Return the canonical lower-case spelling of a UUID, or "" for other text.
 
-    As for Go's uuid.Parse, a UUID is canonical, has `urn:uuid:` before it, is in braces, or is 32 digits."""
+    As in Go's uuid.Parse, so in plexctl, a UUID is canonical, follows `urn:uuid:`, is in braces, or is 32 digits."""
     text = text.strip().lower()
     if re.fullmatch("[0-9a-f]{32}", text):
         return "-".join([text[:8], text[8:12], text[12:16], text[16:20], text[20:]])
@@ -1579,7 +1586,7 @@ class Listing:
     """The Executions of a Project that match all filters, from as many pages as needed. Iterate over it.
 
     The server filters by status and action; this class filters by time. It leaves out an Execution whose status is
-    another one of the seven than the one that was requested. With a single query, the order is the server's: the oldest
+    one of the seven, but not the one that was requested. With a single query, the order is the server's: the oldest
     first.
 
     With several statuses, it sends one query for each, in life-cycle order, and merges the results by created_at and
@@ -1595,8 +1602,9 @@ class Listing:
     Where times are compared (`since`, `until`, several statuses), an Execution without a valid `created_at` makes the
     response malformed, and with several statuses so does an `id` that is not a string.
 
-    `since` skips no page: all are read. To find new Executions later, start at the last next_cursor that was not None,
-    and skip the ids already seen. That does not find an old Execution whose status has changed.
+    `since` skips no page: all are read. To find new Executions later, note next_cursor while iterating (it is None at
+    the end), start at the last one noted, and skip the ids already seen. That does not find an old Execution whose
+    status has changed.
 
         page_count      number of pages received
         count           number of Executions on these pages, including those that do not match
@@ -1604,7 +1612,7 @@ class Listing:
                         and with several statuses
         next_since      the value for `since` with which a merge that failed can be resumed: an aware datetime of whole
                         seconds. None with a single query, before the first Execution and after the last, and if the
-                        times have fallen or are not dates
+                        times have fallen or do not exist in the calendar
     """
 
     def __init__(
@@ -1674,7 +1682,7 @@ class Listing:
         from heapq import merge
 
         # Read the running statuses to their ends. An Execution that has left `pending` when that query ends is found by
-        # the query for `ack`, which starts later, or else by the one for `started`.
+        # the query for `ack`, which starts later, or by the one for `started`, unless it has finished.
         running = {}
         for status in self._statuses:
             if status in RUNNING_STATUSES:
@@ -1846,9 +1854,9 @@ def wait_for_execution(
         on_status   called as on_status(execution) after the first poll, and when the status or the number of succeeded
                     targets has changed
 
-    The pauses between polls grow from 2 to 15 seconds. They are longer for a large Execution (five times the last poll,
-    and a second for each MiB) and after a Retry-After, but at most a minute. After the first success, every retryable
-    failure is waited out, and reported to the Transport's on_retry.
+    The pauses between polls grow from 2 to 15 seconds. They are longer for a large Execution (the longer of five times
+    the last poll, and a second for each MiB) and after a Retry-After, but at most a minute. After the first success,
+    every retryable failure is waited out, and reported to the Transport's on_retry.
 
     Raises WaitTimeout when this limit or one of the Transport's has passed, UsageError for seconds that are negative or
     exceed a day, and the errors of get_execution."""
@@ -2218,7 +2226,7 @@ EXIT_CODES = """exit codes:
   2    usage: an unusable flag, URL, proxy or CA file; no Project, id or server
   3    no usable token, profile or config file; or the token was rejected (401)
   4    forbidden (403)
-  5    with --exit-status: everything was written, but the run did not succeed
+  5    with --exit-status: everything was written; the run has not succeeded
   77   forbidden: the token lacks a relation to the Project (rebac_denied)
   124  with --wait-timeout: the wait timed out before a final status was seen
   130  killed by Ctrl-C (SIGINT; the shell reports 130)
@@ -2233,7 +2241,7 @@ EXAMPLES = {
 """,
 }
 EXAMPLES[""] = EXAMPLES["list"] + EXAMPLES["get"]
-STATUS_HELP = "\nA status is pending, ack, started, succeeded, failed, cancelled or timeout."
+STATUS_HELP = "\nStatuses: pending, ack, started; final: succeeded, failed, cancelled, timeout."
 LIST_HELP = """
 By default, list prints one page: the oldest 50 Executions. With --all, --last,
 several statuses, or a filter other than --status and --action-name, it reads as
@@ -2344,7 +2352,9 @@ class Flag(namedtuple("Flag", "command names list_help get_help metavar parse is
         return self.names[-1].strip("-").replace("-", "_")
 
     def convert(self, text):
-        """Convert the text to the flag's value. Raises UsageError, which names the flag and shows the text."""
+        """Convert the text to the flag's value.
+
+        Raises UsageError, which names the flag, and shows the text unless it may be a secret."""
         try:
             return self.parse(text)
         except UsageError as error:
@@ -2365,15 +2375,16 @@ FLAGS = [
               get_help="only targets with these statuses", is_repeatable=True),
     make_flag("", "--failed", "short for --status failed,cancelled,timeout"),
     make_flag("", "--running", "short for --status pending,ack,started"),
-    make_flag("", "--node", "only Executions that ran on this machine (TARGETS still counts all); repeatable", "UUID",
-              parse_uuid, get_help="only this target; repeatable", is_repeatable=True, keeps=ran_on_any),
+    make_flag("", "--node", "only Executions that ran on this machine (repeatable; TARGETS still counts all)", "UUID",
+              parse_uuid, get_help="only this target (repeatable)", is_repeatable=True, keeps=ran_on_any),
     make_flag("", "-o --output", ", ".join(LIST_FORMATS) + " (default: text)", "FORMAT", str,
               get_help=", ".join(GET_FORMATS) + " (default: text)"),
     make_flag("", "--server", "control plane (default: from --profile, PLEXSPHERE_URL or the default profile)", "URL",
               parse_nonempty),
     make_flag("", "--token-file", "file with the token (default: token from --profile, PLEXSPHERE_TOKEN or the default "
               "profile)", "FILE", parse_nonempty),
-    make_flag("", "--profile", "profile (default: the one the config file names)", "NAME", parse_nonempty),
+    make_flag("", "--profile", "profile of ~/.config/plexctl/config.json (default: the one that it names)", "NAME",
+              parse_nonempty),
     make_flag("", "--ca-file", "PEM file of the CAs to trust instead of the system's", "FILE", parse_nonempty),
     make_flag("", "--allow-http", "allow plain http to remote hosts (exposes the token)"),
     make_flag("", "--timeout", "limit for each network operation, e.g. 5m (default: 30s)", "TIME", parse_duration),
@@ -2389,8 +2400,8 @@ FLAGS = [
     make_flag("list", "--until", "only Executions created before WHEN", "WHEN", str, reads_all_pages=True),
     make_flag("list", "-n --last", "only the newest N, printed oldest first", "N", parse_count, reads_all_pages=True),
     make_flag("list", "--all", "read all pages", reads_all_pages=True),
-    make_flag("list", "--limit", "Executions per page, at most 200 (default: the server's, 50; 200 if several pages "
-              "are read)", "N", parse_limit),
+    make_flag("list", "--limit", "Executions per page, at most 200 (default: 50; 200 if several pages are read)", "N",
+              parse_limit),
     make_flag("list", "--cursor", "start at this cursor (the previous page's next_cursor)", "CURSOR", str),
     make_flag("get", "--id", "the Execution; `get UUID` is the same", "UUID", parse_uuid),
     make_flag("get", "--wait", "wait until the Execution has succeeded, failed, been cancelled or timed out"),
@@ -2716,9 +2727,9 @@ def check_flags(flags):
 
 
 def read_command_line(argv):
-    """Return (flags, words): the flags as typed, with the command as `command`, and the words after the command.
+    """Return (flags, words): the flags, not yet checked together, and the words after the command.
 
-    If there is no command, `command` is "". Raises UsageError."""
+    `flags.command` is the command, or "" if there is none. Raises UsageError."""
     flags, words = make_parser().parse_known_args(argv)
     refuse_unknown_flags(words)
     if words[:1] == ["exec-log"]:

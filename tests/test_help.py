@@ -268,7 +268,7 @@ def test_help_page_has_these_sections(argv, titles):
 def test_help_page_lists_the_statuses(argv):
     page = run_cli(*argv).out.decode("ascii")
 
-    assert "\nA status is pending, ack, started, succeeded, failed, cancelled or timeout.\n" in page
+    assert "\nStatuses: pending, ack, started; final: succeeded, failed, cancelled, timeout.\n" in page
 
 
 @rule("1.15a")
@@ -287,16 +287,16 @@ def test_help_page_lists_the_exit_codes(argv):
         # Each entry ends where the next flag begins.
         pytest.param(
             ["--help"],
-            " --node UUID only Executions that ran on this machine (TARGETS still counts all); repeatable; "
-            "get: only this target; repeatable -o",
+            " --node UUID only Executions that ran on this machine (repeatable; TARGETS still counts all); "
+            "get: only this target (repeatable) -o",
             id="node on the common page",
         ),
         pytest.param(
             ["list", "--help"],
-            " --node UUID only Executions that ran on this machine (TARGETS still counts all); repeatable -o",
+            " --node UUID only Executions that ran on this machine (repeatable; TARGETS still counts all) -o",
             id="node of list",
         ),
-        pytest.param(["get", "--help"], " --node UUID only this target; repeatable -o", id="node of get"),
+        pytest.param(["get", "--help"], " --node UUID only this target (repeatable) -o", id="node of get"),
         pytest.param(
             ["--help"],
             " --status STATUS only Executions with these statuses, e.g. failed,timeout; "

@@ -516,7 +516,9 @@ def test_example_reports_a_failed_request(plane):
     result = run_importing_program(textwrap.dedent(read_example()), plane)
 
     assert result.code == 0
-    assert result.out.decode("ascii").splitlines() == ["the report is incomplete: HTTP 403 Forbidden"]
+    assert result.out.decode("ascii").splitlines() == [
+        "the report is incomplete: APIError check --server, PLEXSPHERE_URL or the profile: does it point to the API?"
+    ]
     assert result.err == ""
 
 

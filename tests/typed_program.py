@@ -65,7 +65,7 @@ def print_report() -> None:
                     text = output.fault or output.location or output.data.decode("utf-8", "replace")
                     print(make_visible("%s %s %s" % (target.get("node_id"), target.get("status"), text)))
     except ExecLogError as error:
-        print("the report is incomplete:", make_visible(str(error)))
+        print("the report is incomplete:", type(error).__name__, error.hint)
 
 
 def open_transport(url: Optional[str], token: str) -> Transport:
