@@ -5,6 +5,13 @@ run_process(...)                                        the same in a process of
 run_against(plane, body, "get", ...)                    run_cli, with the plane's next answer scripted
 error_lines(result), error_lines(result, "hint")        what the lines with this label say on stderr
 execution(targets=[...]), target(...), inline(b"...")   wire objects (contract, section 4)
+
+What a test has not scripted, a plane answers from the sample data of control_plane.py: to LIST with the first 50 of its
+60 Executions and a next_cursor, to a `get` of its DEMO or SHOWCASE with that Execution, and to GET, whose EXECUTION it
+does not have, with a 404.
+
+terminals=["stderr"] makes stderr a terminal. Hints appear only there, except a hint that belongs to an error. An
+exception that main does not catch makes run_cli raise it, so that the test fails.
 """
 
 import base64
@@ -406,13 +413,13 @@ def open_terminal(columns=200):
 
 
 def run_on_screen(plane, answer, *argv, columns=80):
-    """Run the program in this process against one answer, without colours, and with stdout on a terminal of this width.
+    """Run the program in this process against one answer, with stdout on a terminal of this width.
     Return its Result, whose `out` is what the terminal receives. COLUMNS gives another width, which must not count."""
     far, near = open_terminal(columns)
     with ThreadPoolExecutor(1) as pool:
         received = pool.submit(drain, far)
         with open(near, "wb") as stdout:
-            result = run_against(plane, answer, *argv + ("--color", "never"), stdout=stdout, env={"COLUMNS": "100"})
+            result = run_against(plane, answer, *argv, stdout=stdout, env={"COLUMNS": "100"})
         return result._replace(out=received.result())
 
 

@@ -124,7 +124,7 @@ def test_status_403_with_code_rebac_denied_exits_77(plane, body):
         pytest.param(b"[" * 60000, id="nested too deeply"),
     ],
 )
-def test_status_403_without_exactly_this_code_exits_4(plane, body):
+def test_status_403_without_exactly_the_code_rebac_denied_exits_4(plane, body):
     plane.script(Reply(body, 403, [("Content-Type", "text/html")]))
 
     result = run_cli(*GET, plane=plane)
@@ -179,6 +179,7 @@ def test_codes_0_and_5_come_without_an_error(plane, argv, code):
             'the output of target a1b2c300-0000-4000-8000-000000000000 is unreadable: unknown kind "?"',
             id="1: an output is missing, which is more important than 5",
         ),
+        # The answer is None where nothing is requested.
         pytest.param(LIST + ("--zzz",), None, 2, "unknown flag --zzz", id="2: usage"),
         pytest.param(
             GET + ("--token-file", "./none"),
@@ -204,7 +205,7 @@ def test_codes_0_and_5_come_without_an_error(plane, argv, code):
         ),
     ],
 )
-def test_every_other_code_comes_with_an_error(plane, argv, answer, code, error):
+def test_codes_for_failures_come_with_an_error(plane, argv, answer, code, error):
     plane.script(answer)
 
     result = run_cli(*argv, plane=plane)
@@ -308,15 +309,17 @@ def test_stdout_that_takes_nothing_more_exits_1(plane):
     ],
 )
 def test_failing_stderr_changes_neither_exit_code_nor_stdout(plane, exception):
-    # This run writes to stderr a trace, a retry, and an error about the second of three outputs.
-    plane.script(Reply({}, 503), Reply(execution([target(inline(b"one\n")), target({"kind": "?"}), target()])))
+    # This run writes to stderr a trace, a retry, and an error about the second of three outputs. If the program ended
+    # there, the third output would be missing.
+    outputs = [target(inline(b"one\n")), target({"kind": "?"}), target(inline(b"three\n"))]
+    plane.script(Reply({}, 503), Reply(execution(outputs)))
     stdout = io.BytesIO()
 
     with surroundings(plane):
         code = program.main(list(GET_RAW + ("-v",)), stdout, FailingStream(exception), sleep=lambda seconds: None)
 
     assert code == 1
-    assert stdout.getvalue() == b"one\n"
+    assert stdout.getvalue() == b"one\nthree\n"
 
 
 # ---- streams that are closed or full from the start
@@ -347,19 +350,27 @@ def test_unusable_stderr_leaves_stdout_complete(plane, redirection):
 @posix_only
 @rule("6.1", "6.2", "5.1a")
 @pytest.mark.parametrize(
-    "argv, redirection, code",
+    "argv, answer, redirection, code, requests",
     [
-        pytest.param(GET + ("-v",), ">&- 2>&-", 1, id="get, closed"),
-        pytest.param(GET + ("-v",), ">/dev/full 2>/dev/full", 1, id="get, full", marks=needs_dev_full),
-        pytest.param(("x",), ">/dev/full 2>/dev/full", 2, id="a usage error, full", marks=needs_dev_full),
+        # Nothing of these runs can be read. A crash would have the code 1, too, but not 2 or 4.
+        pytest.param(GET + ("-v",), Reply(SMALL_EXECUTION), ">&- 2>&-", 1, 0, id="get, closed"),
+        pytest.param(
+            GET + ("-v",), Reply(SMALL_EXECUTION), ">/dev/full 2>/dev/full", 1, 1, id="get, full", marks=needs_dev_full
+        ),
+        pytest.param(
+            GET + ("-v",), Reply({}, 403), ">/dev/full 2>/dev/full", 4, 1, id="403, full", marks=needs_dev_full
+        ),
+        pytest.param(("x",), None, ">&- 2>&-", 2, 0, id="a usage error, closed"),
+        pytest.param(("x",), None, ">/dev/full 2>/dev/full", 2, 0, id="a usage error, full", marks=needs_dev_full),
     ],
 )
-def test_exit_code_survives_if_stdout_and_stderr_are_unusable(plane, argv, redirection, code):
-    plane.script(Reply(SMALL_EXECUTION))
+def test_exit_code_survives_if_stdout_and_stderr_are_unusable(plane, argv, answer, redirection, code, requests):
+    plane.script(answer)
 
     result = run_in_shell(redirection, *argv, plane=plane)
 
     assert result.code == code
+    assert len(plane.requests) == requests
 
 
 @posix_only

@@ -18,10 +18,12 @@ from kit import (
     FailingStream,
     Proxy,
     archive,
+    encode,
     error_lines,
     every_get_format,
     every_list_format,
     execution,
+    find_ids,
     inline,
     page,
     posix_only,
@@ -37,6 +39,9 @@ from server import Reply
 
 #: Of its two outputs, the second is unreadable.
 HALF_READABLE = execution([target(inline(b"x\n")), target({"kind": "tape"})])
+#: Of its three outputs, the second is unreadable. The error about it comes before the third output, which would be lost
+#: if the program ended at the error.
+READABLE_AROUND = execution([target(inline(b"x\n")), target({"kind": "tape"}), target(inline(b"y\n"))])
 UNREADABLE_LINE = (
     'error: the output of target a1b2c300-0000-4000-8000-000000000000 is unreadable: unknown kind "tape"\n'
 )
@@ -47,15 +52,24 @@ ARCHIVED_LINE = "error: the output of target a1b2c300-0000-4000-8000-00000000000
 
 
 @rule("5.1", "3.1a")
-@pytest.mark.parametrize("format", ["text", "json"])
-def test_traces_and_retries_go_to_stderr_only(plane, format):
+@pytest.mark.parametrize(
+    "format, output",
+    [
+        pytest.param("text", b"\nx\n", id="text"),
+        pytest.param("json", b'"inline_bytes":"eAo="', id="json"),
+    ],
+)
+def test_traces_and_retries_go_to_stderr_only(plane, format, output):
     wire = execution([target(inline(b"x\n"))])
 
     quiet = run_against(plane, wire, *GET + ("--output", format))
     plane.script(Reply({}, 503), Reply(wire))
     loud = run_cli(*GET + ("--output", format, "-v"), plane=plane)
 
+    assert quiet.code == 0
+    assert output in quiet.out
     assert quiet.err == ""
+    assert loud.code == 0
     assert "\nretry: " in loud.err
     assert "\n> GET " in loud.err
     assert loud.out == quiet.out
@@ -83,15 +97,18 @@ def test_stderr_escapes_the_characters_that_its_encoding_lacks(plane):
 
 
 @rule("5.1")
-def test_messages_come_after_earlier_output(plane):
-    plane.script(Reply(HALF_READABLE))
-    both = io.BytesIO()  # receives what is written to either stream
-    stderr = io.TextIOWrapper(both, "utf-8", newline="")
+def test_messages_come_between_the_outputs_around_them(plane):
+    plane.script(Reply(READABLE_AROUND))
+    both = io.BytesIO()  # receives what is flushed from either stream
+    stdout = io.BufferedWriter(both)
+    stderr = io.TextIOWrapper(io.BufferedWriter(both), "utf-8", newline="")
 
     with surroundings(plane):
-        program.main(list(GET_RAW), both, stderr)
+        code = program.main(list(GET_RAW), stdout, stderr)
 
-    assert both.getvalue().decode("utf-8") == "x\n" + UNREADABLE_LINE
+    # Either stream has a buffer. Therefore the order is right only if the program flushes both.
+    assert code == 1
+    assert both.getvalue().decode("utf-8") == "x\n" + UNREADABLE_LINE + "y\n"
 
 
 #: What writing to standard error may raise.
@@ -108,7 +125,7 @@ every_stderr_error = pytest.mark.parametrize(
 @rule("5.1a")
 @every_stderr_error
 def test_failing_stderr_changes_nothing_if_an_output_is_unreadable(plane, error):
-    plane.script(Reply(HALF_READABLE))
+    plane.script(Reply(READABLE_AROUND))
     out = io.BytesIO()
     stderr = FailingStream(error)
     stderr.close()  # now its isatty() raises ValueError, and its write() the error
@@ -117,7 +134,7 @@ def test_failing_stderr_changes_nothing_if_an_output_is_unreadable(plane, error)
         code = program.main(list(GET_RAW), out, stderr)
 
     assert code == 1
-    assert out.getvalue() == b"x\n"
+    assert out.getvalue() == b"x\ny\n"
 
 
 @rule("5.1a")
@@ -141,19 +158,27 @@ def test_failing_stderr_changes_nothing_if_a_walk_is_traced_and_fails(plane, err
 
     assert code == 77
     assert with_stderr.code == 77
+    assert with_stderr.out == encode(execution()) + b"\n"
     assert out.getvalue() == with_stderr.out
 
 
 @posix_only
 @rule("5.1a")
-def test_closed_stderr_of_a_process_changes_nothing(plane):
-    plane.script(Reply(HALF_READABLE))
+@pytest.mark.parametrize(
+    "answer, code, out",
+    [
+        # Python exits 1 after a crash, too. Then it would not print the output after the error.
+        pytest.param(Reply(READABLE_AROUND), 1, b"x\ny\n", id="an error between two outputs"),
+        pytest.param(Reply({}, 403), 4, b"", id="403"),
+    ],
+)
+def test_closed_stderr_of_a_process_changes_nothing(plane, answer, code, out):
+    plane.script(answer)
 
     result = run_in_shell("2>&-", *GET_RAW, plane=plane)
 
-    assert result.code == 1
-    assert result.out == b"x\n"
-    assert result.err == ""
+    assert result.code == code
+    assert result.out == out
 
 
 # ---- 5.1b: an error starts a line of its own
@@ -181,7 +206,7 @@ def test_error_starts_a_line_if_stdout_is_a_terminal_in_mid_line(plane):
         pytest.param(b"x", b"", ("stdout",), id="stderr is a pipe"),
     ],
 )
-def test_error_comes_without_an_empty_line_otherwise(plane, first, second, terminals):
+def test_error_comes_without_an_empty_line_unless_it_would_end_a_line(plane, first, second, terminals):
     wire = execution([target(inline(first)), target(inline(second)), target(archive()), target(archive())])
 
     result = run_against(plane, wire, *GET_RAW, terminals=terminals)
@@ -446,6 +471,8 @@ def test_yaml_is_the_bytes_of_json(plane, argv, sent, terminals):
     as_json = run_against(plane, Reply(sent), *argv + ("-o", "json", "--color", "always"), terminals=terminals)
     as_yaml = run_against(plane, Reply(sent), *argv + ("-o", "yaml", "--color", "always"), terminals=terminals)
 
+    assert as_json.code == 0
+    assert as_json.out.startswith(b"{\n")
     assert as_yaml.code == 0
     assert as_yaml.out == as_json.out
     assert as_yaml.err == as_json.err
@@ -530,8 +557,15 @@ def test_documents_are_ascii_with_escapes_for_other_characters(plane, format):
 
 @rule("5.8a", "1.8")
 @every_list_format
-@pytest.mark.parametrize("items", [[{"id": "1"}, {"id": "2"}], []], ids=["two Executions", "none"])
-def test_walk_prints_one_document_as_if_all_were_on_one_page(plane, format, items):
+@pytest.mark.parametrize(
+    "items, ids",
+    [
+        pytest.param([{"id": "1"}, {"id": "2"}], ["1", "2"], id="two Executions"),
+        pytest.param([], [], id="none"),
+    ],
+)
+def test_walk_prints_one_document_as_if_all_were_on_one_page(plane, format, items, ids):
+    # The members `more` and `x` of the two pages, and their cursors, are not printed.
     first_page = page(*items[:1], next_cursor="c2", more=1)
     second_page = page(*items[1:], next_cursor="", x=2)
 
@@ -539,6 +573,8 @@ def test_walk_prints_one_document_as_if_all_were_on_one_page(plane, format, item
     plane.script(Reply(first_page), Reply(second_page))
     result = run_cli(*ALL + ("--output", format), plane=plane)
 
+    assert expected.code == 0
+    assert find_ids(expected, format) == ids
     assert result.code == 0
     assert result.out == expected.out
     assert result.err == ""
@@ -552,4 +588,5 @@ def test_json_of_a_walk_has_no_member_except_items(plane, format, items):
 
     result = run_cli(*ALL + ("--output", format), plane=plane)
 
+    assert result.code == 0
     assert json.loads(result.out.decode("ascii")) == {"items": items}

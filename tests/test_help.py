@@ -103,7 +103,7 @@ def test_parser_reads_flags_and_has_no_positional_arguments(command):
 
 @rule("1.1")
 @pytest.mark.parametrize("command", ["", "list", "get"])
-def test_parser_has_the_flags_without_effect_too(command):
+def test_parser_accepts_the_flags_that_have_no_effect(command):
     parser = program.make_parser(command)
 
     flags, words = parser.parse_known_args(["--yes", "--reveal-secrets"])
@@ -153,7 +153,15 @@ def test_program_uses_the_name_it_was_started_under(monkeypatch, started, usage)
 
 
 @rule("1.15", "1.15b")
-@pytest.mark.parametrize("line", ["--help", "help", "exec-log help", "lst --help"])
+@pytest.mark.parametrize(
+    "line",
+    [
+        pytest.param("--help", id="flag"),
+        pytest.param("help", id="word"),
+        pytest.param("exec-log help", id="word after exec-log"),
+        pytest.param("lst --help", id="with an unknown command"),
+    ],
+)
 def test_common_page_shows_the_flags_of_both_commands(line):
     result = run_cli(*line.split())
 
@@ -167,7 +175,13 @@ def test_common_page_shows_the_flags_of_both_commands(line):
 @rule("1.15", "1.15b")
 @pytest.mark.parametrize(
     "line",
-    ["list --help", "-h list", "help list", "exec-log list -h x", "list --wait --limit=7 --help"],
+    [
+        pytest.param("list --help", id="after list"),
+        pytest.param("-h list", id="short, before list"),
+        pytest.param("help list", id="as a word"),
+        pytest.param("exec-log list -h x", id="with exec-log and a superfluous argument"),
+        pytest.param("list --wait --limit=7 --help", id="with a flag of get and one of list"),
+    ],
 )
 def test_page_of_list_shows_its_flags_and_ignores_other_arguments(line):
     result = run_cli(*line.split())
@@ -180,7 +194,15 @@ def test_page_of_list_shows_its_flags_and_ignores_other_arguments(line):
 
 
 @rule("1.15", "1.15b")
-@pytest.mark.parametrize("line", ["get --help", "help get", "--help get --wait", "get ID --output=x --help"])
+@pytest.mark.parametrize(
+    "line",
+    [
+        pytest.param("get --help", id="after get"),
+        pytest.param("help get", id="as a word"),
+        pytest.param("--help get --wait", id="before get, with a flag"),
+        pytest.param("get ID --output=x --help", id="with malformed values"),
+    ],
+)
 def test_page_of_get_shows_its_flags_and_ignores_other_arguments(line):
     result = run_cli(*line.split())
 
@@ -206,6 +228,7 @@ def test_help_and_version_do_not_hide_a_malformed_flag(line):
 
     assert result.code == 2
     assert result.out == b""
+    assert result.err.startswith("error: ")
 
 
 @rule("1.15")
@@ -219,11 +242,14 @@ def test_help_page_has_at_most_80_columns_on_a_wider_terminal(argv):
 
 @rule("1.15")
 @every_page_of_help
-def test_help_page_is_the_same_on_a_narrow_terminal(argv):
+def test_help_page_of_a_narrow_terminal_is_that_of_a_wide_one(argv):
     wide = run_cli(*argv, env={"COLUMNS": "200"}, terminals=("stdout",))
 
     narrow = run_cli(*argv, env={"COLUMNS": "40"}, terminals=("stdout",))
 
+    assert wide.code == 0
+    assert wide.out.startswith(b"usage: ")
+    assert narrow.code == 0
     assert narrow.out == wide.out
 
 
@@ -233,6 +259,7 @@ def test_help_page_is_the_same_on_a_narrow_terminal(argv):
 def test_help_page_does_not_show_flags_without_effect(argv, flag):
     page = run_cli(*argv).out.decode("ascii")
 
+    assert page.startswith("usage: ")
     assert flag not in page
 
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from control_plane import PROJECT
 from kit import ALL, EXECUTION, GET, LIST, NODES, error_lines, execution, inline, listed, page, rule, run_cli, target
 from server import Reply
 
@@ -35,6 +36,7 @@ def test_cursor_of_the_next_page_is_on_stderr(plane):
 
     result = run_cli(*LIST + ("-o", "id"), plane=plane)
 
+    assert result.code == 0
     assert result.out == b"e-1\n"
     assert result.err == "next_cursor: c2\n"
 
@@ -47,6 +49,7 @@ def test_failure_keeps_the_ids_of_earlier_pages(plane):
 
     assert result.code == 1
     assert result.out == b"e-1\n"
+    assert error_lines(result) == ["HTTP 404 Not Found"]
     assert result.err.endswith("\nnext_cursor: c2\n")
 
 
@@ -96,7 +99,9 @@ def test_id_is_one_field(plane, sent, shown):
     of_list = run_cli(*LIST + ("-o", "id"), plane=plane)
     of_get = run_cli(*GET + ("-o", "id"), plane=plane)
 
+    assert of_list.code == 0
     assert of_list.out == shown
+    assert of_get.code == 0
     assert of_get.out == shown
 
 
@@ -123,6 +128,8 @@ def test_id_of_the_newest_run_is_an_argument_of_get(plane):
     )
     newest = run_cli(*LIST + ("--action-name", "restart-nginx", "--last", "1", "-o", "id"), plane=plane)
 
-    result = run_cli(*LIST[2:] + ("get", newest.out.decode("ascii").strip(), "-o", "raw"), plane=plane)
+    result = run_cli("get", newest.out.decode("ascii").strip(), "--project", PROJECT, "-o", "raw", plane=plane)
 
+    assert newest.out == b"4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f\n"
+    assert result.code == 0
     assert result.out == b"some output\n"

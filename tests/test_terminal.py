@@ -161,6 +161,7 @@ def test_header_counts_the_bytes_before_they_are_made_safe(plane, data, header):
 
     result = run_against(plane, wire, *GET + ("--color", "never"), terminals=("stdout",))
 
+    assert result.code == 0
     assert result.out.startswith(header)
 
 
@@ -266,11 +267,16 @@ def test_lines_in_a_pipe_have_the_bytes(plane):
 
 # ---- 5.9: several outputs on real terminals
 
+#: CSI sequences (ESC [ ...), such as colours, are removed. All else that could control the terminal is escaped.
 THREE_OUTPUTS = [
+    # Two CSI sequences, CR LF, a byte that is no UTF-8, and the sequence that sets the title of the window.
     target(inline(b"\x1b[31mred\x1b[0m\r\n\xff\x1b]0;t\x07"), NODES[0]),
+    # A forged header, an empty line, and a CR, which becomes a line feed.
     target(inline(b"==> forged <==\n\n10%\r20%\n"), NODES[1], "failed"),
-    target(inline(b"\xe6\xbc\xa2\x9b2J"), NODES[2]),  # ends in mid-line
+    # A Chinese character, and a CSI that is one byte (9B) and no UTF-8. This output ends in mid-line.
+    target(inline(b"\xe6\xbc\xa2\x9b2J"), NODES[2]),
 ]
+#: How `text`, `raw` and `lines` show these outputs on a terminal.
 THREE_SECTIONS = (
     "==> a1b2c300-0000-4000-8000-000000000000 succeeded 21 bytes <==\n"
     "  red\n"
@@ -296,14 +302,15 @@ THREE_IN_LINES = (
     "a1b2c301-0000-4000-8000-000000000001: 20%\n"
     "a1b2c302-0000-4000-8000-000000000002: \u6f22\\x9b2J\n"
 )
-every_width = pytest.mark.parametrize("columns", [80, 104, 130, 200])
+#: A width for each layout of the tables, which change at 88, 104 and 130 columns, and a very large one.
+every_width = pytest.mark.parametrize("columns", [80, 88, 104, 130, 200])
 
 
 @posix_only
 @rule("5.9a", "5.9b", "5.3a")
 @every_width
 def test_terminal_of_every_width_gets_safe_and_indented_sections(plane, columns):
-    result = run_on_screen(plane, execution(THREE_OUTPUTS), *GET, columns=columns)
+    result = run_on_screen(plane, execution(THREE_OUTPUTS), *GET, "--color", "never", columns=columns)
 
     assert result.code == 0
     assert result.out.decode("utf-8").startswith(THREE_SECTIONS + "ID ")
@@ -333,8 +340,9 @@ def test_terminal_of_every_width_gets_safe_outputs_in_lines(plane, columns):
 @rule("5.10")
 @every_width
 def test_action_cannot_forge_a_line_on_a_terminal_of_any_width(plane, columns):
-    result = run_on_screen(plane, execution(action="a\n==> b"), *GET, columns=columns)
+    result = run_on_screen(plane, execution(action="a\n==> b"), *GET, "--color", "never", columns=columns)
 
+    assert result.code == 0
     lines = result.out.decode("utf-8").split("\n")
     assert len(lines) == 3  # the header, the row, and nothing after its line feed
     assert lines[0].startswith("ID ")
@@ -347,6 +355,7 @@ def test_action_cannot_forge_a_line_on_a_terminal_of_any_width(plane, columns):
 @pytest.mark.parametrize(
     "columns, format, out, err",
     [
+        # Each format is tried on a terminal of another width.
         pytest.param(
             80,
             "text",
@@ -389,7 +398,7 @@ def test_process_on_two_terminals_shows_safe_outputs(plane, columns, format, out
 
     result = run_on_terminal(*argv, plane=plane, columns=columns)
 
-    assert result.code == 1
+    assert result.code == 1  # for the fourth output, which is unreadable
     assert result.out.decode("utf-8").startswith(out)
     assert result.err.startswith(err)
 
@@ -465,6 +474,7 @@ def test_terminal_gets_all_printable_characters_and_escapes_for_others(plane):
 
     result = run_against(plane, wire, *GET_RAW, terminals=BOTH)
 
+    assert result.code == 0
     assert result.out.decode("utf-8") == "<".join([shown[character] for character in CHARACTERS])
 
 
@@ -525,6 +535,7 @@ def test_hostile_text_cannot_break_the_table_of_list(plane, color):
 
     result = run_against(plane, wire, *LIST + ("--color", color))
 
+    assert result.code == 0
     assert remove_colours(result.out) == (
         EXECUTIONS_HEADER + HOSTILE_FIELD + HOSTILE_REST_OF_ROW + "next_cursor: " + HOSTILE_CURSOR_VISIBLE + "\n"
     )
@@ -535,6 +546,7 @@ def test_hostile_text_cannot_break_the_table_of_list(plane, color):
 def test_hostile_text_cannot_break_sections_and_the_recap(plane, color):
     result = run_against(plane, HOSTILE_EXECUTION, *GET + ("--color", color))
 
+    assert result.code == 0
     assert remove_colours(result.out) == (
         ("==> " + HOSTILE_FIELD + " " + HOSTILE_FIELD + " archived <==\n")
         + ("archived: " + HOSTILE_VISIBLE + "/" + HOSTILE_VISIBLE + " (sha256:" + HOSTILE_FIELD + ")\n")
@@ -549,6 +561,7 @@ def test_hostile_text_cannot_break_sections_and_the_recap(plane, color):
 def test_hostile_text_cannot_break_the_table_of_targets(plane, color):
     result = run_against(plane, HOSTILE_EXECUTION, *GET_TABLE + ("--color", color))
 
+    assert result.code == 0
     assert remove_colours(result.out) == (
         "NODE_ID                               STATUS     UPDATED_AT            OUTPUT\n"
         + (HOSTILE_FIELD + "  " + HOSTILE_FIELD + "  " + HOSTILE_FIELD)
@@ -675,6 +688,7 @@ list_and_get = pytest.mark.parametrize("argv, answer", [(LIST, page()), (GET, ex
 def test_auto_colours_a_terminal_except_on_windows(plane, argv, answer, flags, terminals, env):
     result = run_against(plane, answer, *argv + flags, terminals=terminals, env=env)
 
+    assert result.code == 0
     assert (b"\x1b[" in result.out) is not WINDOWS
 
 
@@ -688,9 +702,11 @@ def test_auto_colours_a_terminal_except_on_windows(plane, argv, answer, flags, t
         pytest.param(BOTH, {"TERM": "dumb"}, id="the terminal is dumb"),
     ],
 )
-def test_auto_means_no_colours(plane, argv, answer, terminals, env):
+def test_auto_does_not_colour_a_pipe_or_a_dumb_terminal_or_with_no_color(plane, argv, answer, terminals, env):
     result = run_against(plane, answer, *argv, terminals=terminals, env=env)
 
+    assert result.code == 0
+    assert result.out.startswith(b"ID  ")
     assert b"\x1b" not in result.out
 
 
@@ -701,14 +717,17 @@ def test_color_always_colours_a_pipe_whatever_the_environment_says(plane, argv, 
 
     result = run_against(plane, answer, *argv + ("--color", "always"), env=env)
 
+    assert result.code == 0
     assert b"\x1b[" in result.out
 
 
 @rule("9.4")
 @list_and_get
-def test_color_never_colours_no_terminal(plane, argv, answer):
+def test_color_never_leaves_even_a_terminal_without_colours(plane, argv, answer):
     result = run_against(plane, answer, *argv + ("--color", "never"), terminals=BOTH)
 
+    assert result.code == 0
+    assert result.out.startswith(b"ID  ")
     assert b"\x1b" not in result.out
 
 

@@ -155,7 +155,9 @@ def show_time_in_wide_table(plane, text):
 
 def show_time_on_narrow_screen(plane, text):
     """Return the only cell with a time on a terminal of 80 columns, for a time that the server sends."""
-    result = run_on_screen(plane, page(execution(created_at=text, updated_at=text)), *LIST, columns=80)
+    result = run_on_screen(
+        plane, page(execution(created_at=text, updated_at=text)), *LIST, "--color", "never", columns=80
+    )
     return result.out.decode("utf-8").splitlines()[1].split()[2]
 
 
@@ -227,7 +229,8 @@ NARROWEST = """\
 ID                                   STATUS    CREATED     ACTION
 4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f succeeded 05-01T09:15 A
 """
-#: The width of a terminal, and the table on it.
+#: The width of a terminal, and the table on it. The layouts change at 88, 104 and 130 columns. Each of these widths is
+#: tried, the width below it, and others far from them.
 LAYOUT_OF_WIDTH = (
     pytest.param(40, NARROWEST, id="40 columns"),
     pytest.param(80, NARROWEST, id="80 columns"),
@@ -240,7 +243,7 @@ LAYOUT_OF_WIDTH = (
     pytest.param(200, WIDEST, id="200 columns"),
     pytest.param(0, WIDEST, id="no width reported"),
 )
-WIDTHS = (40, 80, 87, 88, 103, 104, 129, 130, 200, 0)
+WIDTHS = (40, 80, 87, 88, 103, 104, 129, 130, 200, 0)  # those of LAYOUT_OF_WIDTH
 
 # The table of targets for FOUR_TARGETS, in its two layouts.
 TARGETS_WITH_LONG_TIMES = """\
@@ -263,7 +266,7 @@ a1b2c303-0000-4000-8000-000000000003  succeeded  05-02T10:00  no output
 @rule("5.2", "5.2d")
 @pytest.mark.parametrize("columns, table", LAYOUT_OF_WIDTH)
 def test_width_of_the_terminal_decides_the_columns_of_list(plane, columns, table):
-    result = run_on_screen(plane, page(FOUR_TARGETS, next_cursor="c"), *LIST, columns=columns)
+    result = run_on_screen(plane, page(FOUR_TARGETS, next_cursor="c"), *LIST, "--color", "never", columns=columns)
 
     assert result.out.decode("utf-8") == table + "next_cursor: c\n"
 
@@ -272,7 +275,7 @@ def test_width_of_the_terminal_decides_the_columns_of_list(plane, columns, table
 @rule("5.2", "5.3b")
 @pytest.mark.parametrize("columns, table", LAYOUT_OF_WIDTH)
 def test_width_of_the_terminal_decides_the_columns_of_the_recap(plane, columns, table):
-    result = run_on_screen(plane, FOUR_TARGETS, *GET, columns=columns)
+    result = run_on_screen(plane, FOUR_TARGETS, *GET, "--color", "never", columns=columns)
 
     last_section = "==> a1b2c303-0000-4000-8000-000000000003 succeeded no output <==\n\n"
     assert result.out.decode("utf-8").endswith(last_section + table)
@@ -282,7 +285,7 @@ def test_width_of_the_terminal_decides_the_columns_of_the_recap(plane, columns, 
 @rule("5.2", "5.3b", "5.3c")
 @pytest.mark.parametrize("columns, recap", LAYOUT_OF_WIDTH)
 def test_get_with_a_table_ends_with_an_empty_line_and_the_recap(plane, columns, recap):
-    result = run_on_screen(plane, FOUR_TARGETS, *GET_TABLE, columns=columns)
+    result = run_on_screen(plane, FOUR_TARGETS, *GET_TABLE, "--color", "never", columns=columns)
 
     assert result.out.decode("utf-8").endswith("  no output\n\n" + recap)
 
@@ -291,16 +294,16 @@ def test_get_with_a_table_ends_with_an_empty_line_and_the_recap(plane, columns, 
 @rule("5.3c")
 @pytest.mark.parametrize("columns", [40, 80, 87, 88, 103])
 def test_targets_have_short_times_on_terminals_below_104_columns(plane, columns):
-    result = run_on_screen(plane, FOUR_TARGETS, *GET_TABLE, columns=columns)
+    result = run_on_screen(plane, FOUR_TARGETS, *GET_TABLE, "--color", "never", columns=columns)
 
     assert result.out.decode("utf-8").startswith(TARGETS_WITH_SHORT_TIMES + "\nID ")
 
 
 @posix_only
 @rule("5.3c")
-@pytest.mark.parametrize("columns", [104, 129, 130, 200, 0])
+@pytest.mark.parametrize("columns", [104, 129, 130, 200, 0])  # 0: no width reported
 def test_targets_have_full_times_on_terminals_from_104_columns_on(plane, columns):
-    result = run_on_screen(plane, FOUR_TARGETS, *GET_TABLE, columns=columns)
+    result = run_on_screen(plane, FOUR_TARGETS, *GET_TABLE, "--color", "never", columns=columns)
 
     assert result.out.decode("utf-8").startswith(TARGETS_WITH_LONG_TIMES + "\nID ")
 
@@ -336,7 +339,7 @@ def test_action_of_20_characters_fits_every_narrow_layout(plane, columns, row):
         updated_at="2026-05-02T11:22:33.25Z",
     )
 
-    result = run_on_screen(plane, page(wire), *LIST, columns=columns)
+    result = run_on_screen(plane, page(wire), *LIST, "--color", "never", columns=columns)
 
     assert result.out.decode("utf-8").splitlines()[1] == row
     assert len(row) <= columns
@@ -346,7 +349,9 @@ def test_action_of_20_characters_fits_every_narrow_layout(plane, columns, row):
 @rule("5.2a", "5.2d")
 @pytest.mark.parametrize("columns", WIDTHS)
 def test_list_with_wide_has_the_widest_layout_on_every_terminal(plane, columns):
-    result = run_on_screen(plane, page(FOUR_TARGETS, next_cursor="c"), *LIST + ("-o", "wide"), columns=columns)
+    result = run_on_screen(
+        plane, page(FOUR_TARGETS, next_cursor="c"), *LIST + ("-o", "wide"), "--color", "never", columns=columns
+    )
 
     assert result.out.decode("utf-8") == WIDEST + "next_cursor: c\n"
 
@@ -355,7 +360,7 @@ def test_list_with_wide_has_the_widest_layout_on_every_terminal(plane, columns):
 @rule("5.2a", "5.3b", "5.3c")
 @pytest.mark.parametrize("columns", WIDTHS)
 def test_get_with_wide_has_the_widest_layouts_on_every_terminal(plane, columns):
-    result = run_on_screen(plane, FOUR_TARGETS, *GET + ("-o", "wide"), columns=columns)
+    result = run_on_screen(plane, FOUR_TARGETS, *GET + ("-o", "wide"), "--color", "never", columns=columns)
 
     assert result.out.decode("utf-8") == TARGETS_WITH_LONG_TIMES + "\n" + WIDEST
 
@@ -502,6 +507,7 @@ def test_recap_counts_all_targets_and_the_rest_shows_selected_ones(plane, format
 
     assert result.code == 0
     shown, _, recap = result.out.partition(b"\nID ")
+    assert b"a1b2c301-0000-4000-8000-000000000001" in shown  # the node of the first selected target
     assert shown == expected
     assert b"  0/2      " in expected_recap
     assert b"  2/11     " in recap  # two of all eleven have succeeded
@@ -511,6 +517,7 @@ def test_recap_counts_all_targets_and_the_rest_shows_selected_ones(plane, format
 @rule("5.4")
 @pytest.mark.parametrize("format", BYTE_FORMATS + DOCUMENT_FORMATS)
 def test_formats_without_a_recap_print_only_the_selected_targets(plane, format):
+    # What is expected is the output of a run that needs no selection.
     selected = execution([MIXED_TARGETS[1], MIXED_TARGETS[3]])
     whole = execution(MIXED_TARGETS)
     argv = GET + ("--output", format)
@@ -518,6 +525,8 @@ def test_formats_without_a_recap_print_only_the_selected_targets(plane, format):
     expected = run_against(plane, selected, *argv)
     result = run_against(plane, whole, *argv, "--failed", "--node", NODES[3], "--node", NODES[1])
 
+    assert expected.code == 0
+    assert expected.out != b""
     assert result.code == 0
     assert result.out == expected.out
     assert result.err == ""
@@ -533,6 +542,9 @@ def test_node_that_is_no_target_is_an_error_after_the_output(plane, format):
     # It is reported once, although it is given twice.
     result = run_against(plane, wire, *argv, "--node", NODES[9], "--node", NODES[9].upper())
 
+    assert expected.code == 0
+    assert expected.out != b""
+    assert expected.err == ""
     assert result.code == 1
     assert result.out == expected.out
     assert result.err == (
@@ -727,6 +739,7 @@ def test_each_unreadable_output_is_reported(plane, format):
 def test_raw_prints_the_outputs_beside_an_unreadable_one(plane):
     result = run_against(plane, PARTLY_UNREADABLE, *GET_RAW)
 
+    assert result.code == 1
     assert result.out == b"a\nbc\n"
 
 
@@ -734,6 +747,7 @@ def test_raw_prints_the_outputs_beside_an_unreadable_one(plane):
 def test_lines_prints_the_outputs_beside_an_unreadable_one(plane):
     result = run_against(plane, PARTLY_UNREADABLE, *GET + ("--output", "lines"))
 
+    assert result.code == 1
     assert result.out == (
         b"a1b2c300-0000-4000-8000-000000000000: a\n"
         b"a1b2c302-0000-4000-8000-000000000002: b\n"
@@ -746,6 +760,7 @@ def test_lines_prints_the_outputs_beside_an_unreadable_one(plane):
 def test_table_has_a_row_for_each_unreadable_output(plane, format):
     result = run_against(plane, PARTLY_UNREADABLE, *GET + ("--output", format))
 
+    assert result.code == 1
     assert result.out.startswith(
         b"NODE_ID                               STATUS     UPDATED_AT            OUTPUT\n"
         b"a1b2c300-0000-4000-8000-000000000000  succeeded  2026-05-02T10:00:09Z  2 bytes\n"

@@ -25,6 +25,7 @@ from kit import (
     ByteScreen,
     FailingStream,
     Result,
+    error_lines,
     execution,
     finish_process,
     inline,
@@ -76,7 +77,7 @@ def test_windows_takes_epipe_and_einval_for_a_broken_pipe(plane, windows_program
 
 
 @rule("8.5", "6.1", "6.2")
-def test_windows_reports_any_other_failure_of_stdout(plane, windows_program):
+def test_windows_reports_a_failure_of_stdout_that_is_no_broken_pipe(plane, windows_program):
     result = call_main(windows_program, plane, LIST, stdout=FailingStream(OSError(errno.EIO, "it fails")))
 
     assert result.code == 1
@@ -99,7 +100,7 @@ not_windows = pytest.mark.skipif(WINDOWS, reason="Windows reports a broken pipe 
     "number",
     [pytest.param(errno.EIO, id="EIO"), pytest.param(errno.EINVAL, id="EINVAL", marks=not_windows)],
 )
-def test_other_failures_of_stdout_are_reported(plane, number):
+def test_failure_of_stdout_that_is_no_broken_pipe_is_reported(plane, number):
     result = call_main(program, plane, LIST, stdout=FailingStream(OSError(number, "it fails")))
 
     assert result.code == 1
@@ -130,13 +131,18 @@ def test_windows_has_no_colours_unless_they_are_requested(plane, windows_program
     auto = call_main(windows_program, plane, LIST + ("--color", "auto"), stdout=ByteScreen())
     always = call_main(windows_program, plane, LIST + ("--color", "always"), stdout=ByteScreen())
 
+    assert by_default.code == 0
+    assert by_default.out.startswith(b"ID  ")
     assert b"\x1b[" not in by_default.out
+    assert auto.code == 0
+    assert auto.out.startswith(b"ID  ")
     assert b"\x1b[" not in auto.out
+    assert always.code == 0
     assert b"\x1b[" in always.out
 
 
 @rule("8.5a")
-def test_other_systems_have_colours_on_a_terminal(plane):
+def test_systems_except_windows_have_colours_on_a_terminal(plane):
     auto = call_main(program, plane, LIST + ("--color", "auto"), stdout=ByteScreen())
     always = call_main(program, plane, LIST + ("--color", "always"), stdout=ByteScreen())
 
@@ -155,23 +161,26 @@ def make_open_config(home):
 @rule("8.5a")
 def test_windows_finds_the_home_folder_and_checks_no_modes(plane, windows_program, tmp_path):
     make_open_config(tmp_path)
-    # On Windows, kit's HOME is USERPROFILE: then the other variable must not count.
-    env = {"PLEXSPHERE_TOKEN": None, "HOME": "/nowhere", HOME: str(tmp_path)}
+    env = {"PLEXSPHERE_TOKEN": None, "HOME": "/nowhere"}
+    env[HOME] = str(tmp_path)  # kit's HOME is "HOME", and on Windows "USERPROFILE", where "HOME" must not count
 
     result = call_main(windows_program, plane, LIST, env)
 
     assert result.code == 0
+    assert plane.requests[0].headers["authorization"] == "Bearer " + TOKEN  # that of the config file
 
 
 @posix_only
 @rule("8.5a")
-def test_other_systems_refuse_the_same_file_for_its_mode(plane, tmp_path):
+def test_systems_except_windows_refuse_an_open_config_file_for_its_mode(plane, tmp_path):
     make_open_config(tmp_path)
     env = {"PLEXSPHERE_TOKEN": None, "HOME": str(tmp_path)}
 
     result = call_main(program, plane, LIST, env)
 
     assert result.code == 3
+    assert error_lines(result)[0].endswith(" is insecure: its mode 0666 gives other users access")
+    assert plane.requests == []
 
 
 # ---- 6.5: Ctrl-C
