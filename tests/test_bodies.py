@@ -180,6 +180,7 @@ def test_listing_does_not_suggest_to_resume_at_a_malformed_body(plane, body):
 
     assert result.code == 1
     assert len(error_lines(result)) == 1
+    assert error_lines(result)[0].startswith("the response is malformed: its body is ")
     assert "next_cursor" not in result.err  # the same failure would recur
 
 
@@ -287,7 +288,7 @@ def test_complete_body_is_read(plane, transport, framing):
 
 GOOD_TARGETS = encode(target(inline(b"one\n"), NODES[0])) + b"," + encode(target(inline(b"two\n"), NODES[1]))
 
-#: The beginning of a page with two good Executions, without their end.
+#: The beginning of a page with two good Executions, which lacks its end.
 GOOD_PAGE = b'{"items":[' + encode(execution(id="e-1")) + b"," + encode(execution(id="e-2"))
 
 #: The fault of each of these pages is at its end, after two good Executions. The error begins like this.
@@ -311,7 +312,7 @@ every_spoiled_page = pytest.mark.parametrize(
     ],
 )
 
-#: The beginning of the Execution that is requested, with two good targets, and without their end.
+#: The beginning of the Execution that is requested, with two good targets. It lacks its end.
 GOOD_EXECUTION = b'{"id":"4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f","targets":[' + GOOD_TARGETS
 
 #: The fault of each of these Executions is at its end, after two good targets. The error begins like this.
@@ -570,7 +571,13 @@ def test_cursor_that_cannot_be_sent_back_is_malformed(plane, cursor, flags):
 
 
 @rule("4.3b")
-@pytest.mark.parametrize("cursor", ["c" * 8192, "\U0001f600"], ids=["8 KiB", "surrogate pair"])
+@pytest.mark.parametrize(
+    "cursor",
+    [
+        pytest.param("c" * 8192, id="8 KiB, the longest"),
+        pytest.param("\U0001f600", id="a character beyond the BMP"),  # in JSON, it is a pair of surrogates
+    ],
+)
 def test_longest_and_unusual_cursors_are_followed(plane, cursor):
     plane.script(Reply(page(next_cursor=cursor)), Reply(page()))
 
@@ -578,6 +585,7 @@ def test_longest_and_unusual_cursors_are_followed(plane, cursor):
 
     assert result.code == 0
     assert len(plane.requests) == 2
+    assert read_queries(plane)[1]["cursor"] == cursor
 
 
 @rule("4.3", "4.3a")
@@ -670,7 +678,7 @@ def announce_size(size):
         ),
     ],
 )
-def test_larger_body_is_an_error_before_it_is_read(plane, argv, limit, error, hints):
+def test_body_larger_than_its_limit_is_an_error_before_it_is_read(plane, argv, limit, error, hints):
     plane.script(announce_size(limit + 1))
 
     result = run_cli(*argv, plane=plane)

@@ -243,12 +243,14 @@ def test_node_selects_whole_executions_of_any_of_several_machines(plane, format)
     assert find_ids(result, format) == ["e0", "e1", "both", "e3", "e4"]
     # Their rows are those of a page with just these, so that TARGETS, for example, counts all machines.
     whole = run_against(plane, page(LOG[0], LOG[1], RAN_ON_BOTH, LOG[3], LOG[4]), *LIST + ("--output", format))
+    assert whole.code == 0
     assert result.out == whole.out
 
 
 # ---- 1.10: the newest ones; 5.8a: one document
 
-#: Flags, the pages of the server, and the ids that are printed. The times are those of a day, 2026-07-14.
+#: Flags that make a walk (a listing that reads page after page), the pages of the server, and the ids of the Executions
+#: that match, in the order in which they are printed. The times are those of a day, 2026-07-14.
 WALKS_AND_MATCHES = [
     pytest.param(
         ["--since=2026-07-14T02:00"],
@@ -330,6 +332,12 @@ WALKS_AND_MATCHES = [
     ),
     pytest.param(
         ["--last=01"],
+        [[listed("a", "02:00:00Z"), listed("b", "03:00:00Z")]],
+        ["b"],
+        id="a number with a leading zero",
+    ),
+    pytest.param(
+        ["--last=1"],
         [
             [
                 listed("a", "23:30:00+14:00"),  # 09:30:00Z
@@ -338,7 +346,7 @@ WALKS_AND_MATCHES = [
             ]
         ],
         ["c"],
-        id="equal times whose texts differ",
+        id="equal times whose texts differ, so that the last arrival is the newest",
     ),
 ]
 
@@ -359,7 +367,7 @@ def test_walk_prints_its_matches_in_order(plane, flags, pages, ids, format):
 @rule("5.8a", "1.8b")
 @pytest.mark.parametrize("format", ["json", "jsonl", "text"])
 @pytest.mark.parametrize("flags, pages, ids", WALKS_AND_MATCHES)
-def test_walk_prints_what_a_single_page_of_its_matches_would_print(plane, flags, pages, ids, format):
+def test_walk_prints_the_same_as_one_page_that_has_only_its_matches(plane, flags, pages, ids, format):
     serve_pages(plane, pages)
     executions = {wire["id"]: wire for one_page in pages for wire in one_page}
     single_page = page(*[executions[name] for name in ids])
@@ -367,6 +375,9 @@ def test_walk_prints_what_a_single_page_of_its_matches_would_print(plane, flags,
     walk = run_cli(*LIST + ("--output", format), *flags, plane=plane)
     single = run_against(plane, single_page, *LIST + ("--output", format))
 
+    assert single.code == 0
+    assert find_ids(single, format) == ids
+    assert walk.code == 0
     assert walk.out == single.out
 
 
@@ -612,16 +623,18 @@ def test_each_node_that_is_not_a_target_is_reported_once(plane, format):
 
 @rule("5.4", "5.4a")
 @pytest.mark.parametrize(
-    "node",
+    "node, code, err",
     [
-        pytest.param(NODES[2], id="the node has not failed"),
-        pytest.param("019a3f1c-8a52-7d0e-9b96-c2e85d7f6b13", id="the node is not a target"),
+        pytest.param(NODES[2], 0, "", id="the node has not failed"),
+        pytest.param("019a3f1c-8a52-7d0e-9b96-c2e85d7f6b13", 1, NOT_A_TARGET, id="the node is not a target"),
     ],
 )
-def test_raw_prints_nothing_if_no_target_is_selected(plane, node):
+def test_raw_prints_nothing_if_no_target_is_selected(plane, node, code, err):
     result = run_against(plane, TEN_TARGETS, *GET + ("--output", "raw", "--node", node, "--failed"))
 
+    assert result.code == code
     assert result.out == b""
+    assert result.err == err
 
 
 # ---- 9.6: hints on a terminal

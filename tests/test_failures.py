@@ -1,4 +1,4 @@
-"""Rules 6.2a, 6.2b, 6.2e, 6.2f and 6.3: what an error says, which hint follows, and what stays of a broken run."""
+"""Rules 6.2a, 6.2b, 6.2f and 6.3: what an error says, which hint follows, and what stays of a broken run."""
 
 import sys
 
@@ -120,7 +120,12 @@ def test_error_contains_those_members_of_the_problem_that_are_text(plane, member
 @pytest.mark.parametrize(
     "body, header, error",
     [
-        pytest.param({"correlation_id": "c-17"}, "h-1", "HTTP 409 Conflict; correlation id: c-17", id="both"),
+        pytest.param(
+            {"correlation_id": "c-17"},
+            "h-1",
+            "HTTP 409 Conflict; correlation id: c-17",
+            id="both, of which the member counts",
+        ),
         pytest.param({"correlation_id": ""}, "h-1", "HTTP 409 Conflict; correlation id: h-1", id="member is empty"),
         pytest.param({"correlation_id": 1}, "h-1", "HTTP 409 Conflict; correlation id: h-1", id="member is a number"),
         pytest.param({}, "h\x1b", "HTTP 409 Conflict; correlation id: h\\x1b", id="header has a control character"),
@@ -132,6 +137,7 @@ def test_header_replaces_a_missing_correlation_id(plane, body, header, error):
 
     result = run_cli(*GET, plane=plane)
 
+    assert result.code == 1
     assert error_lines(result) == [error]
 
 
@@ -242,6 +248,7 @@ def test_hint_depends_on_status_code_and_reason(plane, status, body, advice):
 
     result = run_cli(*LIST, plane=plane)
 
+    assert len(error_lines(result)) == 1
     hints = hint_lines(result)
     assert len(hints) == 1
     assert advice in hints[0]
@@ -263,6 +270,7 @@ def test_status_without_a_known_remedy_has_no_hint(plane, status, body):
     result = run_cli(*LIST, plane=plane)
 
     assert len(error_lines(result)) == 1
+    assert error_lines(result)[0].startswith("HTTP %d " % status)
     assert hint_lines(result) == []
 
 
@@ -287,7 +295,7 @@ def test_hint_for_a_rejected_status_suggests_the_nearest(plane, given, suggestio
 
 
 @rule("6.2b")
-def test_hint_for_a_status_like_no_other_suggests_none(plane):
+def test_hint_for_a_rejected_status_that_is_near_none_suggests_none(plane):
     plane.script(Reply({"code": "invalid_status"}, 400))
 
     result = run_cli(*LIST, "--status", "banana", plane=plane)
@@ -390,6 +398,7 @@ def test_failed_walk_does_not_close_the_json_document(plane, answer, code, forma
 
     result = run_cli(*ALL, "--output", format, plane=plane)
 
+    assert result.code == code
     assert result.out.startswith(b'{\n  "items": [\n')
     assert b"\n  ]" not in result.out
     assert b"\n}" not in result.out

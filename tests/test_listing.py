@@ -222,6 +222,7 @@ def test_execution_that_moves_on_is_shown_as_the_latest_query_sent_it(plane, pen
 
     result = run_cli(*LIST + ("--running", "--output", format), plane=plane)
 
+    assert result.code == 0
     assert b"as-started" in result.out
     assert b"as-pending" not in result.out
     assert b"as-ack" not in result.out
@@ -230,7 +231,8 @@ def test_execution_that_moves_on_is_shown_as_the_latest_query_sent_it(plane, pen
 # ---- 1.9d: --until ends the query
 
 #: The times on the pages of the server, how many of these pages `--until 2026-07-14T09:30` requests, and the times of
-#: the Executions that it prints.
+#: the Executions that it prints. A page ends the query if its times ascend, are not all equal, and are all at or after
+#: --until (rule 1.9d).
 PAGES_AND_REQUESTS = [
     pytest.param(
         [["09:30", "09:40"], ["09:50"], ["09:55"]],
@@ -337,30 +339,56 @@ def test_until_ends_the_query_after_a_page_that_lies_after_it(plane, pages, requ
 
 @rule("1.9d", "1.11")
 @pytest.mark.parametrize(
-    "times, requests",
+    "times, requests, ids",
     [
+        # A page ends the query if its times ascend, are not all equal, and are all at or after --until (rule 1.9d).
+        # Otherwise the second page is requested, which has y.
         pytest.param(
             ["09:40:00.5Z", "09:40:00.50Z", "11:40:00.5+02:00", "04:40:00.500-05:00", "09:40:00.5+00:00"],
             2,
-            id="five equal times, whose texts differ",
+            ["y"],
+            id="goes on: five equal times, whose texts differ",
         ),
-        pytest.param(["09:40:00.50Z", "09:40:00.5Z"], 2, id="two equal times, whose texts rise"),
+        pytest.param(
+            ["09:40:00.50Z", "09:40:00.5Z"],
+            2,
+            ["y"],
+            id="goes on: two equal times, whose texts rise",
+        ),
         pytest.param(
             ["09:40:00.5Z", "09:40:00.50Z", "11:40:00.5+02:00", "04:40:00.500-05:00", "09:40:00.51Z"],
             1,
-            id="four equal times, then one that is a hundredth later",
+            [],
+            id="ends: four equal times, then one that is a hundredth later",
         ),
-        pytest.param(["11:40:00+02:00", "09:41:00Z"], 1, id="times that rise, though their texts fall"),
-        pytest.param(["09:40:00.5Z", "09:40:00Z", "09:50:00Z"], 2, id="times that fall by half a second, then rise"),
-        pytest.param(["11:29:59.9+02:00", "09:50:00Z"], 2, id="a first time before --until, though its text is not"),
+        pytest.param(
+            ["11:40:00+02:00", "09:41:00Z"],
+            1,
+            [],
+            id="ends: times that rise, though their texts fall",
+        ),
+        pytest.param(
+            ["09:40:00.5Z", "09:40:00Z", "09:50:00Z"],
+            2,
+            ["y"],
+            id="goes on: times that fall by half a second, then rise",
+        ),
+        pytest.param(
+            ["11:29:59.9+02:00", "09:50:00Z"],
+            2,
+            ["x0", "y"],
+            id="goes on: a first time before --until, though its text is not",
+        ),
     ],
 )
-def test_until_compares_times_and_not_texts(plane, times, requests):
-    serve_pages(plane, [[listed("x", created) for created in times], [listed("y", "09:20:00Z")]])
+def test_until_compares_times_and_not_texts(plane, times, requests, ids):
+    first_page = [listed("x%d" % place, created) for place, created in enumerate(times)]
+    serve_pages(plane, [first_page, [listed("y", "09:20:00Z")]])
 
     result = run_cli(*LIST + ("--until=2026-07-14T09:30",), plane=plane)
 
     assert result.code == 0
+    assert find_ids(result, "text") == ids
     assert len(plane.requests) == requests
 
 
@@ -437,6 +465,7 @@ def test_json_of_a_walk_that_fails_is_not_closed_off(plane):
 
     result = run_cli(*ALL + ("--output", "json"), plane=plane)
 
+    assert result.code == 1
     assert find_ids(result, "json") == ["a", "b"]
     with pytest.raises(ValueError):
         json.loads(result.out.decode())
@@ -457,23 +486,31 @@ def test_walk_that_fails_without_a_match_prints_no_row_but_the_cursor(plane):
 
 @rule("6.3d")
 @pytest.mark.parametrize(
-    "answer",
+    "answer, error",
     [
-        pytest.param(INVALID_CURSOR, id="400"),
-        pytest.param(Reply(b"<html>"), id="no JSON"),
-        pytest.param(Reply({"items": [1]}), id="items of a wrong type"),
-        pytest.param(Reply(page(listed("a", status=5))), id="a status of a wrong type"),
-        pytest.param(PAGE_OVER_256_MIB, id="too large"),
+        pytest.param(INVALID_CURSOR, "HTTP 400 Bad Request; code: invalid_cursor", id="400"),
+        pytest.param(Reply(b"<html>"), "the response is malformed: its body is not valid JSON", id="no JSON"),
+        pytest.param(
+            Reply({"items": [1]}),
+            "the response is malformed: items: expected a list of objects",
+            id="items of a wrong type",
+        ),
+        pytest.param(
+            Reply(page(listed("a", status=5))),
+            "the response is malformed: Execution a: status: expected a string",
+            id="a status of a wrong type",
+        ),
+        pytest.param(PAGE_OVER_256_MIB, "the response is larger than 32 MiB", id="too large"),
     ],
 )
-def test_failure_of_the_first_page_that_would_recur_names_no_cursor(plane, answer):
+def test_failure_of_the_first_page_that_would_recur_names_no_cursor(plane, answer, error):
     plane.script(answer)
 
     result = run_cli(*LIST + ("--cursor=c7",), plane=plane)
 
     assert result.code == 1
     assert find_ids(result, "text") == []
-    assert len(error_lines(result)) == 1
+    assert error_lines(result) == [error]
     assert "next_" not in result.err
 
 
@@ -502,6 +539,7 @@ def test_failure_of_a_later_page_that_would_recur_names_no_cursor(plane, flags, 
     assert result.code == 1
     assert find_ids(result, "text") == ids
     assert len(error_lines(result)) == 1
+    assert not plane.answers  # both pages were requested
     assert b"next_" not in result.out
     assert "next_" not in result.err
 
@@ -522,7 +560,7 @@ def test_failure_of_a_first_page_without_a_cursor_names_none(plane, flags):
 
     assert result.code == 1
     assert result.out == b""
-    assert len(error_lines(result)) == 1
+    assert error_lines(result) == ["HTTP 404 Not Found"]
     assert "next_" not in result.err
 
 
@@ -541,25 +579,25 @@ def test_last_that_fails_prints_nothing_and_names_no_cursor(plane, flags, answer
 
     assert result.code == 1
     assert result.out == b""
-    assert len(error_lines(result)) == 1
+    assert error_lines(result) == ["HTTP 404 Not Found"]
     assert "next_" not in result.err
 
 
 # ---- 6.3b: a merge fails midway
 
 
-def script_failing_merge(plane, second, third, failure):
+def script_failing_merge(plane, time_of_b, time_of_c, failure):
     """Script a page of failed Executions, a page of timed-out ones, and a failure of the second page of failed ones.
 
-    The failed Executions are a, created at nine o'clock, b and c, created at these times, and d, created at 09:29.
+    The failed Executions are a, created at 09:00:00, b and c, created at these times, and d, created at 09:29:00.
     The program merges a, b and c, but not d, for which it needs the next page. a and c ran on NODES[1]."""
     here = [target(node=NODES[1])]
     plane.script(
         Reply(
             page(
                 listed("a", "09:00:00Z", targets=here),
-                listed("b", second),
-                listed("c", third, targets=here),
+                listed("b", time_of_b),
+                listed("c", time_of_c, targets=here),
                 listed("d", "09:29:00Z"),
                 next_cursor="-c2",
             )
@@ -571,7 +609,7 @@ def script_failing_merge(plane, second, third, failure):
 
 @rule("6.3", "6.3b")
 @pytest.mark.parametrize(
-    "second, third, flags, format, failure, code",
+    "time_of_b, time_of_c, flags, format, failure, code",
     [
         pytest.param("09:28:41Z", "09:28:41Z", [], "text", [Reply({}, 404)], 1, id="404"),
         pytest.param("09:28:41Z", "09:28:41Z", [], "text", [CUT_PAGE] * 3, 1, id="page cut short three times"),
@@ -607,13 +645,14 @@ def script_failing_merge(plane, second, third, failure):
         ),
     ],
 )
-def test_merge_that_fails_ends_with_next_since(plane, second, third, flags, format, failure, code):
-    script_failing_merge(plane, second, third, failure)
+def test_merge_that_fails_ends_with_next_since(plane, time_of_b, time_of_c, flags, format, failure, code):
+    script_failing_merge(plane, time_of_b, time_of_c, failure)
 
     result = run_cli(*LIST + TWO_STATUSES + ("--output", format), *flags, plane=plane)
 
     assert result.code == code
     assert find_ids(result, format) == ["a", "b", "c"]
+    assert len(error_lines(result)) == 1
     assert b"next_" not in result.out
     assert result.err.endswith("\nnext_since: 2026-07-14T09:28:41Z\n")
     assert "next_cursor" not in result.err
@@ -633,27 +672,29 @@ def test_next_since_of_a_merge_with_node_is_that_of_all_executions(plane, node, 
     result = run_cli(*LIST + TWO_STATUSES + ("--node", node), plane=plane)
 
     assert result.code == 1
+    assert error_lines(result) == ["HTTP 404 Not Found"]
     assert find_ids(result, "text") == ids
     assert result.err.endswith("\nnext_since: 2026-07-14T09:28:41Z\n")
 
 
 @rule("6.3", "6.3d")
 @pytest.mark.parametrize(
-    "second, third",
+    "time_of_b, time_of_c",
     [
-        # The time before `second` is 09:00:00Z.
+        # The time of a, the Execution before b, is 09:00:00Z.
         pytest.param("08:59:59Z", "09:28:41Z", id="by a second"),
         pytest.param("08:59:59.99999Z", "09:28:41Z", id="by a fraction"),
         pytest.param("10:59:59+02:00", "09:28:41Z", id="by a second, though the text rises"),
         pytest.param("09:28:41.5Z", "09:28:41.25Z", id="within a second"),
     ],
 )
-def test_merge_whose_times_have_fallen_names_no_time(plane, second, third):
-    script_failing_merge(plane, second, third, [Reply({}, 404)])
+def test_merge_whose_times_have_fallen_names_no_time(plane, time_of_b, time_of_c):
+    script_failing_merge(plane, time_of_b, time_of_c, [Reply({}, 404)])
 
     result = run_cli(*LIST + TWO_STATUSES, plane=plane)
 
     assert result.code == 1
+    assert error_lines(result) == ["HTTP 404 Not Found"]
     assert find_ids(result, "text") == ["a", "b", "c"]
     assert "next_" not in result.err
 
@@ -666,6 +707,7 @@ def test_merge_whose_times_have_fallen_at_another_node_names_no_time(plane):
     result = run_cli(*LIST + TWO_STATUSES + ("--node", NODES[1]), plane=plane)
 
     assert result.code == 1
+    assert error_lines(result) == ["HTTP 404 Not Found"]
     assert find_ids(result, "text") == ["a", "c"]
     assert "next_" not in result.err
 
@@ -677,6 +719,7 @@ def test_merge_with_last_that_fails_prints_nothing_and_names_no_time(plane):
     result = run_cli(*LIST + TWO_STATUSES + ("--last", "5"), plane=plane)
 
     assert result.code == 1
+    assert error_lines(result) == ["HTTP 404 Not Found"]
     assert result.out == b""
     assert "next_" not in result.err
 
@@ -698,6 +741,7 @@ def test_failure_of_a_merge_that_would_recur_names_no_time(plane, flags, format,
     result = run_cli(*LIST + TWO_STATUSES + ("--output", format), *flags, plane=plane)
 
     assert result.code == 1
+    assert len(error_lines(result)) == 1
     assert find_ids(result, format) == ids
     assert b"next_" not in result.out
     assert "next_" not in result.err
@@ -718,8 +762,10 @@ def test_merge_that_fails_before_its_first_execution_names_no_time(plane, answer
     result = run_cli(*LIST + TWO_STATUSES, plane=plane)
 
     assert result.code == 1
+    assert len(error_lines(result)) == 1
     assert result.out == b""
     assert "next_" not in result.err
+    assert not plane.answers  # all attempts were made
 
 
 @rule("6.3b", "6.3c")
@@ -961,7 +1007,7 @@ def test_counters_of_a_listing_follow_its_pages():
     for wire in listing:
         seen.append((wire["id"], listing.page_count, listing.count, listing.next_cursor))
 
-    # next_cursor is that of the first page that was not yielded completely.
+    # The id, page_count, count and next_cursor, which is that of the first page that was not yielded completely.
     assert seen == [("a", 1, 2, None), ("b", 1, 2, None), ("c", 3, 3, "c3")]
     assert listing.page_count == 3
     assert listing.count == 3
@@ -1042,12 +1088,23 @@ def test_listing_sends_its_filters_and_counts_what_it_drops():
 @pytest.mark.parametrize(
     "statuses, answers, page_count, count, next_cursor",
     [
-        pytest.param((), [PAGE_OF_TWO, CUT_PAGE, CUT_PAGE, CUT_PAGE], 1, 2, "-c2", id="the second page fails"),
-        pytest.param(["x"], [Reply({}, 404)], 0, 0, None, id="the first page fails"),
-        pytest.param(["ack", "ack"], [PAGE_OF_TWO, PAGE_IN_A_CIRCLE], 2, 3, "-c2", id="a cursor is repeated"),
+        pytest.param(
+            (), [PAGE_OF_TWO, CUT_PAGE, CUT_PAGE, CUT_PAGE], 1, 2, "-c2", id="no status, and the second page fails"
+        ),
+        pytest.param(["x"], [Reply({}, 404)], 0, 0, None, id="one status, and the first page fails"),
+        # A status that is given twice makes one query. Its second page names itself as the page after it, which would
+        # therefore be requested again.
+        pytest.param(
+            ["failed", "failed"],
+            [PAGE_OF_TWO, PAGE_IN_A_CIRCLE],
+            2,
+            3,
+            "-c2",
+            id="one status, given twice, and a cursor is repeated",
+        ),
     ],
 )
-def test_next_cursor_is_that_of_the_page_that_failed(
+def test_next_cursor_is_that_of_the_page_to_request_again(
     plane, transport, statuses, answers, page_count, count, next_cursor
 ):
     plane.script(*answers)

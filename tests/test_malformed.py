@@ -53,23 +53,25 @@ def test_error_says_that_the_response_is_malformed(plane, argv, answer, error):
         pytest.param(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n{}", id="size is no number"),
     ],
 )
-def test_chunked_body_that_ends_early_may_be_cut_short_or_malformed(plane, answer):
+def test_error_for_a_chunked_body_that_ends_early_names_two_causes(plane, answer):
     plane.script(answer, answer, answer)
 
     result = run_cli(*LIST, plane=plane)
 
+    assert result.code == 1
     assert error_lines(result) == ["the chunked body is malformed or was cut short"]
     assert hint_lines(result) == ["the server, or a proxy in between, closed the connection: try again"]
     assert len(plane.requests) == 3
 
 
 @rule("3.9a", "3.8")
-def test_body_that_ends_with_the_connection_may_be_cut_short(plane):
+def test_error_for_a_body_that_the_connection_ends_early_names_two_causes(plane):
     answer = Reply(b'{"items":[', framing="close")
     plane.script(answer, answer, answer)
 
     result = run_cli(*LIST, plane=plane)
 
+    assert result.code == 1
     assert error_lines(result) == ["the body is malformed or was cut short"]
     assert len(plane.requests) == 3
 

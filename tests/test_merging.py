@@ -9,7 +9,7 @@ import pytest
 
 import plexctl_exec_log as program
 from control_plane import PROJECT
-from kit import EXECUTION, LIST, error_lines, execution, listed, page, read_listing, read_queries, rule, run_cli
+from kit import EXECUTION, LIST, error_lines, listed, page, read_listing, read_queries, rule, run_cli
 from server import Reply
 
 
@@ -45,7 +45,13 @@ def test_running_statuses_are_read_to_their_ends_before_final_ones(plane):
 
 
 @rule("1.13", "1.13a")
-@pytest.mark.parametrize("first, second", [("pending", "started"), ("failed", "timeout")])
+@pytest.mark.parametrize(
+    "first, second",
+    [
+        pytest.param("pending", "started", id="running statuses"),
+        pytest.param("failed", "timeout", id="final statuses"),
+    ],
+)
 def test_equal_times_come_once_for_each_id_in_the_order_of_ids(plane, first, second):
     at_once = "09:30:00Z"
     plane.script(
@@ -72,6 +78,7 @@ def test_execution_that_starts_while_pending_is_read_is_not_missed(plane):
 
     result = run_cli(*LIST + ("--running", "-o", "jsonl"), plane=plane)
 
+    assert result.code == 0
     assert read_listing(result, "jsonl")[0] == ["w1", "w2", "X"]
 
 
@@ -142,6 +149,7 @@ def test_failure_while_running_statuses_are_read_names_no_time(plane):
 
     assert result.code == 1
     assert result.out == b""
+    assert error_lines(result) == ["HTTP 404 Not Found"]
     assert "next_" not in result.err
 
 
@@ -177,6 +185,7 @@ def test_walk_keeps_executions_without_a_known_status(plane):
 
     result = run_cli(*LIST + ("--all", "--status", "failed", "-o", "jsonl"), plane=plane)
 
+    assert result.code == 0
     assert read_listing(result, "jsonl")[0] == ["unknown", "upper case", "null", "number", "list"]
 
 
@@ -187,6 +196,7 @@ def test_single_page_and_unknown_status_are_printed_as_sent(plane, flags):
 
     result = run_cli(*LIST + tuple(flags.split()) + ("-o", "jsonl"), plane=plane)
 
+    assert result.code == 0
     assert read_listing(result, "jsonl")[0] == ["a", "b"]
 
 
@@ -211,7 +221,10 @@ def test_malformed_created_at_of_an_execution_that_is_left_out_is_reported(plane
     result = run_cli(*LIST + ("--status=failed", "--since=2026-07-14T09:30"), plane=plane)
 
     assert result.code == 1
-    assert execution()["id"] in error_lines(result)[0]
+    assert error_lines(result) == [
+        "the response is malformed: Execution 4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f: created_at: "
+        "expected a time such as 2026-11-24T09:30:00Z"
+    ]
 
 
 # ---- 10.5c: where a failed merge can be resumed

@@ -97,7 +97,7 @@ def test_only_targets_whose_status_is_exactly_succeeded_are_counted(plane):
 
 # ---- 4.2: missing values
 
-#: A scalar, and the row of an Execution without it.
+#: A scalar, and the row of an Execution without it: the dash is in the column of the scalar.
 ROWS_WITH_A_DASH = [
     pytest.param("id", ["-", "succeeded", "builtin", "0/0", CREATED, UPDATED, "restart-nginx"], id="id"),
     pytest.param("status", [EXECUTION, "-", "builtin", "0/0", CREATED, UPDATED, "restart-nginx"], id="status"),
@@ -252,7 +252,7 @@ UPDATED_AT_ERROR = (
     "the response is malformed: target a1b2c301-0000-4000-8000-000000000001: updated_at: expected a string"
 )
 
-#: A format of `get`, a member of a target that it shows, and the error for the second target.
+#: A format of `get`, a member of a target that it shows, and the error if this member of the second target is wrong.
 USED = [
     pytest.param("text", "node_id", NODE_ID_ERROR, id="text, node_id"),
     pytest.param("table", "node_id", NODE_ID_ERROR, id="table, node_id"),
