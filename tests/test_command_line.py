@@ -5,6 +5,7 @@ Help is in test_help.py. Which Executions and targets a listing selects, and in 
 
 import shutil
 import time
+from collections import namedtuple
 from datetime import datetime, timezone
 
 import pytest
@@ -122,24 +123,26 @@ def test_flags_and_the_id_of_get_may_appear_anywhere(plane, argv):
 @rule("1.3c")
 @pytest.mark.parametrize("flag", ["--yes", "--reveal-secrets"])
 @pytest.mark.parametrize(
-    "command",
+    "command, beginning",
     [
-        pytest.param(LIST, id="list"),
-        pytest.param(("get", DEMO, "--project", PROJECT), id="get"),
+        pytest.param(LIST, b"ID  ", id="list"),
+        pytest.param(("get", DEMO, "--project", PROJECT), b"==> ", id="get"),
     ],
 )
-def test_flags_for_scripts_of_plexctl_change_nothing(plane, command, flag):
+def test_flags_for_scripts_of_plexctl_change_nothing(plane, command, beginning, flag):
     without = run_cli(*command, plane=plane)
 
     result = run_cli(*command + (flag,), plane=plane)
 
-    assert result == without
     assert result.code == 0
+    assert result.out.startswith(beginning)
+    assert result == without
 
 
 @rule("1.3a", "1.4", "1.4c")
 @every_list_format
 def test_list_accepts_each_format_in_every_spelling(plane, format):
+    # test_formats.py and test_text.py say what each format prints of an Execution.
     expected = run_cli(*LIST + ("--output", format), plane=plane)
 
     assert expected.code == 0
@@ -154,6 +157,7 @@ def test_list_accepts_each_format_in_every_spelling(plane, format):
 @rule("1.3a", "1.4", "1.4c")
 @every_get_format
 def test_get_accepts_each_format_in_every_spelling(plane, format):
+    # test_formats.py and test_text.py say what each format prints of an Execution.
     show = ("get", DEMO, "--project", PROJECT)
     expected = run_cli(*show + ("--output", format), plane=plane)
 
@@ -172,6 +176,7 @@ def test_default_format_of_list_is_text(plane):
 
     result = run_cli(*LIST, plane=plane)
 
+    assert result.code == 0
     assert result == expected
     assert result.out.startswith(b"ID  ")
 
@@ -182,13 +187,28 @@ def test_default_format_of_get_is_text(plane):
 
     result = run_cli("get", DEMO, "--project", PROJECT, plane=plane)
 
+    assert result.code == 0
     assert result == expected
     assert result.out.startswith(b"==> ")
 
 
 @rule("1.4", "1.4c")
-@pytest.mark.parametrize("flags", ["-n5", "-n 5", "-n=5", "--last=5", "--last 5", "-n9 -n05", "--last=9 -n5"])
-def test_n_is_last_and_its_last_value_wins(plane, flags):
+@pytest.mark.parametrize(
+    "flags",
+    [
+        # five spellings of one value
+        "-n5",
+        "-n 5",
+        "-n=5",
+        "--last=5",
+        "--last 5",
+        # two values, of which the last one counts, in one spelling and in two
+        "-n9 -n05",
+        "--last=9 -n5",
+    ],
+)
+def test_n_means_last_and_the_last_of_two_values_wins(plane, flags):
+    # The plane has 60 Executions.
     result = run_cli(*LIST + tuple(flags.split()) + ("--output", "jsonl"), plane=plane)
 
     assert result.code == 0
@@ -233,7 +253,9 @@ def write_settings(plane, folder):
     write_private_file(folder / "plexctl" / "config.json", encode(config))
 
 
-#: The answer to `list`, and that to `get`. They were created, and have nodes and statuses, as list_values knows them.
+#: Three Executions. By node or status, the first value of list_values selects LISTED_FIRST, the second one LISTED_LAST,
+#: and neither selects LISTED_NEITHER. By time, the two values select different ones of the three. All their targets are
+#: those of the Execution that `get` shows.
 LISTED_FIRST = execution(
     [target(inline(b"first\n"), NODES[0], "failed")], id="first", status="failed", created_at="2026-07-14T09:30:00Z"
 )
@@ -258,14 +280,19 @@ def answer_list_and_get(plane):
     plane.answer_to = answer
 
 
+#: All that a command line does: its Result, the target and the token of each request, and the folders that it makes.
+Observed = namedtuple("Observed", "result requests folders")
+
+
 def observe(plane, folder, *argv):
-    """Run a command line, and return all that it does: its Result, the requests, and the folders that it makes."""
+    """Run a command line, and return what is Observed."""
     del plane.requests[:]
     result = run_cli(*argv, plane=plane, env={"XDG_CONFIG_HOME": str(folder)})
     made = sorted(path for path in folder.glob("* outputs"))
     for path in made:
         shutil.rmtree(str(path))
-    return result, [(request.target, request.headers["authorization"]) for request in plane.requests], made
+    requests = [(request.target, request.headers["authorization"]) for request in plane.requests]
+    return Observed(result, requests, made)
 
 
 FLAGS_WITH_A_VALUE = [flag for flag in program.FLAGS if flag.metavar]
@@ -293,7 +320,8 @@ def silent_url():
 def test_last_value_of_a_repeated_flag_wins(plane, silent_url, tmp_path, flag):
     write_settings(plane, tmp_path)
     answer_list_and_get(plane)
-    # What shows that the flag has an effect.
+    # Some flags need another one, for their value to have an effect. Then, with --ca-file and --timeout, the run fails,
+    # and its error names the value.
     others = {
         "--ca-file": ("--server", "https://127.0.0.1:1"),
         "--timeout": ("--server", silent_url),
@@ -328,6 +356,7 @@ def test_list_selects_by_every_value_of_a_repeatable_flag(plane, tmp_path, flag)
     with_first = run_cli(*LIST, flag.names[-1], first, "-o", "jsonl", plane=plane)
     with_last = run_cli(*LIST, flag.names[-1], last, "-o", "jsonl", plane=plane)
 
+    assert with_both.code == 0
     assert find_ids(with_both) == ["first", "last"]
     assert find_ids(with_first) == ["first"]
     assert find_ids(with_last) == ["last"]
@@ -343,6 +372,7 @@ def test_get_selects_targets_by_every_value_of_a_repeatable_flag(plane, tmp_path
     with_first = run_cli(*GET, flag.names[-1], first, "-o", "raw", plane=plane)
     with_last = run_cli(*GET, flag.names[-1], last, "-o", "raw", plane=plane)
 
+    assert with_both.code == 0
     assert with_both.out == b"first\nlast\n"
     assert with_first.out == b"first\n"
     assert with_last.out == b"last\n"
@@ -377,13 +407,13 @@ def test_flag_that_reads_all_pages_makes_list_request_the_second_one(plane, tmp_
 
 @rule("1.8")
 @pytest.mark.parametrize("flag", [flag for flag in FLAGS_OF_A_LISTING if not flag.reads_all_pages], ids=name_flag)
-def test_list_with_any_other_flag_requests_one_page(plane, tmp_path, flag):
+def test_flag_that_does_not_read_all_pages_lets_list_request_one_page(plane, tmp_path, flag):
     assert list_with_one_flag(plane, tmp_path, flag) == 0
 
 
-every_filter_by_uuid = pytest.mark.parametrize(
-    "flag", [flag for flag in program.FLAGS if flag.keeps and flag.parse is program.parse_uuid], ids=name_flag
-)
+#: Flags that accept a UUID, and select Executions or targets by it (`keeps`). At present, --node is the only one.
+FILTERS_BY_UUID = [flag for flag in program.FLAGS if flag.keeps and flag.parse is program.parse_uuid]
+every_filter_by_uuid = pytest.mark.parametrize("flag", FILTERS_BY_UUID, ids=name_flag)
 every_spelling_of_the_first_node = pytest.mark.parametrize(
     "value",
     [
@@ -392,6 +422,11 @@ every_spelling_of_the_first_node = pytest.mark.parametrize(
         pytest.param("URN:UUID:A1B2C300-0000-4000-8000-000000000000", id="URN in upper case"),
     ],
 )
+
+
+@rule("1.8c")
+def test_node_is_a_filter_by_a_uuid():
+    assert "--node" in [flag.names[-1] for flag in FILTERS_BY_UUID]
 
 
 @rule("1.6", "1.8c")
@@ -431,10 +466,11 @@ SIMILAR_NODES = [
 def test_node_of_list_matches_no_part_of_an_id(plane):
     similar = [listed("similar %d" % place, targets=[target(None, node)]) for place, node in enumerate(SIMILAR_NODES)]
     same = listed("same", targets=[target(None, "a1b2c300-0000-4000-8000-000000000000")])
-
     serve_pages(plane, [similar + [same]])
+
     result = run_cli(*LIST, "--node", "a1b2c300-0000-4000-8000-000000000000", "-o", "jsonl", plane=plane)
 
+    assert result.code == 0
     assert find_ids(result) == ["same"]
 
 
@@ -442,10 +478,11 @@ def test_node_of_list_matches_no_part_of_an_id(plane):
 def test_node_of_get_matches_no_part_of_an_id(plane):
     similar = [target(inline(b"similar\n"), node) for node in SIMILAR_NODES]
     same = target(inline(b"same\n"), "a1b2c300-0000-4000-8000-000000000000")
-
     flags = ("--node", "a1b2c300-0000-4000-8000-000000000000", "-o", "raw")
+
     result = run_against(plane, execution(similar + [same]), *GET + flags)
 
+    assert result.code == 0
     assert result.out == b"same\n"
 
 
@@ -460,6 +497,7 @@ def test_status_of_get_matches_no_part_of_a_status(plane):
 
     result = run_against(plane, execution(targets), *GET + ("--status", "failed", "-o", "raw"))
 
+    assert result.code == 0
     assert result.out == b"same\n"
 
 
@@ -616,7 +654,7 @@ def test_duration_of_at_most_one_day_is_accepted(plane, flags, duration):
         pytest.param("\u0665m", id="Arabic digit with a unit"),
     ],
 )
-def test_any_other_duration_is_refused(flags, duration):
+def test_malformed_duration_or_one_out_of_range_is_refused(flags, duration):
     result = run_cli(*GET + tuple(flags.split()) + (duration,), env=UNREACHABLE)
 
     assert result.code == 2
@@ -896,12 +934,14 @@ def test_when_on_a_special_day(plane, monkeypatch, now, when, before, instant, h
     set_clock(monkeypatch, now)
     earlier, exact = execution(created_at=before), execution(created_at=instant)
 
-    flags = ("--since", when, "--output", "jsonl")
-    since = run_against(plane, page(earlier, exact), *LIST + flags, terminals=("stderr",))
-    until = run_against(plane, page(earlier, exact), *LIST + ("--until", when, "--output", "jsonl"))
+    argv = LIST + ("--output", "jsonl")
+    since = run_against(plane, page(earlier, exact), *argv, "--since", when, terminals=("stderr",))
+    until = run_against(plane, page(earlier, exact), *argv, "--until", when)
 
+    assert since.code == 0
     assert since.out == encode(exact) + b"\n"
     assert since.err == "hint: " + hint + "\n"
+    assert until.code == 0
     assert until.out == encode(earlier) + b"\n"
 
 
@@ -1063,7 +1103,7 @@ def test_until_of_a_time_of_day_is_the_first_after_since(plane, monkeypatch, sin
         pytest.param("", id="empty"),
     ],
 )
-def test_any_other_when_is_refused(monkeypatch, flag, when):
+def test_text_that_is_no_age_day_or_time_is_refused(monkeypatch, flag, when):
     set_clock(monkeypatch, datetime(2024, 1, 15, tzinfo=timezone.utc))
 
     result = run_cli(*LIST + (flag, when), env=UNREACHABLE)
@@ -1227,6 +1267,7 @@ def test_duration_after_wait_suggests_wait_timeout_and_is_not_shown(argv):
     result = run_cli(*argv, "--project", PROJECT, env=UNREACHABLE)
 
     assert result.code == 2
+    assert result.out == b""
     assert result.err == "error: --wait takes no value; did you mean --wait-timeout TIME?\nhint: see --help\n"
 
 
@@ -1238,12 +1279,15 @@ def test_uuid_of_decimal_digits_is_no_duration(plane):
     result = run_cli("get", "--wait", digits, "--project", PROJECT, plane=plane)
 
     assert result.code == 0
+    assert plane.requests[0].target.endswith("/executions/00000000-0000-0000-0000-000000000030")
 
 
 @rule("9.1g")
-def test_other_word_after_wait_is_refused_as_a_superfluous_argument():
+def test_word_after_wait_that_is_no_duration_is_a_superfluous_argument():
     result = run_cli(*GET + ("--wait", "soon"), env=UNREACHABLE)
 
+    assert result.code == 2
+    assert result.out == b""
     assert result.err == (
         "error: unexpected argument: put each value after its flag; quote values with spaces\nhint: see --help\n"
     )
@@ -1585,6 +1629,7 @@ def test_refused_value_of_41_characters_is_not_shown(words):
     result = run_cli(*words + ("x" * 41,), env=UNREACHABLE)
 
     assert result.code == 2
+    assert result.err.startswith("error: ")
     assert "xx" not in result.err
 
 
@@ -1687,7 +1732,7 @@ def test_value_for_a_switch_is_refused_and_not_shown(argv, error):
 @pytest.mark.parametrize(
     "argv, error",
     [
-        # Letters, hyphens and underscores are shown, up to 20 of them, but nothing after an equals sign.
+        # Letters, hyphens and underscores are shown, up to 40 of them, but nothing after an equals sign.
         pytest.param(["list", "x", "--bogus"], "unknown flag --bogus", id="before a superfluous argument is noticed"),
         pytest.param(
             LIST + ("--aaaaaaaaaaaaaaaaaaaabbbbbbbbbbbbbbbbbbbb",),
@@ -1794,7 +1839,7 @@ def test_unknown_flag_is_refused_and_the_nearest_one_suggested(argv, error):
         ("get", "--format", "--output"),
     ],
 )
-def test_flag_of_another_program_has_its_own_suggestion(command, flag, suggestion, value):
+def test_flag_of_another_program_suggests_what_this_one_has_for_it(command, flag, suggestion, value):
     result = run_cli(command, flag + value, env=UNREACHABLE)
 
     assert result.code == 2
@@ -1831,6 +1876,7 @@ def test_possible_secret_in_a_usage_error_is_not_shown(argv):
     result = run_cli(*argv, env=UNREACHABLE)
 
     assert result.code == 2
+    assert result.err.startswith("error: ")
     # Neither the beginning nor the end of the secret is shown.
     assert "s3s" not in result.err
     assert "me9x" not in result.err
@@ -1851,6 +1897,7 @@ def test_possible_secret_in_place_of_credentials_is_not_shown(tmp_path, monkeypa
     result = run_cli(*argv, env=UNREACHABLE)
 
     assert result.code == 3
+    assert result.err.startswith("error: ")
     # Neither the beginning nor the end of the secret is shown.
     assert "s3s" not in result.err
     assert "me9x" not in result.err
@@ -1861,7 +1908,7 @@ def test_possible_secret_in_place_of_credentials_is_not_shown(tmp_path, monkeypa
 
 @rule("1.15b", "1.15c")
 @pytest.mark.parametrize("line", ["--version", "lst --version", "get --all x y --version", "list --limit 7 --version"])
-def test_version_prints_one_line_and_ignores_the_rest(line):
+def test_version_prints_one_line_and_ignores_other_arguments(line):
     result = run_cli(*line.split(), env=UNREACHABLE)
 
     assert result.code == 0

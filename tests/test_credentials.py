@@ -263,7 +263,7 @@ def test_refused_server_of_a_profile_is_shown_in_its_shortest_form(plane, home):
         pytest.param("https://127.0.0.1:443", "https://127.0.0.1", id="default port of https"),
     ],
 )
-def test_same_server_may_be_written_in_different_ways(home, server_of_profile, server_flag):
+def test_one_server_may_be_written_in_different_ways(home, server_of_profile, server_flag):
     write_config(home, {"default": "lab", "profiles": {"lab": {"server": server_of_profile, "token": "x"}}})
 
     with surroundings(env={HOME: str(home)}):
@@ -283,7 +283,7 @@ def test_same_server_may_be_written_in_different_ways(home, server_of_profile, s
         pytest.param("http://127.0.0.1:443", "https://127.0.0.1:443", id="scheme"),
     ],
 )
-def test_servers_that_differ_otherwise_are_different(plane, home, server_of_profile, server_flag):
+def test_servers_that_differ_in_prefix_port_name_or_scheme_are_different(plane, home, server_of_profile, server_flag):
     write_config(home, {"default": "lab", "profiles": {"lab": {"server": server_of_profile, "token": "x"}}})
 
     result = run_with_home(home, plane, ["--server", server_flag])
@@ -748,6 +748,7 @@ def test_empty_server_of_a_profile_is_not_a_missing_one(plane, home, flags):
 # ---- 2.4: files with secrets
 
 CLOSED_MODES = [0o600, 0o400, 0o700]
+#: Modes that give the group or others one permission each, or all of them, and how an error shows the mode.
 OPEN_MODES = [
     pytest.param(0o640, "0640", id="0640"),
     pytest.param(0o620, "0620", id="0620"),
@@ -769,6 +770,7 @@ def test_token_file_that_is_closed_to_others_is_accepted(plane, home, mode):
 
     assert result.code == 0
     assert result.err == ""
+    assert plane.requests[0].headers["authorization"] == "Bearer " + TOKEN
 
 
 @rule("2.4")
@@ -782,6 +784,7 @@ def test_config_file_that_is_closed_to_others_is_accepted(plane, home, mode):
 
     assert result.code == 0
     assert result.err == ""
+    assert plane.requests[0].headers["authorization"] == "Bearer " + TOKEN
 
 
 @rule("2.4", "2.4a")
@@ -834,6 +837,7 @@ def test_hint_for_an_insecure_file_can_be_pasted_into_a_shell(plane, home, name,
     result = run_with_home(home, plane, ["--token-file=" + name], {"PLEXSPHERE_URL": plane.url})
 
     assert result.code == 3
+    assert len(error_lines(result)) == 1
     assert hint_lines(result) == [hint]
 
 
@@ -846,6 +850,7 @@ def test_chmod_is_not_suggested_for_a_device(plane, home):
     assert hint_lines(result) == [ANOTHER_FILE]
 
 
+#: Ids of users. The tests that have root's rights pretend to run as USER.
 USER, ANOTHER_USER, ROOT_USER = 65534, 65533, 0
 needs_root = pytest.mark.skipif(WINDOWS or os.geteuid() != 0, reason="only root can give files to other users")
 
@@ -862,6 +867,7 @@ def test_file_of_the_user_or_root_is_accepted(plane, home, monkeypatch, owner):
 
     assert result.code == 0
     assert result.err == ""
+    assert plane.requests[0].headers["authorization"] == "Bearer " + TOKEN
 
 
 @rule("2.4", "2.4a")
@@ -936,7 +942,7 @@ def test_token_file_of_64_kib_is_accepted(plane, home):
 
 
 @rule("2.4c")
-def test_larger_token_file_is_refused(plane, home):
+def test_token_file_of_more_than_64_kib_is_refused(plane, home):
     data = codecs.BOM_UTF8 + TOKEN.encode()
     write_private_file(home / "token", data.ljust(65537))
 
@@ -960,7 +966,7 @@ def test_config_file_of_1_mib_is_accepted(plane, home):
 
 
 @rule("2.4c")
-def test_larger_config_file_is_refused(plane, home):
+def test_config_file_of_more_than_1_mib_is_refused(plane, home):
     config = '{"default": "lab", "profiles": {"lab": {"server": "%s", "token": "%s"}}}' % (plane.url, TOKEN)
     data = codecs.BOM_UTF8 + config.encode()
     config_file = write_private_file(home / ".config" / "plexctl" / "config.json", data.ljust(1048577))
@@ -1216,13 +1222,13 @@ def give_server(home, source, url):
 )
 def test_malformed_server_exits_2_even_without_a_token_and_is_not_shown(plane, home, source, url):
     flags, env = give_server(home, source, url)
-    name = {"--server": "--server", "PLEXSPHERE_URL": "PLEXSPHERE_URL", 'profile "lab"': 'server of profile "lab"'}
+    named = 'server of profile "lab"' if source == 'profile "lab"' else source
 
     result = run_with_home(home, plane, flags, env)
 
     assert result.code == 2
     assert result.out == b""
-    assert error_lines(result) == ["%s: expected http(s)://host[:port][/prefix]" % name[source]]
+    assert error_lines(result) == ["%s: expected http(s)://host[:port][/prefix]" % named]
     assert hint_lines(result) == ["write it as https://HOST"]
     assert plane.connections == 0
 
@@ -1246,6 +1252,7 @@ def test_token_of_8_characters_or_more_is_masked_in_headers_and_errors(plane, to
 
     result = run_cli(*LIST + ("-v",), plane=plane, env={"PLEXSPHERE_TOKEN": token})
 
+    assert result.code == 1
     assert error_lines(result) == ["HTTP 400 Bad Request; " + shown]
     assert "< X-Echo: %s\n" % shown in result.err
     assert "> Authorization: ***\n" in result.err
@@ -1258,6 +1265,7 @@ def test_trace_shows_a_header_whose_name_only_contains_a_secret_one(plane):
 
     result = run_cli(*LIST + ("-v",), plane=plane)
 
+    assert result.code == 0
     assert "< Cookie: ***\n" in result.err
     assert "< X-Cookie: shown-1\n" in result.err
     assert "< Cookie-Policy: shown-2\n" in result.err
@@ -1309,6 +1317,9 @@ def test_error_is_never_cut_inside_a_token(plane, offset):
 
     result = run_cli(*LIST, plane=plane, env={"PLEXSPHERE_TOKEN": OTHER_TOKEN})
 
+    assert result.code == 1
+    assert result.err.startswith("error: HTTP 400 Bad Request; ####")
+    # Neither the beginning nor the end of the token is shown.
     assert "another" not in result.err
     assert "456789" not in result.err
 

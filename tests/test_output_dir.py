@@ -190,15 +190,17 @@ def test_unreadable_output_is_an_error_and_has_a_line_but_no_file(plane, folder)
 def test_no_summary_is_printed_if_every_output_was_saved(plane, folder, targets):
     result = run_against(plane, execution(targets), *GET + ("--output-dir", str(folder)))
 
+    assert result.code == 0
     assert result.err == ""
 
 
 @rule("9.3c")
 @pytest.mark.parametrize(
-    "targets, summary",
+    "targets, code, summary",
     [
-        pytest.param([target(archive(), NODES[0])], "1 archived", id="one is archived"),
-        pytest.param([target(TAPE, NODES[0])], "1 unreadable", id="one is unreadable"),
+        # To have been archived is no error. To be unreadable or unsaved is one.
+        pytest.param([target(archive(), NODES[0])], 0, "1 archived", id="one is archived"),
+        pytest.param([target(TAPE, NODES[0])], 1, "1 unreadable", id="one is unreadable"),
         pytest.param(
             [
                 target(inline(b"x"), NODES[0]),
@@ -208,11 +210,13 @@ def test_no_summary_is_printed_if_every_output_was_saved(plane, folder, targets)
                 target(archive(), NODES[4]),
                 target(inline(b"x"), NODES[5]),
             ],
+            0,
             "3 inline, 2 archived, 1 none",
             id="saved and archived ones",
         ),
         pytest.param(
             [target(inline(b"x"), NODES[0]), target(inline(b"x"), NODES[1]), target(inline(b"x"), NODES[0])],
+            1,
             "2 inline, 1 unsaved",
             id="a repeated node is unsaved",
         ),
@@ -230,14 +234,16 @@ def test_no_summary_is_printed_if_every_output_was_saved(plane, folder, targets)
                 target(inline(b"x"), NODES[9]),
                 target(inline(b"x"), NODES[0]),
             ],
+            1,
             "4 inline, 2 archived, 2 none, 2 unreadable, 1 unsaved",
             id="all kinds",
         ),
     ],
 )
-def test_summary_counts_the_targets_if_an_output_was_not_saved(plane, folder, targets, summary):
+def test_summary_counts_the_targets_if_an_output_was_not_saved(plane, folder, targets, code, summary):
     result = run_against(plane, execution(targets), *GET + ("--output-dir", str(folder)))
 
+    assert result.code == code
     lines = result.err.splitlines()
     assert lines[-1] == "%s: %s" % (folder, summary)
     assert [line for line in lines[:-1] if not line.startswith("error: ")] == []
@@ -444,8 +450,9 @@ def test_only_the_first_target_of_a_repeated_node_may_get_a_file(plane, folder, 
 
 @posix_only
 @rule("9.3", "9.7")
-@pytest.mark.parametrize("mask", [0o000, 0o077], ids=oct)
-def test_modes_are_private_under_every_umask(plane, folder, mask):
+@pytest.mark.parametrize("mask", [0o000, 0o022, 0o077], ids=oct)
+def test_modes_are_private_under_open_and_usual_umasks(plane, folder, mask):
+    # The umask 0 takes no permission away: the program itself must ask for these modes.
     before = os.umask(mask)
     try:
         result = run_against(plane, execution([target(inline(b"x"))]), *GET + ("--output-dir", str(folder)))
@@ -480,7 +487,8 @@ def test_failure_leaves_an_empty_folder_which_the_next_run_accepts(plane, folder
 
     assert result.code == code
     assert result.out == b""
-    assert str(folder) not in result.err
+    assert len(error_lines(result)) == 1
+    assert str(folder) not in result.err  # there is no summary
     assert files_at_request[0] == []
     assert os.listdir(str(folder)) == []
 
@@ -620,6 +628,7 @@ def make_nothing(path):
         pytest.param(
             make_folder_of_another_user, "", "belongs to another user (uid 12345)", id="of another user", marks=as_root
         ),
+        # 1702: the sticky bit does not help.
         pytest.param(make_folder_that_others_may_write, "", "its mode 1702", id="others may write", marks=posix_only),
         pytest.param(
             make_folder_that_the_group_may_write, "/.", "its mode 0720", id="the group may write", marks=posix_only
@@ -672,8 +681,11 @@ def test_nothing_is_written_into_a_full_folder_behind_a_link_and_two_dots(plane,
     (tmp_path / "else" / "out" / "mine").mkdir(parents=True)
     (tmp_path / "link").symlink_to("else/out")
 
-    run_against(plane, execution([target(inline(b"x"))]), *GET + ("--output-dir", "%s/link/../out" % tmp_path))
+    result = run_cli(*GET + ("--output-dir", "%s/link/../out" % tmp_path), plane=plane)
 
+    assert result.code == 1
+    assert error_lines(result) == ["the folder %s/link/../out cannot be used: it is not empty" % tmp_path]
+    assert plane.requests == []
     assert os.listdir(str(tmp_path / "else" / "out")) == ["mine"]
 
 

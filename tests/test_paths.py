@@ -47,6 +47,8 @@ def test_folder_that_everybody_may_write_to_gets_no_chmod_hint(tls_plane, tmp_pa
 
     result = run_cli(*LIST + ("--ca-file", str(tmp_path)), plane=tls_plane)
 
+    assert result.code == 2
+    assert error_lines(result) == ["the CA file %s is neither a file nor a pipe" % tmp_path]
     assert hint_lines(result) == ["use a file with certificates in PEM"]
 
 
@@ -79,9 +81,11 @@ def test_chmod_is_suggested_only_for_an_own_file(tls_plane, tmp_path):
     os.chown(path, 65534, -1)
     of_another_user = run_cli(*LIST + ("--ca-file", path), plane=tls_plane)
 
+    assert own.code == 2
     assert error_lines(own) == ["the CA file %s is insecure: anyone can write to it" % path]
     assert hint_lines(own) == ["chmod o-w -- " + shlex.quote(path)]
     assert of_another_user.code == 2
+    assert error_lines(of_another_user) == ["the CA file %s is insecure: anyone can write to it" % path]
     assert hint_lines(of_another_user) == [OTHERS_CANNOT_WRITE]
 
 
@@ -140,4 +144,4 @@ def test_root_folder_stays_the_root_folder(plane):
 
     assert result.code == 1
     assert error_lines(result) == ["the folder / cannot be used: it is not empty"]
-    assert EXECUTION not in result.err
+    assert EXECUTION not in result.err  # nothing is said about the Execution

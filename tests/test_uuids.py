@@ -40,7 +40,7 @@ def test_parse_uuid_returns_the_canonical_form(text):
         pytest.param("4d5c2a1093be4e0f8a576f1b2c3d4e5", id="31 digits"),
     ],
 )
-def test_other_text_is_no_uuid(text):
+def test_text_that_has_none_of_the_four_forms_is_no_uuid(text):
     result = run_cli("list", "--project", text)
 
     assert result.code == 2
