@@ -416,13 +416,14 @@ def test_redirect_target_is_shown_without_secrets(plane, location, shown):
 
     result = run_cli(*LIST, plane=plane, env={"PLEXSPHERE_TOKEN": "to?ken#of"})
 
+    assert result.code == 1
     assert error_lines(result) == [
         "HTTP 302: refused to follow a redirect to %s, to keep the token from other servers" % shown
     ]
     assert "hunter22" not in result.err
 
 
-# ---- 6.2c, 6.2d, 6.2e: hints for a wrong server
+# ---- hints for a wrong server
 
 IS_API = "check --server, PLEXSPHERE_URL or the profile: does it point to the API?"
 IS_HTTPS = "if this port is for https, write https:// in the server's URL"
@@ -436,6 +437,7 @@ def test_hint_for_a_404_suggests_leaving_v1_out_of_the_url(plane):
     result = run_cli(*LIST + ("--server", plane.url + "/v1/"), plane=plane)
 
     assert result.code == 1
+    assert len(error_lines(result)) == 1
     assert hint_lines(result) == ["leave /v1 out of the server's URL"]
     assert plane.requests[0].target == "/v1" + PATH
 
@@ -446,6 +448,7 @@ def test_hint_for_a_404_suggests_leaving_v1_out_even_if_it_is_a_problem(tls_plan
     result = run_cli(*LIST + ("--server", tls_plane.url + "/api/v1"), plane=tls_plane)
 
     assert result.code == 1
+    assert len(error_lines(result)) == 1
     assert hint_lines(result) == ["leave /v1 out of the server's URL"]
     assert tls_plane.requests[0].target == "/api/v1" + PATH
 
@@ -466,6 +469,7 @@ def test_hint_asks_whether_the_server_is_the_api(plane, prefix, answer, code):
     result = run_cli(*LIST + ("--server", plane.url + prefix), plane=plane)
 
     assert result.code == code
+    assert len(error_lines(result)) == 1
     assert hint_lines(result) == [IS_API]
 
 
@@ -476,24 +480,29 @@ def test_hint_for_a_400_over_https_asks_whether_the_server_is_the_api(tls_plane,
     result = run_cli(*LIST + ("--server", tls_plane.url + prefix), plane=tls_plane)
 
     assert result.code == 1
+    assert len(error_lines(result)) == 1
     assert hint_lines(result) == [IS_API]
 
 
 def test_hint_for_an_invalid_response_over_https_asks_for_the_api(tls_plane):
+    # Over http, these bytes give the hint to use https. Inside TLS, as here, they only are no HTTP.
     tls_plane.script(TLS_ALERT)
 
     result = run_cli(*LIST, plane=tls_plane)
 
     assert result.code == 1
+    assert len(error_lines(result)) == 1
     assert hint_lines(result) == [IS_API]
 
 
 def test_hint_for_an_invalid_response_after_a_valid_one_asks_for_the_api(plane):
+    # The first response was valid HTTP, so that this port cannot be for https.
     plane.script(Reply(b"<p>", 503), TLS_ALERT)
 
     result = run_cli(*LIST, plane=plane)
 
     assert result.code == 1
+    assert len(error_lines(result)) == 1
     assert hint_lines(result) == [IS_API]
     assert len(plane.requests) == 2
 
@@ -512,6 +521,7 @@ def test_hint_for_a_wrong_first_response_to_http_asks_for_https(plane, answers):
     result = run_cli(*LIST, plane=plane)
 
     assert result.code == 1
+    assert len(error_lines(result)) == 1
     assert hint_lines(result) == [IS_HTTPS]
     assert len(plane.requests) == len(answers)
 
@@ -522,6 +532,7 @@ def test_hint_for_plain_http_to_a_real_port_for_https_asks_for_https(tls_plane):
     result = run_cli(*LIST + ("--server", url), plane=tls_plane)
 
     assert result.code == 1
+    assert len(error_lines(result)) == 1
     assert hint_lines(result) == [IS_HTTPS]
     assert tls_plane.requests == []
 
@@ -532,6 +543,7 @@ def test_hint_for_a_lost_connection_over_https_says_who_closed_it(tls_plane):
     result = run_cli(*LIST, plane=tls_plane)
 
     assert result.code == 1
+    assert len(error_lines(result)) == 1
     assert hint_lines(result) == [CLOSED]
     assert len(tls_plane.requests) == 3
 
@@ -543,6 +555,7 @@ def test_hint_for_a_lost_connection_after_a_response_says_who_closed_it(plane):
     result = run_cli(*LIST, plane=plane)
 
     assert result.code == 1
+    assert len(error_lines(result)) == 1
     assert hint_lines(result) == [CLOSED]
     assert len(plane.requests) == 4
 
@@ -564,4 +577,5 @@ def test_hint_for_a_problem_does_not_doubt_the_server(plane, status, hint):
     result = run_cli(*LIST, plane=plane)
 
     assert result.code == 1
+    assert len(error_lines(result)) == 1
     assert hint_lines(result) == [hint]

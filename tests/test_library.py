@@ -179,11 +179,13 @@ import os, runpy, sys
 
 CHANGES = {
     "os.mkdir", "os.remove", "os.rename", "os.rmdir", "os.link", "os.symlink", "os.truncate", "os.chmod", "os.chown",
-    "os.utime", "os.system", "os.exec", "os.fork", "os.posix_spawn",
+    "os.utime", "os.system", "os.exec", "os.fork", "os.forkpty", "os.posix_spawn", "os.spawn", "os.startfile",
+    "os.startfile/2", "pty.spawn",
 }
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 
 def is_change(event, details):
+    # The built-in open() reports its mode, such as "r", os.open() reports None for it, and both report the flags.
     if event == "open" and isinstance(details[0], (str, bytes)):
         path, mode, flags = details
         return mode != "r" and flags & WRITING  # PyPy reports O_WRONLY for every open()
@@ -209,6 +211,7 @@ runpy.run_path(sys.argv[0], run_name="__main__")
     ],
 )
 def test_program_writes_no_file_and_runs_no_program(tls_plane, argv):
+    # The plane serves the Executions of control_plane.py, of which SHOWCASE is one.
     # -B: Python itself would write the bytecode of what it imports.
     result = run_python("-B", "-c", WATCHED, MODULE, *argv, plane=tls_plane)
 
@@ -242,6 +245,7 @@ def test_usage_error_imports_nothing_from_the_scripts_folder(hostile_folder):
 
     assert "it was imported" not in result.err
     assert result.code == 2
+    assert error_lines(result) == ['unknown command "nonsense"; expected list or get']
 
 
 @rule("8.2")
@@ -251,7 +255,10 @@ def test_get_imports_nothing_from_the_scripts_folder(tls_plane, hostile_folder):
     result = run_python("plexctl_exec_log.py", *GET, plane=tls_plane, cwd=hostile_folder)
 
     assert "it was imported" not in result.err
-    assert result.code == 1  # for the unreadable output
+    assert result.code == 1
+    assert error_lines(result) == [
+        'the output of target a1b2c301-0000-4000-8000-000000000001 is unreadable: unknown kind "unknown"'
+    ]
 
 
 @rule("8.2")
@@ -262,7 +269,10 @@ def test_wait_and_output_dir_import_nothing_from_the_scripts_folder(tls_plane, h
     result = run_python("plexctl_exec_log.py", *GET, *flags, plane=tls_plane, cwd=hostile_folder)
 
     assert "it was imported" not in result.err
-    assert result.code == 1  # for the unreadable output
+    assert result.code == 1
+    assert error_lines(result) == [
+        'the output of target a1b2c301-0000-4000-8000-000000000001 is unreadable: unknown kind "unknown"'
+    ]
 
 
 @rule("8.2")
@@ -274,6 +284,7 @@ def test_list_through_a_proxy_imports_nothing_from_the_scripts_folder(plane, hos
 
     assert "it was imported" not in result.err
     assert result.code == 0
+    assert result.out.startswith(b"ID  ")
     assert len(plane.requests) > 0
 
 
@@ -673,6 +684,7 @@ with Transport.from_settings() as transport:
     print("in the parent:", read_status())
 """
 
+    # In the sample data of the plane, the status of SHOWCASE is "failed".
     result = run_importing_program(source % SHOWCASE, plane)
 
     assert result.code == 0
@@ -690,7 +702,10 @@ with Transport.from_settings() as transport:
 
 
 class CannedTransport(program.Transport):
-    """Returns the same object for every request, and records the requests. Nothing is sent."""
+    """Returns the same object for every request, and sends nothing.
+
+    asked       the path, the parameter `status` and the max_bytes of each request
+    """
 
     def __init__(self):
         super().__init__(program.Server.parse("http://127.0.0.1:1"), TOKEN)
@@ -1115,7 +1130,7 @@ def test_timeout_and_time_limit_of_a_day_are_accepted(plane, transport):
 
 
 @rule("10.6a")
-@pytest.mark.parametrize("proxy", [7, ""])
+@pytest.mark.parametrize("proxy", [pytest.param(7, id="number"), pytest.param("", id="empty")])
 def test_transport_refuses_an_unusable_proxy(transport, proxy):
     with pytest.raises(program.UsageError, match="^the proxy: expected http://host:port"):
         program.Transport(transport.server, "token", proxy=proxy)

@@ -249,19 +249,21 @@ def test_proxy_of_the_scheme_is_used(proxy, url, variable, before_address, after
         pytest.param("https", "ALL_PROXY", id="https and the proxy for all"),
     ],
 )
-def test_other_proxy_variables_are_not_used(proxy, scheme, variable):
+def test_proxy_variable_of_another_scheme_or_of_all_is_not_used(proxy, scheme, variable):
     # Without a proxy, not even a resolver is asked for NO_NAME, because the name is too long.
     result = run_with_variables("%s://%s" % (scheme, NO_NAME), **{variable: proxy.url})
 
+    assert result.code == 1
     assert proxy.connections == 0
     assert error_lines(result)[0].startswith("cannot connect to %s: " % NO_NAME)
 
 
 @rule("3.6")
 def test_empty_variable_means_no_proxy(proxy):
-    # Neither of the other proxies replaces it.
+    # HTTPS_PROXY and ALL_PROXY do not replace it.
     result = run_with_variables("http://" + NO_NAME, HTTP_PROXY="", HTTPS_PROXY=proxy.url, ALL_PROXY=proxy.url)
 
+    assert result.code == 1
     assert proxy.connections == 0
     assert error_lines(result)[0].startswith("cannot connect to %s: " % NO_NAME)
 
@@ -271,6 +273,7 @@ def test_http_proxy_is_not_used_in_a_cgi_script(proxy):
     # There HTTP_PROXY may be the header `Proxy` of a client. REQUEST_METHOD shows that this is a CGI script.
     result = run_with_variables("http://" + NO_NAME, HTTP_PROXY=proxy.url, REQUEST_METHOD="GET")
 
+    assert result.code == 1
     assert proxy.connections == 0
     assert error_lines(result)[0].startswith("cannot connect to %s: " % NO_NAME)
 
@@ -280,6 +283,7 @@ def test_http_proxy_is_not_used_in_a_cgi_script(proxy):
 def test_empty_variable_in_lower_case_overrides_one_in_upper_case(proxy):
     result = run_with_variables("http://" + NO_NAME, HTTP_PROXY=proxy.url, http_proxy="")
 
+    assert result.code == 1
     assert proxy.connections == 0
     assert error_lines(result)[0].startswith("cannot connect to %s: " % NO_NAME)
 
@@ -328,6 +332,7 @@ def test_no_proxy_names_servers_that_are_reached_without_a_proxy(proxy, host, no
     # No packet is sent: NO_NAME is too long for a resolver, and TCP cannot connect to a multicast address (224.1.2.3).
     result = run_via(proxy.url, "http://" + host, env={"NO_PROXY": no_proxy})
 
+    assert result.code == 1
     assert proxy.connections == 0
     assert error_lines(result)[0].startswith("cannot connect to ")
     assert "through proxy" not in result.err
@@ -343,11 +348,12 @@ def test_no_proxy_names_servers_that_are_reached_without_a_proxy(proxy, host, no
         pytest.param("224.1.2.3", "224.0.0.0/8", id="a network, which urllib does not know"),
     ],
 )
-def test_no_proxy_does_not_name_other_servers(proxy, host, no_proxy):
+def test_no_proxy_leaves_servers_that_it_does_not_name_to_the_proxy(proxy, host, no_proxy):
     proxy.script(Reply(b"", 403))
 
-    run_via(proxy.url, "http://" + host, env={"NO_PROXY": no_proxy})
+    result = run_via(proxy.url, "http://" + host, env={"NO_PROXY": no_proxy})
 
+    assert result.code == 4  # for the 403 of the proxy
     assert proxy.connections == 1
 
 
@@ -359,6 +365,8 @@ def test_this_host_is_never_reached_through_a_proxy(proxy, scheme, host):
     result = run_via(proxy.url, "%s://%s:1" % (scheme, host))
 
     assert result.code == 1
+    assert error_lines(result)[0].startswith("cannot connect to ")
+    assert "through proxy" not in result.err
     assert proxy.connections == 0
 
 

@@ -75,7 +75,7 @@ def test_final_status_is_returned_at_once(plane, transport, clock, status):
         pytest.param(None, id="null"),
     ],
 )
-def test_every_other_status_is_waited_out(plane, transport, clock, status):
+def test_status_that_is_not_final_is_waited_out(plane, transport, clock, status):
     plane.script(reply_status(status, "failed"), reply_status("cancelled"))
 
     found = program.wait_for_execution(transport, PROJECT, EXECUTION)
@@ -342,7 +342,7 @@ def test_server_that_is_gone_is_waited_for(plane):
         pytest.param(Reply(execution(status=5)), 1, id="the status is a number"),
     ],
 )
-def test_other_failures_end_the_wait_and_print_nothing(plane, failure, code):
+def test_failure_that_is_not_retryable_ends_the_wait_and_prints_nothing(plane, failure, code):
     slept = []
     plane.script(STILL_RUNNING, failure)
 
@@ -650,6 +650,7 @@ def test_exit_status_turns_0_into_5_unless_the_status_is_succeeded(plane, body, 
     result = run_cli(*GET, "--exit-status", plane=plane)
 
     assert plain.code == 0
+    assert b"ID  " in plain.out  # the recap
     assert result.code == code
     assert result.out == plain.out
     assert result.err == plain.err
@@ -666,16 +667,35 @@ def test_exit_status_is_about_the_execution_not_the_selected_targets(plane):
 
 @rule("9.2")
 @pytest.mark.parametrize(
-    "flags, answer, code",
+    "flags, answer, code, error",
     [
-        pytest.param("-o raw", Reply(execution(THREE_TARGETS, status="failed")), 1, id="an archived output"),
-        pytest.param("", Reply(execution([target({"kind": "tape"})], status="failed")), 1, id="an unreadable output"),
-        pytest.param("--node " + NODES[5], Reply(execution(status="failed")), 1, id="a missing node"),
-        pytest.param("", Reply({}, 401), 3, id="401"),
-        pytest.param("", Reply({}, 403), 4, id="403"),
+        pytest.param(
+            "-o raw",
+            Reply(execution(THREE_TARGETS, status="failed")),
+            1,
+            "the output of target a1b2c301-0000-4000-8000-000000000001 is archived: logs/a/b.log",
+            id="an archived output",
+        ),
+        pytest.param(
+            "",
+            Reply(execution([target({"kind": "tape"})], status="failed")),
+            1,
+            'the output of target a1b2c300-0000-4000-8000-000000000000 is unreadable: unknown kind "tape"',
+            id="an unreadable output",
+        ),
+        pytest.param(
+            "--node " + NODES[5],
+            Reply(execution(status="failed")),
+            1,
+            "node a1b2c305-0000-4000-8000-000000000005 is not a target of "
+            "Execution 4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f",
+            id="a missing node",
+        ),
+        pytest.param("", Reply({}, 401), 3, "HTTP 401 Unauthorized", id="401"),
+        pytest.param("", Reply({}, 403), 4, "HTTP 403 Forbidden", id="403"),
     ],
 )
-def test_exit_status_changes_no_other_exit_code(plane, flags, answer, code):
+def test_exit_status_changes_no_exit_code_except_0(plane, flags, answer, code, error):
     argv = GET + tuple(flags.split())
     plane.script(answer, answer)
 
@@ -683,19 +703,21 @@ def test_exit_status_changes_no_other_exit_code(plane, flags, answer, code):
     result = run_cli(*argv, "--exit-status", plane=plane)
 
     assert plain.code == code
+    assert error_lines(plain) == [error]
     assert result.code == code
     assert result.out == plain.out
     assert result.err == plain.err
 
 
-# ---- 9.1f: the hint about --timeout
+# ---- the hint about --timeout
 
 
-def test_timeout_of_a_wait_is_hinted_at_on_a_terminal(plane):
+def test_hint_on_a_terminal_says_that_timeout_does_not_limit_the_wait(plane):
     plane.script(reply_status("succeeded", "succeeded"))
 
     result = run_cli(*WAIT, "--timeout", "9", plane=plane, terminals=BOTH)
 
+    assert result.code == 0
     assert hint_lines(result) == ["--timeout limits each network operation; to limit the wait, use --wait-timeout"]
 
 
@@ -708,9 +730,10 @@ def test_timeout_of_a_wait_is_hinted_at_on_a_terminal(plane):
         pytest.param("--wait --timeout 9 --wait-timeout 8", BOTH, id="with --wait-timeout"),
     ],
 )
-def test_timeout_is_not_hinted_at_otherwise(plane, flags, terminals):
+def test_no_hint_about_timeout_unless_it_may_be_meant_for_the_wait(plane, flags, terminals):
     plane.script(reply_status("succeeded", "succeeded"))
 
     result = run_cli(*GET, *flags.split(), plane=plane, terminals=terminals)
 
+    assert result.code == 0
     assert hint_lines(result) == []
