@@ -877,7 +877,8 @@ class Transport:
         Transport(Server.parse("https://plexsphere.example"), token)        no proxy, no profile
 
     A Transport belongs to one thread. After a fork, the child opens a connection of its own. To test a program without
-    a server, override get(self, path, parameters, max_bytes=0), and return a dict. (That replaces retries, too.)
+    a server, override get(self, path, parameters, max_bytes=0) in a subclass, and return a dict. An overridden get does
+    not retry.
 
     An exception of your own, from a callback or a signal handler, propagates if its class inherits directly from
     Exception or BaseException. Any other, such as TimeoutError, may be taken for a failure of the connection. After an
@@ -1611,8 +1612,8 @@ class Listing:
         next_cursor     the cursor of the first page that was not yielded completely: at first `cursor`; None at the end
                         and with several statuses
         next_since      the value for `since` with which a merge that failed can be resumed: an aware datetime of whole
-                        seconds. None with a single query, before the first Execution and after the last, and if the
-                        times have fallen or do not exist in the calendar
+                        seconds. Executions of that second are yielded again. None with a single query, before the first
+                        Execution and after the last, and if the times have fallen or do not exist in the calendar
     """
 
     def __init__(
@@ -2537,6 +2538,9 @@ class FlagParser(argparse.ArgumentParser):
 def make_parser(command: str = "") -> argparse.ArgumentParser:
     """Return a new parser of all flags. With a command, it has only that command's flags and the common ones.
 
+    It is for help pages and completion: it does not check whether flags fit together. To run a command line, pass the
+    arguments to main().
+
     Its parse_known_args() leaves positional arguments over: `exec-log`, `list` or `get`, and an id. It raises
     UsageError, never SystemExit."""
     if command not in ("",) + COMMANDS:
@@ -3177,8 +3181,8 @@ def main(
     """Run a command line and return its exit code. This never ends the process.
 
         argv        the arguments, without the program's name; the default is sys.argv[1:]
-        stdout      a binary stream with write() and flush(), such as io.BytesIO(); the default is the process's own
-        stderr      a text stream; the default is the process's own
+        stdout      a binary stream with write() and flush(), such as io.BytesIO(); the default is sys.stdout.buffer
+        stderr      a text stream; the default is sys.stderr
         sleep       a replacement for time.sleep, for tests
 
     It changes no process-wide state, so several threads may call it. Expected failures are reported on stderr.
