@@ -1646,6 +1646,11 @@ def test_refused_value_of_41_characters_is_not_shown(words):
             id="cursor with several statuses",
         ),
         pytest.param(
+            LIST + ("--cursor", "c", "--status", "ack,failed"),
+            "--cursor works with at most one status",
+            id="cursor with two statuses",
+        ),
+        pytest.param(
             GET + ("--wait-timeout", "5"),
             "--wait-timeout works only with --wait",
             id="wait-timeout without wait",

@@ -77,9 +77,12 @@ def test_error_for_a_body_that_the_connection_ends_early_names_two_causes(plane)
 
 
 @rule("6.1a")
-def test_large_problem_still_decides_the_exit_code(plane):
-    plane.script(Reply({"code": "rebac_denied", "detail": "x" * 70000}, 403))
+@pytest.mark.parametrize("size, code", [(1048576, 77), (1048577, 4)], ids=["1 MiB", "1 MiB and a byte"])
+def test_problem_of_up_to_1_mib_decides_the_exit_code(plane, size, code):
+    body = b'{"code":"rebac_denied"}'.ljust(size)
+    plane.script(Reply(body, 403))
 
     result = run_cli(*LIST, plane=plane)
 
-    assert result.code == 77
+    assert result.code == code
+    assert error_lines(result)[0].startswith("HTTP 403 Forbidden")
