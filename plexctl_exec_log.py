@@ -77,7 +77,9 @@ decrypt the traffic, and OPENSSL_CONF configures OpenSSL. argparse reads LANGUAG
 urllib reads REQUEST_METHOD. It writes only into the --output-dir folder: choose one whose parents others cannot write
 to. Started by its path, it imports nothing from its own folder; `python3 -I` ignores PYTHONPATH, too.
 
-stderr shows *** for the token, PLEXSPHERE_TOKEN and the proxy's password, if they have at least 8 characters.
+stderr shows *** for PLEXSPHERE_TOKEN and, once the settings have been found, for the token and the proxy's password, if
+they have at least 8 characters. Before that, an error may quote an argument of up to 40 characters, so do not type a
+token as an argument.
 
 The server and the machines are not trusted. On a terminal, which must use UTF-8, CSI sequences (colours, cursor
 movements) are removed from outputs, and all other control characters are escaped. The `text` format indents outputs, so
@@ -89,15 +91,17 @@ What limits it
 --------------
 A response is read whole, checked, then used. An Execution, or a page limited to one Execution, may be up to 256 MiB.
 Other pages may be up to 32 MiB. These limits hold for the size that is received and for the decompressed size. In
-memory, a decoded response usually takes up to five times its size, and a hostile one a hundred times: use `ulimit -v`.
-A listing of several statuses holds all Executions of the running statuses, a page for each final status, and all
-Executions of one created_at. The number of pages and the size of what is printed are unlimited.
+memory, a decoded response usually takes up to five times its size, and a hostile one two hundred times: use `ulimit
+-v`. --wait holds two responses, and --last N holds N Executions. A listing of several statuses holds all Executions of
+the running statuses, a page for each final status, and all Executions of one created_at. The number of pages and the
+size of what is printed are unlimited.
 
 --timeout limits each network operation. Only --wait-timeout limits a total time, the time of a wait. Use timeout(1),
 because these evade both:
 
     a slow resolver, and further addresses of the server
-    headers, chunk sizes and trailers that arrive byte by byte, and endless interim responses (status 100)
+    headers, chunk sizes and trailers that arrive byte by byte; trailers, interim responses (status 100) and, before
+    3.13, the headers of a proxy that never end
     slow parsing of hostile headers, and slow decoding of hostile bodies
     connecting through a proxy: the connection, the tunnel and the TLS handshake may each take the time that is left
 
@@ -2393,6 +2397,7 @@ FLAGS = [
     make_flag("", "-v --verbose", "print request and response headers on standard error"),
     make_flag("", "-h --help", "print this help"),
     make_flag("", "--version", "print the version"),
+    # Accepted and ignored, for scripts that were written for plexctl.
     make_flag("", "--yes", ""),
     make_flag("", "--reveal-secrets", ""),
     make_flag("list", "--action-name", "only Executions of this action (exact name)", "ACTION", parse_nonempty),
