@@ -297,7 +297,8 @@ def test_list_through_a_proxy_imports_nothing_from_the_scripts_folder(plane, hos
         pytest.param({"PYTHONSAFEPATH": "1"}, id="safe path"),
     ],
 )
-def test_script_keeps_the_rest_of_the_import_path(tmp_path, env):
+def test_script_removes_only_its_own_folder_from_the_import_path(tmp_path, env):
+    """The first entry that is left is the folder of PYTHONPATH."""
     # The program imports this file in place of the standard library's argparse.
     (tmp_path / "argparse.py").write_text("import os, sys\nos.write(1, sys.path[0].encode())\nos._exit(0)\n")
 
