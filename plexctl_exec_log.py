@@ -50,8 +50,8 @@ Executions and targets are the JSON objects of the API, as dicts. A program read
                 created_at, updated_at  times
                 output_ref              for OutputRef.from_wire; absent or null if there is no output
 
-get_execution checks that the id is the one that was requested, and that `targets` is a list of objects. Other members
-may be absent, null or of another type, and so may all members of what a Listing yields.
+Of these, get_execution checks that the id is the one that was requested, and that `targets` is a list of objects.
+Other members, and all members of what a Listing yields, may be absent, null or of another type.
 
 What it touches, and what it trusts
 -----------------------------------
@@ -74,8 +74,9 @@ It reads the token file and the config file, which others must not be able to re
 PLEXSPHERE_TOKEN, PLEXSPHERE_PROJECT, XDG_CONFIG_HOME, HOME or USERPROFILE, NO_COLOR, TERM and the proxy variables. As
 in every Python program, SSL_CERT_FILE and SSL_CERT_DIR choose the CAs, and SSLKEYLOGFILE names a file whose readers can
 decrypt the traffic, and OPENSSL_CONF configures OpenSSL. argparse reads LANGUAGE, LC_ALL, LC_MESSAGES and LANG, and
-urllib reads REQUEST_METHOD. It writes only into the --output-dir folder: choose one whose parents others cannot write
-to. Started by its path, it imports nothing from its own folder; `python3 -I` ignores PYTHONPATH, too.
+urllib reads REQUEST_METHOD. Apart from SSLKEYLOGFILE and bytecode, which Python writes, it writes only into the
+--output-dir folder: choose one whose parents others cannot write to. Started by its path, it imports nothing from its
+own folder; `python3 -I` ignores PYTHONPATH, too.
 
 stderr shows *** for PLEXSPHERE_TOKEN and, once the settings have been found, for the token and the proxy's password, if
 they have at least 8 characters. Before that, an error may quote an argument of up to 40 characters, so do not type a
@@ -100,8 +101,8 @@ size of what is printed are unlimited.
 because these evade both:
 
     a slow resolver, and further addresses of the server
-    headers, chunk sizes and trailers that arrive byte by byte; trailers, interim responses (status 100) and, before
-    3.13, the headers of a proxy that never end
+    headers, chunk sizes and trailers that arrive byte by byte
+    endless trailers, endless interim responses (status 100) and, before 3.13, endless headers of a proxy
     slow parsing of hostile headers, and slow decoding of hostile bodies
     connecting through a proxy: the connection, the tunnel and the TLS handshake may each take the time that is left
 
@@ -579,7 +580,7 @@ def find_settings(server_url, profile_name, token_file):
     url_variable = os.environ.get("PLEXSPHERE_URL") or None
     token_variable = os.environ.get("PLEXSPHERE_TOKEN") or None
 
-    # Read the profile if a setting is still wanted: one without a flag, and without a variable that comes first.
+    # Read the profile only if it can supply a setting: one that neither its flag nor a variable that comes first gives.
     wants_server = server_url is None and (profile_name is not None or url_variable is None)
     wants_token = token_file is None and (profile_name is not None or token_variable is None)
     title, profile_server, profile_token = "", None, None
@@ -892,7 +893,7 @@ class Transport:
         secrets         strings to mask: the token, the proxy's password and Basic credentials
         received        number of body bytes received so far, as the network carried them
         token_source    where the token came from, for the hint of a 401; "" if that is unknown
-        clock           the function that returns the present time in seconds
+        clock           the monotonic clock, a function that returns seconds (default: time.monotonic)
     """
 
     def __init__(
@@ -1379,7 +1380,8 @@ RFC3339_TIME = re.compile(
 def find_uuid(text):
     """Return the canonical lower-case spelling of a UUID, or "" for other text.
 
-    As in Go's uuid.Parse, so in plexctl, a UUID is canonical, follows `urn:uuid:`, is in braces, or is 32 digits."""
+    It accepts the forms of Go's uuid.Parse, which plexctl uses: canonical, after `urn:uuid:`, in braces, and 32
+    hexadecimal digits."""
     text = text.strip().lower()
     if re.fullmatch("[0-9a-f]{32}", text):
         return "-".join([text[:8], text[8:12], text[12:16], text[16:20], text[20:]])
@@ -1686,8 +1688,8 @@ class Listing:
         """Send one query for each status, and yield their Executions by time and id, each in its latest copy."""
         from heapq import merge
 
-        # Read the running statuses to their ends. An Execution that has left `pending` when that query ends is found by
-        # the query for `ack`, which starts later, or by the one for `started`, unless it has finished.
+        # Read the running statuses to their ends. Each query starts after the one before has ended, so an Execution
+        # that leaves `pending` too early to be seen there is seen in `ack` or `started`, or it has finished.
         running = {}
         for status in self._statuses:
             if status in RUNNING_STATUSES:
@@ -2341,14 +2343,14 @@ class Flag(namedtuple("Flag", "command names list_help get_help metavar parse is
 
     command             the command that it belongs to, or "" for both
     names               such as ("-o", "--output")
-    list_help           the help text for `list`, and for all commands if it equals get_help. "" hides the flag
+    list_help           the help text for `list`; plain --help shows get_help, too, if that differs. "" hides the flag
     get_help            the help text for `get`
     metavar             the name of its value in --help; "" for a switch
     parse               the function that parses the value; None for a switch
     is_repeatable       whether its values accumulate, in a list; otherwise the last one wins
     reads_all_pages     whether it makes `list` read all pages
-    keeps               for a filter on this side: a function that returns, for an Execution and the flag's value,
-                        whether the Execution is kept. Such a flag reads all pages. Otherwise None
+    keeps               for a filter that the program applies, not the server: a function that returns, for an Execution
+                        and the flag's value, whether the Execution is kept. Such a flag reads all pages. Otherwise None
     """
 
     @property
@@ -2388,7 +2390,7 @@ FLAGS = [
               parse_nonempty),
     make_flag("", "--token-file", "file with the token (default: token from --profile, PLEXSPHERE_TOKEN or the default "
               "profile)", "FILE", parse_nonempty),
-    make_flag("", "--profile", "profile of ~/.config/plexctl/config.json (default: the one that it names)", "NAME",
+    make_flag("", "--profile", "profile in ~/.config/plexctl/config.json (default: its default profile)", "NAME",
               parse_nonempty),
     make_flag("", "--ca-file", "PEM file of the CAs to trust instead of the system's", "FILE", parse_nonempty),
     make_flag("", "--allow-http", "allow plain http to remote hosts (exposes the token)"),
@@ -2508,7 +2510,7 @@ def refuse_unknown_flags(words):
     """Raise UsageError if one of the words that argparse left over begins like a flag."""
     for word in words:
         flag = FLAGS_BY_NAME.get(word.partition("=")[0])
-        if flag:  # unknown to the parser of the other command
+        if flag:  # left over by the parser of the other command
             raise UsageError("%s works only with %s" % (flag.names[-1], flag.command))
         if word.startswith("-") and word != "-":
             raise make_unknown_flag_error(word, words)
@@ -2810,8 +2812,8 @@ def get_width(stream):
 class Console:
     """The standard streams of one run.
 
-    Data for stdout is collected, and written at the next network operation. stderr gets printable lines with secrets
-    masked; errors writing to stderr are ignored.
+    Data for stdout is collected, and written at 64 KiB, before a message or a network operation, and at the end.
+    stderr gets printable lines with secrets masked; errors writing to stderr are ignored.
 
         stdout_is_terminal, stderr_is_terminal      whether each stream is a terminal
         columns         the width for tables; enough for the widest if stdout is not a terminal or reports no width
@@ -2936,7 +2938,7 @@ class Console:
         """Return whether a progress line can be shown without mixing with other output.
 
         stderr      must be a terminal with this process in its foreground
-        stdout      must be a file, or a terminal if it gets nothing until the end (`is_quiet`); not a pipe, whose
+        stdout      must be a file, or a terminal that gets nothing meanwhile (`is_quiet`); not a pipe, whose
                     reader might write to the same terminal
         """
         if not self.stderr_is_terminal:
@@ -3000,7 +3002,9 @@ def describe_resumption(error, flags, listing):
 
 
 def filter_executions(executions, flags):
-    """Return the Executions that every filter on this side keeps, as an iterator. It may raise UnusableResponse."""
+    """Return an iterator of the Executions that every filter of this program (not of the server) keeps.
+
+    The iterator may raise UnusableResponse."""
     filters = [(flag.keeps, getattr(flags, flag.attribute)) for flag in FLAGS if flag.keeps]
     filters = [(keeps, value) for keeps, value in filters if value]
     if not filters:
