@@ -6,12 +6,14 @@ import re
 
 import pytest
 
+import plexctl_exec_log as program
 from kit import (
     BOTH,
     GET,
     LIST,
     NODES,
     error_lines,
+    GET_FORMATS,
     every_get_format,
     every_list_format,
     execution,
@@ -91,6 +93,12 @@ QUERIES_OF_A_MERGE = [
     {"action_name": "a&b", "limit": "200", "status": "timeout", "cursor": "c2"},
     {"action_name": "a&b", "limit": "200", "status": "timeout", "cursor": "c3"},
 ]
+
+
+def test_every_flag_that_makes_a_walk_has_an_entry_in_keeps():
+    names = {flags.partition("=")[0] for flags in KEEPS} - {"--failed"}  # which makes one by its several statuses
+
+    assert names == {flag.names[-1] for flag in program.FLAGS if flag.reads_all_pages}
 
 
 @rule("1.7", "1.8", "1.8a", "1.8b", "1.8c", "1.9", "1.10", "1.12a", "1.13")
@@ -493,7 +501,7 @@ def find_nodes(result):
 
 
 #: raw prints no node ids, so that the tests of raw look at the outputs.
-every_format_except_raw = pytest.mark.parametrize("format", ["text", "table", "wide", "lines", "json", "yaml", "jsonl"])
+every_format_except_raw = pytest.mark.parametrize("format", [format for format in GET_FORMATS if format != "raw"])
 
 #: Flags, the nodes whose targets are shown, and the bytes that raw prints.
 SELECTIONS = [

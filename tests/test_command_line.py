@@ -3,6 +3,7 @@
 Help is in test_help.py. Which Executions and targets a listing selects, and in which order, is in test_choosing.py.
 """
 
+import json
 import shutil
 import time
 from collections import namedtuple
@@ -341,13 +342,10 @@ def test_last_value_of_a_repeated_flag_wins(plane, silent_url, tmp_path, flag):
     assert with_last != with_first
 
 
-every_repeatable_flag = pytest.mark.parametrize(
-    "flag", [flag for flag in FLAGS_WITH_A_VALUE if flag.is_repeatable], ids=name_flag
-)
-
-
 @rule("1.4c", "1.8b")
-@every_repeatable_flag
+@pytest.mark.parametrize(
+    "flag", [flag for flag in FLAGS_WITH_A_VALUE if flag.is_repeatable and flag.command != "get"], ids=name_flag
+)
 def test_list_selects_by_every_value_of_a_repeatable_flag(plane, tmp_path, flag):
     first, last = list_values(plane, tmp_path)[flag.names[-1]]
     serve_pages(plane, [[LISTED_FIRST, LISTED_LAST, LISTED_NEITHER]])
@@ -363,7 +361,9 @@ def test_list_selects_by_every_value_of_a_repeatable_flag(plane, tmp_path, flag)
 
 
 @rule("1.4c", "5.4")
-@every_repeatable_flag
+@pytest.mark.parametrize(
+    "flag", [flag for flag in FLAGS_WITH_A_VALUE if flag.is_repeatable and flag.command != "list"], ids=name_flag
+)
 def test_get_selects_targets_by_every_value_of_a_repeatable_flag(plane, tmp_path, flag):
     first, last = list_values(plane, tmp_path)[flag.names[-1]]
     plane.answer_to = lambda request: Reply(execution(SHOWN_TARGETS))
@@ -411,15 +411,15 @@ def test_flag_that_does_not_read_all_pages_lets_list_request_one_page(plane, tmp
     assert list_with_one_flag(plane, tmp_path, flag) == 0
 
 
-#: Flags that accept a UUID, and select Executions or targets by it (`keeps`). At present, --node is the only one.
-FILTERS_BY_UUID = [flag for flag in program.FLAGS if flag.keeps and flag.parse is program.parse_uuid]
-every_filter_by_uuid = pytest.mark.parametrize("flag", FILTERS_BY_UUID, ids=name_flag)
-every_spelling_of_the_first_node = pytest.mark.parametrize(
-    "value",
+#: Flags whose value is a UUID, and that select Executions or targets by it (`keeps`). --node is one.
+FILTERS_BY_UUID = [flag for flag in program.FLAGS if flag.keeps and flag.metavar == "UUID"]
+every_spelling_of_a_uuid = pytest.mark.parametrize(
+    "spell",
     [
-        pytest.param("A1B2C300-0000-4000-8000-000000000000", id="upper case"),
-        pytest.param("urn:uuid:a1b2c300-0000-4000-8000-000000000000", id="URN"),
-        pytest.param("URN:UUID:A1B2C300-0000-4000-8000-000000000000", id="URN in upper case"),
+        pytest.param("{}".format, id="lower case"),
+        pytest.param(str.upper, id="upper case"),
+        pytest.param("urn:uuid:{}".format, id="URN"),
+        pytest.param(lambda uuid: "URN:UUID:" + uuid.upper(), id="URN in upper case"),
     ],
 )
 
@@ -429,23 +429,37 @@ def test_node_is_a_filter_by_a_uuid():
     assert "--node" in [flag.names[-1] for flag in FILTERS_BY_UUID]
 
 
-@rule("1.6", "1.8c")
-@every_filter_by_uuid
-@every_spelling_of_the_first_node
-def test_filter_of_list_by_a_uuid_matches_in_every_spelling(plane, flag, value):
-    serve_pages(plane, [[LISTED_FIRST, LISTED_LAST, LISTED_NEITHER]])
+@rule("1.6", "1.8b")
+@pytest.mark.parametrize("flag", FILTERS_BY_UUID, ids=name_flag)
+@every_spelling_of_a_uuid
+@pytest.mark.parametrize("spell_sent", [str.lower, str.upper], ids=["sent in lower case", "sent in upper case"])
+def test_filter_of_list_by_a_uuid_matches_in_every_spelling(plane, tmp_path, flag, spell, spell_sent):
+    first, _ = list_values(plane, tmp_path)[flag.names[-1]]
+    sent = json.loads(encode(LISTED_FIRST).decode().replace(first, spell_sent(first)))
+    serve_pages(plane, [[sent, LISTED_LAST, LISTED_NEITHER]])
 
-    result = run_cli(*LIST, flag.names[-1], value, "-o", "jsonl", plane=plane)
+    result = run_cli(*LIST, flag.names[-1], spell(first), "-o", "jsonl", plane=plane)
 
     assert result.code == 0
     assert find_ids(result) == ["first"]
 
 
+@rule("1.7b")
+@pytest.mark.parametrize("flag", [flag for flag in FLAGS_WITH_A_VALUE if flag.keeps], ids=name_flag)
+def test_filter_with_an_empty_value_is_refused(flag):
+    result = run_cli(*LIST, flag.names[-1], "", env=UNREACHABLE)
+
+    assert result.code == 2
+    assert result.err.startswith("error: " + flag.names[-1])
+
+
 @rule("1.6", "5.4")
-@every_filter_by_uuid
-@every_spelling_of_the_first_node
-def test_filter_of_get_by_a_uuid_matches_in_every_spelling(plane, flag, value):
-    result = run_against(plane, execution(SHOWN_TARGETS), *GET, flag.names[-1], value, "-o", "raw")
+@pytest.mark.parametrize("flag", [flag for flag in FILTERS_BY_UUID if flag.command != "list"], ids=name_flag)
+@every_spelling_of_a_uuid
+def test_filter_of_get_by_a_uuid_matches_in_every_spelling(plane, tmp_path, flag, spell):
+    first, _ = list_values(plane, tmp_path)[flag.names[-1]]
+
+    result = run_against(plane, execution(SHOWN_TARGETS), *GET, flag.names[-1], spell(first), "-o", "raw")
 
     assert result.code == 0
     assert result.out == b"first\n"

@@ -25,8 +25,10 @@ from kit import (
     execution,
     find_ids,
     inline,
+    listed,
     page,
     posix_only,
+    read_listing,
     rule,
     run_against,
     run_cli,
@@ -590,3 +592,12 @@ def test_json_of_a_walk_has_no_member_except_items(plane, format, items):
 
     assert result.code == 0
     assert json.loads(result.out.decode("ascii")) == {"items": items}
+
+
+@rule("5.8", "5.8b", "5.8e")
+@every_list_format
+def test_every_format_of_list_shows_the_cursor_of_the_next_page(plane, format):
+    result = run_against(plane, page(listed("a"), next_cursor="c2"), *LIST, "-o", format)
+
+    assert result.code == 0
+    assert read_listing(result, format)[1] == ["c2"]

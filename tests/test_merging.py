@@ -278,3 +278,13 @@ def test_next_since_is_none_if_it_would_not_resume(plane, transport, statuses, f
 
     assert read_until_it_fails(listing)[:2] == ["a", "b"]
     assert listing.next_since is None
+
+
+@rule("1.13b", "1.7c")
+def test_empty_cursor_may_be_given_with_several_statuses(plane):
+    plane.answer_to = lambda request: Reply(page())
+
+    result = run_cli(*LIST + ("--failed", "--cursor", ""), plane=plane)
+
+    assert result.code == 0
+    assert [query["status"] for query in read_queries(plane)] == ["failed", "cancelled", "timeout"]
