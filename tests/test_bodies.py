@@ -506,6 +506,7 @@ def test_item_that_is_no_object_is_an_error(plane, wrong, format):
     [
         pytest.param({"id": EXECUTION}, id="an Execution"),
         pytest.param({"Items": []}, id="Items in capitals"),
+        pytest.param({"next_cursor": "c2"}, id="only a cursor"),
     ],
 )
 def test_absent_items_are_an_error_that_doubts_the_server(plane, body, format):

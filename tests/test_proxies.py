@@ -6,7 +6,7 @@ import socket
 
 import pytest
 
-from control_plane import TOKEN
+from control_plane import TOKEN, ControlPlane
 from kit import (
     LIST,
     NO_NAME,
@@ -63,6 +63,21 @@ def run_via(proxy_url, url, *flags, env=None, **options):
 def run_with_variables(url, **env):
     """Run `list` against the server at `url`. The proxies are only those that these variables name."""
     return run_cli(*LIST + ("--allow-http",), env=dict({"PLEXSPHERE_URL": url, "PLEXSPHERE_TOKEN": TOKEN}, **env))
+
+
+# ---- 3.6c: TLS through a proxy
+
+
+@rule("3.6c", "3.2")
+def test_error_for_tls_that_fails_inside_a_tunnel_names_only_the_server():
+    with ControlPlane(tls="untrusted") as plane, Proxy(plane) as proxy:
+        result = run_via(proxy.url, "https://control-plane.test")
+
+    assert result.code == 1
+    (error,) = error_lines(result)
+    assert error.startswith("TLS with control-plane.test failed: ")
+    assert "127.0.0.1" not in error  # the proxy's address
+    assert len(proxy.requests) == 1
 
 
 # ---- 3.6b: what a proxy is told
