@@ -10,8 +10,8 @@ from kit import (
     ARCHIVE_PLACES,
     BYTE_FORMATS,
     DOCUMENT_FORMATS,
-    GET_FORMATS,
     GET,
+    GET_FORMATS,
     GET_RAW,
     GET_TABLE,
     LIST,
@@ -902,3 +902,11 @@ def test_lines_prints_each_line_after_its_node(plane, data, lines):
     assert result.code == 0
     assert result.out == lines + b"a1b2c301-0000-4000-8000-000000000001: end\n"
     assert result.err == ""
+
+
+@rule("5.2d")
+def test_table_of_an_empty_page_ends_with_the_cursor_of_the_next_page(plane):
+    result = run_against(plane, page(next_cursor="c2"), *LIST)
+
+    assert result.code == 0
+    assert result.out.decode("ascii") == HEADER + "next_cursor: c2\n"
