@@ -1651,6 +1651,7 @@ class Listing:
             raise UsageError("cursor works with at most one status")
         if action_name is not None and not (action_name and isinstance(action_name, str)):
             raise UsageError("action_name: expected a non-empty string or None")
+
         self._transport = transport
         self._project = parse_id_argument(project, "project")
         self._since, self._until = to_utc_text(since), to_utc_text(until)
