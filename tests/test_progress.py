@@ -377,6 +377,7 @@ def test_run_of_less_than_a_second_shows_no_progress_line(plane, start_session):
         pytest.param(LIST + ("--last", "1"), "pipe", "foreground", id="stdout is a pipe"),
         pytest.param(GET, os.devnull, "foreground", id="stdout is a device"),
         pytest.param(ALL, "terminal", "foreground", id="rows go to the terminal meanwhile"),
+        pytest.param(ALL + ("--status", "failed"), "terminal", "foreground", id="one status is no merge"),
         pytest.param(GET, "terminal", "background", id="the program is in the background"),
     ],
 )

@@ -1072,6 +1072,18 @@ def test_request_at_the_end_of_a_limit_raises_timed_out(plane, transport, clock)
     assert plane.connections == 0
 
 
+@rule("10.4", "3.8")
+def test_network_timeout_well_before_the_end_of_a_limit_is_retryable(plane, clock):
+    plane.script(HANG)
+
+    # The fake clock stands still, so a second of the limit is left when the network times out.
+    with make_transport(plane, clock, timeout=0.1) as transport, transport.time_limit(1):
+        with pytest.raises(program.TimedOut, match="^timed out: no response$") as caught:
+            transport.get(PATH, {})
+
+    assert caught.value.retryable
+
+
 @rule("10.4")
 def test_limit_does_not_count_after_its_with_block(plane, transport, clock):
     with transport.time_limit(5):
