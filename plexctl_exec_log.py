@@ -453,6 +453,17 @@ def check_access(status, forbidden):
     return "its mode %04o gives other users access" % mode if mode & forbidden else ""
 
 
+def suggest_chmod(mode, path, status):
+    """Return the command that gives a file this mode, or "" unless it is a regular file that the user owns.
+
+    `status` is its os.stat() result. Not for Windows."""
+    if status.st_uid != os.geteuid() or not stat.S_ISREG(status.st_mode) or not path.isprintable():
+        return ""
+    import shlex
+
+    return "chmod %s -- %s" % (mode, shlex.quote(path))
+
+
 def read_private_file(path, limit, name):
     """Return the text of a file that contains a secret, without its byte order mark.
 
@@ -468,11 +479,7 @@ def read_private_file(path, limit, name):
             is_pipe = stat.S_ISFIFO(status.st_mode)  # such as `<(...)`, which may have any mode
             problem = check_access(status, 0 if is_pipe else 0o077)
             if problem:
-                hint = "use a file that you own, with mode 0600, or a pipe"
-                if status.st_uid == os.geteuid() and stat.S_ISREG(status.st_mode) and path.isprintable():
-                    import shlex
-
-                    hint = "chmod 600 -- " + shlex.quote(path)
+                hint = suggest_chmod("600", path, status) or "use a file that you own, with mode 0600, or a pipe"
                 raise CredentialsError("%s is insecure: %s" % (name, problem), hint)
             data = file.read(limit + 1)
     except (OSError, ValueError) as error:  # ValueError: the path contains a NUL
@@ -753,15 +760,10 @@ def check_ca_file(path):
 
     Raises OSError if there is none."""
     status = os.stat(path)
-    is_file = stat.S_ISREG(status.st_mode)
-    if not is_file and not stat.S_ISFIFO(status.st_mode):
+    if not stat.S_ISREG(status.st_mode) and not stat.S_ISFIFO(status.st_mode):
         raise UsageError("the CA file %s is neither a file nor a pipe" % path, "use a file with certificates in PEM")
     if status.st_mode & 0o002 and not WINDOWS:
-        hint = "use a file that others cannot write to"
-        if is_file and status.st_uid == os.geteuid() and path.isprintable():
-            import shlex
-
-            hint = "chmod o-w -- " + shlex.quote(path)
+        hint = suggest_chmod("o-w", path, status) or "use a file that others cannot write to"
         raise UsageError("the CA file %s is insecure: anyone can write to it" % path, hint)
 
 
@@ -1275,9 +1277,8 @@ class Transport:
             try:
                 if self._ends and not response.isclosed():  # from 3.13 on, a response closes itself at its end
                     self._check_time()
-                    sock.settimeout(
-                        self._socket_timeout()
-                    )  # without a time limit, the timeout that _read_head has set still applies
+                    # Without a time limit, the timeout that _read_head has set still applies.
+                    sock.settimeout(self._socket_timeout())
                 chunk = response.read1(READ_SIZE)
             except socket.timeout:
                 raise self._make_timeout_error("the body stalled")
@@ -1402,8 +1403,8 @@ def parse_uuid(value: "t.Union[str, AnyUUID]") -> str:
     return uuid
 
 
-def parse_id_argument(value, name):
-    """Return what parse_uuid returns for the argument of a public function. Errors begin with the argument's name."""
+def parse_named_uuid(value, name):
+    """Return what parse_uuid returns for an argument or a variable. Errors begin with its name."""
     try:
         return parse_uuid(value)
     except UsageError as error:
@@ -1434,6 +1435,14 @@ def name_execution(execution):
     return "Execution %s" % (execution_id if isinstance(execution_id, str) and execution_id else "-")
 
 
+def parse_moment(text):
+    """Return the naive datetime for `2026-11-24T09:30:00`. Raises ValueError if it is not in the calendar."""
+    from datetime import datetime
+
+    year, month, day, hour, minute, second = map(int, re.split("[T:-]", text))
+    return datetime(year, month, day, hour, minute, second)
+
+
 def parse_offset(text):
     """Return the timedelta of an offset from UTC: `Z`, `+02:00` or `+0200`."""
     from datetime import timedelta
@@ -1454,11 +1463,8 @@ def normalize_time(text):
         return None
     moment, fraction, offset = match.groups()
     if offset != "Z":
-        from datetime import datetime
-
         try:
-            year, month, day, hour, minute, second = map(int, re.split("[T:-]", moment))
-            moment = (datetime(year, month, day, hour, minute, second) - parse_offset(offset)).isoformat()
+            moment = (parse_moment(moment) - parse_offset(offset)).isoformat()
         except (ValueError, OverflowError):  # not in the calendar, or outside the years 1 to 9999 in UTC
             return None
     return moment + fraction.rstrip("0").rstrip(".") if fraction else moment
@@ -1550,7 +1556,7 @@ def get_page(
     Raises UsageError for a malformed UUID, RemoteError for a malformed page, and the errors of Transport.get."""
     parameters = parameters or {}
     max_bytes = EXECUTION_LIMIT if str(parameters.get("limit")) == "1" else PAGE_LIMIT
-    page = transport.get(EXECUTIONS % parse_id_argument(project, "project"), parameters, max_bytes)
+    page = transport.get(EXECUTIONS % parse_named_uuid(project, "project"), parameters, max_bytes)
     if "items" not in page:
         raise make_malformed_error('it has no member "items"')
     page["items"] = expect_objects(page, "items")
@@ -1653,7 +1659,7 @@ class Listing:
             raise UsageError("action_name: expected a non-empty string or None")
 
         self._transport = transport
-        self._project = parse_id_argument(project, "project")
+        self._project = parse_named_uuid(project, "project")
         self._since, self._until = to_utc_text(since), to_utc_text(until)
         self._cursor = cursor or None
         self._parameters = {"action_name": action_name, "limit": limit or 0, "cursor": self._cursor}
@@ -1669,13 +1675,12 @@ class Listing:
     @property
     def next_since(self) -> "t.Optional[datetime]":
         """The value for `since` with which a merge that failed can be resumed, or None."""
-        from datetime import datetime, timezone
+        from datetime import timezone
 
         if not self._latest or not self._is_ascending:
             return None
-        year, month, day, hour, minute, second = map(int, re.split("[T:-]", self._latest[:19]))
         try:
-            return datetime(year, month, day, hour, minute, second, tzinfo=timezone.utc)
+            return parse_moment(self._latest[:19]).replace(tzinfo=timezone.utc)
         except ValueError:  # not in the calendar
             return None
 
@@ -1776,7 +1781,7 @@ def get_execution(
     """Return one Execution. Its `targets` are a list; OutputRef.from_wire reads the `output_ref` of a target.
 
     Raises UsageError for a malformed UUID, RemoteError for a malformed response, and the errors of Transport.get."""
-    project, execution_id = parse_id_argument(project, "project"), parse_id_argument(execution_id, "execution_id")
+    project, execution_id = parse_named_uuid(project, "project"), parse_named_uuid(execution_id, "execution_id")
     execution = transport.get("%s/%s" % (EXECUTIONS % project, execution_id), {}, EXECUTION_LIMIT)
     found = get_text(execution, "id")
     if not found:
@@ -1868,7 +1873,7 @@ def wait_for_execution(
 
     Raises WaitTimeout when this limit or one of the Transport's has passed, UsageError for seconds that are negative or
     exceed a day, and the errors of get_execution."""
-    execution_id = parse_id_argument(execution_id, "execution_id")
+    execution_id = parse_named_uuid(execution_id, "execution_id")
     if seconds is None or seconds == 0:
         return poll_until_final(transport, project, execution_id, seconds == 0, on_status)
     with transport.time_limit(seconds):
@@ -2764,10 +2769,7 @@ def parse_arguments(flags, words):
     flags.execution_id = read_positionals(flags, words)
     project = os.environ.get("PLEXSPHERE_PROJECT")
     if project and not flags.project:
-        try:
-            flags.project = parse_uuid(project)
-        except UsageError as error:
-            raise UsageError("PLEXSPHERE_PROJECT: %s" % error)
+        flags.project = parse_named_uuid(project, "PLEXSPHERE_PROJECT")
     check_flags(flags)
     flags.statuses = select_statuses(flags)
     if flags.cursor and len(flags.statuses) > 1:
