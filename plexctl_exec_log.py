@@ -1098,8 +1098,8 @@ class Transport:
         if response.status != 200:
             raise self._make_error(response, body)
         # Chunks, a Content-Length and a gzip stream show their end.
-        may_be_cut = not (response.chunked or response.getheader("Content-Length") or read_encoding(response) == "gzip")
-        return decode_object(body, may_be_cut)
+        has_length = response.getheader("Content-Length") is not None
+        return decode_object(body, not (response.chunked or has_length or read_encoding(response) == "gzip"))
 
     def _exchange_on_idle_or_new(self, target, max_bytes):
         """Send one request on the idle connection or on a new one, and return (response, body)."""
