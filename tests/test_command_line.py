@@ -515,7 +515,7 @@ def test_status_of_get_matches_no_part_of_a_status(plane):
     assert result.out == b"same\n"
 
 
-@rule("1.4", "1.4a", "1.4c", "1.7a", "1.7c")
+@rule("1.4", "1.4a", "1.4c", "1.7a", "1.13b")
 @pytest.mark.parametrize(
     "flags, query",
     [
@@ -1187,7 +1187,7 @@ SELECTED_STATUSES = [
 ]
 
 
-@rule("1.4c", "1.12", "1.12a", "1.12b")
+@rule("1.4c", "1.12", "1.12b")
 @pytest.mark.parametrize(
     "flags, statuses",
     SELECTED_STATUSES
@@ -1205,7 +1205,7 @@ def test_list_asks_the_server_for_each_selected_status(plane, flags, statuses):
     assert [query["status"] for query in read_queries(plane)] == statuses
 
 
-@rule("1.4c", "1.12", "1.12a")
+@rule("1.4c", "1.12")
 @pytest.mark.parametrize("flags, statuses", SELECTED_STATUSES)
 def test_get_selects_the_targets_of_each_selected_status(plane, flags, statuses):
     # Each machine has printed its own status.
@@ -1267,7 +1267,7 @@ def test_superfluous_argument_is_refused_and_not_shown(argv):
     )
 
 
-@rule("9.1g", "1.14a")
+@rule("9.1e", "1.14a")
 @pytest.mark.parametrize(
     "argv",
     [
@@ -1285,7 +1285,7 @@ def test_duration_after_wait_suggests_wait_timeout_and_is_not_shown(argv):
     assert result.err == "error: --wait takes no value; did you mean --wait-timeout TIME?\nhint: see --help\n"
 
 
-@rule("9.1g")
+@rule("9.1e")
 def test_uuid_of_decimal_digits_is_no_duration(plane):
     digits = "00000000000000000000000000000030"
     plane.script(Reply(execution(id="00000000-0000-0000-0000-000000000030")))
@@ -1296,7 +1296,7 @@ def test_uuid_of_decimal_digits_is_no_duration(plane):
     assert plane.requests[0].target.endswith("/executions/00000000-0000-0000-0000-000000000030")
 
 
-@rule("9.1g")
+@rule("9.1e")
 def test_word_after_wait_that_is_no_duration_is_a_superfluous_argument():
     result = run_cli(*GET + ("--wait", "soon"), env=UNREACHABLE)
 
@@ -1925,7 +1925,7 @@ def test_possible_secret_in_place_of_credentials_is_not_shown(tmp_path, monkeypa
 # ---- 1.15: the version
 
 
-@rule("1.15b", "1.15c")
+@rule("1.15b")
 @pytest.mark.parametrize("line", ["--version", "lst --version", "get --all x y --version", "list --limit 7 --version"])
 def test_version_prints_one_line_and_ignores_other_arguments(line):
     result = run_cli(*line.split(), env=UNREACHABLE)

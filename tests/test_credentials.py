@@ -253,7 +253,7 @@ def test_refused_server_of_a_profile_is_shown_in_its_shortest_form(plane, home):
     assert plane.connections == 0
 
 
-@rule("2.2a")
+@rule("2.2")
 @pytest.mark.parametrize(
     "server_of_profile, server_flag",
     [
@@ -273,7 +273,7 @@ def test_one_server_may_be_written_in_different_ways(home, server_of_profile, se
     assert transport.secrets == ["x"]
 
 
-@rule("2.2a")
+@rule("2.2")
 @pytest.mark.parametrize(
     "server_of_profile, server_flag",
     [
@@ -787,7 +787,7 @@ def test_config_file_that_is_closed_to_others_is_accepted(plane, home, mode):
     assert plane.requests[0].headers["authorization"] == "Bearer " + TOKEN
 
 
-@rule("2.4", "2.4a")
+@rule("2.4")
 @posix_only
 @pytest.mark.parametrize("mode, shown", OPEN_MODES)
 @pytest.mark.parametrize("name", [pytest.param("token", id="file"), pytest.param("link", id="link to a file")])
@@ -804,7 +804,7 @@ def test_token_file_that_others_can_access_is_refused(plane, home, name, mode, s
     assert plane.connections == 0
 
 
-@rule("2.4", "2.4a")
+@rule("2.4")
 @posix_only
 @pytest.mark.parametrize("mode, shown", OPEN_MODES)
 def test_config_file_that_others_can_access_is_refused(plane, home, mode, shown):
@@ -820,7 +820,7 @@ def test_config_file_that_others_can_access_is_refused(plane, home, mode, shown)
     assert plane.connections == 0
 
 
-@rule("2.4a")
+@rule("2.4")
 @posix_only
 @pytest.mark.parametrize(
     "name, hint",
@@ -841,7 +841,7 @@ def test_hint_for_an_insecure_file_can_be_pasted_into_a_shell(plane, home, name,
     assert hint_lines(result) == [hint]
 
 
-@rule("2.4a")
+@rule("2.4")
 @posix_only
 def test_chmod_is_not_suggested_for_a_device(plane, home):
     result = run_with_home(home, plane, ["--token-file", "/dev/null"], {"PLEXSPHERE_URL": plane.url})
@@ -870,7 +870,7 @@ def test_file_of_the_user_or_root_is_accepted(plane, home, monkeypatch, owner):
     assert plane.requests[0].headers["authorization"] == "Bearer " + TOKEN
 
 
-@rule("2.4", "2.4a")
+@rule("2.4")
 @needs_root
 @pytest.mark.parametrize(
     "owner, mode, error, hint",
@@ -1131,7 +1131,7 @@ def test_unreadable_token_file_exits_3_and_an_absolute_path_is_shown(plane, home
 # ---- 2.6: servers
 
 
-@rule("2.6", "2.2a")
+@rule("2.6", "2.2")
 @pytest.mark.parametrize(
     "url, scheme, host, port, prefix",
     [

@@ -1,4 +1,4 @@
-"""Rules 6.2a, 6.2b, 6.2f and 6.3: what an error says, which hint follows, and what stays of a broken run."""
+"""Rules 6.2a, 6.2f and 6.3: what an error says, which hint follows, and what stays of a broken run."""
 
 import sys
 
@@ -184,7 +184,7 @@ def test_library_gets_an_empty_problem_if_the_body_is_none(plane, transport, bod
 # ---- hints
 
 
-@rule("6.2b")
+@rule("6.2a")
 @pytest.mark.parametrize(
     "status, body, advice",
     [
@@ -254,7 +254,7 @@ def test_hint_depends_on_status_code_and_reason(plane, status, body, advice):
     assert advice in hints[0]
 
 
-@rule("6.2b")
+@rule("6.2a")
 @pytest.mark.parametrize(
     "status, body",
     [
@@ -274,7 +274,7 @@ def test_status_without_a_known_remedy_has_no_hint(plane, status, body):
     assert hint_lines(result) == []
 
 
-@rule("6.2b")
+@rule("6.2a")
 @pytest.mark.parametrize(
     "given, suggestion",
     [
@@ -294,7 +294,7 @@ def test_hint_for_a_rejected_status_suggests_the_nearest(plane, given, suggestio
     assert hints[0].endswith(suggestion)
 
 
-@rule("6.2b")
+@rule("6.2a")
 def test_hint_for_a_rejected_status_that_is_near_none_suggests_none(plane):
     plane.script(Reply({"code": "invalid_status"}, 400))
 

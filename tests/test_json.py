@@ -17,7 +17,7 @@ SENT = {
 }
 
 
-@rule("5.8", "5.8d")
+@rule("5.8", "5.8c")
 @pytest.mark.parametrize("format", ["json", "yaml"])
 def test_members_and_elements_have_a_line_each(plane, format):
     result = run_against(plane, SENT, *GET + ("-o", format))

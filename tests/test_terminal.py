@@ -674,7 +674,7 @@ def test_server_text_is_one_line_in_every_message(plane, answer, argv, shown, co
 list_and_get = pytest.mark.parametrize("argv, answer", [(LIST, page()), (GET, execution())], ids=["list", "get"])
 
 
-@rule("9.4", "8.5a")
+@rule("9.4", "8.5")
 @list_and_get
 @pytest.mark.parametrize("flags", [(), ("--color", "auto")], ids=["default", "auto"])
 @pytest.mark.parametrize(
@@ -710,7 +710,7 @@ def test_auto_does_not_colour_a_pipe_or_a_dumb_terminal_or_with_no_color(plane, 
     assert b"\x1b" not in result.out
 
 
-@rule("9.4", "8.5a")
+@rule("9.4", "8.5")
 @list_and_get
 def test_color_always_colours_a_pipe_whatever_the_environment_says(plane, argv, answer):
     env = {"NO_COLOR": "1", "TERM": "dumb"}

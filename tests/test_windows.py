@@ -122,10 +122,10 @@ def test_reader_that_goes_midway_ends_the_program_silently(plane):
     assert result.err == ""
 
 
-# ---- 8.5a: colours, the home folder, modes
+# ---- 8.5: colours, the home folder, modes
 
 
-@rule("8.5a")
+@rule("8.5")
 def test_windows_has_no_colours_unless_they_are_requested(plane, windows_program):
     by_default = call_main(windows_program, plane, LIST, stdout=ByteScreen())
     auto = call_main(windows_program, plane, LIST + ("--color", "auto"), stdout=ByteScreen())
@@ -141,7 +141,7 @@ def test_windows_has_no_colours_unless_they_are_requested(plane, windows_program
     assert b"\x1b[" in always.out
 
 
-@rule("8.5a")
+@rule("8.5")
 def test_systems_except_windows_have_colours_on_a_terminal(plane):
     auto = call_main(program, plane, LIST + ("--color", "auto"), stdout=ByteScreen())
     always = call_main(program, plane, LIST + ("--color", "always"), stdout=ByteScreen())
@@ -158,7 +158,7 @@ def make_open_config(home):
     config.chmod(0o666)
 
 
-@rule("8.5a")
+@rule("8.5")
 def test_windows_finds_the_home_folder_and_checks_no_modes(plane, windows_program, tmp_path):
     make_open_config(tmp_path)
     env = {"PLEXSPHERE_TOKEN": None, "HOME": "/nowhere"}
@@ -171,7 +171,7 @@ def test_windows_finds_the_home_folder_and_checks_no_modes(plane, windows_progra
 
 
 @posix_only
-@rule("8.5a")
+@rule("8.5")
 def test_systems_except_windows_refuse_an_open_config_file_for_its_mode(plane, tmp_path):
     make_open_config(tmp_path)
     env = {"PLEXSPHERE_TOKEN": None, "HOME": str(tmp_path)}

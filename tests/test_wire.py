@@ -74,7 +74,7 @@ def test_listing_shows_an_unknown_type_as_the_server_sent_it(plane):
     assert read_last_cells(result) == [EXECUTION, "succeeded", "Cron", "0/0", CREATED, UPDATED, "restart-nginx"]
 
 
-@rule("4.1", "5.2b")
+@rule("4.1", "5.2")
 def test_only_targets_whose_status_is_exactly_succeeded_are_counted(plane):
     targets = [
         target(status="pending"),
