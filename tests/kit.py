@@ -3,7 +3,7 @@
 run_cli("list", "--project", PROJECT, plane=plane)      a Result: code, out (bytes), err (text)
 run_process(...)                                        the same in a process of its own, where that matters
 run_against(plane, body, "get", ...)                    run_cli, with the plane's next answer scripted
-error_lines(result), error_lines(result, "hint")        what the lines with this label say on stderr
+error_lines(result), hint_lines(...), retry_lines(...)  what the lines with this label say on stderr
 execution(targets=[...]), target(...), inline(b"...")   wire objects (contract, section 4)
 
 What a test has not scripted, a plane answers from the sample data of control_plane.py: to LIST with the first 50 of its
@@ -173,14 +173,24 @@ def run_against(plane, answer, *argv, **options):
     return run_cli(*(argv or GET), plane=plane, **options)
 
 
-def error_lines(result, label="error"):
+def labelled_lines(result, label):
     """Return what the lines of standard error with this label say."""
     return [line[len(label) + 2 :] for line in result.err.splitlines() if line.startswith(label + ": ")]
 
 
+def error_lines(result):
+    """Return what the errors on standard error say."""
+    return labelled_lines(result, "error")
+
+
 def hint_lines(result):
     """Return what the hints on standard error say."""
-    return error_lines(result, "hint")
+    return labelled_lines(result, "hint")
+
+
+def retry_lines(result):
+    """Return what standard error says about retries."""
+    return labelled_lines(result, "retry")
 
 
 def read_queries(plane):

@@ -21,6 +21,7 @@ from kit import (
     hint_lines,
     inline,
     page,
+    retry_lines,
     rule,
     run_cli,
     run_python,
@@ -167,7 +168,7 @@ def test_gzip_data_that_was_cut_short_is_requested_again(plane):
 
     assert result.code == 0
     assert result.out == b"some output\n"
-    assert error_lines(result, "retry") == ["the body was cut short: its gzip data has no end; waiting 0.5 s"]
+    assert retry_lines(result) == ["the body was cut short: its gzip data has no end; waiting 0.5 s"]
 
 
 @rule("3.12a", "3.9a", "3.8")

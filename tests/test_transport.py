@@ -28,6 +28,7 @@ from kit import (
     nobody_listening,
     page,
     posix_only,
+    retry_lines,
     rule,
     run_cli,
     run_python,
@@ -324,7 +325,7 @@ def test_every_command_succeeds_after_two_retryable_failures(plane, failure, arg
 
     assert result.code == 0
     assert error_lines(result) == []
-    assert len(error_lines(result, "retry")) == 2
+    assert len(retry_lines(result)) == 2
     assert slept == [0.5, 1]
     assert len(plane.requests) == 3
 
@@ -341,7 +342,7 @@ def test_every_command_fails_after_three_retryable_failures(plane, failure, argv
     assert result.code == 1
     assert result.out == b""
     assert len(error_lines(result)) == 1
-    assert len(error_lines(result, "retry")) == 2
+    assert len(retry_lines(result)) == 2
     assert slept == [0.5, 1]
     assert len(plane.requests) == 3
 
@@ -706,7 +707,7 @@ def test_new_connection_that_is_lost_is_a_failure(either_plane):
 
     assert result.code == 1
     assert len(error_lines(result)) == 1
-    assert len(error_lines(result, "retry")) == 2
+    assert len(retry_lines(result)) == 2
     assert slept == [0.5, 1]
     assert len(either_plane.requests) == 5
     assert either_plane.connections == 4
@@ -721,7 +722,7 @@ def test_each_page_of_a_walk_has_two_retries(either_plane):
 
     assert result.code == 0
     assert error_lines(result) == []
-    assert len(error_lines(result, "retry")) == 4
+    assert len(retry_lines(result)) == 4
     assert slept == [0.5, 1, 0.5, 1]
     assert len(either_plane.requests) == 6
     assert either_plane.connections == 2
@@ -742,7 +743,7 @@ def test_connection_is_kept_after_a_complete_error_response(either_plane, failur
     result = run_cli(*ALL, plane=either_plane, sleep=slept.append)
 
     assert result.code == 0
-    assert len(error_lines(result, "retry")) == 1
+    assert len(retry_lines(result)) == 1
     assert slept == [0.5]
     assert len(either_plane.requests) == 3
     assert either_plane.connections == connections

@@ -20,6 +20,7 @@ from kit import (
     hint_lines,
     inline,
     make_transport,
+    retry_lines,
     rule,
     run_cli,
     stall,
@@ -307,7 +308,7 @@ def test_each_failure_of_a_wait_is_reported_as_a_retry(plane):
     assert len(slept) == 4
     assert slept[3] >= 3
     assert result.code == 0
-    assert error_lines(result, "retry") == [
+    assert retry_lines(result) == [
         "HTTP 503 Service Unavailable; waiting 0.5 s",
         "HTTP 503 Service Unavailable; waiting 1.0 s",
         "HTTP 503 Service Unavailable; waiting %.1f s" % slept[3],
