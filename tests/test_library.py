@@ -528,9 +528,10 @@ def test_example_reports_a_failed_request(plane):
     result = run_importing_program(textwrap.dedent(read_example()), plane)
 
     assert result.code == 0
-    assert result.out.decode("ascii").splitlines() == [
-        "the report is incomplete: APIError check --server, PLEXSPHERE_URL or the profile: does it point to the API?"
-    ]
+    lines = result.out.decode("ascii").splitlines()
+    assert len(lines) == 1
+    assert lines[0].startswith("the report is incomplete: APIError ")
+    assert "--server" in lines[0]  # the example prints the error's hint, too
     assert result.err == ""
 
 
