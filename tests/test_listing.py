@@ -486,32 +486,25 @@ def test_walk_that_fails_without_a_match_prints_no_row_but_the_cursor(plane):
 
 @rule("6.3d")
 @pytest.mark.parametrize(
-    "answer, error",
+    "answer, word",
     [
-        pytest.param(INVALID_CURSOR, "HTTP 400 Bad Request; code: invalid_cursor", id="400"),
-        pytest.param(Reply(b"<html>"), "the response is malformed: its body is not valid JSON", id="no JSON"),
-        pytest.param(
-            Reply({"items": [1]}),
-            "the response is malformed: items: expected a list of objects",
-            id="items of a wrong type",
-        ),
-        pytest.param(
-            Reply(page(listed("a", status=5))),
-            "the response is malformed: Execution a: status: expected a string",
-            id="a status of a wrong type",
-        ),
-        pytest.param(PAGE_OVER_256_MIB, "the response is larger than 32 MiB", id="too large"),
+        pytest.param(INVALID_CURSOR, "invalid_cursor", id="400"),
+        pytest.param(Reply(b"<html>"), "JSON", id="no JSON"),
+        pytest.param(Reply({"items": [1]}), "items", id="items of a wrong type"),
+        pytest.param(Reply(page(listed("a", status=5))), "Execution a: status", id="a status of a wrong type"),
+        pytest.param(PAGE_OVER_256_MIB, "32 MiB", id="too large"),
     ],
 )
-def test_failure_of_the_first_page_that_would_recur_names_no_cursor(plane, answer, error):
+def test_failure_of_the_first_page_that_would_recur_names_no_cursor(plane, answer, word):
     plane.script(answer)
 
     result = run_cli(*LIST + ("--cursor=c7",), plane=plane)
 
     assert result.code == 1
     assert find_ids(result, "text") == []
-    assert error_lines(result) == [error]
-    assert "next_" not in result.err
+    assert len(error_lines(result)) == 1
+    assert word in error_lines(result)[0]
+    assert "next_" not in result.err  # a failure that passes would be followed by next_cursor: c7
 
 
 @rule("6.3", "6.3d", "1.11", "1.8c")

@@ -404,12 +404,8 @@ DEEP_HEADERS = OK_HEAD + b"Content-Length: 12\r\n" + b"Content-Type: message/rfc
 @pytest.mark.parametrize(
     "answer, reason",
     [
-        pytest.param(
-            Reply(b"\x1f\x8b\b\0"),
-            "the response is malformed: its body is not valid JSON",
-            id="gzip without its header",
-        ),
-        pytest.param(Reply(b"{"), "the response is malformed: its body is not valid JSON", id="malformed"),
+        pytest.param(Reply(b"\x1f\x8b\b\0"), "the response is malformed: ", id="gzip without its header"),
+        pytest.param(Reply(b"{"), "the response is malformed: ", id="malformed"),
         pytest.param(b"no HTTP\r\n\r\n", "the response is not valid HTTP", id="not HTTP"),
         pytest.param(stall(b"SSH-2.0-9.6\r\n"), "the response is not valid HTTP", id="SSH"),
         pytest.param(DEEP_HEADERS, "the response is not valid HTTP", id="deep headers"),
