@@ -21,6 +21,7 @@ from kit import (
     UNREACHABLE,
     Raw,
     encode,
+    error_lines,
     every_get_format,
     every_list_format,
     execution,
@@ -587,7 +588,9 @@ def test_known_flag_or_double_hyphen_is_not_a_value(flag, following):
 
     assert result.code == 2
     assert result.out == b""
-    assert result.err == "error: " + flag + " needs a value\nhint: see --help\n"
+    assert len(error_lines(result)) == 1
+    assert error_lines(result)[0].startswith(flag + " ")
+    assert '"' not in error_lines(result)[0]  # a value that is taken would be shown in quotes
 
 
 @rule("1.4b")
@@ -751,10 +754,8 @@ def test_malformed_uuid_of_a_flag_is_refused(words, flag, value):
 
     assert result.code == 2
     assert result.out == b""
-    assert result.err == (
-        "error: " + flag + ' "' + value + '": expected a UUID, such as 6f1d7c1e-0b5a-4c1e-9a53-2b8f0c9e7a10\n'
-        "hint: see --help\n"
-    )
+    assert len(error_lines(result)) == 1
+    assert error_lines(result)[0].startswith(flag + ' "' + value + '": ')
 
 
 @rule("1.6", "1.14", "1.14a")
@@ -764,7 +765,8 @@ def test_malformed_uuid_after_get_is_refused(value):
 
     assert result.code == 2
     assert result.out == b""
-    assert result.err == 'error: get "' + value + '": expected a UUID\nhint: see --help\n'
+    assert len(error_lines(result)) == 1
+    assert error_lines(result)[0].startswith('get "' + value + '": ')
 
 
 @rule("1.6")
@@ -784,7 +786,8 @@ def test_digits_of_a_uuid_are_ascii(words):
 
     assert result.code == 2
     assert result.out == b""
-    assert "expected a UUID" in result.err
+    assert len(error_lines(result)) == 1
+    assert '"\uff16f1d7c1e-0b5a-4c1e-9a53-2b8f0c9e7a10"' in error_lines(result)[0]
 
 
 @rule("1.5a", "1.14")
@@ -797,9 +800,9 @@ def test_malformed_uuid_in_the_environment_is_refused_and_not_shown(value):
 
     assert result.code == 2
     assert result.out == b""
-    assert result.err == (
-        "error: PLEXSPHERE_PROJECT: expected a UUID, such as 6f1d7c1e-0b5a-4c1e-9a53-2b8f0c9e7a10\nhint: see --help\n"
-    )
+    assert len(error_lines(result)) == 1
+    assert error_lines(result)[0].startswith("PLEXSPHERE_PROJECT: ")
+    assert '"' not in result.err  # the value of a flag is shown, in quotes
 
 
 # ---- 1.9: times
@@ -1117,7 +1120,7 @@ def test_until_of_a_time_of_day_is_the_first_after_since(plane, monkeypatch, sin
         pytest.param("", id="empty"),
     ],
 )
-def test_text_that_is_no_age_day_or_time_is_refused(monkeypatch, flag, when):
+def test_text_that_is_not_an_age_day_or_time_is_refused(monkeypatch, flag, when):
     set_clock(monkeypatch, datetime(2024, 1, 15, tzinfo=timezone.utc))
 
     result = run_cli(*LIST + (flag, when), env=UNREACHABLE)
@@ -1285,8 +1288,8 @@ def test_duration_after_wait_suggests_wait_timeout_and_is_not_shown(argv):
     assert result.err == "error: --wait takes no value; did you mean --wait-timeout TIME?\nhint: see --help\n"
 
 
-@rule("9.1e")
-def test_uuid_of_decimal_digits_is_no_duration(plane):
+@rule("9.1g")
+def test_uuid_of_decimal_digits_is_not_a_duration(plane):
     digits = "00000000000000000000000000000030"
     plane.script(Reply(execution(id="00000000-0000-0000-0000-000000000030")))
 
@@ -1296,15 +1299,15 @@ def test_uuid_of_decimal_digits_is_no_duration(plane):
     assert plane.requests[0].target.endswith("/executions/00000000-0000-0000-0000-000000000030")
 
 
-@rule("9.1e")
-def test_word_after_wait_that_is_no_duration_is_a_superfluous_argument():
-    result = run_cli(*GET + ("--wait", "soon"), env=UNREACHABLE)
+@rule("9.1g")
+def test_word_after_wait_that_is_not_a_duration_is_a_superfluous_argument():
+    result = run_cli(*GET, "--wait", "soon", env=UNREACHABLE)
 
     assert result.code == 2
     assert result.out == b""
-    assert result.err == (
-        "error: unexpected argument: put each value after its flag; quote values with spaces\nhint: see --help\n"
-    )
+    assert len(error_lines(result)) == 1
+    assert "--wait" not in result.err  # after a duration, the error suggests --wait-timeout
+    assert "soon" not in result.err
 
 
 @rule("1.14", "1.14d")

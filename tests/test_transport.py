@@ -534,6 +534,7 @@ def test_refused_connection_is_retryable_but_not_repeated(clock):
 
     assert str(error).startswith("cannot connect to %s: " % address)
     assert "refused" in str(error)
+    assert error.hint == "check --server, PLEXSPHERE_URL or the profile, the network, and whether you need a proxy"
     assert error.retryable
     assert clock.sleeps == []
 

@@ -3,9 +3,7 @@
 import pytest
 
 import plexctl_exec_log as program
-from kit import error_lines, rule, run_cli
-
-EXPECTED = "expected a UUID, such as 6f1d7c1e-0b5a-4c1e-9a53-2b8f0c9e7a10"
+from kit import UNREACHABLE, error_lines, rule, run_cli
 
 
 @rule("1.6")
@@ -40,11 +38,38 @@ def test_parse_uuid_returns_the_canonical_form(text):
         pytest.param("4d5c2a1093be4e0f8a576f1b2c3d4e5", id="31 digits"),
     ],
 )
-def test_text_that_has_none_of_the_four_forms_is_no_uuid(text):
-    result = run_cli("list", "--project", text)
+def test_text_in_none_of_the_four_forms_is_refused(text):
+    result = run_cli("list", "--project", text, env=UNREACHABLE)
 
     assert result.code == 2
-    assert EXPECTED in error_lines(result)[0]
-    with pytest.raises(program.UsageError) as caught:
+    assert len(error_lines(result)) == 1
+    assert error_lines(result)[0].startswith("--project")
+    with pytest.raises(program.UsageError):
         program.parse_uuid(text)
-    assert str(caught.value) == EXPECTED
+
+
+@rule("1.5a", "1.6", "1.14", "1.14a")
+@pytest.mark.parametrize(
+    "argv, env, error",
+    [
+        pytest.param(
+            ["list", "--project", "x"],
+            {},
+            '--project "x": expected a UUID, such as 6f1d7c1e-0b5a-4c1e-9a53-2b8f0c9e7a10',
+            id="flag",
+        ),
+        pytest.param(["get", "x"], {}, 'get "x": expected a UUID', id="argument of get"),
+        pytest.param(
+            ["list"],
+            {"PLEXSPHERE_PROJECT": "x"},
+            "PLEXSPHERE_PROJECT: expected a UUID, such as 6f1d7c1e-0b5a-4c1e-9a53-2b8f0c9e7a10",
+            id="variable, whose value is not shown",
+        ),
+    ],
+)
+def test_error_for_a_malformed_uuid_says_where_it_is(argv, env, error):
+    result = run_cli(*argv, env=dict(UNREACHABLE, **env))
+
+    assert result.code == 2
+    assert result.out == b""
+    assert result.err == "error: " + error + "\nhint: see --help\n"
