@@ -327,6 +327,17 @@ def test_unusable_proxy_exits_2_and_is_not_shown(value, url):
 
     assert result.code == 2
     assert result.out == b""
+    assert len(error_lines(result)) == 1
+    assert error_lines(result)[0].startswith("the proxy: ")
+    assert len(hint_lines(result)) == 1
+    assert "nter22" not in result.err
+
+
+@rule("3.6a")
+def test_error_for_an_unusable_proxy_names_two_variables():
+    result = run_via("socks5://proxy", "https://control-plane.test")
+
+    assert result.code == 2
     assert error_lines(result) == ["the proxy: expected http://host:port"]
     assert hint_lines(result) == ["check HTTPS_PROXY and HTTP_PROXY: write it as http://HOST:PORT"]
 
@@ -458,7 +469,8 @@ def test_proxy_that_does_not_speak_http_fails_at_once_and_is_named(proxy, answer
     assert result.out == b""
     (error,) = error_lines(result)
     assert error.startswith("cannot connect to control-plane.test through proxy 127.0.0.1:%d: " % proxy.address[1])
-    assert hint_lines(result) == [PROXY_ADVICE]
+    assert len(hint_lines(result)) == 1
+    assert "HTTPS_PROXY" in hint_lines(result)[0]
     assert slept == []
 
 
@@ -472,7 +484,8 @@ def test_proxy_that_refuses_connections_exits_1_and_is_named(url):
     assert result.out == b""
     (error,) = error_lines(result)
     assert error.startswith("cannot connect to control-plane.test through proxy %s: " % address)
-    assert hint_lines(result) == [PROXY_ADVICE]
+    assert len(hint_lines(result)) == 1
+    assert "HTTPS_PROXY" in hint_lines(result)[0]
 
 
 @rule("3.6c", "3.6a")
@@ -486,7 +499,8 @@ def test_proxy_whose_name_does_not_resolve_exits_1_and_is_named(url):
     assert error_lines(result) == [
         "cannot connect to control-plane.test through proxy %s:80: the name %s does not resolve" % (NO_NAME, NO_NAME)
     ]
-    assert hint_lines(result) == [PROXY_ADVICE]
+    assert len(hint_lines(result)) == 1
+    assert "HTTPS_PROXY" in hint_lines(result)[0]
 
 
 @rule("3.6c", "3.5")
