@@ -211,7 +211,7 @@ def trace_time_limit(transport, raise_at):
 
 @rule("10.4")
 @pytest.mark.skipif(sys.implementation.name != "cpython", reason="counts the lines that CPython's tracing reports")
-def test_time_limit_that_is_interrupted_at_any_line_ends(plane, transport, clock):
+def test_time_limit_that_is_interrupted_at_any_line_ends(transport, clock):
     last_line = count_lines_of_time_limit(transport)  # it removes the limit
     assert last_line >= 4
 

@@ -31,7 +31,7 @@ OTHERS_CANNOT_WRITE = "use a file that others cannot write to"
 
 @rule("3.2b")
 @pytest.mark.parametrize("path", [TLS_DIR, pytest.param(os.devnull, marks=posix_only)], ids=["folder", "device"])
-def test_ca_file_that_is_no_file_is_refused(tls_plane, path):
+def test_ca_file_that_is_not_a_file_is_refused(tls_plane, path):
     result = run_cli(*LIST + ("--ca-file", path), plane=tls_plane)
 
     assert result.code == 2
@@ -91,7 +91,7 @@ def test_chmod_is_suggested_only_for_an_own_file(tls_plane, tmp_path):
 
 @rule("3.2b", "10.2")
 @pytest.mark.parametrize("name", ["missing.pem", "README.md"], ids=["missing", "no PEM"])
-def test_path_object_is_named_if_it_cannot_be_used(tls_plane, tmp_path, name):
+def test_path_object_is_named_if_it_cannot_be_used(tls_plane, name):
     class PathLike:
         def __fspath__(self):
             return os.path.join(TLS_DIR, name)
