@@ -6,6 +6,7 @@ import pytest
 
 import plexctl_exec_log as program
 from kit import (
+    ALL_BYTES,
     BOTH,
     EXECUTION,
     GET,
@@ -114,16 +115,6 @@ OUTPUTS_ON_A_TERMINAL = (
 )
 
 
-@rule("5.9a")
-@pytest.mark.parametrize("data, shown, section", OUTPUTS_ON_A_TERMINAL)
-def test_raw_on_a_terminal_is_safe_and_not_indented(plane, data, shown, section):
-    result = run_against(plane, execution([target(inline(data))]), *GET_RAW, terminals=("stdout",))
-
-    assert result.code == 0
-    assert result.out.decode("utf-8") == shown
-    assert result.err == ""
-
-
 #: The recap of an Execution with one target.
 RECAP_OF_ONE = (
     "ID                                    STATUS     TYPE     TARGETS  "
@@ -135,15 +126,19 @@ RECAP_OF_ONE = (
 
 @rule("5.9a", "5.9b", "5.3a")
 @pytest.mark.parametrize("data, shown, section", OUTPUTS_ON_A_TERMINAL)
-def test_text_on_a_terminal_is_safe_and_indented(plane, data, shown, section):
+def test_output_on_a_terminal_is_safe_and_text_indents_it(plane, data, shown, section):
     wire = execution([target(inline(data))])
 
-    result = run_against(plane, wire, *GET + ("--color", "never"), terminals=("stdout",))
+    raw = run_against(plane, wire, *GET_RAW, terminals=["stdout"])
+    text = run_against(plane, wire, *GET, "--color", "never", terminals=["stdout"])
 
-    assert result.code == 0
+    assert raw.code == 0
+    assert raw.out.decode("utf-8") == shown
+    assert raw.err == ""
+    assert text.code == 0
     header = "==> a1b2c300-0000-4000-8000-000000000000 succeeded %d bytes <==\n" % len(data)
-    assert result.out.decode("utf-8") == header + section + "\n" + RECAP_OF_ONE
-    assert result.err == ""
+    assert text.out.decode("utf-8") == header + section + "\n" + RECAP_OF_ONE
+    assert text.err == ""
 
 
 @rule("5.3a", "5.9a")
@@ -206,26 +201,34 @@ def test_lines_on_a_terminal_are_safe_and_each_follows_its_node(plane, data, sho
 # ---- 5.9: one output in a pipe, while standard error is a terminal
 
 
-@rule("5.9", "5.7", "9.4")
-@pytest.mark.parametrize("data, shown, section", OUTPUTS_ON_A_TERMINAL)
-def test_raw_in_a_pipe_is_the_bytes_themselves(plane, data, shown, section):
+@rule("5.9", "5.3a", "5.7", "9.4")
+@pytest.mark.parametrize(
+    "data",
+    [
+        # A terminal would be shown other characters for most of these.
+        pytest.param(b"", id="nothing"),
+        pytest.param(ALL_BYTES, id="all bytes"),
+        pytest.param(b"\x1b[mx\x1b[1;31mr\x1b[38:2::255:0:0me\x1b[;;31md\x1b[0m", id="colours"),
+        pytest.param(b"\x1b[2Jx\x1b[H\x1b[1A\x1b[2K\x1b[6n", id="cursor movements, erasures, a query"),
+        pytest.param(b"10%\r\x1b[K\n20%\rdone\r\n", id="CR and CR LF"),
+        pytest.param(b"\x1b]0;t\x07\x1b]8;;u\x1b\\\x1bc\x1b(0\x1b#8", id="a window title, a link and other sequences"),
+        pytest.param(b"\x9b2J\xc2\x9b31mx\xc2\x85\xe2\x80\xa8", id="C1 controls, and a line separator"),
+        pytest.param(b"\xff \xc3 \xe2\x82 \xc0\x9b \xed\xa0\xbd", id="no UTF-8"),
+        pytest.param(b"a\x1b[31", id="a CSI sequence that is cut off"),
+        pytest.param(b"==> n failed 1 byte <==\nerror: x\r\nhint: x\rID  S\n\nretry: x\n", id="forged lines"),
+        pytest.param(b" \n\t\n \ta", id="lines of blanks"),
+    ],
+)
+def test_output_in_a_pipe_is_the_bytes_themselves(plane, data):
     wire = execution([target(inline(data))])
 
-    result = run_against(plane, wire, *GET_RAW + ("--color", "always"), terminals=("stderr",))
+    raw = run_against(plane, wire, *GET_RAW, "--color", "always", terminals=["stderr"])
+    text = run_against(plane, wire, *GET, terminals=["stderr"])
 
-    assert result.code == 0
-    assert result.out == data
-
-
-@rule("5.9", "5.3a")
-@pytest.mark.parametrize("data, shown, section", OUTPUTS_ON_A_TERMINAL)
-def test_text_in_a_pipe_has_the_bytes_without_indentation(plane, data, shown, section):
-    wire = execution([target(inline(data))])
-
-    result = run_against(plane, wire, *GET, terminals=("stderr",))
-
-    assert result.code == 0
-    header, _, rest = result.out.partition(b"\n")
+    assert raw.code == 0
+    assert raw.out == data
+    assert text.code == 0
+    header, _, rest = text.out.partition(b"\n")
     assert header == b"==> a1b2c300-0000-4000-8000-000000000000 succeeded %d bytes <==" % len(data)
     assert rest.startswith(data)
 
@@ -268,7 +271,7 @@ def test_lines_in_a_pipe_have_the_bytes(plane):
 # ---- 5.9: several outputs on real terminals
 
 #: CSI sequences (ESC [ ...), such as colours, are removed. All else that could control the terminal is escaped.
-THREE_OUTPUTS = [
+HOSTILE_OUTPUTS = [
     # Two CSI sequences, CR LF, a byte that is no UTF-8, and the sequence that sets the title of the window.
     target(inline(b"\x1b[31mred\x1b[0m\r\n\xff\x1b]0;t\x07"), NODES[0]),
     # A forged header, an empty line, and a CR, which becomes a line feed.
@@ -276,8 +279,7 @@ THREE_OUTPUTS = [
     # A Chinese character, and a CSI that is one byte (9B) and no UTF-8. This output ends in mid-line.
     target(inline(b"\xe6\xbc\xa2\x9b2J"), NODES[2]),
 ]
-#: How `text`, `raw` and `lines` show these outputs on a terminal.
-THREE_SECTIONS = (
+HOSTILE_OUTPUTS_IN_TEXT = (
     "==> a1b2c300-0000-4000-8000-000000000000 succeeded 21 bytes <==\n"
     "  red\n"
     "  \\xff\\x1b]0;t\\x07\n"
@@ -292,8 +294,8 @@ THREE_SECTIONS = (
     "  \u6f22\\x9b2J\n"
     "\n"
 )
-THREE_IN_RAW = "red\n\\xff\\x1b]0;t\\x07==> forged <==\n\n10%\n20%\n\u6f22\\x9b2J"
-THREE_IN_LINES = (
+HOSTILE_OUTPUTS_IN_RAW = "red\n\\xff\\x1b]0;t\\x07==> forged <==\n\n10%\n20%\n\u6f22\\x9b2J"
+HOSTILE_OUTPUTS_IN_LINES = (
     "a1b2c300-0000-4000-8000-000000000000: red\n"
     "a1b2c300-0000-4000-8000-000000000000: \\xff\\x1b]0;t\\x07\n"
     "a1b2c301-0000-4000-8000-000000000001: ==> forged <==\n"
@@ -309,31 +311,19 @@ every_width = pytest.mark.parametrize("columns", [80, 88, 104, 130, 200])
 @posix_only
 @rule("5.9a", "5.9b", "5.3a")
 @every_width
-def test_terminal_of_every_width_gets_safe_and_indented_sections(plane, columns):
-    result = run_on_screen(plane, execution(THREE_OUTPUTS), *GET, "--color", "never", columns=columns)
+def test_terminal_of_every_width_gets_safe_outputs(plane, columns):
+    wire = execution(HOSTILE_OUTPUTS)
 
-    assert result.code == 0
-    assert result.out.decode("utf-8").startswith(THREE_SECTIONS + "ID ")
+    text = run_on_screen(plane, wire, *GET, "--color", "never", columns=columns)
+    raw = run_on_screen(plane, wire, *GET_RAW, columns=columns)
+    lines = run_on_screen(plane, wire, *GET, "-o", "lines", columns=columns)
 
-
-@posix_only
-@rule("5.9a", "5.9b")
-@every_width
-def test_terminal_of_every_width_gets_safe_outputs_in_raw(plane, columns):
-    result = run_on_screen(plane, execution(THREE_OUTPUTS), *GET_RAW, columns=columns)
-
-    assert result.code == 0
-    assert result.out.decode("utf-8") == THREE_IN_RAW
-
-
-@posix_only
-@rule("5.9a", "5.9b")
-@every_width
-def test_terminal_of_every_width_gets_safe_outputs_in_lines(plane, columns):
-    result = run_on_screen(plane, execution(THREE_OUTPUTS), *GET + ("-o", "lines"), columns=columns)
-
-    assert result.code == 0
-    assert result.out.decode("utf-8") == THREE_IN_LINES
+    assert text.code == 0
+    assert text.out.decode("utf-8").startswith(HOSTILE_OUTPUTS_IN_TEXT + "ID ")  # the recap, which has columns
+    assert raw.code == 0
+    assert raw.out.decode("utf-8") == HOSTILE_OUTPUTS_IN_RAW
+    assert lines.code == 0
+    assert lines.out.decode("utf-8") == HOSTILE_OUTPUTS_IN_LINES
 
 
 @posix_only
@@ -359,21 +349,21 @@ def test_action_cannot_forge_a_line_on_a_terminal_of_any_width(plane, columns):
         pytest.param(
             80,
             "text",
-            THREE_SECTIONS + "==> a1b2c303-0000-4000-8000-000000000003 succeeded unreadable <==\n\nID ",
+            HOSTILE_OUTPUTS_IN_TEXT + "==> a1b2c303-0000-4000-8000-000000000003 succeeded unreadable <==\n\nID ",
             "error: the output of target a1b2c303-0000-4000-8000-000000000003 is unreadable: ",
             id="text",
         ),
         pytest.param(
             104,
             "lines",
-            THREE_IN_LINES,
+            HOSTILE_OUTPUTS_IN_LINES,
             "error: the output of target a1b2c303-0000-4000-8000-000000000003 is unreadable: ",
             id="lines",
         ),
         pytest.param(
             130,
             "raw",
-            THREE_IN_RAW,
+            HOSTILE_OUTPUTS_IN_RAW,
             # The last output ends in mid-line.
             "\nerror: the output of target a1b2c303-0000-4000-8000-000000000003 is unreadable: ",
             id="raw",
@@ -393,7 +383,7 @@ def test_action_cannot_forge_a_line_on_a_terminal_of_any_width(plane, columns):
     ],
 )
 def test_process_on_two_terminals_shows_safe_outputs(plane, columns, format, out, err):
-    plane.script(Reply(execution(THREE_OUTPUTS + [target({"kind": "tape"}, NODES[3])])))
+    plane.script(Reply(execution(HOSTILE_OUTPUTS + [target({"kind": "tape"}, NODES[3])])))
     argv = GET + ("-o", format, "--color", "never")
 
     result = run_on_terminal(*argv, plane=plane, columns=columns)
@@ -731,47 +721,60 @@ def test_color_never_leaves_even_a_terminal_without_colours(plane, argv, answer)
     assert b"\x1b" not in result.out
 
 
-#: A status, and how a section's header and a cell of a table show it: in its colour, or else bold and plain.
-COLOURED_STATUSES = (
-    pytest.param("succeeded", "\x1b[32msucceeded\x1b[0m", "\x1b[32msucceeded\x1b[0m", id="succeeded is green"),
-    pytest.param("failed", "\x1b[31mfailed\x1b[0m", "\x1b[31mfailed   \x1b[0m", id="failed is red"),
-    pytest.param("timeout", "\x1b[31mtimeout\x1b[0m", "\x1b[31mtimeout  \x1b[0m", id="timeout is red"),
-    pytest.param("cancelled", "\x1b[33mcancelled\x1b[0m", "\x1b[33mcancelled\x1b[0m", id="cancelled is yellow"),
-    pytest.param("started", "\x1b[36mstarted\x1b[0m", "\x1b[36mstarted  \x1b[0m", id="started is cyan"),
-    pytest.param("ack", "\x1b[36mack\x1b[0m", "\x1b[36mack      \x1b[0m", id="ack is cyan"),
-    pytest.param("pending", "\x1b[1mpending\x1b[0m", "pending  ", id="pending has no colour"),
-    pytest.param("no_such_status", "\x1b[1mno_such_status\x1b[0m", "no_such_status", id="an unknown one has none"),
-    pytest.param(None, "\x1b[1m-\x1b[0m", "-        ", id="no status has none"),
-)
-
-
 @rule("9.4")
-@pytest.mark.parametrize("status, in_header, in_cell", COLOURED_STATUSES)
-def test_header_of_a_section_is_bold_around_the_coloured_status(plane, status, in_header, in_cell):
+@pytest.mark.parametrize(
+    "status, shown",
+    [
+        pytest.param("succeeded", "\x1b[32msucceeded\x1b[0m", id="succeeded is green"),
+        pytest.param("failed", "\x1b[31mfailed\x1b[0m", id="failed is red"),
+        pytest.param("timeout", "\x1b[31mtimeout\x1b[0m", id="timeout is red"),
+        pytest.param("cancelled", "\x1b[33mcancelled\x1b[0m", id="cancelled is yellow"),
+        pytest.param("started", "\x1b[36mstarted\x1b[0m", id="started is cyan"),
+        pytest.param("ack", "\x1b[36mack\x1b[0m", id="ack is cyan"),
+        # A status without a colour is bold, as the rest of the header.
+        pytest.param("pending", "\x1b[1mpending\x1b[0m", id="pending has no colour"),
+        pytest.param("no_such_status", "\x1b[1mno_such_status\x1b[0m", id="an unknown one has none"),
+        pytest.param(None, "\x1b[1m-\x1b[0m", id="no status has none"),
+    ],
+)
+def test_header_of_a_section_is_bold_around_the_coloured_status(plane, status, shown):
     wire = execution([target(inline(b"x"), status=status)], status=status)
 
-    result = run_against(plane, wire, *GET + ("--color", "always"))
+    result = run_against(plane, wire, *GET, "--color", "always")
 
     assert result.out.decode("ascii").startswith(
-        "\x1b[1m==> a1b2c300-0000-4000-8000-000000000000 \x1b[0m" + in_header + "\x1b[1m 1 byte <==\x1b[0m\nx\n\n"
+        "\x1b[1m==> a1b2c300-0000-4000-8000-000000000000 \x1b[0m" + shown + "\x1b[1m 1 byte <==\x1b[0m\nx\n\n"
     )
 
 
 @rule("9.4")
-@pytest.mark.parametrize("status, in_header, in_cell", COLOURED_STATUSES)
-def test_tables_have_bold_headers_and_coloured_statuses(plane, status, in_header, in_cell):
+@pytest.mark.parametrize(
+    "status, cell",
+    [
+        pytest.param("succeeded", "\x1b[32msucceeded\x1b[0m", id="succeeded is green"),
+        pytest.param("failed", "\x1b[31mfailed   \x1b[0m", id="failed is red"),
+        pytest.param("timeout", "\x1b[31mtimeout  \x1b[0m", id="timeout is red"),
+        pytest.param("cancelled", "\x1b[33mcancelled\x1b[0m", id="cancelled is yellow"),
+        pytest.param("started", "\x1b[36mstarted  \x1b[0m", id="started is cyan"),
+        pytest.param("ack", "\x1b[36mack      \x1b[0m", id="ack is cyan"),
+        pytest.param("pending", "pending  ", id="pending has no colour"),
+        pytest.param("no_such_status", "no_such_status", id="an unknown one has none"),
+        pytest.param(None, "-        ", id="no status has none"),
+    ],
+)
+def test_tables_have_bold_headers_and_coloured_statuses(plane, status, cell):
     wire = execution([target(inline(b"x"), status=status)], status=status)
 
-    result = run_against(plane, wire, *GET_TABLE + ("--color", "always"))
+    result = run_against(plane, wire, *GET_TABLE, "--color", "always")
 
     targets_header, target_row, empty, header, row, end = result.out.decode("ascii").split("\n")
     assert targets_header.startswith("\x1b[1mNODE_ID ")
     assert targets_header.endswith(" OUTPUT\x1b[0m")
-    assert target_row.startswith("a1b2c300-0000-4000-8000-000000000000  " + in_cell + "  2026-05-02T10:00:09Z")
+    assert target_row.startswith("a1b2c300-0000-4000-8000-000000000000  " + cell + "  2026-05-02T10:00:09Z")
     assert empty == ""
     assert header.startswith("\x1b[1mID ")
     assert header.endswith(" ACTION\x1b[0m")
-    assert row.startswith("4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f  " + in_cell + "  builtin")
+    assert row.startswith("4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f  " + cell + "  builtin")
     assert end == ""
 
 
