@@ -386,7 +386,7 @@ def test_targets_of_another_type_are_an_error(plane, wrong, format):
 @rule("4.3", "3.9b", "3.10")
 @text_and_json
 @every_list_of_others
-def test_target_that_is_no_object_is_an_error(plane, wrong, format):
+def test_target_that_is_not_an_object_is_an_error(plane, wrong, format):
     result = run_against(plane, {"id": EXECUTION, "targets": wrong}, *GET, "--output", format)
 
     assert result.code == 1
@@ -420,7 +420,7 @@ def test_items_of_another_type_are_an_error(plane, wrong, format):
 @rule("4.3", "3.9b", "3.10")
 @text_and_json
 @every_list_of_others
-def test_item_that_is_no_object_is_an_error(plane, wrong, format):
+def test_item_that_is_not_an_object_is_an_error(plane, wrong, format):
     result = run_against(plane, {"items": wrong}, *LIST, "--output", format)
 
     assert result.code == 1
@@ -643,7 +643,7 @@ def test_body_as_large_as_its_limit_is_read(plane, argv, limit):
     assert len(plane.requests) == 3
 
 
-PAGE_TOO_LARGE = announce_size((32 << 20) + 1)
+PAGE_OVER_32_MIB = announce_size((32 << 20) + 1)
 
 
 @rule("3.11a")
@@ -653,7 +653,7 @@ PAGE_TOO_LARGE = announce_size((32 << 20) + 1)
         pytest.param(
             ["--all"],
             [
-                PAGE_TOO_LARGE,
+                PAGE_OVER_32_MIB,
                 Reply(page(execution(id="e-1"), next_cursor="c1")),
                 Reply(page(execution(id="e-2"))),
             ],
@@ -668,10 +668,10 @@ PAGE_TOO_LARGE = announce_size((32 << 20) + 1)
         pytest.param(
             ["--all"],
             [
-                PAGE_TOO_LARGE,
-                PAGE_TOO_LARGE,
-                PAGE_TOO_LARGE,
-                PAGE_TOO_LARGE,
+                PAGE_OVER_32_MIB,
+                PAGE_OVER_32_MIB,
+                PAGE_OVER_32_MIB,
+                PAGE_OVER_32_MIB,
                 Reply(page(execution(id="e-1"), next_cursor="c1")),
                 Reply(page(execution(id="e-2"))),
             ],
@@ -690,9 +690,9 @@ PAGE_TOO_LARGE = announce_size((32 << 20) + 1)
             ["--all"],
             [
                 Reply(page(execution(id="e-1"), next_cursor="c1")),
-                PAGE_TOO_LARGE,
+                PAGE_OVER_32_MIB,
                 Reply(page(execution(id="e-2"), next_cursor="c2")),
-                PAGE_TOO_LARGE,
+                PAGE_OVER_32_MIB,
                 Reply(page(execution(id="e-3"))),
             ],
             [
@@ -707,14 +707,14 @@ PAGE_TOO_LARGE = announce_size((32 << 20) + 1)
         ),
         pytest.param(
             ["--all", "--limit", "3"],
-            [PAGE_TOO_LARGE, Reply(page(execution(id="e-1")))],
+            [PAGE_OVER_32_MIB, Reply(page(execution(id="e-1")))],
             [{"limit": "3"}, {"limit": "1"}],
             ["e-1"],
             id="a quarter of 3",
         ),
         pytest.param(
             ["--all", "--limit", "8"],
-            [PAGE_TOO_LARGE, PAGE_TOO_LARGE, Reply(page(execution(id="e-1")))],
+            [PAGE_OVER_32_MIB, PAGE_OVER_32_MIB, Reply(page(execution(id="e-1")))],
             [{"limit": "8"}, {"limit": "2"}, {"limit": "1"}],
             ["e-1"],
             id="a quarter of 8",
@@ -723,9 +723,9 @@ PAGE_TOO_LARGE = announce_size((32 << 20) + 1)
             ["--all", "--limit", "0"],  # the server's default, which is taken to be 50
             [
                 Reply(page(execution(id="e-1"), next_cursor="c1")),
-                PAGE_TOO_LARGE,
-                PAGE_TOO_LARGE,
-                PAGE_TOO_LARGE,
+                PAGE_OVER_32_MIB,
+                PAGE_OVER_32_MIB,
+                PAGE_OVER_32_MIB,
                 Reply(page(execution(id="e-2"))),
             ],
             [
@@ -741,7 +741,7 @@ PAGE_TOO_LARGE = announce_size((32 << 20) + 1)
         pytest.param(
             ["--all", "--cursor", "x"],
             [
-                PAGE_TOO_LARGE,
+                PAGE_OVER_32_MIB,
                 Reply(page(execution(id="e-1"), next_cursor="c1")),
                 Reply(page(execution(id="e-2"))),
             ],
@@ -758,7 +758,7 @@ PAGE_TOO_LARGE = announce_size((32 << 20) + 1)
             # next.
             ["--running"],
             [
-                PAGE_TOO_LARGE,
+                PAGE_OVER_32_MIB,
                 Reply(page(execution(id="e-1", status="pending"), next_cursor="c1")),
                 Reply(page(execution(id="e-2", status="pending"))),
                 Reply(page(execution(id="e-3", status="ack"))),
@@ -779,7 +779,7 @@ PAGE_TOO_LARGE = announce_size((32 << 20) + 1)
             # others come before its second page.
             ["--failed"],
             [
-                PAGE_TOO_LARGE,
+                PAGE_OVER_32_MIB,
                 Reply(page(execution(id="e-1", status="failed"), next_cursor="c1")),
                 Reply(page(execution(id="e-2", status="cancelled"))),
                 Reply(page(execution(id="e-3", status="timeout"))),
@@ -811,7 +811,7 @@ def test_walk_asks_for_a_quarter_of_a_page_that_is_too_large(plane, flags, answe
 
 @rule("3.11a", "6.3")
 def test_walk_ends_at_a_page_of_one_that_is_too_large(plane):
-    plane.script(PAGE_TOO_LARGE, PAGE_TOO_LARGE, PAGE_TOO_LARGE, PAGE_TOO_LARGE, announce_size((256 << 20) + 1))
+    plane.script(PAGE_OVER_32_MIB, PAGE_OVER_32_MIB, PAGE_OVER_32_MIB, PAGE_OVER_32_MIB, announce_size((256 << 20) + 1))
 
     result = run_cli(*LIST, "--all", plane=plane)
 
