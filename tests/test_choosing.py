@@ -463,7 +463,7 @@ def test_malformed_created_at_fails_where_times_are_compared(plane, value, flag,
         pytest.param(["--all", "--status=ack"], ["x"], id="one status"),
     ],
 )
-def test_malformed_created_at_is_no_fault_where_no_times_are_compared(plane, value, flags, ids):
+def test_malformed_created_at_is_accepted_if_no_times_are_compared(plane, value, flags, ids):
     odd = execution([target(node=NODES[0])], id="x", status="ack", created_at=value)
     serve_pages(plane, [[LOG[0], odd]])
 

@@ -399,7 +399,7 @@ def test_missing_server_is_a_usage_error_without_a_config_file(plane, home):
         ),
     ],
 )
-def test_missing_token_exits_3(plane, home, config, flags, hint):
+def test_missing_token_means_exit_3(plane, home, config, flags, hint):
     write_config(home, config)
 
     result = run_with_home(home, plane, flags)
@@ -419,7 +419,7 @@ def test_missing_token_exits_3(plane, home, config, flags, hint):
         pytest.param([], id="the server is missing, too"),
     ],
 )
-def test_missing_token_exits_3_without_a_config_file(plane, home, flags):
+def test_missing_token_means_exit_3_without_a_config_file(plane, home, flags):
     result = run_with_home(home, plane, flags)
 
     assert result.code == 3
@@ -579,7 +579,7 @@ def test_needed_config_file_is_read(plane, home, flags, env):
 
 
 @rule("2.5a")
-def test_profile_without_a_config_file_exits_3_and_paths_are_shown(plane, home):
+def test_profile_without_a_config_file_means_exit_3_and_paths_are_shown(plane, home):
     xdg = home / "xdg"
 
     result = run_with_home(home, plane, ["--profile", "lab"], {"XDG_CONFIG_HOME": str(xdg)})
@@ -605,7 +605,7 @@ def test_profile_without_a_config_file_exits_3_and_paths_are_shown(plane, home):
         pytest.param(None, "lab", "profiles in this file: none", id="profiles are null"),
     ],
 )
-def test_unknown_profile_exits_3_and_its_name_is_not_shown(plane, home, profiles, name, hint):
+def test_unknown_profile_means_exit_3_and_its_name_is_not_shown(plane, home, profiles, name, hint):
     config_file = write_config(home, {"profiles": profiles})
 
     result = run_with_home(home, plane, ["--profile", name])
@@ -627,7 +627,7 @@ def test_unknown_profile_exits_3_and_its_name_is_not_shown(plane, home, profiles
         pytest.param([], id="a list"),
     ],
 )
-def test_unknown_default_profile_exits_3_and_its_name_is_not_shown(plane, home, default):
+def test_unknown_default_profile_means_exit_3_and_its_name_is_not_shown(plane, home, default):
     config_file = write_config(home, {"default": default, "profiles": {"lab": {}}})
 
     result = run_with_home(home, plane)
@@ -649,7 +649,7 @@ def test_unknown_default_profile_exits_3_and_its_name_is_not_shown(plane, home, 
         pytest.param(b"[" * 100000, id="nested too deeply"),
     ],
 )
-def test_config_file_that_is_not_json_exits_3(plane, home, data):
+def test_config_file_that_is_not_json_means_exit_3(plane, home, data):
     config_file = write_private_file(home / ".config" / "plexctl" / "config.json", data)
 
     result = run_with_home(home, plane, ["--profile", "lab"])
@@ -674,7 +674,7 @@ def test_config_file_that_is_not_json_exits_3(plane, home, data):
         ),
     ],
 )
-def test_wrong_type_in_the_config_file_exits_3_and_its_place_is_named(plane, home, config, fault):
+def test_wrong_type_in_the_config_file_means_exit_3_and_its_place_is_named(plane, home, config, fault):
     config_file = write_config(home, config)
 
     result = run_with_home(home, plane, ["--profile", "lab"])
@@ -699,7 +699,7 @@ def test_wrong_type_in_the_config_file_exits_3_and_its_place_is_named(plane, hom
         ),
     ],
 )
-def test_wrong_type_in_a_profile_exits_3_and_the_profile_is_named(plane, home, profile, env, error):
+def test_wrong_type_in_a_profile_means_exit_3_and_the_profile_is_named(plane, home, profile, env, error):
     write_config(home, {"profiles": {"lab": profile}})
 
     result = run_with_home(home, plane, ["--profile", "lab"], env)
@@ -1034,7 +1034,7 @@ def test_token_may_have_any_visible_ascii_characters(plane, home, source):
         pytest.param("hunt\udcff22", id="a byte that is not UTF-8"),
     ],
 )
-def test_token_with_other_characters_than_visible_ascii_exits_3(plane, home, source, token):
+def test_token_with_other_characters_than_visible_ascii_means_exit_3(plane, home, source, token):
     flags, env = give_token(home, source, token)
 
     result = run_with_home(home, plane, flags + ["--server", plane.url], env)
@@ -1055,7 +1055,7 @@ def test_token_with_other_characters_than_visible_ascii_exits_3(plane, home, sou
 @pytest.mark.parametrize(
     "token", [pytest.param("Bearer hunter22", id="Bearer"), pytest.param("bearer  hunter22 ", id="bearer, two spaces")]
 )
-def test_token_that_begins_with_bearer_exits_3(plane, home, source, token):
+def test_token_that_begins_with_bearer_means_exit_3(plane, home, source, token):
     flags, env = give_token(home, source, token)
 
     result = run_with_home(home, plane, flags + ["--server", plane.url], env)
@@ -1094,7 +1094,7 @@ def test_hint_for_a_401_says_where_the_token_came_from(plane, home, source):
         pytest.param(".hunter22", id="a leading dot"),
     ],
 )
-def test_missing_token_file_exits_3_and_what_may_be_a_token_is_hidden(plane, home, path):
+def test_missing_token_file_means_exit_3_and_what_may_be_a_token_is_hidden(plane, home, path):
     write_private_file(home / "token", TOKEN.encode())
 
     result = run_with_home(home, plane, ["--token-file", path], {"PLEXSPHERE_URL": plane.url})
@@ -1108,7 +1108,7 @@ def test_missing_token_file_exits_3_and_what_may_be_a_token_is_hidden(plane, hom
 
 @rule("2.5a", "2.5d")
 @pytest.mark.parametrize("path", ["./missing", "../missing", "~missing", "folder"])
-def test_unreadable_token_file_exits_3_and_what_is_a_path_is_shown(plane, home, path):
+def test_unreadable_token_file_means_exit_3_and_what_is_a_path_is_shown(plane, home, path):
     (home / "folder").mkdir()
 
     result = run_with_home(home, plane, ["--token-file", path], {"PLEXSPHERE_URL": plane.url})
@@ -1120,7 +1120,7 @@ def test_unreadable_token_file_exits_3_and_what_is_a_path_is_shown(plane, home, 
 
 
 @rule("2.5a", "2.5d")
-def test_unreadable_token_file_exits_3_and_an_absolute_path_is_shown(plane, home):
+def test_unreadable_token_file_means_exit_3_and_an_absolute_path_is_shown(plane, home):
     path = str(home / "missing")
 
     result = run_with_home(home, plane, ["--token-file", path], {"PLEXSPHERE_URL": plane.url})
@@ -1223,7 +1223,7 @@ def give_server(home, source, url):
         pytest.param("https://::1", id="IPv6 without brackets"),
     ],
 )
-def test_malformed_server_exits_2_even_without_a_token_and_is_not_shown(plane, home, source, url):
+def test_malformed_server_means_exit_2_and_is_not_shown(plane, home, source, url):
     flags, env = give_server(home, source, url)
     named = 'server of profile "lab"' if source == 'profile "lab"' else source
 

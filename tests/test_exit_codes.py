@@ -45,7 +45,7 @@ OTHER_STATUSES = [
 
 @rule("6.1", "6.2")
 @pytest.mark.parametrize("status", OTHER_STATUSES)
-def test_http_status_other_than_200_401_and_403_exits_1(plane, status):
+def test_http_status_other_than_200_401_and_403_means_exit_1(plane, status):
     # With the status 200, this body would be printed. With the status 403, its code would mean 77.
     answer = Reply({"id": EXECUTION, "code": "rebac_denied"}, status)
     plane.script(answer, answer, answer)  # three, because some statuses are retried twice
@@ -61,7 +61,7 @@ def test_http_status_other_than_200_401_and_403_exits_1(plane, status):
 
 @rule("6.1", "6.2")
 @pytest.mark.parametrize("code", ["x", "rebac_denied"])
-def test_status_401_exits_3(plane, code):
+def test_status_401_means_exit_3(plane, code):
     plane.script(Reply({"id": EXECUTION, "code": code}, 401))
 
     result = run_cli(*GET, plane=plane)
@@ -72,7 +72,7 @@ def test_status_401_exits_3(plane, code):
 
 
 @rule("6.1", "6.2")
-def test_status_403_exits_4(plane):
+def test_status_403_means_exit_4(plane):
     plane.script(Reply({"id": EXECUTION, "code": "x"}, 403))
 
     result = run_cli(*GET, plane=plane)
@@ -92,7 +92,7 @@ def test_status_403_exits_4(plane):
         pytest.param(b'{"code": "other", "code": "rebac_denied"}', id="the last of two codes"),
     ],
 )
-def test_status_403_with_code_rebac_denied_exits_77(plane, body):
+def test_status_403_with_code_rebac_denied_means_exit_77(plane, body):
     plane.script(Reply(body, 403, [("Content-Type", "text/html")]))  # the type that the server states does not matter
 
     result = run_cli(*GET, plane=plane)
@@ -124,7 +124,7 @@ def test_status_403_with_code_rebac_denied_exits_77(plane, body):
         pytest.param(b"[" * 60000, id="nested too deeply"),
     ],
 )
-def test_status_403_without_exactly_the_code_rebac_denied_exits_4(plane, body):
+def test_status_403_without_exactly_the_code_rebac_denied_means_exit_4(plane, body):
     plane.script(Reply(body, 403, [("Content-Type", "text/html")]))
 
     result = run_cli(*GET, plane=plane)
@@ -237,7 +237,7 @@ every_command_that_prints = pytest.mark.parametrize(
         pytest.param(MemoryError(), "error: out of memory\n", id="out of memory"),
     ],
 )
-def test_unwritable_stdout_exits_1_with_one_error(plane, argv, exception, error):
+def test_unwritable_stdout_means_exit_1_with_one_error(plane, argv, exception, error):
     plane.script(Reply(ANY_RESPONSE))
 
     result = run_cli(*argv, plane=plane, stdout=FailingStream(exception), terminals=("stderr",))
@@ -248,7 +248,7 @@ def test_unwritable_stdout_exits_1_with_one_error(plane, argv, exception, error)
 
 @rule("6.1", "6.2")
 @every_command_that_prints
-def test_reader_that_has_gone_exits_141_without_a_message(plane, argv):
+def test_reader_that_has_gone_means_exit_141_without_a_message(plane, argv):
     plane.script(Reply(ANY_RESPONSE))
     stdout = FailingStream(BrokenPipeError(32, "Broken pipe"))
 
@@ -287,7 +287,7 @@ def test_partial_writes_to_stdout_are_completed(plane):
 
 
 @rule("6.1")
-def test_stdout_that_takes_nothing_more_exits_1(plane):
+def test_stdout_that_takes_nothing_more_means_exit_1(plane):
     stdout = SlowRaw(most=50000)
     plane.script(Reply(execution([target(inline(b"x" * 90000))])))
 

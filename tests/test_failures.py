@@ -168,7 +168,7 @@ def test_library_gets_the_status_and_the_problem(plane, transport):
         pytest.param(b'{"title": "x\xff"}', id="not UTF-8"),
     ],
 )
-def test_library_gets_an_empty_problem_if_the_body_is_none(plane, transport, body):
+def test_library_gets_an_empty_problem_if_the_body_has_none(plane, transport, body):
     plane.script(Reply(body, 409, [("Retry-After", "40")]))
 
     with pytest.raises(program.APIError) as caught:

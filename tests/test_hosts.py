@@ -46,7 +46,7 @@ UNTRUSTED_CA = os.path.join(TLS_DIR, "untrusted.pem")
         pytest.param(True, ("--ca-file", UNTRUSTED_CA), CA_FILE, id="valid, but --ca-file names another CA"),
     ],
 )
-def test_invalid_certificate_exits_1_and_nothing_is_sent(certificate, flags, system_cas):
+def test_invalid_certificate_means_exit_1_and_nothing_is_sent(certificate, flags, system_cas):
     with ControlPlane(tls=certificate) as server:
         result = run_cli(*LIST + flags, plane=server, env={"SSL_CERT_FILE": system_cas})
 
@@ -148,7 +148,7 @@ def test_alert_of_a_server_that_demands_a_certificate_is_shown_and_final(tls_pla
         pytest.param(os.path.join(TLS_DIR, "README.md"), id="not PEM"),
     ],
 )
-def test_unusable_ca_file_exits_2_and_is_named(tls_plane, path):
+def test_unusable_ca_file_means_exit_2_and_is_named(tls_plane, path):
     result = run_cli(*LIST + ("--ca-file", path), plane=tls_plane)
 
     assert result.code == 2
@@ -158,7 +158,7 @@ def test_unusable_ca_file_exits_2_and_is_named(tls_plane, path):
 
 
 @rule("3.2b")
-def test_ca_file_whose_name_contains_nul_exits_2_and_is_named(tls_plane):
+def test_ca_file_whose_name_contains_nul_means_exit_2_and_is_named(tls_plane):
     result = run_cli(*LIST + ("--ca-file", "ca\0.pem"), plane=tls_plane)
 
     assert result.code == 2
@@ -180,7 +180,7 @@ def test_ca_file_whose_name_contains_nul_exits_2_and_is_named(tls_plane):
         ),
     ],
 )
-def test_unusable_keylog_file_exits_2_and_its_variable_is_named(tls_plane, tmp_path, flags):
+def test_unusable_keylog_file_means_exit_2_and_its_variable_is_named(tls_plane, tmp_path, flags):
     keylog_file = str(tmp_path / "missing folder" / "log")
 
     result = run_cli(*LIST + flags, plane=tls_plane, env={"SSLKEYLOGFILE": keylog_file})
@@ -243,7 +243,7 @@ def test_plain_http_works_on_a_python_without_ssl(plane):
 
 
 @rule("8.4")
-def test_https_exits_1_on_a_python_without_ssl(plane):
+def test_https_means_exit_1_on_a_python_without_ssl(plane):
     url = "https://127.0.0.1:%d" % plane.address[1]
 
     result = run_python("-c", NO_SSL % ROOT, *LIST, plane=plane, env={"PLEXSPHERE_URL": url})
@@ -326,7 +326,7 @@ def test_plain_http_to_another_host_can_be_allowed(host):
 
 
 @rule("3.3")
-def test_plain_http_to_another_host_exits_1_without_allow_http(plane):
+def test_plain_http_to_another_host_means_exit_1_without_allow_http(plane):
     # A request would reach the proxy. There is no variable in place of the flag.
     with Proxy(plane) as proxy:
         env = {

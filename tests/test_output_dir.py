@@ -78,7 +78,7 @@ def read_index(folder):
         ),
     ],
 )
-def test_file_holds_the_exact_bytes_even_beside_terminals(plane, folder, data, size_and_digest):
+def test_file_contains_the_exact_bytes_if_streams_are_terminals_too(plane, folder, data, size_and_digest):
     wire = execution([target(inline(data))])
     argv = GET + ("--output-dir", str(folder), "--color", "always")
 
@@ -299,7 +299,7 @@ def test_only_selected_targets_are_saved_and_have_a_line(plane, folder):
 
 
 @rule("9.3a", "9.8", "5.4", "5.4a")
-def test_node_that_is_no_target_is_an_error_and_the_others_are_saved(plane, folder):
+def test_node_that_is_not_a_target_is_an_error_and_others_are_saved(plane, folder):
     argv = GET + ("--output-dir", str(folder), "--node", NODES[5], "--node", NODES[1], "--exit-status")
 
     result = run_against(plane, FAILED_ON_TWO, *argv)
@@ -640,7 +640,7 @@ def make_nothing(path):
         pytest.param(make_nothing, "x" * 300, "too long", id="a name that is too long", marks=posix_only),
     ],
 )
-def test_unusable_folder_exits_1_says_why_and_nothing_is_sent(plane, folder, make, ending, words):
+def test_unusable_folder_means_exit_1_with_a_reason_and_nothing_is_sent(plane, folder, make, ending, words):
     """`ending` follows the path of the folder on the command line."""
     (folder.parent / "empty").mkdir(mode=0o700)
     make(folder)

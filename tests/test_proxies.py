@@ -322,7 +322,7 @@ def test_empty_variable_in_lower_case_overrides_one_in_upper_case(proxy):
     ],
 )
 @both_ways
-def test_unusable_proxy_exits_2_and_is_not_shown(value, url):
+def test_unusable_proxy_means_exit_2_and_is_not_shown(value, url):
     result = run_via(value, url)
 
     assert result.code == 2
@@ -476,7 +476,7 @@ def test_proxy_that_does_not_speak_http_fails_at_once_and_is_named(proxy, answer
 
 @rule("3.6c")
 @both_ways
-def test_proxy_that_refuses_connections_exits_1_and_is_named(url):
+def test_proxy_that_refuses_connections_means_exit_1_and_is_named(url):
     with nobody_listening() as address:
         result = run_via("http://" + address, url)
 
@@ -490,7 +490,7 @@ def test_proxy_that_refuses_connections_exits_1_and_is_named(url):
 
 @rule("3.6c", "3.6a")
 @both_ways
-def test_proxy_whose_name_does_not_resolve_exits_1_and_is_named(url):
+def test_proxy_whose_name_does_not_resolve_means_exit_1_and_is_named(url):
     result = run_via(NO_NAME, url)
 
     assert result.code == 1
@@ -511,7 +511,7 @@ def test_proxy_whose_name_does_not_resolve_exits_1_and_is_named(url):
         pytest.param(b"HTTP/1.1 200 Connection established\r\n\r\n", id="in the TLS handshake"),
     ],
 )
-def test_silent_proxy_exits_1_within_the_timeout(first_bytes):
+def test_silent_proxy_means_exit_1_within_the_timeout(first_bytes):
     with Raw(stall(first_bytes)) as silent:
         result = run_via(silent.url, "https://control-plane.test", "--timeout", "0.1")
 

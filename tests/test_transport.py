@@ -812,7 +812,7 @@ def test_retry_after_of_more_than_30_seconds_ends_the_attempts(plane, header):
         pytest.param("Fri, 31 Dec 9999 23:59:59 GMT", id="a date"),
     ],
 )
-def test_retry_after_that_is_no_whole_number_is_ignored(plane, header):
+def test_retry_after_that_is_not_a_whole_number_is_ignored(plane, header):
     slept = []
     plane.script(Reply(b"", 429, [("Retry-After", header)]), BUSY_REPLY, BUSY_REPLY)
 

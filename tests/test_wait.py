@@ -555,7 +555,7 @@ def test_wait_ends_on_time_if_a_body_stalls_after_a_late_beginning(plane):
 
 
 @rule("9.1d")
-def test_wait_timeout_exits_124_and_names_the_last_status_and_the_count(plane):
+def test_wait_timeout_means_exit_124_and_names_the_last_status(plane):
     plane.script(reply_status("st\x1barted", "succeeded", "succeeded", "started"))
 
     result = run_cli(*WAIT, "--wait-timeout", "1.5", plane=plane)  # less than the first pause

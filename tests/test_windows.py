@@ -77,7 +77,7 @@ def test_windows_takes_epipe_and_einval_for_a_broken_pipe(plane, windows_program
 
 
 @rule("8.5", "6.1", "6.2")
-def test_windows_reports_a_failure_of_stdout_that_is_no_broken_pipe(plane, windows_program):
+def test_windows_reports_a_failure_of_stdout_that_is_not_a_broken_pipe(plane, windows_program):
     result = call_main(windows_program, plane, LIST, stdout=FailingStream(OSError(errno.EIO, "it fails")))
 
     assert result.code == 1
@@ -100,7 +100,7 @@ not_windows = pytest.mark.skipif(WINDOWS, reason="Windows reports a broken pipe 
     "number",
     [pytest.param(errno.EIO, id="EIO"), pytest.param(errno.EINVAL, id="EINVAL", marks=not_windows)],
 )
-def test_failure_of_stdout_that_is_no_broken_pipe_is_reported(plane, number):
+def test_failure_of_stdout_that_is_not_a_broken_pipe_is_reported(plane, number):
     result = call_main(program, plane, LIST, stdout=FailingStream(OSError(number, "it fails")))
 
     assert result.code == 1
