@@ -150,7 +150,7 @@ def test_failure_while_running_statuses_are_read_names_no_time(plane):
     assert result.code == 1
     assert result.out == b""
     assert error_lines(result) == ["HTTP 404 Not Found"]
-    assert "next_" not in result.err
+    assert "next_" not in result.err  # a merge of final statuses would give next_since
 
 
 # ---- 1.13c: Executions of another status

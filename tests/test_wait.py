@@ -740,4 +740,4 @@ def test_no_hint_about_timeout_unless_it_may_be_meant_for_the_wait(plane, flags,
     result = run_cli(*GET, *flags.split(), plane=plane, terminals=terminals)
 
     assert result.code == 0
-    assert hint_lines(result) == []
+    assert hint_lines(result) == []  # not: to limit the wait, use --wait-timeout
