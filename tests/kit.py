@@ -220,6 +220,7 @@ def target(output=None, node=NODES[0], status="succeeded", **members):
 
 
 def execution(targets=(), **members):
+    """Return an Execution: EXECUTION, which ran the action restart-nginx, of type builtin, and has succeeded."""
     return dict(
         dict(
             MOMENTS,
@@ -236,6 +237,7 @@ def execution(targets=(), **members):
 
 
 def page(*items, **members):
+    """Return a page with these Executions. Without next_cursor=... it is the last one."""
     return dict({"items": list(items)}, **members)
 
 
