@@ -352,6 +352,7 @@ def test_unusable_stderr_leaves_stdout_complete(plane, redirection):
     "argv, answer, redirection, code, requests",
     [
         # Nothing of these runs can be read. A crash would have the code 1, too, but not 2 or 4.
+        # The answer is None where nothing is requested.
         pytest.param(GET + ("-v",), Reply(SMALL_EXECUTION), ">&- 2>&-", 1, 0, id="get, closed"),
         pytest.param(
             GET + ("-v",), Reply(SMALL_EXECUTION), ">/dev/full 2>/dev/full", 1, 1, id="get, full", marks=needs_dev_full

@@ -38,6 +38,7 @@ UNTRUSTED_CA = os.path.join(TLS_DIR, "untrusted.pem")
 @pytest.mark.parametrize(
     "certificate, flags, system_cas",
     [
+        # Without system_cas, the CAs of the system count, and the test's own CA is not among them.
         pytest.param("expired", (), CA_FILE, id="expired"),
         pytest.param("wrong-host", (), CA_FILE, id="another host's"),
         pytest.param("wrong-host", ("--ca-file", CA_FILE), None, id="another host's, with --ca-file"),
@@ -62,6 +63,7 @@ def test_invalid_certificate_means_exit_1_and_nothing_is_sent(certificate, flags
 @pytest.mark.parametrize(
     "flags, env",
     [
+        # None removes a variable.
         pytest.param((), {"SSL_CERT_FILE": CA_FILE, "SSL_CERT_DIR": None}, id="SSL_CERT_FILE"),
         pytest.param((), {"SSL_CERT_FILE": None, "SSL_CERT_DIR": TLS_DIR}, id="SSL_CERT_DIR"),
         pytest.param(("--ca-file", CA_FILE), {"SSL_CERT_FILE": None, "SSL_CERT_DIR": None}, id="--ca-file"),

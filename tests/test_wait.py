@@ -454,6 +454,7 @@ def test_wait_of_0_seconds_raises_the_failure_of_its_only_poll(plane, transport,
 @pytest.mark.parametrize(
     "limit, seconds, sleeps",
     [
+        # The second pause of 2 seconds is cut where the limit of 3 seconds ends.
         pytest.param(3, None, [2, 1], id="only the Transport's limit"),
         pytest.param(3, 9, [2, 1], id="the Transport's limit is earlier"),
         pytest.param(9, 3, [2, 1], id="the wait's own limit is earlier"),

@@ -161,7 +161,7 @@ def make_open_config(home):
 @rule("8.5")
 def test_windows_finds_the_home_folder_and_checks_no_modes(plane, windows_program, tmp_path):
     make_open_config(tmp_path)
-    env = {"PLEXSPHERE_TOKEN": None, "HOME": "/nowhere"}
+    env = {"PLEXSPHERE_TOKEN": None, "HOME": "/nowhere"}  # without a token, the config file is read
     env[HOME] = str(tmp_path)  # kit's HOME is "HOME", and on Windows "USERPROFILE", where "HOME" must not count
 
     result = call_main(windows_program, plane, LIST, env)
@@ -174,7 +174,7 @@ def test_windows_finds_the_home_folder_and_checks_no_modes(plane, windows_progra
 @rule("8.5")
 def test_systems_except_windows_refuse_an_open_config_file_for_its_mode(plane, tmp_path):
     make_open_config(tmp_path)
-    env = {"PLEXSPHERE_TOKEN": None, "HOME": str(tmp_path)}
+    env = {"PLEXSPHERE_TOKEN": None, "HOME": str(tmp_path)}  # without a token, the config file is read
 
     result = call_main(program, plane, LIST, env)
 
