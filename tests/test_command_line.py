@@ -589,8 +589,7 @@ def test_known_flag_or_double_hyphen_is_not_a_value(flag, following):
     assert result.code == 2
     assert result.out == b""
     assert len(error_lines(result)) == 1
-    assert error_lines(result)[0].startswith(flag + " ")
-    assert '"' not in error_lines(result)[0]  # a value that is taken would be shown in quotes
+    assert error_lines(result)[0].startswith(flag + " ")  # a colon would follow it if a value was refused
 
 
 @rule("1.4b")
