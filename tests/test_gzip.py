@@ -180,6 +180,7 @@ def test_connection_that_is_lost_within_gzip_data_is_cut_short(plane):
     assert len(error_lines(result)) == 1
     assert error_lines(result)[0].startswith("the connection was lost while reading the body: ")
     assert len(hint_lines(result)) == 1
+    assert "--server" not in hint_lines(result)[0]  # it does not doubt that the server is the API
     assert len(plane.requests) == 3
 
 

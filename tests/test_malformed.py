@@ -60,6 +60,7 @@ def test_error_for_a_chunked_body_that_ends_early_names_two_causes(plane, answer
     assert result.code == 1
     assert error_lines(result) == ["the chunked body is malformed or was cut short"]
     assert len(hint_lines(result)) == 1
+    assert "--server" not in hint_lines(result)[0]  # it does not doubt that the server is the API
     assert len(plane.requests) == 3
 
 
@@ -72,6 +73,8 @@ def test_error_for_a_body_that_the_connection_ends_early_names_two_causes(plane)
 
     assert result.code == 1
     assert error_lines(result) == ["the body is malformed or was cut short"]
+    assert len(hint_lines(result)) == 1
+    assert "--server" not in hint_lines(result)[0]  # it does not doubt that the server is the API
     assert len(plane.requests) == 3
 
 
