@@ -111,7 +111,7 @@ def test_every_combination_of_flags_walks_all_pages_and_keeps_matches(plane, fla
         expected_ids = expected_ids[-2:]
     expected_queries = QUERIES_OF_A_MERGE if "--failed" in flags else QUERIES_OF_A_WALK
 
-    result = run_cli(*LIST + ("--output", "jsonl", "--action-name", "a&b"), *flags, plane=plane)
+    result = run_cli(*LIST, "--output", "jsonl", "--action-name", "a&b", *flags, plane=plane)
 
     assert result.code == 0
     assert result.err == ""
@@ -135,7 +135,7 @@ def test_every_combination_of_flags_walks_all_pages_and_keeps_matches(plane, fla
 def test_action_name_is_sent_in_the_given_spelling(plane, flags, sent):
     serve_pages(plane, [[]])
 
-    result = run_cli(*LIST + ("--action-name", "Restart-NGINX"), *flags, plane=plane)
+    result = run_cli(*LIST, "--action-name", "Restart-NGINX", *flags, plane=plane)
 
     assert result.code == 0
     assert [query["action_name"] for query in read_queries(plane)] == sent
@@ -222,7 +222,7 @@ def test_action_name_is_sent_in_the_given_spelling(plane, flags, sent):
 def test_single_page_or_walk_sends_the_cursor_limit_and_filters(plane, flags, queries, ids):
     serve_pages(plane, LOG_PAGES)
 
-    result = run_cli(*LIST + ("--output", "jsonl"), *flags, plane=plane)
+    result = run_cli(*LIST, "--output", "jsonl", *flags, plane=plane)
 
     assert result.code == 0
     assert find_ids(result) == ids
@@ -241,16 +241,14 @@ def test_node_selects_whole_executions_of_any_of_several_machines(plane, format)
     # e0 and e3 ran on NODES[0], e1 and e4 on NODES[1], and e2 on NODES[2].
     serve_pages(plane, [[RAN_ON_ODD_NODES, RAN_NOWHERE], LOG[:3] + [RAN_ON_BOTH], LOG[3:5]])
 
-    result = run_cli(
-        *LIST + ("--node", NODES[0].upper(), "--node=" + NODES[1], "--output", format),
-        plane=plane,
-    )
+    nodes = ("--node", NODES[0].upper(), "--node=" + NODES[1])
+    result = run_cli(*LIST, *nodes, "--output", format, plane=plane)
 
     assert result.code == 0
     assert result.err == ""
     assert find_ids(result, format) == ["e0", "e1", "both", "e3", "e4"]
     # Their rows are those of a page with just these, so that TARGETS, for example, counts all machines.
-    whole = run_against(plane, page(LOG[0], LOG[1], RAN_ON_BOTH, LOG[3], LOG[4]), *LIST + ("--output", format))
+    whole = run_against(plane, page(LOG[0], LOG[1], RAN_ON_BOTH, LOG[3], LOG[4]), *LIST, "--output", format)
     assert whole.code == 0
     assert result.out == whole.out
 
@@ -365,7 +363,7 @@ WALKS_AND_MATCHES = [
 def test_walk_prints_its_matches_in_order(plane, flags, pages, ids, format):
     serve_pages(plane, pages)
 
-    result = run_cli(*LIST + ("--output", format), *flags, plane=plane)
+    result = run_cli(*LIST, "--output", format, *flags, plane=plane)
 
     assert result.code == 0
     assert result.err == ""
@@ -380,8 +378,8 @@ def test_walk_prints_the_same_as_one_page_that_has_only_its_matches(plane, flags
     executions = {wire["id"]: wire for one_page in pages for wire in one_page}
     single_page = page(*[executions[name] for name in ids])
 
-    walk = run_cli(*LIST + ("--output", format), *flags, plane=plane)
-    single = run_against(plane, single_page, *LIST + ("--output", format))
+    walk = run_cli(*LIST, "--output", format, *flags, plane=plane)
+    single = run_against(plane, single_page, *LIST, "--output", format)
 
     assert single.code == 0
     assert find_ids(single, format) == ids
@@ -402,7 +400,7 @@ def test_walk_prints_the_same_as_one_page_that_has_only_its_matches(plane, flags
 def test_json_of_a_walk_without_a_match_is_a_document(plane, flags):
     serve_pages(plane, LOG_PAGES)
 
-    result = run_cli(*LIST + ("--output", "json"), *flags, plane=plane)
+    result = run_cli(*LIST, "--output", "json", *flags, plane=plane)
 
     assert result.code == 0
     assert json.loads(result.out.decode()) == {"items": []}
@@ -444,7 +442,7 @@ every_malformed_time = pytest.mark.parametrize(
 def test_malformed_created_at_fails_where_times_are_compared(plane, value, flag, ids):
     serve_pages(plane, [[LOG[0], execution(id="x", status="ack", created_at=value)]])
 
-    result = run_cli(*LIST + ("--output", "jsonl", flag), plane=plane)
+    result = run_cli(*LIST, "--output", "jsonl", flag, plane=plane)
 
     assert result.code == 1
     assert find_ids(result) == ids
@@ -467,7 +465,7 @@ def test_malformed_created_at_is_accepted_if_no_times_are_compared(plane, value,
     odd = execution([target(node=NODES[0])], id="x", status="ack", created_at=value)
     serve_pages(plane, [[LOG[0], odd]])
 
-    result = run_cli(*LIST + ("--output", "jsonl"), *flags, plane=plane)
+    result = run_cli(*LIST, "--output", "jsonl", *flags, plane=plane)
 
     assert result.code == 0
     assert result.err == ""
@@ -568,7 +566,7 @@ def test_node_whose_status_is_not_selected_gives_a_hint(plane, format):
     # The target at this node is `started`.
     flags = ("--node", NODES[2], "--failed", "--output", format)
 
-    result = run_against(plane, TEN_TARGETS, *GET + flags, terminals=("stderr",))
+    result = run_against(plane, TEN_TARGETS, *GET, *flags, terminals=("stderr",))
 
     assert result.code == 0
     assert result.err == "hint: no target matches\n"
@@ -580,7 +578,7 @@ def test_node_whose_status_is_not_selected_gives_a_hint(plane, format):
 def test_node_that_is_not_a_target_is_an_error_beside_the_output(plane, format):
     flags = ("--node", NODES[3], "--node", "019a3f1c-8a52-7d0e-9b96-c2e85d7f6b13", "--output", format)
 
-    result = run_against(plane, TEN_TARGETS, *GET + flags, terminals=("stderr",))
+    result = run_against(plane, TEN_TARGETS, *GET, *flags, terminals=("stderr",))
 
     assert result.code == 1
     assert result.err == (
@@ -594,7 +592,7 @@ def test_node_that_is_not_a_target_is_an_error_beside_the_output(plane, format):
 def test_node_that_is_not_a_target_is_an_error_beside_raw_output(plane):
     flags = ("--node", NODES[3], "--node", "019a3f1c-8a52-7d0e-9b96-c2e85d7f6b13", "--output", "raw")
 
-    result = run_against(plane, TEN_TARGETS, *GET + flags, terminals=("stderr",))
+    result = run_against(plane, TEN_TARGETS, *GET, *flags, terminals=("stderr",))
 
     assert result.code == 1
     assert len(error_lines(result)) == 1
@@ -615,7 +613,7 @@ def test_each_node_that_is_not_a_target_is_reported_once(plane, format):
         "--node=4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f",
     )
 
-    result = run_against(plane, TEN_TARGETS, *GET + flags + ("--output", format), terminals=("stderr",))
+    result = run_against(plane, TEN_TARGETS, *GET, *flags, "--output", format, terminals=("stderr",))
 
     assert result.code == 1
     assert find_nodes(result) == []
@@ -708,7 +706,7 @@ every_page_before_the_last = pytest.mark.parametrize(
 @every_list_format
 @every_page_before_the_last
 def test_hint_on_a_terminal_says_that_more_executions_follow(plane, wire, format):
-    result = run_against(plane, wire, *LIST + ("--output", format), terminals=BOTH)
+    result = run_against(plane, wire, *LIST, "--output", format, terminals=BOTH)
 
     assert result.code == 0
     assert len(hint_lines(result)) == 1
@@ -727,7 +725,7 @@ def test_hint_that_more_executions_follow_names_three_flags(plane):
 @every_list_format
 @every_page_before_the_last
 def test_no_hint_says_that_more_follow_unless_stderr_is_a_terminal(plane, wire, format):
-    result = run_against(plane, wire, *LIST + ("--output", format), terminals=("stdout",))
+    result = run_against(plane, wire, *LIST, "--output", format, terminals=("stdout",))
 
     assert result.code == 0
     assert hint_lines(result) == []  # not: more Executions follow
@@ -736,7 +734,7 @@ def test_no_hint_says_that_more_follow_unless_stderr_is_a_terminal(plane, wire, 
 
 @rule("9.6a")
 def test_no_hint_about_an_execution_without_targets_if_none_were_selected(plane):
-    result = run_against(plane, execution(), *GET + ("-o", "raw"), terminals=BOTH)
+    result = run_against(plane, execution(), *GET, "-o", "raw", terminals=BOTH)
 
     assert result.code == 0
     assert result.out == b""

@@ -134,7 +134,7 @@ def test_flags_and_the_id_of_get_may_appear_anywhere(plane, argv):
 def test_flags_for_scripts_of_plexctl_change_nothing(plane, command, beginning, flag):
     without = run_cli(*command, plane=plane)
 
-    result = run_cli(*command + (flag,), plane=plane)
+    result = run_cli(*command, flag, plane=plane)
 
     assert result.code == 0
     assert result.out.startswith(beginning)
@@ -145,15 +145,15 @@ def test_flags_for_scripts_of_plexctl_change_nothing(plane, command, beginning, 
 @every_list_format
 def test_list_accepts_each_format_in_every_spelling(plane, format):
     # test_formats.py and test_text.py say what each format prints of an Execution.
-    expected = run_cli(*LIST + ("--output", format), plane=plane)
+    expected = run_cli(*LIST, "--output", format, plane=plane)
 
     assert expected.code == 0
-    assert run_cli(*LIST + ("--output=" + format,), plane=plane) == expected
-    assert run_cli(*LIST + ("-o", format), plane=plane) == expected
-    assert run_cli(*LIST + ("-o" + format,), plane=plane) == expected
-    assert run_cli(*LIST + ("-o=" + format,), plane=plane) == expected
+    assert run_cli(*LIST, "--output=" + format, plane=plane) == expected
+    assert run_cli(*LIST, "-o", format, plane=plane) == expected
+    assert run_cli(*LIST, "-o" + format, plane=plane) == expected
+    assert run_cli(*LIST, "-o=" + format, plane=plane) == expected
     # The last value wins.
-    assert run_cli(*LIST + ("-o", "json", "-o", format), plane=plane) == expected
+    assert run_cli(*LIST, "-o", "json", "-o", format, plane=plane) == expected
 
 
 @rule("1.3a", "1.4", "1.4c")
@@ -161,20 +161,20 @@ def test_list_accepts_each_format_in_every_spelling(plane, format):
 def test_get_accepts_each_format_in_every_spelling(plane, format):
     # test_formats.py and test_text.py say what each format prints of an Execution.
     show = ("get", DEMO, "--project", PROJECT)
-    expected = run_cli(*show + ("--output", format), plane=plane)
+    expected = run_cli(*show, "--output", format, plane=plane)
 
     assert expected.code == 0
-    assert run_cli(*show + ("--output=" + format,), plane=plane) == expected
-    assert run_cli(*show + ("-o", format), plane=plane) == expected
-    assert run_cli(*show + ("-o" + format,), plane=plane) == expected
-    assert run_cli(*show + ("-o=" + format,), plane=plane) == expected
+    assert run_cli(*show, "--output=" + format, plane=plane) == expected
+    assert run_cli(*show, "-o", format, plane=plane) == expected
+    assert run_cli(*show, "-o" + format, plane=plane) == expected
+    assert run_cli(*show, "-o=" + format, plane=plane) == expected
     # The last value wins.
-    assert run_cli(*show + ("-o", "json", "-o", format), plane=plane) == expected
+    assert run_cli(*show, "-o", "json", "-o", format, plane=plane) == expected
 
 
 @rule("1.3a")
 def test_default_format_of_list_is_text(plane):
-    expected = run_cli(*LIST + ("--output", "text"), plane=plane)
+    expected = run_cli(*LIST, "--output", "text", plane=plane)
 
     result = run_cli(*LIST, plane=plane)
 
@@ -211,7 +211,7 @@ def test_default_format_of_get_is_text(plane):
 )
 def test_n_means_last_and_the_last_of_two_values_wins(plane, flags):
     # The plane has 60 Executions.
-    result = run_cli(*LIST + tuple(flags.split()) + ("--output", "jsonl"), plane=plane)
+    result = run_cli(*LIST, *flags.split(), "--output", "jsonl", plane=plane)
 
     assert result.code == 0
     assert len(result.out.splitlines()) == 5
@@ -335,9 +335,9 @@ def test_last_value_of_a_repeated_flag_wins(plane, silent_url, tmp_path, flag):
     argv += () if name == "--project" else ("--project", PROJECT)
     argv += ("--id", EXECUTION) if flag.command == "get" and name != "--id" else ()
 
-    with_both = observe(plane, tmp_path, *argv + (name, first, name, last))
-    with_first = observe(plane, tmp_path, *argv + (name, first))
-    with_last = observe(plane, tmp_path, *argv + (name, last))
+    with_both = observe(plane, tmp_path, *argv, name, first, name, last)
+    with_first = observe(plane, tmp_path, *argv, name, first)
+    with_last = observe(plane, tmp_path, *argv, name, last)
 
     assert with_both == with_last
     assert with_last != with_first
@@ -495,7 +495,7 @@ def test_node_of_get_matches_whole_ids_only(plane):
     same = target(inline(b"same\n"), "a1b2c300-0000-4000-8000-000000000000")
     flags = ("--node", "a1b2c300-0000-4000-8000-000000000000", "-o", "raw")
 
-    result = run_against(plane, execution(similar + [same]), *GET + flags)
+    result = run_against(plane, execution(similar + [same]), *GET, *flags)
 
     assert result.code == 0
     assert result.out == b"same\n"
@@ -510,7 +510,7 @@ def test_status_of_get_matches_whole_statuses_only(plane):
         target(inline(b"same\n"), NODES[3], "failed"),
     ]
 
-    result = run_against(plane, execution(targets), *GET + ("--status", "failed", "-o", "raw"))
+    result = run_against(plane, execution(targets), *GET, "--status", "failed", "-o", "raw")
 
     assert result.code == 0
     assert result.out == b"same\n"
@@ -561,7 +561,7 @@ def test_status_of_get_matches_whole_statuses_only(plane):
     ],
 )
 def test_value_is_sent_percent_encoded_even_if_it_begins_with_a_hyphen(plane, flags, query):
-    result = run_against(plane, page(), *LIST + tuple(flags))
+    result = run_against(plane, page(), *LIST, *flags)
 
     assert result.code == 0
     assert [request.target for request in plane.requests] == [
@@ -584,7 +584,7 @@ def test_value_is_sent_percent_encoded_even_if_it_begins_with_a_hyphen(plane, fl
     ],
 )
 def test_known_flag_or_double_hyphen_is_not_a_value(flag, following):
-    result = run_cli(*LIST + (flag,) + following, env=UNREACHABLE)
+    result = run_cli(*LIST, flag, *following, env=UNREACHABLE)
 
     assert result.code == 2
     assert result.out == b""
@@ -595,7 +595,7 @@ def test_known_flag_or_double_hyphen_is_not_a_value(flag, following):
 @rule("1.4b")
 @pytest.mark.parametrize("flag", ["--cursor", "--action-name", "--status", "--server", "-o", "-n", "--since"])
 def test_double_hyphen_after_an_equals_sign_is_not_a_value(flag):
-    result = run_cli(*LIST + (flag + "=--",), env=UNREACHABLE)
+    result = run_cli(*LIST, flag + "=--", env=UNREACHABLE)
 
     assert result.code == 2
     assert result.out == b""
@@ -606,7 +606,7 @@ def test_double_hyphen_after_an_equals_sign_is_not_a_value(flag):
 @posix_only
 def test_argument_that_is_not_unicode_is_sent_as_its_bytes(plane):
     # Python passes on the bytes FF and C3, which are not valid UTF-8, as these surrogates.
-    result = run_against(plane, page(), *LIST + ("--cursor", "\udcff\udcc3%41\n"))
+    result = run_against(plane, page(), *LIST, "--cursor", "\udcff\udcc3%41\n")
 
     assert result.code == 0
     assert plane.requests[0].target.endswith("/executions?cursor=%FF%C3%2541%0A")
@@ -622,7 +622,7 @@ def test_argument_that_is_not_unicode_is_sent_as_its_bytes(plane):
     ["30", "0.5", ".5", "5.", "86400.0", "1s", "86400s", "1440m", "24h", "1d", "0001d"],
 )
 def test_duration_of_at_most_one_day_is_accepted(plane, flags, duration):
-    result = run_against(plane, execution(), *GET + tuple(flags.split()) + (duration,))
+    result = run_against(plane, execution(), *GET, *flags.split(), duration)
 
     assert result.code == 0
 
@@ -671,7 +671,7 @@ def test_duration_of_at_most_one_day_is_accepted(plane, flags, duration):
     ],
 )
 def test_malformed_duration_or_one_out_of_range_is_refused(flags, duration):
-    result = run_cli(*GET + tuple(flags.split()) + (duration,), env=UNREACHABLE)
+    result = run_cli(*GET, *flags.split(), duration, env=UNREACHABLE)
 
     assert result.code == 2
     assert result.out == b""
@@ -757,7 +757,7 @@ MALFORMED_UUIDS = [
     ],
 )
 def test_malformed_uuid_of_a_flag_is_refused(words, flag, value):
-    result = run_cli(*words + (value,), env=UNREACHABLE)
+    result = run_cli(*words, value, env=UNREACHABLE)
 
     assert result.code == 2
     assert result.out == b""
@@ -789,7 +789,7 @@ def test_malformed_uuid_after_get_is_refused(value):
 )
 def test_digits_of_a_uuid_are_ascii(words):
     # U+FF16 is a wide 6, which int() accepts as a digit.
-    result = run_cli(*words + ("\uff16f1d7c1e-0b5a-4c1e-9a53-2b8f0c9e7a10",), env=UNREACHABLE)
+    result = run_cli(*words, "\uff16f1d7c1e-0b5a-4c1e-9a53-2b8f0c9e7a10", env=UNREACHABLE)
 
     assert result.code == 2
     assert result.out == b""
@@ -1109,7 +1109,7 @@ def test_until_of_a_time_of_day_is_the_first_after_since(plane, monkeypatch, sin
 def test_text_that_is_not_an_age_day_or_time_is_refused(monkeypatch, flag, when):
     set_clock(monkeypatch, datetime(2024, 1, 15, tzinfo=timezone.utc))
 
-    result = run_cli(*LIST + (flag, when), env=UNREACHABLE)
+    result = run_cli(*LIST, flag, when, env=UNREACHABLE)
 
     assert result.code == 2
     assert result.out == b""
@@ -1138,7 +1138,7 @@ def test_error_for_a_malformed_when_has_examples():
     ],
 )
 def test_digits_of_a_when_are_ascii(flag, when):
-    result = run_cli(*LIST + (flag, when), env=UNREACHABLE)
+    result = run_cli(*LIST, flag, when, env=UNREACHABLE)
 
     assert result.code == 2
     assert result.out == b""
@@ -1151,7 +1151,7 @@ def test_until_before_since_is_refused(monkeypatch):
     set_clock(monkeypatch, NOW)
 
     # until is a second before since
-    result = run_cli(*LIST + ("--until=2h", "--since=7199s"), env=UNREACHABLE)
+    result = run_cli(*LIST, "--until=2h", "--since=7199s", env=UNREACHABLE)
 
     assert result.code == 2
     assert result.out == b""
@@ -1216,7 +1216,7 @@ def test_get_selects_the_targets_of_each_selected_status(plane, flags, statuses)
         target(inline(b"timeout\n"), NODES[6], "timeout"),
     ]
 
-    result = run_against(plane, execution(targets), *GET + tuple(flags) + ("--output", "raw"))
+    result = run_against(plane, execution(targets), *GET, *flags, "--output", "raw")
 
     assert result.code == 0
     assert result.out.decode("ascii").split() == statuses
@@ -1304,7 +1304,7 @@ def test_word_after_wait_that_is_not_a_duration_is_a_superfluous_argument():
 
 @rule("1.14", "1.14d")
 def test_list_with_an_id_suggests_get():
-    result = run_cli(*LIST + (EXECUTION,), env=UNREACHABLE)
+    result = run_cli(*LIST, EXECUTION, env=UNREACHABLE)
 
     assert result.code == 2
     assert result.out == b""
@@ -1468,7 +1468,7 @@ def test_unknown_format_is_refused_with_those_of_the_command(argv, error):
 @rule("1.14", "1.14a", "1.14c")
 @pytest.mark.parametrize("value", ["x", "Always", pytest.param("", id="empty")])
 def test_unknown_color_is_refused_with_the_valid_values(value):
-    result = run_cli(*LIST + ("--color", value), env=UNREACHABLE)
+    result = run_cli(*LIST, "--color", value, env=UNREACHABLE)
 
     assert result.code == 2
     assert result.out == b""
@@ -1545,7 +1545,7 @@ def test_empty_value_is_refused(argv, error):
 @rule("1.7a", "1.14", "1.14a")
 @pytest.mark.parametrize("value", ["+1", "1.5", "1_0", " 1", "x", "0x1", pytest.param("", id="empty")])
 def test_limit_is_a_whole_number(value):
-    result = run_cli(*LIST + ("--limit", value), env=UNREACHABLE)
+    result = run_cli(*LIST, "--limit", value, env=UNREACHABLE)
 
     assert result.code == 2
     assert result.out == b""
@@ -1555,7 +1555,7 @@ def test_limit_is_a_whole_number(value):
 @rule("1.7a", "1.14", "1.14a")
 @pytest.mark.parametrize("value", ["-5", "-1"])
 def test_limit_is_not_negative(value):
-    result = run_cli(*LIST + ("--limit", value), env=UNREACHABLE)
+    result = run_cli(*LIST, "--limit", value, env=UNREACHABLE)
 
     assert result.code == 2
     assert result.out == b""
@@ -1567,7 +1567,7 @@ def test_limit_is_not_negative(value):
 @rule("1.14")
 @pytest.mark.parametrize("value", ["0", "000", "+1", "1.5", " 1", "x", "5x", pytest.param("", id="empty")])
 def test_last_is_a_whole_number_of_at_least_1(value):
-    result = run_cli(*LIST + ("--last", value), env=UNREACHABLE)
+    result = run_cli(*LIST, "--last", value, env=UNREACHABLE)
 
     assert result.code == 2
     assert result.out == b""
@@ -1576,7 +1576,7 @@ def test_last_is_a_whole_number_of_at_least_1(value):
 
 @rule("1.4", "1.14", "1.14a")
 def test_value_joined_to_n_is_shown_under_the_long_name():
-    result = run_cli(*LIST + ("-n5x",), env=UNREACHABLE)
+    result = run_cli(*LIST, "-n5x", env=UNREACHABLE)
 
     assert result.code == 2
     assert result.out == b""
@@ -1586,7 +1586,7 @@ def test_value_joined_to_n_is_shown_under_the_long_name():
 
 @rule("1.14a")
 def test_newline_in_a_refused_value_is_shown_escaped():
-    result = run_cli(*LIST + ("--limit", "7\n"), env=UNREACHABLE)
+    result = run_cli(*LIST, "--limit", "7\n", env=UNREACHABLE)
 
     assert result.code == 2
     assert result.out == b""
@@ -1596,7 +1596,7 @@ def test_newline_in_a_refused_value_is_shown_escaped():
 
 @rule("1.14a")
 def test_token_as_a_refused_value_is_masked():
-    result = run_cli(*LIST + ("--last=" + TOKEN,), env=UNREACHABLE)
+    result = run_cli(*LIST, "--last=" + TOKEN, env=UNREACHABLE)
 
     assert result.code == 2
     assert result.out == b""
@@ -1624,7 +1624,7 @@ WORDS_BEFORE_A_VALUE = [
 @rule("1.14a")
 @pytest.mark.parametrize("words", WORDS_BEFORE_A_VALUE)
 def test_refused_value_of_40_characters_is_shown(words):
-    result = run_cli(*words + ("x" * 40,), env=UNREACHABLE)
+    result = run_cli(*words, "x" * 40, env=UNREACHABLE)
 
     assert result.code == 2
     assert ' "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"' in result.err
@@ -1633,7 +1633,7 @@ def test_refused_value_of_40_characters_is_shown(words):
 @rule("1.14a")
 @pytest.mark.parametrize("words", WORDS_BEFORE_A_VALUE)
 def test_refused_value_of_41_characters_is_not_shown(words):
-    result = run_cli(*words + ("x" * 41,), env=UNREACHABLE)
+    result = run_cli(*words, "x" * 41, env=UNREACHABLE)
 
     assert result.code == 2
     assert result.err.startswith("error: ")
@@ -1698,7 +1698,7 @@ def test_flags_that_do_not_fit_together_are_refused(argv, error):
     ],
 )
 def test_flag_of_list_is_refused_by_get(flag, error):
-    result = run_cli(*GET + (flag,), env=UNREACHABLE)
+    result = run_cli(*GET, flag, env=UNREACHABLE)
 
     assert result.code == 2
     assert result.out == b""
@@ -1717,7 +1717,7 @@ def test_flag_of_list_is_refused_by_get(flag, error):
     ],
 )
 def test_flag_of_get_is_refused_by_list(flag, error):
-    result = run_cli(*LIST + (flag,), env=UNREACHABLE)
+    result = run_cli(*LIST, flag, env=UNREACHABLE)
 
     assert result.code == 2
     assert result.out == b""

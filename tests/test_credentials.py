@@ -42,7 +42,7 @@ def write_config(home, config, folder=".config"):
 def run_with_home(home, plane, flags=(), env=None):
     """Run `list` with this home directory. The plane is the proxy for all servers, so that every request reaches it."""
     whole = dict({HOME: str(home), "HTTP_PROXY": plane.url, "HTTPS_PROXY": plane.url}, **(env or {}))
-    return run_cli(*LIST + ("--allow-http",) + tuple(flags), env=whole)
+    return run_cli(*LIST, "--allow-http", *flags, env=whole)
 
 
 # ---- 2.1: the first source that has a value wins
@@ -1257,7 +1257,7 @@ def test_malformed_server_means_exit_2_and_is_not_shown(plane, home, source, url
 def test_token_of_8_characters_or_more_is_masked_in_headers_and_errors(plane, token, sent, shown):
     plane.script(Reply({"detail": sent}, 400, [("X-Echo", sent)]))
 
-    result = run_cli(*LIST + ("-v",), plane=plane, env={"PLEXSPHERE_TOKEN": token})
+    result = run_cli(*LIST, "-v", plane=plane, env={"PLEXSPHERE_TOKEN": token})
 
     assert result.code == 1
     assert error_lines(result) == ["HTTP 400 Bad Request; " + shown]
@@ -1270,7 +1270,7 @@ def test_trace_shows_a_header_whose_name_only_contains_a_secret_one(plane):
     headers = [("Cookie", "hunter22"), ("X-Cookie", "shown-1"), ("Cookie-Policy", "shown-2")]
     plane.script(Reply(page(), headers=headers))
 
-    result = run_cli(*LIST + ("-v",), plane=plane)
+    result = run_cli(*LIST, "-v", plane=plane)
 
     assert result.code == 0
     assert "< Cookie: ***\n" in result.err

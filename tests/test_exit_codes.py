@@ -340,7 +340,7 @@ WHOLE_OUTPUT = b"some output\n"
 def test_unusable_stderr_leaves_stdout_complete(plane, redirection):
     plane.script(Reply(SMALL_EXECUTION))
 
-    result = run_in_shell(redirection, *GET_RAW + ("-v",), plane=plane)
+    result = run_in_shell(redirection, *GET_RAW, "-v", plane=plane)
 
     assert result.code == 0
     assert result.out == WHOLE_OUTPUT
@@ -376,7 +376,7 @@ def test_exit_code_survives_if_stdout_and_stderr_are_unusable(plane, argv, answe
 @posix_only
 @rule("6.1", "6.2")
 def test_closed_stdout_is_reported_before_anything_is_sent(plane):
-    result = run_in_shell(">&-", *GET + ("-v",), plane=plane)
+    result = run_in_shell(">&-", *GET, "-v", plane=plane)
 
     assert result.code == 1
     assert result.err == "error: standard output is closed\n"

@@ -64,9 +64,9 @@ ARCHIVED_LINE = "error: the output of target a1b2c300-0000-4000-8000-00000000000
 def test_traces_and_retries_go_to_stderr_only(plane, format, output):
     wire = execution([target(inline(b"x\n"))])
 
-    quiet = run_against(plane, wire, *GET + ("--output", format))
+    quiet = run_against(plane, wire, *GET, "--output", format)
     plane.script(Reply({}, 503), Reply(wire))
-    loud = run_cli(*GET + ("--output", format, "-v"), plane=plane)
+    loud = run_cli(*GET, "--output", format, "-v", plane=plane)
 
     assert quiet.code == 0
     assert output in quiet.out
@@ -233,7 +233,7 @@ def close_off(rows):
 def test_error_midway_in_json_starts_a_line_of_a_shared_pipe(plane):
     script_failure_midway(plane)
 
-    result = run_in_shell("2>&1", *ALL + ("-o", "json"), plane=plane)
+    result = run_in_shell("2>&1", *ALL, "-o", "json", plane=plane)
 
     assert result.code == 1
     rows, _, messages = result.out.partition(b"\nerror: HTTP 404 ")
@@ -250,7 +250,7 @@ def test_error_midway_in_json_starts_a_line_of_a_shared_file(plane, tmp_path):
     script_failure_midway(plane)
     path = tmp_path / "file"
 
-    result = run_in_shell("> '%s' 2>&1" % path, *ALL + ("-o", "json"), plane=plane)
+    result = run_in_shell("> '%s' 2>&1" % path, *ALL, "-o", "json", plane=plane)
 
     assert result.code == 1
     rows, _, messages = path.read_bytes().partition(b"\nerror: HTTP 404 ")
@@ -266,7 +266,7 @@ def test_error_midway_in_json_starts_a_line_of_a_shared_file(plane, tmp_path):
 def test_error_midway_in_json_starts_a_line_of_a_terminal(plane):
     script_failure_midway(plane)
 
-    result = run_on_terminal(*ALL + ("-o", "json"), plane=plane)
+    result = run_on_terminal(*ALL, "-o", "json", plane=plane)
 
     assert result.code == 1
     assert close_off(result.out) == {"items": [execution()]}
@@ -380,7 +380,7 @@ def test_password_of_a_proxy_is_masked_before_it_is_escaped(plane):
             "HTTP_PROXY": proxy.url.replace("http://", "http://ann:pass%E2%80%8Bword@"),
         }
 
-        result = run_cli(*GET + ("--allow-http",), plane=plane, env=env)
+        result = run_cli(*GET, "--allow-http", plane=plane, env=env)
 
         assert proxy.requests[0].headers["proxy-authorization"] == "Basic " + credentials
     assert result.code == 1
@@ -394,7 +394,7 @@ WITH_TOKENS = execution([target(inline(TOKEN.encode("ascii"))), target(node=TOKE
 @rule("2.7")
 @every_get_format
 def test_stdout_of_get_is_never_masked(plane, format):
-    result = run_against(plane, WITH_TOKENS, *GET + ("-o", format), echoes=True)
+    result = run_against(plane, WITH_TOKENS, *GET, "-o", format, echoes=True)
 
     assert result.code == 0
     assert TOKEN.encode("ascii") in result.out
@@ -404,7 +404,7 @@ def test_stdout_of_get_is_never_masked(plane, format):
 @rule("2.7")
 @every_list_format
 def test_stdout_of_list_is_never_masked(plane, format):
-    result = run_against(plane, page(dict(WITH_TOKENS, id=TOKEN)), *LIST + ("-o", format), echoes=True)
+    result = run_against(plane, page(dict(WITH_TOKENS, id=TOKEN)), *LIST, "-o", format, echoes=True)
 
     assert result.code == 0
     assert TOKEN.encode("ascii") in result.out
@@ -456,7 +456,7 @@ DOCUMENTS = (
 @on_pipes_and_terminals
 @pytest.mark.parametrize("argv, sent", DOCUMENTS)
 def test_json_is_what_the_server_sent_with_its_members_in_their_order(plane, argv, sent, terminals):
-    result = run_against(plane, Reply(sent), *argv + ("-o", "json", "--color", "always"), terminals=terminals)
+    result = run_against(plane, Reply(sent), *argv, "-o", "json", "--color", "always", terminals=terminals)
 
     assert result.code == 0
     printed = json.loads(result.out.decode("ascii"))
@@ -470,8 +470,8 @@ def test_json_is_what_the_server_sent_with_its_members_in_their_order(plane, arg
 @on_pipes_and_terminals
 @pytest.mark.parametrize("argv, sent", DOCUMENTS)
 def test_yaml_is_the_bytes_of_json(plane, argv, sent, terminals):
-    as_json = run_against(plane, Reply(sent), *argv + ("-o", "json", "--color", "always"), terminals=terminals)
-    as_yaml = run_against(plane, Reply(sent), *argv + ("-o", "yaml", "--color", "always"), terminals=terminals)
+    as_json = run_against(plane, Reply(sent), *argv, "-o", "json", "--color", "always", terminals=terminals)
+    as_yaml = run_against(plane, Reply(sent), *argv, "-o", "yaml", "--color", "always", terminals=terminals)
 
     assert as_json.code == 0
     assert as_json.out.startswith(b"{\n")
@@ -516,7 +516,7 @@ def test_yaml_is_the_bytes_of_json(plane, argv, sent, terminals):
     ],
 )
 def test_jsonl_is_a_line_for_each_execution_or_target(plane, argv, sent, lines, terminals):
-    result = run_against(plane, Reply(sent), *argv + ("-o", "jsonl", "--color", "always"), terminals=terminals)
+    result = run_against(plane, Reply(sent), *argv, "-o", "jsonl", "--color", "always", terminals=terminals)
 
     assert result.code == 0
     assert result.out == lines
@@ -534,7 +534,7 @@ def test_jsonl_is_a_line_for_each_execution_or_target(plane, argv, sent, lines, 
     ],
 )
 def test_jsonl_has_the_cursor_of_the_next_page_as_last_line_on_stderr(plane, sent, lines, terminals):
-    result = run_against(plane, Reply(sent), *LIST + ("-o", "jsonl"), terminals=terminals)
+    result = run_against(plane, Reply(sent), *LIST, "-o", "jsonl", terminals=terminals)
 
     assert result.code == 0
     assert result.out == lines
@@ -550,7 +550,7 @@ def test_documents_are_ascii_with_escapes_for_other_characters(plane, format):
         '[{"\u00e9\u2028\U0001f600": "\u00e9\u20ac\ufeff\x7f\x85\\ud800\\u0000\\/\\"\\n"}]}'
     )
 
-    result = run_against(plane, Reply(sent), *GET + ("-o", format))
+    result = run_against(plane, Reply(sent), *GET, "-o", format)
 
     assert result.code == 0
     assert b'"\\u00e9\\u2028\\ud83d\\ude00"' in result.out
@@ -571,9 +571,9 @@ def test_walk_prints_one_document_as_if_all_were_on_one_page(plane, format, item
     first_page = page(*items[:1], next_cursor="c2", more=1)
     second_page = page(*items[1:], next_cursor="", x=2)
 
-    expected = run_against(plane, page(*items), *LIST + ("--output", format))
+    expected = run_against(plane, page(*items), *LIST, "--output", format)
     plane.script(Reply(first_page), Reply(second_page))
-    result = run_cli(*ALL + ("--output", format), plane=plane)
+    result = run_cli(*ALL, "--output", format, plane=plane)
 
     assert expected.code == 0
     assert find_ids(expected, format) == ids
@@ -588,7 +588,7 @@ def test_walk_prints_one_document_as_if_all_were_on_one_page(plane, format, item
 def test_json_of_a_walk_has_no_member_except_items(plane, format, items):
     plane.script(Reply(page(*items[:1], next_cursor="c2", more=1)), Reply(page(*items[1:], next_cursor="", x=2)))
 
-    result = run_cli(*ALL + ("--output", format), plane=plane)
+    result = run_cli(*ALL, "--output", format, plane=plane)
 
     assert result.code == 0
     assert json.loads(result.out.decode("ascii")) == {"items": items}

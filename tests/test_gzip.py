@@ -62,7 +62,7 @@ def test_requests_ask_for_gzip(plane):
 def test_gzip_body_is_decompressed(plane, framing, name):
     plane.script(Reply(gzip_whole(PLAIN_BODY), headers=[("Content-Encoding", name)], framing=framing))
 
-    result = run_cli(*GET + ("-o", "raw"), plane=plane)
+    result = run_cli(*GET, "-o", "raw", plane=plane)
 
     assert result.code == 0
     assert result.out == b"some output\n"
@@ -73,7 +73,7 @@ def test_gzip_body_is_decompressed(plane, framing, name):
 def test_body_that_is_not_encoded_is_read_as_it_is(plane, name):
     plane.script(Reply(PLAIN_BODY, headers=[("Content-Encoding", name)]))
 
-    result = run_cli(*GET + ("-o", "raw"), plane=plane)
+    result = run_cli(*GET, "-o", "raw", plane=plane)
 
     assert result.code == 0
     assert result.out == b"some output\n"
@@ -85,7 +85,7 @@ def test_gzip_body_may_arrive_in_pieces_of_any_size(plane, slices):
     wire = execution([target(inline(b"line %d\n" % number), "n%d" % number) for number in range(100)])
     plane.script(Reply(gzip_whole(encode(wire)), headers=IS_GZIP, framing="chunked", slices=slices))
 
-    result = run_cli(*GET + ("-o", "jsonl"), plane=plane)
+    result = run_cli(*GET, "-o", "jsonl", plane=plane)
 
     assert result.code == 0
     assert [json.loads(line) for line in result.out.decode("ascii").splitlines()] == wire["targets"]
@@ -97,7 +97,7 @@ def test_output_that_is_much_larger_than_its_data_is_complete(plane):
     wire = dict(PLAIN_WIRE, padding="x" * (3 << 20))
     plane.script(Reply(gzip_whole(encode(wire)), headers=IS_GZIP))
 
-    result = run_cli(*GET + ("-o", "json"), plane=plane)
+    result = run_cli(*GET, "-o", "json", plane=plane)
 
     assert result.code == 0
     assert json.loads(result.out.decode("ascii")) == wire
@@ -124,7 +124,7 @@ def test_gzip_passes_a_tunnel(tls_plane):
         tls_plane.script(Reply(gzip_whole(PLAIN_BODY), headers=IS_GZIP))
         env = {"HTTPS_PROXY": proxy.url, "PLEXSPHERE_URL": "https://control-plane.test"}
 
-        result = run_cli(*GET + ("-o", "raw"), plane=tls_plane, env=env)
+        result = run_cli(*GET, "-o", "raw", plane=tls_plane, env=env)
 
     assert result.code == 0
     assert result.out == b"some output\n"
@@ -163,7 +163,7 @@ def test_gzip_data_that_ends_early_is_cut_short_wherever_it_ends(plane, framing)
 def test_gzip_data_that_was_cut_short_is_requested_again(plane):
     plane.script(Reply(gzip_whole(PLAIN_BODY)[:-1], headers=IS_GZIP), Reply(gzip_whole(PLAIN_BODY), headers=IS_GZIP))
 
-    result = run_cli(*GET + ("-o", "raw"), plane=plane)
+    result = run_cli(*GET, "-o", "raw", plane=plane)
 
     assert result.code == 0
     assert result.out == b"some output\n"

@@ -49,7 +49,7 @@ UNTRUSTED_CA = os.path.join(TLS_DIR, "untrusted.pem")
 )
 def test_invalid_certificate_means_exit_1_and_nothing_is_sent(certificate, flags, system_cas):
     with ControlPlane(tls=certificate) as server:
-        result = run_cli(*LIST + flags, plane=server, env={"SSL_CERT_FILE": system_cas})
+        result = run_cli(*LIST, *flags, plane=server, env={"SSL_CERT_FILE": system_cas})
 
     assert result.code == 1
     assert result.out == b""
@@ -73,7 +73,7 @@ def test_cas_come_from_a_flag_or_a_variable(tls_plane, flags, env):
     if hasattr(ssl, "TLSVersion"):
         tls_plane.context.maximum_version = ssl.TLSVersion.TLSv1_2  # the oldest that the program accepts
 
-    result = run_cli(*LIST + flags, plane=tls_plane, env=env)
+    result = run_cli(*LIST, *flags, plane=tls_plane, env=env)
 
     assert result.code == 0
     assert len(tls_plane.requests) == 1
@@ -151,7 +151,7 @@ def test_alert_of_a_server_that_demands_a_certificate_is_shown_and_final(tls_pla
     ],
 )
 def test_unusable_ca_file_means_exit_2_and_is_named(tls_plane, path):
-    result = run_cli(*LIST + ("--ca-file", path), plane=tls_plane)
+    result = run_cli(*LIST, "--ca-file", path, plane=tls_plane)
 
     assert result.code == 2
     assert result.out == b""
@@ -161,7 +161,7 @@ def test_unusable_ca_file_means_exit_2_and_is_named(tls_plane, path):
 
 @rule("3.2b")
 def test_ca_file_whose_name_contains_nul_means_exit_2_and_is_named(tls_plane):
-    result = run_cli(*LIST + ("--ca-file", "ca\0.pem"), plane=tls_plane)
+    result = run_cli(*LIST, "--ca-file", "ca\0.pem", plane=tls_plane)
 
     assert result.code == 2
     assert result.out == b""
@@ -185,7 +185,7 @@ def test_ca_file_whose_name_contains_nul_means_exit_2_and_is_named(tls_plane):
 def test_unusable_keylog_file_means_exit_2_and_its_variable_is_named(tls_plane, tmp_path, flags):
     keylog_file = str(tmp_path / "missing folder" / "log")
 
-    result = run_cli(*LIST + flags, plane=tls_plane, env={"SSLKEYLOGFILE": keylog_file})
+    result = run_cli(*LIST, *flags, plane=tls_plane, env={"SSLKEYLOGFILE": keylog_file})
 
     assert result.code == 2
     assert result.out == b""
@@ -201,7 +201,7 @@ def test_ca_file_that_anyone_can_write_to_is_refused(tls_plane, tmp_path, monkey
     shutil.copy(CA_FILE, "it's a CA")
     os.chmod("it's a CA", mode)
 
-    result = run_cli(*LIST + ("--ca-file", "it's a CA"), plane=tls_plane)
+    result = run_cli(*LIST, "--ca-file", "it's a CA", plane=tls_plane)
 
     assert result.code == 2
     assert result.out == b""
@@ -217,7 +217,7 @@ def test_ca_file_that_only_its_group_can_write_to_is_accepted(tls_plane, tmp_pat
     path = shutil.copy(CA_FILE, str(tmp_path / "ca.pem"))
     os.chmod(path, mode)
 
-    result = run_cli(*LIST + ("--ca-file", path), plane=tls_plane)
+    result = run_cli(*LIST, "--ca-file", path, plane=tls_plane)
 
     assert result.code == 0
     assert result.err == ""
@@ -349,7 +349,7 @@ def test_plain_http_to_another_host_means_exit_1_without_allow_http(plane):
 def test_allow_http_allows_plain_http_to_another_host(plane):
     with Proxy(plane) as proxy:
         env = {"PLEXSPHERE_URL": "http://control-plane.test", "HTTP_PROXY": proxy.url}
-        result = run_cli(*LIST + ("--allow-http",), plane=plane, env=env)
+        result = run_cli(*LIST, "--allow-http", plane=plane, env=env)
 
     assert result.code == 0
     assert result.err == ""
@@ -435,7 +435,7 @@ TLS_ALERT = b"\x15\x03\x01\x00\x02\x02\x46"  # what a port for https may answer 
 def test_hint_for_a_404_suggests_leaving_v1_out_of_the_url(plane):
     plane.script(Reply(b"<p>", 404))
 
-    result = run_cli(*LIST + ("--server", plane.url + "/v1/"), plane=plane)
+    result = run_cli(*LIST, "--server", plane.url + "/v1/", plane=plane)
 
     assert result.code == 1
     assert len(error_lines(result)) == 1
@@ -446,7 +446,7 @@ def test_hint_for_a_404_suggests_leaving_v1_out_of_the_url(plane):
 def test_hint_for_a_404_suggests_leaving_v1_out_even_if_it_is_a_problem(tls_plane):
     tls_plane.script(Reply({"title": "No"}, 404))
 
-    result = run_cli(*LIST + ("--server", tls_plane.url + "/api/v1"), plane=tls_plane)
+    result = run_cli(*LIST, "--server", tls_plane.url + "/api/v1", plane=tls_plane)
 
     assert result.code == 1
     assert len(error_lines(result)) == 1
@@ -467,7 +467,7 @@ def test_hint_for_a_404_suggests_leaving_v1_out_even_if_it_is_a_problem(tls_plan
 def test_hint_asks_whether_the_server_is_the_api(plane, prefix, answer, code):
     plane.script(answer)
 
-    result = run_cli(*LIST + ("--server", plane.url + prefix), plane=plane)
+    result = run_cli(*LIST, "--server", plane.url + prefix, plane=plane)
 
     assert result.code == code
     assert len(error_lines(result)) == 1
@@ -478,7 +478,7 @@ def test_hint_asks_whether_the_server_is_the_api(plane, prefix, answer, code):
 def test_hint_for_a_400_over_https_asks_whether_the_server_is_the_api(tls_plane, prefix):
     tls_plane.script(Reply(b"<p>", 400))
 
-    result = run_cli(*LIST + ("--server", tls_plane.url + prefix), plane=tls_plane)
+    result = run_cli(*LIST, "--server", tls_plane.url + prefix, plane=tls_plane)
 
     assert result.code == 1
     assert len(error_lines(result)) == 1
@@ -533,7 +533,7 @@ def test_hint_for_a_wrong_first_response_to_http_asks_for_https(plane, answers):
 def test_hint_for_plain_http_to_a_real_port_for_https_asks_for_https(tls_plane):
     url = "http://localhost:%d" % tls_plane.address[1]
 
-    result = run_cli(*LIST + ("--server", url), plane=tls_plane)
+    result = run_cli(*LIST, "--server", url, plane=tls_plane)
 
     assert result.code == 1
     assert len(error_lines(result)) == 1

@@ -13,7 +13,7 @@ UNREADABLE = {"kind": "tape"}
 def test_list_prints_the_id_of_each_execution(plane):
     plane.script(Reply(page(listed("e-1"), listed("e-2"))))
 
-    result = run_cli(*LIST + ("-o", "id"), plane=plane)
+    result = run_cli(*LIST, "-o", "id", plane=plane)
 
     assert result.code == 0
     assert result.out == b"e-1\ne-2\n"
@@ -24,7 +24,7 @@ def test_list_prints_the_id_of_each_execution(plane):
 def test_list_of_nothing_prints_nothing(plane):
     plane.script(Reply(page()))
 
-    result = run_cli(*LIST + ("-o", "id"), plane=plane)
+    result = run_cli(*LIST, "-o", "id", plane=plane)
 
     assert result.code == 0
     assert result.out == b""
@@ -34,7 +34,7 @@ def test_list_of_nothing_prints_nothing(plane):
 def test_cursor_of_the_next_page_is_on_stderr(plane):
     plane.script(Reply(page(listed("e-1"), next_cursor="c2")))
 
-    result = run_cli(*LIST + ("-o", "id"), plane=plane)
+    result = run_cli(*LIST, "-o", "id", plane=plane)
 
     assert result.code == 0
     assert result.out == b"e-1\n"
@@ -45,7 +45,7 @@ def test_cursor_of_the_next_page_is_on_stderr(plane):
 def test_failure_keeps_the_ids_of_earlier_pages(plane):
     plane.script(Reply(page(listed("e-1"), next_cursor="c2")), Reply({}, 404))
 
-    result = run_cli(*ALL + ("-o", "id"), plane=plane)
+    result = run_cli(*ALL, "-o", "id", plane=plane)
 
     assert result.code == 1
     assert result.out == b"e-1\n"
@@ -67,7 +67,7 @@ def test_get_prints_the_node_id_of_each_selected_target(plane):
         )
     )
 
-    result = run_cli(*GET + ("-o", "id", "--failed"), plane=plane)
+    result = run_cli(*GET, "-o", "id", "--failed", plane=plane)
 
     assert result.code == 0
     assert result.out == b"a1b2c300-0000-4000-8000-000000000000\na1b2c302-0000-4000-8000-000000000002\n"
@@ -78,7 +78,7 @@ def test_get_prints_the_node_id_of_each_selected_target(plane):
 def test_get_reads_no_outputs(plane):
     plane.script(Reply(execution([target(UNREADABLE, "node-1"), target(5, "node-2")])))
 
-    result = run_cli(*GET + ("-o", "id"), plane=plane)
+    result = run_cli(*GET, "-o", "id", plane=plane)
 
     assert result.code == 0
     assert result.out == b"node-1\nnode-2\n"
@@ -96,8 +96,8 @@ def test_get_reads_no_outputs(plane):
 def test_id_is_one_field(plane, sent, shown):
     plane.script(Reply(page(listed(sent))), Reply(execution([target(None, sent)])))
 
-    of_list = run_cli(*LIST + ("-o", "id"), plane=plane)
-    of_get = run_cli(*GET + ("-o", "id"), plane=plane)
+    of_list = run_cli(*LIST, "-o", "id", plane=plane)
+    of_get = run_cli(*GET, "-o", "id", plane=plane)
 
     assert of_list.code == 0
     assert of_list.out == shown
@@ -109,8 +109,8 @@ def test_id_is_one_field(plane, sent, shown):
 def test_id_that_is_not_text_makes_the_response_malformed(plane):
     plane.script(Reply(page(listed("e-1"), listed(5))), Reply(execution([target(None, "n"), target(None, 5)])))
 
-    of_list = run_cli(*LIST + ("-o", "id"), plane=plane)
-    of_get = run_cli(*GET + ("-o", "id"), plane=plane)
+    of_list = run_cli(*LIST, "-o", "id", plane=plane)
+    of_get = run_cli(*GET, "-o", "id", plane=plane)
 
     assert of_list.code == 1
     assert of_list.out == b"e-1\n"
@@ -126,7 +126,7 @@ def test_id_of_the_newest_run_is_an_argument_of_get(plane):
         Reply(page(listed("old", "09:00:00Z"), listed(EXECUTION, "09:30:00Z"))),
         Reply(execution([target(inline(b"some output\n"))])),
     )
-    newest = run_cli(*LIST + ("--action-name", "restart-nginx", "--last", "1", "-o", "id"), plane=plane)
+    newest = run_cli(*LIST, "--action-name", "restart-nginx", "--last", "1", "-o", "id", plane=plane)
 
     result = run_cli("get", newest.out.decode("ascii").strip(), "--project", PROJECT, "-o", "raw", plane=plane)
 

@@ -20,7 +20,7 @@ SENT = {
 @rule("5.8", "5.8c")
 @pytest.mark.parametrize("format", ["json", "yaml"])
 def test_members_and_elements_have_a_line_each(plane, format):
-    result = run_against(plane, SENT, *GET + ("-o", format))
+    result = run_against(plane, SENT, *GET, "-o", format)
 
     assert result.code == 0
     assert result.out.decode("ascii") == (
@@ -42,7 +42,7 @@ def test_only_elements_of_items_and_targets_have_a_line_each(plane):
     # The lists `a`, and `targets` inside an item, are on the line of what they belong to.
     sent = '{"a": [1, {}], "items": [{"id": "1", "targets": [{}]}, {}], "next_cursor": "c"}'
 
-    result = run_against(plane, Reply(sent), *LIST + ("-o", "json"))
+    result = run_against(plane, Reply(sent), *LIST, "-o", "json")
 
     assert result.code == 0
     assert result.out.decode("ascii") == (
@@ -69,7 +69,7 @@ def test_only_elements_of_items_and_targets_have_a_line_each(plane):
     ],
 )
 def test_empty_list_is_two_brackets(plane, argv, sent, printed):
-    result = run_against(plane, Reply(sent), *argv + ("-o", "json"))
+    result = run_against(plane, Reply(sent), *argv, "-o", "json")
 
     assert result.code == 0
     assert result.out.decode("ascii") == printed
@@ -90,7 +90,7 @@ def test_empty_list_is_two_brackets(plane, argv, sent, printed):
 def test_walk_is_printed_like_a_single_page(plane, items, printed):
     plane.script(Reply(page(*items[:1], next_cursor="c2")), Reply(page(*items[1:])))
 
-    result = run_cli(*ALL + ("-o", "json"), plane=plane)
+    result = run_cli(*ALL, "-o", "json", plane=plane)
 
     assert result.code == 0
     assert result.out.decode("ascii") == printed
@@ -107,7 +107,7 @@ def test_walk_is_printed_like_a_single_page(plane, items, printed):
 def test_nesting_does_not_multiply_the_output(plane, begin, end):
     sent = begin + "[" * 900 + ",".join(["0"] * 4000) + "]" * 900 + end
 
-    result = run_against(plane, Reply(sent), *GET + ("-o", "json"))
+    result = run_against(plane, Reply(sent), *GET, "-o", "json")
 
     assert result.code == 0
     # If each of the 4,000 numbers had a line, indented by 900 levels, the output would be hundreds of times as large.

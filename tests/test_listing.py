@@ -69,7 +69,7 @@ ONE_OF_EACH_STATUS = [
 def test_each_status_is_a_query_with_every_other_filter(plane, flags, statuses):
     serve_pages(plane, [ONE_OF_EACH_STATUS])
 
-    result = run_cli(*LIST + JSONL + ("--action-name=a&b",), *flags, plane=plane)
+    result = run_cli(*LIST, *JSONL, "--action-name=a&b", *flags, plane=plane)
 
     assert result.code == 0
     assert result.err == ""
@@ -167,7 +167,7 @@ MERGED_PAGES = [
 def test_merge_is_in_the_order_of_created_at_and_then_of_the_id(plane, pages, ids):
     serve_pages(plane, pages)
 
-    result = run_cli(*LIST + JSONL + ("--failed",), plane=plane)
+    result = run_cli(*LIST, *JSONL, "--failed", plane=plane)
 
     assert result.code == 0
     assert result.err == ""
@@ -207,7 +207,7 @@ when_b_moves_on = pytest.mark.parametrize(
 def test_execution_that_moves_on_between_queries_is_printed_once(plane, pending, ack, started, format):
     serve_moving_executions(plane, pending, ack, started)
 
-    result = run_cli(*LIST + ("--running", "--output", format), plane=plane)
+    result = run_cli(*LIST, "--running", "--output", format, plane=plane)
 
     assert result.code == 0
     assert result.err == ""
@@ -220,7 +220,7 @@ def test_execution_that_moves_on_between_queries_is_printed_once(plane, pending,
 def test_execution_that_moves_on_is_shown_as_the_latest_query_sent_it(plane, pending, ack, started, format):
     serve_moving_executions(plane, pending, ack, started)
 
-    result = run_cli(*LIST + ("--running", "--output", format), plane=plane)
+    result = run_cli(*LIST, "--running", "--output", format, plane=plane)
 
     assert result.code == 0
     assert b"as-started" in result.out
@@ -328,7 +328,7 @@ def test_until_ends_the_query_after_a_page_that_lies_after_it(plane, pages, requ
     # The id of each Execution is its time.
     serve_pages(plane, [[listed(time, time + ":00Z") for time in times] for times in pages])
 
-    result = run_cli(*LIST + ("--until", "2026-07-14T09:30", "--output", format), plane=plane)
+    result = run_cli(*LIST, "--until", "2026-07-14T09:30", "--output", format, plane=plane)
 
     assert result.code == 0
     assert result.err == ""
@@ -385,7 +385,7 @@ def test_until_compares_times_and_not_texts(plane, times, requests, ids):
     first_page = [listed("x%d" % place, created) for place, created in enumerate(times)]
     serve_pages(plane, [first_page, [listed("y", "09:20:00Z")]])
 
-    result = run_cli(*LIST + ("--until=2026-07-14T09:30",), plane=plane)
+    result = run_cli(*LIST, "--until=2026-07-14T09:30", plane=plane)
 
     assert result.code == 0
     assert find_ids(result, "text") == ids
@@ -448,7 +448,7 @@ def test_failure_of_the_first_page_ends_with_the_given_cursor(plane, flags, answ
 def test_failure_of_a_later_page_keeps_rows_and_ends_with_its_cursor(plane, flags, format, answers, code):
     plane.script(PAGE_OF_TWO, *answers)
 
-    result = run_cli(*LIST + ("--output", format), *flags, plane=plane)
+    result = run_cli(*LIST, "--output", format, *flags, plane=plane)
 
     assert result.code == code
     assert find_ids(result, format) == ["a", "b"]
@@ -463,7 +463,7 @@ def test_failure_of_a_later_page_keeps_rows_and_ends_with_its_cursor(plane, flag
 def test_json_of_a_walk_that_fails_is_not_closed_off(plane):
     plane.script(PAGE_OF_TWO, Reply({}, 404))
 
-    result = run_cli(*ALL + ("--output", "json"), plane=plane)
+    result = run_cli(*ALL, "--output", "json", plane=plane)
 
     assert result.code == 1
     assert find_ids(result, "json") == ["a", "b"]
@@ -476,7 +476,7 @@ def test_walk_that_fails_without_a_match_prints_only_the_cursor(plane):
     plane.script(PAGE_OF_TWO, Reply({}, 404))
 
     # The Executions of the first page have no targets, so they ran on no machine.
-    result = run_cli(*LIST + ("--node", NODES[1], "--output", "wide"), plane=plane)
+    result = run_cli(*LIST, "--node", NODES[1], "--output", "wide", plane=plane)
 
     assert result.code == 1
     assert find_ids(result, "wide") == []
@@ -498,7 +498,7 @@ def test_walk_that_fails_without_a_match_prints_only_the_cursor(plane):
 def test_failure_of_the_first_page_that_would_recur_names_no_cursor(plane, answer, word):
     plane.script(answer)
 
-    result = run_cli(*LIST + ("--cursor=c7",), plane=plane)
+    result = run_cli(*LIST, "--cursor=c7", plane=plane)
 
     assert result.code == 1
     assert find_ids(result, "text") == []
@@ -642,7 +642,7 @@ def script_failing_merge(plane, time_of_b, time_of_c, failure):
 def test_merge_that_fails_ends_with_next_since(plane, time_of_b, time_of_c, flags, format, failure, code):
     script_failing_merge(plane, time_of_b, time_of_c, failure)
 
-    result = run_cli(*LIST + TWO_STATUSES + ("--output", format), *flags, plane=plane)
+    result = run_cli(*LIST, *TWO_STATUSES, "--output", format, *flags, plane=plane)
 
     assert result.code == code
     assert find_ids(result, format) == ["a", "b", "c"]
@@ -663,7 +663,7 @@ def test_merge_that_fails_ends_with_next_since(plane, time_of_b, time_of_c, flag
 def test_next_since_of_a_merge_with_node_is_that_of_all_executions(plane, node, ids):
     script_failing_merge(plane, "09:28:41Z", "09:28:41Z", [Reply({}, 404)])
 
-    result = run_cli(*LIST + TWO_STATUSES + ("--node", node), plane=plane)
+    result = run_cli(*LIST, *TWO_STATUSES, "--node", node, plane=plane)
 
     assert result.code == 1
     assert error_lines(result) == ["HTTP 404 Not Found"]
@@ -685,7 +685,7 @@ def test_next_since_of_a_merge_with_node_is_that_of_all_executions(plane, node, 
 def test_merge_whose_times_have_fallen_names_no_time(plane, time_of_b, time_of_c):
     script_failing_merge(plane, time_of_b, time_of_c, [Reply({}, 404)])
 
-    result = run_cli(*LIST + TWO_STATUSES, plane=plane)
+    result = run_cli(*LIST, *TWO_STATUSES, plane=plane)
 
     assert result.code == 1
     assert error_lines(result) == ["HTTP 404 Not Found"]
@@ -698,7 +698,7 @@ def test_merge_whose_times_have_fallen_at_another_node_names_no_time(plane):
     script_failing_merge(plane, "08:59:59Z", "09:28:41Z", [Reply({}, 404)])
 
     # b, which is older than a, did not run on this machine.
-    result = run_cli(*LIST + TWO_STATUSES + ("--node", NODES[1]), plane=plane)
+    result = run_cli(*LIST, *TWO_STATUSES, "--node", NODES[1], plane=plane)
 
     assert result.code == 1
     assert error_lines(result) == ["HTTP 404 Not Found"]
@@ -710,7 +710,7 @@ def test_merge_whose_times_have_fallen_at_another_node_names_no_time(plane):
 def test_merge_with_last_that_fails_prints_nothing_and_names_no_time(plane):
     script_failing_merge(plane, "09:28:41Z", "09:28:41Z", [Reply({}, 404)])
 
-    result = run_cli(*LIST + TWO_STATUSES + ("--last", "5"), plane=plane)
+    result = run_cli(*LIST, *TWO_STATUSES, "--last", "5", plane=plane)
 
     assert result.code == 1
     assert error_lines(result) == ["HTTP 404 Not Found"]
@@ -732,7 +732,7 @@ def test_merge_with_last_that_fails_prints_nothing_and_names_no_time(plane):
 def test_failure_of_a_merge_that_would_recur_names_no_time(plane, flags, format, failure, ids):
     script_failing_merge(plane, "09:28:41Z", "09:28:41Z", [failure])
 
-    result = run_cli(*LIST + TWO_STATUSES + ("--output", format), *flags, plane=plane)
+    result = run_cli(*LIST, *TWO_STATUSES, "--output", format, *flags, plane=plane)
 
     assert result.code == 1
     assert len(error_lines(result)) == 1
@@ -753,7 +753,7 @@ def test_failure_of_a_merge_that_would_recur_names_no_time(plane, flags, format,
 def test_merge_that_fails_before_its_first_execution_names_no_time(plane, answers):
     plane.script(*answers)
 
-    result = run_cli(*LIST + TWO_STATUSES, plane=plane)
+    result = run_cli(*LIST, *TWO_STATUSES, plane=plane)
 
     assert result.code == 1
     assert len(error_lines(result)) == 1
@@ -774,8 +774,8 @@ def test_next_since_resumes_a_merge(plane):
         reply=lambda number, body: Reply({}, 404) if number == 3 else Reply(body),
     )
 
-    interrupted = run_cli(*LIST + TWO_STATUSES + JSONL, plane=plane)
-    resumed = run_cli(*LIST + TWO_STATUSES + JSONL + ("--since", "2026-07-14T09:00:00Z"), plane=plane)
+    interrupted = run_cli(*LIST, *TWO_STATUSES, *JSONL, plane=plane)
+    resumed = run_cli(*LIST, *TWO_STATUSES, *JSONL, "--since", "2026-07-14T09:00:00Z", plane=plane)
 
     assert interrupted.code == 1
     assert find_ids(interrupted) == ["a"]
@@ -804,7 +804,7 @@ def test_cursor_that_a_walk_has_followed_is_an_error(plane, start, cursors, repe
     serve_pages(plane, [])
     plane.script(*[Reply(page(listed(cursor), next_cursor=cursor)) for cursor in cursors])
 
-    result = run_cli(*ALL + JSONL + ("--cursor=" + start,), plane=plane)
+    result = run_cli(*ALL, *JSONL, "--cursor=" + start, plane=plane)
 
     assert result.code == 1
     assert find_ids(result) == cursors
@@ -1011,7 +1011,7 @@ def test_counters_of_a_listing_follow_its_pages():
 
 @rule("10.5b", "10.5c")
 def test_each_iteration_of_a_listing_starts_again_with_its_counters():
-    transport = Canned(*THREE_PAGES + THREE_PAGES)
+    transport = Canned(*THREE_PAGES, *THREE_PAGES)
     listing = program.Listing(transport, PROJECT)
     name_all(listing)
 

@@ -31,7 +31,7 @@ def test_running_statuses_are_read_to_their_ends_before_final_ones(plane):
         Reply(page(listed("f2", "09:03:00Z", "failed"))),
     )
 
-    result = run_cli(*LIST + ("--status", "failed,started,pending", "-o", "jsonl"), plane=plane)
+    result = run_cli(*LIST, "--status", "failed,started,pending", "-o", "jsonl", plane=plane)
 
     assert result.code == 0
     assert read_queries(plane) == [
@@ -59,7 +59,7 @@ def test_equal_times_come_once_for_each_id_in_the_order_of_ids(plane, first, sec
         Reply(page(listed("b", at_once, second), listed("c", at_once, second))),
     )
 
-    result = run_cli(*LIST + ("--status", first + "," + second, "-o", "jsonl"), plane=plane)
+    result = run_cli(*LIST, "--status", first + "," + second, "-o", "jsonl", plane=plane)
 
     assert result.code == 0
     assert read_listing(result, "jsonl")[0] == ["a", "b", "c"]
@@ -76,7 +76,7 @@ def test_execution_that_starts_while_pending_is_read_is_not_missed(plane):
         Reply(page(listed("X", "09:02:00Z", "started"))),
     )
 
-    result = run_cli(*LIST + ("--running", "-o", "jsonl"), plane=plane)
+    result = run_cli(*LIST, "--running", "-o", "jsonl", plane=plane)
 
     assert result.code == 0
     assert read_listing(result, "jsonl")[0] == ["w1", "w2", "X"]
@@ -134,7 +134,7 @@ def test_merge_needs_ids_that_are_text(plane, statuses, wrong_id):
     first_status = statuses.split(",")[0]
     plane.script(Reply(page(listed(wrong_id, status=first_status))), Reply(page()))
 
-    result = run_cli(*LIST + ("--status", statuses), plane=plane)
+    result = run_cli(*LIST, "--status", statuses, plane=plane)
 
     assert result.code == 1
     assert result.out == b""
@@ -145,7 +145,7 @@ def test_merge_needs_ids_that_are_text(plane, statuses, wrong_id):
 def test_failure_while_running_statuses_are_read_names_no_time(plane):
     plane.script(Reply(page(listed("a", status="pending"))), Reply({}, 404))
 
-    result = run_cli(*LIST + ("--running",), plane=plane)
+    result = run_cli(*LIST, "--running", plane=plane)
 
     assert result.code == 1
     assert result.out == b""
@@ -163,7 +163,7 @@ def test_walk_leaves_out_what_a_server_sends_with_another_status(plane, flags):
     every = [listed(status, status=status) for status in ["pending", "succeeded", "failed", "started"]]
     plane.answer_to = lambda request: Reply(page(*every))
 
-    result = run_cli(*LIST + tuple(flags.split()) + ("-o", "jsonl"), plane=plane)
+    result = run_cli(*LIST, *flags.split(), "-o", "jsonl", plane=plane)
 
     assert result.code == 0
     assert read_listing(result, "jsonl")[0] == ["failed"]
@@ -183,7 +183,7 @@ def test_walk_keeps_executions_without_a_known_status(plane):
         )
     )
 
-    result = run_cli(*LIST + ("--all", "--status", "failed", "-o", "jsonl"), plane=plane)
+    result = run_cli(*LIST, "--all", "--status", "failed", "-o", "jsonl", plane=plane)
 
     assert result.code == 0
     assert read_listing(result, "jsonl")[0] == ["unknown", "upper case", "null", "number", "list"]
@@ -194,7 +194,7 @@ def test_walk_keeps_executions_without_a_known_status(plane):
 def test_single_page_and_unknown_status_are_printed_as_sent(plane, flags):
     plane.script(Reply(page(listed("a", status="ack"), listed("b", status="failed"))))
 
-    result = run_cli(*LIST + tuple(flags.split()) + ("-o", "jsonl"), plane=plane)
+    result = run_cli(*LIST, *flags.split(), "-o", "jsonl", plane=plane)
 
     assert result.code == 0
     assert read_listing(result, "jsonl")[0] == ["a", "b"]
@@ -207,7 +207,7 @@ def test_time_of_an_execution_that_is_left_out_still_ends_the_query(plane):
         Reply(page(listed("c", "09:10:00Z"))),
     )
 
-    result = run_cli(*LIST + ("--status=failed", "--until=2026-07-14T09:30", "-o", "jsonl"), plane=plane)
+    result = run_cli(*LIST, "--status=failed", "--until=2026-07-14T09:30", "-o", "jsonl", plane=plane)
 
     assert result.code == 0
     assert result.out == b""
@@ -218,7 +218,7 @@ def test_time_of_an_execution_that_is_left_out_still_ends_the_query(plane):
 def test_malformed_created_at_of_an_execution_that_is_left_out_is_reported(plane):
     plane.script(Reply(page(listed(EXECUTION, "soon", "ack"))))
 
-    result = run_cli(*LIST + ("--status=failed", "--since=2026-07-14T09:30"), plane=plane)
+    result = run_cli(*LIST, "--status=failed", "--since=2026-07-14T09:30", plane=plane)
 
     assert result.code == 1
     assert error_lines(result) == [
@@ -284,7 +284,7 @@ def test_next_since_is_none_if_it_would_not_resume(plane, transport, statuses, f
 def test_empty_cursor_may_be_given_with_several_statuses(plane):
     plane.answer_to = lambda request: Reply(page())
 
-    result = run_cli(*LIST + ("--failed", "--cursor", ""), plane=plane)
+    result = run_cli(*LIST, "--failed", "--cursor", "", plane=plane)
 
     assert result.code == 0
     assert [query["status"] for query in read_queries(plane)] == ["failed", "cancelled", "timeout"]

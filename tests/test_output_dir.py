@@ -103,7 +103,7 @@ def test_index_has_a_line_for_each_target_in_the_order_of_the_response(plane, fo
     )
 
     # The dot at the end changes nothing.
-    result = run_against(plane, wire, *GET + ("--output-dir", "%s/." % folder))
+    result = run_against(plane, wire, *GET, "--output-dir", "%s/." % folder)
 
     assert result.code == 0
     assert read_folder(folder) == {
@@ -139,7 +139,7 @@ def test_index_has_a_line_for_each_target_in_the_order_of_the_response(plane, fo
 def test_line_of_a_target_without_a_file_has_six_fields(plane, folder, output, status, fields):
     wire = execution([target(output, FIRST_NODE, status)])
 
-    result = run_against(plane, wire, *GET + ("--output-dir", str(folder)))
+    result = run_against(plane, wire, *GET, "--output-dir", str(folder))
 
     assert result.code == 0
     assert error_lines(result) == []
@@ -152,7 +152,7 @@ def test_line_of_a_target_without_a_file_has_six_fields(plane, folder, output, s
 def test_last_field_of_a_line_is_bucket_and_key_for_pasting(plane, folder, bucket, key, shown):
     wire = execution([target(archive(bucket, key))])
 
-    result = run_against(plane, wire, *GET + ("--output-dir", str(folder)))
+    result = run_against(plane, wire, *GET, "--output-dir", str(folder))
 
     assert result.code == 0
     assert read_index(folder) == FIRST_NODE + "\tsucceeded\tarchived\t-\t-\t" + shown + "\n"
@@ -162,7 +162,7 @@ def test_last_field_of_a_line_is_bucket_and_key_for_pasting(plane, folder, bucke
 def test_unreadable_output_is_an_error_and_has_a_line_but_no_file(plane, folder):
     wire = execution([target(TAPE), target(inline(b"x\n"), NODES[1])])
 
-    result = run_against(plane, wire, *GET + ("--output-dir", str(folder)))
+    result = run_against(plane, wire, *GET, "--output-dir", str(folder))
 
     assert result.code == 1
     assert error_lines(result) == ["the output of target " + FIRST_NODE + ' is unreadable: unknown kind "tape"']
@@ -188,7 +188,7 @@ def test_unreadable_output_is_an_error_and_has_a_line_but_no_file(plane, folder)
     ],
 )
 def test_no_summary_is_printed_if_every_output_was_saved(plane, folder, targets):
-    result = run_against(plane, execution(targets), *GET + ("--output-dir", str(folder)))
+    result = run_against(plane, execution(targets), *GET, "--output-dir", str(folder))
 
     assert result.code == 0
     assert result.err == ""
@@ -241,7 +241,7 @@ def test_no_summary_is_printed_if_every_output_was_saved(plane, folder, targets)
     ],
 )
 def test_summary_counts_the_targets_if_an_output_was_not_saved(plane, folder, targets, code, summary):
-    result = run_against(plane, execution(targets), *GET + ("--output-dir", str(folder)))
+    result = run_against(plane, execution(targets), *GET, "--output-dir", str(folder))
 
     assert result.code == code
     lines = result.err.splitlines()
@@ -351,7 +351,7 @@ def test_node_that_is_not_a_target_is_an_error_and_others_are_saved(plane, folde
 def test_malformed_node_id_keeps_its_line_but_gets_no_file(plane, folder, node, shown):
     wire = execution([target(inline(b"bad"), node)])
 
-    result = run_against(plane, wire, *GET + ("--output-dir", str(folder)))
+    result = run_against(plane, wire, *GET, "--output-dir", str(folder))
 
     assert result.code == 1
     assert len(error_lines(result)) == 1
@@ -366,7 +366,7 @@ def test_malformed_node_id_keeps_its_line_but_gets_no_file(plane, folder, node, 
 def test_malformed_node_id_makes_every_kind_of_output_unsaved(plane, folder, output):
     wire = execution([target(output, "x-7")])
 
-    result = run_against(plane, wire, *GET + ("--output-dir", str(folder)))
+    result = run_against(plane, wire, *GET, "--output-dir", str(folder))
 
     assert result.code == 1
     assert error_lines(result) == ["target x-7 is not saved: its node id is not a canonical UUID"]
@@ -384,7 +384,7 @@ def test_targets_around_malformed_node_ids_are_saved(plane, folder):
         ]
     )
 
-    result = run_against(plane, wire, *GET + ("--output-dir", str(folder)))
+    result = run_against(plane, wire, *GET, "--output-dir", str(folder))
 
     assert result.code == 1
     assert error_lines(result) == [
@@ -429,7 +429,7 @@ def test_only_the_first_target_of_a_repeated_node_may_get_a_file(plane, folder, 
         ]
     )
 
-    result = run_against(plane, wire, *GET + ("--output-dir", str(folder)))
+    result = run_against(plane, wire, *GET, "--output-dir", str(folder))
 
     assert result.code == 1
     assert error_lines(result)[-2:] == [
@@ -456,7 +456,7 @@ def test_modes_are_private_under_open_and_usual_umasks(plane, folder, mask):
     # The umask 0 takes no permission away: the program itself must ask for these modes.
     before = os.umask(mask)
     try:
-        result = run_against(plane, execution([target(inline(b"x"))]), *GET + ("--output-dir", str(folder)))
+        result = run_against(plane, execution([target(inline(b"x"))]), *GET, "--output-dir", str(folder))
     finally:
         os.umask(before)
 
@@ -484,7 +484,7 @@ def test_failure_leaves_an_empty_folder_which_the_next_run_accepts(plane, folder
 
     plane.answer_to = answer_and_look
 
-    result = run_cli(*GET + ("--output-dir", str(folder)), plane=plane)
+    result = run_cli(*GET, "--output-dir", str(folder), plane=plane)
 
     assert result.code == code
     assert result.out == b""
@@ -493,7 +493,7 @@ def test_failure_leaves_an_empty_folder_which_the_next_run_accepts(plane, folder
     assert files_at_request[0] == []
     assert os.listdir(str(folder)) == []
 
-    next_result = run_against(plane, execution([target(inline(b"x"))]), *GET + ("--output-dir", str(folder)))
+    next_result = run_against(plane, execution([target(inline(b"x"))]), *GET, "--output-dir", str(folder))
 
     assert next_result.code == 0
 
@@ -534,7 +534,7 @@ def test_file_is_never_replaced_and_the_error_names_it(plane, folder, name, plan
 
     plane.answer_to = plant_and_answer
 
-    result = run_cli(*GET + ("--output-dir", str(folder)), plane=plane)
+    result = run_cli(*GET, "--output-dir", str(folder), plane=plane)
 
     assert result.code == 1
     assert result.out == b""
@@ -578,7 +578,7 @@ def test_empty_folder_that_only_the_user_may_write_is_used(plane, folder, mode):
     folder.mkdir()
     folder.chmod(mode)
 
-    result = run_against(plane, execution([target(inline(b"x"))]), *GET + ("--output-dir", str(folder)))
+    result = run_against(plane, execution([target(inline(b"x"))]), *GET, "--output-dir", str(folder))
 
     assert result.code == 0
     assert sorted(os.listdir(str(folder))) == [FIRST_FILE, "targets"]
@@ -647,7 +647,7 @@ def test_unusable_folder_means_exit_1_with_a_reason_and_nothing_is_sent(plane, f
     make(folder)
     before = sorted(folder.parent.rglob("*"))
 
-    result = run_cli(*GET + ("--wait", "--output-dir", str(folder) + ending), plane=plane)
+    result = run_cli(*GET, "--wait", "--output-dir", str(folder) + ending, plane=plane)
 
     assert result.code == 1
     assert result.out == b""
@@ -662,7 +662,7 @@ def test_unusable_folder_means_exit_1_with_a_reason_and_nothing_is_sent(plane, f
 @posix_only
 @rule("9.7a")
 def test_folder_name_with_nul_is_unusable(plane, folder):
-    result = run_cli(*GET + ("--output-dir", str(folder) + "\0"), plane=plane)
+    result = run_cli(*GET, "--output-dir", str(folder) + "\0", plane=plane)
 
     assert result.code == 1
     assert result.out == b""
@@ -682,7 +682,7 @@ def test_nothing_is_written_into_a_full_folder_behind_a_link_and_two_dots(plane,
     (tmp_path / "else" / "out" / "mine").mkdir(parents=True)
     (tmp_path / "link").symlink_to("else/out")
 
-    result = run_cli(*GET + ("--output-dir", "%s/link/../out" % tmp_path), plane=plane)
+    result = run_cli(*GET, "--output-dir", "%s/link/../out" % tmp_path, plane=plane)
 
     assert result.code == 1
     assert error_lines(result) == ["the folder %s/link/../out cannot be used: it is not empty" % tmp_path]
@@ -693,7 +693,7 @@ def test_nothing_is_written_into_a_full_folder_behind_a_link_and_two_dots(plane,
 @rule("9.3a", "9.7")
 @pytest.mark.parametrize("format", ["table", "wide", "lines", "raw", "json", "yaml", "jsonl"])
 def test_another_format_is_a_usage_error_and_creates_no_folder(plane, folder, format):
-    result = run_cli(*GET + ("-o", format, "--output-dir", str(folder)), plane=plane)
+    result = run_cli(*GET, "-o", format, "--output-dir", str(folder), plane=plane)
 
     assert result.code == 2
     assert result.out == b""

@@ -32,7 +32,7 @@ OTHERS_CANNOT_WRITE = "use a file that others cannot write to"
 @rule("3.2b")
 @pytest.mark.parametrize("path", [TLS_DIR, pytest.param(os.devnull, marks=posix_only)], ids=["folder", "device"])
 def test_ca_file_that_is_not_a_file_is_refused(tls_plane, path):
-    result = run_cli(*LIST + ("--ca-file", path), plane=tls_plane)
+    result = run_cli(*LIST, "--ca-file", path, plane=tls_plane)
 
     assert result.code == 2
     assert error_lines(result) == ["the CA file %s is neither a file nor a pipe" % path]
@@ -45,7 +45,7 @@ def test_ca_file_that_is_not_a_file_is_refused(tls_plane, path):
 def test_folder_that_everybody_may_write_to_gets_no_chmod_hint(tls_plane, tmp_path):
     tmp_path.chmod(0o777)
 
-    result = run_cli(*LIST + ("--ca-file", str(tmp_path)), plane=tls_plane)
+    result = run_cli(*LIST, "--ca-file", str(tmp_path), plane=tls_plane)
 
     assert result.code == 2
     assert error_lines(result) == ["the CA file %s is neither a file nor a pipe" % tmp_path]
@@ -61,8 +61,8 @@ def test_ca_file_may_be_a_pipe_or_a_link(tls_plane, tmp_path):
         os.write(writing, file.read())
     os.close(writing)
 
-    from_pipe = run_cli(*LIST + ("--ca-file", "/dev/fd/%d" % reading), plane=tls_plane)
-    from_link = run_cli(*LIST + ("--ca-file", str(tmp_path / "link")), plane=tls_plane)
+    from_pipe = run_cli(*LIST, "--ca-file", "/dev/fd/%d" % reading, plane=tls_plane)
+    from_link = run_cli(*LIST, "--ca-file", str(tmp_path / "link"), plane=tls_plane)
     os.close(reading)
 
     assert from_pipe.code == 0
@@ -77,9 +77,9 @@ def test_chmod_is_suggested_only_for_an_own_file(tls_plane, tmp_path):
     shutil.copy(CA_FILE, path)
     os.chmod(path, 0o666)
 
-    own = run_cli(*LIST + ("--ca-file", path), plane=tls_plane)
+    own = run_cli(*LIST, "--ca-file", path, plane=tls_plane)
     os.chown(path, 65534, -1)
-    of_another_user = run_cli(*LIST + ("--ca-file", path), plane=tls_plane)
+    of_another_user = run_cli(*LIST, "--ca-file", path, plane=tls_plane)
 
     assert own.code == 2
     assert error_lines(own) == ["the CA file %s is insecure: anyone can write to it" % path]
@@ -116,7 +116,7 @@ def test_dots_after_a_link_mean_the_folder_that_the_kernel_means(plane, tmp_path
     monkeypatch.chdir(str(tmp_path))
     plane.script(Reply(execution([target(inline(b"hello\n"))])))
 
-    result = run_cli(*GET + ("--output-dir", "link/../out"), plane=plane)
+    result = run_cli(*GET, "--output-dir", "link/../out", plane=plane)
 
     assert result.code == 0
     assert sorted(os.listdir("far/out")) == ["a1b2c300-0000-4000-8000-000000000000.out", "targets"]
@@ -130,7 +130,7 @@ def test_link_is_refused_whatever_follows_its_name(plane, tmp_path, end):
     (tmp_path / "folder").mkdir()
     (tmp_path / "link").symlink_to(tmp_path / "folder")
 
-    result = run_cli(*GET + ("--output-dir", str(tmp_path / "link") + end), plane=plane)
+    result = run_cli(*GET, "--output-dir", str(tmp_path / "link") + end, plane=plane)
 
     assert result.code == 1
     assert error_lines(result)[0].endswith("cannot be used: it is a symbolic link")
@@ -140,7 +140,7 @@ def test_link_is_refused_whatever_follows_its_name(plane, tmp_path, end):
 @rule("9.7a")
 @posix_only
 def test_root_folder_stays_the_root_folder(plane):
-    result = run_cli(*GET + ("--output-dir", "/"), plane=plane)
+    result = run_cli(*GET, "--output-dir", "/", plane=plane)
 
     assert result.code == 1
     assert error_lines(result) == ["the folder / cannot be used: it is not empty"]

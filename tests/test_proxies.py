@@ -57,12 +57,12 @@ def run_via(proxy_url, url, *flags, env=None, **options):
         "HTTP_PROXY": proxy_url,
         "HTTPS_PROXY": proxy_url,
     }
-    return run_cli(*LIST + ("--allow-http",) + flags, env=dict(whole, **(env or {})), **options)
+    return run_cli(*LIST, "--allow-http", *flags, env=dict(whole, **(env or {})), **options)
 
 
 def run_with_variables(url, **env):
     """Run `list` against the server at `url`. The proxies are only those that these variables name."""
-    return run_cli(*LIST + ("--allow-http",), env=dict({"PLEXSPHERE_URL": url, "PLEXSPHERE_TOKEN": TOKEN}, **env))
+    return run_cli(*LIST, "--allow-http", env=dict({"PLEXSPHERE_URL": url, "PLEXSPHERE_TOKEN": TOKEN}, **env))
 
 
 # ---- 3.6c: TLS through a proxy

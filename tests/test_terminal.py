@@ -154,7 +154,7 @@ def test_output_on_a_terminal_is_safe_and_text_indents_it(plane, data, shown, se
 def test_header_counts_the_bytes_before_they_are_made_safe(plane, data, header):
     wire = execution([target(inline(data))])
 
-    result = run_against(plane, wire, *GET + ("--color", "never"), terminals=("stdout",))
+    result = run_against(plane, wire, *GET, "--color", "never", terminals=("stdout",))
 
     assert result.code == 0
     assert result.out.startswith(header)
@@ -191,7 +191,7 @@ def test_header_counts_the_bytes_before_they_are_made_safe(plane, data, header):
 def test_lines_on_a_terminal_are_safe_and_each_follows_its_node(plane, data, shown):
     wire = execution([target(inline(data))])
 
-    result = run_against(plane, wire, *GET + ("-o", "lines"), terminals=("stdout",))
+    result = run_against(plane, wire, *GET, "-o", "lines", terminals=("stdout",))
 
     assert result.code == 0
     assert result.out.decode("utf-8") == shown
@@ -257,7 +257,7 @@ def test_text_in_a_pipe_ends_each_output_with_a_line_feed(plane, data, section):
 def test_lines_in_a_pipe_have_the_bytes(plane):
     wire = execution([target(inline(b"\x1b[31mred\x1b[0m\r\n\n10%\r20%\n\xff\xc2\x85 "))])
 
-    result = run_against(plane, wire, *GET + ("-o", "lines", "--color", "always"), terminals=("stderr",))
+    result = run_against(plane, wire, *GET, "-o", "lines", "--color", "always", terminals=("stderr",))
 
     assert result.code == 0
     assert result.out == (
@@ -523,7 +523,7 @@ def remove_colours(data):
 def test_hostile_text_cannot_break_the_table_of_list(plane, color):
     wire = page(dict(HOSTILE_EXECUTION, id=HOSTILE), next_cursor=HOSTILE_CURSOR)
 
-    result = run_against(plane, wire, *LIST + ("--color", color))
+    result = run_against(plane, wire, *LIST, "--color", color)
 
     assert result.code == 0
     assert remove_colours(result.out) == (
@@ -534,7 +534,7 @@ def test_hostile_text_cannot_break_the_table_of_list(plane, color):
 @rule("5.10", "5.5")
 @with_and_without_colours
 def test_hostile_text_cannot_break_sections_and_the_recap(plane, color):
-    result = run_against(plane, HOSTILE_EXECUTION, *GET + ("--color", color))
+    result = run_against(plane, HOSTILE_EXECUTION, *GET, "--color", color)
 
     assert result.code == 0
     assert remove_colours(result.out) == (
@@ -549,7 +549,7 @@ def test_hostile_text_cannot_break_sections_and_the_recap(plane, color):
 @rule("5.10", "5.5")
 @with_and_without_colours
 def test_hostile_text_cannot_break_the_table_of_targets(plane, color):
-    result = run_against(plane, HOSTILE_EXECUTION, *GET_TABLE + ("--color", color))
+    result = run_against(plane, HOSTILE_EXECUTION, *GET_TABLE, "--color", color)
 
     assert result.code == 0
     assert remove_colours(result.out) == (
@@ -676,7 +676,7 @@ list_and_get = pytest.mark.parametrize("argv, answer", [(LIST, page()), (GET, ex
     ],
 )
 def test_auto_colours_a_terminal_except_on_windows(plane, argv, answer, flags, terminals, env):
-    result = run_against(plane, answer, *argv + flags, terminals=terminals, env=env)
+    result = run_against(plane, answer, *argv, *flags, terminals=terminals, env=env)
 
     assert result.code == 0
     assert (b"\x1b[" in result.out) is not WINDOWS
@@ -705,7 +705,7 @@ def test_auto_does_not_colour_a_pipe_or_a_dumb_terminal_or_with_no_color(plane, 
 def test_color_always_colours_a_pipe_whatever_the_environment_says(plane, argv, answer):
     env = {"NO_COLOR": "1", "TERM": "dumb"}
 
-    result = run_against(plane, answer, *argv + ("--color", "always"), env=env)
+    result = run_against(plane, answer, *argv, "--color", "always", env=env)
 
     assert result.code == 0
     assert b"\x1b[" in result.out
@@ -714,7 +714,7 @@ def test_color_always_colours_a_pipe_whatever_the_environment_says(plane, argv, 
 @rule("9.4")
 @list_and_get
 def test_color_never_leaves_even_a_terminal_without_colours(plane, argv, answer):
-    result = run_against(plane, answer, *argv + ("--color", "never"), terminals=BOTH)
+    result = run_against(plane, answer, *argv, "--color", "never", terminals=BOTH)
 
     assert result.code == 0
     assert result.out.startswith(b"ID  ")
@@ -782,7 +782,7 @@ def test_tables_have_bold_headers_and_coloured_statuses(plane, status, cell):
 def test_table_of_list_has_a_bold_header_and_coloured_statuses(plane):
     wire = page(execution(), execution(status="failed"))
 
-    result = run_against(plane, wire, *LIST + ("--color", "always"))
+    result = run_against(plane, wire, *LIST, "--color", "always")
 
     header, first, second, end = result.out.decode("ascii").split("\n")
     assert header.startswith("\x1b[1mID ")
@@ -795,6 +795,6 @@ def test_table_of_list_has_a_bold_header_and_coloured_statuses(plane):
 @rule("9.4")
 @pytest.mark.parametrize("color, header", [("never", "ID "), ("always", "\x1b[1mID ")])
 def test_recap_of_text_has_a_bold_header_with_colours_only(plane, color, header):
-    result = run_against(plane, execution(), *GET + ("--color", color))
+    result = run_against(plane, execution(), *GET, "--color", color)
 
     assert result.out.decode("ascii").startswith(header)

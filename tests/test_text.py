@@ -57,7 +57,7 @@ def test_table_has_a_header_and_a_row_for_each_execution(plane, format):
     )
 
     # COLUMNS does not count: stdout is not a terminal.
-    result = run_against(plane, page(execution(), second), *LIST + ("--output", format), env={"COLUMNS": "80"})
+    result = run_against(plane, page(execution(), second), *LIST, "--output", format, env={"COLUMNS": "80"})
 
     assert result.code == 0
     assert result.out.decode("utf-8") == (
@@ -74,7 +74,7 @@ def test_table_has_a_header_and_a_row_for_each_execution(plane, format):
 @rule("5.2")
 @pytest.mark.parametrize("format", TABLE_FORMATS)
 def test_table_without_executions_is_the_header(plane, format):
-    result = run_against(plane, page(), *LIST + ("--output", format))
+    result = run_against(plane, page(), *LIST, "--output", format)
 
     assert result.code == 0
     assert result.out.decode("utf-8") == HEADER
@@ -85,7 +85,7 @@ def test_table_without_executions_is_the_header(plane, format):
 @pytest.mark.parametrize("format", TABLE_FORMATS)
 @pytest.mark.parametrize("cursor", ["c2", "c 2" * 2000], ids=["short", "with spaces, 6,000 characters"])
 def test_last_line_of_a_table_is_the_cursor_of_the_next_page(plane, format, cursor):
-    result = run_against(plane, page(execution(), next_cursor=cursor), *LIST + ("--output", format))
+    result = run_against(plane, page(execution(), next_cursor=cursor), *LIST, "--output", format)
 
     assert result.code == 0
     assert result.out.decode("utf-8") == HEADER + ROW + "next_cursor: " + cursor + "\n"
@@ -361,7 +361,7 @@ def test_action_of_20_characters_fits_every_narrow_layout(plane, columns, row):
 @pytest.mark.parametrize("columns", WIDTHS)
 def test_list_with_wide_has_the_widest_layout_on_every_terminal(plane, columns):
     result = run_on_screen(
-        plane, page(FOUR_TARGETS, next_cursor="c"), *LIST + ("-o", "wide"), "--color", "never", columns=columns
+        plane, page(FOUR_TARGETS, next_cursor="c"), *LIST, "-o", "wide", "--color", "never", columns=columns
     )
 
     assert result.out.decode("utf-8") == WIDEST + "next_cursor: c\n"
@@ -371,7 +371,7 @@ def test_list_with_wide_has_the_widest_layout_on_every_terminal(plane, columns):
 @rule("5.2", "5.3b", "5.3c")
 @pytest.mark.parametrize("columns", WIDTHS)
 def test_get_with_wide_has_the_widest_layouts_on_every_terminal(plane, columns):
-    result = run_on_screen(plane, FOUR_TARGETS, *GET + ("-o", "wide"), "--color", "never", columns=columns)
+    result = run_on_screen(plane, FOUR_TARGETS, *GET, "-o", "wide", "--color", "never", columns=columns)
 
     assert result.out.decode("utf-8") == TARGETS_WITH_LONG_TIMES + "\n" + WIDEST
 
@@ -489,7 +489,7 @@ MIXED_TARGETS = [
     ],
 )
 def test_flags_select_targets_in_the_order_of_the_response(plane, flags, names):
-    result = run_against(plane, execution(MIXED_TARGETS), *GET + ("-o", "json"), *flags)
+    result = run_against(plane, execution(MIXED_TARGETS), *GET, "-o", "json", *flags)
 
     assert result.code == 0
     printed = json.loads(result.out.decode("ascii"))
@@ -499,7 +499,7 @@ def test_flags_select_targets_in_the_order_of_the_response(plane, flags, names):
 
 @rule("5.4", "5.8")
 def test_json_of_selected_targets_is_complete_apart_from_the_other_targets(plane):
-    result = run_against(plane, execution(MIXED_TARGETS), *GET + ("-o", "json", "--node", NODES[3]))
+    result = run_against(plane, execution(MIXED_TARGETS), *GET, "-o", "json", "--node", NODES[3])
 
     assert result.code == 0
     assert json.loads(result.out.decode("ascii")) == execution([MIXED_TARGETS[3], MIXED_TARGETS[9]])
@@ -630,7 +630,7 @@ def test_table_prints_bucket_and_key_for_pasting_and_a_digest(plane, bucket, key
 )
 @pytest.mark.parametrize("bucket, key, shown", ARCHIVE_PLACES + IMITATED_DIGESTS)
 def test_raw_and_lines_report_each_archived_output_as_an_error(plane, bucket, key, shown, format, out):
-    result = run_against(plane, archive_with_each_digest(bucket, key), *GET + ("-o", format))
+    result = run_against(plane, archive_with_each_digest(bucket, key), *GET, "-o", format)
 
     assert result.code == 1
     assert result.out == out
@@ -737,7 +737,7 @@ PARTLY_UNREADABLE = execution(
 @rule("5.6")
 @pytest.mark.parametrize("format", [format for format in GET_FORMATS if format not in ("id",) + DOCUMENT_FORMATS])
 def test_each_unreadable_output_is_reported(plane, format):
-    result = run_against(plane, PARTLY_UNREADABLE, *GET + ("--output", format))
+    result = run_against(plane, PARTLY_UNREADABLE, *GET, "--output", format)
 
     assert result.code == 1
     assert error_lines(result) == [
@@ -756,7 +756,7 @@ def test_raw_prints_the_outputs_beside_an_unreadable_one(plane):
 
 @rule("5.6")
 def test_lines_prints_the_outputs_beside_an_unreadable_one(plane):
-    result = run_against(plane, PARTLY_UNREADABLE, *GET + ("--output", "lines"))
+    result = run_against(plane, PARTLY_UNREADABLE, *GET, "--output", "lines")
 
     assert result.code == 1
     assert result.out == (
@@ -769,7 +769,7 @@ def test_lines_prints_the_outputs_beside_an_unreadable_one(plane):
 @rule("5.6")
 @pytest.mark.parametrize("format", ["table", "wide"])
 def test_table_has_a_row_for_each_unreadable_output(plane, format):
-    result = run_against(plane, PARTLY_UNREADABLE, *GET + ("--output", format))
+    result = run_against(plane, PARTLY_UNREADABLE, *GET, "--output", format)
 
     assert result.code == 1
     assert result.out.startswith(
@@ -786,7 +786,7 @@ def test_table_has_a_row_for_each_unreadable_output(plane, format):
 @rule("5.6")
 @pytest.mark.parametrize("format", ["json", "yaml"])
 def test_json_and_yaml_print_unreadable_outputs_as_sent(plane, format):
-    result = run_against(plane, PARTLY_UNREADABLE, *GET + ("--output", format))
+    result = run_against(plane, PARTLY_UNREADABLE, *GET, "--output", format)
 
     assert result.code == 0
     assert json.loads(result.out.decode("ascii")) == PARTLY_UNREADABLE
@@ -795,7 +795,7 @@ def test_json_and_yaml_print_unreadable_outputs_as_sent(plane, format):
 
 @rule("5.6")
 def test_jsonl_prints_unreadable_outputs_as_sent(plane):
-    result = run_against(plane, PARTLY_UNREADABLE, *GET + ("--output", "jsonl"))
+    result = run_against(plane, PARTLY_UNREADABLE, *GET, "--output", "jsonl")
 
     assert result.code == 0
     lines = result.out.decode("ascii").splitlines()
@@ -907,7 +907,7 @@ def test_lines_prints_each_line_after_its_node(plane, data, lines):
         ]
     )
 
-    result = run_against(plane, wire, *GET + ("-o", "lines"))
+    result = run_against(plane, wire, *GET, "-o", "lines")
 
     assert result.code == 0
     assert result.out == lines + b"a1b2c301-0000-4000-8000-000000000001: end\n"

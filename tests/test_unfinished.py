@@ -27,7 +27,7 @@ TWO_OF_THREE = [
 def test_hint_after_get_says_that_the_execution_has_not_finished(plane, format, status, shown):
     plane.script(Reply(execution(TWO_OF_THREE, status=status)))
 
-    result = run_cli(*GET + ("-o", format), plane=plane, terminals=["stderr"])
+    result = run_cli(*GET, "-o", format, plane=plane, terminals=["stderr"])
 
     assert result.code == 0
     assert len(hint_lines(result)) == 1
@@ -39,7 +39,7 @@ def test_hint_after_get_says_that_the_execution_has_not_finished(plane, format, 
 def test_no_hint_is_given_if_the_status_is_final_or_absent(plane, status):
     plane.script(Reply(execution(TWO_OF_THREE, status=status)))
 
-    result = run_cli(*GET + ("-o", "raw"), plane=plane, terminals=["stderr"])
+    result = run_cli(*GET, "-o", "raw", plane=plane, terminals=["stderr"])
 
     assert result.code == 0
     assert result.out == b"x\ny\n"
@@ -50,7 +50,7 @@ def test_no_hint_is_given_if_the_status_is_final_or_absent(plane, status):
 def test_no_hint_is_given_if_stderr_is_not_a_terminal(plane):
     plane.script(Reply(execution(TWO_OF_THREE, status="started")))
 
-    result = run_cli(*GET + ("-o", "raw"), plane=plane, terminals=["stdout"])
+    result = run_cli(*GET, "-o", "raw", plane=plane, terminals=["stdout"])
 
     assert result.code == 0
     assert result.out == b"x\ny\n"
@@ -61,7 +61,7 @@ def test_no_hint_is_given_if_stderr_is_not_a_terminal(plane):
 def test_hint_is_given_with_output_dir_too(plane, tmp_path):
     plane.script(Reply(execution(TWO_OF_THREE, status="started")))
 
-    result = run_cli(*GET + ("--output-dir", str(tmp_path / "out")), plane=plane, terminals=["stderr"])
+    result = run_cli(*GET, "--output-dir", str(tmp_path / "out"), plane=plane, terminals=["stderr"])
 
     assert result.code == 0
     assert hint_lines(result) == ["the Execution has not finished: started 2/3"]
@@ -71,7 +71,7 @@ def test_hint_is_given_with_output_dir_too(plane, tmp_path):
 def test_hint_counts_all_targets_even_if_some_are_selected(plane):
     plane.script(Reply(execution(TWO_OF_THREE, status="started")))
 
-    result = run_cli(*GET + ("--node", NODES[2]), plane=plane, terminals=["stderr"])
+    result = run_cli(*GET, "--node", NODES[2], plane=plane, terminals=["stderr"])
 
     assert result.code == 0
     assert hint_lines(result) == ["the Execution has not finished: started 2/3"]

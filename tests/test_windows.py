@@ -205,7 +205,7 @@ CONTROL_C_EXIT = 0xC000013A  # STATUS_CONTROL_C_EXIT, the exit code of a process
 @rule("6.5", "8.5")
 def test_ctrl_c_ends_the_process_while_it_waits(plane):
     plane.script(Reply(execution(status="started")), HANG)
-    line = [sys.executable, "-c", PRESS] + make_command(*GET + ("--wait",))
+    line = [sys.executable, "-c", PRESS] + make_command(*GET, "--wait")
     with subprocess.Popen(
         line,
         env=make_environment(plane),
@@ -244,7 +244,7 @@ def test_stdout_of_a_process_has_no_newline_translation(plane):
 def test_saved_files_have_no_newline_translation(plane, tmp_path):
     plane.script(Reply(execution([target(inline(ALL_BYTES_AND_NEWLINES))])))
 
-    result = run_process(*GET + ("--output-dir", str(tmp_path / "out")), plane=plane)
+    result = run_process(*GET, "--output-dir", str(tmp_path / "out"), plane=plane)
 
     assert result.code == 0
     saved = (tmp_path / "out" / "a1b2c300-0000-4000-8000-000000000000.out").read_bytes()
