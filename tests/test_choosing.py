@@ -540,7 +540,7 @@ def test_nodes_and_statuses_select_targets(plane, flags, nodes, format):
     assert find_nodes(result) == nodes
 
 
-@rule("5.4", "1.12a", "9.6a")
+@rule("5.4", "1.12", "9.6a")
 @pytest.mark.parametrize(
     "flags, out",
     [

@@ -1280,7 +1280,7 @@ def test_duration_after_wait_suggests_wait_timeout_and_is_not_shown(argv):
     assert error_lines(result) == ["--wait takes no value; did you mean --wait-timeout TIME?"]
 
 
-@rule("9.1g")
+@rule("9.1e")
 def test_uuid_of_decimal_digits_is_not_a_duration(plane):
     digits = "00000000000000000000000000000030"
     plane.script(Reply(execution(id="00000000-0000-0000-0000-000000000030")))
@@ -1291,7 +1291,7 @@ def test_uuid_of_decimal_digits_is_not_a_duration(plane):
     assert plane.requests[0].target.endswith("/executions/00000000-0000-0000-0000-000000000030")
 
 
-@rule("9.1g")
+@rule("9.1e")
 def test_word_after_wait_that_is_not_a_duration_is_a_superfluous_argument():
     result = run_cli(*GET, "--wait", "soon", env=UNREACHABLE)
 

@@ -1134,7 +1134,7 @@ def test_unreadable_token_file_means_exit_3_and_an_absolute_path_is_shown(plane,
 # ---- 2.6: servers
 
 
-@rule("2.6", "2.2a", "10.1b")
+@rule("2.2", "2.6", "10.1b")
 @pytest.mark.parametrize(
     "url, scheme, host, port, prefix",
     [
