@@ -9,11 +9,12 @@ import pytest
 import plexctl_exec_log as program
 from kit import (
     BOTH,
+    FORMATS_WITHOUT_NODES,
     GET,
+    GET_FORMATS,
     LIST,
     NODES,
     error_lines,
-    GET_FORMATS,
     every_get_format,
     every_list_format,
     execution,
@@ -500,8 +501,10 @@ def find_nodes(result):
     return re.findall("(?i)a1b2c30[0-9]-0000-4000-8000-00000000000[0-9]", result.out.decode())
 
 
-#: raw prints no node ids, so that the tests of raw look at the outputs.
-every_format_except_raw = pytest.mark.parametrize("format", [format for format in GET_FORMATS if format != "raw"])
+#: The tests of raw, which prints no node ids, look at the outputs.
+every_format_with_nodes = pytest.mark.parametrize(
+    "format", [format for format in GET_FORMATS if format not in FORMATS_WITHOUT_NODES]
+)
 
 #: Flags, the nodes whose targets are shown, and the bytes that raw prints.
 SELECTIONS = [
@@ -543,7 +546,7 @@ SELECTIONS = [
 
 
 @rule("5.4", "1.12a", "9.6a")
-@every_format_except_raw
+@every_format_with_nodes
 @pytest.mark.parametrize("flags, nodes, raw", SELECTIONS)
 def test_nodes_and_statuses_select_targets(plane, flags, nodes, raw, format):
     result = run_against(plane, TEN_TARGETS, *GET + ("--output", format), *flags, terminals=("stderr",))
@@ -583,7 +586,7 @@ NOT_A_TARGET = (
 
 
 @rule("5.4a")
-@every_format_except_raw
+@every_format_with_nodes
 def test_node_that_is_not_a_target_is_an_error_beside_the_output(plane, format):
     flags = ("--node", NODES[3], "--node", "019a3f1c-8a52-7d0e-9b96-c2e85d7f6b13", "--output", format)
 

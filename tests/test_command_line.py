@@ -16,7 +16,9 @@ from control_plane import DEMO, PROJECT, TOKEN
 from kit import (
     EXECUTION,
     GET,
+    GET_FORMATS,
     LIST,
+    LIST_FORMATS,
     NODES,
     UNREACHABLE,
     Raw,
@@ -1425,6 +1427,8 @@ def test_get_needs_an_id():
 
 # ---- 1.14: usage errors about values
 
+ALL_LIST_FORMATS, ALL_GET_FORMATS = ", ".join(LIST_FORMATS), ", ".join(GET_FORMATS)
+
 
 @rule("1.14", "1.14a", "1.14c")
 @pytest.mark.parametrize(
@@ -1432,32 +1436,32 @@ def test_get_needs_an_id():
     [
         pytest.param(
             LIST + ("-o", "raw"),
-            '--output "raw": expected text, table, wide, id, json, yaml, jsonl',
+            '--output "raw": expected ' + ALL_LIST_FORMATS,
             id="a format of get",
         ),
         pytest.param(
             GET + ("-ojsno",),
-            '--output "jsno": expected text, table, wide, id, lines, raw, json, yaml, jsonl; did you mean json?',
+            '--output "jsno": expected ' + ALL_GET_FORMATS + "; did you mean json?",
             id="a typing error",
         ),
         pytest.param(
             LIST + ("-ojson\n",),
-            '--output "json\\n": expected text, table, wide, id, json, yaml, jsonl; did you mean json?',
+            '--output "json\\n": expected ' + ALL_LIST_FORMATS + "; did you mean json?",
             id="a newline after a value without a space",
         ),
         pytest.param(
             LIST + ("-o", "JSON"),
-            '--output "JSON": expected text, table, wide, id, json, yaml, jsonl',
+            '--output "JSON": expected ' + ALL_LIST_FORMATS,
             id="upper case",
         ),
         pytest.param(
             LIST + ("-o", "-x"),
-            "--output: expected text, table, wide, id, json, yaml, jsonl",
+            "--output: expected " + ALL_LIST_FORMATS,
             id="a value like a flag is not shown",
         ),
         pytest.param(
             LIST + ("--output=",),
-            '--output "": expected text, table, wide, id, json, yaml, jsonl',
+            '--output "": expected ' + ALL_LIST_FORMATS,
             id="empty",
         ),
     ],

@@ -57,8 +57,6 @@ def test_every_flag_is_in_the_contract():
 
 
 def test_every_format_is_in_the_contract():
-    listed = re.findall("(?m)^    (?:list|get) +([a-z, ]+)$", read_text(CONTRACT))
-    assert listed == [", ".join(LIST_FORMATS), ", ".join(GET_FORMATS)]
     words = re.findall("[a-z]+", " ".join(re.findall(r"(?m)^5\.[0-9]+[a-z]? .*(?:\n .*)*", read_text(CONTRACT))))
     assert set(LIST_FORMATS + GET_FORMATS) - set(words) == set(), "write a rule for each of these formats"
 
@@ -149,12 +147,6 @@ def test_rule_about_failed_and_running_lists_the_statuses_of_the_program():
     ]
 
 
-def test_formats_of_the_contract_are_those_of_the_program():
-    listed = re.findall("(?m)^    (?:list|get) +([a-z, ]+)$", read_text(CONTRACT))
-
-    assert listed == [", ".join(program.LIST_FORMATS), ", ".join(program.GET_FORMATS)]
-
-
 def test_rule_about_statuses_that_are_retried_lists_those_of_the_program():
     listed = [int(status) for status in re.findall("[0-9]{3}", read_rule("3.8"))]
 
@@ -179,17 +171,6 @@ def test_rules_are_numbered_in_order_without_gaps():
 def test_guide_lists_every_file_of_the_suite():
     guide = read_text(os.path.join(HERE, "README.md"))
     assert [os.path.basename(path) for path in SOURCES if "`%s`" % os.path.basename(path) not in guide] == []
-
-
-def test_names_in_the_tables_of_the_guide_exist():
-    guide = read_text(os.path.join(HERE, "README.md"))
-    cells = re.findall(r"(?m)^\| (program|`[a-z_]+\.py`), (.*?) \|", guide)
-    named = [(place, name) for place, text in cells for name in re.findall("`([A-Za-z_]+)`", text)]
-    assert len(named) >= 9
-    texts = {
-        place: read_text(MODULE if place == "program" else os.path.join(HERE, place.strip("`"))) for place, _ in named
-    }
-    assert [pair for pair in named if not re.search(r"(?m)^(?:def |class )?%s\b" % pair[1], texts[pair[0]])] == []
 
 
 def test_test_names_have_at_most_70_characters():

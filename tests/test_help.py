@@ -8,7 +8,7 @@ import pytest
 
 import plexctl_exec_log as program
 from control_plane import PROJECT
-from kit import EXECUTION, rule, run_cli, surroundings
+from kit import EXECUTION, GET_FORMATS, LIST_FORMATS, rule, run_cli, surroundings
 
 # The flags of the help pages, in their order.
 COMMON_FLAGS = [
@@ -340,18 +340,18 @@ def test_help_page_lists_the_exit_codes(argv):
         ),
         pytest.param(
             ["--help"],
-            " --output FORMAT text, table, wide, id, json, yaml, jsonl (default: text); "
-            "get: text, table, wide, id, lines, raw, json, yaml, jsonl (default: text) --server",
+            " --output FORMAT %s (default: text); get: %s (default: text) --server"
+            % (", ".join(LIST_FORMATS), ", ".join(GET_FORMATS)),
             id="output on the common page",
         ),
         pytest.param(
             ["list", "--help"],
-            " --output FORMAT text, table, wide, id, json, yaml, jsonl (default: text) --server",
+            " --output FORMAT %s (default: text) --server" % ", ".join(LIST_FORMATS),
             id="output of list",
         ),
         pytest.param(
             ["get", "--help"],
-            " --output FORMAT text, table, wide, id, lines, raw, json, yaml, jsonl (default: text) --server",
+            " --output FORMAT %s (default: text) --server" % ", ".join(GET_FORMATS),
             id="output of get",
         ),
     ],
