@@ -58,14 +58,17 @@ def read_help_blocks():
 
 
 def make_flag_table():
-    """Return the rows of the table of flags, in the order of the help."""
+    """Return the rows of the table of flags, in the order of the help. `...` marks flags whose values accumulate."""
     rows = ["| flag | |", "|---|---|"]
     for title, block in read_help_blocks().items():
         if title.startswith("flags of "):
             rows.append("| **`%s`** | |" % title.rpartition(" ")[2])
         for head, text in re.findall("^  (-.*?)  +(.*)$", block, re.MULTILINE) if title.startswith("flags") else ():
-            names = ", ".join("`%s`" % name for name in re.findall("--?[a-z-]+", head))
-            rows.append("| %s%s | %s |" % (names, "".join(re.findall(" [A-Z]+$", head)), text))
+            names = re.findall("--?[a-z-]+", head)
+            shown = ", ".join("`%s`" % name for name in names) + "".join(re.findall(" [A-Z]+$", head))
+            if program.FLAGS_BY_NAME[names[-1]].is_repeatable:
+                shown += "..."
+            rows.append("| %s | %s |" % (shown, text))
     return rows
 
 
