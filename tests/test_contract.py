@@ -42,7 +42,7 @@ def name_called(call):
 
 
 def test_every_rule_has_a_test_and_every_number_is_a_rule():
-    carrying = {number for path in TESTS for number in list_carried(parse(path))}
+    carrying = {number for path in SOURCES for number in list_carried(parse(path))}
     assert sorted(set(list_rules()) - carrying) == [], "rules without a test"
     assert sorted(carrying - set(list_rules())) == [], "numbers that are no rules"
 
