@@ -2,7 +2,7 @@
 """Regenerate what is derived from the program:
 
 - the outputs of the commands in README.md
-- the tables of flags and exit codes in README.md and tests/contract.md
+- the tables of flags, formats and exit codes in README.md and tests/contract.md
 
     PYTHONPATH=. .venv/bin/python tests/renew.py
 
@@ -19,6 +19,7 @@ import subprocess
 import sys
 import tempfile
 
+import plexctl_exec_log as program
 from kit import CONTRACT, HERE, MODULE, README, make_environment, read_text, run_cli
 
 COMMAND = re.compile(r"^\$ (.+)\n((?:(?!\$ |```).*\n)*)", re.MULTILINE)
@@ -57,14 +58,17 @@ def read_help_blocks():
 
 
 def make_flag_table():
-    """Return the rows of the table of flags, in the order of the help."""
+    """Return the rows of the table of flags, in the order of the help. `...` marks flags whose values accumulate."""
     rows = ["| flag | |", "|---|---|"]
     for title, block in read_help_blocks().items():
         if title.startswith("flags of "):
             rows.append("| **`%s`** | |" % title.rpartition(" ")[2])
         for head, text in re.findall("^  (-.*?)  +(.*)$", block, re.MULTILINE) if title.startswith("flags") else ():
-            names = ", ".join("`%s`" % name for name in re.findall("--?[a-z-]+", head))
-            rows.append("| %s%s | %s |" % (names, "".join(re.findall(" [A-Z]+$", head)), text))
+            names = re.findall("--?[a-z-]+", head)
+            shown = ", ".join("`%s`" % name for name in names) + "".join(re.findall(" [A-Z]+$", head))
+            if program.FLAGS_BY_NAME[names[-1]].is_repeatable:
+                shown += "..."
+            rows.append("| %s | %s |" % (shown, text))
     return rows
 
 
@@ -74,9 +78,15 @@ def make_exit_code_table():
     return ["| code | when |", "|---|---|"] + ["| %s | %s |" % pair for pair in pairs]
 
 
+def make_format_table():
+    """Return a line for each command, with its formats in the order of the help."""
+    return ["    list    " + ", ".join(program.LIST_FORMATS), "    get     " + ", ".join(program.GET_FORMATS)]
+
+
 def renew_tables(text):
-    """Return the text with its tables, each between `<!-- flags -->` or `<!-- exit codes -->` and `<!-- end -->`."""
-    for name, rows in (("flags", make_flag_table()), ("exit codes", make_exit_code_table())):
+    """Return the text with its tables. Each is between a line such as `<!-- flags -->` and the line `<!-- end -->`."""
+    tables = {"flags": make_flag_table(), "formats": make_format_table(), "exit codes": make_exit_code_table()}
+    for name, rows in tables.items():
         before, mark, rest = text.partition("<!-- %s -->\n" % name)
         if mark:
             text = before + mark + "\n" + "\n".join(rows) + "\n\n" + rest[rest.index("<!-- end -->") :]

@@ -7,13 +7,15 @@ import re
 import pytest
 
 import plexctl_exec_log as program
+from flag_values import FILTERS, make_kept
 from kit import (
     BOTH,
+    FORMATS_WITHOUT_NODES,
     GET,
+    GET_FORMATS,
     LIST,
     NODES,
     error_lines,
-    GET_FORMATS,
     every_get_format,
     every_list_format,
     execution,
@@ -36,12 +38,11 @@ from kit import (
 def make_logged(day, status):
     """Return an Execution with the id "e" and its day, counted from the first of March at noon.
 
-    All ran on NODES[3], and each also on one of the first three machines, in turn. The types alternate."""
+    All ran on NODES[3], and each also on one of the first three machines, in turn."""
     return execution(
         [target(node=NODES[day % 3].upper()), target(node=NODES[3])],
         id="e%d" % day,
         status=status,
-        type=["builtin", "hook"][day % 2],
         created_at="2026-03-%02dT12:00:00Z" % (day + 1),
     )
 
@@ -63,19 +64,55 @@ LOG = [
 ]
 LOG_PAGES = [LOG[:4], LOG[4:7], LOG[7:]]
 
-#: The flags that make a walk, and for each a predicate for what it keeps of LOG, by the day. --last=2 keeps every day,
-#: because it applies to what the other flags have kept.
-KEEPS = {
-    "--all": lambda day: True,
-    "--last=2": lambda day: True,
-    "--failed": lambda day: day in (4, 5, 6),
-    "--since=2026-03-02T12": lambda day: day >= 1,
-    "--until=2026-03-07 12:00": lambda day: day < 6,
-    "--node=" + NODES[2]: lambda day: day in (2, 5, 8),
-}
-COMBINATIONS = [flags for size in range(1, len(KEEPS) + 1) for flags in itertools.combinations(sorted(KEEPS), size)]
 
-#: The requests of a walk over LOG_PAGES.
+SINCE, UNTIL = "--since=2026-03-02T12", "--until=2026-03-07 12:00"
+FLAGS_THAT_FILTER = {"%s=%s" % (name, values.first): values for name, values in FILTERS.items()}
+
+#: Executions, oldest first: when each was created, its status, and the only flag that leaves it out, or "".
+WALKED = [
+    ("2026-03-01T12:00:00Z", "failed", SINCE),
+    ("2026-03-02T11:59:59.9Z", "failed", SINCE),
+    ("2026-03-02T12:00:00Z", "failed", ""),
+    ("2026-03-03T01:00:00Z", "pending", "--failed"),
+    ("2026-03-03T02:00:00Z", "ack", "--failed"),
+    ("2026-03-03T03:00:00Z", "started", "--failed"),
+    ("2026-03-03T04:00:00Z", "succeeded", "--failed"),
+    ("2026-03-03T05:00:00Z", "cancelled", ""),
+    ("2026-03-03T06:00:00Z", "FAILED", "--failed"),
+    ("2026-03-03T07:00:00Z", "failed ", "--failed"),
+    ("2026-03-03T08:00:00Z", "", "--failed"),
+    ("2026-03-03T09:00:00Z", None, "--failed"),
+    ("2026-03-03T10:00:00Z", "timeout", ""),
+]
+WALKED += [("2026-03-04T12:00:%02dZ" % number, "cancelled", flag) for number, flag in enumerate(FLAGS_THAT_FILTER)]
+WALKED += [
+    ("2026-03-07T12:00:00Z", "timeout", UNTIL),
+    ("2026-03-07T12:00:00.1Z", "failed", UNTIL),
+    ("2026-03-08T12:00:00Z", "cancelled", UNTIL),
+]
+
+
+def make_walked(place):
+    """Return the Execution at this place in WALKED."""
+    created_at, status, flag = WALKED[place]
+    wire = make_kept(id="e%02d" % place, created_at=created_at, status=status)
+    return dict(wire, **FLAGS_THAT_FILTER[flag].other) if flag in FLAGS_THAT_FILTER else wire
+
+
+WALKED_WIRES = [make_walked(place) for place in range(len(WALKED))]
+WALKED_PAGES = [WALKED_WIRES[:4], WALKED_WIRES[4:-2], WALKED_WIRES[-2:]]
+
+#: The flags that make a walk. --all and --last leave out no Execution, but --last=2 prints only the newest two.
+FLAGS_OF_A_WALK = ["--all", "--last=2", "--failed", SINCE, UNTIL] + list(FLAGS_THAT_FILTER)
+#: Each of these flags, every two of them, all of them except one, and all.
+COMBINATIONS = [
+    flags
+    for size in (1, 2, len(FLAGS_OF_A_WALK) - 1, len(FLAGS_OF_A_WALK))
+    for flags in itertools.combinations(FLAGS_OF_A_WALK, size)
+]
+every_combination_of_flags = pytest.mark.parametrize("flags", COMBINATIONS, ids=" ".join)
+
+#: The requests of a walk over three pages.
 QUERIES_OF_A_WALK = [
     {"action_name": "a&b", "limit": "200"},
     {"action_name": "a&b", "limit": "200", "cursor": "c2"},
@@ -95,27 +132,36 @@ QUERIES_OF_A_MERGE = [
 ]
 
 
-def test_every_flag_that_makes_a_walk_has_an_entry_in_keeps():
-    names = {flags.partition("=")[0] for flags in KEEPS} - {"--failed"}  # which makes one by its several statuses
+def test_every_flag_that_makes_a_walk_is_combined_with_the_others():
+    names = {flag.partition("=")[0] for flag in FLAGS_OF_A_WALK} - {"--failed"}  # which stands for several statuses
 
     assert names == {flag.names[-1] for flag in program.FLAGS if flag.reads_all_pages}
 
 
-@rule("1.7", "1.8", "1.8a", "1.8b", "1.8c", "1.9", "1.10", "1.12", "1.13")
-@pytest.mark.parametrize("flags", COMBINATIONS, ids=" ".join)
-def test_every_combination_of_flags_walks_all_pages_and_keeps_matches(plane, flags):
-    serve_pages(plane, LOG_PAGES)
-    # An Execution must match every flag. Then --last=2 keeps the newest two.
-    expected_ids = ["e%d" % day for day in range(11) if all(KEEPS[flag](day) for flag in flags)]
+@rule("1.7", "1.8", "1.8b", "1.9", "1.10", "1.12", "1.13")
+@every_combination_of_flags
+def test_walk_prints_what_matches_every_flag(plane, flags):
+    serve_pages(plane, WALKED_PAGES)
+    expected_ids = ["e%02d" % place for place, (_, _, left_out_by) in enumerate(WALKED) if left_out_by not in flags]
     if "--last=2" in flags:
         expected_ids = expected_ids[-2:]
-    expected_queries = QUERIES_OF_A_MERGE if "--failed" in flags else QUERIES_OF_A_WALK
 
     result = run_cli(*LIST, "--output", "jsonl", "--action-name", "a&b", *flags, plane=plane)
 
     assert result.code == 0
     assert result.err == ""
     assert find_ids(result) == expected_ids
+
+
+@rule("1.7", "1.8", "1.8a", "1.12", "1.13")
+@every_combination_of_flags
+def test_walk_requests_all_pages_whatever_the_flags_select(plane, flags):
+    serve_pages(plane, WALKED_PAGES)
+    expected_queries = QUERIES_OF_A_MERGE if "--failed" in flags else QUERIES_OF_A_WALK
+
+    result = run_cli(*LIST + ("--action-name", "a&b"), *flags, plane=plane)
+
+    assert result.code == 0
     queries = read_queries(plane)
     assert len(queries) == len(expected_queries)
     for query in expected_queries:
@@ -291,6 +337,12 @@ WALKS_AND_MATCHES = [
         [[], [listed("a", "01:00:00Z"), listed("b", "03:00:00Z")]],
         ["a", "b"],
         id="last of fewer, after an empty page",
+    ),
+    pytest.param(
+        ["--last=2", "--since=2026-07-14T02:00"],
+        [[listed("a", "01:00:00Z"), listed("b", "03:00:00Z")]],
+        ["b"],
+        id="last of fewer, because since leaves one out",
     ),
     pytest.param(["--last=2"], [[], []], [], id="last of two empty pages"),
     pytest.param(
@@ -498,12 +550,14 @@ def find_nodes(result):
     return re.findall("(?i)a1b2c30[0-9]-0000-4000-8000-00000000000[0-9]", result.out.decode())
 
 
-#: raw prints no node ids, so that the tests of raw look at the outputs.
-every_format_except_raw = pytest.mark.parametrize("format", [format for format in GET_FORMATS if format != "raw"])
+#: The tests of raw, which prints no node ids, look at the outputs.
+every_format_with_nodes = pytest.mark.parametrize(
+    "format", [format for format in GET_FORMATS if format not in FORMATS_WITHOUT_NODES]
+)
 
 
 @rule("5.4", "1.12", "9.6a")
-@every_format_except_raw
+@every_format_with_nodes
 @pytest.mark.parametrize(
     "flags, nodes",
     [
@@ -574,7 +628,7 @@ def test_node_whose_status_is_not_selected_gives_a_hint(plane, format):
 
 
 @rule("5.4a")
-@every_format_except_raw
+@every_format_with_nodes
 def test_node_that_is_not_a_target_is_an_error_beside_the_output(plane, format):
     flags = ("--node", NODES[3], "--node", "019a3f1c-8a52-7d0e-9b96-c2e85d7f6b13", "--output", format)
 

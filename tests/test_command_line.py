@@ -13,10 +13,13 @@ import pytest
 
 import plexctl_exec_log as program
 from control_plane import DEMO, PROJECT, TOKEN
+from flag_values import FLAG_VALUES, give_values, make_kept, make_other
 from kit import (
     EXECUTION,
     GET,
+    GET_FORMATS,
     LIST,
+    LIST_FORMATS,
     NODES,
     UNREACHABLE,
     Raw,
@@ -217,33 +220,8 @@ def test_n_means_last_and_the_last_of_two_values_wins(plane, flags):
     assert len(result.out.splitlines()) == 5
 
 
-def list_values(plane, folder):
-    """Return two valid values for every flag that takes one. A run with the second one does something else."""
-    return {
-        "--project": ("019a3f1c-8a52-7d0e-9b96-c2e85d7f6b13", "6f1d7c1e-0b5a-4c1e-9a53-2b8f0c9e7a10"),
-        "--status": ("failed", "timeout"),
-        "--node": ("a1b2c300-0000-4000-8000-000000000000", "a1b2c301-0000-4000-8000-000000000001"),
-        "--output": ("json", "jsonl"),
-        "--server": (plane.url + "/first", plane.url + "/last"),
-        "--token-file": (str(folder / "first.token"), str(folder / "last.token")),
-        "--profile": ("first", "last"),
-        "--ca-file": (str(folder / "first.pem"), str(folder / "last.pem")),  # which do not exist
-        "--timeout": ("0.1", "0.2"),
-        "--color": ("never", "always"),
-        "--action-name": ("first", "last"),
-        "--since": ("2026-07-14T09:00Z", "2026-07-14T10:00Z"),
-        "--until": ("2026-07-14T09:45Z", "2026-07-14T10:45Z"),
-        "--last": ("1", "2"),
-        "--limit": ("7", "5"),
-        "--cursor": ("first", "last"),
-        "--id": ("6f1d7c1e-0b5a-4c1e-9a53-2b8f0c9e7a10", "4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f"),
-        "--wait-timeout": ("1s", "1h"),
-        "--output-dir": (str(folder / "first outputs"), str(folder / "last outputs")),
-    }
-
-
 def write_settings(plane, folder):
-    """Write the files that list_values names, except the CA files, and a config file with its profiles."""
+    """Write the files that flag_values.py names, except the CA files, and a config file with its profiles."""
     write_private_file(folder / "first.token", b"first-token")
     write_private_file(folder / "last.token", b"last-token")
     config = {
@@ -255,19 +233,15 @@ def write_settings(plane, folder):
     write_private_file(folder / "plexctl" / "config.json", encode(config))
 
 
-#: Three Executions. By node or status, the first value of list_values selects LISTED_FIRST, the second one LISTED_LAST,
-#: and neither selects LISTED_NEITHER. By time, the two values select different ones of the three. All their targets are
-#: those of the Execution that `get` shows.
-LISTED_FIRST = execution(
-    [target(inline(b"first\n"), NODES[0], "failed")], id="first", status="failed", created_at="2026-07-14T09:30:00Z"
-)
-LISTED_LAST = execution(
-    [target(inline(b"last\n"), NODES[1], "timeout")], id="last", status="timeout", created_at="2026-07-14T10:30:00Z"
-)
-LISTED_NEITHER = execution(
-    [target(inline(b"neither\n"), NODES[2], "ack")], id="neither", status="ack", created_at="2026-07-14T11:30:00Z"
-)
-SHOWN_TARGETS = LISTED_FIRST["targets"] + LISTED_LAST["targets"] + LISTED_NEITHER["targets"]
+#: Two Executions for `list`, and the targets of the Execution that `get` shows. The two values of a flag in
+#: flag_values.py select different ones.
+LISTED_FIRST = make_kept(id="first", status="failed", created_at="2026-07-14T09:30:00Z")
+LISTED_LAST = make_other(id="last", status="timeout", created_at="2026-07-14T10:30:00Z")
+SHOWN_TARGETS = [
+    target(inline(b"first\n"), NODES[0], "failed"),
+    target(inline(b"last\n"), NODES[1], "timeout"),
+    target(inline(b"neither\n"), NODES[2], "ack"),
+]
 
 
 def answer_list_and_get(plane):
@@ -277,7 +251,7 @@ def answer_list_and_get(plane):
         if "/executions/" in request.target:
             is_final = len(plane.requests) % 2 == 0
             return Reply(execution(SHOWN_TARGETS, status="succeeded" if is_final else "started"))
-        return Reply(page(LISTED_FIRST, LISTED_LAST, LISTED_NEITHER))
+        return Reply(page(LISTED_FIRST, LISTED_LAST))
 
     plane.answer_to = answer
 
@@ -305,9 +279,8 @@ def name_flag(flag):
     return flag.names[-1]
 
 
-@rule("1.4c")
-def test_every_flag_with_a_value_is_tried_twice(plane, tmp_path):
-    assert sorted(list_values(plane, tmp_path)) == sorted(flag.names[-1] for flag in FLAGS_WITH_A_VALUE)
+def test_every_flag_with_a_value_is_in_the_table_of_test_values():
+    assert sorted(FLAG_VALUES) == sorted(flag.names[-1] for flag in FLAGS_WITH_A_VALUE), "edit flag_values.py"
 
 
 @pytest.fixture
@@ -330,7 +303,7 @@ def test_last_value_of_a_repeated_flag_wins(plane, silent_url, tmp_path, flag):
         "--wait-timeout": ("--wait",),
     }
     name = flag.names[-1]
-    first, last = list_values(plane, tmp_path)[name]
+    first, last = give_values(name, plane, tmp_path)
     argv = (flag.command or "list",) + others.get(name, ())
     argv += () if name == "--project" else ("--project", PROJECT)
     argv += ("--id", EXECUTION) if flag.command == "get" and name != "--id" else ()
@@ -348,8 +321,8 @@ def test_last_value_of_a_repeated_flag_wins(plane, silent_url, tmp_path, flag):
     "flag", [flag for flag in FLAGS_WITH_A_VALUE if flag.is_repeatable and flag.command != "get"], ids=name_flag
 )
 def test_list_selects_by_every_value_of_a_repeatable_flag(plane, tmp_path, flag):
-    first, last = list_values(plane, tmp_path)[flag.names[-1]]
-    serve_pages(plane, [[LISTED_FIRST, LISTED_LAST, LISTED_NEITHER]])
+    first, last = give_values(flag.names[-1], plane, tmp_path)
+    serve_pages(plane, [[LISTED_FIRST, LISTED_LAST]])
 
     with_both = run_cli(*LIST, flag.names[-1], first, flag.names[-1], last, "-o", "jsonl", plane=plane)
     with_first = run_cli(*LIST, flag.names[-1], first, "-o", "jsonl", plane=plane)
@@ -366,7 +339,7 @@ def test_list_selects_by_every_value_of_a_repeatable_flag(plane, tmp_path, flag)
     "flag", [flag for flag in FLAGS_WITH_A_VALUE if flag.is_repeatable and flag.command != "list"], ids=name_flag
 )
 def test_get_selects_targets_by_every_value_of_a_repeatable_flag(plane, tmp_path, flag):
-    first, last = list_values(plane, tmp_path)[flag.names[-1]]
+    first, last = give_values(flag.names[-1], plane, tmp_path)
     plane.answer_to = lambda request: Reply(execution(SHOWN_TARGETS))
 
     with_both = run_cli(*GET, flag.names[-1], first, flag.names[-1], last, "-o", "raw", plane=plane)
@@ -383,7 +356,7 @@ def list_with_one_flag(plane, folder, flag):
     """Run `list` with one flag, against a first page that names a second one. Return the number of second pages."""
     write_settings(plane, folder)
     plane.script(Reply(page(LISTED_FIRST, next_cursor="c2")), Reply(page()))
-    value = list_values(plane, folder)[flag.names[-1]][:1] if flag.metavar else ()
+    value = give_values(flag.names[-1], plane, folder)[:1] if flag.metavar else ()
 
     result = run_cli(*LIST, flag.names[-1], *value, plane=plane, env={"XDG_CONFIG_HOME": str(folder)})
 
@@ -435,9 +408,9 @@ def test_node_is_a_filter_by_a_uuid():
 @every_spelling_of_a_uuid
 @pytest.mark.parametrize("spell_sent", [str.lower, str.upper], ids=["sent in lower case", "sent in upper case"])
 def test_filter_of_list_by_a_uuid_matches_in_every_spelling(plane, tmp_path, flag, spell, spell_sent):
-    first, _ = list_values(plane, tmp_path)[flag.names[-1]]
+    first, _ = give_values(flag.names[-1], plane, tmp_path)
     sent = json.loads(encode(LISTED_FIRST).decode().replace(first, spell_sent(first)))
-    serve_pages(plane, [[sent, LISTED_LAST, LISTED_NEITHER]])
+    serve_pages(plane, [[sent, LISTED_LAST]])
 
     result = run_cli(*LIST, flag.names[-1], spell(first), "-o", "jsonl", plane=plane)
 
@@ -445,20 +418,11 @@ def test_filter_of_list_by_a_uuid_matches_in_every_spelling(plane, tmp_path, fla
     assert find_ids(result) == ["first"]
 
 
-@rule("1.7b")
-@pytest.mark.parametrize("flag", [flag for flag in FLAGS_WITH_A_VALUE if flag.keeps], ids=name_flag)
-def test_filter_with_an_empty_value_is_refused(flag):
-    result = run_cli(*LIST, flag.names[-1], "", env=UNREACHABLE)
-
-    assert result.code == 2
-    assert result.err.startswith("error: " + flag.names[-1])
-
-
 @rule("1.6", "5.4")
 @pytest.mark.parametrize("flag", [flag for flag in FILTERS_BY_UUID if flag.command != "list"], ids=name_flag)
 @every_spelling_of_a_uuid
 def test_filter_of_get_by_a_uuid_matches_in_every_spelling(plane, tmp_path, flag, spell):
-    first, _ = list_values(plane, tmp_path)[flag.names[-1]]
+    first, _ = give_values(flag.names[-1], plane, tmp_path)
 
     result = run_against(plane, execution(SHOWN_TARGETS), *GET, flag.names[-1], spell(first), "-o", "raw")
 
@@ -1420,6 +1384,8 @@ def test_get_needs_an_id():
 
 # ---- 1.14: usage errors about values
 
+ALL_LIST_FORMATS, ALL_GET_FORMATS = ", ".join(LIST_FORMATS), ", ".join(GET_FORMATS)
+
 
 @rule("1.14", "1.14a", "1.14c")
 @pytest.mark.parametrize(
@@ -1427,32 +1393,32 @@ def test_get_needs_an_id():
     [
         pytest.param(
             LIST + ("-o", "raw"),
-            '--output "raw": expected text, table, wide, id, json, yaml, jsonl',
+            '--output "raw": expected ' + ALL_LIST_FORMATS,
             id="a format of get",
         ),
         pytest.param(
             GET + ("-ojsno",),
-            '--output "jsno": expected text, table, wide, id, lines, raw, json, yaml, jsonl; did you mean json?',
+            '--output "jsno": expected ' + ALL_GET_FORMATS + "; did you mean json?",
             id="a typing error",
         ),
         pytest.param(
             LIST + ("-ojson\n",),
-            '--output "json\\n": expected text, table, wide, id, json, yaml, jsonl; did you mean json?',
+            '--output "json\\n": expected ' + ALL_LIST_FORMATS + "; did you mean json?",
             id="a newline after a value without a space",
         ),
         pytest.param(
             LIST + ("-o", "JSON"),
-            '--output "JSON": expected text, table, wide, id, json, yaml, jsonl',
+            '--output "JSON": expected ' + ALL_LIST_FORMATS,
             id="upper case",
         ),
         pytest.param(
             LIST + ("-o", "-x"),
-            "--output: expected text, table, wide, id, json, yaml, jsonl",
+            "--output: expected " + ALL_LIST_FORMATS,
             id="a value like a flag is not shown",
         ),
         pytest.param(
             LIST + ("--output=",),
-            '--output "": expected text, table, wide, id, json, yaml, jsonl',
+            '--output "": expected ' + ALL_LIST_FORMATS,
             id="empty",
         ),
     ],
@@ -1523,23 +1489,24 @@ def test_unknown_status_is_refused_by_get_and_among_several_by_list(argv, error)
 
 
 @rule("1.7b", "1.14")
-@pytest.mark.parametrize(
-    "argv, error",
-    [
-        pytest.param(LIST + ("--action-name", ""), '--action-name "": expected a non-empty value', id="action-name"),
-        pytest.param(LIST + ("--server=",), '--server "": expected a non-empty value', id="server"),
-        pytest.param(LIST + ("--profile", ""), '--profile "": expected a non-empty value', id="profile"),
-        pytest.param(LIST + ("--token-file", ""), '--token-file "": expected a non-empty value', id="token-file"),
-        pytest.param(LIST + ("--ca-file=",), '--ca-file "": expected a non-empty value', id="ca-file"),
-        pytest.param(GET + ("--output-dir", ""), '--output-dir "": expected a non-empty value', id="output-dir"),
-    ],
-)
-def test_empty_value_is_refused(argv, error):
-    result = run_cli(*argv, env=UNREACHABLE)
+@pytest.mark.parametrize("flag", [flag for flag in FLAGS_WITH_A_VALUE if flag.names[-1] != "--cursor"], ids=name_flag)
+def test_empty_value_is_refused(flag):
+    command = GET if flag.command == "get" else LIST
+
+    result = run_cli(*command, flag.names[-1], "", env=UNREACHABLE)
 
     assert result.code == 2
     assert result.out == b""
-    assert error_lines(result) == [error]
+    assert result.err.startswith("error: " + flag.names[-1] + ' "": expected ')
+
+
+@rule("1.7b", "1.14")
+def test_empty_value_of_a_text_is_refused_with_a_hint():
+    result = run_cli(*LIST, "--profile=", env=UNREACHABLE)
+
+    assert result.code == 2
+    assert result.out == b""
+    assert result.err == 'error: --profile "": expected a non-empty value\nhint: see --help\n'
 
 
 @rule("1.7a", "1.14", "1.14a")

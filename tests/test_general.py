@@ -1,0 +1,182 @@
+"""What every filter and every format must do: these tests cover a new one before it has a test of its own.
+
+flag_values.py has a row for each filter. The formats are those of the program.
+"""
+
+import re
+
+import pytest
+
+import plexctl_exec_log as program
+from flag_values import FILTERS
+from kit import (
+    BOTH,
+    EXECUTION,
+    GET,
+    GET_FORMATS,
+    LIST,
+    LIST_FORMATS,
+    archive,
+    error_lines,
+    execution,
+    find_ids,
+    inline,
+    page,
+    rule,
+    run_against,
+    target,
+)
+
+# ---- filters
+
+
+def test_every_filter_has_a_row_in_the_table_of_test_values():
+    assert sorted(FILTERS) == sorted(flag.names[-1] for flag in program.FLAGS if flag.keeps), "edit flag_values.py"
+
+
+every_filter = pytest.mark.parametrize("name", [pytest.param(name, marks=FILTERS[name].marks) for name in FILTERS])
+
+
+def make_execution(name, members):
+    """Return an Execution with this id and these members."""
+    return dict(execution(id=name), **members)
+
+
+@rule("1.8b")
+@every_filter
+def test_filter_keeps_a_match_and_leaves_out_another(plane, name):
+    values = FILTERS[name]
+    items = page(make_execution("kept", values.kept), make_execution("other", values.other))
+
+    result = run_against(plane, items, *LIST, name, values.first, "-o", "jsonl")
+
+    assert result.code == 0
+    assert result.err == ""
+    assert find_ids(result) == ["kept"]
+
+
+#: What else the members of a match may be: each takes the members of an object, and returns others.
+every_other_form = pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param(lambda members: {}, id="absent"),
+        pytest.param(lambda members: dict.fromkeys(members, None), id="null"),
+        pytest.param(lambda members: dict.fromkeys(members, 7), id="numbers"),
+        pytest.param(lambda members: {name: [members[name]] for name in members}, id="lists of the value"),
+        pytest.param(lambda members: {name: {str(members[name]): 1} for name in members}, id="objects with its name"),
+        pytest.param(lambda members: {name: str(members[name]) + "x" for name in members}, id="longer at the end"),
+        pytest.param(lambda members: {name: "x" + str(members[name]) for name in members}, id="longer at the start"),
+        pytest.param(lambda members: {name: str(members[name])[:-1] for name in members}, id="shorter at the end"),
+        pytest.param(lambda members: {name: str(members[name])[1:] for name in members}, id="shorter at the start"),
+    ],
+)
+
+
+@rule("1.8b")
+@every_filter
+@every_other_form
+def test_filter_keeps_nothing_whose_members_have_another_form(plane, name, change):
+    values = FILTERS[name]
+    wire = make_execution("kept", values.kept)
+
+    result = run_against(plane, page(change(wire)), *LIST, name, values.first, "-o", "jsonl")
+
+    assert result.out == b""
+    # Either nothing matches, or the response is malformed. Any other exception would fail the test.
+    assert result.code == len(error_lines(result))
+    assert result.code in (0, 1)
+
+
+@rule("1.8b")
+@every_filter
+@every_other_form
+def test_filter_keeps_nothing_whose_targets_have_members_of_another_form(plane, name, change):
+    values = FILTERS[name]
+    wire = make_execution("kept", values.kept)
+    # The members of the Execution are changed, too, except that its targets remain objects in a list.
+    changed = dict(change(wire), targets=[change(members) for members in wire["targets"]])
+
+    result = run_against(plane, page(changed), *LIST, name, values.first, "-o", "jsonl")
+
+    assert result.out == b""
+    assert result.code == len(error_lines(result))
+    assert result.code in (0, 1)
+
+
+# ---- formats: hostile text on a terminal
+
+#: Control characters, escape sequences, line separators, a direction override, and lines that imitate the program's.
+HOSTILE_TEXT = (
+    "x\x00\x08\x0b\x0c\x1b[2J\x1b]0;title\x07\x7f\x85\x9b31m\u2028\u202e\u200b\t\n==> x 1 byte <==\nID  STATUS\n"
+    "error: x\nhint: x\nstatus: x\nnext_cursor: x\n\x1b[1mend"
+)
+HOSTILE_OUTPUT = HOSTILE_TEXT.encode("utf-8") + b"\rerror: x\r\n\xff\x9b\n"
+#: An output of as many lines.
+HARMLESS_OUTPUT = b"no harm\n" * 10
+
+
+def answer_with(command, text, output):
+    """Return a response to `list` or `get`. All its text is this one, except the ids of Executions."""
+    targets = [
+        target(inline(output), text, text),
+        target(archive(text, text, sha256=text), text, text),
+        target(None, text, text),
+        target({"kind": text}, text, text),
+        target({"kind": "inline", "inline_bytes": text}, text, text),
+        target(text, text, text),
+    ]
+    for members in targets:
+        members.update({"created_at": text, "updated_at": text, text: text})
+    wire = dict.fromkeys(execution(), text)
+    wire.update({"id": EXECUTION, "targets": targets, text: text})
+    return page(wire, next_cursor=text, **{text: text}) if command == "list" else wire
+
+
+def show(plane, command, format, text, output):
+    """Print a response on terminals. Return the Result, and the lines on both streams."""
+    argv = (LIST if command == "list" else GET) + ("--color", "never", "-o", format)
+    result = run_against(plane, answer_with(command, text, output), *argv, terminals=BOTH)
+    return result, (result.out.decode("utf-8") + result.err).split("\n")
+
+
+def find_beginnings(lines):
+    """Return how each line begins that begins like a line of the program itself."""
+    begun = [re.match("==>|ID |error:|hint:|status:|next_cursor:", line) for line in lines]
+    return [match.group() for match in begun if match]
+
+
+every_format_of_every_command = pytest.mark.parametrize(
+    "command, format", [("list", format) for format in LIST_FORMATS] + [("get", format) for format in GET_FORMATS]
+)
+
+
+@rule("5.9a", "5.10")
+@every_format_of_every_command
+def test_terminal_gets_only_printable_characters_and_tabs(plane, command, format):
+    _, lines = show(plane, command, format, HOSTILE_TEXT, HOSTILE_OUTPUT)
+
+    assert len(lines) > 1
+    assert [line for line in lines if not line.replace("\t", "").isprintable()] == []
+
+
+@rule("5.10")
+@every_format_of_every_command
+def test_hostile_text_adds_no_line(plane, command, format):
+    harmless, harmless_lines = show(plane, command, format, "no harm", HARMLESS_OUTPUT)
+
+    hostile, hostile_lines = show(plane, command, format, HOSTILE_TEXT, HOSTILE_OUTPUT)
+
+    assert hostile.code == harmless.code
+    assert len(hostile_lines) == len(harmless_lines)
+
+
+@rule("5.9b", "5.10")
+@pytest.mark.parametrize("command", ["list", "get"])
+def test_hostile_text_adds_no_line_that_begins_like_one_of_the_program(plane, command):
+    _, harmless_lines = show(plane, command, "text", "no harm", HARMLESS_OUTPUT)
+
+    _, hostile_lines = show(plane, command, "text", HOSTILE_TEXT, HOSTILE_OUTPUT)
+
+    expected = find_beginnings(harmless_lines)
+    assert len(expected) > 1
+    assert find_beginnings(hostile_lines) == expected
