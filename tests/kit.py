@@ -79,7 +79,7 @@ def as_given(text):
 
 def make_environment(plane=None, env=None):
     """Return the whole environment of a run, with nothing of the developer's own. None in env removes a variable."""
-    whole = {"PATH": os.environ["PATH"], HOME: os.path.join(HERE, "no such home"), "LC_ALL": "C.UTF-8"}
+    whole = {"PATH": os.environ.get("PATH", os.defpath), HOME: os.path.join(HERE, "no such home"), "LC_ALL": "C.UTF-8"}
     if WINDOWS:
         whole.update((name, value) for name, value in os.environ.items() if KEPT_ON_WINDOWS.match(name))
     if plane is not None:
