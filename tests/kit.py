@@ -339,6 +339,20 @@ class Proxy(ScriptedServer):
             self.plane.serve(inner)
 
 
+def refuse_tunnel(status_line):
+    """Return a proxy's answer to CONNECT with this status line, after which it waits until the client closes.
+
+    The proxy has read the request to its empty line, which Python before 3.9 sends apart, and it does not close
+    first. If it closed with unread bytes, TCP would send a reset, which may overtake the answer."""
+
+    def talk(sock):
+        sock.sendall(status_line + b"\r\nLocation: http://else.test/\r\nContent-Length: 2\r\n\r\nno")
+        sock.shutdown(socket.SHUT_WR)
+        HANG(sock)
+
+    return talk
+
+
 class Raw(ScriptedServer):
     """A server below HTTP: each connection is one call of talk(sock)."""
 

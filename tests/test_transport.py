@@ -28,13 +28,14 @@ from kit import (
     nobody_listening,
     page,
     posix_only,
+    refuse_tunnel,
     rule,
     run_cli,
     run_python,
     stall,
     wait_until,
 )
-from server import CA_FILE, DROP, HANG, RESET, Reply
+from server import CA_FILE, DROP, HANG, RESET, Reply, ScriptedServer
 
 # ---- responses
 
@@ -521,11 +522,15 @@ def test_error_for_a_malformed_response_or_a_refusal_is_not_retryable(plane, ans
 
 
 def answer_once(says):
-    """Return a function for Raw: answer whatever comes first with these bytes, and close the connection."""
+    """Return a function for Raw: answer whatever comes first with these bytes, end the stream, and read to its end.
+
+    Closing with unread bytes would send a reset, which may overtake the answer."""
 
     def talk(sock):
         sock.recv(65536)
         sock.sendall(says)
+        sock.shutdown(socket.SHUT_WR)
+        HANG(sock)
 
     return talk
 
@@ -612,12 +617,13 @@ def test_untrusted_certificate_is_not_retryable(clock):
 @pytest.mark.parametrize(
     "answer, reason",
     [
-        pytest.param(b"HTTP/1.1 503 No\r\n\r\n", "503", id="refused"),
-        pytest.param(b"", ".", id="closed"),
+        pytest.param(refuse_tunnel(b"HTTP/1.1 503 No"), "503", id="refused"),
+        pytest.param(DROP, ".", id="closed"),
     ],
 )
 def test_connect_that_a_proxy_refuses_is_retryable_but_not_repeated(clock, answer, reason):
-    with Raw(answer_once(answer)) as proxy:
+    with ScriptedServer() as proxy:
+        proxy.script(answer)
         address = "127.0.0.1:%d" % proxy.address[1]
         error = fail_once("https://control-plane.test", proxy=address, sleep=clock.sleep, pauses=(1, 2))
 
