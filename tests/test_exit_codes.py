@@ -298,6 +298,32 @@ def test_stdout_that_takes_nothing_more_exits_1(plane):
     assert stdout.taken == b"x" * 50000
 
 
+class FailingOnce(io.BytesIO):
+    """A stream whose first write() fails. The others work, as after somebody has made room on a full disk."""
+
+    has_failed = False
+
+    def write(self, data):
+        if self.has_failed:
+            return super().write(data)
+        self.has_failed = True
+        raise OSError(28, "No space left")
+
+
+@rule("6.1")
+@every_command_that_prints
+def test_write_to_stdout_that_failed_is_not_repeated(plane, argv):
+    plane.script(Reply(ANY_RESPONSE))
+    stdout = FailingOnce()
+
+    result = run_cli(*argv, plane=plane, stdout=stdout)
+
+    assert result.code == 1
+    assert result.err == "error: cannot write to standard output: No space left\n"
+    assert stdout.has_failed
+    assert stdout.getvalue() == b""
+
+
 @rule("5.1a", "6.1")
 @pytest.mark.parametrize(
     "exception",
