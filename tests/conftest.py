@@ -2,6 +2,7 @@
 
 import gc
 import os
+import socket
 import sys
 
 import pytest
@@ -70,3 +71,17 @@ def transport(plane, clock):
     """A Transport to the plane that lives by the clock."""
     with make_transport(plane, clock) as made:
         yield made
+
+
+@pytest.fixture
+def connect_timeouts(monkeypatch):
+    """The timeout of each connection that the program opens, in seconds."""
+    create_connection = socket.create_connection
+    timeouts = []
+
+    def connect(address, timeout, *others):
+        timeouts.append(timeout)
+        return create_connection(address, timeout, *others)
+
+    monkeypatch.setattr(socket, "create_connection", connect)
+    return timeouts

@@ -37,7 +37,7 @@ FLAG_VALUES = {
     "--token-file": Values("{folder}/first.token", "{folder}/last.token"),
     "--profile": Values("first", "last"),
     "--ca-file": Values("{folder}/first.pem", "{folder}/last.pem"),  # which do not exist
-    "--timeout": Values("0.1", "0.2"),
+    "--timeout": Values("40", "50"),
     "--color": Values("never", "always"),
     "--action-name": Values("first", "last"),
     "--since": Values("2026-07-14T09:00Z", "2026-07-14T10:00Z"),

@@ -79,7 +79,7 @@ def as_given(text):
 
 def make_environment(plane=None, env=None):
     """Return the whole environment of a run, with nothing of the developer's own. None in env removes a variable."""
-    whole = {"PATH": os.environ["PATH"], HOME: os.path.join(HERE, "no such home"), "LC_ALL": "C.UTF-8"}
+    whole = {"PATH": os.environ.get("PATH", os.defpath), HOME: os.path.join(HERE, "no such home"), "LC_ALL": "C.UTF-8"}
     if WINDOWS:
         whole.update((name, value) for name, value in os.environ.items() if KEPT_ON_WINDOWS.match(name))
     if plane is not None:
@@ -343,6 +343,20 @@ class Proxy(ScriptedServer):
         sock.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
         with self.plane.context.wrap_socket(sock, server_side=True) as inner:
             self.plane.serve(inner)
+
+
+def refuse_tunnel(status_line):
+    """Return a proxy's answer to CONNECT with this status line, after which it waits until the client closes.
+
+    The proxy has read the request to its empty line, which Python before 3.9 sends apart, and it does not close
+    first. If it closed with unread bytes, TCP would send a reset, which may overtake the answer."""
+
+    def talk(sock):
+        sock.sendall(status_line + b"\r\nLocation: http://else.test/\r\nContent-Length: 2\r\n\r\nno")
+        sock.shutdown(socket.SHUT_WR)
+        HANG(sock)
+
+    return talk
 
 
 class Raw(ScriptedServer):

@@ -22,7 +22,6 @@ from kit import (
     LIST_FORMATS,
     NODES,
     UNREACHABLE,
-    Raw,
     encode,
     error_lines,
     every_get_format,
@@ -42,7 +41,7 @@ from kit import (
     target,
     write_private_file,
 )
-from server import HANG, Reply
+from server import Reply
 
 # ---- 1.2 to 1.4: words, and where flags and their values stand
 
@@ -256,19 +255,20 @@ def answer_list_and_get(plane):
     plane.answer_to = answer
 
 
-#: All that a command line does: its Result, the target and the token of each request, and the folders that it makes.
-Observed = namedtuple("Observed", "result requests folders")
+#: All that a command line does: its Result, the target and the token of each request, the timeouts of its connections,
+#: and the folders that it makes.
+Observed = namedtuple("Observed", "result requests timeouts folders")
 
 
-def observe(plane, folder, *argv):
+def observe(plane, connect_timeouts, folder, *argv):
     """Run a command line, and return what is Observed."""
-    del plane.requests[:]
+    del plane.requests[:], connect_timeouts[:]
     result = run_cli(*argv, plane=plane, env={"XDG_CONFIG_HOME": str(folder)})
     made = sorted(path for path in folder.glob("* outputs"))
     for path in made:
         shutil.rmtree(str(path))
     requests = [(request.target, request.headers["authorization"]) for request in plane.requests]
-    return Observed(result, requests, made)
+    return Observed(result, requests, list(connect_timeouts), made)
 
 
 FLAGS_WITH_A_VALUE = [flag for flag in program.FLAGS if flag.metavar]
@@ -283,23 +283,15 @@ def test_every_flag_with_a_value_is_in_the_table_of_test_values():
     assert sorted(FLAG_VALUES) == sorted(flag.names[-1] for flag in FLAGS_WITH_A_VALUE), "edit flag_values.py"
 
 
-@pytest.fixture
-def silent_url():
-    """The URL of a server that never answers."""
-    with Raw(HANG) as server:
-        yield server.url
-
-
 @rule("1.4c")
 @pytest.mark.parametrize("flag", [flag for flag in FLAGS_WITH_A_VALUE if not flag.is_repeatable], ids=name_flag)
-def test_last_value_of_a_repeated_flag_wins(plane, silent_url, tmp_path, flag):
+def test_last_value_of_a_repeated_flag_wins(plane, connect_timeouts, tmp_path, flag):
     write_settings(plane, tmp_path)
     answer_list_and_get(plane)
-    # Some flags need another one, for their value to have an effect. Then, with --ca-file and --timeout, the run fails,
-    # and its error names the value.
+    # Some flags need another one, for their value to have an effect. Then, with --ca-file, the run fails, and its error
+    # names the value.
     others = {
         "--ca-file": ("--server", "https://127.0.0.1:1"),
-        "--timeout": ("--server", silent_url),
         "--wait-timeout": ("--wait",),
     }
     name = flag.names[-1]
@@ -308,9 +300,9 @@ def test_last_value_of_a_repeated_flag_wins(plane, silent_url, tmp_path, flag):
     argv += () if name == "--project" else ("--project", PROJECT)
     argv += ("--id", EXECUTION) if flag.command == "get" and name != "--id" else ()
 
-    with_both = observe(plane, tmp_path, *argv, name, first, name, last)
-    with_first = observe(plane, tmp_path, *argv, name, first)
-    with_last = observe(plane, tmp_path, *argv, name, last)
+    with_both = observe(plane, connect_timeouts, tmp_path, *argv, name, first, name, last)
+    with_first = observe(plane, connect_timeouts, tmp_path, *argv, name, first)
+    with_last = observe(plane, connect_timeouts, tmp_path, *argv, name, last)
 
     assert with_both == with_last
     assert with_last != with_first

@@ -196,7 +196,7 @@ def test_codes_0_and_5_come_without_an_error(plane, argv, code):
             id="77: no relation to the Project",
         ),
         pytest.param(
-            GET + ("--wait", "--wait-timeout", "1"),
+            GET + ("--wait", "--wait-timeout", "2"),  # not more than the first pause
             Reply(execution(status="ack")),
             124,
             'the wait timed out; the last status of Execution 4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f was "ack" (0/0)',
@@ -295,6 +295,32 @@ def test_stdout_that_takes_nothing_more_means_exit_1(plane):
     assert result.code == 1
     assert result.err == "error: cannot write to standard output: it is not ready (non-blocking)\n"
     assert stdout.taken == b"x" * 50000
+
+
+class FailingOnce(io.BytesIO):
+    """A stream whose first write() fails. The others work, as after somebody has made room on a full disk."""
+
+    has_failed = False
+
+    def write(self, data):
+        if self.has_failed:
+            return super().write(data)
+        self.has_failed = True
+        raise OSError(28, "No space left")
+
+
+@rule("6.1")
+@every_command_that_prints
+def test_write_to_stdout_that_failed_is_not_repeated(plane, argv):
+    plane.script(Reply(ANY_RESPONSE))
+    stdout = FailingOnce()
+
+    result = run_cli(*argv, plane=plane, stdout=stdout)
+
+    assert result.code == 1
+    assert result.err == "error: cannot write to standard output: No space left\n"
+    assert stdout.has_failed
+    assert stdout.getvalue() == b""
 
 
 @rule("5.1a", "6.1")

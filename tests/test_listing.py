@@ -442,7 +442,7 @@ def test_failure_of_the_first_page_ends_with_the_given_cursor(plane, flags, answ
         pytest.param(["--since", "2026-07-14", "--cursor", "c7"], "text", [Reply({}, 410)], 1, id="410, from a cursor"),
         pytest.param(["--all"], "text", [CUT_PAGE, CUT_PAGE, CUT_PAGE], 1, id="page cut short three times"),
         pytest.param(["--all"], "text", [RETRY_LATER], 1, id="a long Retry-After"),
-        pytest.param(["--all", "--timeout", "0.2"], "text", [HANG], 1, id="timeout"),
+        pytest.param(["--all", "--timeout", "1"], "text", [HANG], 1, id="timeout"),
     ],
 )
 def test_failure_of_a_later_page_keeps_rows_and_ends_with_its_cursor(plane, flags, format, answers, code):
@@ -608,7 +608,7 @@ def script_failing_merge(plane, time_of_b, time_of_c, failure):
         pytest.param("09:28:41Z", "09:28:41Z", [], "text", [Reply({}, 404)], 1, id="404"),
         pytest.param("09:28:41Z", "09:28:41Z", [], "text", [CUT_PAGE] * 3, 1, id="page cut short three times"),
         pytest.param("09:28:41Z", "09:28:41Z", [], "json", [Reply({}, 403)], 4, id="403, json"),
-        pytest.param("09:28:41Z", "09:28:41Z", ["--timeout", "0.2"], "text", [HANG], 1, id="timeout"),
+        pytest.param("09:28:41Z", "09:28:41Z", ["--timeout", "1"], "text", [HANG], 1, id="timeout"),
         pytest.param("09:20:00Z", "09:28:41Z", ["--action-name", "x"], "text", [RETRY_LATER], 1, id="long Retry-After"),
         pytest.param(
             "09:28:41.5Z",

@@ -2,7 +2,6 @@
 
 import base64
 import os
-import socket
 
 import pytest
 
@@ -18,11 +17,12 @@ from kit import (
     hint_lines,
     nobody_listening,
     page,
+    refuse_tunnel,
     rule,
     run_cli,
     stall,
 )
-from server import CA_FILE, DROP, HANG, RESET, Reply
+from server import CA_FILE, DROP, RESET, Reply
 
 # Only the proxies of these tests know the name control-plane.test. The certificate of the plane is for this name.
 both_ways = pytest.mark.parametrize(
@@ -407,19 +407,6 @@ def test_subdomain_of_localhost_is_reached_through_a_proxy(proxy, scheme):
 
 
 # ---- 3.6c: proxies that refuse, break or hang
-
-
-def refuse_tunnel(status_line):
-    """Return an answer with this status line, after which the proxy waits until the client closes the connection.
-
-    The proxy has read the whole request, and does not close first. Therefore no reset can overtake the response."""
-
-    def talk(sock):
-        sock.sendall(status_line + b"\r\nLocation: http://else.test/\r\nContent-Length: 2\r\n\r\nno")
-        sock.shutdown(socket.SHUT_WR)
-        HANG(sock)
-
-    return talk
 
 
 @rule("3.6c", "3.8a")

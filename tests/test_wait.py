@@ -288,7 +288,7 @@ def test_retryable_failure_is_waited_out_after_the_first_response(plane, transpo
 def test_network_timeout_is_waited_out_after_the_first_response(plane, clock, failure):
     plane.script(STILL_RUNNING, failure, failure, FINISHED)
 
-    with make_transport(plane, clock, timeout=0.3) as transport:
+    with make_transport(plane, clock, timeout=1) as transport:
         found = program.wait_for_execution(transport, PROJECT, EXECUTION)
 
     assert found["status"] == "succeeded"
@@ -380,7 +380,7 @@ def test_first_poll_is_retried_as_a_get_is(plane, transport, clock):
 def test_failure_before_the_first_response_ends_the_wait(plane, clock, answers, sleeps):
     plane.script(*answers + [FINISHED])
 
-    with make_transport(plane, clock, timeout=0.3) as transport:
+    with make_transport(plane, clock, timeout=1) as transport:
         with pytest.raises(program.RemoteError) as caught:
             program.wait_for_execution(transport, PROJECT, EXECUTION, 80)
 
