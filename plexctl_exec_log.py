@@ -294,8 +294,8 @@ class RemoteError(ExecLogError):
         retryable       whether the same request may succeed in a moment
         retry_after     seconds that the server asks clients to wait, or None
 
-    Retryable: a lost connection, a body that is cut short, a failure to connect, a network timeout, and the statuses
-    429, 500, 502, 503 and 504.
+    Retryable: a lost connection, a body that is cut short, a failure to connect, a network timeout, the statuses 429,
+    500, 502, 503 and 504, and a 200 that is not a JSON object although an earlier one on the same Transport was.
     Not retryable: a name that does not exist, a rejected certificate, a time limit that has passed, and everything
     else. A lost connection, a redirect, and plain http that is refused raise RemoteError or a private subclass.
     """
@@ -715,6 +715,7 @@ SECRET_HEADERS = ("authorization", "proxy-authorization", "cookie", "set-cookie"
 
 HTTPS_HINT = "if this port is for https, write https:// in the server's URL"
 LOST_HINT = "the server, or a proxy in between, closed the connection: try again"
+GATEWAY_HINT = "a gateway in front of the server may have answered: try again"
 CONNECT_HINT = "check --server, PLEXSPHERE_URL or the profile, the network, and whether you need a proxy"
 PROXY_HINT = (
     "check the server's name and port, HTTPS_PROXY, HTTP_PROXY and NO_PROXY "
@@ -819,10 +820,16 @@ def read_number(literal):
     return int(literal) if literal.lstrip("-").isdigit() else float(literal)
 
 
-def decode_object(body, may_be_cut):
+def make_gateway_error(problem):
+    """Return the error for a 200 that is not what the API would send, although an earlier one was."""
+    return RemoteError("the response is malformed: " + problem, GATEWAY_HINT, retryable=True)
+
+
+def decode_object(body, may_be_cut=False, make_error=make_malformed_error):
     """Decode a body as a JSON object. The body, a bytearray, is emptied.
 
-    Raises UnusableResponse for a malformed body, and a retryable RemoteError if the body may have been cut short."""
+    Raises make_error(...) for a body that is empty, not JSON or not an object, a retryable RemoteError if it may have
+    been cut short, and UnusableResponse for one that is nested too deeply."""
     is_empty = not body
     try:
         text = body.decode("utf-8")
@@ -833,9 +840,9 @@ def decode_object(body, may_be_cut):
     except ValueError:  # UnicodeDecodeError and JSONDecodeError are ValueErrors
         if may_be_cut:
             raise RemoteError("the body is malformed or was cut short", LOST_HINT, retryable=True)
-        raise make_malformed_error("its body is empty" if is_empty else "its body is not valid JSON")
+        raise make_error("its body is empty" if is_empty else "its body is not valid JSON")
     if not isinstance(value, dict):
-        raise make_malformed_error("its body is not a JSON object")
+        raise make_error("its body is not a JSON object")
     return value
 
 
@@ -961,6 +968,7 @@ class Transport:
         # State.
         self._tls_context = None  # made for the first connection
         self._was_answered = False  # whether the server has sent any response
+        self._has_found_api = False  # whether a 200 was a JSON object
         self._ends: "t.Dict[object, float]" = {}  # the end of each time limit in force, by the clock
         self._idle = None  # the connection that is kept for the next request
         self._idle_pid = 0  # the process that opened it
@@ -1097,9 +1105,14 @@ class Transport:
         response, body = self._exchange_on_idle_or_new(target, max_bytes)
         if response.status != 200:
             raise self._make_error(response, body)
+
         # Chunks, a Content-Length and a gzip stream show their end.
         has_length = response.getheader("Content-Length") is not None
-        return decode_object(body, not (response.chunked or has_length or read_encoding(response) == "gzip"))
+        may_be_cut = not (response.chunked or has_length or read_encoding(response) == "gzip")
+        make_error = make_gateway_error if self._has_found_api else make_malformed_error
+        value = decode_object(body, may_be_cut, make_error)
+        self._has_found_api = True
+        return value
 
     def _exchange_on_idle_or_new(self, target, max_bytes):
         """Send one request on the idle connection or on a new one, and return (response, body)."""
@@ -1326,7 +1339,7 @@ class Transport:
         if 300 <= status < 400 and location:
             return self._make_redirect_error(status, location)
         try:
-            problem = decode_object(body, False)
+            problem = decode_object(body)
         except RemoteError:
             problem = {}
 
