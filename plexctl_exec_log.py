@@ -2544,6 +2544,8 @@ def refuse_words(words):
 class FlagParser(argparse.ArgumentParser):
     """A parser of flags that raises UsageError. (argparse would exit, and show values, which may be secrets.)"""
 
+    color: bool  # whether Python 3.14 and later may colour the help
+
     def parse_known_args(self, args=None, namespace=None):
         """Return (namespace, the words that are left over). Raises UsageError for a flag without its value."""
         return super().parse_known_args(attach_values(sys.argv[1:] if args is None else args), namespace)
@@ -2584,6 +2586,7 @@ def make_parser(command: str = "") -> argparse.ArgumentParser:
         allow_abbrev=False,
         formatter_class=formatter,
     )
+    parser.color = False  # argparse looks at the process's stdout, not at --color and the stream that gets the help
 
     for group in ("",) + COMMANDS:
         if command and group not in ("", command):
