@@ -255,8 +255,9 @@ def describe_error(error: Exception) -> str:
 class ExecLogError(Exception):
     """An expected failure. The command prints `error: MESSAGE` and `hint: HINT`, and exits with `exit_code`.
 
-    The message may contain unescaped text from the server, which may even echo the token. Before you log it, replace
-    the strings of Transport.secrets, and pass it through make_visible().
+    The message may contain unescaped text from the server, which may even echo the token. The messages of an APIError
+    and of a redirect are masked, others are not. Before you log one, replace the strings of Transport.secrets, and pass
+    it through make_visible().
 
         exit_code   the exit code of the command
         hint        the next step for a person at the command line, or ""
@@ -344,8 +345,11 @@ class WaitTimeout(TimedOut):
 class APIError(RemoteError):
     """A response that is neither a 200 nor a redirect with a Location.
 
-    status      the HTTP status
-    problem     the JSON object of the body (RFC 9457), or {} if there is none
+    In the message, *** replaces the strings of Transport.secrets that have at least 8 characters. `problem` is not
+    masked, and neither are shorter secrets.
+
+        status      the HTTP status
+        problem     the JSON object of the body (RFC 9457), or {} if there is none
     """
 
     def __init__(
@@ -1366,6 +1370,7 @@ class Transport:
             if text
         ]
         message = "HTTP %d %s" % (status, "; ".join(filter(None, [show("title") or response.reason] + parts)))
+        message = mask(message, self.secrets)
         return APIError(message, self._choose_hint(status, problem, show), status, problem, retry_after)
 
     def _choose_hint(self, status, problem, show):
@@ -3196,6 +3201,8 @@ def run(argv, console, sleep):
         trace=console.write_line if flags.verbose else do_nothing,
         sleep=sleep,
     ) as transport:
+        # This variable may contain the token that is sent, and must be masked before it.
+        transport.secrets.append(os.environ.get("PLEXSPHERE_TOKEN", "").strip())
         console.add_secrets(*transport.secrets)
         return (run_list if flags.command == "list" else run_get)(flags, console, transport)
 
