@@ -760,6 +760,19 @@ def check_seconds(seconds: float, label: str) -> float:
     return seconds
 
 
+def check_server(server):
+    """Return what Server.parse returns for the URL of a Server. Raises UsageError if that is another server.
+
+    A Server made by hand may have any parts: a prefix such as `@other.example` would send the token elsewhere."""
+    try:
+        parsed = Server.parse(server.url)
+        if parsed == (server.scheme, server.host.lower(), server.port, server.prefix):
+            return parsed
+    except (AttributeError, LookupError, TypeError, ValueError, OverflowError, UsageError):
+        pass  # it is not a Server, or one of its parts has the wrong type or form
+    raise UsageError("server: expected a Server, such as Server.parse(url)")
+
+
 def check_ca_file(path):
     """Raise UsageError unless the path leads to a file or a pipe, such as `<(...)`, that is not writable by everybody.
 
@@ -902,7 +915,7 @@ class Transport:
     Exception or BaseException. Any other, such as TimeoutError, may be taken for a failure of the connection. After an
     exception has interrupted a request, a new Transport is the safe choice.
 
-        server          the Server
+        server          the Server, with its host in lower case
         secrets         strings to mask: the token, the proxy's password and Basic credentials
         received        number of body bytes received so far, as the network carried them
         token_source    where the token came from, for the hint of a 401; "" if that is unknown
@@ -941,8 +954,7 @@ class Transport:
             clock, sleep    replacements for time.monotonic and time.sleep, for tests
 
         Callbacks get unescaped text."""
-        if not isinstance(server, Server):
-            raise UsageError("server: expected a Server, such as Server.parse(url)")
+        server = check_server(server)
         if server.scheme == "http" and not allow_http and not is_this_host(server.host):
             raise RemoteError(
                 "plain http to %s would expose the token to the network" % server.host,
@@ -1050,19 +1062,21 @@ class Transport:
     def get(self, path: str, parameters: "Parameters", max_bytes: int = EXECUTION_LIMIT) -> "JSONObject":
         """Send a GET, and return the JSON object of its 200 response.
 
-        `path` is sent unchanged. Parameters are percent-encoded; those that are None, "" or 0 are left out. After a
-        retryable failure, the request is repeated, once for each pause, except in these cases:
+        `path` begins with `/`, and is sent unchanged after the server's prefix. Parameters are percent-encoded; those
+        that are None, "" or 0 are left out. After a retryable failure, the request is repeated, at most once for each
+        pause, except in these cases:
 
             a timeout, because it has already taken long enough
             a failure to connect, before the server has ever responded
             a Retry-After of more than 30 seconds, and a pause that would outlast a time limit
 
         Raises RemoteError; ResponseTooLarge for a body of more than `max_bytes`; and UsageError for an unusable CA
-        file, for a path with characters other than visible ASCII, and for a parameter that is not valid Unicode."""
+        file, for a path that does not begin with `/` or has characters other than visible ASCII, and for a parameter
+        that is not valid Unicode."""
         from urllib.parse import quote, urlencode
 
-        if not isinstance(path, str) or not re.fullmatch("[!-~]+", path):
-            raise UsageError("path: expected visible ASCII, with other characters percent-encoded")
+        if not isinstance(path, str) or not re.fullmatch("/[!-~]*", path):
+            raise UsageError("path: expected / and visible ASCII, with other characters percent-encoded")
         try:
             query = urlencode(
                 [pair for pair in parameters.items() if pair[1]], quote_via=quote, safe="", errors="surrogateescape"
