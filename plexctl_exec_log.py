@@ -1678,17 +1678,25 @@ class Listing:
         action_name     only Executions of exactly this action
         since, until    aware datetimes: only Executions created at or after `since`, and before `until`. A query
                         ends early after a page whose times ascend, are not all equal, and are all at or after `until`
-        limit           Executions per page; 0 or None for the server's default
+        limit           Executions per page, a whole number; 0 or None for the server's default
         cursor          the page to start with; not with several statuses, because a cursor belongs to one query
         """
-        chosen = set(statuses or ())
+        wrong_statuses = UsageError('statuses: expected an iterable of non-empty strings, such as ("failed",)')
+        try:
+            chosen = set(statuses or ())
+        except TypeError:  # it cannot be iterated over, or contains something that is not hashable
+            raise wrong_statuses
         if isinstance(statuses, str) or not all(status and isinstance(status, str) for status in chosen):
-            raise UsageError('statuses: expected an iterable of non-empty strings, such as ("failed",)')
+            raise wrong_statuses
         self._statuses = [status for status in STATUSES if status in chosen] + sorted(chosen.difference(STATUSES))
+        if cursor is not None and not isinstance(cursor, str):
+            raise UsageError("cursor: expected a string or None")
         if cursor and len(self._statuses) > 1:
             raise UsageError("cursor works with at most one status")
         if action_name is not None and not (action_name and isinstance(action_name, str)):
             raise UsageError("action_name: expected a non-empty string or None")
+        if limit is not None and not (isinstance(limit, int) and limit >= 0):
+            raise UsageError("limit: expected a whole number that is not negative, or None")
 
         self._transport = transport
         self._project = parse_named_uuid(project, "project")

@@ -1088,6 +1088,9 @@ def test_time_limit_of_unusable_seconds_is_a_usage_error(transport, seconds):
     [
         pytest.param("failed", id="one text"),
         pytest.param(["failed", ""], id="an empty status"),
+        pytest.param(5, id="a number"),
+        pytest.param(["failed", 5], id="a number in a list"),
+        pytest.param([["failed"]], id="a list in a list"),
     ],
 )
 def test_listing_refuses_unusable_statuses(transport, statuses):

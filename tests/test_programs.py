@@ -8,7 +8,7 @@ import pytest
 
 import plexctl_exec_log as program
 from control_plane import PROJECT, TOKEN
-from kit import PATH, Proxy, listed, nobody_listening, page, rule
+from kit import PATH, Proxy, listed, nobody_listening, page, read_queries, rule
 from server import Reply
 
 
@@ -23,6 +23,36 @@ def test_action_name_is_a_non_empty_string_or_none(plane, transport, action_name
 
     assert str(caught.value) == "action_name: expected a non-empty string or None"
     assert plane.requests == []
+
+
+@rule("10.6a")
+@pytest.mark.parametrize("limit", [-1, 1.5, 50.0, float("nan"), "50", b"50", [50]], ids=ascii)
+def test_limit_is_a_whole_number_that_is_not_negative_or_none(plane, transport, limit):
+    with pytest.raises(program.UsageError) as caught:
+        program.Listing(transport, PROJECT, limit=limit)
+
+    assert str(caught.value) == "limit: expected a whole number that is not negative, or None"
+    assert plane.requests == []
+
+
+@rule("10.6a")
+@pytest.mark.parametrize("cursor", [0, 5, b"c2", ["c2"], False], ids=ascii)
+def test_cursor_is_a_string_or_none(plane, transport, cursor):
+    with pytest.raises(program.UsageError) as caught:
+        program.Listing(transport, PROJECT, cursor=cursor)
+
+    assert str(caught.value) == "cursor: expected a string or None"
+    assert plane.requests == []
+
+
+@rule("10.5b")
+@pytest.mark.parametrize("limit, sent", [(0, None), (None, None), (1, "1"), (200, "200"), (5000, "5000")])
+def test_limit_is_sent_unless_it_is_0_or_none(plane, transport, limit, sent):
+    plane.script(Reply(page()))
+
+    assert list(program.Listing(transport, PROJECT, limit=limit)) == []
+
+    assert read_queries(plane)[0].get("limit") == sent
 
 
 @rule("10.3")
