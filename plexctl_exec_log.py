@@ -907,9 +907,10 @@ class Transport:
         with Transport.from_settings() as transport: ...                    the command's server, token and proxy
         Transport(Server.parse("https://plexsphere.example"), token)        no proxy, no profile
 
-    A Transport belongs to one thread. After a fork, the child opens a connection of its own. To test a program without
-    a server, override get(self, path, parameters, max_bytes=0) in a subclass, and return a dict. An overridden get does
-    not retry.
+    A Transport belongs to one thread. After a fork, the child opens a connection of its own. Do not copy or pickle a
+    Transport: a copy shares the connection, and a pickle contains the token. A new token needs a new Transport. To test
+    a program without a server, override get(self, path, parameters, max_bytes=0) in a subclass, and return a dict. An
+    overridden get does not retry.
 
     An exception of your own, from a callback or a signal handler, propagates if its class inherits directly from
     Exception or BaseException. Any other, such as TimeoutError, may be taken for a failure of the connection. After an
@@ -951,7 +952,7 @@ class Transport:
             on_progress     called before each request and after each read of a body
             trace           called as trace(line) for each line of a request or response head; the values of
                             SECRET_HEADERS are masked
-            clock, sleep    replacements for time.monotonic and time.sleep, for tests
+            clock, sleep    replacements for time.monotonic and time.sleep, for tests: replace both or neither
 
         Callbacks get unescaped text."""
         server = check_server(server)
@@ -1630,19 +1631,20 @@ def is_page_after(until, times):
 class Listing:
     """The Executions of a Project that match all filters, from as many pages as needed. Iterate over it.
 
-    The server filters by status and action; this class filters by time. It leaves out an Execution whose status is
-    one of the seven, but not the one that was requested. With a single query, the order is the server's: the oldest
-    first.
+    The server filters by status and action; this class filters by time. It also checks the status: it leaves out an
+    Execution whose status is one of the known statuses, but not the one that was requested. It does not check the
+    action. With a single query, the order is the server's: the oldest first.
 
     With several statuses, it sends one query for each, in life-cycle order, and merges the results by created_at and
     id. The queries for pending, ack and started are read to their ends before anything is yielded. An Execution whose
-    status changes meanwhile is yielded once, as the latest query returned it. Because a status only moves forward, an
-    Execution that runs throughout is never missed, provided that a cursor is a position in the order of creation, as
-    the API says.
+    status changes meanwhile is yielded once, as the latest query returned it, provided that created_at ascends within
+    each query. Because a status only moves forward, an Execution whose status is always one of those requested is never
+    missed, provided that a cursor is a position in the order of creation, as the API says.
 
     If a page exceeds 32 MiB, its query goes on with a quarter of the limit. Each iteration starts again, and resets the
-    counters. It raises the errors of get_page, and RemoteError for a repeated cursor. After an error, the iterator is
-    finished, like every generator that has raised: with a single query, `next_cursor` is then where to resume.
+    counters: use one iterator at a time. It raises the errors of get_page, and RemoteError for a repeated cursor. After
+    an error, the iterator is finished, like every generator that has raised: with a single query, `next_cursor` is then
+    where to resume.
 
     Where times are compared (`since`, `until`, several statuses), an Execution without a valid `created_at` makes the
     response malformed, and with several statuses so does an `id` that is not a string.
@@ -1654,7 +1656,8 @@ class Listing:
         page_count      number of pages received
         count           number of Executions on these pages, including those that do not match
         next_cursor     the cursor of the first page that was not yielded completely: at first `cursor`; None at the end
-                        and with several statuses
+                        and with several statuses. It moves on when the iterator is asked for the Execution after the
+                        last one of a page
         next_since      the value for `since` with which a merge that failed can be resumed: an aware datetime of whole
                         seconds. Executions of that second are yielded again. None with a single query, before the first
                         Execution and after the last, and if the times have fallen or do not exist in the calendar
@@ -1903,13 +1906,14 @@ def wait_for_execution(
 ) -> "JSONObject":
     """Wait until the status of an Execution is final, and return the Execution.
 
-        seconds     limits the wait; None means no limit, 0 means one poll
+        seconds     limits the wait; None means no limit, 0 means one poll. Only the Transport's timeout limits that
+                    poll: if the server does not respond in time, it raises TimedOut
         on_status   called as on_status(execution) after the first poll, and when the status or the number of succeeded
                     targets has changed
 
     The pauses between polls grow from 2 to 15 seconds. They are longer for a large Execution (the longer of five times
-    the last poll, and a second for each MiB) and after a Retry-After, but at most a minute. After the first success,
-    every retryable failure is waited out, and reported to the Transport's on_retry.
+    the last poll, and a second for each MiB) and after a Retry-After, but at most a minute. After the first successful
+    poll of this wait, every retryable failure is waited out, and reported to the Transport's on_retry.
 
     Raises WaitTimeout when this limit or one of the Transport's has passed, UsageError for seconds that are negative or
     exceed a day, and the errors of get_execution."""
