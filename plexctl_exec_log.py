@@ -255,8 +255,9 @@ def describe_error(error: Exception) -> str:
 class ExecLogError(Exception):
     """An expected failure. The command prints `error: MESSAGE` and `hint: HINT`, and exits with `exit_code`.
 
-    The message may contain unescaped text from the server, which may even echo the token. Before you log it, replace
-    the strings of Transport.secrets, and pass it through make_visible().
+    The message may contain unescaped text from the server, which may even echo the token. The messages of an APIError
+    and of a redirect are masked, others are not. Before you log one, replace the strings of Transport.secrets, and pass
+    it through make_visible().
 
         exit_code   the exit code of the command
         hint        the next step for a person at the command line, or ""
@@ -294,8 +295,8 @@ class RemoteError(ExecLogError):
         retryable       whether the same request may succeed in a moment
         retry_after     seconds that the server asks clients to wait, or None
 
-    Retryable: a lost connection, a body that is cut short, a failure to connect, a network timeout, and the statuses
-    429, 500, 502, 503 and 504.
+    Retryable: a lost connection, a body that is cut short, a failure to connect, a network timeout, the statuses 429,
+    500, 502, 503 and 504, and a 200 that is not a JSON object although an earlier one on the same Transport was.
     Not retryable: a name that does not exist, a rejected certificate, a time limit that has passed, and everything
     else. A lost connection, a redirect, and plain http that is refused raise RemoteError or a private subclass.
     """
@@ -344,8 +345,11 @@ class WaitTimeout(TimedOut):
 class APIError(RemoteError):
     """A response that is neither a 200 nor a redirect with a Location.
 
-    status      the HTTP status
-    problem     the JSON object of the body (RFC 9457), or {} if there is none
+    In the message, *** replaces the strings of Transport.secrets that have at least 8 characters. `problem` is not
+    masked, and neither are shorter secrets.
+
+        status      the HTTP status
+        problem     the JSON object of the body (RFC 9457), or {} if there is none
     """
 
     def __init__(
@@ -715,6 +719,7 @@ SECRET_HEADERS = ("authorization", "proxy-authorization", "cookie", "set-cookie"
 
 HTTPS_HINT = "if this port is for https, write https:// in the server's URL"
 LOST_HINT = "the server, or a proxy in between, closed the connection: try again"
+GATEWAY_HINT = "a gateway in front of the server may have answered: try again"
 CONNECT_HINT = "check --server, PLEXSPHERE_URL or the profile, the network, and whether you need a proxy"
 PROXY_HINT = (
     "check the server's name and port, HTTPS_PROXY, HTTP_PROXY and NO_PROXY "
@@ -753,6 +758,19 @@ def check_seconds(seconds: float, label: str) -> float:
     if not isinstance(seconds, (int, float)) or not 0 < seconds <= 86400:
         raise UsageError("%s: expected a number of seconds, more than 0 and at most 86400 (one day)" % label)
     return seconds
+
+
+def check_server(server):
+    """Return what Server.parse returns for the URL of a Server. Raises UsageError if that is another server.
+
+    A Server made by hand may have any parts: a prefix such as `@other.example` would send the token elsewhere."""
+    try:
+        parsed = Server.parse(server.url)
+        if parsed == (server.scheme, server.host.lower(), server.port, server.prefix):
+            return parsed
+    except (AttributeError, LookupError, TypeError, ValueError, OverflowError, UsageError):
+        pass  # it is not a Server, or one of its parts has the wrong type or form
+    raise UsageError("server: expected a Server, such as Server.parse(url)")
 
 
 def check_ca_file(path):
@@ -819,10 +837,16 @@ def read_number(literal):
     return int(literal) if literal.lstrip("-").isdigit() else float(literal)
 
 
-def decode_object(body, may_be_cut):
+def make_gateway_error(problem):
+    """Return the error for a 200 that is not what the API would send, although an earlier one was."""
+    return RemoteError("the response is malformed: " + problem, GATEWAY_HINT, retryable=True)
+
+
+def decode_object(body, may_be_cut=False, make_error=make_malformed_error):
     """Decode a body as a JSON object. The body, a bytearray, is emptied.
 
-    Raises UnusableResponse for a malformed body, and a retryable RemoteError if the body may have been cut short."""
+    Raises make_error(...) for a body that is empty, not JSON or not an object, a retryable RemoteError if it may have
+    been cut short, and UnusableResponse for one that is nested too deeply."""
     is_empty = not body
     try:
         text = body.decode("utf-8")
@@ -833,9 +857,9 @@ def decode_object(body, may_be_cut):
     except ValueError:  # UnicodeDecodeError and JSONDecodeError are ValueErrors
         if may_be_cut:
             raise RemoteError("the body is malformed or was cut short", LOST_HINT, retryable=True)
-        raise make_malformed_error("its body is empty" if is_empty else "its body is not valid JSON")
+        raise make_error("its body is empty" if is_empty else "its body is not valid JSON")
     if not isinstance(value, dict):
-        raise make_malformed_error("its body is not a JSON object")
+        raise make_error("its body is not a JSON object")
     return value
 
 
@@ -883,15 +907,16 @@ class Transport:
         with Transport.from_settings() as transport: ...                    the command's server, token and proxy
         Transport(Server.parse("https://plexsphere.example"), token)        no proxy, no profile
 
-    A Transport belongs to one thread. After a fork, the child opens a connection of its own. To test a program without
-    a server, override get(self, path, parameters, max_bytes=0) in a subclass, and return a dict. An overridden get does
-    not retry.
+    A Transport belongs to one thread. After a fork, the child opens a connection of its own. Do not copy or pickle a
+    Transport: a copy shares the connection, and a pickle contains the token. A new token needs a new Transport. To test
+    a program without a server, override get(self, path, parameters, max_bytes=0) in a subclass, and return a dict. An
+    overridden get does not retry.
 
     An exception of your own, from a callback or a signal handler, propagates if its class inherits directly from
     Exception or BaseException. Any other, such as TimeoutError, may be taken for a failure of the connection. After an
     exception has interrupted a request, a new Transport is the safe choice.
 
-        server          the Server
+        server          the Server, with its host in lower case
         secrets         strings to mask: the token, the proxy's password and Basic credentials
         received        number of body bytes received so far, as the network carried them
         token_source    where the token came from, for the hint of a 401; "" if that is unknown
@@ -927,11 +952,10 @@ class Transport:
             on_progress     called before each request and after each read of a body
             trace           called as trace(line) for each line of a request or response head; the values of
                             SECRET_HEADERS are masked
-            clock, sleep    replacements for time.monotonic and time.sleep, for tests
+            clock, sleep    replacements for time.monotonic and time.sleep, for tests: replace both or neither
 
         Callbacks get unescaped text."""
-        if not isinstance(server, Server):
-            raise UsageError("server: expected a Server, such as Server.parse(url)")
+        server = check_server(server)
         if server.scheme == "http" and not allow_http and not is_this_host(server.host):
             raise RemoteError(
                 "plain http to %s would expose the token to the network" % server.host,
@@ -961,6 +985,7 @@ class Transport:
         # State.
         self._tls_context = None  # made for the first connection
         self._was_answered = False  # whether the server has sent any response
+        self._has_found_api = False  # whether a 200 was a JSON object
         self._ends: "t.Dict[object, float]" = {}  # the end of each time limit in force, by the clock
         self._idle = None  # the connection that is kept for the next request
         self._idle_pid = 0  # the process that opened it
@@ -1038,19 +1063,21 @@ class Transport:
     def get(self, path: str, parameters: "Parameters", max_bytes: int = EXECUTION_LIMIT) -> "JSONObject":
         """Send a GET, and return the JSON object of its 200 response.
 
-        `path` is sent unchanged. Parameters are percent-encoded; those that are None, "" or 0 are left out. After a
-        retryable failure, the request is repeated, once for each pause, except in these cases:
+        `path` begins with `/`, and is sent unchanged after the server's prefix. Parameters are percent-encoded; those
+        that are None, "" or 0 are left out. After a retryable failure, the request is repeated, at most once for each
+        pause, except in these cases:
 
             a timeout, because it has already taken long enough
             a failure to connect, before the server has ever responded
             a Retry-After of more than 30 seconds, and a pause that would outlast a time limit
 
         Raises RemoteError; ResponseTooLarge for a body of more than `max_bytes`; and UsageError for an unusable CA
-        file, for a path with characters other than visible ASCII, and for a parameter that is not valid Unicode."""
+        file, for a path that does not begin with `/` or has characters other than visible ASCII, and for a parameter
+        that is not valid Unicode."""
         from urllib.parse import quote, urlencode
 
-        if not isinstance(path, str) or not re.fullmatch("[!-~]+", path):
-            raise UsageError("path: expected visible ASCII, with other characters percent-encoded")
+        if not isinstance(path, str) or not re.fullmatch("/[!-~]*", path):
+            raise UsageError("path: expected / and visible ASCII, with other characters percent-encoded")
         try:
             query = urlencode(
                 [pair for pair in parameters.items() if pair[1]], quote_via=quote, safe="", errors="surrogateescape"
@@ -1097,9 +1124,14 @@ class Transport:
         response, body = self._exchange_on_idle_or_new(target, max_bytes)
         if response.status != 200:
             raise self._make_error(response, body)
+
         # Chunks, a Content-Length and a gzip stream show their end.
         has_length = response.getheader("Content-Length") is not None
-        return decode_object(body, not (response.chunked or has_length or read_encoding(response) == "gzip"))
+        may_be_cut = not (response.chunked or has_length or read_encoding(response) == "gzip")
+        make_error = make_gateway_error if self._has_found_api else make_malformed_error
+        value = decode_object(body, may_be_cut, make_error)
+        self._has_found_api = True
+        return value
 
     def _exchange_on_idle_or_new(self, target, max_bytes):
         """Send one request on the idle connection or on a new one, and return (response, body)."""
@@ -1326,7 +1358,7 @@ class Transport:
         if 300 <= status < 400 and location:
             return self._make_redirect_error(status, location)
         try:
-            problem = decode_object(body, False)
+            problem = decode_object(body)
         except RemoteError:
             problem = {}
 
@@ -1353,6 +1385,7 @@ class Transport:
             if text
         ]
         message = "HTTP %d %s" % (status, "; ".join(filter(None, [show("title") or response.reason] + parts)))
+        message = mask(message, self.secrets)
         return APIError(message, self._choose_hint(status, problem, show), status, problem, retry_after)
 
     def _choose_hint(self, status, problem, show):
@@ -1598,19 +1631,20 @@ def is_page_after(until, times):
 class Listing:
     """The Executions of a Project that match all filters, from as many pages as needed. Iterate over it.
 
-    The server filters by status and action; this class filters by time. It leaves out an Execution whose status is
-    one of the seven, but not the one that was requested. With a single query, the order is the server's: the oldest
-    first.
+    The server filters by status and action; this class filters by time. It also checks the status: it leaves out an
+    Execution whose status is one of the known statuses, but not the one that was requested. It does not check the
+    action. With a single query, the order is the server's: the oldest first.
 
     With several statuses, it sends one query for each, in life-cycle order, and merges the results by created_at and
     id. The queries for pending, ack and started are read to their ends before anything is yielded. An Execution whose
-    status changes meanwhile is yielded once, as the latest query returned it. Because a status only moves forward, an
-    Execution that runs throughout is never missed, provided that a cursor is a position in the order of creation, as
-    the API says.
+    status changes meanwhile is yielded once, as the latest query returned it, provided that created_at ascends within
+    each query. Because a status only moves forward, an Execution whose status is always one of those requested is never
+    missed, provided that a cursor is a position in the order of creation, as the API says.
 
     If a page exceeds 32 MiB, its query goes on with a quarter of the limit. Each iteration starts again, and resets the
-    counters. It raises the errors of get_page, and RemoteError for a repeated cursor. After an error, the iterator is
-    finished, like every generator that has raised: with a single query, `next_cursor` is then where to resume.
+    counters: use one iterator at a time. It raises the errors of get_page, and RemoteError for a repeated cursor. After
+    an error, the iterator is finished, like every generator that has raised: with a single query, `next_cursor` is then
+    where to resume.
 
     Where times are compared (`since`, `until`, several statuses), an Execution without a valid `created_at` makes the
     response malformed, and with several statuses so does an `id` that is not a string.
@@ -1622,7 +1656,8 @@ class Listing:
         page_count      number of pages received
         count           number of Executions on these pages, including those that do not match
         next_cursor     the cursor of the first page that was not yielded completely: at first `cursor`; None at the end
-                        and with several statuses
+                        and with several statuses. It moves on when the iterator is asked for the Execution after the
+                        last one of a page
         next_since      the value for `since` with which a merge that failed can be resumed: an aware datetime of whole
                         seconds. Executions of that second are yielded again. None with a single query, before the first
                         Execution and after the last, and if the times have fallen or do not exist in the calendar
@@ -1646,17 +1681,25 @@ class Listing:
         action_name     only Executions of exactly this action
         since, until    aware datetimes: only Executions created at or after `since`, and before `until`. A query
                         ends early after a page whose times ascend, are not all equal, and are all at or after `until`
-        limit           Executions per page; 0 or None for the server's default
+        limit           Executions per page, a whole number; 0 or None for the server's default
         cursor          the page to start with; not with several statuses, because a cursor belongs to one query
         """
-        chosen = set(statuses or ())
+        wrong_statuses = UsageError('statuses: expected an iterable of non-empty strings, such as ("failed",)')
+        try:
+            chosen = set(statuses or ())
+        except TypeError:  # it cannot be iterated over, or contains something that is not hashable
+            raise wrong_statuses
         if isinstance(statuses, str) or not all(status and isinstance(status, str) for status in chosen):
-            raise UsageError('statuses: expected an iterable of non-empty strings, such as ("failed",)')
+            raise wrong_statuses
         self._statuses = [status for status in STATUSES if status in chosen] + sorted(chosen.difference(STATUSES))
+        if cursor is not None and not isinstance(cursor, str):
+            raise UsageError("cursor: expected a string or None")
         if cursor and len(self._statuses) > 1:
             raise UsageError("cursor works with at most one status")
         if action_name is not None and not (action_name and isinstance(action_name, str)):
             raise UsageError("action_name: expected a non-empty string or None")
+        if limit is not None and not (isinstance(limit, int) and limit >= 0):
+            raise UsageError("limit: expected a whole number that is not negative, or None")
 
         self._transport = transport
         self._project = parse_named_uuid(project, "project")
@@ -1863,13 +1906,14 @@ def wait_for_execution(
 ) -> "JSONObject":
     """Wait until the status of an Execution is final, and return the Execution.
 
-        seconds     limits the wait; None means no limit, 0 means one poll
+        seconds     limits the wait; None means no limit, 0 means one poll. Only the Transport's timeout limits that
+                    poll: if the server does not respond in time, it raises TimedOut
         on_status   called as on_status(execution) after the first poll, and when the status or the number of succeeded
                     targets has changed
 
     The pauses between polls grow from 2 to 15 seconds. They are longer for a large Execution (the longer of five times
-    the last poll, and a second for each MiB) and after a Retry-After, but at most a minute. After the first success,
-    every retryable failure is waited out, and reported to the Transport's on_retry.
+    the last poll, and a second for each MiB) and after a Retry-After, but at most a minute. After the first successful
+    poll of this wait, every retryable failure is waited out, and reported to the Transport's on_retry.
 
     Raises WaitTimeout when this limit or one of the Transport's has passed, UsageError for seconds that are negative or
     exceed a day, and the errors of get_execution."""
@@ -2531,6 +2575,8 @@ def refuse_words(words):
 class FlagParser(argparse.ArgumentParser):
     """A parser of flags that raises UsageError. (argparse would exit, and show values, which may be secrets.)"""
 
+    color: bool  # whether Python 3.14 and later may colour the help
+
     def parse_known_args(self, args=None, namespace=None):
         """Return (namespace, the words that are left over). Raises UsageError for a flag without its value."""
         return super().parse_known_args(attach_values(sys.argv[1:] if args is None else args), namespace)
@@ -2571,6 +2617,7 @@ def make_parser(command: str = "") -> argparse.ArgumentParser:
         allow_abbrev=False,
         formatter_class=formatter,
     )
+    parser.color = False  # argparse looks at the process's stdout, not at --color and the stream that gets the help
 
     for group in ("",) + COMMANDS:
         if command and group not in ("", command):
@@ -3180,6 +3227,8 @@ def run(argv, console, sleep):
         trace=console.write_line if flags.verbose else do_nothing,
         sleep=sleep,
     ) as transport:
+        # This variable may contain the token that is sent, and must be masked before it.
+        transport.secrets.append(os.environ.get("PLEXSPHERE_TOKEN", "").strip())
         console.add_secrets(*transport.secrets)
         return (run_list if flags.command == "list" else run_get)(flags, console, transport)
 

@@ -59,7 +59,6 @@ NO_JSON = [
     pytest.param(b'{"a"}', id="name without a value"),
     pytest.param(b"{}{}", id="two objects"),
     pytest.param(b"{}\0", id="NUL after the object"),
-    pytest.param(b'{"a":' + b"[" * 200000, id="nested too deeply"),
 ]
 
 NO_UTF_8 = [
@@ -95,7 +94,10 @@ NO_JSON_VALUE = [
 
 @rule("3.9", "3.9a", "3.9b")
 @every_complete_framing
-@pytest.mark.parametrize("body", NO_JSON_OBJECT + NO_JSON + NO_UTF_8)
+@pytest.mark.parametrize(
+    "body",
+    NO_JSON_OBJECT + NO_JSON + NO_UTF_8 + [pytest.param(b'{"a":' + b"[" * 200000, id="nested too deeply")],
+)
 def test_malformed_body_is_an_error_and_not_requested_again(plane, transport, body, framing):
     plane.script(Reply(body, framing=framing))
 
@@ -880,3 +882,84 @@ def test_memory_error_while_a_body_is_decoded_propagates(plane):
     assert result.out == b"caught a MemoryError\n"
     assert result.err == ""
     assert len(plane.requests) == 1
+
+
+# ---- 3.9c: a 200 that is not a JSON object, after one that was
+
+
+@rule("3.9c", "3.8", "10.6")
+@pytest.mark.parametrize("body", NO_JSON_OBJECT + NO_JSON + NO_UTF_8)
+def test_body_that_is_not_an_object_is_retryable_after_one_that_was(plane, transport, clock, body):
+    plane.script(Reply(b"{}"), Reply(body), Reply(body), Reply(body))
+    transport.get(PATH, {})
+
+    with pytest.raises(program.RemoteError) as caught:
+        transport.get(PATH, {})
+
+    assert caught.value.retryable
+    assert not isinstance(caught.value, program.UnusableResponse)
+    assert str(caught.value).startswith("the response is malformed: its body is ")
+    assert clock.sleeps == [0.5, 1]
+    assert len(plane.requests) == 4
+
+
+@rule("3.9c", "3.9a")
+def test_body_without_a_length_may_still_be_cut_short_after_an_object(plane, transport):
+    answer = Reply(b"<html>", framing="close")
+    plane.script(Reply(b"{}"), answer, answer, answer)
+    transport.get(PATH, {})
+
+    with pytest.raises(program.RemoteError) as caught:
+        transport.get(PATH, {})
+
+    assert caught.value.retryable
+    assert str(caught.value) == "the body is malformed or was cut short"
+
+
+@rule("3.9c")
+@pytest.mark.parametrize(
+    "answer, error",
+    [
+        pytest.param(Reply(b'{"a":' + b"[" * 200000), "its body is nested too deeply", id="nested too deeply"),
+        pytest.param(
+            Reply(b"<html>", headers=[("Content-Encoding", "gzip")]), "its gzip data is corrupt", id="corrupt gzip"
+        ),
+        pytest.param(
+            Reply(b"<html>", headers=[("Content-Encoding", "br")]), 'its Content-Encoding is "br"', id="brotli"
+        ),
+    ],
+)
+def test_other_malformed_responses_are_not_retryable_after_an_object(plane, transport, answer, error):
+    plane.script(Reply(b"{}"), answer)
+    transport.get(PATH, {})
+
+    with pytest.raises(program.UnusableResponse) as caught:
+        transport.get(PATH, {})
+
+    assert str(caught.value) == "the response is malformed: " + error
+    assert not caught.value.retryable
+    assert len(plane.requests) == 2
+
+
+@rule("3.9c")
+def test_body_of_an_error_does_not_make_a_later_body_retryable(plane, transport):
+    plane.script(Reply({"title": "Not Found"}, 404), Reply(b"<html>"))
+    with pytest.raises(program.APIError):
+        transport.get(PATH, {})
+
+    with pytest.raises(program.UnusableResponse) as caught:
+        transport.get(PATH, {})
+
+    assert len(plane.requests) == 2
+
+
+@rule("3.9c")
+def test_body_of_a_gateway_does_not_make_a_later_body_retryable(plane, transport):
+    plane.script(Reply(b"<html>"), Reply(b"<html>"))
+    with pytest.raises(program.UnusableResponse):
+        transport.get(PATH, {})
+
+    with pytest.raises(program.UnusableResponse) as caught:
+        transport.get(PATH, {})
+
+    assert not caught.value.retryable

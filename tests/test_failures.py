@@ -18,6 +18,7 @@ from kit import (
     hint_lines,
     page,
     read_listing,
+    retry_lines,
     rule,
     run_cli,
 )
@@ -402,3 +403,59 @@ def test_failed_walk_does_not_close_the_json_document(plane, answer, code, forma
     assert result.out.startswith(b'{\n  "items": [\n')
     assert b"\n  ]" not in result.out
     assert b"\n}" not in result.out
+
+
+# ---- a gateway that answers in place of the API
+
+every_body_of_a_gateway = pytest.mark.parametrize(
+    "body, problem",
+    [
+        pytest.param(b"", "its body is empty", id="empty"),
+        pytest.param(b"<html>", "its body is not valid JSON", id="HTML"),
+        pytest.param(b"[]", "its body is not a JSON object", id="a list"),
+    ],
+)
+
+
+@rule("3.9c", "6.3a", "6.3d")
+@every_body_of_a_gateway
+def test_walk_at_whose_later_page_a_gateway_answers_can_be_resumed(plane, body, problem):
+    plane.script(FIRST_PAGE, Reply(body), Reply(body), Reply(body))
+
+    result = run_cli(*ALL, "--output", "id", plane=plane)
+
+    assert result.code == 1
+    assert result.out == b"e-1\ne-2\n"
+    assert retry_lines(result) == [
+        "the response is malformed: %s; waiting 0.5 s" % problem,
+        "the response is malformed: %s; waiting 1.0 s" % problem,
+    ]
+    assert error_lines(result) == ["the response is malformed: " + problem]
+    assert hint_lines(result) == ["a gateway in front of the server may have answered: try again"]
+    assert result.err.endswith("\nnext_cursor: c2\n")
+
+
+@rule("3.9c", "6.3b", "6.3d")
+def test_merge_at_whose_later_page_a_gateway_answers_can_be_resumed(plane):
+    first = execution(id="e-1", created_at="2026-07-14T09:00:00Z")
+    second = execution(id="e-2", created_at="2026-07-14T09:10:00Z")
+    gateway = Reply(b"<html>")
+    plane.script(Reply(page(first, second, next_cursor="c2")), Reply(page()), gateway, gateway, gateway)
+
+    result = run_cli(*LIST, "--status", "succeeded,timeout", "--output", "id", plane=plane)
+
+    assert result.code == 1
+    assert result.out == b"e-1\n"
+    assert result.err.endswith("\nnext_since: 2026-07-14T09:00:00Z\n")
+
+
+@rule("3.9c", "3.8a")
+@every_body_of_a_gateway
+def test_walk_continues_after_a_gateway_has_answered_twice(plane, body, problem):
+    plane.script(FIRST_PAGE, Reply(body), Reply(body), Reply(page(execution(id="e-3"))))
+
+    result = run_cli(*ALL, "--output", "id", plane=plane)
+
+    assert result.code == 0
+    assert result.out == b"e-1\ne-2\ne-3\n"
+    assert error_lines(result) == []

@@ -8,7 +8,17 @@ import pytest
 
 import plexctl_exec_log as program
 from control_plane import PROJECT
-from kit import EXECUTION, GET_FORMATS, LIST_FORMATS, rule, run_cli, surroundings
+from kit import (
+    EXECUTION,
+    GET_FORMATS,
+    LIST_FORMATS,
+    posix_only,
+    rule,
+    run_cli,
+    run_on_terminal,
+    run_process,
+    surroundings,
+)
 
 
 def list_flags(command):
@@ -349,6 +359,30 @@ def test_flag_of_both_commands_has_a_text_for_each(argv, entry):
 
     # Lines are broken anywhere: put them together again.
     assert entry in " ".join(page.split())
+
+
+# From 3.14 on, argparse colours help pages by default.
+
+
+@rule("9.4")
+@every_page_of_help
+@posix_only
+def test_help_page_on_a_terminal_has_no_colours(argv):
+    result = run_on_terminal(*argv, plane=None)
+
+    assert result.code == 0
+    assert b"--verbose" in result.out
+    assert b"\x1b" not in result.out
+
+
+@rule("9.4")
+@every_page_of_help
+def test_help_page_has_no_colours_even_if_the_environment_forces_them(argv):
+    result = run_process(*argv, env={"FORCE_COLOR": "1"})
+
+    assert result.code == 0
+    assert b"--verbose" in result.out
+    assert b"\x1b" not in result.out
 
 
 # ---- 1.15a: the examples

@@ -929,6 +929,47 @@ def test_error_of_a_response_can_be_copied(plane, answer, duplicate):
     assert vars(twin) == vars(error)
 
 
+# ---- 10.6b: masking
+
+
+@rule("10.6b", "10.2c")
+def test_message_of_an_api_error_is_masked_and_its_problem_is_not(plane):
+    problem = {"title": "no: 12345678", "detail": "no: hunter:22", "code": "YW5uOmh1bnRlcjoyMg=="}
+    with Proxy(plane) as proxy:
+        server = program.Server.parse("http://control-plane.test")
+        address = proxy.url.replace("http://", "http://ann:hunter:22@")
+        plane.script(Reply(problem, 403, [("X-Correlation-Id", "12345678")]))
+        with program.Transport(server, "12345678", proxy=address, allow_http=True) as transport:
+            with pytest.raises(program.APIError) as caught:
+                transport.get(PATH, {})
+
+    assert str(caught.value) == "HTTP 403 no: ***; no: ***; code: ***; correlation id: ***"
+    assert caught.value.problem == problem
+
+
+@rule("10.6b")
+def test_secret_of_7_characters_is_not_masked_in_the_message(plane):
+    plane.script(Reply({"title": "no: 1234567"}, 404))
+
+    with program.Transport(program.Server.parse(plane.url), "1234567") as transport:
+        with pytest.raises(program.APIError) as caught:
+            transport.get(PATH, {})
+
+    assert str(caught.value) == "HTTP 404 no: 1234567"
+
+
+@rule("10.6b", "10.2b")
+def test_failure_that_is_reported_to_on_retry_is_masked(plane):
+    told = []
+    plane.script(Reply({"title": "no: 12345678"}, 503), Reply(b"{}"))
+    server = program.Server.parse(plane.url)
+
+    with program.Transport(server, "12345678", on_retry=told.append, sleep=lambda seconds: None) as transport:
+        transport.get(PATH, {})
+
+    assert told == ["HTTP 503 no: ***; waiting 0.5 s"]
+
+
 # ---- 10.6a: wrong arguments
 
 
@@ -1025,6 +1066,9 @@ def test_time_limit_of_unusable_seconds_is_a_usage_error(transport, seconds):
     [
         pytest.param("failed", id="one text"),
         pytest.param(["failed", ""], id="an empty status"),
+        pytest.param(5, id="a number"),
+        pytest.param(["failed", 5], id="a number in a list"),
+        pytest.param([["failed"]], id="a list in a list"),
     ],
 )
 def test_listing_refuses_unusable_statuses(transport, statuses):

@@ -8,7 +8,7 @@ import pytest
 
 import plexctl_exec_log as program
 from control_plane import PROJECT, TOKEN
-from kit import PATH, listed, nobody_listening, page, rule
+from kit import PATH, Proxy, listed, nobody_listening, page, read_queries, rule
 from server import Reply
 
 
@@ -25,14 +25,122 @@ def test_action_name_is_a_non_empty_string_or_none(plane, transport, action_name
     assert plane.requests == []
 
 
+@rule("10.6a")
+@pytest.mark.parametrize("limit", [-1, 1.5, 50.0, float("nan"), "50", b"50", [50]], ids=ascii)
+def test_limit_is_a_whole_number_that_is_not_negative_or_none(plane, transport, limit):
+    with pytest.raises(program.UsageError) as caught:
+        program.Listing(transport, PROJECT, limit=limit)
+
+    assert str(caught.value) == "limit: expected a whole number that is not negative, or None"
+    assert plane.requests == []
+
+
+@rule("10.6a")
+@pytest.mark.parametrize("cursor", [0, 5, b"c2", ["c2"], False], ids=ascii)
+def test_cursor_is_a_string_or_none(plane, transport, cursor):
+    with pytest.raises(program.UsageError) as caught:
+        program.Listing(transport, PROJECT, cursor=cursor)
+
+    assert str(caught.value) == "cursor: expected a string or None"
+    assert plane.requests == []
+
+
+@rule("10.5b")
+@pytest.mark.parametrize("limit, sent", [(0, None), (None, None), (1, "1"), (200, "200"), (5000, "5000")])
+def test_limit_is_sent_unless_it_is_0_or_none(plane, transport, limit, sent):
+    plane.script(Reply(page()))
+
+    assert list(program.Listing(transport, PROJECT, limit=limit)) == []
+
+    assert read_queries(plane)[0].get("limit") == sent
+
+
 @rule("10.3")
 @pytest.mark.parametrize("path", ["/v1/a b", "/v1/\u00e9", "/v1/\x7f", "/v1/x\r\nX-Evil: y", "", None], ids=ascii)
 def test_path_that_is_not_visible_ascii_is_refused_before_anything_is_sent(plane, transport, path):
     with pytest.raises(program.UsageError) as caught:
         transport.get(path, {})
 
-    assert str(caught.value) == "path: expected visible ASCII, with other characters percent-encoded"
+    assert str(caught.value) == "path: expected / and visible ASCII, with other characters percent-encoded"
     assert plane.connections == 0
+
+
+@rule("10.3")
+@pytest.mark.parametrize("path", ["@other.test/v1", ".other.test/v1", ":1/v1", "v1", "?a=/", "http://other.test/"])
+def test_path_that_does_not_begin_with_a_slash_is_refused(plane, path):
+    with Proxy(plane) as proxy:
+        server = program.Server.parse("http://control-plane.test")
+        with program.Transport(server, TOKEN, proxy=proxy.url, allow_http=True) as transport:
+            with pytest.raises(program.UsageError, match="^path: "):
+                transport.get(path, {})
+
+        assert proxy.connections == 0
+
+
+@rule("10.3")
+def test_path_may_be_a_slash_and_have_a_query(plane, transport):
+    plane.script(Reply(b"{}"), Reply(b"{}"))
+
+    transport.get("/", {})
+    transport.get("//other.test/x?a=b", {})
+
+    assert [request.target for request in plane.requests] == ["/", "//other.test/x?a=b"]
+
+
+@rule("10.6a")
+@pytest.mark.parametrize(
+    "parts",
+    [
+        pytest.param(("ftp", "h.test", 21, ""), id="another scheme"),
+        pytest.param(("HTTPS", "h.test", 443, ""), id="scheme in capitals"),
+        pytest.param((None, "h.test", 443, ""), id="scheme is None"),
+        pytest.param(([], "h.test", 443, ""), id="scheme is a list"),
+        pytest.param(("https", "", 443, ""), id="empty host"),
+        pytest.param(("https", None, 443, ""), id="host is None"),
+        pytest.param(("https", 5, 443, ""), id="host is a number"),
+        pytest.param(("https", "ann@h.test", 443, ""), id="user info"),
+        pytest.param(("https", "h.test/x", 443, ""), id="path in the host"),
+        pytest.param(("https", "h.test:444", 443, ""), id="port in the host"),
+        pytest.param(("https", "[::1]", 443, ""), id="brackets"),
+        pytest.param(("https", " h.test", 443, ""), id="space before the host"),
+        pytest.param(("https", "h.test\n", 443, ""), id="line feed after the host"),
+        pytest.param(("https", "\u212a.test", 443, ""), id="Kelvin sign, whose lower case is k"),
+        pytest.param(("https", "h.test", 0, ""), id="port 0"),
+        pytest.param(("https", "h.test", 65536, ""), id="port 65536"),
+        pytest.param(("https", "h.test", "443", ""), id="port is text"),
+        pytest.param(("https", "h.test", None, ""), id="port is None"),
+        pytest.param(("https", "h.test", float("inf"), ""), id="port is infinite"),
+        pytest.param(("https", "h.test", float("nan"), ""), id="port is NaN"),
+        pytest.param(("https", "h.test", 80.5, ""), id="port is a fraction"),
+        pytest.param(("https", "h.test", 443, "/"), id="prefix is a slash"),
+        pytest.param(("https", "h.test", 443, "/x/"), id="slash after the prefix"),
+        pytest.param(("https", "h.test", 443, "x"), id="prefix without a slash"),
+        pytest.param(("https", "h.test", 443, "@other.test"), id="prefix makes the host user info"),
+        pytest.param(("https", "h.test", 443, ".other.test"), id="prefix continues the host"),
+        pytest.param(("https", "h.test", 443, "/x?y"), id="query in the prefix"),
+        pytest.param(("https", "h.test", 443, "/x\r\nX-Evil: y"), id="line break in the prefix"),
+        pytest.param(("https", "h.test", 443, None), id="prefix is None"),
+    ],
+)
+def test_server_that_parse_could_not_return_is_refused(parts):
+    with pytest.raises(program.UsageError, match="^server: expected a Server"):
+        program.Transport(program.Server(*parts), TOKEN)
+
+
+@rule("10.6a")
+@pytest.mark.parametrize(
+    "parts, url",
+    [
+        pytest.param(("https", "h.test", 443, ""), "https://h.test", id="default port"),
+        pytest.param(("https", "H.Test", 8443, "/Pre/x"), "https://h.test:8443/Pre/x", id="host in capitals"),
+        pytest.param(("https", "FE80::A", 443, ""), "https://[fe80::a]", id="IPv6 in capitals"),
+        pytest.param(("http", "LocalHost", 80, ""), "http://localhost", id="this host in capitals"),
+    ],
+)
+def test_server_made_by_hand_is_accepted_with_its_host_in_lower_case(parts, url):
+    transport = program.Transport(program.Server(*parts), TOKEN)
+
+    assert transport.server.url == url
 
 
 # ---- times

@@ -259,7 +259,7 @@ def test_pause_grows_with_the_time_and_the_size_of_a_poll(polls, sleeps):
 # ---- 9.1c: failures
 
 
-@rule("9.1c", "3.8")
+@rule("9.1c", "3.8", "3.9c")
 @pytest.mark.parametrize(
     "failure",
     [
@@ -270,6 +270,9 @@ def test_pause_grows_with_the_time_and_the_size_of_a_poll(polls, sleeps):
         pytest.param(DROP, id="dropped"),
         pytest.param(RESET, id="reset"),
         pytest.param(CUT_SHORT, id="cut short"),
+        pytest.param(Reply(b""), id="empty body"),
+        pytest.param(Reply(b"<html>"), id="HTML"),
+        pytest.param(Reply(b"[]"), id="a list"),
     ],
 )
 def test_retryable_failure_is_waited_out_after_the_first_response(plane, transport, clock, failure):
@@ -338,7 +341,6 @@ def test_server_that_is_gone_is_waited_for(plane):
         pytest.param(Reply({}, 401), 3, id="401"),
         pytest.param(Reply({}, 403), 4, id="403"),
         pytest.param(Reply({}, 404), 1, id="404"),
-        pytest.param(Reply(b"<html>"), 1, id="HTML"),
         pytest.param(Reply({"id": NODES[0], "status": "succeeded"}), 1, id="another id"),
         pytest.param(b"SSH-2.0-OpenSSH\r\n\r\n", 1, id="not HTTP"),
         pytest.param(Reply(execution([1])), 1, id="a target is a number"),
