@@ -1,8 +1,11 @@
 """Section 2: where server and token come from, what is refused, and what is never shown."""
 
+import builtins
 import codecs
+import contextlib
 import json
 import os
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -663,6 +666,19 @@ def test_config_file_that_is_not_json_exits_3(plane, home, data):
     assert plane.connections == 0
 
 
+@rule("2.5a", "2.7b")
+def test_error_for_a_config_file_that_is_not_json_does_not_carry_its_text(home):
+    write_private_file(home / ".config" / "plexctl" / "config.json", b'{"profiles": {"lab": {"token": "hunter22"')
+
+    with surroundings(env={HOME: str(home)}):
+        with pytest.raises(program.CredentialsError, match="is not valid JSON") as caught:
+            program.Transport.from_settings()
+
+    # Python's own error, a JSONDecodeError, has the whole text in its `doc`.
+    assert caught.value.__context__ is None
+    assert caught.value.__cause__ is None
+
+
 @rule("2.5a")
 @pytest.mark.parametrize(
     "config, fault",
@@ -850,6 +866,29 @@ def test_chmod_is_not_suggested_for_a_device(plane, home):
     assert hint_lines(result) == [ANOTHER_FILE]
 
 
+@rule("2.4")
+@posix_only
+def test_mode_is_that_of_the_opened_file_even_if_its_name_is_replaced(plane, home, monkeypatch):
+    write_private_file(home / "token", TOKEN.encode()).chmod(0o644)
+    write_private_file(home / "private", b"another file")
+    open_file = open
+
+    def open_and_replace(path, *arguments, **options):
+        file = open_file(path, *arguments, **options)
+        if path == "token":
+            os.replace(str(home / "private"), "token")
+        return file
+
+    monkeypatch.setattr(builtins, "open", open_and_replace)
+
+    result = run_with_home(home, plane, ["--token-file", "token"], {"PLEXSPHERE_URL": plane.url})
+
+    assert result.code == 3
+    assert error_lines(result) == ["token is insecure: its mode 0644 gives other users access"]
+    assert not (home / "private").exists()
+    assert plane.connections == 0
+
+
 #: Ids of users. The tests that have root's rights pretend to run as USER.
 USER, ANOTHER_USER, ROOT_USER = 65534, 65533, 0
 needs_root = pytest.mark.skipif(WINDOWS or os.geteuid() != 0, reason="only root can give files to other users")
@@ -951,6 +990,30 @@ def test_token_file_of_more_than_64_kib_is_refused(plane, home):
     assert result.code == 3
     assert error_lines(result) == ["token is larger than 64 KiB"]
     assert plane.connections == 0
+
+
+def write_until_it_breaks(descriptor, size):
+    """Write this many bytes into a pipe, or fewer if its reader goes. Return how many, and close the pipe."""
+    written = 0
+    with contextlib.suppress(BrokenPipeError):
+        while written < size:
+            written += os.write(descriptor, b"x" * 4096)
+    os.close(descriptor)
+    return written
+
+
+@rule("2.4c")
+@posix_only
+def test_token_file_without_an_end_is_not_read_beyond_its_limit(plane, home):
+    reading, writing = os.pipe()
+
+    with ThreadPoolExecutor(1) as pool, open(reading, "rb", buffering=0):
+        written = pool.submit(write_until_it_breaks, writing, size=16 << 20)
+        result = run_with_home(home, plane, ["--token-file", "/dev/fd/%d" % reading], {"PLEXSPHERE_URL": plane.url})
+
+    assert result.code == 3
+    assert error_lines(result) == ["/dev/fd/%d is larger than 64 KiB" % reading]
+    assert written.result() < 1 << 20
 
 
 @rule("2.4c")

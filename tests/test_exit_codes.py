@@ -21,6 +21,7 @@ from kit import (
     execution,
     hint_lines,
     inline,
+    page,
     posix_only,
     read_text,
     rule,
@@ -296,6 +297,39 @@ def test_stdout_that_takes_nothing_more_exits_1(plane):
     assert result.code == 1
     assert result.err == "error: cannot write to standard output: it is not ready (non-blocking)\n"
     assert stdout.taken == b"x" * 50000
+
+
+class FailingOnce(io.BytesIO):
+    """A stream whose first write() fails. The others work, as after somebody has made room on a full disk."""
+
+    has_failed = False
+
+    def write(self, data):
+        if self.has_failed:
+            return super().write(data)
+        self.has_failed = True
+        raise OSError(28, "No space left")
+
+
+@rule("6.1")
+@pytest.mark.parametrize(
+    "argv, answer",
+    [
+        # The program collects data for stdout, and writes it once there are 64 KiB, and before a request.
+        pytest.param(GET_RAW, execution([target(inline(b"x" * 90000))]), id="an output of more than 64 KiB"),
+        pytest.param(ALL, page(execution(), next_cursor="c2"), id="the rows before the second page"),
+    ],
+)
+def test_write_to_stdout_that_failed_is_not_repeated(plane, argv, answer):
+    plane.script(Reply(answer))
+    stdout = FailingOnce()
+
+    result = run_cli(*argv, plane=plane, stdout=stdout)
+
+    assert result.code == 1
+    assert result.err == "error: cannot write to standard output: No space left\n"
+    assert stdout.has_failed
+    assert stdout.getvalue() == b""
 
 
 @rule("5.1a", "6.1")

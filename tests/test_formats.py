@@ -113,6 +113,24 @@ def test_messages_come_between_the_outputs_around_them(plane):
     assert both.getvalue().decode("utf-8") == "x\n" + UNREADABLE_LINE + "y\n"
 
 
+class UnknownEncoding(io.StringIO):
+    """A text stream of a caller, with an encoding that Python does not know."""
+
+    encoding = "no-such-encoding"
+
+
+@rule("5.1a")
+def test_stderr_with_an_unknown_encoding_changes_nothing(plane):
+    plane.script(Reply(READABLE_AROUND))
+    out = io.BytesIO()
+
+    with surroundings(plane):
+        code = program.main(list(GET_RAW), out, UnknownEncoding())
+
+    assert code == 1  # for the unreadable output
+    assert out.getvalue() == b"x\ny\n"
+
+
 #: What writing to standard error may raise.
 every_stderr_error = pytest.mark.parametrize(
     "error",

@@ -50,6 +50,7 @@ def test_running_statuses_are_read_to_their_ends_before_final_ones(plane):
     [
         pytest.param("pending", "started", id="running statuses"),
         pytest.param("failed", "timeout", id="final statuses"),
+        pytest.param("started", "failed", id="a running and a final status"),
     ],
 )
 def test_equal_times_come_once_for_each_id_in_the_order_of_ids(plane, first, second):

@@ -1,5 +1,6 @@
 """Rules 3.1, 3.5, 3.7, 3.8 and 10.2 to 10.4: what is sent, how long it may take, and what is asked again."""
 
+import os
 import re
 import socket
 import sys
@@ -17,6 +18,7 @@ from kit import (
     LIST,
     NO_NAME,
     PATH,
+    WINDOWS,
     Clock,
     Raw,
     encode,
@@ -569,6 +571,28 @@ def test_resolver_that_says_try_again_is_retryable_but_not_repeated(clock, monke
 
 
 @rule("3.8", "3.8a")
+@pytest.mark.parametrize(
+    "number",
+    [
+        pytest.param(socket.EAI_FAIL, id="EAI_FAIL"),
+        pytest.param(socket.EAI_FAMILY, id="EAI_FAMILY"),
+        pytest.param(socket.EAI_MEMORY, id="EAI_MEMORY"),
+    ],
+)
+def test_resolver_that_fails_for_good_is_not_retryable(clock, monkeypatch, number):
+    def fail(*_):
+        raise socket.gaierror(number, "it fails")
+
+    monkeypatch.setattr(socket, "create_connection", fail)
+
+    error = fail_once("http://failing.test", sleep=clock.sleep, pauses=(1, 2))
+
+    assert str(error) == "cannot connect to failing.test: the name failing.test does not resolve"
+    assert not error.retryable
+    assert clock.sleeps == []
+
+
+@rule("3.8", "3.8a")
 def test_unknown_name_is_not_retryable(clock):
     error = fail_once("http://" + NO_NAME, sleep=clock.sleep, pauses=(1, 2))
 
@@ -978,6 +1002,43 @@ def test_child_after_a_fork_opens_its_own_connection(plane):
     assert plane.connections == 2  # the parent has kept its own
 
 
+PROGRAM_WITH_MANY_DESCRIPTORS = """
+import os
+import resource
+import sys
+
+import plexctl_exec_log as program
+
+hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+resource.setrlimit(resource.RLIMIT_NOFILE, (2048, 2048 if 0 <= hard < 2048 else hard))
+while os.dup(0) < 1023:
+    pass
+with program.Transport.from_settings() as transport:
+    for _ in range(2):
+        transport.get(sys.argv[1], {})
+"""
+
+
+def can_open_2048_descriptors():
+    """Return whether a process may raise its limit of descriptors to 2048. Root may raise the hard limit, too."""
+    import resource
+
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    return os.geteuid() == 0 or hard == resource.RLIM_INFINITY or hard >= 2048
+
+
+@posix_only
+@pytest.mark.skipif(not WINDOWS and not can_open_2048_descriptors(), reason="the hard limit of descriptors is too low")
+@rule("3.7")
+def test_connection_is_kept_in_a_program_with_more_than_1023_descriptors(plane):
+    result = run_python("-c", PROGRAM_WITH_MANY_DESCRIPTORS, PATH, plane=plane)
+
+    assert result.code == 0
+    assert result.err == ""
+    assert len(plane.requests) == 2
+    assert plane.connections == 1
+
+
 @rule("10.3")
 @pytest.mark.parametrize(
     "parameters, target",
@@ -1215,6 +1276,32 @@ def test_limit_ends_a_request_that_takes_too_long(plane, answer):
             transport.get(PATH, {})
 
     assert not caught.value.retryable
+
+
+@rule("10.4")
+def test_connection_gets_only_the_time_that_is_left_of_a_limit(either_plane, clock, connect_timeouts):
+    server = program.Server.parse(either_plane.url)
+
+    with program.Transport(server, TOKEN, ca_file=CA_FILE, timeout=60, clock=clock.now) as transport:
+        with transport.time_limit(50):
+            clock.sleep(10)
+            transport.get(PATH, {})
+
+    assert connect_timeouts == [40]
+
+
+@rule("10.4", "3.7")
+def test_limit_ends_a_request_that_hangs_on_a_kept_connection(plane):
+    plane.script(Reply(page()), stall(b""))  # after 5 seconds, the server closes the connection
+
+    with make_transport(plane, Clock(running=True)) as transport:
+        transport.get(PATH, {})
+        with transport.time_limit(0.1):
+            # If the request waited for longer, it would be repeated on a new connection, and succeed.
+            with pytest.raises(program.TimedOut, match="^the time limit has passed"):
+                transport.get(PATH, {})
+
+    assert plane.connections == 1
 
 
 @rule("10.4")
