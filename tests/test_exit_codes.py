@@ -21,6 +21,7 @@ from kit import (
     execution,
     hint_lines,
     inline,
+    page,
     posix_only,
     read_text,
     rule,
@@ -310,9 +311,16 @@ class FailingOnce(io.BytesIO):
 
 
 @rule("6.1")
-@every_command_that_prints
-def test_write_to_stdout_that_failed_is_not_repeated(plane, argv):
-    plane.script(Reply(ANY_RESPONSE))
+@pytest.mark.parametrize(
+    "argv, answer",
+    [
+        # The program collects data for stdout, and writes it once there are 64 KiB, and before a request.
+        pytest.param(GET_RAW, execution([target(inline(b"x" * 90000))]), id="an output of more than 64 KiB"),
+        pytest.param(ALL, page(execution(), next_cursor="c2"), id="the rows before the second page"),
+    ],
+)
+def test_write_to_stdout_that_failed_is_not_repeated(plane, argv, answer):
+    plane.script(Reply(answer))
     stdout = FailingOnce()
 
     result = run_cli(*argv, plane=plane, stdout=stdout)
