@@ -1883,9 +1883,9 @@ def wait_for_execution(
 # -------------------------------------------------------------------------------------------------- Formats
 #
 # A format is a generator that yields what to print, text or bytes. It takes the elements to print, the object that
-# contains them, and the console. Of the console, it uses only is_coloured, columns, stdout_is_terminal and
-# encode_for_stdout(). A format of `get` also takes report_error(text), which it calls for each output that cannot be
-# shown.
+# contains them, and the console. Of the console, it uses only is_coloured, columns, recent_times, stdout_is_terminal
+# and encode_for_stdout(). A format of `get` also takes report_error(text), which it calls for each output that cannot
+# be shown.
 
 COLOURS = {"succeeded": "32", "failed": "31", "timeout": "31", "cancelled": "33", "started": "36", "ack": "36"}
 BOLD = "1"
@@ -1940,16 +1940,32 @@ def format_ids(name, owner, elements, whole, console, report_error=do_nothing):
         yield escape_field(get_text(element, name, owner)) + "\n"
 
 
-def format_time(text):
+def find_recent_times(now):
+    """Return (earliest, latest): a time is recent if it is later than the first, and not later than the second.
+
+    As in `ls -l`, half a year counts as recent. So does a day in the future, because this host's clock may be slow."""
+    from datetime import timedelta
+
+    return to_utc_text(now - timedelta(days=180)), to_utc_text(now + timedelta(days=1))
+
+
+def format_time(text, recent_times):
     """Return `2026-07-14T09:29:39Z` for `2026-07-14T11:29:39.5+02:00`. Text that is not such a time is unchanged."""
     moment = normalize_time(text or "")
     return moment[:19] + "Z" if moment else text
 
 
-def format_short_time(text):
-    """Return `07-14T09:29` for `2026-07-14T11:29:39.5+02:00`. Text that is not such a time is unchanged."""
+def format_short_time(text, recent_times):
+    """Return `07-14T09:29` for a recent `2026-07-14T11:29:39.5+02:00`, and `2024-07-14` for a time that is not recent.
+
+    Text that is not such a time is unchanged."""
     moment = normalize_time(text or "")
-    return moment[5:16] if moment else text
+    if moment is None:
+        return text
+    earliest, latest = recent_times
+    if earliest < moment <= latest:
+        return moment[5:16]
+    return moment[:10]
 
 
 class Layout(namedtuple("Layout", "min_columns names row format_time")):
@@ -1958,7 +1974,7 @@ class Layout(namedtuple("Layout", "min_columns names row format_time")):
     min_columns     the narrowest terminal that it fits
     names           the names of all cells, including those that `row` leaves out
     row             the format of a row, whose widths are minimum widths
-    format_time     the function that formats a time
+    format_time     the function that formats a time; it takes the time and Console.recent_times
     """
 
 
@@ -2002,8 +2018,8 @@ def format_row(execution, layout, console):
         status,
         kind,
         describe_targets(targets),
-        layout.format_time(created),
-        layout.format_time(updated),
+        layout.format_time(created, console.recent_times),
+        layout.format_time(updated, console.recent_times),
     ]
     # Look at all cells at once: few need escapes, and escaping each of them would make a listing a fifth slower.
     # An empty cell counts as a space, because escape_field turns it into `-`.
@@ -2095,9 +2111,10 @@ def format_targets(targets, execution, console, report_error, is_wide=False):
     header = format_header(layout, console)
     for target in targets:
         node_id, status, output = read_target(target, report_error)
-        updated = layout.format_time(get_text(target, "updated_at", "target %s: " % escape_field(node_id)))
+        updated = get_text(target, "updated_at", "target %s: " % escape_field(node_id))
+        shown = layout.format_time(updated, console.recent_times)
         yield header + layout.row.format(
-            escape_field(node_id), paint_status(status, console), escape_field(updated), describe_output(output)
+            escape_field(node_id), paint_status(status, console), escape_field(shown), describe_output(output)
         )
         header = ""
     yield header + "\n" + format_recap(execution, console, is_wide)
@@ -2759,7 +2776,7 @@ def read_command_line(argv):
     return flags, words
 
 
-def parse_arguments(flags, words):
+def parse_arguments(flags, words, now):
     """Convert and check what read_command_line returned, and return the flags. Raises UsageError.
 
     The result has `execution_id` (from --id or the word), `statuses` (from --status, --running and --failed), `since`
@@ -2775,7 +2792,6 @@ def parse_arguments(flags, words):
     if flags.cursor and len(flags.statuses) > 1:
         raise UsageError("--cursor works with at most one status")
 
-    now = get_time()
     since, until = resolve_times(flags.since, flags.until, now)
     flags.time_hint = describe_times([("since", flags.since, since), ("until", flags.until, until)], now)
     flags.since, flags.until = since, until
@@ -2821,6 +2837,7 @@ class Console:
         stdout_is_terminal, stderr_is_terminal      whether each stream is a terminal
         columns         the width for tables; enough for the widest if stdout is not a terminal or reports no width
         is_coloured     whether tables and sections get colours
+        recent_times    what find_recent_times returns; narrow tables show other times as dates
         progress        the function that returns the progress line, or None if no such line is shown
     """
 
@@ -2836,6 +2853,7 @@ class Console:
         self._shares_lines = (self.stdout_is_terminal and self.stderr_is_terminal) or is_same_file(self._out, stderr)
         self.columns = self.stdout_is_terminal and get_width(stdout) or EXECUTION_LAYOUTS[0].min_columns
         self.is_coloured = False
+        self.recent_times = "", ""
         self.progress = None
         self._begin = time.monotonic()
         self._pending = []  # bytes for stdout
@@ -3162,8 +3180,10 @@ def run(argv, console, sleep):
         console.write(make_parser(flags.command).format_help() if flags.help else "version=%s\n" % __version__)
         console.flush()
         return 0
-    flags = parse_arguments(flags, words)
+    now = get_time()
+    flags = parse_arguments(flags, words, now)
 
+    console.recent_times = find_recent_times(now)
     has_no_colour = WINDOWS or os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
     console.is_coloured = flags.color == "always" or (
         flags.color != "never" and console.stdout_is_terminal and not has_no_colour

@@ -129,7 +129,7 @@ TIMES = (
     pytest.param("2026-07-14T09:28:41Z", "2026-07-14T09:28:41Z", "07-14T09:28", id="UTC"),
     pytest.param("2026-07-14T09:28:41.999999999Z", "2026-07-14T09:28:41Z", "07-14T09:28", id="a fraction is cut off"),
     pytest.param("2026-07-14T00:28:41.5+02:00", "2026-07-13T22:28:41Z", "07-13T22:28", id="the day before in UTC"),
-    pytest.param("2026-12-31T23:45:00-00:30", "2027-01-01T00:15:00Z", "01-01T00:15", id="the year after in UTC"),
+    pytest.param("2026-12-31T23:45:00-00:30", "2027-01-01T00:15:00Z", "2027-01-01", id="the year after in UTC"),
     pytest.param("2026-07-14T09:28:41-23:59", "2026-07-15T09:27:41Z", "07-15T09:27", id="the largest offset"),
 )
 #: Texts that are no times of RFC 3339, or none that UTC has. They are shown as sent in every layout.
@@ -173,6 +173,38 @@ def test_widest_table_shows_times_in_utc_to_the_second(plane, sent, shown, shown
 @pytest.mark.parametrize("sent, shown, shown_in_short", TIMES)
 def test_narrow_table_shows_times_in_utc_without_year_and_seconds(plane, sent, shown, shown_in_short):
     assert show_time_on_narrow_screen(plane, sent) == shown_in_short
+
+
+@posix_only
+@rule("5.2c")
+@pytest.mark.parametrize(
+    "sent, shown",
+    [
+        pytest.param("2024-11-29T21:13:40Z", "2024-11-29", id="almost two years old"),
+        pytest.param("2026-01-15T09:31:07.25Z", "2026-01-15", id="180 days old"),
+        pytest.param("2026-01-15T09:31:07.250001Z", "01-15T09:31", id="a microsecond less than 180 days old"),
+        pytest.param("2026-01-15T08:31:08-01:00", "01-15T09:31", id="less than 180 days old, with an offset"),
+        pytest.param("2026-01-15T10:31:07+01:00", "2026-01-15", id="more than 180 days old, with an offset"),
+        pytest.param("2026-07-15T09:31:07.25Z", "07-15T09:31", id="a day in the future"),
+        pytest.param("2026-07-15T09:31:07.250001Z", "2026-07-15", id="a microsecond more than a day in the future"),
+        pytest.param("2025-02-30T00:00:00Z", "2025-02-30", id="not in the calendar, which is not checked"),
+    ],
+)
+def test_narrow_table_shows_the_date_of_a_time_that_is_not_recent(plane, sent, shown):
+    # The present time on the screen is 2026-07-14T09:31:07.25Z.
+    assert show_time_on_narrow_screen(plane, sent) == shown
+
+
+@posix_only
+@rule("5.2c", "5.3c")
+def test_table_of_targets_and_the_recap_show_the_date_of_an_old_time(plane):
+    old = target(updated_at="2024-11-29T21:13:40Z")
+    wire = execution([old], created_at="2024-11-28T21:13:40Z")
+
+    result = run_on_screen(plane, wire, *GET_TABLE, "--color", "never", columns=80)
+
+    assert "  2024-11-29   no output\n" in result.out.decode("utf-8")
+    assert " 2024-11-28 " in result.out.decode("utf-8").splitlines()[-1]
 
 
 @rule("5.2c", "4.2")
