@@ -1987,6 +1987,11 @@ EXECUTION_LAYOUTS = [
     Layout(88, "ID STATUS TYPE TARGETS CREATED UPDATED ACTION", "{0:36} {1:9} {3:7} {4:11} {6}\n", format_short_time),
     Layout(0, "ID STATUS TYPE TARGETS CREATED UPDATED ACTION", "{0:36} {1:9} {4:11} {6}\n", format_short_time),
 ]
+# In the recap of `get`, all columns are worth a second line for the action.
+RECAP_LAYOUTS = EXECUTION_LAYOUTS[:2] + [
+    Layout(0, "ID STATUS TYPE TARGETS CREATED UPDATED ACTION", "{0:36} {1:9} {3:7} {4:11} {5:11} {6}\n",
+           format_short_time),
+]
 TARGET_LAYOUTS = [
     Layout(104, "NODE_ID STATUS UPDATED_AT OUTPUT", "{:36}  {:9}  {:20}  {}\n", format_time),
     Layout(0, "NODE_ID STATUS UPDATED OUTPUT", "{:36}  {:9}  {:11}  {}\n", format_short_time),
@@ -2074,7 +2079,7 @@ def describe_progress(execution):
 
 def format_recap(execution, console, is_wide=False):
     """Return the header and the table row of one Execution. They come last, where a terminal shows them."""
-    layout = choose_layout(EXECUTION_LAYOUTS, console, is_wide)
+    layout = choose_layout(RECAP_LAYOUTS, console, is_wide)
     return format_header(layout, console) + format_row(execution, layout, console)
 
 

@@ -262,6 +262,11 @@ NARROWEST = """\
 ID                                   STATUS    CREATED     ACTION
 4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f succeeded 05-01T09:15 A
 """
+#: The recap of FOUR_TARGETS on a terminal of fewer than 104 columns. 79 columns come before the action.
+NARROW_RECAP = """\
+ID                                   STATUS    TARGETS CREATED     UPDATED     ACTION
+4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f succeeded 2/4     05-01T09:15 05-02T10:00 A
+"""
 #: The width of a terminal, and the table on it. The layouts change at 88, 104 and 130 columns. Each of these widths is
 #: tried, the width below it, and others far from them.
 LAYOUT_OF_WIDTH = (
@@ -274,6 +279,16 @@ LAYOUT_OF_WIDTH = (
     pytest.param(129, MIDDLE, id="129 columns"),
     pytest.param(130, WIDEST, id="130 columns"),
     pytest.param(200, WIDEST, id="200 columns"),
+    pytest.param(0, WIDEST, id="no width reported"),
+)
+#: The width of a terminal, and the recap on it.
+RECAP_OF_WIDTH = (
+    pytest.param(40, NARROW_RECAP, id="40 columns"),
+    pytest.param(80, NARROW_RECAP, id="80 columns"),
+    pytest.param(103, NARROW_RECAP, id="103 columns"),
+    pytest.param(104, MIDDLE, id="104 columns"),
+    pytest.param(129, MIDDLE, id="129 columns"),
+    pytest.param(130, WIDEST, id="130 columns"),
     pytest.param(0, WIDEST, id="no width reported"),
 )
 WIDTHS = (40, 80, 87, 88, 103, 104, 129, 130, 200, 0)  # those of LAYOUT_OF_WIDTH
@@ -306,17 +321,28 @@ def test_width_of_the_terminal_decides_the_columns_of_list(plane, columns, table
 
 @posix_only
 @rule("5.2", "5.3b")
-@pytest.mark.parametrize("columns, table", LAYOUT_OF_WIDTH)
-def test_width_of_the_terminal_decides_the_columns_of_the_recap(plane, columns, table):
+@pytest.mark.parametrize("columns, recap", RECAP_OF_WIDTH)
+def test_width_of_the_terminal_decides_the_columns_of_the_recap(plane, columns, recap):
     result = run_on_screen(plane, FOUR_TARGETS, *GET, "--color", "never", columns=columns)
 
     last_section = "==> a1b2c303-0000-4000-8000-000000000003 succeeded no output <==\n\n"
-    assert result.out.decode("utf-8").endswith(last_section + table)
+    assert result.out.decode("utf-8").endswith(last_section + recap)
+
+
+@posix_only
+@rule("5.3b", "9.3a")
+@pytest.mark.parametrize("columns, recap", RECAP_OF_WIDTH)
+def test_output_dir_prints_the_recap_for_the_width_of_the_terminal(plane, tmp_path, columns, recap):
+    argv = GET + ("--output-dir", str(tmp_path / "out"), "--color", "never")
+
+    result = run_on_screen(plane, FOUR_TARGETS, *argv, columns=columns)
+
+    assert result.out.decode("utf-8") == recap
 
 
 @posix_only
 @rule("5.2", "5.3b", "5.3c")
-@pytest.mark.parametrize("columns, recap", LAYOUT_OF_WIDTH)
+@pytest.mark.parametrize("columns, recap", RECAP_OF_WIDTH)
 def test_get_with_a_table_ends_with_an_empty_line_and_the_recap(plane, columns, recap):
     result = run_on_screen(plane, FOUR_TARGETS, *GET_TABLE, "--color", "never", columns=columns)
 
