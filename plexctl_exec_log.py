@@ -1470,14 +1470,18 @@ def normalize_time(text):
     return moment + fraction.rstrip("0").rstrip(".") if fraction else moment
 
 
+def read_time(execution, name):
+    """Return a member that is a time, in the form of normalize_time. Raises UnusableResponse."""
+    moment = normalize_time(str(execution.get(name)))
+    if moment is None:
+        problem = "%s: %s: expected a time such as 2026-11-24T09:30:00Z" % (name_execution(execution), name)
+        raise make_malformed_error(problem)
+    return moment
+
+
 def read_created_at(execution):
     """Return when an Execution was created, in the form of normalize_time. Raises UnusableResponse."""
-    created = normalize_time(str(execution.get("created_at")))
-    if created is None:
-        raise make_malformed_error(
-            "%s: created_at: expected a time such as 2026-11-24T09:30:00Z" % name_execution(execution)
-        )
-    return created
+    return read_time(execution, "created_at")
 
 
 def decode_base64(text: str) -> bytes:
@@ -2361,9 +2365,16 @@ def parse_statuses(text):
     return [status.lower() if status.lower() in STATUSES else status for status in statuses]
 
 
-def ran_on_any(execution, nodes):
+def ran_on_any(nodes, execution):
     """Return whether an Execution ran on one of these nodes. Raises UnusableResponse."""
     return any(get_lower_node_id(target) in nodes for target in expect_objects(execution, "targets"))
+
+
+def was_updated_since(moment, execution):
+    """Return whether an Execution was updated at or after a time in the form of normalize_time.
+
+    Raises UnusableResponse."""
+    return read_time(execution, "updated_at") >= moment
 
 
 class Flag(namedtuple("Flag", "command names list_help get_help metavar parse is_repeatable reads_all_pages keeps")):
@@ -2377,8 +2388,9 @@ class Flag(namedtuple("Flag", "command names list_help get_help metavar parse is
     parse               the function that parses the value; None for a switch
     is_repeatable       whether its values accumulate, in a list; otherwise the last one wins
     reads_all_pages     whether it makes `list` read all pages
-    keeps               for a filter that the program applies, not the server: a function that returns, for an Execution
-                        and the flag's value, whether the Execution is kept. Such a flag reads all pages. Otherwise None
+    keeps               for a filter that the program applies, not the server: a function that returns, for the flag's
+                        value and an Execution, whether the Execution is kept. Such a flag reads all pages. Otherwise
+                        None
     """
 
     @property
@@ -2434,6 +2446,8 @@ FLAGS = [
     make_flag("list", "--since", "only Executions created at or after WHEN: 2h (ago), 9:30, today or "
               "'2026-07-14 09:30' (UTC)", "WHEN", str, reads_all_pages=True),
     make_flag("list", "--until", "only Executions created before WHEN", "WHEN", str, reads_all_pages=True),
+    make_flag("list", "--updated-since", "only Executions updated at or after WHEN; a finished one was updated last "
+              "when it ended", "WHEN", str, keeps=was_updated_since),
     make_flag("list", "-n --last", "only the newest N, printed oldest first", "N", parse_count, reads_all_pages=True),
     make_flag("list", "--all", "read all pages", reads_all_pages=True),
     make_flag("list", "--limit", "Executions per page, at most 200 (default: 50; 200 if several pages are read)", "N",
@@ -2649,7 +2663,7 @@ def parse_time(text, now):
 
 
 def parse_when(text, now, after=None):
-    """Return the aware datetime for a value of --since or --until. Raises ValueError or OverflowError.
+    """Return the aware datetime for a WHEN. Raises ValueError or OverflowError.
 
     A time of day, such as `9:30`, is the first one after `after`; if that is None, the most recent one."""
     from datetime import timedelta
@@ -2702,7 +2716,7 @@ def resolve_times(since_text, until_text, now):
 def describe_times(resolved, now):
     """Return the hint that gives times in full, or "" if they were typed in full.
 
-    `resolved` contains (name, text, aware datetime) for --since and --until. Text and datetime may be None."""
+    `resolved` contains (name, text, aware datetime) for each flag. Text and datetime may be None."""
     meant = [
         "%s %sZ" % (name, moment.isoformat()[:19])
         for name, text, moment in resolved
@@ -2785,7 +2799,8 @@ def parse_arguments(flags, words, now):
     """Convert and check what read_command_line returned, and return the flags. Raises UsageError.
 
     The result has `execution_id` (from --id or the word), `statuses` (from --status, --running and --failed), `since`
-    and `until` (aware datetimes or None), and `time_hint` (the hint that gives these times in full, or "")."""
+    and `until` (aware datetimes or None), `updated_since` (in the form of normalize_time, or None), and `time_hint`
+    (the hint that gives these times in full, or "")."""
     if not flags.command:
         raise UsageError(describe_unknown_command(words[0]) if words else "expected a command: list or get")
     flags.execution_id = read_positionals(flags, words)
@@ -2798,8 +2813,14 @@ def parse_arguments(flags, words, now):
         raise UsageError("--cursor works with at most one status")
 
     since, until = resolve_times(flags.since, flags.until, now)
-    flags.time_hint = describe_times([("since", flags.since, since), ("until", flags.until, until)], now)
-    flags.since, flags.until = since, until
+    updated_since = resolve_when("--updated-since", flags.updated_since, now)
+    resolved = [
+        ("created since", flags.since, since),
+        ("created before", flags.until, until),
+        ("updated since", flags.updated_since, updated_since),
+    ]
+    flags.time_hint = describe_times(resolved, now)
+    flags.since, flags.until, flags.updated_since = since, until, to_utc_text(updated_since)
     del flags.id, flags.status, flags.running, flags.failed
     return flags
 
@@ -3031,11 +3052,19 @@ def filter_executions(executions, flags):
     """Return an iterator of the Executions that every filter of this program (not of the server) keeps.
 
     The iterator may raise UnusableResponse."""
-    filters = [(flag.keeps, getattr(flags, flag.attribute)) for flag in FLAGS if flag.keeps]
-    filters = [(keeps, value) for keeps, value in filters if value]
-    if not filters:
-        return iter(executions)
-    return (execution for execution in executions if all(keeps(execution, value) for keeps, value in filters))
+    for flag in FLAGS:
+        value = flag.keeps and getattr(flags, flag.attribute)
+        if value:
+            executions = filter(partial(flag.keeps, value), executions)
+    return iter(executions)
+
+
+def describe_no_match(flags):
+    """Return the hint for a listing that has found nothing."""
+    hint = "no more Executions match" if flags.cursor else "no Execution matches"
+    if (flags.since or flags.until) and not flags.updated_since:
+        hint += " (--since and --until compare the time of creation; --updated-since compares the last change)"
+    return hint
 
 
 def make_listing(flags, transport):
@@ -3104,7 +3133,7 @@ def run_list(flags, console, transport):
     if cursor:
         console.hint("more Executions follow (the oldest come first): use --last N, --since WHEN or --all")
     elif first is None:
-        console.hint("no more Executions match" if flags.cursor else "no Execution matches")
+        console.hint(describe_no_match(flags))
     if flags.output in ("id", "jsonl") and cursor:
         console.write_line("next_cursor: " + cursor, limit=None)
     return 0

@@ -36,13 +36,15 @@ from kit import (
 def make_logged(day, status):
     """Return an Execution with the id "e" and its day, counted from the first of March at noon.
 
-    All ran on NODES[3], and each also on one of the first three machines, in turn. The types alternate."""
+    All ran on NODES[3], and each also on one of the first three machines, in turn. The types alternate. The one that
+    was created first was updated last."""
     return execution(
         [target(node=NODES[day % 3].upper()), target(node=NODES[3])],
         id="e%d" % day,
         status=status,
         type=["builtin", "hook"][day % 2],
         created_at="2026-03-%02dT12:00:00Z" % (day + 1),
+        updated_at="2026-04-%02dT12:00:00Z" % (20 - day),
     )
 
 
@@ -71,6 +73,7 @@ KEEPS = {
     "--failed": lambda day: day in (4, 5, 6),
     "--since=2026-03-02T12": lambda day: day >= 1,
     "--until=2026-03-07 12:00": lambda day: day < 6,
+    "--updated-since=2026-04-15T12": lambda day: day <= 5,
     "--node=" + NODES[2]: lambda day: day in (2, 5, 8),
 }
 COMBINATIONS = [flags for size in range(1, len(KEEPS) + 1) for flags in itertools.combinations(sorted(KEEPS), size)]
@@ -101,7 +104,7 @@ def test_every_flag_that_makes_a_walk_has_an_entry_in_keeps():
     assert names == {flag.names[-1] for flag in program.FLAGS if flag.reads_all_pages}
 
 
-@rule("1.7", "1.8", "1.8a", "1.8b", "1.8c", "1.9", "1.10", "1.12a", "1.13")
+@rule("1.7", "1.8", "1.8a", "1.8b", "1.8c", "1.9", "1.9e", "1.10", "1.12a", "1.13")
 @pytest.mark.parametrize("flags", COMBINATIONS, ids=" ".join)
 def test_every_combination_of_flags_walks_all_pages_and_keeps_matches(plane, flags):
     serve_pages(plane, LOG_PAGES)
@@ -453,6 +456,47 @@ def test_malformed_created_at_fails_where_times_are_compared(plane, value, flag,
     ]
 
 
+@rule("1.11", "1.9e")
+@every_malformed_time
+def test_malformed_updated_at_fails_where_it_is_compared(plane, value):
+    serve_pages(plane, [[LOG[0], execution(id="x", updated_at=value)]])
+
+    result = run_cli(*LIST + ("--output", "jsonl", "--updated-since", "2026-01-01"), plane=plane)
+
+    assert result.code == 1
+    assert find_ids(result) == ["e0"]
+    assert error_lines(result) == [
+        "the response is malformed: Execution x: updated_at: expected a time such as 2026-11-24T09:30:00Z"
+    ]
+
+
+@rule("1.11", "1.9e")
+def test_updated_since_compares_instants_with_all_digits(plane):
+    wires = [
+        execution(id="just before", updated_at="2026-07-14T09:29:59.999999999Z"),
+        execution(id="exact, with an offset", updated_at="2026-07-14T11:30:00+02:00"),
+        execution(id="before, with an offset", updated_at="2026-07-14T10:30:00+02:00"),
+        execution(id="a nanosecond after", updated_at="2026-07-14T09:30:00.000000001Z"),
+    ]
+    serve_pages(plane, [wires])
+
+    result = run_cli(*LIST + ("--output", "jsonl", "--updated-since", "2026-07-14T11:30:00+02:00"), plane=plane)
+
+    assert result.code == 0
+    assert find_ids(result) == ["exact, with an offset", "a nanosecond after"]
+
+
+@rule("1.9e")
+def test_updated_since_with_last_prints_those_created_last(plane):
+    serve_pages(plane, LOG_PAGES)
+
+    # e0 to e5 match. Those that were updated last are e0 and e1.
+    result = run_cli(*LIST + ("-o", "id", "--updated-since", "2026-04-15T12", "--last", "2"), plane=plane)
+
+    assert result.code == 0
+    assert result.out == b"e4\ne5\n"
+
+
 @rule("1.11")
 @every_malformed_time
 @pytest.mark.parametrize(
@@ -653,7 +697,7 @@ HINTS_OF_NOTHING = [
     pytest.param(LIST + ("--cursor=",), page(next_cursor=""), "no Execution matches", id="empty cursors"),
     pytest.param(LIST + ("--cursor", "c"), page(), "no more Executions match", id="an empty page after a cursor"),
     pytest.param(
-        LIST + ("--until=2020-01-01T00:00:00Z",),
+        LIST + ("--updated-since=2030-01-01T00:00:00Z",),
         page(LOG[0]),
         "no Execution matches",
         id="a walk without a match",
@@ -678,6 +722,28 @@ def test_hint_on_a_terminal_says_that_nothing_matches(plane, argv, wire, hint):
     assert result.code == 0
     assert hint_lines(result) == [hint]
     assert b"hint: " not in result.out
+
+
+@rule("9.6a")
+@pytest.mark.parametrize("flag", ["--since=2030-01-01T00:00:00Z", "--until=2020-01-01T00:00:00Z"])
+def test_hint_that_nothing_matches_says_which_times_are_compared(plane, flag):
+    result = run_against(plane, page(LOG[0]), *LIST + (flag,), terminals=BOTH)
+
+    assert result.code == 0
+    assert hint_lines(result) == [
+        "no Execution matches (--since and --until compare the time of creation; "
+        "--updated-since compares the last change)"
+    ]
+
+
+@rule("9.6a")
+def test_hint_that_nothing_matches_does_not_explain_updated_since_if_given(plane):
+    flags = ("--since=2030-01-01T00:00:00Z", "--updated-since=2020-01-01T00:00:00Z")
+
+    result = run_against(plane, page(LOG[0]), *LIST + flags, terminals=BOTH)
+
+    assert result.code == 0
+    assert hint_lines(result) == ["no Execution matches"]
 
 
 @rule("9.6a")

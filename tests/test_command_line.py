@@ -3,6 +3,7 @@
 Help is in test_help.py. Which Executions and targets a listing selects, and in which order, is in test_choosing.py.
 """
 
+import itertools
 import json
 import shutil
 import time
@@ -232,6 +233,7 @@ def list_values(plane, folder):
         "--action-name": ("first", "last"),
         "--since": ("2026-07-14T09:00Z", "2026-07-14T10:00Z"),
         "--until": ("2026-07-14T09:45Z", "2026-07-14T10:45Z"),
+        "--updated-since": ("2026-05-02T10:00Z", "2026-05-03T10:00Z"),
         "--last": ("1", "2"),
         "--limit": ("7", "5"),
         "--cursor": ("first", "last"),
@@ -891,19 +893,38 @@ def test_until_selects_what_was_created_before_this_instant(plane, monkeypatch, 
     assert result.out == encode(earlier) + b"\n"
 
 
-@rule("1.9b")
+@rule("1.9e", "1.9a")
 @every_when
-@pytest.mark.parametrize("name", ["since", "until"])
-def test_hint_on_a_terminal_shows_the_instant_and_the_present_time(
-    plane, monkeypatch, when, before, instant, shown, name
+def test_updated_since_selects_what_was_updated_at_this_instant_or_later(
+    plane, monkeypatch, when, before, instant, shown
 ):
     set_clock(monkeypatch, NOW)
-    earlier, exact = execution(created_at=before), execution(created_at=instant)
+    earlier, exact = execution(updated_at=before), execution(updated_at=instant)
 
-    result = run_against(plane, page(earlier, exact), *LIST + ("--" + name, when), terminals=("stderr",))
+    result = run_against(plane, page(earlier, exact), *LIST + ("--updated-since", when, "--output", "jsonl"))
 
     assert result.code == 0
-    assert result.err == "hint: " + name + " " + shown + " (now: 2026-07-14T09:31:07Z)\n"
+    assert result.err == ""
+    assert result.out == encode(exact) + b"\n"
+
+
+@rule("1.9b")
+@every_when
+@pytest.mark.parametrize(
+    "flag, meaning",
+    [("--since", "created since"), ("--until", "created before"), ("--updated-since", "updated since")],
+)
+def test_hint_on_a_terminal_shows_the_instant_and_the_present_time(
+    plane, monkeypatch, when, before, instant, shown, flag, meaning
+):
+    set_clock(monkeypatch, NOW)
+    earlier = execution(created_at=before, updated_at=before)
+    exact = execution(created_at=instant, updated_at=instant)
+
+    result = run_against(plane, page(earlier, exact), *LIST + (flag, when), terminals=("stderr",))
+
+    assert result.code == 0
+    assert result.err == "hint: " + meaning + " " + shown + " (now: 2026-07-14T09:31:07Z)\n"
 
 
 @rule("1.9", "1.9a", "1.9b")
@@ -915,7 +936,7 @@ def test_hint_on_a_terminal_shows_the_instant_and_the_present_time(
             "9:31",
             "2026-07-14T09:30:59.2Z",
             "2026-07-14T09:31:00Z",
-            "since 2026-07-14T09:31:00Z (now: 2026-07-14T09:31:00Z)",
+            "created since 2026-07-14T09:31:00Z (now: 2026-07-14T09:31:00Z)",
             id="this very minute",
         ),
         pytest.param(
@@ -923,7 +944,7 @@ def test_hint_on_a_terminal_shows_the_instant_and_the_present_time(
             "01-01",
             "2025-12-31T23:59:59.2Z",
             "2026-01-01T00:00:00Z",
-            "since 2026-01-01T00:00:00Z (now: 2026-01-01T00:00:00Z)",
+            "created since 2026-01-01T00:00:00Z (now: 2026-01-01T00:00:00Z)",
             id="this very day",
         ),
         pytest.param(
@@ -931,7 +952,7 @@ def test_hint_on_a_terminal_shows_the_instant_and_the_present_time(
             "02-29",
             "2024-02-28T23:59:59.2Z",
             "2024-02-29T00:00:00Z",
-            "since 2024-02-29T00:00:00Z (now: 2024-03-01T00:00:00Z)",
+            "created since 2024-02-29T00:00:00Z (now: 2024-03-01T00:00:00Z)",
             id="leap day without a year",
         ),
         pytest.param(
@@ -939,7 +960,7 @@ def test_hint_on_a_terminal_shows_the_instant_and_the_present_time(
             "yesterday",
             "2024-02-28T23:59:59.2Z",
             "2024-02-29T00:00:00Z",
-            "since 2024-02-29T00:00:00Z (now: 2024-03-01T00:00:00Z)",
+            "created since 2024-02-29T00:00:00Z (now: 2024-03-01T00:00:00Z)",
             id="yesterday was a leap day",
         ),
     ],
@@ -1000,55 +1021,55 @@ def test_full_time_gives_no_hint_on_a_terminal(plane, when, before, instant, fla
         pytest.param(
             "9:00",
             "8:00",
-            "since 2026-07-14T09:00:00Z, until 2026-07-15T08:00:00Z (now: 2026-07-14T09:31:07Z)",
+            "created since 2026-07-14T09:00:00Z, created before 2026-07-15T08:00:00Z (now: 2026-07-14T09:31:07Z)",
             id="until is earlier in the day, so on the next day",
         ),
         pytest.param(
             "22:00",
             "6:00",
-            "since 2026-07-13T22:00:00Z, until 2026-07-14T06:00:00Z (now: 2026-07-14T09:31:07Z)",
+            "created since 2026-07-13T22:00:00Z, created before 2026-07-14T06:00:00Z (now: 2026-07-14T09:31:07Z)",
             id="a night",
         ),
         pytest.param(
             "9:30",
             "9:30",
-            "since 2026-07-14T09:30:00Z, until 2026-07-15T09:30:00Z (now: 2026-07-14T09:31:07Z)",
+            "created since 2026-07-14T09:30:00Z, created before 2026-07-15T09:30:00Z (now: 2026-07-14T09:31:07Z)",
             id="the same time of day, so a whole day",
         ),
         pytest.param(
             "2h",
             "7:31",
-            "since 2026-07-14T07:31:07Z, until 2026-07-15T07:31:00Z (now: 2026-07-14T09:31:07Z)",
+            "created since 2026-07-14T07:31:07Z, created before 2026-07-15T07:31:00Z (now: 2026-07-14T09:31:07Z)",
             id="until is seven seconds too early on the same day",
         ),
         pytest.param(
             "07-01",
             "9:45",
-            "since 2026-07-01T00:00:00Z, until 2026-07-01T09:45:00Z (now: 2026-07-14T09:31:07Z)",
+            "created since 2026-07-01T00:00:00Z, created before 2026-07-01T09:45:00Z (now: 2026-07-14T09:31:07Z)",
             id="on the day of since, not today",
         ),
         pytest.param(
             "2026-07-13T23:00:00Z",
             "1:00",
-            "until 2026-07-14T01:00:00Z (now: 2026-07-14T09:31:07Z)",
+            "created before 2026-07-14T01:00:00Z (now: 2026-07-14T09:31:07Z)",
             id="only since is a full time",
         ),
         pytest.param(
             "today",
             "2026-07-15T00:00:00Z",
-            "since 2026-07-14T00:00:00Z (now: 2026-07-14T09:31:07Z)",
+            "created since 2026-07-14T00:00:00Z (now: 2026-07-14T09:31:07Z)",
             id="only until is a full time",
         ),
         pytest.param(
             "today",
             "today",
-            "since 2026-07-14T00:00:00Z, until 2026-07-14T00:00:00Z (now: 2026-07-14T09:31:07Z)",
+            "created since 2026-07-14T00:00:00Z, created before 2026-07-14T00:00:00Z (now: 2026-07-14T09:31:07Z)",
             id="a day is not a time of day",
         ),
         pytest.param(
             "2026-07-14T00:00:00Z",
             "2h",
-            "until 2026-07-14T07:31:07Z (now: 2026-07-14T09:31:07Z)",
+            "created before 2026-07-14T07:31:07Z (now: 2026-07-14T09:31:07Z)",
             id="an age is not a time of day",
         ),
     ],
@@ -1061,11 +1082,41 @@ def test_until_of_a_time_of_day_is_the_first_after_since(plane, monkeypatch, sin
     result = run_against(plane, page(), *argv, terminals=("stderr",))
 
     assert result.code == 0
-    assert hint_lines(result) == [hint, "no Execution matches"]
+    assert hint_lines(result)[0] == hint
+
+
+@rule("1.9a", "1.9b", "1.9e")
+def test_updated_since_of_a_time_of_day_is_the_most_recent_one(plane, monkeypatch):
+    set_clock(monkeypatch, NOW)
+
+    # 8:00 is before --since, so that it would be the next day's if it were an --until.
+    argv = LIST + ("--updated-since", "8:00", "--since", "9:00")
+    result = run_against(plane, page(execution(created_at="2026-07-14T09:00:00Z")), *argv, terminals=("stderr",))
+
+    assert result.code == 0
+    assert hint_lines(result)[0] == (
+        "created since 2026-07-14T09:00:00Z, updated since 2026-07-14T08:00:00Z (now: 2026-07-14T09:31:07Z)"
+    )
+
+
+@rule("1.9b", "1.9e")
+def test_all_times_of_a_command_are_resolved_with_one_present_time(plane, monkeypatch):
+    # Each reading of the clock is an hour after the one before.
+    readings = itertools.count(NOW.timestamp(), 3600)
+    monkeypatch.setattr(time, "time", lambda: next(readings))
+
+    argv = LIST + ("--since", "1h", "--until", "30m", "--updated-since", "1h")
+    result = run_against(plane, page(), *argv, terminals=("stderr",))
+
+    assert result.code == 0
+    assert hint_lines(result)[0] == (
+        "created since 2026-07-14T08:31:07Z, created before 2026-07-14T09:01:07Z, "
+        "updated since 2026-07-14T08:31:07Z (now: 2026-07-14T09:31:07Z)"
+    )
 
 
 @rule("1.9c", "1.14", "1.14a")
-@pytest.mark.parametrize("flag", ["--since", "--until"])
+@pytest.mark.parametrize("flag", ["--since", "--until", "--updated-since"])
 @pytest.mark.parametrize(
     "when",
     [
@@ -1697,6 +1748,7 @@ def test_flags_that_do_not_fit_together_are_refused(argv, error):
         pytest.param("--action-name=a", "--action-name works only with list", id="action-name"),
         pytest.param("--since=2h", "--since works only with list", id="since"),
         pytest.param("--until=2h", "--until works only with list", id="until"),
+        pytest.param("--updated-since=2h", "--updated-since works only with list", id="updated-since"),
         pytest.param("--last=5", "--last works only with list", id="last"),
         pytest.param("--all", "--all works only with list", id="all"),
         # 0 and the empty cursor are false in Python.

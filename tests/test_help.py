@@ -29,7 +29,7 @@ COMMON_FLAGS = [
     "--help",
     "--version",
 ]
-FLAGS_OF_LIST = ["--action-name", "--since", "--until", "--last", "--all", "--limit", "--cursor"]
+FLAGS_OF_LIST = ["--action-name", "--since", "--until", "--updated-since", "--last", "--all", "--limit", "--cursor"]
 FLAGS_OF_GET = ["--id", "--wait", "--wait-timeout", "--exit-status", "--output-dir"]
 
 every_page_of_help = pytest.mark.parametrize(
