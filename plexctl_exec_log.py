@@ -3201,7 +3201,11 @@ def run_get(flags, console, transport):
         console.write_line("%s: %s" % (folder, ", ".join(counts)))
     status = execution.get("status")
     if isinstance(status, str) and status and status not in FINAL_STATUSES:
-        console.hint("the Execution has not finished: " + describe_progress(execution))
+        progress = describe_progress(execution)
+        if folder or flags.output in ("raw", "lines"):  # a script does not see the status otherwise
+            console.write_line("status: " + progress)
+        else:
+            console.hint("the Execution has not finished: " + progress)
     if errors:
         return 1
     return 5 if flags.exit_status and status != "succeeded" else 0
