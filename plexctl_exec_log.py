@@ -510,14 +510,14 @@ def read_config(path):
 
 
 def read_profile(name):
-    """Return (title, server, token) of a profile of the config file; the default profile if the name is None.
+    """Return (title, members) of a profile of the config file; the default profile if the name is None.
 
-    The config file is {"default": NAME, "profiles": {NAME: {"server": URL, "token": TOKEN}}}. Server and token may be
-    None. Without a default profile, the title is "". Raises CredentialsError for an unusable config file, and if there
-    is no profile with the name."""
+    The config file is {"default": NAME, "profiles": {NAME: {"server": URL, "token": TOKEN, "project": UUID}}}. Each
+    member may be absent or null. Without a default profile, the title is "". Raises CredentialsError for an unusable
+    config file, and if there is no profile with the name."""
     path, paths = find_config_file()
     if path is None and name is None:
-        return "", None, None
+        return "", {}
     if path is None:
         raise CredentialsError("there is no config file", "looked for " + " and ".join(paths))
 
@@ -528,7 +528,7 @@ def read_profile(name):
     config = read_config(path)
     profiles = expect_object(config.get("profiles"), "profiles")
     if name is None and config.get("default") is None:
-        return "", None, None
+        return "", {}
     chosen = config["default"] if name is None else name
     if not isinstance(chosen, str) or chosen not in profiles:
         problem = (
@@ -541,10 +541,53 @@ def read_profile(name):
     # Read the profile.
     title = 'profile "%s"' % chosen
     profile = expect_object(profiles[chosen], title)
-    server, token = (
-        check_type(profile.get(key), str, "%s of %s" % (key, title), CredentialsError) for key in ("server", "token")
-    )
-    return title, server, token
+    for member in ("server", "token"):
+        check_type(profile.get(member), str, "%s of %s" % (member, title), CredentialsError)
+    return title, profile
+
+
+class Profile:
+    """The profile that --profile names, or else the default profile. The config file is read when it is first needed.
+
+    name        the name that --profile gives, or None
+    title       once it has been read: `profile "NAME"`, or "" if there is no default profile
+    """
+
+    def __init__(self, name):
+        self.name = name
+        self.title = ""
+        self._members = None  # a dict, once it has been read
+
+    def get(self, member):
+        """Return a member, or None if it is absent or null. Raises CredentialsError for an unusable config file."""
+        if self._members is None:
+            self.title, self._members = read_profile(self.name)
+        return self._members.get(member)
+
+    def describe_missing(self):
+        """Return what a hint says of this profile if it lacks a setting. It must have been asked for that."""
+        return "%s has none" % self.title if self.title else "there is no default profile"
+
+
+def choose_setting(flag, variable, profile, member):
+    """Return (value, name of its flag or variable). The name is "" if the value is the profile's, or None.
+
+    `flag` and `variable` are (name, value). The first source that has a value wins:
+
+        without --profile       1. the flag     2. the variable, unless empty   3. the default profile
+        with --profile          1. the flag     2. that profile                 3. the variable, unless empty
+
+    The config file is read only if the order gets to the profile. Raises CredentialsError."""
+    flag_name, flag_value = flag
+    variable_name, variable_value = variable
+    if flag_value is not None:
+        return flag_value, flag_name
+    if profile.name is None and variable_value:
+        return variable_value, variable_name
+    value = profile.get(member)
+    if value is None and variable_value:
+        return variable_value, variable_name
+    return value, ""
 
 
 def validate_token(token, source=""):
@@ -574,56 +617,34 @@ def pin_token(title, profile_server, server, server_source):
         )
 
 
-def find_settings(server_url, profile_name, token_file):
-    """Return (server, token, the token's source). The arguments are the values of the flags, or None.
+def find_settings(server_url, profile, token_file):
+    """Return (server, token, the token's source). `profile` is a Profile; the others are values of the flags, or None.
 
-    Server and token are looked up separately. The first source that has a value wins:
-
-        without --profile       1. the flag     2. PLEXSPHERE_URL or PLEXSPHERE_TOKEN   3. the default profile
-        with --profile          1. the flag     2. that profile     3. PLEXSPHERE_URL or PLEXSPHERE_TOKEN
-
-    A profile's token goes only to the profile's server, if it names one. Raises UsageError for a missing or malformed
-    server, and CredentialsError for a missing or unusable token, and for an unusable config file."""
-    url_variable = os.environ.get("PLEXSPHERE_URL") or None
-    token_variable = os.environ.get("PLEXSPHERE_TOKEN") or None
-
-    # Read the profile only if it can supply a setting: one that neither its flag nor a variable that comes first gives.
-    wants_server = server_url is None and (profile_name is not None or url_variable is None)
-    wants_token = token_file is None and (profile_name is not None or token_variable is None)
-    title, profile_server, profile_token = "", None, None
-    if wants_server or wants_token:
-        title, profile_server, profile_token = read_profile(profile_name)
-
-    # Choose the server.
-    if server_url is not None:
-        url, server_source = server_url, "--server"
-    elif wants_server and profile_server is not None:
-        url, server_source = profile_server, "server of " + title
-    else:
-        url, server_source = url_variable, "PLEXSPHERE_URL"
-    server = None if url is None else Server.parse(url, server_source)
-
-    # Choose the token.
-    comes_from_profile = wants_token and profile_token is not None
-    if token_file is not None:
-        token, token_source = read_private_file(os.fspath(token_file), 64 << 10, "the token file"), "--token-file"
-    elif comes_from_profile:
-        token, token_source = profile_token, title
-    else:
-        token, token_source = token_variable, "PLEXSPHERE_TOKEN"
+    Server and token are looked up separately, by choose_setting. A profile's token goes only to the profile's server,
+    if it names one. Raises UsageError for a missing or malformed server, and CredentialsError for a missing or unusable
+    token, and for an unusable config file."""
+    variable = "PLEXSPHERE_URL", os.environ.get("PLEXSPHERE_URL")
+    url, url_name = choose_setting(("--server", server_url), variable, profile, "server")
+    variable = "PLEXSPHERE_TOKEN", os.environ.get("PLEXSPHERE_TOKEN")
+    token, token_name = choose_setting(("--token-file", token_file), variable, profile, "token")
+    server_source = url_name or "server of " + profile.title
+    token_source = token_name or profile.title
 
     # Refuse what is missing or malformed.
-    missing = "; %s has none" % title if title else "; there is no default profile"
+    server = None if url is None else Server.parse(url, server_source)
+    if token_file is not None:
+        token = read_private_file(os.fspath(token_file), 64 << 10, "the token file")
     if token is None:
-        hint = "pass --token-file, set PLEXSPHERE_TOKEN, or use a profile with a token" + missing
+        hint = "pass --token-file, set PLEXSPHERE_TOKEN, or use a profile with a token; " + profile.describe_missing()
         raise CredentialsError("no token", hint)
     token = validate_token(token, token_source)
     if server is None:
-        raise UsageError("no server", "pass --server, set PLEXSPHERE_URL, or use a profile with a server" + missing)
+        hint = "pass --server, set PLEXSPHERE_URL, or use a profile with a server; " + profile.describe_missing()
+        raise UsageError("no server", hint)
 
     # A profile's token goes only to the profile's server, if it names one.
-    if comes_from_profile and profile_server is not None:
-        pin_token(title, profile_server, server, server_source)
+    if not token_name and profile.get("server") is not None:
+        pin_token(profile.title, profile.get("server"), server, server_source)
     return server, token, token_source
 
 
@@ -978,7 +999,7 @@ class Transport:
         The arguments are the values of the command's flags: a URL, a name and a path. The environment and the config
         file supply the rest. `options` are the other arguments of Transport, except proxy. Raises the errors of
         Transport(); UsageError for a missing server; and CredentialsError for a missing token or an unusable file."""
-        found, token, source = find_settings(server, profile, token_file)
+        found, token, source = find_settings(server, Profile(profile), token_file)
         transport = cls(found, token, proxy=find_proxy(found), **options)
         transport.token_source = source
         return transport
@@ -2417,7 +2438,8 @@ def make_flag(command, names, list_help, metavar="", parse=None, **facts):
 
 # fmt: off
 FLAGS = [
-    make_flag("", "--project", "the Project (default: PLEXSPHERE_PROJECT)", "UUID", parse_uuid),
+    make_flag("", "--project", "the Project (default: from --profile, PLEXSPHERE_PROJECT or the default profile)",
+              "UUID", parse_uuid),
     make_flag("", "--status", "only Executions with these statuses, e.g. failed,timeout", "STATUS", parse_statuses,
               get_help="only targets with these statuses", is_repeatable=True),
     make_flag("", "--failed", "short for --status failed,cancelled,timeout"),
@@ -2758,7 +2780,7 @@ def read_positionals(flags, words):
 
 
 def check_flags(flags):
-    """Check that the required values are given, and that the flags fit together. Raises UsageError."""
+    """Check that `get` has an id, and that the flags fit together. Raises UsageError."""
     for flag in FLAGS:
         value = getattr(flags, flag.attribute)
         if flag.command not in ("", flags.command) and value is not None and value is not False:
@@ -2769,8 +2791,6 @@ def check_flags(flags):
             "--output%s: expected %s%s"
             % (quote_value(flags.output), ", ".join(formats), suggest(flags.output, formats))
         )
-    if not flags.project:
-        raise UsageError("no Project", "pass --project UUID or set PLEXSPHERE_PROJECT")
     if flags.command == "get" and not flags.execution_id:
         raise UsageError("no Execution id", "pass one: get UUID")
     if flags.wait_timeout and not flags.wait:
@@ -2804,9 +2824,6 @@ def parse_arguments(flags, words, now):
     if not flags.command:
         raise UsageError(describe_unknown_command(words[0]) if words else "expected a command: list or get")
     flags.execution_id = read_positionals(flags, words)
-    project = os.environ.get("PLEXSPHERE_PROJECT")
-    if project and not flags.project:
-        flags.project = parse_named_uuid(project, "PLEXSPHERE_PROJECT")
     check_flags(flags)
     flags.statuses = select_statuses(flags)
     if flags.cursor and len(flags.statuses) > 1:
@@ -2823,6 +2840,19 @@ def parse_arguments(flags, words, now):
     flags.since, flags.until, flags.updated_since = since, until, to_utc_text(updated_since)
     del flags.id, flags.status, flags.running, flags.failed
     return flags
+
+
+def find_project(project, profile):
+    """Return the UUID of the Project. `project` is the value of --project, or None, and `profile` is a Profile.
+
+    Raises CredentialsError for an unusable config file, and UsageError for a missing or malformed Project."""
+    variable = "PLEXSPHERE_PROJECT", os.environ.get("PLEXSPHERE_PROJECT")
+    value, name = choose_setting(("--project", project), variable, profile, "project")
+    if value is None:
+        hint = "pass --project UUID, set PLEXSPHERE_PROJECT, or use a profile with a project; "
+        raise UsageError("no Project", hint + profile.describe_missing())
+    source = name or "project of " + profile.title
+    return parse_named_uuid(check_type(value, str, source, CredentialsError), source)
 
 
 # What a stream may raise, apart from OSError: AttributeError if it is None, ValueError if it is closed, TypeError if it
@@ -3226,10 +3256,13 @@ def run(argv, console, sleep):
     console.is_coloured = flags.color == "always" or (
         flags.color != "never" and console.stdout_is_terminal and not has_no_colour
     )
-    with Transport.from_settings(
-        flags.server,
-        flags.profile,
-        flags.token_file,
+    profile = Profile(flags.profile)
+    flags.project = find_project(flags.project, profile)
+    server, token, token_source = find_settings(flags.server, profile, flags.token_file)
+    with Transport(
+        server,
+        token,
+        proxy=find_proxy(server),
         ca_file=flags.ca_file,
         timeout=flags.timeout or DEFAULT_TIMEOUT,
         allow_http=flags.allow_http,
@@ -3238,6 +3271,7 @@ def run(argv, console, sleep):
         trace=console.write_line if flags.verbose else do_nothing,
         sleep=sleep,
     ) as transport:
+        transport.token_source = token_source
         console.add_secrets(*transport.secrets)
         return (run_list if flags.command == "list" else run_get)(flags, console, transport)
 

@@ -804,6 +804,25 @@ def test_malformed_uuid_in_the_environment_is_refused_and_not_shown(value):
     )
 
 
+@rule("1.5b")
+@pytest.mark.parametrize(
+    "argv, error",
+    [
+        pytest.param(["list", "x"], "unexpected argument", id="superfluous argument"),
+        pytest.param(["list", "--wait"], "--wait works only with get", id="flag of the other command"),
+        pytest.param(["get"], "no Execution id", id="no id"),
+        pytest.param(["get", EXECUTION, "--status", "x"], '--status "x"', id="unknown status"),
+        pytest.param(["list", "--since", "x"], '--since "x"', id="malformed time"),
+    ],
+)
+@pytest.mark.parametrize("project", ["", "nonsense"], ids=["no Project", "malformed Project"])
+def test_mistakes_in_the_arguments_come_before_the_project(argv, error, project):
+    result = run_cli(*argv, env=dict(UNREACHABLE, PLEXSPHERE_PROJECT=project))
+
+    assert result.code == 2
+    assert result.err.startswith("error: " + error)
+
+
 # ---- 1.9: times
 
 NOW = datetime(2026, 7, 14, 9, 31, 7, 250000, tzinfo=timezone.utc)
@@ -1462,7 +1481,11 @@ def test_project_is_required(argv, project):
 
     assert result.code == 2
     assert result.out == b""
-    assert result.err == "error: no Project\nhint: pass --project UUID or set PLEXSPHERE_PROJECT\n"
+    assert result.err == (
+        "error: no Project\n"
+        "hint: pass --project UUID, set PLEXSPHERE_PROJECT, or use a profile with a project; "
+        "there is no default profile\n"
+    )
 
 
 @rule("1.2", "1.14")

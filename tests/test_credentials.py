@@ -3,6 +3,7 @@
 import codecs
 import json
 import os
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -39,10 +40,10 @@ def write_config(home, config, folder=".config"):
     return write_private_file(home / folder / "plexctl" / "config.json", json.dumps(config).encode("ascii"))
 
 
-def run_with_home(home, plane, flags=(), env=None):
+def run_with_home(home, plane, flags=(), env=None, command=LIST):
     """Run `list` with this home directory. The plane is the proxy for all servers, so that every request reaches it."""
     whole = dict({HOME: str(home), "HTTP_PROXY": plane.url, "HTTPS_PROXY": plane.url}, **(env or {}))
-    return run_cli(*LIST + ("--allow-http",) + tuple(flags), env=whole)
+    return run_cli(*command + ("--allow-http",) + tuple(flags), env=whole)
 
 
 # ---- 2.1: the first source that has a value wins
@@ -186,6 +187,192 @@ def test_server_and_token_come_from_the_first_source_that_has_one(plane, home, f
     assert result.code == 0
     assert plane.requests[0].headers["host"] == host
     assert plane.requests[0].headers["authorization"] == "Bearer " + token
+
+
+#: A config file whose profiles name the Projects 1111... and 2222..., and settings that need no config file.
+PROJECTS = {
+    "default": "usual",
+    "profiles": {
+        "usual": {"project": "11111111-1111-4111-8111-111111111111"},
+        "other": {"project": "22222222-2222-4222-8222-222222222222"},
+        "none": {"project": None},
+    },
+}
+WITHOUT_CONFIG_FILE = {"PLEXSPHERE_URL": "http://variable.test", "PLEXSPHERE_TOKEN": "token-of-variable"}
+
+
+@rule("1.5", "2.1", "2.3b")
+@pytest.mark.parametrize(
+    "flags, variable, project",
+    [
+        pytest.param(
+            ["--project", "33333333-3333-4333-8333-333333333333", "--profile", "other"],
+            "44444444-4444-4444-8444-444444444444",
+            "33333333-3333-4333-8333-333333333333",
+            id="the flag wins over everything",
+        ),
+        pytest.param(
+            ["--profile", "other"],
+            "44444444-4444-4444-8444-444444444444",
+            "22222222-2222-4222-8222-222222222222",
+            id="--profile wins over the variable",
+        ),
+        pytest.param(
+            ["--profile", "none"],
+            "44444444-4444-4444-8444-444444444444",
+            "44444444-4444-4444-8444-444444444444",
+            id="a profile without a Project leaves it to the variable",
+        ),
+        pytest.param(
+            [],
+            "44444444-4444-4444-8444-444444444444",
+            "44444444-4444-4444-8444-444444444444",
+            id="the variable wins over the default profile",
+        ),
+        pytest.param([], "", "11111111-1111-4111-8111-111111111111", id="the default profile, with an empty variable"),
+        pytest.param([], None, "11111111-1111-4111-8111-111111111111", id="the default profile is the last source"),
+    ],
+)
+def test_project_comes_from_the_first_source_that_has_one(plane, home, flags, variable, project):
+    write_config(home, PROJECTS)
+    plane.script(Reply(page()))
+
+    env = dict(WITHOUT_CONFIG_FILE, PLEXSPHERE_PROJECT=variable)
+    result = run_with_home(home, plane, flags, env, command=("list",))
+
+    assert result.code == 0
+    assert plane.requests[0].target == "http://variable.test/v1/projects/" + project + "/executions"
+
+
+@rule("1.5a", "2.3b")
+@pytest.mark.parametrize(
+    "project, code, fault",
+    [
+        pytest.param("p4ssw0rd", 2, "expected a UUID, such as 6f1d7c1e-0b5a-4c1e-9a53-2b8f0c9e7a10", id="text"),
+        pytest.param("", 2, "expected a UUID, such as 6f1d7c1e-0b5a-4c1e-9a53-2b8f0c9e7a10", id="empty text"),
+        pytest.param(["p4ssw0rd"], 3, "expected a string", id="a list"),
+        pytest.param(0, 3, "expected a string", id="a number"),
+    ],
+)
+def test_malformed_project_of_a_profile_is_refused_and_not_shown(plane, home, project, code, fault):
+    write_config(home, {"default": "lab", "profiles": {"lab": {"project": project}}})
+
+    # Server and token are missing, too.
+    result = run_with_home(home, plane, command=("list",))
+
+    assert result.code == code
+    assert error_lines(result) == ['project of profile "lab": ' + fault]
+    assert "p4ssw0rd" not in result.err
+    assert plane.connections == 0
+
+
+@rule("1.5", "1.5b")
+@pytest.mark.parametrize(
+    "flags, missing",
+    [
+        pytest.param([], 'profile "lab" has none', id="the default profile"),
+        pytest.param(["--profile", "other"], 'profile "other" has none', id="--profile"),
+    ],
+)
+def test_missing_project_exits_2_before_server_and_token_are_looked_up(plane, home, flags, missing):
+    write_config(home, {"default": "lab", "profiles": {"lab": {}, "other": {"project": None}}})
+
+    result = run_with_home(home, plane, flags, command=("list",))
+
+    assert result.code == 2
+    assert error_lines(result) == ["no Project"]
+    assert hint_lines(result)[0].endswith("; " + missing)
+
+
+@rule("1.5b")
+@pytest.mark.parametrize(
+    "flags, variable",
+    [
+        pytest.param([], "", id="without any Project"),
+        pytest.param(["--profile", "lab"], "44444444-4444-4444-8444-444444444444", id="--profile and the variable"),
+    ],
+)
+def test_config_file_that_is_needed_for_the_project_must_be_usable(plane, home, flags, variable):
+    config_file = write_private_file(home / ".config" / "plexctl" / "config.json", b"not JSON")
+
+    # An unusable server does not matter yet.
+    env = dict(WITHOUT_CONFIG_FILE, PLEXSPHERE_PROJECT=variable, PLEXSPHERE_URL="x")
+    result = run_with_home(home, plane, flags, env, command=("list",))
+
+    assert result.code == 3
+    assert error_lines(result)[0].startswith("%s is not valid JSON: " % config_file)
+
+
+@rule("1.5b", "2.3a")
+@pytest.mark.parametrize(
+    "flags, variable",
+    [
+        pytest.param(["--project", "33333333-3333-4333-8333-333333333333"], "", id="with --project"),
+        pytest.param([], "44444444-4444-4444-8444-444444444444", id="with the variable"),
+        pytest.param(
+            ["--project", "33333333-3333-4333-8333-333333333333", "--profile", "lab"]
+            + ["--server", "http://flag.test", "--token-file", "token"],
+            "",
+            id="with flags for everything, and a profile",
+        ),
+    ],
+)
+def test_config_file_that_is_not_needed_for_the_project_may_be_broken(plane, home, flags, variable):
+    write_private_file(home / ".config" / "plexctl" / "config.json", b"not JSON")
+    write_private_file(home / "token", b"token-of-file")
+    plane.script(Reply(page()))
+
+    env = dict(WITHOUT_CONFIG_FILE, PLEXSPHERE_PROJECT=variable)
+    result = run_with_home(home, plane, flags, env, command=("list",))
+
+    assert result.code == 0
+    assert result.err == ""
+
+
+@posix_only
+@rule("2.3a")
+def test_config_file_is_read_once_for_project_server_and_token(plane, home):
+    config_file = home / ".config" / "plexctl" / "config.json"
+    config_file.parent.mkdir(parents=True)
+    os.mkfifo(str(config_file))
+    profile = {"server": "http://lab.test", "token": "token-of-lab", "project": "11111111-1111-4111-8111-111111111111"}
+    config = json.dumps({"default": "lab", "profiles": {"lab": profile}})
+    (home / "broken").write_bytes(b"not JSON")
+    plane.script(Reply(page()))
+
+    def serve_once():
+        with open(str(config_file), "w") as pipe:  # waits until the program reads
+            os.replace(str(home / "broken"), str(config_file))  # for a second reading
+            pipe.write(config)
+
+    with ThreadPoolExecutor(1) as pool:
+        served = pool.submit(serve_once)
+        result = run_with_home(home, plane, command=("list",))
+        served.result()
+
+    assert result.code == 0
+    assert plane.requests[0].target == ("http://lab.test/v1/projects/11111111-1111-4111-8111-111111111111/executions")
+    assert plane.requests[0].headers["authorization"] == "Bearer token-of-lab"
+
+
+@rule("10.2a", "2.3a")
+def test_from_settings_looks_up_no_project(home):
+    write_private_file(home / ".config" / "plexctl" / "config.json", b"not JSON")
+
+    with surroundings(env=dict(WITHOUT_CONFIG_FILE, PLEXSPHERE_PROJECT="x", **{HOME: str(home)})):
+        transport = program.Transport.from_settings(allow_http=True)
+
+    assert transport.secrets == ["token-of-variable"]
+
+
+@rule("10.2a")
+def test_from_settings_ignores_the_project_of_a_profile(home):
+    write_config(home, {"profiles": {"lab": {"server": "http://127.0.0.1:1", "token": "x", "project": 5}}})
+
+    with surroundings(env={HOME: str(home)}):
+        transport = program.Transport.from_settings(profile="lab")
+
+    assert transport.server.url == "http://127.0.0.1:1"
 
 
 # ---- 2.2: the token of a profile goes only to the server of the profile
