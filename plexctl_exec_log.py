@@ -566,7 +566,12 @@ class Profile:
 
     def describe_missing(self):
         """Return what a hint says of this profile if it lacks a setting. It must have been asked for that."""
-        return "%s has none" % self.title if self.title else "there is no default profile"
+        if self.title:
+            return "%s has none" % self.title
+        path, paths = find_config_file()
+        if path is None and paths:
+            return "there is no config file (looked for %s)" % " and ".join(paths)
+        return "there is no default profile"
 
 
 def choose_setting(flag, variable, profile, member):

@@ -1481,10 +1481,10 @@ def test_project_is_required(argv, project):
 
     assert result.code == 2
     assert result.out == b""
-    assert result.err == (
+    assert result.err.startswith(
         "error: no Project\n"
         "hint: pass --project UUID, set PLEXSPHERE_PROJECT, or use a profile with a project; "
-        "there is no default profile\n"
+        "there is no config file (looked for "
     )
 
 

@@ -537,7 +537,7 @@ def test_missing_server_is_a_usage_error(plane, home, config, flags, env, hint):
     assert plane.connections == 0
 
 
-@rule("2.6b")
+@rule("2.6b", "2.3c")
 def test_missing_server_is_a_usage_error_without_a_config_file(plane, home):
     result = run_with_home(home, plane, env={"PLEXSPHERE_TOKEN": "x"})
 
@@ -545,7 +545,8 @@ def test_missing_server_is_a_usage_error_without_a_config_file(plane, home):
     assert result.out == b""
     assert error_lines(result) == ["no server"]
     assert hint_lines(result) == [
-        "pass --server, set PLEXSPHERE_URL, or use a profile with a server; there is no default profile"
+        "pass --server, set PLEXSPHERE_URL, or use a profile with a server; "
+        "there is no config file (looked for %s)" % (home / ".config" / "plexctl" / "config.json")
     ]
     assert plane.connections == 0
 
@@ -598,7 +599,7 @@ def test_missing_token_exits_3(plane, home, config, flags, hint):
     assert plane.connections == 0
 
 
-@rule("2.5", "2.6b")
+@rule("2.5", "2.6b", "2.3c")
 @pytest.mark.parametrize(
     "flags",
     [
@@ -613,9 +614,22 @@ def test_missing_token_exits_3_without_a_config_file(plane, home, flags):
     assert result.out == b""
     assert error_lines(result) == ["no token"]
     assert hint_lines(result) == [
-        "pass --token-file, set PLEXSPHERE_TOKEN, or use a profile with a token; there is no default profile"
+        "pass --token-file, set PLEXSPHERE_TOKEN, or use a profile with a token; "
+        "there is no config file (looked for %s)" % (home / ".config" / "plexctl" / "config.json")
     ]
     assert plane.connections == 0
+
+
+@rule("2.3c")
+def test_both_places_of_a_missing_config_file_are_shown(plane, home):
+    result = run_with_home(home, plane, env={"XDG_CONFIG_HOME": str(home / "xdg")}, command=("list",))
+
+    assert result.code == 2
+    assert error_lines(result) == ["no Project"]
+    assert hint_lines(result)[0].endswith(
+        "looked for %s and %s)"
+        % (home / "xdg" / "plexctl" / "config.json", home / ".config" / "plexctl" / "config.json")
+    )
 
 
 # ---- 2.3: the config file
@@ -690,6 +704,7 @@ def test_relative_home_directory_is_not_searched(plane, home):
 
     assert result.code == 3
     assert error_lines(result) == ["no token"]
+    assert hint_lines(result)[0].endswith("; there is no default profile")
     assert plane.connections == 0
 
 
