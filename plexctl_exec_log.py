@@ -241,6 +241,11 @@ def mask(text, secrets):
     return text
 
 
+def describe_count(number, noun):
+    """Return `1 byte` or `2 bytes`."""
+    return "%d %s%s" % (number, noun, "" if number == 1 else "s")
+
+
 def describe_error(error: Exception) -> str:
     """Return the message of a standard-library exception, or its class name if it has none."""
     return str(getattr(error, "strerror", None) or error) or type(error).__name__
@@ -748,14 +753,14 @@ PROXY_HINT = (
 )
 TLS_HINT = "check the port (is it for https?), the server's name and the local clock; for a private CA, use --ca-file"
 CLIENT_CERTIFICATE_HINT = "client certificates are not supported: ask for a server URL that does not require one"
-OVERLOAD_HINT = "the server, or a gateway in front of it, may be overloaded or restarting: try again in a minute"
+OVERLOAD_HINT = "the server, or a gateway in front of it, may be overloaded or restarting: try again later"
 STATUS_HINTS = {
     400: "the server rejected the value of a flag: compare the flags with --help",
     401: "get a new token: the token%s is invalid, expired or for another server",  # %s: ` from PLEXSPHERE_TOKEN`
     403: "ask an owner of the Project to let this token read its Executions",
     404: "not found, or not visible to this token: check the Project (--project), the id (for get) and the server",
     407: PROXY_HINT,
-    429: "too many requests: try again in a minute",
+    429: "too many requests: try again later",
     500: "try again; if it keeps failing, send the server's operators the time, the command and any correlation id",
     501: "this server cannot run actions: ask its operators to enable action dispatch",
     502: OVERLOAD_HINT,
@@ -1324,10 +1329,9 @@ class Transport:
             yield chunk
 
         if response.length:
+            missing = describe_count(response.length, "byte") + (" is" if response.length == 1 else " are")
             raise RemoteError(
-                "the connection was lost while reading the body: %d bytes are missing" % response.length,
-                LOST_HINT,
-                retryable=True,
+                "the connection was lost while reading the body: %s missing" % missing, LOST_HINT, retryable=True
             )
 
     def _trace_lines(self, mark, first, headers):
@@ -1378,7 +1382,8 @@ class Transport:
             )
             if text
         ]
-        message = "HTTP %d %s" % (status, "; ".join(filter(None, [show("title") or response.reason] + parts)))
+        description = "; ".join(filter(None, [show("title") or response.reason] + parts))
+        message = ("HTTP %d %s" % (status, description)).rstrip()  # there may be no description
         return APIError(message, self._choose_hint(status, problem, show), status, problem, retry_after)
 
     def _choose_hint(self, status, problem, show):
@@ -2085,11 +2090,6 @@ def read_target(target, report_error):
     if output.kind == "unreadable":
         report_error("the output of target %s is unreadable: %s" % (escape_field(node_id), output.fault))
     return node_id, status, output
-
-
-def describe_count(number, noun):
-    """Return `1 byte` or `2 bytes`."""
-    return "%d %s%s" % (number, noun, "" if number == 1 else "s")
 
 
 def describe_output(output):
