@@ -2287,7 +2287,8 @@ def save_outputs(targets, folder, report_error):
 
 EXIT_CODES = """exit codes:
   0    everything that was requested was written
-  1    a failure not listed below, or a part of what was requested is missing
+  1    a failure not listed below, such as plain http that is refused, or a part
+         of what was requested is missing
   2    usage: an unusable flag, URL, proxy or CA file; no Project, id or server
   3    no usable token, profile or config file; or the token was rejected (401)
   4    forbidden (403)
