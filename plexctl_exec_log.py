@@ -403,6 +403,20 @@ SERVER_URL = r"""
     ( / [\w/.~%:@!$&'()*+,;=-]* )?                  # the path (RFC 3986, 3.3)
     """
 DEFAULT_PORTS = {"http": 80, "https": 443}
+PORT_FAULT = "; its port is not between 1 and 65535"
+# Beginnings of malformed URLs, and what is wrong with such a URL.
+URL_FAULTS = (
+    ("(?!https?://)", "; it does not begin with https:// or http://"),
+    ("https?://[^/?#]*@", "; it contains user info"),
+    ("[^?#]*[?#]", "; it contains a query or a fragment"),
+    ("https?://[^/]*:[1-9][0-9]{5,}(?:/|$)", PORT_FAULT),
+)
+
+
+def describe_url_fault(url):
+    """Return what is wrong with a malformed URL, without showing a part of it, or "" if that is not plain."""
+    faults = (fault for pattern, fault in URL_FAULTS if re.match(pattern, url, re.IGNORECASE))
+    return next(faults, "")
 
 
 class Server(namedtuple("Server", "scheme host port prefix")):
@@ -425,13 +439,15 @@ class Server(namedtuple("Server", "scheme host port prefix")):
         """Parse `http(s)://host[:port][/prefix]`. Raises UsageError, whose message begins with `label`.
 
         The message does not quote the URL, because the faulty part may be a password."""
-        match = isinstance(url, str) and re.fullmatch(SERVER_URL, url.strip(), re.ASCII | re.IGNORECASE | re.VERBOSE)
+        url = url.strip() if isinstance(url, str) else ""
+        match = re.fullmatch(SERVER_URL, url, re.ASCII | re.IGNORECASE | re.VERBOSE)
         if match:
             scheme, host, digits, path = match.groups()
             port = int(digits or DEFAULT_PORTS[scheme.lower()])
             if 0 < port < 65536:
                 return cls(scheme.lower(), host.strip("[]").lower(), port, (path or "").rstrip("/"))
-        raise UsageError("%s: expected http(s)://host[:port][/prefix]" % label, "write it as https://HOST")
+        fault = PORT_FAULT if match else describe_url_fault(url)
+        raise UsageError("%s: expected http(s)://host[:port][/prefix]%s" % (label, fault), "write it as https://HOST")
 
     @property
     def authority(self) -> str:

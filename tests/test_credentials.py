@@ -942,7 +942,9 @@ def test_empty_server_of_a_profile_is_not_a_missing_one(plane, home, flags):
 
     assert result.code == 2
     assert result.out == b""
-    assert error_lines(result) == ['server of profile "lab": expected http(s)://host[:port][/prefix]']
+    assert error_lines(result) == [
+        'server of profile "lab": expected http(s)://host[:port][/prefix]; it does not begin with https:// or http://'
+    ]
     assert hint_lines(result) == ["write it as https://HOST"]
     assert plane.connections == 0
 
@@ -1389,40 +1391,45 @@ def give_server(home, source, url):
 @rule("2.6", "2.6a", "1.14a")
 @pytest.mark.parametrize("source", ["--server", "PLEXSPHERE_URL", 'profile "lab"'])
 @pytest.mark.parametrize(
-    "url",
+    "url, fault",
     [
         # p4ssw0rd stands for a secret in the wrong place.
-        pytest.param("p4ssw0rd", id="a word"),
-        pytest.param("//p4ssw0rd", id="no scheme"),
-        pytest.param("xhttps://p4ssw0rd", id="another scheme"),
-        pytest.param("https:p4ssw0rd", id="no slashes"),
-        pytest.param("https:///p4ssw0rd", id="three slashes"),
-        pytest.param("https://", id="no host"),
-        pytest.param("https://ann:p4ssw0rd@host", id="user info"),
-        pytest.param("https://host:p4ssw0rd@x", id="user info like a port"),
-        pytest.param("https://p4ssw0rd?x", id="query after the host"),
-        pytest.param("https://host/a?p4ssw0rd", id="query after the path"),
-        pytest.param("https://p4ssw0rd/#f", id="fragment"),
-        pytest.param("https://p4ssw0rd/\x7f", id="control character"),
-        pytest.param("https://p4ss w0rd", id="space"),
-        pytest.param("https://p4ss\\w0rd", id="backslash"),
-        pytest.param("https://p4ssw0r\u00f6", id="not ASCII"),
-        pytest.param("https://.p4ssw0rd", id="empty label at the beginning"),
-        pytest.param("https://p4ssw0rd..test", id="empty label in the middle"),
+        pytest.param("p4ssw0rd", "; it does not begin with https:// or http://", id="a word"),
+        pytest.param("//p4ssw0rd", "; it does not begin with https:// or http://", id="no scheme"),
+        pytest.param("xhttps://p4ssw0rd", "; it does not begin with https:// or http://", id="another scheme"),
+        pytest.param("https:p4ssw0rd", "; it does not begin with https:// or http://", id="no slashes"),
+        pytest.param("https:///p4ssw0rd", "", id="three slashes"),
+        pytest.param("https://", "", id="no host"),
+        pytest.param("https://ann:p4ssw0rd@host", "; it contains user info", id="user info"),
+        pytest.param("https://host:p4ssw0rd@x", "; it contains user info", id="user info like a port"),
+        pytest.param("https://p4ssw0rd?x", "; it contains a query or a fragment", id="query after the host"),
+        pytest.param("https://host/a?p4ssw0rd", "; it contains a query or a fragment", id="query after the path"),
+        pytest.param("https://p4ssw0rd/#f", "; it contains a query or a fragment", id="fragment"),
+        pytest.param("https://p4ssw0rd/\x7f", "", id="control character"),
+        pytest.param("https://p4ss w0rd", "", id="space"),
+        pytest.param("https://p4ss\\w0rd", "", id="backslash"),
+        pytest.param("https://p4ssw0r\u00f6", "", id="not ASCII"),
+        pytest.param("https://.p4ssw0rd", "", id="empty label at the beginning"),
+        pytest.param("https://p4ssw0rd..test", "", id="empty label in the middle"),
         pytest.param(
-            "https://p4ssw0rdp4ssw0rdp4ssw0rdp4ssw0rdp4ssw0rdp4ssw0rdp4ssw0rdp4ssw0rd.test", id="label of 64 characters"
+            "https://p4ssw0rdp4ssw0rdp4ssw0rdp4ssw0rdp4ssw0rdp4ssw0rdp4ssw0rdp4ssw0rd.test",
+            "",
+            id="label of 64 characters",
         ),
-        pytest.param("https://p4ssw0rd:", id="empty port"),
-        pytest.param("https://p4ssw0rd:x", id="port without digits"),
-        pytest.param("https://p4ssw0rd:0", id="port 0"),
-        pytest.param("https://p4ssw0rd:65536", id="port above 65535"),
-        pytest.param("https://host:000443", id="port of six digits"),
-        pytest.param("https://[p4ssw0rd]", id="no address in brackets"),
-        pytest.param("https://[::1", id="bracket without its end"),
-        pytest.param("https://::1", id="IPv6 without brackets"),
+        pytest.param("https://p4ssw0rd:", "", id="empty port"),
+        pytest.param("https://p4ssw0rd:x", "", id="port without digits"),
+        pytest.param("https://p4ssw0rd:0", "; its port is not between 1 and 65535", id="port 0"),
+        pytest.param("https://p4ssw0rd:65536", "; its port is not between 1 and 65535", id="port above 65535"),
+        pytest.param(
+            "https://host:100000/p4ssw0rd", "; its port is not between 1 and 65535", id="port of six digits above 65535"
+        ),
+        pytest.param("https://host:000443", "", id="port of six digits"),
+        pytest.param("https://[p4ssw0rd]", "", id="no address in brackets"),
+        pytest.param("https://[::1", "", id="bracket without its end"),
+        pytest.param("https://::1", "", id="IPv6 without brackets"),
     ],
 )
-def test_malformed_server_exits_2_even_without_a_token_and_is_not_shown(plane, home, source, url):
+def test_malformed_server_exits_2_even_without_a_token_and_is_not_shown(plane, home, source, url, fault):
     flags, env = give_server(home, source, url)
     named = 'server of profile "lab"' if source == 'profile "lab"' else source
 
@@ -1430,7 +1437,7 @@ def test_malformed_server_exits_2_even_without_a_token_and_is_not_shown(plane, h
 
     assert result.code == 2
     assert result.out == b""
-    assert error_lines(result) == ["%s: expected http(s)://host[:port][/prefix]" % named]
+    assert error_lines(result) == ["%s: expected http(s)://host[:port][/prefix]" % named + fault]
     assert hint_lines(result) == ["write it as https://HOST"]
     assert plane.connections == 0
 
