@@ -2348,6 +2348,13 @@ def suggest(word, known, prefix=""):
     return "".join("; did you mean %s%s?" % (prefix, near) for near in get_close_matches(word, known, 1, 0.75))
 
 
+def suggest_status(word):
+    """Return `; did you mean ...?` for an unknown status, or ""."""
+    habits = {"running": "--running", "success": "succeeded"}
+    habit = habits.get(word.lower())
+    return "; did you mean %s?" % habit if habit else suggest(word.lower(), STATUSES)
+
+
 def parse_nonempty(text):
     """Return the text. Raises UsageError if it is empty, as an unset shell variable is."""
     if not text:
@@ -2512,14 +2519,16 @@ COMMANDS = "list", "get"
 # fmt: off
 HABITS = {
     "": {"token": "--token-file", "url": "--server", "host": "--server", "context": "--profile", "debug": "--verbose",
-         "json": "-o json", "format": "--output"},
-    "list": {"from": "--since", "to": "--until", "tail": "--last", "lines": "--last",
+         "json": "-o json", "format": "--output", "machine": "--node", "target": "--node"},
+    "list": {"from": "--since", "to": "--until", "after": "--since", "before": "--until",
+             "tail": "--last", "lines": "--last",
              "watch": "get UUID --wait", "follow": "get UUID --wait",
              "w": "get UUID --wait", "f": "get UUID --wait"},
     "get": {"watch": "--wait", "follow": "--wait", "w": "--wait", "f": "--wait", "lines": "-o lines",
             "exit-code": "--exit-status"},
 }
 # fmt: on
+WAIT_VALUE_ERROR = "--wait takes no value; did you mean --wait-timeout TIME?"
 COMMAND_HABITS = {
     "ls": "list",
     "log": "get UUID",
@@ -2582,6 +2591,8 @@ def attach_values(argv):
             continue
 
         # Take the value.
+        if name == "--wait" and equals:
+            raise UsageError(WAIT_VALUE_ERROR)
         if equals and not flag.metavar:
             raise UsageError("%s takes no value" % name)
         if flag.metavar and not equals:
@@ -2674,7 +2685,8 @@ def make_parser(command: str = "") -> argparse.ArgumentParser:
 def describe_unknown_command(word):
     """Return the message for a word that is not a command."""
     meant = "get UUID" if find_uuid(word) else COMMAND_HABITS.get(word)
-    suggestion = "; did you mean %s?" % meant if meant else suggest(word, COMMANDS + ("help", "exec-log"))
+    known = [name for name in COMMANDS + ("help", "exec-log") if name != word]  # `exec-log exec-log` is unknown, too
+    suggestion = "; did you mean %s?" % meant if meant else suggest(word, known)
     return "unknown command" + quote_value(word) + (suggestion or "; expected list or get")
 
 
@@ -2777,7 +2789,7 @@ def select_statuses(flags):
     selected = list(dict.fromkeys(chain(*flags.status or [], groups)))
     for status in selected:
         if status not in STATUSES and (flags.command == "get" or len(selected) > 1):
-            raise UsageError("--status%s: unknown status%s" % (quote_value(status), suggest(status.lower(), STATUSES)))
+            raise UsageError("--status%s: unknown status%s" % (quote_value(status), suggest_status(status)))
     return selected
 
 
@@ -2785,7 +2797,7 @@ def read_positionals(flags, words):
     """Return the id of the Execution from --id or these words, or None. Raises UsageError for any other word."""
     execution_id = flags.id
     if flags.wait and any(is_duration(word) for word in words):
-        raise UsageError("--wait takes no value; did you mean --wait-timeout TIME?")
+        raise UsageError(WAIT_VALUE_ERROR)
     if words and flags.command == "get" and execution_id is None:
         execution_id = find_uuid(words[0])
         if not execution_id:
@@ -3086,7 +3098,7 @@ def explain_failure(error, flags, is_walk):
         return "use a smaller --limit"
     code = error.problem.get("code") if isinstance(error, APIError) and error.status == 400 else ""
     if code == "invalid_status" and len(flags.statuses) == 1:
-        return error.hint + suggest(flags.statuses[0].lower(), STATUSES)
+        return error.hint + suggest_status(flags.statuses[0])
     return ""
 
 

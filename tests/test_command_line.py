@@ -1345,6 +1345,7 @@ def test_superfluous_argument_is_refused_and_not_shown(argv):
         pytest.param(["get", "--wait", "5s", EXECUTION], id="before the id"),
         pytest.param(["get", "--wait", "30", "--id", EXECUTION], id="a number of seconds"),
         pytest.param(["get", "--wait", "5s"], id="without an id"),
+        pytest.param(["get", EXECUTION, "--wait=5s"], id="after an equals sign"),
     ],
 )
 def test_duration_after_wait_suggests_wait_timeout_and_is_not_shown(argv):
@@ -1427,6 +1428,7 @@ def test_missing_command_is_refused(argv):
         pytest.param(["lis", "--project", PROJECT], 'unknown command "lis"; did you mean list?', id="lis"),
         pytest.param(["gett", "--project", PROJECT], 'unknown command "gett"; did you mean get?', id="gett"),
         pytest.param(["hepl"], 'unknown command "hepl"; did you mean help?', id="hepl"),
+        pytest.param(["exec-log", "exec-log"], 'unknown command "exec-log"; expected list or get', id="exec-log twice"),
         pytest.param(["exec-logs", "list"], 'unknown command "exec-logs"; did you mean exec-log?', id="exec-logs"),
         # no near word
         pytest.param(["LIST", "--project", PROJECT], 'unknown command "LIST"; expected list or get', id="LIST"),
@@ -1583,6 +1585,14 @@ def test_empty_status_is_refused(argv, shown):
             id="get suggests the nearest",
         ),
         pytest.param(GET + ("--status", "x"), '--status "x": unknown status', id="get knows none that is near"),
+        pytest.param(
+            GET + ("--status", "Running"), '--status "Running": unknown status; did you mean --running?', id="running"
+        ),
+        pytest.param(
+            LIST + ("--status", "failed,success"),
+            '--status "success": unknown status; did you mean succeeded?',
+            id="success",
+        ),
         pytest.param(
             LIST + ("--status", "tiemout", "--failed"),
             '--status "tiemout": unknown status; did you mean timeout?',
@@ -1916,6 +1926,10 @@ def test_unknown_flag_is_refused_and_the_nearest_one_suggested(argv, error):
         ("list", "--json", "-o json"),
         ("list", "--format", "--output"),
         ("get", "--lines", "-o lines"),
+        ("list", "--machine", "--node"),
+        ("get", "--target", "--node"),
+        ("list", "--before", "--until"),
+        ("list", "--after", "--since"),
         ("list", "--from", "--since"),
         ("list", "--to", "--until"),
         ("get", "--exit-code", "--exit-status"),

@@ -292,6 +292,7 @@ def test_status_without_a_known_remedy_has_no_hint(plane, status, body):
         pytest.param("tiemout", "; did you mean timeout?", id="swapped letters"),
         pytest.param("canceled", "; did you mean cancelled?", id="American spelling"),
         pytest.param("PENDNG", "; did you mean pending?", id="upper case, and a missing letter"),
+        pytest.param("running", "; did you mean --running?", id="a status of other programs"),
     ],
 )
 def test_hint_for_a_rejected_status_suggests_the_nearest(plane, given, suggestion):
