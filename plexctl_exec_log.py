@@ -2558,6 +2558,9 @@ def suggest_flag(word, command):
     return suggest(longer[0] if longer else word, known, "--")
 
 
+DASHES = "-\u2013\u2014\u2212"  # what wikis and editors make of a hyphen: an en dash, an em dash or a minus sign
+
+
 def make_unknown_flag_error(word, words):
     """Return the UsageError for an unknown flag among these words. It shows a plain name, and never a value."""
     name = word.partition("=")[0]
@@ -2565,7 +2568,10 @@ def make_unknown_flag_error(word, words):
     if re.fullmatch("--[A-Za-z_-]{1,40}|-[^-]", name):
         shown = " " + name
     command = next((word for word in words if word in COMMANDS), "")
-    return UsageError("unknown flag" + shown + suggest_flag(name.strip("-"), command))
+    suggestion = suggest_flag(name.strip(DASHES), command)
+    if name[:2] in FLAGS_BY_NAME and not suggestion:
+        return UsageError("malformed or combined flags" + shown)
+    return UsageError("unknown flag" + shown + suggestion)
 
 
 def attach_values(argv):
@@ -2609,7 +2615,7 @@ def refuse_unknown_flags(words):
         flag = FLAGS_BY_NAME.get(word.partition("=")[0])
         if flag:  # left over by the parser of the other command
             raise UsageError("%s works only with %s" % (flag.names[-1], flag.command))
-        if word.startswith("-") and word != "-":
+        if word.startswith(tuple(DASHES)) and word != "-":
             raise make_unknown_flag_error(word, words)
 
 

@@ -1854,8 +1854,17 @@ def test_value_for_a_switch_is_refused_and_not_shown(argv, error):
         pytest.param(LIST + ("-5",), "unknown flag -5", id="-5"),
         pytest.param(LIST + ("-x7",), "unknown flag -x...", id="-x7"),
         pytest.param(LIST + ("-tSECRET",), "unknown flag -t...", id="-tSECRET"),
-        pytest.param(LIST + ("-n" + TOKEN,), "unknown flag -n...", id="-n and a token"),
-        pytest.param(LIST + ("-vo", "json"), "unknown flag -v...", id="combined short flags"),
+        pytest.param(LIST + ("-n" + TOKEN,), "malformed or combined flags -n...", id="-n and a token"),
+        pytest.param(LIST + ("-vo", "json"), "malformed or combined flags -v...", id="combined short flags"),
+        pytest.param(LIST + ("-vh",), "malformed or combined flags -v...", id="-vh"),
+        pytest.param(LIST + ("-n-3",), "malformed or combined flags -n...", id="-n-3"),
+        # A dash of another kind.
+        pytest.param(LIST + ("\u2014failed",), "unknown flag \u2014f...; did you mean --failed?", id="em dash"),
+        pytest.param(LIST + ("\u2013status=x",), "unknown flag \u2013s...; did you mean --status?", id="en dash"),
+        pytest.param(["\u2212running"], "unknown flag \u2212r...; did you mean --running?", id="minus sign"),
+        pytest.param(
+            ["get", "\u2014\u2014waitt"], "unknown flag \u2014\u2014...; did you mean --wait?", id="two em dashes"
+        ),
         # One hyphen before a long name.
         pytest.param(LIST + ("-node",), "unknown flag -n...; did you mean --node?", id="-node"),
         pytest.param(LIST + ("-node", "x"), "unknown flag -n...; did you mean --node?", id="-node x"),
