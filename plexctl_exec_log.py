@@ -2619,10 +2619,21 @@ def refuse_unknown_flags(words):
             raise make_unknown_flag_error(word, words)
 
 
-def refuse_words(words):
-    """Raise UsageError if there are any words."""
+def describe_place(word, argv):
+    """Return where a superfluous word is in argv: ` after --status`, ` after the id`, ` after list`, or ""."""
+    attached = attach_values(argv)
+    position = max(number for number, other in enumerate(attached) if other == word)
+    previous = attached[position - 1].partition("=")[0] if position else ""
+    if find_uuid(previous):
+        return " after the id"
+    return " after " + previous if previous in FLAGS_BY_NAME or previous in COMMANDS else ""
+
+
+def refuse_words(words, argv):
+    """Raise UsageError if there are any words. They are not shown, because they may be secrets; their place is."""
     if words:
-        raise UsageError("unexpected argument: put each value after its flag; quote values with spaces")
+        place = describe_place(words[0], argv)
+        raise UsageError("unexpected argument%s: put each value after its flag; quote values with spaces" % place)
 
 
 class FlagParser(argparse.ArgumentParser):
@@ -2634,9 +2645,10 @@ class FlagParser(argparse.ArgumentParser):
 
     def parse_args(self, args=None, namespace=None):
         """Return the namespace. Raises UsageError if a word is left over."""
+        args = list(sys.argv[1:] if args is None else args)
         flags, words = self.parse_known_args(args, namespace)
         refuse_unknown_flags(words)
-        refuse_words(words)
+        refuse_words(words, args)
         return flags
 
     def error(self, message):
@@ -2805,6 +2817,10 @@ def read_positionals(flags, words):
     if flags.wait and any(is_duration(word) for word in words):
         raise UsageError(WAIT_VALUE_ERROR)
     if words and flags.command == "get" and execution_id is None:
+        if not words[0]:
+            raise UsageError(
+                "get: the id is empty", "the command inside $(...) may have found nothing: run it by itself"
+            )
         execution_id = find_uuid(words[0])
         if not execution_id:
             raise UsageError("get%s: expected a UUID" % quote_value(words[0]))
@@ -2813,9 +2829,9 @@ def read_positionals(flags, words):
         raise UsageError(
             "list takes no id; did you mean get UUID?"
             if flags.command == "list"
-            else "get takes one id; choose a target with --node UUID"
+            else "get takes one id; for several, use xargs -n1"
         )
-    refuse_words(words)
+    refuse_words(words, flags.argv)
     return execution_id
 
 
@@ -2842,14 +2858,14 @@ def check_flags(flags):
 def read_command_line(argv):
     """Return (flags, words): the flags, not yet checked together, and the words after the command.
 
-    `flags.command` is the command, or "" if there is none. Raises UsageError."""
+    `flags.command` is the command, or "" if there is none, and `flags.argv` the command line. Raises UsageError."""
     flags, words = make_parser().parse_known_args(argv)
     refuse_unknown_flags(words)
     if words[:1] == ["exec-log"]:
         words = words[1:]
     if words[:1] == ["help"]:
         flags.help, words = True, words[1:]
-    flags.command = ""
+    flags.command, flags.argv = "", argv
     if words and words[0] in COMMANDS:
         flags.command, words = words[0], words[1:]
     return flags, words
