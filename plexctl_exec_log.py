@@ -241,6 +241,11 @@ def mask(text, secrets):
     return text
 
 
+def describe_count(number, noun):
+    """Return `1 byte` or `2 bytes`."""
+    return "%d %s%s" % (number, noun, "" if number == 1 else "s")
+
+
 def describe_error(error: Exception) -> str:
     """Return the message of a standard-library exception, or its class name if it has none."""
     return str(getattr(error, "strerror", None) or error) or type(error).__name__
@@ -402,6 +407,20 @@ SERVER_URL = r"""
     ( / [\w/.~%:@!$&'()*+,;=-]* )?                  # the path (RFC 3986, 3.3)
     """
 DEFAULT_PORTS = {"http": 80, "https": 443}
+PORT_FAULT = "; its port is not between 1 and 65535"
+# Beginnings of malformed URLs, and what is wrong with such a URL.
+URL_FAULTS = (
+    ("(?!https?://)", "; it does not begin with https:// or http://"),
+    ("https?://[^/?#]*@", "; it contains user info"),
+    ("[^?#]*[?#]", "; it contains a query or a fragment"),
+    ("https?://[^/]*:[1-9][0-9]{5,}(?:/|$)", PORT_FAULT),
+)
+
+
+def describe_url_fault(url):
+    """Return what is wrong with a malformed URL, without showing a part of it, or "" if that is not plain."""
+    faults = (fault for pattern, fault in URL_FAULTS if re.match(pattern, url, re.IGNORECASE))
+    return next(faults, "")
 
 
 class Server(namedtuple("Server", "scheme host port prefix")):
@@ -424,13 +443,15 @@ class Server(namedtuple("Server", "scheme host port prefix")):
         """Parse `http(s)://host[:port][/prefix]`. Raises UsageError, whose message begins with `label`.
 
         The message does not quote the URL, because the faulty part may be a password."""
-        match = isinstance(url, str) and re.fullmatch(SERVER_URL, url.strip(), re.ASCII | re.IGNORECASE | re.VERBOSE)
+        url = url.strip() if isinstance(url, str) else ""
+        match = re.fullmatch(SERVER_URL, url, re.ASCII | re.IGNORECASE | re.VERBOSE)
         if match:
             scheme, host, digits, path = match.groups()
             port = int(digits or DEFAULT_PORTS[scheme.lower()])
             if 0 < port < 65536:
                 return cls(scheme.lower(), host.strip("[]").lower(), port, (path or "").rstrip("/"))
-        raise UsageError("%s: expected http(s)://host[:port][/prefix]" % label, "write it as https://HOST")
+        fault = PORT_FAULT if match else describe_url_fault(url)
+        raise UsageError("%s: expected http(s)://host[:port][/prefix]%s" % (label, fault), "write it as https://HOST")
 
     @property
     def authority(self) -> str:
@@ -514,14 +535,14 @@ def read_config(path):
 
 
 def read_profile(name):
-    """Return (title, server, token) of a profile of the config file; the default profile if the name is None.
+    """Return (title, members) of a profile of the config file; the default profile if the name is None.
 
-    The config file is {"default": NAME, "profiles": {NAME: {"server": URL, "token": TOKEN}}}. Server and token may be
-    None. Without a default profile, the title is "". Raises CredentialsError for an unusable config file, and if there
-    is no profile with the name."""
+    The config file is {"default": NAME, "profiles": {NAME: {"server": URL, "token": TOKEN, "project": UUID}}}. Each
+    member may be absent or null. Without a default profile, the title is "". Raises CredentialsError for an unusable
+    config file, and if there is no profile with the name."""
     path, paths = find_config_file()
     if path is None and name is None:
-        return "", None, None
+        return "", {}
     if path is None:
         raise CredentialsError("there is no config file", "looked for " + " and ".join(paths))
 
@@ -532,7 +553,7 @@ def read_profile(name):
     config = read_config(path)
     profiles = expect_object(config.get("profiles"), "profiles")
     if name is None and config.get("default") is None:
-        return "", None, None
+        return "", {}
     chosen = config["default"] if name is None else name
     if not isinstance(chosen, str) or chosen not in profiles:
         problem = (
@@ -545,10 +566,58 @@ def read_profile(name):
     # Read the profile.
     title = 'profile "%s"' % chosen
     profile = expect_object(profiles[chosen], title)
-    server, token = (
-        check_type(profile.get(key), str, "%s of %s" % (key, title), CredentialsError) for key in ("server", "token")
-    )
-    return title, server, token
+    for member in ("server", "token"):
+        check_type(profile.get(member), str, "%s of %s" % (member, title), CredentialsError)
+    return title, profile
+
+
+class Profile:
+    """The profile that --profile names, or else the default profile. The config file is read when it is first needed.
+
+    name        the name that --profile gives, or None
+    title       once it has been read: `profile "NAME"`, or "" if there is no default profile
+    """
+
+    def __init__(self, name):
+        self.name = name
+        self.title = ""
+        self._members = None  # a dict, once it has been read
+
+    def get(self, member):
+        """Return a member, or None if it is absent or null. Raises CredentialsError for an unusable config file."""
+        if self._members is None:
+            self.title, self._members = read_profile(self.name)
+        return self._members.get(member)
+
+    def describe_missing(self):
+        """Return what a hint says of this profile if it lacks a setting. It must have been asked for that."""
+        if self.title:
+            return "%s has none" % self.title
+        path, paths = find_config_file()
+        if path is None and paths:
+            return "there is no config file (looked for %s)" % " and ".join(paths)
+        return "there is no default profile"
+
+
+def choose_setting(flag, variable, profile, member):
+    """Return (value, name of its flag or variable). The name is "" if the value is the profile's, or None.
+
+    `flag` and `variable` are (name, value). The first source that has a value wins:
+
+        without --profile       1. the flag     2. the variable, unless empty   3. the default profile
+        with --profile          1. the flag     2. that profile                 3. the variable, unless empty
+
+    The config file is read only if the order gets to the profile. Raises CredentialsError."""
+    flag_name, flag_value = flag
+    variable_name, variable_value = variable
+    if flag_value is not None:
+        return flag_value, flag_name
+    if profile.name is None and variable_value:
+        return variable_value, variable_name
+    value = profile.get(member)
+    if value is None and variable_value:
+        return variable_value, variable_name
+    return value, ""
 
 
 def validate_token(token, source=""):
@@ -578,56 +647,34 @@ def pin_token(title, profile_server, server, server_source):
         )
 
 
-def find_settings(server_url, profile_name, token_file):
-    """Return (server, token, the token's source). The arguments are the values of the flags, or None.
+def find_settings(server_url, profile, token_file):
+    """Return (server, token, the token's source). `profile` is a Profile; the others are values of the flags, or None.
 
-    Server and token are looked up separately. The first source that has a value wins:
-
-        without --profile       1. the flag     2. PLEXSPHERE_URL or PLEXSPHERE_TOKEN   3. the default profile
-        with --profile          1. the flag     2. that profile     3. PLEXSPHERE_URL or PLEXSPHERE_TOKEN
-
-    A profile's token goes only to the profile's server, if it names one. Raises UsageError for a missing or malformed
-    server, and CredentialsError for a missing or unusable token, and for an unusable config file."""
-    url_variable = os.environ.get("PLEXSPHERE_URL") or None
-    token_variable = os.environ.get("PLEXSPHERE_TOKEN") or None
-
-    # Read the profile only if it can supply a setting: one that neither its flag nor a variable that comes first gives.
-    wants_server = server_url is None and (profile_name is not None or url_variable is None)
-    wants_token = token_file is None and (profile_name is not None or token_variable is None)
-    title, profile_server, profile_token = "", None, None
-    if wants_server or wants_token:
-        title, profile_server, profile_token = read_profile(profile_name)
-
-    # Choose the server.
-    if server_url is not None:
-        url, server_source = server_url, "--server"
-    elif wants_server and profile_server is not None:
-        url, server_source = profile_server, "server of " + title
-    else:
-        url, server_source = url_variable, "PLEXSPHERE_URL"
-    server = None if url is None else Server.parse(url, server_source)
-
-    # Choose the token.
-    comes_from_profile = wants_token and profile_token is not None
-    if token_file is not None:
-        token, token_source = read_private_file(os.fspath(token_file), 64 << 10, "the token file"), "--token-file"
-    elif comes_from_profile:
-        token, token_source = profile_token, title
-    else:
-        token, token_source = token_variable, "PLEXSPHERE_TOKEN"
+    Server and token are looked up separately, by choose_setting. A profile's token goes only to the profile's server,
+    if it names one. Raises UsageError for a missing or malformed server, and CredentialsError for a missing or unusable
+    token, and for an unusable config file."""
+    variable = "PLEXSPHERE_URL", os.environ.get("PLEXSPHERE_URL")
+    url, url_name = choose_setting(("--server", server_url), variable, profile, "server")
+    variable = "PLEXSPHERE_TOKEN", os.environ.get("PLEXSPHERE_TOKEN")
+    token, token_name = choose_setting(("--token-file", token_file), variable, profile, "token")
+    server_source = url_name or "server of " + profile.title
+    token_source = token_name or profile.title
 
     # Refuse what is missing or malformed.
-    missing = "; %s has none" % title if title else "; there is no default profile"
+    server = None if url is None else Server.parse(url, server_source)
+    if token_file is not None:
+        token = read_private_file(os.fspath(token_file), 64 << 10, "the token file")
     if token is None:
-        hint = "pass --token-file, set PLEXSPHERE_TOKEN, or use a profile with a token" + missing
+        hint = "pass --token-file, set PLEXSPHERE_TOKEN, or use a profile with a token; " + profile.describe_missing()
         raise CredentialsError("no token", hint)
     token = validate_token(token, token_source)
     if server is None:
-        raise UsageError("no server", "pass --server, set PLEXSPHERE_URL, or use a profile with a server" + missing)
+        hint = "pass --server, set PLEXSPHERE_URL, or use a profile with a server; " + profile.describe_missing()
+        raise UsageError("no server", hint)
 
     # A profile's token goes only to the profile's server, if it names one.
-    if comes_from_profile and profile_server is not None:
-        pin_token(title, profile_server, server, server_source)
+    if not token_name and profile.get("server") is not None:
+        pin_token(profile.title, profile.get("server"), server, server_source)
     return server, token, token_source
 
 
@@ -727,14 +774,14 @@ PROXY_HINT = (
 )
 TLS_HINT = "check the port (is it for https?), the server's name and the local clock; for a private CA, use --ca-file"
 CLIENT_CERTIFICATE_HINT = "client certificates are not supported: ask for a server URL that does not require one"
-OVERLOAD_HINT = "the server, or a gateway in front of it, may be overloaded or restarting: try again in a minute"
+OVERLOAD_HINT = "the server, or a gateway in front of it, may be overloaded or restarting: try again later"
 STATUS_HINTS = {
     400: "the server rejected the value of a flag: compare the flags with --help",
     401: "get a new token: the token%s is invalid, expired or for another server",  # %s: ` from PLEXSPHERE_TOKEN`
     403: "ask an owner of the Project to let this token read its Executions",
     404: "not found, or not visible to this token: check the Project (--project), the id (for get) and the server",
     407: PROXY_HINT,
-    429: "too many requests: try again in a minute",
+    429: "too many requests: try again later",
     500: "try again; if it keeps failing, send the server's operators the time, the command and any correlation id",
     501: "this server cannot run actions: ask its operators to enable action dispatch",
     502: OVERLOAD_HINT,
@@ -1003,7 +1050,7 @@ class Transport:
         The arguments are the values of the command's flags: a URL, a name and a path. The environment and the config
         file supply the rest. `options` are the other arguments of Transport, except proxy. Raises the errors of
         Transport(); UsageError for a missing server; and CredentialsError for a missing token or an unusable file."""
-        found, token, source = find_settings(server, profile, token_file)
+        found, token, source = find_settings(server, Profile(profile), token_file)
         transport = cls(found, token, proxy=find_proxy(found), **options)
         transport.token_source = source
         return transport
@@ -1330,10 +1377,9 @@ class Transport:
             yield chunk
 
         if response.length:
+            missing = describe_count(response.length, "byte") + (" is" if response.length == 1 else " are")
             raise RemoteError(
-                "the connection was lost while reading the body: %d bytes are missing" % response.length,
-                LOST_HINT,
-                retryable=True,
+                "the connection was lost while reading the body: %s missing" % missing, LOST_HINT, retryable=True
             )
 
     def _trace_lines(self, mark, first, headers):
@@ -1384,7 +1430,8 @@ class Transport:
             )
             if text
         ]
-        message = "HTTP %d %s" % (status, "; ".join(filter(None, [show("title") or response.reason] + parts)))
+        description = "; ".join(filter(None, [show("title") or response.reason] + parts))
+        message = ("HTTP %d %s" % (status, description)).rstrip()  # there may be no description
         message = mask(message, self.secrets)
         return APIError(message, self._choose_hint(status, problem, show), status, problem, retry_after)
 
@@ -1503,14 +1550,18 @@ def normalize_time(text):
     return moment + fraction.rstrip("0").rstrip(".") if fraction else moment
 
 
+def read_time(execution, name):
+    """Return a member that is a time, in the form of normalize_time. Raises UnusableResponse."""
+    moment = normalize_time(str(execution.get(name)))
+    if moment is None:
+        problem = "%s: %s: expected a time such as 2026-11-24T09:30:00Z" % (name_execution(execution), name)
+        raise make_malformed_error(problem)
+    return moment
+
+
 def read_created_at(execution):
     """Return when an Execution was created, in the form of normalize_time. Raises UnusableResponse."""
-    created = normalize_time(str(execution.get("created_at")))
-    if created is None:
-        raise make_malformed_error(
-            "%s: created_at: expected a time such as 2026-11-24T09:30:00Z" % name_execution(execution)
-        )
-    return created
+    return read_time(execution, "created_at")
 
 
 def decode_base64(text: str) -> bytes:
@@ -1927,9 +1978,9 @@ def wait_for_execution(
 # -------------------------------------------------------------------------------------------------- Formats
 #
 # A format is a generator that yields what to print, text or bytes. It takes the elements to print, the object that
-# contains them, and the console. Of the console, it uses only is_coloured, columns, stdout_is_terminal and
-# encode_for_stdout(). A format of `get` also takes report_error(text), which it calls for each output that cannot be
-# shown.
+# contains them, and the console. Of the console, it uses only is_coloured, columns, recent_times, stdout_is_terminal
+# and encode_for_stdout(). A format of `get` also takes report_error(text), which it calls for each output that cannot
+# be shown.
 
 COLOURS = {"succeeded": "32", "failed": "31", "timeout": "31", "cancelled": "33", "started": "36", "ack": "36"}
 BOLD = "1"
@@ -1984,16 +2035,32 @@ def format_ids(name, owner, elements, whole, console, report_error=do_nothing):
         yield escape_field(get_text(element, name, owner)) + "\n"
 
 
-def format_time(text):
+def find_recent_times(now):
+    """Return (earliest, latest): a time is recent if it is later than the first, and not later than the second.
+
+    As in `ls -l`, half a year counts as recent. So does a day in the future, because this host's clock may be slow."""
+    from datetime import timedelta
+
+    return to_utc_text(now - timedelta(days=180)), to_utc_text(now + timedelta(days=1))
+
+
+def format_time(text, recent_times):
     """Return `2026-07-14T09:29:39Z` for `2026-07-14T11:29:39.5+02:00`. Text that is not such a time is unchanged."""
     moment = normalize_time(text or "")
     return moment[:19] + "Z" if moment else text
 
 
-def format_short_time(text):
-    """Return `07-14T09:29` for `2026-07-14T11:29:39.5+02:00`. Text that is not such a time is unchanged."""
+def format_short_time(text, recent_times):
+    """Return `07-14T09:29` for a recent `2026-07-14T11:29:39.5+02:00`, and `2024-07-14` for a time that is not recent.
+
+    Text that is not such a time is unchanged."""
     moment = normalize_time(text or "")
-    return moment[5:16] if moment else text
+    if moment is None:
+        return text
+    earliest, latest = recent_times
+    if earliest < moment <= latest:
+        return moment[5:16]
+    return moment[:10]
 
 
 class Layout(namedtuple("Layout", "min_columns names row format_time")):
@@ -2002,7 +2069,7 @@ class Layout(namedtuple("Layout", "min_columns names row format_time")):
     min_columns     the narrowest terminal that it fits
     names           the names of all cells, including those that `row` leaves out
     row             the format of a row, whose widths are minimum widths
-    format_time     the function that formats a time
+    format_time     the function that formats a time; it takes the time and Console.recent_times
     """
 
 
@@ -2014,6 +2081,11 @@ EXECUTION_LAYOUTS = [
            format_short_time),
     Layout(88, "ID STATUS TYPE TARGETS CREATED UPDATED ACTION", "{0:36} {1:9} {3:7} {4:11} {6}\n", format_short_time),
     Layout(0, "ID STATUS TYPE TARGETS CREATED UPDATED ACTION", "{0:36} {1:9} {4:11} {6}\n", format_short_time),
+]
+# In the recap of `get`, all columns are worth a second line for the action.
+RECAP_LAYOUTS = EXECUTION_LAYOUTS[:2] + [
+    Layout(0, "ID STATUS TYPE TARGETS CREATED UPDATED ACTION", "{0:36} {1:9} {3:7} {4:11} {5:11} {6}\n",
+           format_short_time),
 ]
 TARGET_LAYOUTS = [
     Layout(104, "NODE_ID STATUS UPDATED_AT OUTPUT", "{:36}  {:9}  {:20}  {}\n", format_time),
@@ -2046,8 +2118,8 @@ def format_row(execution, layout, console):
         status,
         kind,
         describe_targets(targets),
-        layout.format_time(created),
-        layout.format_time(updated),
+        layout.format_time(created, console.recent_times),
+        layout.format_time(updated, console.recent_times),
     ]
     # Look at all cells at once: few need escapes, and escaping each of them would make a listing a fifth slower.
     # An empty cell counts as a space, because escape_field turns it into `-`.
@@ -2080,11 +2152,6 @@ def read_target(target, report_error):
     return node_id, status, output
 
 
-def describe_count(number, noun):
-    """Return `1 byte` or `2 bytes`."""
-    return "%d %s%s" % (number, noun, "" if number == 1 else "s")
-
-
 def describe_output(output):
     """Return `N bytes`, `archived: BUCKET/KEY (sha256:DIGEST)`, `no output` or `unreadable`."""
     if output.kind == "archived":
@@ -2102,7 +2169,7 @@ def describe_progress(execution):
 
 def format_recap(execution, console, is_wide=False):
     """Return the header and the table row of one Execution. They come last, where a terminal shows them."""
-    layout = choose_layout(EXECUTION_LAYOUTS, console, is_wide)
+    layout = choose_layout(RECAP_LAYOUTS, console, is_wide)
     return format_header(layout, console) + format_row(execution, layout, console)
 
 
@@ -2139,9 +2206,10 @@ def format_targets(targets, execution, console, report_error, is_wide=False):
     header = format_header(layout, console)
     for target in targets:
         node_id, status, output = read_target(target, report_error)
-        updated = layout.format_time(get_text(target, "updated_at", "target %s: " % escape_field(node_id)))
+        updated = get_text(target, "updated_at", "target %s: " % escape_field(node_id))
+        shown = layout.format_time(updated, console.recent_times)
         yield header + layout.row.format(
-            escape_field(node_id), paint_status(status, console), escape_field(updated), describe_output(output)
+            escape_field(node_id), paint_status(status, console), escape_field(shown), describe_output(output)
         )
         header = ""
     yield header + "\n" + format_recap(execution, console, is_wide)
@@ -2279,7 +2347,8 @@ def save_outputs(targets, folder, report_error):
 
 EXIT_CODES = """exit codes:
   0    everything that was requested was written
-  1    a failure not listed below, or a part of what was requested is missing
+  1    a failure not listed below, such as plain http that is refused, or a part
+         of what was requested is missing
   2    usage: an unusable flag, URL, proxy or CA file; no Project, id or server
   3    no usable token, profile or config file; or the token was rejected (401)
   4    forbidden (403)
@@ -2321,6 +2390,13 @@ def suggest(word, known, prefix=""):
     from difflib import get_close_matches
 
     return "".join("; did you mean %s%s?" % (prefix, near) for near in get_close_matches(word, known, 1, 0.75))
+
+
+def suggest_status(word):
+    """Return `; did you mean ...?` for an unknown status, or ""."""
+    habits = {"running": "--running", "success": "succeeded"}
+    habit = habits.get(word.lower())
+    return "; did you mean %s?" % habit if habit else suggest(word.lower(), STATUSES)
 
 
 def parse_nonempty(text):
@@ -2383,9 +2459,16 @@ def parse_statuses(text):
     return [status.lower() if status.lower() in STATUSES else status for status in statuses]
 
 
-def ran_on_any(execution, nodes):
+def ran_on_any(nodes, execution):
     """Return whether an Execution ran on one of these nodes. Raises UnusableResponse."""
     return any(get_lower_node_id(target) in nodes for target in expect_objects(execution, "targets"))
+
+
+def was_updated_since(moment, execution):
+    """Return whether an Execution was updated at or after a time in the form of normalize_time.
+
+    Raises UnusableResponse."""
+    return read_time(execution, "updated_at") >= moment
 
 
 class Flag(namedtuple("Flag", "command names list_help get_help metavar parse is_repeatable reads_all_pages keeps")):
@@ -2399,8 +2482,9 @@ class Flag(namedtuple("Flag", "command names list_help get_help metavar parse is
     parse               the function that parses the value; None for a switch
     is_repeatable       whether its values accumulate, in a list; otherwise the last one wins
     reads_all_pages     whether it makes `list` read all pages
-    keeps               for a filter that the program applies, not the server: a function that returns, for an Execution
-                        and the flag's value, whether the Execution is kept. Such a flag reads all pages. Otherwise None
+    keeps               for a filter that the program applies, not the server: a function that returns, for the flag's
+                        value and an Execution, whether the Execution is kept. Such a flag reads all pages. Otherwise
+                        None
     """
 
     @property
@@ -2427,7 +2511,8 @@ def make_flag(command, names, list_help, metavar="", parse=None, **facts):
 
 # fmt: off
 FLAGS = [
-    make_flag("", "--project", "the Project (default: PLEXSPHERE_PROJECT)", "UUID", parse_uuid),
+    make_flag("", "--project", "the Project (default: from --profile, PLEXSPHERE_PROJECT or the default profile)",
+              "UUID", parse_uuid),
     make_flag("", "--status", "only Executions with these statuses, e.g. failed,timeout", "STATUS", parse_statuses,
               get_help="only targets with these statuses", is_repeatable=True),
     make_flag("", "--failed", "short for --status failed,cancelled,timeout"),
@@ -2456,6 +2541,8 @@ FLAGS = [
     make_flag("list", "--since", "only Executions created at or after WHEN: 2h (ago), 9:30, today or "
               "'2026-07-14 09:30' (UTC)", "WHEN", str, reads_all_pages=True),
     make_flag("list", "--until", "only Executions created before WHEN", "WHEN", str, reads_all_pages=True),
+    make_flag("list", "--updated-since", "only Executions updated at or after WHEN; a finished one was updated last "
+              "when it ended", "WHEN", str, keeps=was_updated_since),
     make_flag("list", "-n --last", "only the newest N, printed oldest first", "N", parse_count, reads_all_pages=True),
     make_flag("list", "--all", "read all pages", reads_all_pages=True),
     make_flag("list", "--limit", "Executions per page, at most 200 (default: 50; 200 if several pages are read)", "N",
@@ -2476,14 +2563,16 @@ COMMANDS = "list", "get"
 # fmt: off
 HABITS = {
     "": {"token": "--token-file", "url": "--server", "host": "--server", "context": "--profile", "debug": "--verbose",
-         "json": "-o json", "format": "--output"},
-    "list": {"from": "--since", "to": "--until", "tail": "--last", "lines": "--last",
+         "json": "-o json", "format": "--output", "machine": "--node", "target": "--node"},
+    "list": {"from": "--since", "to": "--until", "after": "--since", "before": "--until",
+             "tail": "--last", "lines": "--last",
              "watch": "get UUID --wait", "follow": "get UUID --wait",
              "w": "get UUID --wait", "f": "get UUID --wait"},
     "get": {"watch": "--wait", "follow": "--wait", "w": "--wait", "f": "--wait", "lines": "-o lines",
             "exit-code": "--exit-status"},
 }
 # fmt: on
+WAIT_VALUE_ERROR = "--wait takes no value; did you mean --wait-timeout TIME?"
 COMMAND_HABITS = {
     "ls": "list",
     "log": "get UUID",
@@ -2513,6 +2602,9 @@ def suggest_flag(word, command):
     return suggest(longer[0] if longer else word, known, "--")
 
 
+DASHES = "-\u2013\u2014\u2212"  # what wikis and editors make of a hyphen: an en dash, an em dash or a minus sign
+
+
 def make_unknown_flag_error(word, words):
     """Return the UsageError for an unknown flag among these words. It shows a plain name, and never a value."""
     name = word.partition("=")[0]
@@ -2520,7 +2612,10 @@ def make_unknown_flag_error(word, words):
     if re.fullmatch("--[A-Za-z_-]{1,40}|-[^-]", name):
         shown = " " + name
     command = next((word for word in words if word in COMMANDS), "")
-    return UsageError("unknown flag" + shown + suggest_flag(name.strip("-"), command))
+    suggestion = suggest_flag(name.strip(DASHES), command)
+    if name[:2] in FLAGS_BY_NAME and not suggestion:
+        return UsageError("malformed or combined flags" + shown)
+    return UsageError("unknown flag" + shown + suggestion)
 
 
 def attach_values(argv):
@@ -2546,6 +2641,8 @@ def attach_values(argv):
             continue
 
         # Take the value.
+        if name == "--wait" and equals:
+            raise UsageError(WAIT_VALUE_ERROR)
         if equals and not flag.metavar:
             raise UsageError("%s takes no value" % name)
         if flag.metavar and not equals:
@@ -2562,14 +2659,25 @@ def refuse_unknown_flags(words):
         flag = FLAGS_BY_NAME.get(word.partition("=")[0])
         if flag:  # left over by the parser of the other command
             raise UsageError("%s works only with %s" % (flag.names[-1], flag.command))
-        if word.startswith("-") and word != "-":
+        if word.startswith(tuple(DASHES)) and word != "-":
             raise make_unknown_flag_error(word, words)
 
 
-def refuse_words(words):
-    """Raise UsageError if there are any words."""
+def describe_place(word, argv):
+    """Return where a superfluous word is in argv: ` after --status`, ` after the id`, ` after list`, or ""."""
+    attached = attach_values(argv)
+    position = max(number for number, other in enumerate(attached) if other == word)
+    previous = attached[position - 1].partition("=")[0] if position else ""
+    if find_uuid(previous):
+        return " after the id"
+    return " after " + previous if previous in FLAGS_BY_NAME or previous in COMMANDS else ""
+
+
+def refuse_words(words, argv):
+    """Raise UsageError if there are any words. They are not shown, because they may be secrets; their place is."""
     if words:
-        raise UsageError("unexpected argument: put each value after its flag; quote values with spaces")
+        place = describe_place(words[0], argv)
+        raise UsageError("unexpected argument%s: put each value after its flag; quote values with spaces" % place)
 
 
 class FlagParser(argparse.ArgumentParser):
@@ -2583,9 +2691,10 @@ class FlagParser(argparse.ArgumentParser):
 
     def parse_args(self, args=None, namespace=None):
         """Return the namespace. Raises UsageError if a word is left over."""
+        args = list(sys.argv[1:] if args is None else args)
         flags, words = self.parse_known_args(args, namespace)
         refuse_unknown_flags(words)
-        refuse_words(words)
+        refuse_words(words, args)
         return flags
 
     def error(self, message):
@@ -2641,7 +2750,8 @@ def make_parser(command: str = "") -> argparse.ArgumentParser:
 def describe_unknown_command(word):
     """Return the message for a word that is not a command."""
     meant = "get UUID" if find_uuid(word) else COMMAND_HABITS.get(word)
-    suggestion = "; did you mean %s?" % meant if meant else suggest(word, COMMANDS + ("help", "exec-log"))
+    known = [name for name in COMMANDS + ("help", "exec-log") if name != word]  # `exec-log exec-log` is unknown, too
+    suggestion = "; did you mean %s?" % meant if meant else suggest(word, known)
     return "unknown command" + quote_value(word) + (suggestion or "; expected list or get")
 
 
@@ -2674,7 +2784,7 @@ def parse_time(text, now):
 
 
 def parse_when(text, now, after=None):
-    """Return the aware datetime for a value of --since or --until. Raises ValueError or OverflowError.
+    """Return the aware datetime for a WHEN. Raises ValueError or OverflowError.
 
     A time of day, such as `9:30`, is the first one after `after`; if that is None, the most recent one."""
     from datetime import timedelta
@@ -2727,7 +2837,7 @@ def resolve_times(since_text, until_text, now):
 def describe_times(resolved, now):
     """Return the hint that gives times in full, or "" if they were typed in full.
 
-    `resolved` contains (name, text, aware datetime) for --since and --until. Text and datetime may be None."""
+    `resolved` contains (name, text, aware datetime) for each flag. Text and datetime may be None."""
     meant = [
         "%s %sZ" % (name, moment.isoformat()[:19])
         for name, text, moment in resolved
@@ -2744,7 +2854,7 @@ def select_statuses(flags):
     selected = list(dict.fromkeys(chain(*flags.status or [], groups)))
     for status in selected:
         if status not in STATUSES and (flags.command == "get" or len(selected) > 1):
-            raise UsageError("--status%s: unknown status%s" % (quote_value(status), suggest(status.lower(), STATUSES)))
+            raise UsageError("--status%s: unknown status%s" % (quote_value(status), suggest_status(status)))
     return selected
 
 
@@ -2752,8 +2862,12 @@ def read_positionals(flags, words):
     """Return the id of the Execution from --id or these words, or None. Raises UsageError for any other word."""
     execution_id = flags.id
     if flags.wait and any(is_duration(word) for word in words):
-        raise UsageError("--wait takes no value; did you mean --wait-timeout TIME?")
+        raise UsageError(WAIT_VALUE_ERROR)
     if words and flags.command == "get" and execution_id is None:
+        if not words[0]:
+            raise UsageError(
+                "get: the id is empty", "the command inside $(...) may have found nothing: run it by itself"
+            )
         execution_id = find_uuid(words[0])
         if not execution_id:
             raise UsageError("get%s: expected a UUID" % quote_value(words[0]))
@@ -2762,14 +2876,14 @@ def read_positionals(flags, words):
         raise UsageError(
             "list takes no id; did you mean get UUID?"
             if flags.command == "list"
-            else "get takes one id; choose a target with --node UUID"
+            else "get takes one id; for several, use xargs -n1"
         )
-    refuse_words(words)
+    refuse_words(words, flags.argv)
     return execution_id
 
 
 def check_flags(flags):
-    """Check that the required values are given, and that the flags fit together. Raises UsageError."""
+    """Check that `get` has an id, and that the flags fit together. Raises UsageError."""
     for flag in FLAGS:
         value = getattr(flags, flag.attribute)
         if flag.command not in ("", flags.command) and value is not None and value is not False:
@@ -2780,8 +2894,6 @@ def check_flags(flags):
             "--output%s: expected %s%s"
             % (quote_value(flags.output), ", ".join(formats), suggest(flags.output, formats))
         )
-    if not flags.project:
-        raise UsageError("no Project", "pass --project UUID or set PLEXSPHERE_PROJECT")
     if flags.command == "get" and not flags.execution_id:
         raise UsageError("no Execution id", "pass one: get UUID")
     if flags.wait_timeout and not flags.wait:
@@ -2793,41 +2905,57 @@ def check_flags(flags):
 def read_command_line(argv):
     """Return (flags, words): the flags, not yet checked together, and the words after the command.
 
-    `flags.command` is the command, or "" if there is none. Raises UsageError."""
+    `flags.command` is the command, or "" if there is none, and `flags.argv` the command line. Raises UsageError."""
     flags, words = make_parser().parse_known_args(argv)
     refuse_unknown_flags(words)
     if words[:1] == ["exec-log"]:
         words = words[1:]
     if words[:1] == ["help"]:
         flags.help, words = True, words[1:]
-    flags.command = ""
+    flags.command, flags.argv = "", argv
     if words and words[0] in COMMANDS:
         flags.command, words = words[0], words[1:]
     return flags, words
 
 
-def parse_arguments(flags, words):
+def parse_arguments(flags, words, now):
     """Convert and check what read_command_line returned, and return the flags. Raises UsageError.
 
     The result has `execution_id` (from --id or the word), `statuses` (from --status, --running and --failed), `since`
-    and `until` (aware datetimes or None), and `time_hint` (the hint that gives these times in full, or "")."""
+    and `until` (aware datetimes or None), `updated_since` (in the form of normalize_time, or None), and `time_hint`
+    (the hint that gives these times in full, or "")."""
     if not flags.command:
         raise UsageError(describe_unknown_command(words[0]) if words else "expected a command: list or get")
     flags.execution_id = read_positionals(flags, words)
-    project = os.environ.get("PLEXSPHERE_PROJECT")
-    if project and not flags.project:
-        flags.project = parse_named_uuid(project, "PLEXSPHERE_PROJECT")
     check_flags(flags)
     flags.statuses = select_statuses(flags)
     if flags.cursor and len(flags.statuses) > 1:
         raise UsageError("--cursor works with at most one status")
 
-    now = get_time()
     since, until = resolve_times(flags.since, flags.until, now)
-    flags.time_hint = describe_times([("since", flags.since, since), ("until", flags.until, until)], now)
-    flags.since, flags.until = since, until
+    updated_since = resolve_when("--updated-since", flags.updated_since, now)
+    resolved = [
+        ("created since", flags.since, since),
+        ("created before", flags.until, until),
+        ("updated since", flags.updated_since, updated_since),
+    ]
+    flags.time_hint = describe_times(resolved, now)
+    flags.since, flags.until, flags.updated_since = since, until, to_utc_text(updated_since)
     del flags.id, flags.status, flags.running, flags.failed
     return flags
+
+
+def find_project(project, profile):
+    """Return the UUID of the Project. `project` is the value of --project, or None, and `profile` is a Profile.
+
+    Raises CredentialsError for an unusable config file, and UsageError for a missing or malformed Project."""
+    variable = "PLEXSPHERE_PROJECT", os.environ.get("PLEXSPHERE_PROJECT")
+    value, name = choose_setting(("--project", project), variable, profile, "project")
+    if value is None:
+        hint = "pass --project UUID, set PLEXSPHERE_PROJECT, or use a profile with a project; "
+        raise UsageError("no Project", hint + profile.describe_missing())
+    source = name or "project of " + profile.title
+    return parse_named_uuid(check_type(value, str, source, CredentialsError), source)
 
 
 # What a stream may raise, apart from OSError: AttributeError if it is None, ValueError if it is closed, TypeError if it
@@ -2868,6 +2996,7 @@ class Console:
         stdout_is_terminal, stderr_is_terminal      whether each stream is a terminal
         columns         the width for tables; enough for the widest if stdout is not a terminal or reports no width
         is_coloured     whether tables and sections get colours
+        recent_times    what find_recent_times returns; narrow tables show other times as dates
         progress        the function that returns the progress line, or None if no such line is shown
     """
 
@@ -2883,6 +3012,7 @@ class Console:
         self._shares_lines = (self.stdout_is_terminal and self.stderr_is_terminal) or is_same_file(self._out, stderr)
         self.columns = self.stdout_is_terminal and get_width(stdout) or EXECUTION_LAYOUTS[0].min_columns
         self.is_coloured = False
+        self.recent_times = "", ""
         self.progress = None
         self._begin = time.monotonic()
         self._pending = []  # bytes for stdout
@@ -3037,7 +3167,7 @@ def explain_failure(error, flags, is_walk):
         return "use a smaller --limit"
     code = error.problem.get("code") if isinstance(error, APIError) and error.status == 400 else ""
     if code == "invalid_status" and len(flags.statuses) == 1:
-        return error.hint + suggest(flags.statuses[0].lower(), STATUSES)
+        return error.hint + suggest_status(flags.statuses[0])
     return ""
 
 
@@ -3055,11 +3185,19 @@ def filter_executions(executions, flags):
     """Return an iterator of the Executions that every filter of this program (not of the server) keeps.
 
     The iterator may raise UnusableResponse."""
-    filters = [(flag.keeps, getattr(flags, flag.attribute)) for flag in FLAGS if flag.keeps]
-    filters = [(keeps, value) for keeps, value in filters if value]
-    if not filters:
-        return iter(executions)
-    return (execution for execution in executions if all(keeps(execution, value) for keeps, value in filters))
+    for flag in FLAGS:
+        value = flag.keeps and getattr(flags, flag.attribute)
+        if value:
+            executions = filter(partial(flag.keeps, value), executions)
+    return iter(executions)
+
+
+def describe_no_match(flags):
+    """Return the hint for a listing that has found nothing."""
+    hint = "no more Executions match" if flags.cursor else "no Execution matches"
+    if (flags.since or flags.until) and not flags.updated_since:
+        hint += " (--since and --until compare the time of creation; --updated-since compares the last change)"
+    return hint
 
 
 def make_listing(flags, transport):
@@ -3128,7 +3266,7 @@ def run_list(flags, console, transport):
     if cursor:
         console.hint("more Executions follow (the oldest come first): use --last N, --since WHEN or --all")
     elif first is None:
-        console.hint("no more Executions match" if flags.cursor else "no Execution matches")
+        console.hint(describe_no_match(flags))
     if flags.output in ("id", "jsonl") and cursor:
         console.write_line("next_cursor: " + cursor, limit=None)
     return 0
@@ -3196,7 +3334,11 @@ def run_get(flags, console, transport):
         console.write_line("%s: %s" % (folder, ", ".join(counts)))
     status = execution.get("status")
     if isinstance(status, str) and status and status not in FINAL_STATUSES:
-        console.hint("the Execution has not finished: " + describe_progress(execution))
+        progress = describe_progress(execution)
+        if folder or flags.output in ("raw", "lines"):  # a script does not see the status otherwise
+            console.write_line("status: " + progress)
+        else:
+            console.hint("the Execution has not finished: " + progress)
     if errors:
         return 1
     return 5 if flags.exit_status and status != "succeeded" else 0
@@ -3209,16 +3351,21 @@ def run(argv, console, sleep):
         console.write(make_parser(flags.command).format_help() if flags.help else "version=%s\n" % __version__)
         console.flush()
         return 0
-    flags = parse_arguments(flags, words)
+    now = get_time()
+    flags = parse_arguments(flags, words, now)
 
+    console.recent_times = find_recent_times(now)
     has_no_colour = WINDOWS or os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
     console.is_coloured = flags.color == "always" or (
         flags.color != "never" and console.stdout_is_terminal and not has_no_colour
     )
-    with Transport.from_settings(
-        flags.server,
-        flags.profile,
-        flags.token_file,
+    profile = Profile(flags.profile)
+    flags.project = find_project(flags.project, profile)
+    server, token, token_source = find_settings(flags.server, profile, flags.token_file)
+    with Transport(
+        server,
+        token,
+        proxy=find_proxy(server),
         ca_file=flags.ca_file,
         timeout=flags.timeout or DEFAULT_TIMEOUT,
         allow_http=flags.allow_http,
@@ -3227,6 +3374,7 @@ def run(argv, console, sleep):
         trace=console.write_line if flags.verbose else do_nothing,
         sleep=sleep,
     ) as transport:
+        transport.token_source = token_source
         # This variable may contain the token that is sent, and must be masked before it.
         transport.secrets.append(os.environ.get("PLEXSPHERE_TOKEN", "").strip())
         console.add_secrets(*transport.secrets)

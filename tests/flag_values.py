@@ -42,6 +42,13 @@ FLAG_VALUES = {
     "--action-name": Values("first", "last"),
     "--since": Values("2026-07-14T09:00Z", "2026-07-14T10:00Z"),
     "--until": Values("2026-07-14T09:45Z", "2026-07-14T10:45Z"),
+    "--updated-since": Values(
+        "2026-05-02T10:00:09Z",
+        "2026-05-03T10:00Z",
+        kept={"updated_at": "2026-05-02T10:00:09Z"},
+        other={"updated_at": "2026-05-02T10:00:08.9Z"},
+        marks=rule("1.9e"),
+    ),
     "--last": Values("1", "2"),
     "--limit": Values("7", "5"),
     "--cursor": Values("first", "last"),

@@ -432,11 +432,12 @@ def open_terminal(columns=200):
     return far, near
 
 
-def run_on_screen(plane, answer, *argv, columns=80):
+def run_on_screen(plane, answer, *argv, columns=80, now=1784021467.25):
     """Run the program in this process against one answer, with stdout on a terminal of this width.
-    Return its Result, whose `out` is what the terminal receives. COLUMNS gives another width, which must not count."""
+    Return its Result, whose `out` is what the terminal receives. COLUMNS gives another width, which must not count.
+    `now` is the present time: 2026-07-14T09:31:07.25Z."""
     far, near = open_terminal(columns)
-    with ThreadPoolExecutor(1) as pool:
+    with ThreadPoolExecutor(1) as pool, mock.patch.object(time, "time", lambda: now):
         received = pool.submit(drain, far)
         with open(near, "wb") as stdout:
             result = run_against(plane, answer, *argv, stdout=stdout, env={"COLUMNS": "100"})

@@ -503,6 +503,52 @@ def test_malformed_created_at_fails_where_times_are_compared(plane, value, flag,
     ]
 
 
+@rule("1.11", "1.9e")
+@every_malformed_time
+def test_malformed_updated_at_fails_where_it_is_compared(plane, value):
+    serve_pages(plane, [[LOG[0], execution(id="x", updated_at=value)]])
+
+    result = run_cli(*LIST + ("--output", "jsonl", "--updated-since", "2026-01-01"), plane=plane)
+
+    assert result.code == 1
+    assert find_ids(result) == ["e0"]
+    assert error_lines(result) == [
+        "the response is malformed: Execution x: updated_at: expected a time such as 2026-11-24T09:30:00Z"
+    ]
+
+
+@rule("1.11", "1.9e")
+def test_updated_since_compares_instants_with_all_digits(plane):
+    wires = [
+        execution(id="just before", updated_at="2026-07-14T09:29:59.999999999Z"),
+        execution(id="exact, with an offset", updated_at="2026-07-14T11:30:00+02:00"),
+        execution(id="before, with an offset", updated_at="2026-07-14T10:30:00+02:00"),
+        execution(id="a nanosecond after", updated_at="2026-07-14T09:30:00.000000001Z"),
+    ]
+    serve_pages(plane, [wires])
+
+    result = run_cli(*LIST + ("--output", "jsonl", "--updated-since", "2026-07-14T11:30:00+02:00"), plane=plane)
+
+    assert result.code == 0
+    assert find_ids(result) == ["exact, with an offset", "a nanosecond after"]
+
+
+@rule("1.9e")
+def test_updated_since_with_last_prints_those_created_last(plane):
+    wires = [
+        execution(id="a", created_at="2026-07-14T09:01:00Z", updated_at="2026-07-14T09:59:00Z"),  # updated last
+        execution(id="b", created_at="2026-07-14T09:02:00Z", updated_at="2026-07-14T09:50:00Z"),
+        execution(id="c", created_at="2026-07-14T09:03:00Z", updated_at="2026-07-14T09:40:00Z"),
+        execution(id="d", created_at="2026-07-14T09:04:00Z", updated_at="2026-07-14T09:05:00Z"),  # created last
+    ]
+    serve_pages(plane, [wires])
+
+    result = run_cli(*LIST, "-o", "id", "--updated-since", "2026-07-14T09:30:00Z", "--last", "2", plane=plane)
+
+    assert result.code == 0
+    assert result.out == b"b\nc\n"
+
+
 @rule("1.11")
 @every_malformed_time
 @pytest.mark.parametrize(
@@ -708,7 +754,7 @@ HINTS_OF_NOTHING = [
     pytest.param(LIST + ("--cursor=",), page(next_cursor=""), "no Execution matches", id="empty cursors"),
     pytest.param(LIST + ("--cursor", "c"), page(), "no more Executions match", id="an empty page after a cursor"),
     pytest.param(
-        LIST + ("--until=2020-01-01T00:00:00Z",),
+        LIST + ("--updated-since=2030-01-01T00:00:00Z",),
         page(LOG[0]),
         "no Execution matches",
         id="a walk without a match",
@@ -733,6 +779,28 @@ def test_hint_on_a_terminal_says_that_nothing_matches(plane, argv, wire, hint):
     assert result.code == 0
     assert hint_lines(result) == [hint]
     assert b"hint: " not in result.out
+
+
+@rule("9.6a")
+@pytest.mark.parametrize("flag", ["--since=2030-01-01T00:00:00Z", "--until=2020-01-01T00:00:00Z"])
+def test_hint_that_nothing_matches_says_which_times_are_compared(plane, flag):
+    result = run_against(plane, page(LOG[0]), *LIST + (flag,), terminals=BOTH)
+
+    assert result.code == 0
+    assert hint_lines(result) == [
+        "no Execution matches (--since and --until compare the time of creation; "
+        "--updated-since compares the last change)"
+    ]
+
+
+@rule("9.6a")
+def test_hint_that_nothing_matches_does_not_explain_updated_since_if_given(plane):
+    flags = ("--since=2030-01-01T00:00:00Z", "--updated-since=2020-01-01T00:00:00Z")
+
+    result = run_against(plane, page(LOG[0]), *LIST + flags, terminals=BOTH)
+
+    assert result.code == 0
+    assert hint_lines(result) == ["no Execution matches"]
 
 
 @rule("9.6a")

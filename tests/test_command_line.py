@@ -3,6 +3,7 @@
 Help is in test_help.py. Which Executions and targets a listing selects, and in which order, is in test_choosing.py.
 """
 
+import itertools
 import json
 import shutil
 import time
@@ -722,7 +723,18 @@ def test_malformed_uuid_of_a_flag_is_refused(words, flag, value):
 
 
 @rule("1.6", "1.14", "1.14a")
-@pytest.mark.parametrize("value", MALFORMED_UUIDS + [pytest.param("", id="empty")])
+def test_empty_id_after_get_is_refused_and_explained():
+    result = run_cli("get", "", "--project", PROJECT, env=UNREACHABLE)
+
+    assert result.code == 2
+    assert result.out == b""
+    assert result.err == (
+        "error: get: the id is empty\nhint: the command inside $(...) may have found nothing: run it by itself\n"
+    )
+
+
+@rule("1.6", "1.14", "1.14a")
+@pytest.mark.parametrize("value", MALFORMED_UUIDS)
 def test_malformed_uuid_after_get_is_refused(value):
     result = run_cli("get", value, env=UNREACHABLE)
 
@@ -766,6 +778,25 @@ def test_malformed_uuid_in_the_environment_is_refused_and_not_shown(value):
     assert len(error_lines(result)) == 1
     assert error_lines(result)[0].startswith("PLEXSPHERE_PROJECT: ")
     assert '"' not in result.err  # the value of a flag is shown, in quotes
+
+
+@rule("1.5b")
+@pytest.mark.parametrize(
+    "argv, error",
+    [
+        pytest.param(["list", "x"], "unexpected argument", id="superfluous argument"),
+        pytest.param(["list", "--wait"], "--wait works only with get", id="flag of the other command"),
+        pytest.param(["get"], "no Execution id", id="no id"),
+        pytest.param(["get", EXECUTION, "--status", "x"], '--status "x"', id="unknown status"),
+        pytest.param(["list", "--since", "x"], '--since "x"', id="malformed time"),
+    ],
+)
+@pytest.mark.parametrize("project", ["", "nonsense"], ids=["no Project", "malformed Project"])
+def test_mistakes_in_the_arguments_come_before_the_project(argv, error, project):
+    result = run_cli(*argv, env=dict(UNREACHABLE, PLEXSPHERE_PROJECT=project))
+
+    assert result.code == 2
+    assert result.err.startswith("error: " + error)
 
 
 # ---- 1.9: times
@@ -842,7 +873,7 @@ def test_since_selects_what_was_created_at_this_instant_or_later(plane, monkeypa
 
     assert result.code == 0
     assert result.out == encode(exact) + b"\n"
-    assert result.err == "hint: since " + shown + " (now: 2026-07-14T09:31:07Z)\n"
+    assert result.err == "hint: created since " + shown + " (now: 2026-07-14T09:31:07Z)\n"
 
 
 @rule("1.9", "1.9a", "1.9b")
@@ -856,16 +887,32 @@ def test_until_selects_what_was_created_before_this_instant(plane, monkeypatch, 
 
     assert result.code == 0
     assert result.out == encode(earlier) + b"\n"
-    assert result.err == "hint: until " + shown + " (now: 2026-07-14T09:31:07Z)\n"
+    assert result.err == "hint: created before " + shown + " (now: 2026-07-14T09:31:07Z)\n"
 
 
 @rule("1.9b")
-@pytest.mark.parametrize("flag", ["--since", "--until"])
+@pytest.mark.parametrize("flag", ["--since", "--until", "--updated-since"])
 def test_no_hint_shows_the_instant_unless_stderr_is_a_terminal(plane, flag):
     result = run_against(plane, page(execution()), *LIST, flag, "today", terminals=["stdout"])
 
     assert result.code == 0
     assert result.err == ""  # not the hint that shows the time in full
+
+
+@rule("1.9e", "1.9a", "1.9b")
+@every_when
+def test_updated_since_selects_what_was_updated_at_this_instant_or_later(
+    plane, monkeypatch, when, before, instant, shown
+):
+    set_clock(monkeypatch, NOW)
+    earlier, exact = execution(updated_at=before), execution(updated_at=instant)
+
+    argv = LIST + ("--updated-since", when, "--output", "jsonl")
+    result = run_against(plane, page(earlier, exact), *argv, terminals=["stderr"])
+
+    assert result.code == 0
+    assert result.out == encode(exact) + b"\n"
+    assert result.err == "hint: updated since " + shown + " (now: 2026-07-14T09:31:07Z)\n"
 
 
 @rule("1.9", "1.9a", "1.9b")
@@ -877,7 +924,7 @@ def test_no_hint_shows_the_instant_unless_stderr_is_a_terminal(plane, flag):
             "9:31",
             "2026-07-14T09:30:59.2Z",
             "2026-07-14T09:31:00Z",
-            "since 2026-07-14T09:31:00Z (now: 2026-07-14T09:31:00Z)",
+            "created since 2026-07-14T09:31:00Z (now: 2026-07-14T09:31:00Z)",
             id="this very minute",
         ),
         pytest.param(
@@ -885,7 +932,7 @@ def test_no_hint_shows_the_instant_unless_stderr_is_a_terminal(plane, flag):
             "01-01",
             "2025-12-31T23:59:59.2Z",
             "2026-01-01T00:00:00Z",
-            "since 2026-01-01T00:00:00Z (now: 2026-01-01T00:00:00Z)",
+            "created since 2026-01-01T00:00:00Z (now: 2026-01-01T00:00:00Z)",
             id="this very day",
         ),
         pytest.param(
@@ -893,7 +940,7 @@ def test_no_hint_shows_the_instant_unless_stderr_is_a_terminal(plane, flag):
             "02-29",
             "2024-02-28T23:59:59.2Z",
             "2024-02-29T00:00:00Z",
-            "since 2024-02-29T00:00:00Z (now: 2024-03-01T00:00:00Z)",
+            "created since 2024-02-29T00:00:00Z (now: 2024-03-01T00:00:00Z)",
             id="leap day without a year",
         ),
         pytest.param(
@@ -901,7 +948,7 @@ def test_no_hint_shows_the_instant_unless_stderr_is_a_terminal(plane, flag):
             "yesterday",
             "2024-02-28T23:59:59.2Z",
             "2024-02-29T00:00:00Z",
-            "since 2024-02-29T00:00:00Z (now: 2024-03-01T00:00:00Z)",
+            "created since 2024-02-29T00:00:00Z (now: 2024-03-01T00:00:00Z)",
             id="yesterday was a leap day",
         ),
     ],
@@ -945,55 +992,55 @@ def test_full_time_needs_no_hint_on_a_terminal(plane, when, before, instant):
         pytest.param(
             "9:00",
             "8:00",
-            "since 2026-07-14T09:00:00Z, until 2026-07-15T08:00:00Z (now: 2026-07-14T09:31:07Z)",
+            "created since 2026-07-14T09:00:00Z, created before 2026-07-15T08:00:00Z (now: 2026-07-14T09:31:07Z)",
             id="until is earlier in the day, so on the next day",
         ),
         pytest.param(
             "22:00",
             "6:00",
-            "since 2026-07-13T22:00:00Z, until 2026-07-14T06:00:00Z (now: 2026-07-14T09:31:07Z)",
+            "created since 2026-07-13T22:00:00Z, created before 2026-07-14T06:00:00Z (now: 2026-07-14T09:31:07Z)",
             id="a night",
         ),
         pytest.param(
             "9:30",
             "9:30",
-            "since 2026-07-14T09:30:00Z, until 2026-07-15T09:30:00Z (now: 2026-07-14T09:31:07Z)",
+            "created since 2026-07-14T09:30:00Z, created before 2026-07-15T09:30:00Z (now: 2026-07-14T09:31:07Z)",
             id="the same time of day, so a whole day",
         ),
         pytest.param(
             "2h",
             "7:31",
-            "since 2026-07-14T07:31:07Z, until 2026-07-15T07:31:00Z (now: 2026-07-14T09:31:07Z)",
+            "created since 2026-07-14T07:31:07Z, created before 2026-07-15T07:31:00Z (now: 2026-07-14T09:31:07Z)",
             id="until is seven seconds too early on the same day",
         ),
         pytest.param(
             "07-01",
             "9:45",
-            "since 2026-07-01T00:00:00Z, until 2026-07-01T09:45:00Z (now: 2026-07-14T09:31:07Z)",
+            "created since 2026-07-01T00:00:00Z, created before 2026-07-01T09:45:00Z (now: 2026-07-14T09:31:07Z)",
             id="on the day of since, not today",
         ),
         pytest.param(
             "2026-07-13T23:00:00Z",
             "1:00",
-            "until 2026-07-14T01:00:00Z (now: 2026-07-14T09:31:07Z)",
+            "created before 2026-07-14T01:00:00Z (now: 2026-07-14T09:31:07Z)",
             id="only since is a full time",
         ),
         pytest.param(
             "today",
             "2026-07-15T00:00:00Z",
-            "since 2026-07-14T00:00:00Z (now: 2026-07-14T09:31:07Z)",
+            "created since 2026-07-14T00:00:00Z (now: 2026-07-14T09:31:07Z)",
             id="only until is a full time",
         ),
         pytest.param(
             "today",
             "today",
-            "since 2026-07-14T00:00:00Z, until 2026-07-14T00:00:00Z (now: 2026-07-14T09:31:07Z)",
+            "created since 2026-07-14T00:00:00Z, created before 2026-07-14T00:00:00Z (now: 2026-07-14T09:31:07Z)",
             id="a day is not a time of day",
         ),
         pytest.param(
             "2026-07-14T00:00:00Z",
             "2h",
-            "until 2026-07-14T07:31:07Z (now: 2026-07-14T09:31:07Z)",
+            "created before 2026-07-14T07:31:07Z (now: 2026-07-14T09:31:07Z)",
             id="an age is not a time of day",
         ),
     ],
@@ -1006,11 +1053,41 @@ def test_until_of_a_time_of_day_is_the_first_after_since(plane, monkeypatch, sin
     result = run_against(plane, page(), *argv, terminals=("stderr",))
 
     assert result.code == 0
-    assert hint_lines(result) == [hint, "no Execution matches"]
+    assert hint_lines(result)[0] == hint
+
+
+@rule("1.9a", "1.9b", "1.9e")
+def test_updated_since_of_a_time_of_day_is_the_most_recent_one(plane, monkeypatch):
+    set_clock(monkeypatch, NOW)
+
+    # 8:00 is before --since, so that it would be the next day's if it were an --until.
+    argv = LIST + ("--updated-since", "8:00", "--since", "9:00")
+    result = run_against(plane, page(execution(created_at="2026-07-14T09:00:00Z")), *argv, terminals=("stderr",))
+
+    assert result.code == 0
+    assert hint_lines(result)[0] == (
+        "created since 2026-07-14T09:00:00Z, updated since 2026-07-14T08:00:00Z (now: 2026-07-14T09:31:07Z)"
+    )
+
+
+@rule("1.9b", "1.9e")
+def test_all_times_of_a_command_are_resolved_with_one_present_time(plane, monkeypatch):
+    # Each reading of the clock is an hour after the one before.
+    readings = itertools.count(NOW.timestamp(), 3600)
+    monkeypatch.setattr(time, "time", lambda: next(readings))
+
+    argv = LIST + ("--since", "1h", "--until", "30m", "--updated-since", "1h")
+    result = run_against(plane, page(), *argv, terminals=("stderr",))
+
+    assert result.code == 0
+    assert hint_lines(result)[0] == (
+        "created since 2026-07-14T08:31:07Z, created before 2026-07-14T09:01:07Z, "
+        "updated since 2026-07-14T08:31:07Z (now: 2026-07-14T09:31:07Z)"
+    )
 
 
 @rule("1.9c", "1.14", "1.14a")
-@pytest.mark.parametrize("flag", ["--since", "--until"])
+@pytest.mark.parametrize("flag", ["--since", "--until", "--updated-since"])
 @pytest.mark.parametrize(
     "when",
     [
@@ -1199,23 +1276,33 @@ def test_double_hyphen_by_itself_is_refused(argv):
 
 @rule("1.4b", "1.14", "1.14a")
 @pytest.mark.parametrize(
-    "argv",
+    "argv, place",
     [
-        pytest.param(LIST + ("x",), id="list x"),
-        pytest.param(LIST + ("",), id="list and an empty argument"),
-        pytest.param(LIST + ("-",), id="list and a hyphen"),
-        pytest.param(("list", "help", "--project", PROJECT), id="list help"),
-        pytest.param(("get", EXECUTION, "x", "--project", PROJECT), id="get UUID x"),
-        pytest.param(("get", EXECUTION, "--project", PROJECT, ""), id="get UUID and an empty argument"),
-        pytest.param(GET + ("x",), id="get --id UUID x"),
+        pytest.param(LIST + ("x",), " after --project", id="list x"),
+        pytest.param(LIST + ("",), " after --project", id="list and an empty argument"),
+        pytest.param(LIST + ("-",), " after --project", id="list and a hyphen"),
+        pytest.param(("list", "help", "--project", PROJECT), " after list", id="list help"),
+        pytest.param(("list", "list"), " after list", id="list list"),
+        pytest.param(("get", EXECUTION, "x", "--project", PROJECT), " after the id", id="get UUID x"),
+        pytest.param(
+            ("get", EXECUTION, "--project", PROJECT, ""), " after --project", id="get UUID and an empty argument"
+        ),
+        pytest.param(GET + ("x",), " after --id", id="get --id UUID x"),
+        pytest.param(LIST + ("--status", "failed", "timeout"), " after --status", id="two values of a flag"),
+        pytest.param(LIST + ("--status", "failed", "failed"), " after --status", id="a value twice"),
+        pytest.param(LIST + ("-n5", "x", "--all"), " after --last", id="in the middle, after a short flag"),
+        pytest.param(LIST + ("-v", "x"), " after -v", id="after a short switch"),
+        pytest.param(LIST + ("s3same9x", "s3same9x"), "", id="after itself"),
     ],
 )
-def test_superfluous_argument_is_refused_and_not_shown(argv):
+def test_superfluous_argument_is_refused_and_only_its_place_is_shown(argv, place):
     result = run_cli(*argv, env=UNREACHABLE)
 
     assert result.code == 2
     assert result.out == b""
-    assert error_lines(result) == ["unexpected argument: put each value after its flag; quote values with spaces"]
+    assert error_lines(result) == [
+        "unexpected argument" + place + ": put each value after its flag; quote values with spaces"
+    ]
 
 
 @rule("9.1e", "1.14a")
@@ -1226,6 +1313,7 @@ def test_superfluous_argument_is_refused_and_not_shown(argv):
         pytest.param(["get", "--wait", "5s", EXECUTION], id="before the id"),
         pytest.param(["get", "--wait", "30", "--id", EXECUTION], id="a number of seconds"),
         pytest.param(["get", "--wait", "5s"], id="without an id"),
+        pytest.param(["get", EXECUTION, "--wait=5s"], id="after an equals sign"),
     ],
 )
 def test_duration_after_wait_suggests_wait_timeout_and_is_not_shown(argv):
@@ -1254,7 +1342,8 @@ def test_word_after_wait_that_is_not_a_duration_is_a_superfluous_argument():
     assert result.code == 2
     assert result.out == b""
     assert len(error_lines(result)) == 1
-    assert "--wait" not in result.err  # after a duration, the error suggests --wait-timeout
+    assert "after --wait" in error_lines(result)[0]
+    assert "--wait-timeout" not in result.err  # which the error for a duration suggests
     assert "soon" not in result.err
 
 
@@ -1275,12 +1364,12 @@ def test_list_with_an_id_suggests_get():
         pytest.param(GET + (EXECUTION,), id="--id and an argument"),
     ],
 )
-def test_get_with_two_ids_suggests_node(argv):
+def test_get_with_two_ids_suggests_xargs(argv):
     result = run_cli(*argv, env=UNREACHABLE)
 
     assert result.code == 2
     assert result.out == b""
-    assert error_lines(result) == ["get takes one id; choose a target with --node UUID"]
+    assert error_lines(result) == ["get takes one id; for several, use xargs -n1"]
 
 
 @rule("1.14")
@@ -1308,6 +1397,7 @@ def test_missing_command_is_refused(argv):
         pytest.param(["lis", "--project", PROJECT], 'unknown command "lis"; did you mean list?', id="lis"),
         pytest.param(["gett", "--project", PROJECT], 'unknown command "gett"; did you mean get?', id="gett"),
         pytest.param(["hepl"], 'unknown command "hepl"; did you mean help?', id="hepl"),
+        pytest.param(["exec-log", "exec-log"], 'unknown command "exec-log"; expected list or get', id="exec-log twice"),
         pytest.param(["exec-logs", "list"], 'unknown command "exec-logs"; did you mean exec-log?', id="exec-logs"),
         # no near word
         pytest.param(["LIST", "--project", PROJECT], 'unknown command "LIST"; expected list or get', id="LIST"),
@@ -1362,7 +1452,11 @@ def test_project_is_required(argv, project):
 
     assert result.code == 2
     assert result.out == b""
-    assert result.err == "error: no Project\nhint: pass --project UUID or set PLEXSPHERE_PROJECT\n"
+    assert result.err.startswith(
+        "error: no Project\n"
+        "hint: pass --project UUID, set PLEXSPHERE_PROJECT, or use a profile with a project; "
+        "there is no config file (looked for "
+    )
 
 
 @rule("1.2", "1.14")
@@ -1460,6 +1554,14 @@ def test_empty_status_is_refused(argv, shown):
             id="get suggests the nearest",
         ),
         pytest.param(GET + ("--status", "x"), '--status "x": unknown status', id="get knows none that is near"),
+        pytest.param(
+            GET + ("--status", "Running"), '--status "Running": unknown status; did you mean --running?', id="running"
+        ),
+        pytest.param(
+            LIST + ("--status", "failed,success"),
+            '--status "success": unknown status; did you mean succeeded?',
+            id="success",
+        ),
         pytest.param(
             LIST + ("--status", "tiemout", "--failed"),
             '--status "tiemout": unknown status; did you mean timeout?',
@@ -1649,6 +1751,7 @@ def test_flags_that_do_not_fit_together_are_refused(argv, error):
         pytest.param("--action-name=a", "--action-name works only with list", id="action-name"),
         pytest.param("--since=2h", "--since works only with list", id="since"),
         pytest.param("--until=2h", "--until works only with list", id="until"),
+        pytest.param("--updated-since=2h", "--updated-since works only with list", id="updated-since"),
         pytest.param("--last=5", "--last works only with list", id="last"),
         pytest.param("--all", "--all works only with list", id="all"),
         # 0 and the empty cursor are false in Python.
@@ -1721,8 +1824,17 @@ def test_value_for_a_switch_is_refused_and_not_shown(argv, error):
         pytest.param(LIST + ("-5",), "unknown flag -5", id="-5"),
         pytest.param(LIST + ("-x7",), "unknown flag -x...", id="-x7"),
         pytest.param(LIST + ("-tSECRET",), "unknown flag -t...", id="-tSECRET"),
-        pytest.param(LIST + ("-n" + TOKEN,), "unknown flag -n...", id="-n and a token"),
-        pytest.param(LIST + ("-vo", "json"), "unknown flag -v...", id="combined short flags"),
+        pytest.param(LIST + ("-n" + TOKEN,), "malformed or combined flags -n...", id="-n and a token"),
+        pytest.param(LIST + ("-vo", "json"), "malformed or combined flags -v...", id="combined short flags"),
+        pytest.param(LIST + ("-vh",), "malformed or combined flags -v...", id="-vh"),
+        pytest.param(LIST + ("-n-3",), "malformed or combined flags -n...", id="-n-3"),
+        # A dash of another kind.
+        pytest.param(LIST + ("\u2014failed",), "unknown flag \u2014f...; did you mean --failed?", id="em dash"),
+        pytest.param(LIST + ("\u2013status=x",), "unknown flag \u2013s...; did you mean --status?", id="en dash"),
+        pytest.param(["\u2212running"], "unknown flag \u2212r...; did you mean --running?", id="minus sign"),
+        pytest.param(
+            ["get", "\u2014\u2014waitt"], "unknown flag \u2014\u2014...; did you mean --wait?", id="two em dashes"
+        ),
         # One hyphen before a long name.
         pytest.param(LIST + ("-node",), "unknown flag -n...; did you mean --node?", id="-node"),
         pytest.param(LIST + ("-node", "x"), "unknown flag -n...; did you mean --node?", id="-node x"),
@@ -1793,6 +1905,10 @@ def test_unknown_flag_is_refused_and_the_nearest_one_suggested(argv, error):
         ("list", "--json", "-o json"),
         ("list", "--format", "--output"),
         ("get", "--lines", "-o lines"),
+        ("list", "--machine", "--node"),
+        ("get", "--target", "--node"),
+        ("list", "--before", "--until"),
+        ("list", "--after", "--since"),
         ("list", "--from", "--since"),
         ("list", "--to", "--until"),
         ("get", "--exit-code", "--exit-status"),

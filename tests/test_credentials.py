@@ -42,10 +42,10 @@ def write_config(home, config, folder=".config"):
     return write_private_file(home / folder / "plexctl" / "config.json", json.dumps(config).encode("ascii"))
 
 
-def run_with_home(home, plane, flags=(), env=None):
+def run_with_home(home, plane, flags=(), env=None, command=LIST):
     """Run `list` with this home directory. The plane is the proxy for all servers, so that every request reaches it."""
     whole = dict({HOME: str(home), "HTTP_PROXY": plane.url, "HTTPS_PROXY": plane.url}, **(env or {}))
-    return run_cli(*LIST, "--allow-http", *flags, env=whole)
+    return run_cli(*command, "--allow-http", *flags, env=whole)
 
 
 # ---- 2.1: the first source that has a value wins
@@ -189,6 +189,192 @@ def test_server_and_token_come_from_the_first_source_that_has_one(plane, home, f
     assert result.code == 0
     assert plane.requests[0].headers["host"] == host
     assert plane.requests[0].headers["authorization"] == "Bearer " + token
+
+
+#: A config file whose profiles name the Projects 1111... and 2222..., and settings that need no config file.
+PROJECTS = {
+    "default": "usual",
+    "profiles": {
+        "usual": {"project": "11111111-1111-4111-8111-111111111111"},
+        "other": {"project": "22222222-2222-4222-8222-222222222222"},
+        "none": {"project": None},
+    },
+}
+WITHOUT_CONFIG_FILE = {"PLEXSPHERE_URL": "http://variable.test", "PLEXSPHERE_TOKEN": "token-of-variable"}
+
+
+@rule("1.5", "2.1", "2.3b")
+@pytest.mark.parametrize(
+    "flags, variable, project",
+    [
+        pytest.param(
+            ["--project", "33333333-3333-4333-8333-333333333333", "--profile", "other"],
+            "44444444-4444-4444-8444-444444444444",
+            "33333333-3333-4333-8333-333333333333",
+            id="the flag wins over everything",
+        ),
+        pytest.param(
+            ["--profile", "other"],
+            "44444444-4444-4444-8444-444444444444",
+            "22222222-2222-4222-8222-222222222222",
+            id="--profile wins over the variable",
+        ),
+        pytest.param(
+            ["--profile", "none"],
+            "44444444-4444-4444-8444-444444444444",
+            "44444444-4444-4444-8444-444444444444",
+            id="a profile without a Project leaves it to the variable",
+        ),
+        pytest.param(
+            [],
+            "44444444-4444-4444-8444-444444444444",
+            "44444444-4444-4444-8444-444444444444",
+            id="the variable wins over the default profile",
+        ),
+        pytest.param([], "", "11111111-1111-4111-8111-111111111111", id="the default profile, with an empty variable"),
+        pytest.param([], None, "11111111-1111-4111-8111-111111111111", id="the default profile is the last source"),
+    ],
+)
+def test_project_comes_from_the_first_source_that_has_one(plane, home, flags, variable, project):
+    write_config(home, PROJECTS)
+    plane.script(Reply(page()))
+
+    env = dict(WITHOUT_CONFIG_FILE, PLEXSPHERE_PROJECT=variable)
+    result = run_with_home(home, plane, flags, env, command=("list",))
+
+    assert result.code == 0
+    assert plane.requests[0].target == "http://variable.test/v1/projects/" + project + "/executions"
+
+
+@rule("1.5a", "2.3b")
+@pytest.mark.parametrize(
+    "project, code, fault",
+    [
+        pytest.param("p4ssw0rd", 2, "expected a UUID, such as 6f1d7c1e-0b5a-4c1e-9a53-2b8f0c9e7a10", id="text"),
+        pytest.param("", 2, "expected a UUID, such as 6f1d7c1e-0b5a-4c1e-9a53-2b8f0c9e7a10", id="empty text"),
+        pytest.param(["p4ssw0rd"], 3, "expected a string", id="a list"),
+        pytest.param(0, 3, "expected a string", id="a number"),
+    ],
+)
+def test_malformed_project_of_a_profile_is_refused_and_not_shown(plane, home, project, code, fault):
+    write_config(home, {"default": "lab", "profiles": {"lab": {"project": project}}})
+
+    # Server and token are missing, too.
+    result = run_with_home(home, plane, command=("list",))
+
+    assert result.code == code
+    assert error_lines(result) == ['project of profile "lab": ' + fault]
+    assert "p4ssw0rd" not in result.err
+    assert plane.connections == 0
+
+
+@rule("1.5", "1.5b")
+@pytest.mark.parametrize(
+    "flags, missing",
+    [
+        pytest.param([], 'profile "lab" has none', id="the default profile"),
+        pytest.param(["--profile", "other"], 'profile "other" has none', id="--profile"),
+    ],
+)
+def test_missing_project_exits_2_before_server_and_token_are_looked_up(plane, home, flags, missing):
+    write_config(home, {"default": "lab", "profiles": {"lab": {}, "other": {"project": None}}})
+
+    result = run_with_home(home, plane, flags, command=("list",))
+
+    assert result.code == 2
+    assert error_lines(result) == ["no Project"]
+    assert hint_lines(result)[0].endswith("; " + missing)
+
+
+@rule("1.5b")
+@pytest.mark.parametrize(
+    "flags, variable",
+    [
+        pytest.param([], "", id="without any Project"),
+        pytest.param(["--profile", "lab"], "44444444-4444-4444-8444-444444444444", id="--profile and the variable"),
+    ],
+)
+def test_config_file_that_is_needed_for_the_project_must_be_usable(plane, home, flags, variable):
+    config_file = write_private_file(home / ".config" / "plexctl" / "config.json", b"not JSON")
+
+    # An unusable server does not matter yet.
+    env = dict(WITHOUT_CONFIG_FILE, PLEXSPHERE_PROJECT=variable, PLEXSPHERE_URL="x")
+    result = run_with_home(home, plane, flags, env, command=("list",))
+
+    assert result.code == 3
+    assert error_lines(result)[0].startswith("%s is not valid JSON: " % config_file)
+
+
+@rule("1.5b", "2.3a")
+@pytest.mark.parametrize(
+    "flags, variable",
+    [
+        pytest.param(["--project", "33333333-3333-4333-8333-333333333333"], "", id="with --project"),
+        pytest.param([], "44444444-4444-4444-8444-444444444444", id="with the variable"),
+        pytest.param(
+            ["--project", "33333333-3333-4333-8333-333333333333", "--profile", "lab"]
+            + ["--server", "http://flag.test", "--token-file", "token"],
+            "",
+            id="with flags for everything, and a profile",
+        ),
+    ],
+)
+def test_config_file_that_is_not_needed_for_the_project_may_be_broken(plane, home, flags, variable):
+    write_private_file(home / ".config" / "plexctl" / "config.json", b"not JSON")
+    write_private_file(home / "token", b"token-of-file")
+    plane.script(Reply(page()))
+
+    env = dict(WITHOUT_CONFIG_FILE, PLEXSPHERE_PROJECT=variable)
+    result = run_with_home(home, plane, flags, env, command=("list",))
+
+    assert result.code == 0
+    assert result.err == ""
+
+
+@posix_only
+@rule("2.3a")
+def test_config_file_is_read_once_for_project_server_and_token(plane, home):
+    config_file = home / ".config" / "plexctl" / "config.json"
+    config_file.parent.mkdir(parents=True)
+    os.mkfifo(str(config_file))
+    profile = {"server": "http://lab.test", "token": "token-of-lab", "project": "11111111-1111-4111-8111-111111111111"}
+    config = json.dumps({"default": "lab", "profiles": {"lab": profile}})
+    (home / "broken").write_bytes(b"not JSON")
+    plane.script(Reply(page()))
+
+    def serve_once():
+        with open(str(config_file), "w") as pipe:  # waits until the program reads
+            os.replace(str(home / "broken"), str(config_file))  # for a second reading
+            pipe.write(config)
+
+    with ThreadPoolExecutor(1) as pool:
+        served = pool.submit(serve_once)
+        result = run_with_home(home, plane, command=("list",))
+        served.result()
+
+    assert result.code == 0
+    assert plane.requests[0].target == ("http://lab.test/v1/projects/11111111-1111-4111-8111-111111111111/executions")
+    assert plane.requests[0].headers["authorization"] == "Bearer token-of-lab"
+
+
+@rule("10.2a", "2.3a")
+def test_from_settings_looks_up_no_project(home):
+    write_private_file(home / ".config" / "plexctl" / "config.json", b"not JSON")
+
+    with surroundings(env=dict(WITHOUT_CONFIG_FILE, PLEXSPHERE_PROJECT="x", **{HOME: str(home)})):
+        transport = program.Transport.from_settings(allow_http=True)
+
+    assert transport.secrets == ["token-of-variable"]
+
+
+@rule("10.2a")
+def test_from_settings_ignores_the_project_of_a_profile(home):
+    write_config(home, {"profiles": {"lab": {"server": "http://127.0.0.1:1", "token": "x", "project": 5}}})
+
+    with surroundings(env={HOME: str(home)}):
+        transport = program.Transport.from_settings(profile="lab")
+
+    assert transport.server.url == "http://127.0.0.1:1"
 
 
 # ---- 2.2: the token of a profile goes only to the server of the profile
@@ -353,7 +539,7 @@ def test_missing_server_is_a_usage_error(plane, home, config, flags, env, hint):
     assert plane.connections == 0
 
 
-@rule("2.6b")
+@rule("2.6b", "2.3c")
 def test_missing_server_is_a_usage_error_without_a_config_file(plane, home):
     result = run_with_home(home, plane, env={"PLEXSPHERE_TOKEN": "x"})
 
@@ -361,7 +547,8 @@ def test_missing_server_is_a_usage_error_without_a_config_file(plane, home):
     assert result.out == b""
     assert error_lines(result) == ["no server"]
     assert hint_lines(result) == [
-        "pass --server, set PLEXSPHERE_URL, or use a profile with a server; there is no default profile"
+        "pass --server, set PLEXSPHERE_URL, or use a profile with a server; "
+        "there is no config file (looked for %s)" % (home / ".config" / "plexctl" / "config.json")
     ]
     assert plane.connections == 0
 
@@ -414,7 +601,7 @@ def test_missing_token_means_exit_3(plane, home, config, flags, hint):
     assert plane.connections == 0
 
 
-@rule("2.5", "2.6b")
+@rule("2.5", "2.6b", "2.3c")
 @pytest.mark.parametrize(
     "flags",
     [
@@ -429,9 +616,22 @@ def test_missing_token_means_exit_3_without_a_config_file(plane, home, flags):
     assert result.out == b""
     assert error_lines(result) == ["no token"]
     assert hint_lines(result) == [
-        "pass --token-file, set PLEXSPHERE_TOKEN, or use a profile with a token; there is no default profile"
+        "pass --token-file, set PLEXSPHERE_TOKEN, or use a profile with a token; "
+        "there is no config file (looked for %s)" % (home / ".config" / "plexctl" / "config.json")
     ]
     assert plane.connections == 0
+
+
+@rule("2.3c")
+def test_both_places_of_a_missing_config_file_are_shown(plane, home):
+    result = run_with_home(home, plane, env={"XDG_CONFIG_HOME": str(home / "xdg")}, command=("list",))
+
+    assert result.code == 2
+    assert error_lines(result) == ["no Project"]
+    assert hint_lines(result)[0].endswith(
+        "looked for %s and %s)"
+        % (home / "xdg" / "plexctl" / "config.json", home / ".config" / "plexctl" / "config.json")
+    )
 
 
 # ---- 2.3: the config file
@@ -506,6 +706,7 @@ def test_relative_home_directory_is_not_searched(plane, home):
 
     assert result.code == 3
     assert error_lines(result) == ["no token"]
+    assert hint_lines(result)[0].endswith("; there is no default profile")
     assert plane.connections == 0
 
 
@@ -756,7 +957,9 @@ def test_empty_server_of_a_profile_is_not_a_missing_one(plane, home, flags):
 
     assert result.code == 2
     assert result.out == b""
-    assert error_lines(result) == ['server of profile "lab": expected http(s)://host[:port][/prefix]']
+    assert error_lines(result) == [
+        'server of profile "lab": expected http(s)://host[:port][/prefix]; it does not begin with https:// or http://'
+    ]
     assert hint_lines(result) == ["write it as https://HOST"]
     assert plane.connections == 0
 
@@ -1253,40 +1456,45 @@ def give_server(home, source, url):
 @rule("2.6", "2.6a", "1.14a")
 @pytest.mark.parametrize("source", ["--server", "PLEXSPHERE_URL", 'profile "lab"'])
 @pytest.mark.parametrize(
-    "url",
+    "url, fault",
     [
         # p4ssw0rd stands for a secret in the wrong place.
-        pytest.param("p4ssw0rd", id="a word"),
-        pytest.param("//p4ssw0rd", id="no scheme"),
-        pytest.param("xhttps://p4ssw0rd", id="another scheme"),
-        pytest.param("https:p4ssw0rd", id="no slashes"),
-        pytest.param("https:///p4ssw0rd", id="three slashes"),
-        pytest.param("https://", id="no host"),
-        pytest.param("https://ann:p4ssw0rd@host", id="user info"),
-        pytest.param("https://host:p4ssw0rd@x", id="user info like a port"),
-        pytest.param("https://p4ssw0rd?x", id="query after the host"),
-        pytest.param("https://host/a?p4ssw0rd", id="query after the path"),
-        pytest.param("https://p4ssw0rd/#f", id="fragment"),
-        pytest.param("https://p4ssw0rd/\x7f", id="control character"),
-        pytest.param("https://p4ss w0rd", id="space"),
-        pytest.param("https://p4ss\\w0rd", id="backslash"),
-        pytest.param("https://p4ssw0r\u00f6", id="not ASCII"),
-        pytest.param("https://.p4ssw0rd", id="empty label at the beginning"),
-        pytest.param("https://p4ssw0rd..test", id="empty label in the middle"),
+        pytest.param("p4ssw0rd", "; it does not begin with https:// or http://", id="a word"),
+        pytest.param("//p4ssw0rd", "; it does not begin with https:// or http://", id="no scheme"),
+        pytest.param("xhttps://p4ssw0rd", "; it does not begin with https:// or http://", id="another scheme"),
+        pytest.param("https:p4ssw0rd", "; it does not begin with https:// or http://", id="no slashes"),
+        pytest.param("https:///p4ssw0rd", "", id="three slashes"),
+        pytest.param("https://", "", id="no host"),
+        pytest.param("https://ann:p4ssw0rd@host", "; it contains user info", id="user info"),
+        pytest.param("https://host:p4ssw0rd@x", "; it contains user info", id="user info like a port"),
+        pytest.param("https://p4ssw0rd?x", "; it contains a query or a fragment", id="query after the host"),
+        pytest.param("https://host/a?p4ssw0rd", "; it contains a query or a fragment", id="query after the path"),
+        pytest.param("https://p4ssw0rd/#f", "; it contains a query or a fragment", id="fragment"),
+        pytest.param("https://p4ssw0rd/\x7f", "", id="control character"),
+        pytest.param("https://p4ss w0rd", "", id="space"),
+        pytest.param("https://p4ss\\w0rd", "", id="backslash"),
+        pytest.param("https://p4ssw0r\u00f6", "", id="not ASCII"),
+        pytest.param("https://.p4ssw0rd", "", id="empty label at the beginning"),
+        pytest.param("https://p4ssw0rd..test", "", id="empty label in the middle"),
         pytest.param(
-            "https://p4ssw0rdp4ssw0rdp4ssw0rdp4ssw0rdp4ssw0rdp4ssw0rdp4ssw0rdp4ssw0rd.test", id="label of 64 characters"
+            "https://p4ssw0rdp4ssw0rdp4ssw0rdp4ssw0rdp4ssw0rdp4ssw0rdp4ssw0rdp4ssw0rd.test",
+            "",
+            id="label of 64 characters",
         ),
-        pytest.param("https://p4ssw0rd:", id="empty port"),
-        pytest.param("https://p4ssw0rd:x", id="port without digits"),
-        pytest.param("https://p4ssw0rd:0", id="port 0"),
-        pytest.param("https://p4ssw0rd:65536", id="port above 65535"),
-        pytest.param("https://host:000443", id="port of six digits"),
-        pytest.param("https://[p4ssw0rd]", id="no address in brackets"),
-        pytest.param("https://[::1", id="bracket without its end"),
-        pytest.param("https://::1", id="IPv6 without brackets"),
+        pytest.param("https://p4ssw0rd:", "", id="empty port"),
+        pytest.param("https://p4ssw0rd:x", "", id="port without digits"),
+        pytest.param("https://p4ssw0rd:0", "; its port is not between 1 and 65535", id="port 0"),
+        pytest.param("https://p4ssw0rd:65536", "; its port is not between 1 and 65535", id="port above 65535"),
+        pytest.param(
+            "https://host:100000/p4ssw0rd", "; its port is not between 1 and 65535", id="port of six digits above 65535"
+        ),
+        pytest.param("https://host:000443", "", id="port of six digits"),
+        pytest.param("https://[p4ssw0rd]", "", id="no address in brackets"),
+        pytest.param("https://[::1", "", id="bracket without its end"),
+        pytest.param("https://::1", "", id="IPv6 without brackets"),
     ],
 )
-def test_malformed_server_means_exit_2_and_is_not_shown(plane, home, source, url):
+def test_malformed_server_means_exit_2_and_is_not_shown(plane, home, source, url, fault):
     flags, env = give_server(home, source, url)
     named = 'server of profile "lab"' if source == 'profile "lab"' else source
 
@@ -1294,8 +1502,7 @@ def test_malformed_server_means_exit_2_and_is_not_shown(plane, home, source, url
 
     assert result.code == 2
     assert result.out == b""
-    assert len(error_lines(result)) == 1
-    assert error_lines(result)[0].startswith(named + ": ")
+    assert error_lines(result) == ["%s: expected http(s)://host[:port][/prefix]" % named + fault]
     assert len(hint_lines(result)) == 1
     # Neither the beginning nor the end of the secret is shown.
     assert "p4ss" not in result.err

@@ -235,12 +235,12 @@ def test_library_gets_an_empty_problem_if_the_body_has_none(plane, transport, bo
         ),
         pytest.param(404, b"<html>", "check --server", id="404 without a Problem"),
         pytest.param(407, b"{}", "NO_PROXY", id="407"),
-        pytest.param(429, b"{}", "too many requests: try again in a minute", id="429"),
+        pytest.param(429, b"{}", "too many requests: try again later", id="429"),
         pytest.param(500, b"{}", "send the server's operators the time, the command and any correlation id", id="500"),
         pytest.param(501, b"{}", "ask its operators to enable action dispatch", id="501"),
-        pytest.param(502, b"{}", "may be overloaded or restarting: try again in a minute", id="502"),
-        pytest.param(503, b"{}", "may be overloaded or restarting: try again in a minute", id="503"),
-        pytest.param(504, b"<html>", "may be overloaded or restarting: try again in a minute", id="504, no Problem"),
+        pytest.param(502, b"{}", "may be overloaded or restarting: try again later", id="502"),
+        pytest.param(503, b"{}", "may be overloaded or restarting: try again later", id="503"),
+        pytest.param(504, b"<html>", "may be overloaded or restarting: try again later", id="504, no Problem"),
     ],
 )
 def test_hint_depends_on_status_code_and_reason(plane, status, body, advice):
@@ -253,6 +253,16 @@ def test_hint_depends_on_status_code_and_reason(plane, status, body, advice):
     hints = hint_lines(result)
     assert len(hints) == 1
     assert advice in hints[0]
+
+
+@rule("6.2a")
+def test_status_line_without_a_reason_leaves_no_space_at_the_end(plane):
+    plane.script(b"HTTP/1.1 404 \r\nContent-Length: 0\r\n\r\n")
+
+    result = run_cli(*LIST, plane=plane)
+
+    assert result.code == 1
+    assert result.err.startswith("error: HTTP 404\n")
 
 
 @rule("6.2a")
@@ -283,6 +293,7 @@ def test_status_without_a_known_remedy_has_no_hint(plane, status, body):
         pytest.param("tiemout", "; did you mean timeout?", id="swapped letters"),
         pytest.param("canceled", "; did you mean cancelled?", id="American spelling"),
         pytest.param("PENDNG", "; did you mean pending?", id="upper case, and a missing letter"),
+        pytest.param("running", "; did you mean --running?", id="a status of other programs"),
     ],
 )
 def test_hint_for_a_rejected_status_suggests_the_nearest(plane, given, suggestion):

@@ -52,7 +52,7 @@ FEW_PLACES = {
     "the token is sent": ({"Bearer "}, {"Transport.__init__"}),
     "the environment is read": (
         {"environ of os", "getproxies_environment", "proxy_bypass_environment", "expanduser"},
-        {"find_config_file", "find_settings", "find_proxy", "parse_arguments", "run", "main"},
+        {"find_config_file", "find_settings", "find_proxy", "find_project", "run", "main"},
     ),
     "files are opened": ({"open of builtins", "open of os"}, {"read_private_file", "write_new_file"}),
     "a file is renamed": ({"rename of os"}, {"save_outputs"}),

@@ -153,7 +153,7 @@ def test_walk_to_a_file_shows_pages_and_executions_after_a_second(plane, start_s
     )
 
     began = time.monotonic()
-    session = start_session(LIST + ("-o", "json", "--since", "2999-01-01T00:00:00Z"), stdout="file")
+    session = start_session(LIST + ("-o", "json", "--updated-since", "2999-01-01T00:00:00Z"), stdout="file")
     session.wait_for("\r1 page, 1 Execution$")
     waited = time.monotonic() - began
     line_was_seen.set()

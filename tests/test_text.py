@@ -176,12 +176,44 @@ def test_widest_table_shows_times_in_utc_to_the_second(plane, sent, shown):
         pytest.param("2026-07-14T09:28:41Z", "07-14T09:28", id="UTC"),
         pytest.param("2026-07-14T09:28:41.999999999Z", "07-14T09:28", id="a fraction is cut off"),
         pytest.param("2026-07-14T00:28:41.5+02:00", "07-13T22:28", id="the day before in UTC"),
-        pytest.param("2026-12-31T23:45:00-00:30", "01-01T00:15", id="the year after in UTC"),
+        pytest.param("2026-12-31T23:45:00-00:30", "2027-01-01", id="the year after in UTC"),
         pytest.param("2026-07-14T09:28:41-23:59", "07-15T09:27", id="the largest offset"),
     ],
 )
 def test_narrow_table_shows_times_in_utc_without_year_and_seconds(plane, sent, shown):
     assert show_time_on_narrow_screen(plane, sent) == shown
+
+
+@posix_only
+@rule("5.2c")
+@pytest.mark.parametrize(
+    "sent, shown",
+    [
+        pytest.param("2024-11-29T21:13:40Z", "2024-11-29", id="almost two years old"),
+        pytest.param("2026-01-15T09:31:07.25Z", "2026-01-15", id="180 days old"),
+        pytest.param("2026-01-15T09:31:07.250001Z", "01-15T09:31", id="a microsecond less than 180 days old"),
+        pytest.param("2026-01-15T08:31:08-01:00", "01-15T09:31", id="less than 180 days old, with an offset"),
+        pytest.param("2026-01-15T10:31:07+01:00", "2026-01-15", id="more than 180 days old, with an offset"),
+        pytest.param("2026-07-15T09:31:07.25Z", "07-15T09:31", id="a day in the future"),
+        pytest.param("2026-07-15T09:31:07.250001Z", "2026-07-15", id="a microsecond more than a day in the future"),
+        pytest.param("2025-02-30T00:00:00Z", "2025-02-30", id="not in the calendar, which is not checked"),
+    ],
+)
+def test_narrow_table_shows_the_date_of_a_time_that_is_not_recent(plane, sent, shown):
+    # The present time on the screen is 2026-07-14T09:31:07.25Z.
+    assert show_time_on_narrow_screen(plane, sent) == shown
+
+
+@posix_only
+@rule("5.2c", "5.3c")
+def test_table_of_targets_and_the_recap_show_the_date_of_an_old_time(plane):
+    old = target(updated_at="2024-11-29T21:13:40Z")
+    wire = execution([old], created_at="2024-11-28T21:13:40Z")
+
+    result = run_on_screen(plane, wire, *GET_TABLE, "--color", "never", columns=80)
+
+    assert "  2024-11-29   no output\n" in result.out.decode("utf-8")
+    assert " 2024-11-28 " in result.out.decode("utf-8").splitlines()[-1]
 
 
 @rule("5.2c", "4.2")
@@ -239,6 +271,11 @@ NARROWEST = """\
 ID                                   STATUS    CREATED     ACTION
 4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f succeeded 05-01T09:15 A
 """
+#: The recap of FOUR_TARGETS on a terminal of fewer than 104 columns. 79 columns come before the action.
+NARROW_RECAP = """\
+ID                                   STATUS    TARGETS CREATED     UPDATED     ACTION
+4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f succeeded 2/4     05-01T09:15 05-02T10:00 A
+"""
 #: The width of a terminal, and the table on it. The layouts change at 88, 104 and 130 columns. Each of these widths is
 #: tried, the width below it, and others far from them.
 LAYOUT_OF_WIDTH = (
@@ -251,6 +288,16 @@ LAYOUT_OF_WIDTH = (
     pytest.param(129, MIDDLE, id="129 columns"),
     pytest.param(130, WIDEST, id="130 columns"),
     pytest.param(200, WIDEST, id="200 columns"),
+    pytest.param(0, WIDEST, id="no width reported"),
+)
+#: The width of a terminal, and the recap on it.
+RECAP_OF_WIDTH = (
+    pytest.param(40, NARROW_RECAP, id="40 columns"),
+    pytest.param(80, NARROW_RECAP, id="80 columns"),
+    pytest.param(103, NARROW_RECAP, id="103 columns"),
+    pytest.param(104, MIDDLE, id="104 columns"),
+    pytest.param(129, MIDDLE, id="129 columns"),
+    pytest.param(130, WIDEST, id="130 columns"),
     pytest.param(0, WIDEST, id="no width reported"),
 )
 WIDTHS = (40, 80, 87, 88, 103, 104, 129, 130, 200, 0)  # those of LAYOUT_OF_WIDTH
@@ -283,17 +330,28 @@ def test_width_of_the_terminal_decides_the_columns_of_list(plane, columns, table
 
 @posix_only
 @rule("5.2", "5.3b")
-@pytest.mark.parametrize("columns, table", LAYOUT_OF_WIDTH)
-def test_width_of_the_terminal_decides_the_columns_of_the_recap(plane, columns, table):
+@pytest.mark.parametrize("columns, recap", RECAP_OF_WIDTH)
+def test_width_of_the_terminal_decides_the_columns_of_the_recap(plane, columns, recap):
     result = run_on_screen(plane, FOUR_TARGETS, *GET, "--color", "never", columns=columns)
 
     last_section = "==> a1b2c303-0000-4000-8000-000000000003 succeeded no output <==\n\n"
-    assert result.out.decode("utf-8").endswith(last_section + table)
+    assert result.out.decode("utf-8").endswith(last_section + recap)
+
+
+@posix_only
+@rule("5.3b", "9.3a")
+@pytest.mark.parametrize("columns, recap", RECAP_OF_WIDTH)
+def test_output_dir_prints_the_recap_for_the_width_of_the_terminal(plane, tmp_path, columns, recap):
+    argv = GET + ("--output-dir", str(tmp_path / "out"), "--color", "never")
+
+    result = run_on_screen(plane, FOUR_TARGETS, *argv, columns=columns)
+
+    assert result.out.decode("utf-8") == recap
 
 
 @posix_only
 @rule("5.2", "5.3b", "5.3c")
-@pytest.mark.parametrize("columns, recap", LAYOUT_OF_WIDTH)
+@pytest.mark.parametrize("columns, recap", RECAP_OF_WIDTH)
 def test_get_with_a_table_ends_with_an_empty_line_and_the_recap(plane, columns, recap):
     result = run_on_screen(plane, FOUR_TARGETS, *GET_TABLE, "--color", "never", columns=columns)
 

@@ -1,8 +1,8 @@
-"""Rule 9.6b: a hint after `get` says that the Execution has not finished. It is given only on a terminal."""
+"""Rule 9.6b: after `get`, a line or a hint says that the Execution has not finished. Only terminals get the hint."""
 
 import pytest
 
-from kit import GET, NODES, execution, hint_lines, inline, rule, run_cli, target
+from kit import GET, NODES, archive, execution, hint_lines, inline, rule, run_cli, target
 from server import Reply
 
 #: Of these targets, two have succeeded.
@@ -23,7 +23,7 @@ TWO_OF_THREE = [
         ("on hold", "on\\x20hold 2/3"),
     ],
 )
-@pytest.mark.parametrize("format", ["text", "raw", "id", "json"])
+@pytest.mark.parametrize("format", ["text", "table", "wide", "id", "json", "yaml", "jsonl"])
 def test_hint_after_get_says_that_the_execution_has_not_finished(plane, format, status, shown):
     plane.script(Reply(execution(TWO_OF_THREE, status=status)))
 
@@ -50,21 +50,60 @@ def test_no_hint_is_given_if_the_status_is_final_or_absent(plane, status):
 def test_no_hint_is_given_if_stderr_is_not_a_terminal(plane):
     plane.script(Reply(execution(TWO_OF_THREE, status="started")))
 
-    result = run_cli(*GET, "-o", "raw", plane=plane, terminals=["stdout"])
+    result = run_cli(*GET, "-o", "jsonl", plane=plane, terminals=["stdout"])
 
     assert result.code == 0
-    assert result.out == b"x\ny\n"
     assert result.err == ""  # not: the Execution has not finished
 
 
-@rule("9.6b", "9.3")
-def test_hint_is_given_with_output_dir_too(plane, tmp_path):
-    plane.script(Reply(execution(TWO_OF_THREE, status="started")))
+on_every_stderr = pytest.mark.parametrize(
+    "terminals", [pytest.param(["stdout"], id="stderr in a pipe"), pytest.param(["stderr"], id="stderr on a terminal")]
+)
 
-    result = run_cli(*GET, "--output-dir", str(tmp_path / "out"), plane=plane, terminals=["stderr"])
+
+@rule("9.6b")
+@on_every_stderr
+@pytest.mark.parametrize("format, out", [("raw", b"x\ny\n"), ("lines", NODES[0].encode() + b": x\n")])
+@pytest.mark.parametrize(
+    "status, line",
+    [
+        ("pending", "status: pending 2/3\n"),
+        ("ack", "status: ack 2/3\n"),
+        ("started", "status: started 2/3\n"),
+        ("on hold", "status: on\\x20hold 2/3\n"),
+    ],
+)
+def test_raw_and_lines_end_with_the_status_on_stderr(plane, format, out, status, line, terminals):
+    plane.script(Reply(execution(TWO_OF_THREE, status=status)))
+
+    result = run_cli(*GET + ("-o", format), plane=plane, terminals=terminals)
 
     assert result.code == 0
-    assert hint_lines(result) == ["the Execution has not finished: started 2/3"]
+    assert result.out.startswith(out)
+    assert result.err == line
+
+
+@rule("9.6b", "9.3")
+@on_every_stderr
+def test_output_dir_ends_with_the_status_on_stderr(plane, tmp_path, terminals):
+    plane.script(Reply(execution([target(inline(b"x\n")), target(archive(), NODES[1])], status="started")))
+    folder = str(tmp_path / "out")
+
+    result = run_cli(*GET + ("--output-dir", folder), plane=plane, terminals=terminals)
+
+    assert result.code == 0
+    assert result.err == folder + ": 1 inline, 1 archived\nstatus: started 2/2\n"
+
+
+@rule("9.6b", "9.2", "5.7b")
+def test_line_with_the_status_follows_the_errors_and_changes_no_exit_code(plane):
+    plane.script(Reply(execution([target(archive())], status="started")))
+
+    result = run_cli(*GET + ("-o", "raw", "--exit-status"), plane=plane)
+
+    assert result.code == 1
+    assert result.err.startswith("error: the output of target ")
+    assert result.err.endswith("\nstatus: started 1/1\n")
 
 
 @rule("9.6b", "5.4")
