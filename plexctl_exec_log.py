@@ -72,24 +72,25 @@ listening. A proxy for plain http can read the token, too.
 It reads the token file and the config file, which others must not be able to read (a pipe may have any mode); the
 --ca-file, which must not be writable by everybody (its owner and group are not checked); and PLEXSPHERE_URL,
 PLEXSPHERE_TOKEN, PLEXSPHERE_PROJECT, XDG_CONFIG_HOME, HOME or USERPROFILE, NO_COLOR, TERM and the proxy variables. As
-in every Python program, SSL_CERT_FILE and SSL_CERT_DIR choose the CAs, and SSLKEYLOGFILE names a file whose readers can
+in every Python program, SSL_CERT_FILE and SSL_CERT_DIR choose the CAs, SSLKEYLOGFILE names a file whose readers can
 decrypt the traffic, and OPENSSL_CONF configures OpenSSL. argparse reads LANGUAGE, LC_ALL, LC_MESSAGES and LANG, and
 urllib reads REQUEST_METHOD. Apart from SSLKEYLOGFILE and bytecode, which Python writes, it writes only into the
 --output-dir folder: choose one whose parents others cannot write to. Started by its path, it imports nothing from its
 own folder; `python3 -I` ignores PYTHONPATH, too.
 
-stderr shows *** for PLEXSPHERE_TOKEN and, once the settings have been found, for the token and the proxy's password, if
-they have at least 8 characters. Before that, an error may quote an argument of up to 40 characters, so do not type a
-token as an argument.
+stderr shows *** for PLEXSPHERE_TOKEN and, once the settings have been found, for the token, the proxy's password and
+its Basic credentials, if they have at least 8 characters. Before that, an error may quote a path, or an argument of up
+to 40 characters, so do not type a token as an argument. The traceback of a bug is not masked.
 
 The server and the machines are not trusted. On a terminal, which must use UTF-8, CSI sequences (colours, cursor
-movements) are removed from outputs, and all other control characters are escaped. The `text` format indents outputs, so
-that no line of an output looks like a line that this program prints; but the wrapped part of a long line may.
-Names, ids and error texts are always escaped, and json is ASCII. **A pipe, and a file of --output-dir, get the exact
+movements) and `ESC ( B` are removed from outputs, carriage returns become line feeds, and all other control characters
+except tabs and line feeds are escaped. The `text` format indents outputs, so that no line of an output looks like a
+line that this program prints; but the wrapped part of a long line may. Names, ids and error texts are always escaped,
+and json is ASCII. **A pipe, and a file of --output-dir, get the exact
 bytes of outputs, even if a terminal is at the pipe's other end:** if a terminal reads the pipe, use --output json.
 
-What limits it
---------------
+Limits
+------
 A response is read whole, checked, then used. An Execution, or a page limited to one Execution, may be up to 256 MiB.
 Other pages may be up to 32 MiB. These limits hold for the size that is received and for the decompressed size. In
 memory, a decoded response usually takes up to five times its size, and a hostile one two hundred times: use `ulimit
@@ -97,12 +98,12 @@ memory, a decoded response usually takes up to five times its size, and a hostil
 the running statuses, a page for each final status, and all Executions of one created_at. The number of pages and the
 size of what is printed are unlimited.
 
---timeout limits each network operation. Only --wait-timeout limits a total time, the time of a wait. Use timeout(1),
-because these evade both:
+--timeout limits each network operation, and --wait-timeout a whole wait. Nothing limits the total time of the other
+commands. These can exceed both limits, so use timeout(1):
 
-    a slow resolver, and further addresses of the server
+    a slow resolver, and several addresses of the server, each with a full timeout
     headers, chunk sizes and trailers that arrive byte by byte
-    endless trailers, endless interim responses (status 100) and, before 3.13, endless headers of a proxy
+    endless trailers, endless interim responses (status 100) and, before 3.12, endless headers of a proxy
     slow parsing of hostile headers, and slow decoding of hostile bodies
     connecting through a proxy: the connection, the tunnel and the TLS handshake may each take the time that is left
 
@@ -261,8 +262,8 @@ class ExecLogError(Exception):
     """An expected failure. The command prints `error: MESSAGE` and `hint: HINT`, and exits with `exit_code`.
 
     The message may contain unescaped text from the server, which may even echo the token. The messages of an APIError
-    and of a redirect are masked, others are not. Before you log one, replace the strings of Transport.secrets, and pass
-    it through make_visible().
+    and of a redirect are masked, others are not. Before you log one, mask every string in Transport.secrets, and
+    pass it through make_visible().
 
         exit_code   the exit code of the command
         hint        the next step for a person at the command line, or ""
@@ -475,7 +476,7 @@ def check_access(status, forbidden):
     if status.st_uid not in (0, os.geteuid()):
         return "it belongs to another user (uid %d)" % status.st_uid
     mode = stat.S_IMODE(status.st_mode)
-    return "its mode %04o gives other users access" % mode if mode & forbidden else ""
+    return "its mode %04o is too open" % mode if mode & forbidden else ""
 
 
 def suggest_chmod(mode, path, status):
@@ -643,7 +644,7 @@ def pin_token(title, profile_server, server, server_source):
     if pinned != server:
         raise CredentialsError(
             "the token of %s is for %s, but the request would go to %s" % (title, pinned.url, server.url),
-            "the server came from %s; leave that out, or pass a token for it with --token-file" % server_source,
+            "the server came from %s: remove it, or pass a token for that server with --token-file" % server_source,
         )
 
 
@@ -956,8 +957,8 @@ class Transport:
 
     A Transport belongs to one thread. After a fork, the child opens a connection of its own. Do not copy or pickle a
     Transport: a copy shares the connection, and a pickle contains the token. A new token needs a new Transport. To test
-    a program without a server, override get(self, path, parameters, max_bytes=0) in a subclass, and return a dict. An
-    overridden get does not retry.
+    a program without a server, override get(self, path, parameters, max_bytes=None) in a subclass, and return a dict.
+    An overridden get does not retry.
 
     An exception of your own, from a callback or a signal handler, propagates if its class inherits directly from
     Exception or BaseException. Any other, such as TimeoutError, may be taken for a failure of the connection. After an
@@ -965,7 +966,7 @@ class Transport:
 
         server          the Server, with its host in lower case
         secrets         strings to mask: the token, the proxy's password and Basic credentials
-        received        number of body bytes received so far, as the network carried them
+        received        number of body bytes received so far, before decompression
         token_source    where the token came from, for the hint of a 401; "" if that is unknown
         clock           the monotonic clock, a function that returns seconds (default: time.monotonic)
     """
@@ -1081,7 +1082,7 @@ class Transport:
 
     @contextmanager
     def time_limit(self, seconds: float) -> "t.Iterator[None]":
-        """Limit the time of requests on this Transport inside `with`.
+        """Limit the time of requests on this Transport inside the `with` block.
 
         After the limit, requests and reads raise TimedOut. No pause outlasts it. Limits may be nested; the earliest
         end counts. These can overrun it: resolving a name, connecting to its further addresses, a tunnel and a TLS
@@ -1172,7 +1173,7 @@ class Transport:
         if response.status != 200:
             raise self._make_error(response, body)
 
-        # Chunks, a Content-Length and a gzip stream show their end.
+        # Chunks, a Content-Length and a gzip stream mark the end of the body.
         has_length = response.getheader("Content-Length") is not None
         may_be_cut = not (response.chunked or has_length or read_encoding(response) == "gzip")
         make_error = make_gateway_error if self._has_found_api else make_malformed_error
@@ -1476,7 +1477,7 @@ def find_uuid(text):
 def parse_uuid(value: "t.Union[str, AnyUUID]") -> str:
     """Return the canonical lower-case spelling of a UUID: a uuid.UUID, or a string. Raises UsageError.
 
-    The string may be canonical, prefixed with `urn:uuid:`, in braces, or 32 digits."""
+    The string may be canonical, prefixed with `urn:uuid:`, in braces, or 32 hexadecimal digits."""
     uuid = find_uuid(str(value))
     if not uuid:
         raise UsageError("expected a UUID, such as 6f1d7c1e-0b5a-4c1e-9a53-2b8f0c9e7a10")
@@ -1711,7 +1712,7 @@ class Listing:
                         last one of a page
         next_since      the value for `since` with which a merge that failed can be resumed: an aware datetime of whole
                         seconds. Executions of that second are yielded again. None with a single query, before the first
-                        Execution and after the last, and if the times have fallen or do not exist in the calendar
+                        Execution and after the last, and if times were out of order or do not exist in the calendar
     """
 
     def __init__(
@@ -1764,7 +1765,7 @@ class Listing:
         self.count = 0
         self.next_cursor = self._cursor
         self._latest = ""  # created_at of the last merged Execution, in the form of normalize_time
-        self._is_ascending = True  # whether these times have never fallen
+        self._is_ascending = True  # whether these times were in order so far
 
     @property
     def next_since(self) -> "t.Optional[datetime]":
@@ -2028,7 +2029,7 @@ def format_jsonl(elements, whole, console, report_error=do_nothing):
 
 
 def format_ids(name, owner, elements, whole, console, report_error=do_nothing):
-    """Yield a member of each element on a line: the ids of Executions, or the node ids of targets.
+    """Yield a member of each element, one per line: the ids of Executions, or the node ids of targets.
 
     `owner` is what errors call an element."""
     for element in elements:
@@ -2352,12 +2353,35 @@ EXIT_CODES = """exit codes:
   2    usage: an unusable flag, URL, proxy or CA file; no Project, id or server
   3    no usable token, profile or config file; or the token was rejected (401)
   4    forbidden (403)
-  5    with --exit-status: everything was written; the run has not succeeded
+  5    get --exit-status: everything was written; the Execution did not succeed
   77   forbidden: the token lacks a relation to the Project (rebac_denied)
-  124  with --wait-timeout: the wait timed out before a final status was seen
+  124  get --wait-timeout: the wait timed out before a final status was seen
   130  killed by Ctrl-C (SIGINT; the shell reports 130)
   141  the reader closed standard output (broken pipe)
 """
+FORMAT_HELP = {
+    "list": """formats of list:
+  text    a table
+  table   the same
+  wide    a table with all columns, on every terminal
+  id      the id of each Execution
+  json    one object, which contains the outputs in base64
+  yaml    the same (JSON is valid YAML)
+  jsonl   an Execution on each line, as json
+""",
+    "get": """formats of get:
+  text    the output of each target, below a header; then the Execution's row
+  table   a row for each target, without its output; then the Execution's row
+  wide    the same with all columns, on every terminal
+  id      the node id of each target
+  lines   each line of the outputs after its node id
+  raw     the bytes of the outputs, and nothing else
+  json    one object, which contains the outputs in base64
+  yaml    the same (JSON is valid YAML)
+  jsonl   a target on each line, as json
+""",
+}
+FORMAT_HELP[""] = FORMAT_HELP["list"] + "\n" + FORMAT_HELP["get"]
 EXAMPLES = {
     "list": """  %(prog)s list --failed --since 9:00
   %(prog)s list --action-name restart-nginx --last 1
@@ -2370,8 +2394,8 @@ EXAMPLES[""] = EXAMPLES["list"] + EXAMPLES["get"]
 STATUS_HELP = "\nStatuses: pending, ack, started; final: succeeded, failed, cancelled, timeout."
 LIST_HELP = """
 By default, list prints one page: the oldest 50 Executions. With --all, --last,
-several statuses, or a filter other than --status and --action-name, it reads as
-many pages as needed. Times are in UTC."""
+--since, --until, --updated-since, --node or several statuses, it reads as many
+pages as needed. Times are in UTC."""
 DESCRIPTIONS = {
     "": "Show Executions (runs of actions), and what each target (machine) printed.\n" + STATUS_HELP + LIST_HELP,
     "list": "List the Executions (runs of actions) of a Project.\n" + STATUS_HELP + LIST_HELP,
@@ -2436,7 +2460,7 @@ def parse_duration(text):
 
 
 def is_duration(word):
-    """Return whether a word is a duration, such as `5s`. A UUID of 32 decimal digits is none."""
+    """Return whether a word is a duration, such as `5s`. A UUID of 32 decimal digits is not one."""
     try:
         parse_duration(word)
     except UsageError:
@@ -2482,9 +2506,8 @@ class Flag(namedtuple("Flag", "command names list_help get_help metavar parse is
     parse               the function that parses the value; None for a switch
     is_repeatable       whether its values accumulate, in a list; otherwise the last one wins
     reads_all_pages     whether it makes `list` read all pages
-    keeps               for a filter that the program applies, not the server: a function that returns, for the flag's
-                        value and an Execution, whether the Execution is kept. Such a flag reads all pages. Otherwise
-                        None
+    keeps               None, or for a filter that the program applies, not the server: a function that returns, for
+                        the flag's value and an Execution, whether the Execution is kept. Such a flag reads all pages
     """
 
     @property
@@ -2513,19 +2536,19 @@ def make_flag(command, names, list_help, metavar="", parse=None, **facts):
 FLAGS = [
     make_flag("", "--project", "the Project (default: from --profile, PLEXSPHERE_PROJECT or the default profile)",
               "UUID", parse_uuid),
-    make_flag("", "--status", "only Executions with these statuses, e.g. failed,timeout", "STATUS", parse_statuses,
-              get_help="only targets with these statuses", is_repeatable=True),
+    make_flag("", "--status", "only Executions with these statuses, e.g. failed,timeout (repeatable)", "STATUS",
+              parse_statuses, get_help="only targets with these statuses (repeatable)", is_repeatable=True),
     make_flag("", "--failed", "short for --status failed,cancelled,timeout"),
     make_flag("", "--running", "short for --status pending,ack,started"),
     make_flag("", "--node", "only Executions that ran on this machine (repeatable; TARGETS still counts all)", "UUID",
               parse_uuid, get_help="only this target (repeatable)", is_repeatable=True, keeps=ran_on_any),
-    make_flag("", "-o --output", ", ".join(LIST_FORMATS) + " (default: text)", "FORMAT", str,
-              get_help=", ".join(GET_FORMATS) + " (default: text)"),
+    make_flag("", "-o --output", "one of the formats below (default: text)", "FORMAT", str),
     make_flag("", "--server", "control plane (default: from --profile, PLEXSPHERE_URL or the default profile)", "URL",
               parse_nonempty),
     make_flag("", "--token-file", "file with the token (default: token from --profile, PLEXSPHERE_TOKEN or the default "
               "profile)", "FILE", parse_nonempty),
-    make_flag("", "--profile", "profile in ~/.config/plexctl/config.json (default: its default profile)", "NAME",
+    make_flag("", "--profile", "profile in $XDG_CONFIG_HOME/plexctl/config.json, or else ~/.config/plexctl/config.json "
+              "(default: its default profile)", "NAME",
               parse_nonempty),
     make_flag("", "--ca-file", "PEM file of the CAs to trust instead of the system's", "FILE", parse_nonempty),
     make_flag("", "--allow-http", "allow plain http to remote hosts (exposes the token)"),
@@ -2709,14 +2732,20 @@ def make_parser(command: str = "") -> argparse.ArgumentParser:
     It is for help pages and completion: it does not check whether flags fit together. To run a command line, pass the
     arguments to main().
 
-    Its parse_known_args() leaves positional arguments over: `exec-log`, `list` or `get`, and an id. It raises
-    UsageError, never SystemExit."""
+    Its parse_known_args() returns positional arguments as unparsed words: `exec-log`, `list` or `get`, and an id. It
+    raises UsageError, never SystemExit."""
     if command not in ("",) + COMMANDS:
         raise UsageError('command: expected "list", "get" or ""')
     # By default, HelpFormatter uses the terminal's width.
     formatter = partial(argparse.RawDescriptionHelpFormatter, width=80, max_help_position=26)
     usage = {"": "{list,get} [UUID]", "list": "list", "get": "get UUID"}[command]
-    epilog = EXIT_CODES + "\nexamples, with server, token and Project set:\n" + EXAMPLES[command]
+    epilog = (
+        FORMAT_HELP[command]
+        + "\n"
+        + EXIT_CODES
+        + "\nexamples, with server, token and Project set:\n"
+        + EXAMPLES[command]
+    )
     parser = FlagParser(
         prog=get_program_name(),
         usage="%(prog)s [exec-log] " + usage + " [flags]",
@@ -2972,7 +3001,7 @@ def is_terminal(stream):
 
 
 def is_same_file(first, second):
-    """Return whether two streams write to the same file or pipe. On Windows, they never do."""
+    """Return whether two streams write to the same file or pipe. Always False on Windows."""
     try:
         return not WINDOWS and os.path.samestat(os.fstat(first.fileno()), os.fstat(second.fileno()))
     except STREAM_ERRORS:
@@ -2990,8 +3019,8 @@ def get_width(stream):
 class Console:
     """The standard streams of one run.
 
-    Data for stdout is collected, and written at 64 KiB, before a message or a network operation, and at the end.
-    stderr gets printable lines with secrets masked; errors writing to stderr are ignored.
+    Data for stdout is collected. It is written once 64 KiB have accumulated, before a message or a network operation,
+    and at the end. stderr gets printable lines with secrets masked; errors writing to stderr are ignored.
 
         stdout_is_terminal, stderr_is_terminal      whether each stream is a terminal
         columns         the width for tables; enough for the widest if stdout is not a terminal or reports no width

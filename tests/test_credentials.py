@@ -388,14 +388,14 @@ def test_from_settings_ignores_the_project_of_a_profile(home):
             ["--server", "http://elsewhere.test"],
             {},
             'the token of profile "usual" is for http://usual.test, but the request would go to http://elsewhere.test',
-            "the server came from --server; leave that out, or pass a token for it with --token-file",
+            "the server came from --server: remove it, or pass a token for that server with --token-file",
             id="default profile and --server",
         ),
         pytest.param(
             [],
             {"PLEXSPHERE_URL": "http://elsewhere.test"},
             'the token of profile "usual" is for http://usual.test, but the request would go to http://elsewhere.test',
-            "the server came from PLEXSPHERE_URL; leave that out, or pass a token for it with --token-file",
+            "the server came from PLEXSPHERE_URL: remove it, or pass a token for that server with --token-file",
             id="default profile and PLEXSPHERE_URL",
         ),
         pytest.param(
@@ -403,7 +403,7 @@ def test_from_settings_ignores_the_project_of_a_profile(home):
             {},
             'the token of profile "usual" is for http://usual.test, but the request would go to '
             "http://usual.test/prefix",
-            "the server came from --server; leave that out, or pass a token for it with --token-file",
+            "the server came from --server: remove it, or pass a token for that server with --token-file",
             id="another prefix on the same host",
         ),
         pytest.param(
@@ -411,7 +411,7 @@ def test_from_settings_ignores_the_project_of_a_profile(home):
             ["--profile", "other", "--server", "http://elsewhere.test"],
             {"PLEXSPHERE_TOKEN": "token-of-variable"},
             'the token of profile "other" is for http://other.test, but the request would go to http://elsewhere.test',
-            "the server came from --server; leave that out, or pass a token for it with --token-file",
+            "the server came from --server: remove it, or pass a token for that server with --token-file",
             id="--profile, --server and PLEXSPHERE_TOKEN",
         ),
     ],
@@ -1018,7 +1018,7 @@ def test_token_file_that_others_can_access_is_refused(plane, home, name, mode, s
 
     assert result.code == 3
     assert result.out == b""
-    assert error_lines(result) == ["%s is insecure: its mode %s gives other users access" % (name, shown)]
+    assert error_lines(result) == ["%s is insecure: its mode %s is too open" % (name, shown)]
     assert hint_lines(result) == ["chmod 600 -- " + name]
     assert plane.connections == 0
 
@@ -1034,7 +1034,7 @@ def test_config_file_that_others_can_access_is_refused(plane, home, mode, shown)
 
     assert result.code == 3
     assert result.out == b""
-    assert error_lines(result) == ["%s is insecure: its mode %s gives other users access" % (config_file, shown)]
+    assert error_lines(result) == ["%s is insecure: its mode %s is too open" % (config_file, shown)]
     assert hint_lines(result) == ["chmod 600 -- %s" % config_file]
     assert plane.connections == 0
 
@@ -1087,7 +1087,7 @@ def test_mode_is_that_of_the_opened_file_even_if_its_name_is_replaced(plane, hom
     result = run_with_home(home, plane, ["--token-file", "token"], {"PLEXSPHERE_URL": plane.url})
 
     assert result.code == 3
-    assert error_lines(result) == ["token is insecure: its mode 0644 gives other users access"]
+    assert error_lines(result) == ["token is insecure: its mode 0644 is too open"]
     assert not (home / "private").exists()
     assert plane.connections == 0
 
@@ -1127,14 +1127,14 @@ def test_file_of_the_user_or_root_is_accepted(plane, home, monkeypatch, owner):
         pytest.param(
             ROOT_USER,
             0o640,
-            "token is insecure: its mode 0640 gives other users access",
+            "token is insecure: its mode 0640 is too open",
             "use a file that you own, with mode 0600, or a pipe",
             id="root's, open to others",
         ),
         pytest.param(
             USER,
             0o640,
-            "token is insecure: its mode 0640 gives other users access",
+            "token is insecure: its mode 0640 is too open",
             "chmod 600 -- token",
             id="the user's own, open to others",
         ),

@@ -267,17 +267,25 @@ def test_help_page_does_not_show_flags_without_effect(argv, flag):
     [
         pytest.param(
             ["--help"],
-            ["flags", "flags of list", "flags of get", "exit codes", "examples, with server, token and Project set"],
+            [
+                "flags",
+                "flags of list",
+                "flags of get",
+                "formats of list",
+                "formats of get",
+                "exit codes",
+                "examples, with server, token and Project set",
+            ],
             id="common page",
         ),
         pytest.param(
             ["list", "--help"],
-            ["flags", "flags of list", "exit codes", "examples, with server, token and Project set"],
+            ["flags", "flags of list", "formats of list", "exit codes", "examples, with server, token and Project set"],
             id="page of list",
         ),
         pytest.param(
             ["get", "--help"],
-            ["flags", "flags of get", "exit codes", "examples, with server, token and Project set"],
+            ["flags", "flags of get", "formats of get", "exit codes", "examples, with server, token and Project set"],
             id="page of get",
         ),
     ],
@@ -324,33 +332,19 @@ def test_help_page_lists_the_exit_codes(argv):
         pytest.param(["get", "--help"], " --node UUID only this target (repeatable) -o", id="node of get"),
         pytest.param(
             ["--help"],
-            " --status STATUS only Executions with these statuses, e.g. failed,timeout; "
-            "get: only targets with these statuses --failed",
+            " --status STATUS only Executions with these statuses, e.g. failed,timeout (repeatable); "
+            "get: only targets with these statuses (repeatable) --failed",
             id="status on the common page",
         ),
         pytest.param(
             ["list", "--help"],
-            " --status STATUS only Executions with these statuses, e.g. failed,timeout --failed",
+            " --status STATUS only Executions with these statuses, e.g. failed,timeout (repeatable) --failed",
             id="status of list",
         ),
         pytest.param(
-            ["get", "--help"], " --status STATUS only targets with these statuses --failed", id="status of get"
-        ),
-        pytest.param(
-            ["--help"],
-            " --output FORMAT %s (default: text); get: %s (default: text) --server"
-            % (", ".join(LIST_FORMATS), ", ".join(GET_FORMATS)),
-            id="output on the common page",
-        ),
-        pytest.param(
-            ["list", "--help"],
-            " --output FORMAT %s (default: text) --server" % ", ".join(LIST_FORMATS),
-            id="output of list",
-        ),
-        pytest.param(
             ["get", "--help"],
-            " --output FORMAT %s (default: text) --server" % ", ".join(GET_FORMATS),
-            id="output of get",
+            " --status STATUS only targets with these statuses (repeatable) --failed",
+            id="status of get",
         ),
     ],
 )
@@ -359,6 +353,23 @@ def test_flag_of_both_commands_has_a_text_for_each(argv, entry):
 
     # Lines are broken anywhere: put them together again.
     assert entry in " ".join(page.split())
+
+
+@rule("1.15")
+@pytest.mark.parametrize(
+    "argv, title, formats",
+    [
+        pytest.param(["list", "--help"], "list", LIST_FORMATS, id="list"),
+        pytest.param(["get", "--help"], "get", GET_FORMATS, id="get"),
+        pytest.param(["--help"], "list", LIST_FORMATS, id="list on the common page"),
+        pytest.param(["--help"], "get", GET_FORMATS, id="get on the common page"),
+    ],
+)
+def test_help_has_a_line_for_each_format(argv, title, formats):
+    page = run_cli(*argv).out.decode("ascii")
+
+    block = page.partition("formats of %s:\n" % title)[2].partition("\n\n")[0]
+    assert [line.split()[0] for line in block.splitlines()] == list(formats)
 
 
 # From 3.14 on, argparse colours help pages by default.

@@ -179,7 +179,7 @@ def test_systems_except_windows_refuse_an_open_config_file_for_its_mode(plane, t
     result = call_main(program, plane, LIST, env)
 
     assert result.code == 3
-    assert error_lines(result)[0].endswith(" is insecure: its mode 0666 gives other users access")
+    assert error_lines(result)[0].endswith(" is insecure: its mode 0666 is too open")
     assert plane.requests == []
 
 
