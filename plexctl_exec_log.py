@@ -163,7 +163,7 @@ if TYPE_CHECKING:
 
 WINDOWS = os.name == "nt"
 
-__version__ = "6.1.0"
+__version__ = "6.2.0"
 __all__ = [
     "main",
     "make_parser",

@@ -37,7 +37,8 @@ def run_commands(commands):
         tools = os.path.join(folder, "tools")
         os.mkdir(tools)
         os.symlink(sys.executable, os.path.join(tools, "python3"))
-        env = make_environment(env={"PATH": tools + os.pathsep + make_environment()["PATH"], "HOME": folder})
+        path = tools + os.pathsep + make_environment()["PATH"]
+        env = make_environment(env={"PATH": path, "HOME": folder, "CLONE": folder})
 
         plane = ["python3", "tests/control_plane.py", "--objects", "store", "--", "bash"]
         done = subprocess.run(

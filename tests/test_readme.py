@@ -8,7 +8,8 @@ import pytest
 
 import plexctl_exec_log as program
 import renew
-from kit import CONTRACT, GET_FORMATS, LIST, LIST_FORMATS, README, ROOT, posix_only, read_text, run_cli
+from control_plane import DEMO, PROJECT
+from kit import CONTRACT, GET_FORMATS, LIST, LIST_FORMATS, README, ROOT, error_lines, posix_only, read_text, run_cli
 
 README_TEXT = read_text(README)
 RENEW = "run: PYTHONPATH=. .venv/bin/python tests/renew.py"
@@ -52,9 +53,43 @@ def test_version_has_a_line_in_the_changes():
 
 def test_config_example_is_read(tmp_path, plane):
     config = json.loads(re.search("```json\n(.+?)```", README_TEXT, re.DOTALL).group(1))
-    config["profiles"][config["default"]].update(server=plane.url, token=plane.token)
+    config["profiles"][config["default"]].update(server=plane.url, token=plane.token, project=PROJECT)
     file = tmp_path / "plexctl" / "config.json"
     file.parent.mkdir()
     file.write_text(json.dumps(config))
     file.chmod(0o600)
-    assert run_cli(*LIST, env={"XDG_CONFIG_HOME": str(tmp_path)}).code == 0
+
+    assert run_cli("list", env={"XDG_CONFIG_HOME": str(tmp_path)}).code == 0
+
+
+def test_placeholders_of_the_config_example_are_refused(tmp_path):
+    file = tmp_path / "plexctl" / "config.json"
+    file.parent.mkdir()
+    file.write_text(re.search("```json\n(.+?)```", README_TEXT, re.DOTALL).group(1))
+    file.chmod(0o600)
+
+    project_left_in = run_cli("list", env={"XDG_CONFIG_HOME": str(tmp_path)})
+    token_left_in = run_cli(*LIST, env={"XDG_CONFIG_HOME": str(tmp_path)})
+
+    assert project_left_in.code == 2
+    assert error_lines(project_left_in)[0].startswith('project of profile "prod": ')
+    assert token_left_in.code == 3
+    assert len(error_lines(token_left_in)) == 1
+
+
+def list_commands():
+    """Return the command lines of the section "Commands", each without its comment, except the loop."""
+    block = README_TEXT.partition("\n## Commands\n")[2].partition("```sh\n")[2].partition("```")[0]
+    return re.findall(r"^plog (.+?)(?: +#.*)?$", block, re.MULTILINE)
+
+
+@pytest.mark.parametrize("line", list_commands())
+def test_each_command_of_the_readme_works(plane, tmp_path, line):
+    # The machine is a target of the run, which failed.
+    values = {"ID": DEMO, "NODE": "019d907a-eb47-73a5-a611-bb4e4cda0712", "out": str(tmp_path / "out")}
+    argv = [values.get(word, word) for word in line.split()]
+
+    result = run_cli(*argv, plane=plane, env={"PLEXSPHERE_PROJECT": PROJECT})
+
+    assert result.code == (5 if "--exit-status" in argv else 0)
+    assert error_lines(result) == []
