@@ -110,6 +110,7 @@ commands. These can exceed both limits, so use timeout(1):
 Where to look in the code
 -------------------------
     connections, certificates       Transport._connect, make_tls_context
+    where settings come from        choose_setting, find_settings, find_project
     where the token goes            find_settings, pin_token, Transport._read_head
     what is read                    Transport._read_body, decompress, decode_object, read_private_file
     what is written                 Console, make_folder, save_outputs

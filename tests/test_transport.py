@@ -871,11 +871,12 @@ def test_each_retry_is_reported_on_stderr(plane):
 
 @rule("3.9a")
 def test_one_missing_byte_is_counted_in_the_singular(plane):
-    plane.script(Reply(b"{}", cut=1), DROP)
+    plane.script(Reply(b"{}", cut=1))
 
     result = run_cli(*LIST, plane=plane)
 
-    assert retry_lines(result)[0].startswith("the connection was lost while reading the body: 1 byte is missing; ")
+    assert len(retry_lines(result)) == 1
+    assert ": 1 byte is missing; " in retry_lines(result)[0]
 
 
 # ---- as a library

@@ -76,7 +76,7 @@ on_every_stderr = pytest.mark.parametrize(
 def test_raw_and_lines_end_with_the_status_on_stderr(plane, format, out, status, line, terminals):
     plane.script(Reply(execution(TWO_OF_THREE, status=status)))
 
-    result = run_cli(*GET + ("-o", format), plane=plane, terminals=terminals)
+    result = run_cli(*GET, "-o", format, plane=plane, terminals=terminals)
 
     assert result.code == 0
     assert result.out.startswith(out)
@@ -89,7 +89,7 @@ def test_output_dir_ends_with_the_status_on_stderr(plane, tmp_path, terminals):
     plane.script(Reply(execution([target(inline(b"x\n")), target(archive(), NODES[1])], status="started")))
     folder = str(tmp_path / "out")
 
-    result = run_cli(*GET + ("--output-dir", folder), plane=plane, terminals=terminals)
+    result = run_cli(*GET, "--output-dir", folder, plane=plane, terminals=terminals)
 
     assert result.code == 0
     assert result.err == folder + ": 1 inline, 1 archived\nstatus: started 2/2\n"
@@ -99,7 +99,7 @@ def test_output_dir_ends_with_the_status_on_stderr(plane, tmp_path, terminals):
 def test_line_with_the_status_follows_the_errors_and_changes_no_exit_code(plane):
     plane.script(Reply(execution([target(archive())], status="started")))
 
-    result = run_cli(*GET + ("-o", "raw", "--exit-status"), plane=plane)
+    result = run_cli(*GET, "-o", "raw", "--exit-status", plane=plane)
 
     assert result.code == 1
     assert result.err.startswith("error: the output of target ")
