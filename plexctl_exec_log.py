@@ -2349,12 +2349,12 @@ def save_outputs(targets, folder, report_error):
 
 EXIT_CODES = """exit codes:
   0    everything that was requested was written
-  1    a failure not listed below, such as plain http that is refused, or a part
-         of what was requested is missing
+  1    a failure not listed below (network, server, plain http that is refused),
+         or a part of what was requested is missing
   2    usage: an unusable flag, URL, proxy or CA file; no Project, id or server
   3    no usable token, profile or config file; or the token was rejected (401)
   4    forbidden (403)
-  5    get --exit-status: everything was written; the Execution did not succeed
+  5    get --exit-status: everything was written; the status is not succeeded
   77   forbidden: the token lacks a relation to the Project (rebac_denied)
   124  get --wait-timeout: the wait timed out before a final status was seen
   130  killed by Ctrl-C (SIGINT; the shell reports 130)
@@ -2372,11 +2372,11 @@ FORMAT_HELP = {
 """,
     "get": """formats of get:
   text    the output of each target, below a header; then the Execution's row
-  table   a row for each target, without its output; then the Execution's row
+  table   a row for each target, with the size of its output; then that row
   wide    the same with all columns, on every terminal
   id      the node id of each target
   lines   each line of the outputs after its node id
-  raw     the bytes of the outputs, and nothing else
+  raw     the outputs, one after the other (in a pipe, their exact bytes)
   json    one object, which contains the outputs in base64
   yaml    the same (JSON is valid YAML)
   jsonl   a target on each line, as json
@@ -2384,7 +2384,7 @@ FORMAT_HELP = {
 }
 FORMAT_HELP[""] = FORMAT_HELP["list"] + "\n" + FORMAT_HELP["get"]
 EXAMPLES = {
-    "list": """  %(prog)s list --failed --since 9:00
+    "list": """  %(prog)s list --failed --updated-since 9:00
   %(prog)s list --action-name restart-nginx --last 1
 """,
     "get": """  %(prog)s get 019f5fdd-76ef-7ee4-9d7e-18d62ffa4a61 -o table
@@ -2394,9 +2394,10 @@ EXAMPLES = {
 EXAMPLES[""] = EXAMPLES["list"] + EXAMPLES["get"]
 STATUS_HELP = "\nStatuses: pending, ack, started; final: succeeded, failed, cancelled, timeout."
 LIST_HELP = """
-By default, list prints one page: the oldest 50 Executions. With --all, --last,
---since, --until, --updated-since, --node or several statuses, it reads as many
-pages as needed. Times are in UTC."""
+By default, list prints one page: the oldest 50 Executions that match. With
+--all, --last, --since, --until, --updated-since, --node or several statuses, it
+reads all pages. If it fails partway, the last line gives a value with which to
+resume: next_cursor for --cursor, or next_since for --since. Times are in UTC."""
 DESCRIPTIONS = {
     "": "Show Executions (runs of actions), and what each target (machine) printed.\n" + STATUS_HELP + LIST_HELP,
     "list": "List the Executions (runs of actions) of a Project.\n" + STATUS_HELP + LIST_HELP,
@@ -2555,7 +2556,7 @@ FLAGS = [
     make_flag("", "--allow-http", "allow plain http to remote hosts (exposes the token)"),
     make_flag("", "--timeout", "limit for each network operation, e.g. 5m (default: 30s)", "TIME", parse_duration),
     make_flag("", "--color", "auto, always or never (default: auto)", "MODE", parse_color),
-    make_flag("", "-v --verbose", "print request and response headers on standard error"),
+    make_flag("", "-v --verbose", "print request and response headers on standard error, without the token"),
     make_flag("", "-h --help", "print this help"),
     make_flag("", "--version", "print the version"),
     # Accepted and ignored, for scripts that were written for plexctl.

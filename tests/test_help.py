@@ -399,7 +399,7 @@ def test_help_page_has_no_colours_even_if_the_environment_forces_them(argv):
 # ---- 1.15a: the examples
 
 LIST_EXAMPLES = [
-    "list --failed --since 9:00",
+    "list --failed --updated-since 9:00",
     "list --action-name restart-nginx --last 1",
 ]
 GET_EXAMPLES = [
