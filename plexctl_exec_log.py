@@ -56,7 +56,7 @@ Other members, and all members of what a Listing yields, may be absent, null or 
 What it touches, and what it trusts
 -----------------------------------
 It connects to the server that --server, PLEXSPHERE_URL or the profile names, or to the proxy that the environment names
-for that server. This host is never reached through a proxy. It sends only GET requests and, for https through a proxy,
+for that server. No proxy of the environment is used for this host. It sends only GET requests and, for https through a proxy,
 CONNECT to that proxy. It follows no redirect, and never fetches an archived output.
 
 Flags, environment and config file select one server. The token is sent in one header, to one server:
@@ -303,7 +303,8 @@ class RemoteError(ExecLogError):
         retry_after     seconds that the server asks clients to wait, or None
 
     Retryable: a lost connection, a body that is cut short, a failure to connect, a network timeout, the statuses 429,
-    500, 502, 503 and 504, and a 200 that is not a JSON object although an earlier one on the same Transport was.
+    500, 502, 503 and 504, and a 200 whose body is empty, not JSON or not an object, although an earlier one on the same
+    Transport was an object.
     Not retryable: a name that does not exist, a rejected certificate, a time limit that has passed, and everything
     else. A lost connection, a redirect, and plain http that is refused raise RemoteError or a private subclass.
     """
@@ -958,7 +959,7 @@ class Transport:
 
     A Transport belongs to one thread. After a fork, the child opens a connection of its own. Do not copy or pickle a
     Transport: a copy shares the connection, and a pickle contains the token. A new token needs a new Transport. To test
-    a program without a server, override get(self, path, parameters, max_bytes=None) in a subclass, and return a dict.
+    a program without a server, override get(self, path, parameters, max_bytes=256 << 20) in a subclass, and return a dict.
     An overridden get does not retry.
 
     An exception of your own, from a callback or a signal handler, propagates if its class inherits directly from
@@ -992,7 +993,8 @@ class Transport:
 
         Raises UsageError, CredentialsError, and RemoteError if plain http is refused.
 
-            proxy           URL of an http proxy; None for no proxy
+            proxy           URL of an http proxy; None for no proxy. It is used for this host, too, and can read the
+                            token if the server's URL is for plain http
             ca_file         PEM file of the CAs to trust instead of the system's
             timeout         seconds for each network operation (connect, handshake, read, write), at most 86400
             allow_http      whether plain http may go to hosts other than this one
@@ -1702,7 +1704,8 @@ class Listing:
     Where times are compared (`since`, `until`, several statuses), an Execution without a valid `created_at` makes the
     response malformed, and with several statuses so does an `id` that is not a string.
 
-    `since` skips no page: all are read. To find new Executions later, note next_cursor while iterating (it is None at
+    `since` compares the time of creation: it leaves out a long run that failed just now. For what has ended since a
+    time, compare `updated_at` of what is yielded. `since` skips no page: all are read. To find new Executions later, note next_cursor while iterating (it is None at
     the end), start at the last one noted, and skip the ids already seen. That does not find an old Execution whose
     status has changed.
 
@@ -1959,8 +1962,9 @@ def wait_for_execution(
 ) -> "JSONObject":
     """Wait until the status of an Execution is final, and return the Execution.
 
-        seconds     limits the wait; None means no limit, 0 means one poll. Only the Transport's timeout limits that
-                    poll: if the server does not respond in time, it raises TimedOut
+        seconds     limits the wait; None means no limit, even if the status is unknown; 0 means one poll, with its
+                    retries. Only the Transport's timeout limits that poll: it raises TimedOut if the server does not
+                    respond in time
         on_status   called as on_status(execution) after the first poll, and when the status or the number of succeeded
                     targets has changed
 
