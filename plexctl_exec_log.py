@@ -56,8 +56,8 @@ Other members, and all members of what a Listing yields, may be absent, null or 
 What it touches, and what it trusts
 -----------------------------------
 It connects to the server that --server, PLEXSPHERE_URL or the profile names, or to the proxy that the environment names
-for that server. No proxy of the environment is used for this host. It sends only GET requests and, for https through a proxy,
-CONNECT to that proxy. It follows no redirect, and never fetches an archived output.
+for that server. No proxy of the environment is used for this host. It sends only GET requests and, for https through a
+proxy, CONNECT to that proxy. It follows no redirect, and never fetches an archived output.
 
 Flags, environment and config file select one server. The token is sent in one header, to one server:
 
@@ -959,8 +959,8 @@ class Transport:
 
     A Transport belongs to one thread. After a fork, the child opens a connection of its own. Do not copy or pickle a
     Transport: a copy shares the connection, and a pickle contains the token. A new token needs a new Transport. To test
-    a program without a server, override get(self, path, parameters, max_bytes=256 << 20) in a subclass, and return a dict.
-    An overridden get does not retry.
+    a program without a server, override get(self, path, parameters, max_bytes=256 << 20) in a subclass, and return a
+    dict. An overridden get does not retry.
 
     An exception of your own, from a callback or a signal handler, propagates if its class inherits directly from
     Exception or BaseException. Any other, such as TimeoutError, may be taken for a failure of the connection. After an
@@ -1705,9 +1705,9 @@ class Listing:
     response malformed, and with several statuses so does an `id` that is not a string.
 
     `since` compares the time of creation: it leaves out a long run that failed just now. For what has ended since a
-    time, compare `updated_at` of what is yielded. `since` skips no page: all are read. To find new Executions later, note next_cursor while iterating (it is None at
-    the end), start at the last one noted, and skip the ids already seen. That does not find an old Execution whose
-    status has changed.
+    time, compare `updated_at` of what is yielded. `since` skips no page: all are read. To find new Executions later,
+    note next_cursor while iterating (it is None at the end), start at the last one noted, and skip the ids already
+    seen. That does not find an old Execution whose status has changed.
 
         page_count      number of pages received
         count           number of Executions on these pages, including those that do not match

@@ -78,9 +78,9 @@ def test_placeholders_of_the_config_example_are_refused(tmp_path):
 
 
 def list_commands():
-    """Return the command lines of the section "Commands", each without its comment, except the loop."""
-    block = README_TEXT.partition("\n## Commands\n")[2].partition("```sh\n")[2].partition("```")[0]
-    return re.findall(r"^plog (.+?)(?: +#.*)?$", block, re.MULTILINE)
+    """Return the command lines of the section "Commands", except the loop."""
+    section = README_TEXT.partition("\n## Commands\n")[2].partition("\n## ")[0]
+    return re.findall(r"^\|.*\| `plog (.+)` \|$", section, re.MULTILINE)
 
 
 @pytest.mark.parametrize("line", list_commands())
