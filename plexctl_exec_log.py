@@ -597,7 +597,9 @@ class Profile:
         if self.title:
             return "%s has none" % self.title
         path, paths = find_config_file()
-        if path is None and paths:
+        if path is not None:
+            return "%s has no default profile" % path
+        if paths:
             return "there is no config file (looked for %s)" % " and ".join(paths)
         return "there is no default profile"
 
