@@ -331,13 +331,13 @@ def test_output_dir_saves_nothing_of_a_broken_execution(plane, tmp_path, answer,
 #: The shape is checked in formats that use the response, and in those that print it as the server sent it.
 text_and_json = pytest.mark.parametrize("format", ["text", "json"])
 
-every_list_of_objects = pytest.mark.parametrize(
-    "objects",
+every_valid_list = pytest.mark.parametrize(
+    "objects, number",
     [
-        pytest.param(None, id="null"),
-        pytest.param([], id="empty list"),
-        pytest.param([{}], id="one object"),
-        pytest.param([{}, {}], id="two objects"),
+        pytest.param(None, 0, id="null"),
+        pytest.param([], 0, id="empty list"),
+        pytest.param([{}], 1, id="one object"),
+        pytest.param([{}, {}], 2, id="two objects"),
     ],
 )
 
@@ -364,12 +364,19 @@ every_list_of_others = pytest.mark.parametrize(
 
 
 @rule("4.3")
-@text_and_json
-@every_list_of_objects
-def test_targets_are_a_list_of_objects_or_null(plane, objects, format):
+@pytest.mark.parametrize(
+    "format, row",
+    [
+        pytest.param("text", b"==> - - no output <==\n", id="text"),
+        pytest.param("json", b"\n    {}", id="json"),
+    ],
+)
+@every_valid_list
+def test_targets_are_a_list_of_objects_or_null(plane, objects, number, format, row):
     result = run_against(plane, {"id": EXECUTION, "targets": objects}, *GET, "--output", format)
 
     assert result.code == 0
+    assert result.out.count(row) == number
     assert error_lines(result) == []
 
 
@@ -398,12 +405,19 @@ def test_target_that_is_not_an_object_is_an_error(plane, wrong, format):
 
 
 @rule("4.3")
-@text_and_json
-@every_list_of_objects
-def test_items_are_a_list_of_objects_or_null(plane, objects, format):
+@pytest.mark.parametrize(
+    "format, row",
+    [
+        pytest.param("text", b"\n- ", id="text"),
+        pytest.param("json", b"\n    {}", id="json"),
+    ],
+)
+@every_valid_list
+def test_items_are_a_list_of_objects_or_null(plane, objects, number, format, row):
     result = run_against(plane, {"items": objects}, *LIST, "--output", format)
 
     assert result.code == 0
+    assert result.out.count(row) == number
     assert error_lines(result) == []
 
 
@@ -530,7 +544,7 @@ def test_longest_and_unusual_cursors_are_followed(plane, cursor):
         pytest.param({"id": "4D5C2A10-93BE-4E0F-8A57-6F1B2C3D4E5F"}, id="in upper case"),
     ],
 )
-def test_execution_needs_the_requested_id_and_nothing_else(plane, body, format):
+def test_execution_may_lack_everything_except_its_id(plane, body, format):
     result = run_against(plane, body, *GET, "--output", format)
 
     assert result.code == 0
@@ -777,8 +791,9 @@ PAGE_OVER_32_MIB = announce_size((32 << 20) + 1)
             id="each query for a running status has its own limit",
         ),
         pytest.param(
-            # Again, only the first query has a page that is too large. The queries are read page by page, so that the
-            # others come before its second page.
+            # Again, only the first query has a page that is too large. The queries are read page by
+            # page, so that the others come before its second page. All Executions were created at
+            # the same time, so that they are printed in the order of their ids.
             ["--failed"],
             [
                 PAGE_OVER_32_MIB,

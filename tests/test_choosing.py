@@ -284,7 +284,8 @@ RAN_ON_ODD_NODES = execution([target(node=7), target(node=None)], id="odd")
 @rule("1.8c", "1.8b")
 @every_list_format
 def test_node_selects_whole_executions_of_any_of_several_machines(plane, format):
-    # e0 and e3 ran on NODES[0], e1 and e4 on NODES[1], and e2 on NODES[2].
+    # e0 and e3 ran on NODES[0], e1 and e4 on NODES[1], e2 on NODES[2], and each of them also on
+    # NODES[3], which is not named.
     serve_pages(plane, [[RAN_ON_ODD_NODES, RAN_NOWHERE], LOG[:3] + [RAN_ON_BOTH], LOG[3:5]])
 
     nodes = ("--node", NODES[0].upper(), "--node=" + NODES[1])
@@ -293,7 +294,7 @@ def test_node_selects_whole_executions_of_any_of_several_machines(plane, format)
     assert result.code == 0
     assert result.err == ""
     assert find_ids(result, format) == ["e0", "e1", "both", "e3", "e4"]
-    # Their rows are those of a page with just these, so that TARGETS, for example, counts all machines.
+    # Their rows are those of a page with just these, so that TARGETS counts NODES[3], too.
     whole = run_against(plane, page(LOG[0], LOG[1], RAN_ON_BOTH, LOG[3], LOG[4]), *LIST, "--output", format)
     assert whole.code == 0
     assert result.out == whole.out
@@ -573,7 +574,7 @@ def test_malformed_created_at_is_accepted_if_no_times_are_compared(plane, value,
 # ---- 5.4: targets
 
 #: The output of each target is its number. The last two targets are faulty, and must do no harm unless they are chosen.
-TEN_TARGETS = execution(
+ELEVEN_TARGETS = execution(
     [
         target(inline(b"0\n"), NODES[0], "pending"),
         target(inline(b"1\n"), NODES[1], "ack"),
@@ -633,7 +634,7 @@ every_format_with_nodes = pytest.mark.parametrize(
     ],
 )
 def test_nodes_and_statuses_select_targets(plane, flags, nodes, format):
-    result = run_against(plane, TEN_TARGETS, *GET, "--output", format, *flags, terminals=["stderr"])
+    result = run_against(plane, ELEVEN_TARGETS, *GET, "--output", format, *flags, terminals=["stderr"])
 
     assert result.code == 0
     assert result.err == ""
@@ -653,7 +654,7 @@ def test_nodes_and_statuses_select_targets(plane, flags, nodes, format):
     ],
 )
 def test_nodes_and_statuses_select_raw_outputs(plane, flags, out):
-    result = run_against(plane, TEN_TARGETS, *GET, "--output", "raw", *flags, terminals=["stderr"])
+    result = run_against(plane, ELEVEN_TARGETS, *GET, "--output", "raw", *flags, terminals=["stderr"])
 
     assert result.code == 0
     assert result.err == ""
@@ -666,7 +667,7 @@ def test_node_whose_status_is_not_selected_gives_a_hint(plane, format):
     # The target at this node is `started`.
     flags = ("--node", NODES[2], "--failed", "--output", format)
 
-    result = run_against(plane, TEN_TARGETS, *GET, *flags, terminals=("stderr",))
+    result = run_against(plane, ELEVEN_TARGETS, *GET, *flags, terminals=("stderr",))
 
     assert result.code == 0
     assert result.err == "hint: no target matches\n"
@@ -678,7 +679,7 @@ def test_node_whose_status_is_not_selected_gives_a_hint(plane, format):
 def test_node_that_is_not_a_target_is_an_error_beside_the_output(plane, format):
     flags = ("--node", NODES[3], "--node", "019a3f1c-8a52-7d0e-9b96-c2e85d7f6b13", "--output", format)
 
-    result = run_against(plane, TEN_TARGETS, *GET, *flags, terminals=("stderr",))
+    result = run_against(plane, ELEVEN_TARGETS, *GET, *flags, terminals=("stderr",))
 
     assert result.code == 1
     assert result.err == (
@@ -692,12 +693,12 @@ def test_node_that_is_not_a_target_is_an_error_beside_the_output(plane, format):
 def test_node_that_is_not_a_target_is_an_error_beside_raw_output(plane):
     flags = ("--node", NODES[3], "--node", "019a3f1c-8a52-7d0e-9b96-c2e85d7f6b13", "--output", "raw")
 
-    result = run_against(plane, TEN_TARGETS, *GET, *flags, terminals=("stderr",))
+    result = run_against(plane, ELEVEN_TARGETS, *GET, *flags, terminals=("stderr",))
 
     assert result.code == 1
     assert len(error_lines(result)) == 1
     assert "019a3f1c-8a52-7d0e-9b96-c2e85d7f6b13" in error_lines(result)[0]
-    assert result.out == b"3\n"
+    assert result.out == b"3\n"  # the output of NODES[3]
 
 
 @rule("5.4a", "9.6a")
@@ -713,7 +714,7 @@ def test_each_node_that_is_not_a_target_is_reported_once(plane, format):
         "--node=4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f",
     )
 
-    result = run_against(plane, TEN_TARGETS, *GET, *flags, "--output", format, terminals=("stderr",))
+    result = run_against(plane, ELEVEN_TARGETS, *GET, *flags, "--output", format, terminals=("stderr",))
 
     assert result.code == 1
     assert find_nodes(result) == []
@@ -727,7 +728,7 @@ def test_each_node_that_is_not_a_target_is_reported_once(plane, format):
 @rule("5.4")
 def test_raw_prints_nothing_if_no_target_matches(plane):
     # The target at this node is `started`.
-    result = run_against(plane, TEN_TARGETS, *GET, "--output", "raw", "--node", NODES[2], "--failed")
+    result = run_against(plane, ELEVEN_TARGETS, *GET, "--output", "raw", "--node", NODES[2], "--failed")
 
     assert result.code == 0
     assert result.out == b""
@@ -738,7 +739,7 @@ def test_raw_prints_nothing_if_no_target_matches(plane):
 def test_raw_prints_nothing_for_a_node_that_is_not_a_target(plane):
     flags = ("--output", "raw", "--node", "019a3f1c-8a52-7d0e-9b96-c2e85d7f6b13", "--failed")
 
-    result = run_against(plane, TEN_TARGETS, *GET, *flags)
+    result = run_against(plane, ELEVEN_TARGETS, *GET, *flags)
 
     assert result.code == 1
     assert result.out == b""

@@ -546,7 +546,9 @@ def test_known_flag_or_double_hyphen_is_not_a_value(flag, following):
     assert result.code == 2
     assert result.out == b""
     assert len(error_lines(result)) == 1
-    assert error_lines(result)[0].startswith(flag + " ")  # a colon would follow it if a value was refused
+    # Such as "--since needs a value". If a value was refused, a colon would follow the flag. A refused
+    # value that begins with - is not shown (1.14a).
+    assert error_lines(result)[0].startswith(flag + " ")
 
 
 @rule("1.4b")
@@ -1964,7 +1966,7 @@ def test_possible_secret_in_a_usage_error_is_not_shown(argv):
 
     assert result.code == 2
     assert result.err.startswith("error: ")
-    # Neither the beginning nor the end of the secret is shown.
+    # Neither the beginning nor the end of s3same9x-s3same9x is shown, but "-s..." may be.
     assert "s3s" not in result.err
     assert "me9x" not in result.err
 
@@ -1985,7 +1987,7 @@ def test_possible_secret_in_place_of_credentials_is_not_shown(tmp_path, monkeypa
 
     assert result.code == 3
     assert result.err.startswith("error: ")
-    # Neither the beginning nor the end of the secret is shown.
+    # Neither the beginning nor the end of s3same9x-s3same9x is shown.
     assert "s3s" not in result.err
     assert "me9x" not in result.err
 

@@ -985,9 +985,9 @@ OPEN_MODES = [
 @posix_only
 @pytest.mark.parametrize("mode", CLOSED_MODES, ids=oct)
 def test_token_file_that_is_closed_to_others_is_accepted(plane, home, mode):
-    write_private_file(home / "token", TOKEN.encode()).chmod(mode)
+    write_private_file(home / "my-token", TOKEN.encode()).chmod(mode)
 
-    result = run_with_home(home, plane, ["--token-file", "token"], {"PLEXSPHERE_URL": plane.url})
+    result = run_with_home(home, plane, ["--token-file", "my-token"], {"PLEXSPHERE_URL": plane.url})
 
     assert result.code == 0
     assert result.err == ""
@@ -1011,10 +1011,10 @@ def test_config_file_that_is_closed_to_others_is_accepted(plane, home, mode):
 @rule("2.4")
 @posix_only
 @pytest.mark.parametrize("mode, shown", OPEN_MODES)
-@pytest.mark.parametrize("name", [pytest.param("token", id="file"), pytest.param("link", id="link to a file")])
+@pytest.mark.parametrize("name", [pytest.param("my-token", id="file"), pytest.param("link", id="link to a file")])
 def test_token_file_that_others_can_access_is_refused(plane, home, name, mode, shown):
-    write_private_file(home / "token", TOKEN.encode()).chmod(mode)
-    (home / "link").symlink_to(home / "token")
+    write_private_file(home / "my-token", TOKEN.encode()).chmod(mode)
+    (home / "link").symlink_to(home / "my-token")
 
     result = run_with_home(home, plane, ["--token-file", name], {"PLEXSPHERE_URL": plane.url})
 
@@ -1074,22 +1074,22 @@ def test_chmod_is_not_suggested_for_a_device(plane, home):
 @rule("2.4")
 @posix_only
 def test_mode_is_that_of_the_opened_file_even_if_its_name_is_replaced(plane, home, monkeypatch):
-    write_private_file(home / "token", TOKEN.encode()).chmod(0o644)
+    write_private_file(home / "my-token", TOKEN.encode()).chmod(0o644)
     write_private_file(home / "private", b"another file")
     open_file = open
 
     def open_and_replace(path, *arguments, **options):
         file = open_file(path, *arguments, **options)
-        if path == "token":
-            os.replace(str(home / "private"), "token")
+        if path == "my-token":
+            os.replace(str(home / "private"), "my-token")
         return file
 
     monkeypatch.setattr(builtins, "open", open_and_replace)
 
-    result = run_with_home(home, plane, ["--token-file", "token"], {"PLEXSPHERE_URL": plane.url})
+    result = run_with_home(home, plane, ["--token-file", "my-token"], {"PLEXSPHERE_URL": plane.url})
 
     assert result.code == 3
-    assert error_lines(result) == ["token is insecure: its mode 0644 is too open"]
+    assert error_lines(result) == ["my-token is insecure: its mode 0644 is too open"]
     assert not (home / "private").exists()
     assert plane.connections == 0
 
@@ -1103,11 +1103,11 @@ needs_root = pytest.mark.skipif(WINDOWS or os.geteuid() != 0, reason="only root 
 @needs_root
 @pytest.mark.parametrize("owner", [pytest.param(USER, id="the user"), pytest.param(ROOT_USER, id="root")])
 def test_file_of_the_user_or_root_is_accepted(plane, home, monkeypatch, owner):
-    path = write_private_file(home / "token", TOKEN.encode())
+    path = write_private_file(home / "my-token", TOKEN.encode())
     os.chown(str(path), owner, -1)
     monkeypatch.setattr(os, "geteuid", lambda: USER)
 
-    result = run_with_home(home, plane, ["--token-file", "token"], {"PLEXSPHERE_URL": plane.url})
+    result = run_with_home(home, plane, ["--token-file", "my-token"], {"PLEXSPHERE_URL": plane.url})
 
     assert result.code == 0
     assert result.err == ""
@@ -1122,33 +1122,33 @@ def test_file_of_the_user_or_root_is_accepted(plane, home, monkeypatch, owner):
         pytest.param(
             ANOTHER_USER,
             0o600,
-            "token is insecure: it belongs to another user (uid 65533)",
+            "my-token is insecure: it belongs to another user (uid 65533)",
             "use a file that you own, with mode 0600, or a pipe",
             id="another user's",
         ),
         pytest.param(
             ROOT_USER,
             0o640,
-            "token is insecure: its mode 0640 is too open",
+            "my-token is insecure: its mode 0640 is too open",
             "use a file that you own, with mode 0600, or a pipe",
             id="root's, open to others",
         ),
         pytest.param(
             USER,
             0o640,
-            "token is insecure: its mode 0640 is too open",
-            "chmod 600 -- token",
+            "my-token is insecure: its mode 0640 is too open",
+            "chmod 600 -- my-token",
             id="the user's own, open to others",
         ),
     ],
 )
 def test_chmod_is_suggested_only_for_a_file_of_the_user(plane, home, monkeypatch, owner, mode, error, hint):
-    path = write_private_file(home / "token", TOKEN.encode())
+    path = write_private_file(home / "my-token", TOKEN.encode())
     path.chmod(mode)
     os.chown(str(path), owner, -1)
     monkeypatch.setattr(os, "geteuid", lambda: USER)
 
-    result = run_with_home(home, plane, ["--token-file", "token"], {"PLEXSPHERE_URL": plane.url})
+    result = run_with_home(home, plane, ["--token-file", "my-token"], {"PLEXSPHERE_URL": plane.url})
 
     assert result.code == 3
     assert error_lines(result) == [error]
@@ -1572,6 +1572,7 @@ def test_token_from_any_source_is_masked_everywhere_on_stderr(plane, home, sourc
     [
         pytest.param("another-token-0123456789", "12345678-and-more", id="they have nothing in common"),
         # Where one contains the other, the longer one must be masked first: otherwise its remainder would be shown.
+        # A token of 8 characters is the shortest that is masked.
         pytest.param("12345678", "12345678-and-more", id="the variable is the beginning of the token"),
         pytest.param("12345678-and-more", "12345678", id="the token is the beginning of the variable"),
         pytest.param("2345678-", "12345678-9", id="the variable is in the middle of the token"),
@@ -1581,6 +1582,7 @@ def test_token_variable_is_masked_beside_the_token_that_is_used(plane, home, var
     write_private_file(home / "token", in_file.encode())
     plane.script(Reply({"detail": "<%s> <%s>" % (variable, in_file)}, 400))
 
+    # White space around a token is removed (2.5).
     env = {"PLEXSPHERE_URL": plane.url, "PLEXSPHERE_TOKEN": " %s\n" % variable}
     result = run_with_home(home, plane, ["--token-file", "token"], env)
 

@@ -223,7 +223,7 @@ every_command_that_prints = pytest.mark.parametrize(
 )
 
 
-@rule("6.1", "6.2")
+@rule("6.1", "6.2", "6.2f")
 @every_command_that_prints
 @pytest.mark.parametrize(
     "exception, error",
@@ -232,14 +232,19 @@ every_command_that_prints = pytest.mark.parametrize(
             OSError(28, "No space left"), "error: cannot write to standard output: No space left\n", id="full"
         ),
         pytest.param(ValueError("closed"), "error: cannot write to standard output: closed\n", id="closed"),
-        pytest.param(TypeError("no text"), "error: cannot write to standard output: no text\n", id="no text"),
-        pytest.param(AttributeError(), "error: cannot write to standard output: AttributeError\n", id="no message"),
+        pytest.param(TypeError("no text"), "error: cannot write to standard output: no text\n", id="a text stream"),
+        pytest.param(
+            AttributeError(),
+            "error: cannot write to standard output: AttributeError\n",
+            id="an error without a message",
+        ),
         pytest.param(MemoryError(), "error: out of memory\n", id="out of memory"),
     ],
 )
 def test_unwritable_stdout_means_exit_1_with_one_error(plane, argv, exception, error):
     plane.script(Reply(ANY_RESPONSE))
 
+    # stderr is a terminal, so that a hint would show.
     result = run_cli(*argv, plane=plane, stdout=FailingStream(exception), terminals=("stderr",))
 
     assert result.code == 1

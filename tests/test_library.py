@@ -845,12 +845,12 @@ def test_error_of_a_failed_response_has_its_public_class(plane, answer, error_cl
     assert error.retryable is retryable
 
 
-@rule("10.6")
+@rule("10.6", "10.5a")
 def test_error_of_a_wait_that_timed_out_has_the_last_response(plane, transport):
     plane.script(Reply(STARTED))
 
     with pytest.raises(program.WaitTimeout) as caught:
-        program.wait_for_execution(transport, PROJECT, EXECUTION, 0)
+        program.wait_for_execution(transport, PROJECT, EXECUTION, seconds=0)
 
     assert caught.value.exit_code == 124
     assert caught.value.retryable is False
@@ -1165,11 +1165,11 @@ def test_transport_refuses_plain_http_to_another_host():
         program.Transport(program.Server.parse("http://plane.example"), "token")
 
 
-@rule("10.6a")
+@rule("2.5a", "10.2a")
 def test_from_settings_refuses_a_profile_without_a_config_file(plane):
-    with surroundings(plane):
+    with surroundings(plane):  # HOME does not exist
         with pytest.raises(program.CredentialsError, match="^there is no config file"):
-            program.Transport.from_settings("x", profile="x")
+            program.Transport.from_settings(server=plane.url, profile="lab")
 
 
 @rule("10.6a", "10.1b")

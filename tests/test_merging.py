@@ -130,7 +130,13 @@ def test_nothing_that_runs_throughout_is_missed_or_repeated(plane, transport, se
 
 @rule("1.13f")
 @pytest.mark.parametrize("wrong_id", [None, 5, ["x"]], ids=ascii)
-@pytest.mark.parametrize("statuses", ["pending,ack", "failed,timeout"])
+@pytest.mark.parametrize(
+    "statuses",
+    [
+        pytest.param("pending,ack", id="running: read to the end"),
+        pytest.param("failed,timeout", id="final: page by page"),
+    ],
+)
 def test_merge_needs_ids_that_are_text(plane, statuses, wrong_id):
     first_status = statuses.split(",")[0]
     plane.script(Reply(page(listed(wrong_id, status=first_status))), Reply(page()))
@@ -203,6 +209,8 @@ def test_single_page_and_unknown_status_are_printed_as_sent(plane, flags):
 
 @rule("1.13c", "1.9d")
 def test_time_of_an_execution_that_is_left_out_still_ends_the_query(plane):
+    # a is left out, because its status is ack. The page ends the query only because a and b have
+    # two ascending times (1.9d). With b alone, the second page would be requested, and c printed.
     plane.script(
         Reply(page(listed("a", "09:40:00Z", "ack"), listed("b", "09:50:00Z", "failed"), next_cursor="c2")),
         Reply(page(listed("c", "09:10:00Z"))),

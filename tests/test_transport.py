@@ -126,7 +126,7 @@ def fail_once(url, **options):
         ),
     ],
 )
-def test_request_has_exactly_these_bytes(argv, prefix, target):
+def test_request_has_this_line_and_exactly_these_headers(argv, prefix, target):
     requests = []
 
     def talk(sock):
@@ -140,6 +140,7 @@ def test_request_has_exactly_these_bytes(argv, prefix, target):
     head, _, body = requests[0].decode("ascii").partition("\r\n\r\n")
     first, *headers = head.split("\r\n")
     assert first == "GET %s HTTP/1.1" % target
+    # No rule is about Accept and User-Agent: they may change.
     assert sorted(headers) == [
         "Accept-Encoding: gzip",
         "Accept: application/json, application/problem+json",
@@ -848,7 +849,7 @@ def test_retry_after_that_is_not_a_whole_number_is_ignored(plane, header):
 
     assert len(error_lines(result)) == 1
     assert slept == [0.5, 1]
-    assert "retry after" not in result.err
+    assert "retry after" not in result.err  # "3" would give "; retry after: 3 s"
 
 
 @rule("3.8b", "3.8c")

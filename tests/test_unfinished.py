@@ -83,7 +83,7 @@ def test_raw_and_lines_end_with_the_status_on_stderr(plane, format, out, status,
     assert result.err == line
 
 
-@rule("9.6b", "9.3")
+@rule("9.6b", "9.3c")
 @on_every_stderr
 def test_output_dir_ends_with_the_status_on_stderr(plane, tmp_path, terminals):
     plane.script(Reply(execution([target(inline(b"x\n")), target(archive(), NODES[1])], status="started")))
