@@ -572,6 +572,12 @@ def test_execution_may_lack_everything_except_its_id(plane, body, format):
             id="a letter too many",
         ),
         pytest.param(
+            {"id": "{4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f}"},
+            "the response is malformed: expected Execution 4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f, "
+            "but its id is {4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f}",
+            id="in braces, which only flags accept",
+        ),
+        pytest.param(
             {"id": "a1b2c301-0000-4000-8000-000000000001"},
             "the response is malformed: expected Execution 4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f, "
             "but its id is a1b2c301-0000-4000-8000-000000000001",
