@@ -228,7 +228,9 @@ def make_terminal_safe(data: bytes) -> bytes:
     CSI sequences (most colours and cursor movements) and `ESC ( B` are removed. CR LF and CR become LF. Tabs,
     line feeds and printable characters are kept; all others are escaped."""
     text = data.decode("utf-8", "backslashreplace")
-    text = re.sub(TERMINAL_SEQUENCES, "", text)  # what remains may form a new sequence, so escape every ESC below
+    text = re.sub(
+        TERMINAL_SEQUENCES, "", text
+    )  # what remains may form a new sequence, so escape every ESC below
     text = re.sub("\r\n?", "\n", text)
     text = re.sub("[^\t\n -~]+", lambda match: make_visible(match.group()), text)
     return text.encode("utf-8")
@@ -236,7 +238,9 @@ def make_terminal_safe(data: bytes) -> bytes:
 
 def mask(text, secrets):
     """Return text with each secret of at least 8 characters replaced by ***. Shorter ones may match unrelated text."""
-    for secret in sorted(secrets, key=len, reverse=True):  # a longer secret may contain a shorter one
+    for secret in sorted(
+        secrets, key=len, reverse=True
+    ):  # a longer secret may contain a shorter one
         if len(secret) >= 8:
             text = text.replace(secret, "***")
     return text
@@ -308,7 +312,11 @@ class RemoteError(ExecLogError):
     """
 
     def __init__(
-        self, message: str, hint: str = "", retryable: bool = False, retry_after: "t.Optional[float]" = None
+        self,
+        message: str,
+        hint: str = "",
+        retryable: bool = False,
+        retry_after: "t.Optional[float]" = None,
     ) -> None:
         super().__init__(message, hint)
         self.retryable = retryable
@@ -343,7 +351,9 @@ class WaitTimeout(TimedOut):
 
     exit_code = 124
 
-    def __init__(self, message: str, hint: str = "", execution: "t.Optional[JSONObject]" = None) -> None:
+    def __init__(
+        self, message: str, hint: str = "", execution: "t.Optional[JSONObject]" = None
+    ) -> None:
         super().__init__(message, hint)
         self.execution = execution
 
@@ -389,7 +399,10 @@ TYPE_NAMES: "t.Dict[type, str]" = {str: "a string", dict: "an object", list: "a 
 
 
 def check_type(
-    value: "t.Any", expected: type, label: str, make_error: "t.Callable[[str], Exception]" = make_malformed_error
+    value: "t.Any",
+    expected: type,
+    label: str,
+    make_error: "t.Callable[[str], Exception]" = make_malformed_error,
 ) -> "t.Any":
     """Return a JSON value if it is null or has the expected type. Otherwise raise make_error(`LABEL: expected ...`)."""
     if value is not None and not isinstance(value, expected):
@@ -452,7 +465,10 @@ class Server(namedtuple("Server", "scheme host port prefix")):
             if 0 < port < 65536:
                 return cls(scheme.lower(), host.strip("[]").lower(), port, (path or "").rstrip("/"))
         fault = PORT_FAULT if match else describe_url_fault(url)
-        raise UsageError("%s: expected http(s)://host[:port][/prefix]%s" % (label, fault), "write it as https://HOST")
+        raise UsageError(
+            "%s: expected http(s)://host[:port][/prefix]%s" % (label, fault),
+            "write it as https://HOST",
+        )
 
     @property
     def authority(self) -> str:
@@ -505,7 +521,10 @@ def read_private_file(path, limit, name):
             is_pipe = stat.S_ISFIFO(status.st_mode)  # such as `<(...)`, which may have any mode
             problem = check_access(status, 0 if is_pipe else 0o077)
             if problem:
-                hint = suggest_chmod("600", path, status) or "use a file that you own, with mode 0600, or a pipe"
+                hint = (
+                    suggest_chmod("600", path, status)
+                    or "use a file that you own, with mode 0600, or a pipe"
+                )
                 raise CredentialsError("%s is insecure: %s" % (name, problem), hint)
             data = file.read(limit + 1)
     except (OSError, ValueError) as error:  # ValueError: the path contains a NUL
@@ -530,7 +549,9 @@ def read_config(path):
         config = json.loads(text)
     except (ValueError, RecursionError) as error:
         fault = str(error)
-    if fault:  # raised outside of `except`, because the JSON error carries the whole text, with its tokens
+    if (
+        fault
+    ):  # raised outside of `except`, because the JSON error carries the whole text, with its tokens
         raise CredentialsError("%s is not valid JSON: %s" % (path, fault))
     return check_type(config or {}, dict, "%s: top level" % path, CredentialsError)
 
@@ -562,7 +583,9 @@ def read_profile(name):
             if name is not None
             else '%s: "default" names a profile that does not exist'
         )
-        raise CredentialsError(problem % path, "profiles in this file: " + (", ".join(profiles) or "none"))
+        raise CredentialsError(
+            problem % path, "profiles in this file: " + (", ".join(profiles) or "none")
+        )
 
     # Read the profile.
     title = 'profile "%s"' % chosen
@@ -633,7 +656,9 @@ def validate_token(token, source=""):
     if token[:7].lower() == "bearer ":
         hint = "; ".join(filter(None, ['remove the word "Bearer" from the token', origin]))
         raise CredentialsError('the token begins with "Bearer "', hint)
-    raise CredentialsError("the token is empty, or contains characters other than visible ASCII", origin)
+    raise CredentialsError(
+        "the token is empty, or contains characters other than visible ASCII", origin
+    )
 
 
 def pin_token(title, profile_server, server, server_source):
@@ -643,8 +668,10 @@ def pin_token(title, profile_server, server, server_source):
     pinned = Server.parse(profile_server, "server of " + title)
     if pinned != server:
         raise CredentialsError(
-            "the token of %s is for %s, but the request would go to %s" % (title, pinned.url, server.url),
-            "the server came from %s: remove it, or pass a token for that server with --token-file" % server_source,
+            "the token of %s is for %s, but the request would go to %s"
+            % (title, pinned.url, server.url),
+            "the server came from %s: remove it, or pass a token for that server with --token-file"
+            % server_source,
         )
 
 
@@ -666,11 +693,17 @@ def find_settings(server_url, profile, token_file):
     if token_file is not None:
         token = read_private_file(os.fspath(token_file), 64 << 10, "the token file")
     if token is None:
-        hint = "pass --token-file, set PLEXSPHERE_TOKEN, or use a profile with a token; " + profile.describe_missing()
+        hint = (
+            "pass --token-file, set PLEXSPHERE_TOKEN, or use a profile with a token; "
+            + profile.describe_missing()
+        )
         raise CredentialsError("no token", hint)
     token = validate_token(token, token_source)
     if server is None:
-        hint = "pass --server, set PLEXSPHERE_URL, or use a profile with a server; " + profile.describe_missing()
+        hint = (
+            "pass --server, set PLEXSPHERE_URL, or use a profile with a server; "
+            + profile.describe_missing()
+        )
         raise UsageError("no server", hint)
 
     # A profile's token goes only to the profile's server, if it names one.
@@ -708,7 +741,8 @@ class Proxy:
             parsed = Server.parse("http://" + address)
         except UsageError:
             raise UsageError(
-                "the proxy: expected http://host:port", "check HTTPS_PROXY and HTTP_PROXY: write it as http://HOST:PORT"
+                "the proxy: expected http://host:port",
+                "check HTTPS_PROXY and HTTP_PROXY: write it as http://HOST:PORT",
             )
         self.host, self.port = parsed.host, parsed.port
         self.headers = {}
@@ -717,7 +751,9 @@ class Proxy:
         if at:  # RFC 7617
             from urllib.parse import unquote_to_bytes
 
-            login = unquote_to_bytes(os.fsencode(user_info if ":" in user_info else user_info + ":"))
+            login = unquote_to_bytes(
+                os.fsencode(user_info if ":" in user_info else user_info + ":")
+            )
             basic = b2a_base64(login, newline=False).decode("ascii")
             self.headers = {"Proxy-Authorization": "Basic " + basic}
             self.secrets = [basic, login.decode("utf-8", "replace").partition(":")[2]]
@@ -768,14 +804,20 @@ SECRET_HEADERS = ("authorization", "proxy-authorization", "cookie", "set-cookie"
 HTTPS_HINT = "if this port is for https, write https:// in the server's URL"
 LOST_HINT = "the server, or a proxy in between, closed the connection: try again"
 GATEWAY_HINT = "a gateway in front of the server may have answered: try again"
-CONNECT_HINT = "check --server, PLEXSPHERE_URL or the profile, the network, and whether you need a proxy"
+CONNECT_HINT = (
+    "check --server, PLEXSPHERE_URL or the profile, the network, and whether you need a proxy"
+)
 PROXY_HINT = (
     "check the server's name and port, HTTPS_PROXY, HTTP_PROXY and NO_PROXY "
     "(if the proxy needs a login, put user:password@ before its host)"
 )
 TLS_HINT = "check the port (is it for https?), the server's name and the local clock; for a private CA, use --ca-file"
-CLIENT_CERTIFICATE_HINT = "client certificates are not supported: ask for a server URL that does not require one"
-OVERLOAD_HINT = "the server, or a gateway in front of it, may be overloaded or restarting: try again later"
+CLIENT_CERTIFICATE_HINT = (
+    "client certificates are not supported: ask for a server URL that does not require one"
+)
+OVERLOAD_HINT = (
+    "the server, or a gateway in front of it, may be overloaded or restarting: try again later"
+)
 STATUS_HINTS = {
     400: "the server rejected the value of a flag: compare the flags with --help",
     401: "get a new token: the token%s is invalid, expired or for another server",  # %s: ` from PLEXSPHERE_TOKEN`
@@ -804,7 +846,9 @@ PARSER_ERRORS = (ValueError, LookupError, TypeError, AttributeError, OverflowErr
 def check_seconds(seconds: float, label: str) -> float:
     """Return a number of seconds if it is more than 0 and at most one day. Otherwise raises UsageError."""
     if not isinstance(seconds, (int, float)) or not 0 < seconds <= 86400:
-        raise UsageError("%s: expected a number of seconds, more than 0 and at most 86400 (one day)" % label)
+        raise UsageError(
+            "%s: expected a number of seconds, more than 0 and at most 86400 (one day)" % label
+        )
     return seconds
 
 
@@ -827,7 +871,10 @@ def check_ca_file(path):
     Raises OSError if there is none."""
     status = os.stat(path)
     if not stat.S_ISREG(status.st_mode) and not stat.S_ISFIFO(status.st_mode):
-        raise UsageError("the CA file %s is neither a file nor a pipe" % path, "use a file with certificates in PEM")
+        raise UsageError(
+            "the CA file %s is neither a file nor a pipe" % path,
+            "use a file with certificates in PEM",
+        )
     if status.st_mode & 0o002 and not WINDOWS:
         hint = suggest_chmod("o-w", path, status) or "use a file that others cannot write to"
         raise UsageError("the CA file %s is insecure: anyone can write to it" % path, hint)
@@ -841,7 +888,10 @@ def make_tls_context(ca_file):
     try:
         import ssl
     except ImportError:
-        raise RemoteError("this Python has no TLS: it was built without the ssl module", "use a Python built with ssl")
+        raise RemoteError(
+            "this Python has no TLS: it was built without the ssl module",
+            "use a Python built with ssl",
+        )
     try:
         if ca_file is not None:
             ca_file = os.fspath(ca_file)
@@ -899,7 +949,9 @@ def decode_object(body, may_be_cut=False, make_error=make_malformed_error):
     try:
         text = body.decode("utf-8")
         body.clear()  # free it before json makes its objects
-        value = json.loads(text, parse_int=read_number, parse_float=read_number, parse_constant=read_number)
+        value = json.loads(
+            text, parse_int=read_number, parse_float=read_number, parse_constant=read_number
+        )
     except RecursionError:
         raise make_malformed_error("its body is nested too deeply")
     except ValueError:  # UnicodeDecodeError and JSONDecodeError are ValueErrors
@@ -1108,7 +1160,9 @@ class Transport:
         """Return the seconds for the next network operation. It is never 0, which would mean non-blocking."""
         return max(min(self._timeout, self._time_left()), 0.001)
 
-    def get(self, path: str, parameters: "Parameters", max_bytes: int = EXECUTION_LIMIT) -> "JSONObject":
+    def get(
+        self, path: str, parameters: "Parameters", max_bytes: int = EXECUTION_LIMIT
+    ) -> "JSONObject":
         """Send a GET, and return the JSON object of its 200 response.
 
         `path` begins with `/`, and is sent unchanged after the server's prefix. Parameters are percent-encoded; those
@@ -1125,10 +1179,15 @@ class Transport:
         from urllib.parse import quote, urlencode
 
         if not isinstance(path, str) or not re.fullmatch("/[!-~]*", path):
-            raise UsageError("path: expected / and visible ASCII, with other characters percent-encoded")
+            raise UsageError(
+                "path: expected / and visible ASCII, with other characters percent-encoded"
+            )
         try:
             query = urlencode(
-                [pair for pair in parameters.items() if pair[1]], quote_via=quote, safe="", errors="surrogateescape"
+                [pair for pair in parameters.items() if pair[1]],
+                quote_via=quote,
+                safe="",
+                errors="surrogateescape",
             )
         except UnicodeEncodeError:
             raise UsageError("a parameter contains a lone surrogate, which cannot be sent")
@@ -1202,12 +1261,16 @@ class Transport:
         connection: "client.HTTPConnection"
         if server.scheme == "https":
             self._tls_context = context = self._tls_context or make_tls_context(self._ca_file)
-            connection = client.HTTPSConnection(peer.host, peer.port, timeout=self._socket_timeout(), context=context)
+            connection = client.HTTPSConnection(
+                peer.host, peer.port, timeout=self._socket_timeout(), context=context
+            )
         else:
             connection = client.HTTPConnection(peer.host, peer.port, timeout=self._socket_timeout())
 
         if proxy and server.scheme == "https":
-            self._trace_lines(">", "CONNECT %s:%d" % (server.host, server.port), proxy.headers.items())
+            self._trace_lines(
+                ">", "CONNECT %s:%d" % (server.host, server.port), proxy.headers.items()
+            )
 
         is_connected = False
         try:
@@ -1215,7 +1278,11 @@ class Transport:
                 connection.set_tunnel(server.host, server.port, proxy.headers)
             connection.connect()
             is_connected = True
-        except (OSError, client.HTTPException, ValueError) as error:  # ValueError: CertificateError on 3.6
+        except (
+            OSError,
+            client.HTTPException,
+            ValueError,
+        ) as error:  # ValueError: CertificateError on 3.6
             raise self._make_connect_error(error)
         finally:
             if not is_connected:
@@ -1251,7 +1318,9 @@ class Transport:
                 error, (ssl.SSLEOFError, ssl.SSLZeroReturnError)
             ) or "unexpected eof while reading" in str(error)
             return ConnectError(
-                "TLS with %s failed: %s" % (self.server.authority, describe_error(error)), TLS_HINT, was_closed
+                "TLS with %s failed: %s" % (self.server.authority, describe_error(error)),
+                TLS_HINT,
+                was_closed,
             )
         if isinstance(error, socket.gaierror):
             return ConnectError(
@@ -1259,7 +1328,9 @@ class Transport:
                 hint,
                 error.errno == socket.EAI_AGAIN,
             )
-        return ConnectError("cannot connect to %s: %s" % (peer, describe_error(error)), hint, retryable=True)
+        return ConnectError(
+            "cannot connect to %s: %s" % (peer, describe_error(error)), hint, retryable=True
+        )
 
     def _exchange(self, connection, target, max_bytes):
         """Send one request on a connection, which is then kept or closed, and return (response, body).
@@ -1271,7 +1342,9 @@ class Transport:
             response = self._read_head(connection, sock, target)
             self._was_answered = True
             try:
-                body = self._read_body(sock, response, max_bytes if response.status == 200 else ERROR_BODY_LIMIT)
+                body = self._read_body(
+                    sock, response, max_bytes if response.status == 200 else ERROR_BODY_LIMIT
+                )
                 can_be_kept = response.status >= 200 and not response.will_close
             except RemoteError:
                 # The body of an error need not arrive: the status says enough.
@@ -1303,18 +1376,31 @@ class Transport:
             response = connection.getresponse()
         except socket.timeout:
             raise self._make_timeout_error("no response")
-        except OSError as error:  # including RemoteDisconnected: it was closed before the first byte
+        except (
+            OSError
+        ) as error:  # including RemoteDisconnected: it was closed before the first byte
             # With TLS 1.3, a server may reject the client only now: with an alert, such as "certificate required".
             why = ": " + describe_error(error) if "alert" in str(error) else ""
-            hint = CLIENT_CERTIFICATE_HINT if "certificate required" in why else self._suspect_https(LOST_HINT)
-            raise NoResponse("the connection was lost before a response arrived" + why, hint, retryable=not why)
+            hint = (
+                CLIENT_CERTIFICATE_HINT
+                if "certificate required" in why
+                else self._suspect_https(LOST_HINT)
+            )
+            raise NoResponse(
+                "the connection was lost before a response arrived" + why, hint, retryable=not why
+            )
         except (HTTPException,) + PARSER_ERRORS as error:
             raise UnusableResponse(
-                "the response is not valid HTTP: %s" % describe_error(error), self._suspect_https(API_HINT)
+                "the response is not valid HTTP: %s" % describe_error(error),
+                self._suspect_https(API_HINT),
             )
 
         version = "1.0" if response.version == 10 else "1.1"
-        self._trace_lines("<", "HTTP/%s %d %s" % (version, response.status, response.reason), response.getheaders())
+        self._trace_lines(
+            "<",
+            "HTTP/%s %d %s" % (version, response.status, response.reason),
+            response.getheaders(),
+        )
         return response
 
     def _suspect_https(self, hint):
@@ -1331,7 +1417,9 @@ class Transport:
         encoding = read_encoding(response)
         decoder = make_gzip_decoder() if encoding == "gzip" else None
         if decoder is None and encoding != "identity":
-            raise make_malformed_error('its Content-Encoding is "%s"' % response.getheader("Content-Encoding"))
+            raise make_malformed_error(
+                'its Content-Encoding is "%s"' % response.getheader("Content-Encoding")
+            )
 
         # Read to the end, even after the end of the gzip data: the next response on this connection begins there.
         body, received = bytearray(), 0
@@ -1345,7 +1433,9 @@ class Transport:
                     raise too_large
 
         if decoder and not decoder.eof:
-            raise RemoteError("the body was cut short: its gzip data has no end", LOST_HINT, retryable=True)
+            raise RemoteError(
+                "the body was cut short: its gzip data has no end", LOST_HINT, retryable=True
+            )
         return body
 
     def _receive_chunks(self, sock, response):
@@ -1355,7 +1445,9 @@ class Transport:
 
         while True:
             try:
-                if self._ends and not response.isclosed():  # from 3.13 on, a response closes itself at its end
+                if (
+                    self._ends and not response.isclosed()
+                ):  # from 3.13 on, a response closes itself at its end
                     self._check_time()
                     # Without a time limit, the timeout that _read_head has set still applies.
                     sock.settimeout(self._socket_timeout())
@@ -1369,7 +1461,9 @@ class Transport:
                     retryable=True,
                 )
             except (HTTPException, ValueError, OverflowError):  # the last two: bad chunk sizes
-                raise RemoteError("the chunked body is malformed or was cut short", LOST_HINT, retryable=True)
+                raise RemoteError(
+                    "the chunked body is malformed or was cut short", LOST_HINT, retryable=True
+                )
             if not chunk:
                 break
 
@@ -1378,16 +1472,22 @@ class Transport:
             yield chunk
 
         if response.length:
-            missing = describe_count(response.length, "byte") + (" is" if response.length == 1 else " are")
+            missing = describe_count(response.length, "byte") + (
+                " is" if response.length == 1 else " are"
+            )
             raise RemoteError(
-                "the connection was lost while reading the body: %s missing" % missing, LOST_HINT, retryable=True
+                "the connection was lost while reading the body: %s missing" % missing,
+                LOST_HINT,
+                retryable=True,
             )
 
     def _trace_lines(self, mark, first, headers):
         """Trace a request or a response, with the values of SECRET_HEADERS masked."""
         self._trace(mark + " " + first)
         for name, value in headers:
-            self._trace("%s %s: %s" % (mark, name, "***" if name.lower() in SECRET_HEADERS else value))
+            self._trace(
+                "%s %s: %s" % (mark, name, "***" if name.lower() in SECRET_HEADERS else value)
+            )
 
     def _make_redirect_error(self, status, location):
         """Return the error for a redirect, which is not followed."""
@@ -1395,7 +1495,8 @@ class Transport:
         # token is `abcd?efgh`, cutting at `?` would leave `abcd`.
         shown = "***" if "@" in location else re.split("[?#]", mask(location, self.secrets))[0]
         return RemoteError(
-            "HTTP %d: refused to follow a redirect to %s, to keep the token from other servers" % (status, shown),
+            "HTTP %d: refused to follow a redirect to %s, to keep the token from other servers"
+            % (status, shown),
             "if that is the API, pass the part of its URL before /v1 as --server",
         )
 
@@ -1434,7 +1535,9 @@ class Transport:
         description = "; ".join(filter(None, [show("title") or response.reason] + parts))
         message = ("HTTP %d %s" % (status, description)).rstrip()  # there may be no description
         message = mask(message, self.secrets)
-        return APIError(message, self._choose_hint(status, problem, show), status, problem, retry_after)
+        return APIError(
+            message, self._choose_hint(status, problem, show), status, problem, retry_after
+        )
 
     def _choose_hint(self, status, problem, show):
         """Return the hint for the status of a response. show(name) returns a member of its Problem."""
@@ -1446,7 +1549,9 @@ class Transport:
             return HTTPS_HINT
         if status in (400, 403, 404) and not problem or 300 <= status < 400:
             return API_HINT
-        return PROBLEM_HINTS.get(show("code" if status == 400 else "reason"), STATUS_HINTS.get(status, ""))
+        return PROBLEM_HINTS.get(
+            show("code" if status == 400 else "reason"), STATUS_HINTS.get(status, "")
+        )
 
 
 # ----------------------------------------------------------------------------------------------- Wire model
@@ -1513,7 +1618,9 @@ def expect_objects(record, name):
 def name_execution(execution):
     """Return `Execution ID` for a message, or `Execution -` if the id is not text."""
     execution_id = execution.get("id")
-    return "Execution %s" % (execution_id if isinstance(execution_id, str) and execution_id else "-")
+    return "Execution %s" % (
+        execution_id if isinstance(execution_id, str) and execution_id else "-"
+    )
 
 
 def parse_moment(text):
@@ -1546,7 +1653,10 @@ def normalize_time(text):
     if offset != "Z":
         try:
             moment = (parse_moment(moment) - parse_offset(offset)).isoformat()
-        except (ValueError, OverflowError):  # not in the calendar, or outside the years 1 to 9999 in UTC
+        except (
+            ValueError,
+            OverflowError,
+        ):  # not in the calendar, or outside the years 1 to 9999 in UTC
             return None
     return moment + fraction.rstrip("0").rstrip(".") if fraction else moment
 
@@ -1555,7 +1665,10 @@ def read_time(execution, name):
     """Return a member that is a time, in the form of normalize_time. Raises UnusableResponse."""
     moment = normalize_time(str(execution.get(name)))
     if moment is None:
-        problem = "%s: %s: expected a time such as 2026-11-24T09:30:00Z" % (name_execution(execution), name)
+        problem = "%s: %s: expected a time such as 2026-11-24T09:30:00Z" % (
+            name_execution(execution),
+            name,
+        )
         raise make_malformed_error(problem)
     return moment
 
@@ -1605,10 +1718,18 @@ class OutputRef(namedtuple("OutputRef", "kind data location sha256 fault")):
         try:
             kind = get_text(check_type(ref, dict, "output_ref", ValueError), "kind", "", ValueError)
             if kind == "inline":  # an empty output has no inline_bytes
-                return cls(kind, decode_base64(get_text(ref, "inline_bytes", "", ValueError) or ""), "", "", "")
+                return cls(
+                    kind,
+                    decode_base64(get_text(ref, "inline_bytes", "", ValueError) or ""),
+                    "",
+                    "",
+                    "",
+                )
             if kind != "object_store":
                 raise ValueError('unknown kind "%s"' % (kind or ""))
-            bucket, key, digest = [get_text(ref, name, "", ValueError) for name in ("bucket", "key", "sha256")]
+            bucket, key, digest = [
+                get_text(ref, name, "", ValueError) for name in ("bucket", "key", "sha256")
+            ]
             if not (bucket and key):
                 raise ValueError("bucket or key: expected a non-empty string")
             return cls("archived", b"", "%s/%s" % (bucket, key), digest or "", "")
@@ -1629,11 +1750,15 @@ def check_cursor(cursor):
     except UnicodeEncodeError:  # a lone surrogate
         is_usable = False
     if not is_usable:
-        raise make_malformed_error("next_cursor: expected valid Unicode of at most %d KiB" % (CURSOR_LIMIT >> 10))
+        raise make_malformed_error(
+            "next_cursor: expected valid Unicode of at most %d KiB" % (CURSOR_LIMIT >> 10)
+        )
 
 
 def get_page(
-    transport: Transport, project: "t.Union[str, AnyUUID]", parameters: "t.Optional[Parameters]" = None
+    transport: Transport,
+    project: "t.Union[str, AnyUUID]",
+    parameters: "t.Optional[Parameters]" = None,
 ) -> "JSONObject":
     """Return one page of a Project's Executions: {"items": [...], "next_cursor": text, null or absent}.
 
@@ -1665,7 +1790,9 @@ def to_utc_text(moment):
         return None
     offset = moment.utcoffset() if isinstance(moment, datetime) else None
     if offset is None:
-        raise UsageError("since and until: expected an aware datetime, such as datetime.now(timezone.utc)")
+        raise UsageError(
+            "since and until: expected an aware datetime, such as datetime.now(timezone.utc)"
+        )
     try:
         utc = moment.replace(tzinfo=None) - offset
     except OverflowError:
@@ -1736,14 +1863,20 @@ class Listing:
         limit           Executions per page, a whole number; 0 or None for the server's default
         cursor          the page to start with; not with several statuses, because a cursor belongs to one query
         """
-        wrong_statuses = UsageError('statuses: expected an iterable of non-empty strings, such as ("failed",)')
+        wrong_statuses = UsageError(
+            'statuses: expected an iterable of non-empty strings, such as ("failed",)'
+        )
         try:
             chosen = set(statuses or ())
         except TypeError:  # it cannot be iterated over, or contains something that is not hashable
             raise wrong_statuses
-        if isinstance(statuses, str) or not all(status and isinstance(status, str) for status in chosen):
+        if isinstance(statuses, str) or not all(
+            status and isinstance(status, str) for status in chosen
+        ):
             raise wrong_statuses
-        self._statuses = [status for status in STATUSES if status in chosen] + sorted(chosen.difference(STATUSES))
+        self._statuses = [status for status in STATUSES if status in chosen] + sorted(
+            chosen.difference(STATUSES)
+        )
         if cursor is not None and not isinstance(cursor, str):
             raise UsageError("cursor: expected a string or None")
         if cursor and len(self._statuses) > 1:
@@ -1799,7 +1932,9 @@ class Listing:
 
         # Merge them with the other statuses, which are read page by page, because final statuses do not change.
         queries = [[running[key] for key in sorted(running)]]
-        queries += [self._query(status) for status in self._statuses if status not in RUNNING_STATUSES]
+        queries += [
+            self._query(status) for status in self._statuses if status not in RUNNING_STATUSES
+        ]
         for created, copies in groupby(merge(*queries, key=read_created_at), read_created_at):
             # merge is stable, so the copy of the latest query comes last.
             latest = {read_merge_id(execution): execution for execution in copies}
@@ -1813,7 +1948,9 @@ class Listing:
         """Yield the matching Executions of one query, page by page."""
         query = dict(self._parameters, status=status)
         # Some servers ignore the parameter, and a status may change between filtering and sending.
-        other_statuses = [other for other in STATUSES if other != status] if status in STATUSES else []
+        other_statuses = (
+            [other for other in STATUSES if other != status] if status in STATUSES else []
+        )
         seen = {query["cursor"]}
         while True:
             # Request a page.
@@ -1866,7 +2003,10 @@ def select_last(executions: "t.Iterable[JSONObject]", number: int) -> "t.List[JS
     from heapq import nlargest
 
     # Arrival numbers are unique, so Executions are never compared.
-    entries = ((read_created_at(execution), arrival, execution) for arrival, execution in enumerate(executions))
+    entries = (
+        (read_created_at(execution), arrival, execution)
+        for arrival, execution in enumerate(executions)
+    )
     return [execution for _, _, execution in reversed(nlargest(number, entries))]
 
 
@@ -1876,13 +2016,18 @@ def get_execution(
     """Return one Execution. Its `targets` are a list; OutputRef.from_wire reads the `output_ref` of a target.
 
     Raises UsageError for a malformed UUID, RemoteError for a malformed response, and the errors of Transport.get."""
-    project, execution_id = parse_named_uuid(project, "project"), parse_named_uuid(execution_id, "execution_id")
+    project, execution_id = (
+        parse_named_uuid(project, "project"),
+        parse_named_uuid(execution_id, "execution_id"),
+    )
     execution = transport.get("%s/%s" % (EXECUTIONS % project, execution_id), {}, EXECUTION_LIMIT)
     found = get_text(execution, "id")
     if not found:
         raise make_malformed_error("the Execution has no id")
     if found.lower() != execution_id:
-        raise make_malformed_error("expected Execution %s, but its id is %s" % (execution_id, found))
+        raise make_malformed_error(
+            "expected Execution %s, but its id is %s" % (execution_id, found)
+        )
     execution["targets"] = expect_objects(execution, "targets")
     return execution
 
@@ -1907,10 +2052,16 @@ def make_wait_timeout(execution_id, execution, failure=""):
     message = "the wait timed out; no status of Execution %s is known" % execution_id
     if execution is not None:
         status, count = execution.get("status") or "-", describe_targets(execution["targets"])
-        message = 'the wait timed out; the last status of Execution %s was "%s" (%s)' % (execution_id, status, count)
+        message = 'the wait timed out; the last status of Execution %s was "%s" (%s)' % (
+            execution_id,
+            status,
+            count,
+        )
     if failure:
         message += "; the last failure was: %s" % failure
-    return WaitTimeout(message, "the Execution may still be running: wait again, or longer", execution)
+    return WaitTimeout(
+        message, "the Execution may still be running: wait again, or longer", execution
+    )
 
 
 def poll_until_final(transport, project, execution_id, is_single, on_status):
@@ -1926,7 +2077,9 @@ def poll_until_final(transport, project, execution_id, is_single, on_status):
         begin, received = transport.clock(), transport.received
         try:
             execution = get_execution(transport, project, execution_id)
-            least = max(5 * (transport.clock() - begin), (transport.received - received) / (1 << 20))
+            least = max(
+                5 * (transport.clock() - begin), (transport.received - received) / (1 << 20)
+            )
         except RemoteError as error:
             if isinstance(error, TimedOut) and not error.retryable:
                 raise make_wait_timeout(execution_id, execution)
@@ -1983,7 +2136,14 @@ def wait_for_execution(
 # and encode_for_stdout(). A format of `get` also takes report_error(text), which it calls for each output that cannot
 # be shown.
 
-COLOURS = {"succeeded": "32", "failed": "31", "timeout": "31", "cancelled": "33", "started": "36", "ack": "36"}
+COLOURS = {
+    "succeeded": "32",
+    "failed": "31",
+    "timeout": "31",
+    "cancelled": "33",
+    "started": "36",
+    "ack": "36",
+}
 BOLD = "1"
 
 
@@ -2098,7 +2258,11 @@ ROW_MEMBERS = "id status type created_at updated_at action".split()
 
 def choose_layout(layouts, console, is_wide):
     """Return the widest layout if `is_wide`, and otherwise the first one that fits the terminal."""
-    return layouts[0] if is_wide else next(layout for layout in layouts if console.columns >= layout.min_columns)
+    return (
+        layouts[0]
+        if is_wide
+        else next(layout for layout in layouts if console.columns >= layout.min_columns)
+    )
 
 
 def format_header(layout, console):
@@ -2149,7 +2313,9 @@ def read_target(target, report_error):
     status = get_text(target, "status", "target %s: " % escape_field(node_id))
     output = OutputRef.from_wire(target.get("output_ref"))
     if output.kind == "unreadable":
-        report_error("the output of target %s is unreadable: %s" % (escape_field(node_id), output.fault))
+        report_error(
+            "the output of target %s is unreadable: %s" % (escape_field(node_id), output.fault)
+        )
     return node_id, status, output
 
 
@@ -2160,12 +2326,17 @@ def describe_output(output):
         location = make_visible(output.location).replace(" (sha256:", "\\x20(sha256:")
         digest = " (sha256:%s)" % escape_field(output.sha256) if output.sha256 else ""
         return "archived: " + location + digest
-    return {"inline": describe_count(len(output.data), "byte"), "none": "no output"}.get(output.kind, output.kind)
+    return {"inline": describe_count(len(output.data), "byte"), "none": "no output"}.get(
+        output.kind, output.kind
+    )
 
 
 def describe_progress(execution):
     """Return the status and the number of succeeded targets: `started 2/5`. Raises UnusableResponse."""
-    return "%s %s" % (escape_field(get_text(execution, "status")), describe_targets(execution["targets"]))
+    return "%s %s" % (
+        escape_field(get_text(execution, "status")),
+        describe_targets(execution["targets"]),
+    )
 
 
 def format_recap(execution, console, is_wide=False):
@@ -2210,7 +2381,10 @@ def format_targets(targets, execution, console, report_error, is_wide=False):
         updated = get_text(target, "updated_at", "target %s: " % escape_field(node_id))
         shown = layout.format_time(updated, console.recent_times)
         yield header + layout.row.format(
-            escape_field(node_id), paint_status(status, console), escape_field(shown), describe_output(output)
+            escape_field(node_id),
+            paint_status(status, console),
+            escape_field(shown),
+            describe_output(output),
         )
         header = ""
     yield header + "\n" + format_recap(execution, console, is_wide)
@@ -2221,7 +2395,9 @@ def read_inline(targets, console, report_error):
     for target in targets:
         node_id, _, output = read_target(target, report_error)
         if output.kind == "archived":
-            report_error("the output of target %s is %s" % (escape_field(node_id), describe_output(output)))
+            report_error(
+                "the output of target %s is %s" % (escape_field(node_id), describe_output(output))
+            )
         yield node_id, console.encode_for_stdout(output.data)
 
 
@@ -2284,7 +2460,8 @@ def make_folder(path):
         problem = describe_error(error)
     if problem:
         raise ExecLogError(
-            "the folder %s cannot be used: %s" % (path, problem), "name a new folder inside an existing one"
+            "the folder %s cannot be used: %s" % (path, problem),
+            "name a new folder inside an existing one",
         )
     return folder
 
@@ -2323,7 +2500,11 @@ def save_outputs(targets, folder, report_error):
         node_id, status, output = read_target(target, report_error)
         kind, node = output.kind, (node_id or "").lower()
         if not node or find_uuid(node) != node or node in seen:  # only a UUID is a safe file name
-            fault = "an earlier target has the same node id" if node in seen else "its node id is not a canonical UUID"
+            fault = (
+                "an earlier target has the same node id"
+                if node in seen
+                else "its node id is not a canonical UUID"
+            )
             report_error("target %s is not saved: %s" % (escape_field(node_id), fault))
             kind, output = "unsaved", OutputRef.from_wire(None)
         elif kind == "inline":
@@ -2397,9 +2578,12 @@ By default, list prints one page: the oldest 50 Executions. With --all, --last,
 --since, --until, --updated-since, --node or several statuses, it reads as many
 pages as needed. Times are in UTC."""
 DESCRIPTIONS = {
-    "": "Show Executions (runs of actions), and what each target (machine) printed.\n" + STATUS_HELP + LIST_HELP,
+    "": "Show Executions (runs of actions), and what each target (machine) printed.\n"
+    + STATUS_HELP
+    + LIST_HELP,
     "list": "List the Executions (runs of actions) of a Project.\n" + STATUS_HELP + LIST_HELP,
-    "get": "Show one Execution (run of an action), and what each target (machine) printed.\n" + STATUS_HELP,
+    "get": "Show one Execution (run of an action), and what each target (machine) printed.\n"
+    + STATUS_HELP,
 }
 
 
@@ -2413,7 +2597,9 @@ def suggest(word, known, prefix=""):
     """Return `; did you mean ...?` with the prefix and the nearest known word, or "" if none is near."""
     from difflib import get_close_matches
 
-    return "".join("; did you mean %s%s?" % (prefix, near) for near in get_close_matches(word, known, 1, 0.75))
+    return "".join(
+        "; did you mean %s%s?" % (prefix, near) for near in get_close_matches(word, known, 1, 0.75)
+    )
 
 
 def suggest_status(word):
@@ -2455,7 +2641,9 @@ def parse_duration(text):
     elif re.fullmatch(r"[0-9]+\.?[0-9]*|\.[0-9]+", text):
         seconds = float(text)
     if not 0 < seconds <= 86400:
-        raise UsageError("expected a duration such as 30, 20s, 5m, 2h or 1d (more than 0 s, at most 1d)")
+        raise UsageError(
+            "expected a duration such as 30, 20s, 5m, 2h or 1d (more than 0 s, at most 1d)"
+        )
     return seconds
 
 
@@ -2485,7 +2673,9 @@ def parse_statuses(text):
 
 def ran_on_any(nodes, execution):
     """Return whether an Execution ran on one of these nodes. Raises UnusableResponse."""
-    return any(get_lower_node_id(target) in nodes for target in expect_objects(execution, "targets"))
+    return any(
+        get_lower_node_id(target) in nodes for target in expect_objects(execution, "targets")
+    )
 
 
 def was_updated_since(moment, execution):
@@ -2495,7 +2685,11 @@ def was_updated_since(moment, execution):
     return read_time(execution, "updated_at") >= moment
 
 
-class Flag(namedtuple("Flag", "command names list_help get_help metavar parse is_repeatable reads_all_pages keeps")):
+class Flag(
+    namedtuple(
+        "Flag", "command names list_help get_help metavar parse is_repeatable reads_all_pages keeps"
+    )
+):
     """A flag of the command line.
 
     command             the command that it belongs to, or "" for both
@@ -2527,7 +2721,12 @@ class Flag(namedtuple("Flag", "command names list_help get_help metavar parse is
 
 def make_flag(command, names, list_help, metavar="", parse=None, **facts):
     """Return a Flag. Its names are separated by spaces, and `facts` are the members that differ from the usual ones."""
-    members = {"get_help": list_help, "is_repeatable": False, "reads_all_pages": "keeps" in facts, "keeps": None}
+    members = {
+        "get_help": list_help,
+        "is_repeatable": False,
+        "reads_all_pages": "keeps" in facts,
+        "keeps": None,
+    }
     members.update(facts)
     return Flag(command, tuple(names.split()), list_help, metavar=metavar, parse=parse, **members)
 
@@ -2669,7 +2868,9 @@ def attach_values(argv):
         if equals and not flag.metavar:
             raise UsageError("%s takes no value" % name)
         if flag.metavar and not equals:
-            value = words.pop(0) if words and words[0].partition("=")[0] not in FLAGS_BY_NAME else "--"
+            value = (
+                words.pop(0) if words and words[0].partition("=")[0] not in FLAGS_BY_NAME else "--"
+            )
         if value == "--":
             raise UsageError("%s needs a value" % name)
         attached.append("%s=%s" % (flag.names[-1], value) if flag.metavar else name)
@@ -2700,7 +2901,9 @@ def refuse_words(words, argv):
     """Raise UsageError if there are any words. They are not shown, because they may be secrets; their place is."""
     if words:
         place = describe_place(words[0], argv)
-        raise UsageError("unexpected argument%s: put each value after its flag; quote values with spaces" % place)
+        raise UsageError(
+            "unexpected argument%s: put each value after its flag; quote values with spaces" % place
+        )
 
 
 class FlagParser(argparse.ArgumentParser):
@@ -2710,7 +2913,9 @@ class FlagParser(argparse.ArgumentParser):
 
     def parse_known_args(self, args=None, namespace=None):
         """Return (namespace, the words that are left over). Raises UsageError for a flag without its value."""
-        return super().parse_known_args(attach_values(sys.argv[1:] if args is None else args), namespace)
+        return super().parse_known_args(
+            attach_values(sys.argv[1:] if args is None else args), namespace
+        )
 
     def parse_args(self, args=None, namespace=None):
         """Return the namespace. Raises UsageError if a word is left over."""
@@ -2767,7 +2972,10 @@ def make_parser(command: str = "") -> argparse.ArgumentParser:
             text = flag.get_help if command == "get" else flag.list_help
             if not command and flag.get_help != flag.list_help:
                 text = "%s; get: %s" % (flag.list_help, flag.get_help)
-            options: "t.Dict[str, t.Any]" = {"help": text or argparse.SUPPRESS, "action": "store_true"}
+            options: "t.Dict[str, t.Any]" = {
+                "help": text or argparse.SUPPRESS,
+                "action": "store_true",
+            }
             if flag.metavar:  # argparse does not catch a UsageError
                 action = "append" if flag.is_repeatable else "store"
                 options.update(metavar=flag.metavar, type=flag.convert, action=action)
@@ -2779,7 +2987,9 @@ def make_parser(command: str = "") -> argparse.ArgumentParser:
 def describe_unknown_command(word):
     """Return the message for a word that is not a command."""
     meant = "get UUID" if find_uuid(word) else COMMAND_HABITS.get(word)
-    known = [name for name in COMMANDS + ("help", "exec-log") if name != word]  # `exec-log exec-log` is unknown, too
+    known = [
+        name for name in COMMANDS + ("help", "exec-log") if name != word
+    ]  # `exec-log exec-log` is unknown, too
     suggestion = "; did you mean %s?" % meant if meant else suggest(word, known)
     return "unknown command" + quote_value(word) + (suggestion or "; expected list or get")
 
@@ -2807,7 +3017,9 @@ def parse_time(text, now):
     year, month, day, hour, minute, second = map(int, numbers)
     if not has_year:
         year = now.year
-    moment = datetime(year, month, day, hour, minute, second, int(fraction.ljust(6, "0")[:6]), timezone.utc)
+    moment = datetime(
+        year, month, day, hour, minute, second, int(fraction.ljust(6, "0")[:6]), timezone.utc
+    )
     moment -= parse_offset(match.group(8) or "Z")
     return moment if has_year or moment <= now else moment.replace(year=now.year - 1)
 
@@ -2822,7 +3034,9 @@ def parse_when(text, now, after=None):
     if age:
         return now - timedelta(seconds=int(age.group(1)) * UNIT_SECONDS[age.group(2)])
     if text in ("today", "yesterday"):
-        return now.replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=text == "yesterday")
+        return now.replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(
+            days=text == "yesterday"
+        )
     if re.fullmatch(TIME_OF_DAY, text):
         start = after or now - timedelta(days=1)
         hour, minute = map(int, text.split(":"))
@@ -2883,7 +3097,9 @@ def select_statuses(flags):
     selected = list(dict.fromkeys(chain(*flags.status or [], groups)))
     for status in selected:
         if status not in STATUSES and (flags.command == "get" or len(selected) > 1):
-            raise UsageError("--status%s: unknown status%s" % (quote_value(status), suggest_status(status)))
+            raise UsageError(
+                "--status%s: unknown status%s" % (quote_value(status), suggest_status(status))
+            )
     return selected
 
 
@@ -2895,7 +3111,8 @@ def read_positionals(flags, words):
     if words and flags.command == "get" and execution_id is None:
         if not words[0]:
             raise UsageError(
-                "get: the id is empty", "the command inside $(...) may have found nothing: run it by itself"
+                "get: the id is empty",
+                "the command inside $(...) may have found nothing: run it by itself",
             )
         execution_id = find_uuid(words[0])
         if not execution_id:
@@ -2954,7 +3171,9 @@ def parse_arguments(flags, words, now):
     and `until` (aware datetimes or None), `updated_since` (in the form of normalize_time, or None), and `time_hint`
     (the hint that gives these times in full, or "")."""
     if not flags.command:
-        raise UsageError(describe_unknown_command(words[0]) if words else "expected a command: list or get")
+        raise UsageError(
+            describe_unknown_command(words[0]) if words else "expected a command: list or get"
+        )
     flags.execution_id = read_positionals(flags, words)
     check_flags(flags)
     flags.statuses = select_statuses(flags)
@@ -3034,12 +3253,18 @@ class Console:
             stdout.flush()  # what the caller printed before
         except STREAM_ERRORS:
             pass
-        self._out = getattr(stdout, "buffer", stdout)  # a binary stream; a raw one with PYTHONUNBUFFERED
+        self._out = getattr(
+            stdout, "buffer", stdout
+        )  # a binary stream; a raw one with PYTHONUNBUFFERED
         self._err = stderr  # a text stream
         self.stdout_is_terminal = is_terminal(stdout)
         self.stderr_is_terminal = is_terminal(stderr)
-        self._shares_lines = (self.stdout_is_terminal and self.stderr_is_terminal) or is_same_file(self._out, stderr)
-        self.columns = self.stdout_is_terminal and get_width(stdout) or EXECUTION_LAYOUTS[0].min_columns
+        self._shares_lines = (self.stdout_is_terminal and self.stderr_is_terminal) or is_same_file(
+            self._out, stderr
+        )
+        self.columns = (
+            self.stdout_is_terminal and get_width(stdout) or EXECUTION_LAYOUTS[0].min_columns
+        )
         self.is_coloured = False
         self.recent_times = "", ""
         self.progress = None
@@ -3071,7 +3296,11 @@ class Console:
 
         Raises ReaderGone if the reader has closed stdout, and ExecLogError for any other failure, including a missing
         stdout."""
-        data, self._pending, self._pending_size = b"".join(self._pending), [], 0  # a failed write is not repeated
+        data, self._pending, self._pending_size = (
+            b"".join(self._pending),
+            [],
+            0,
+        )  # a failed write is not repeated
         if self._out is None:
             raise ExecLogError("standard output is closed")
         if not data:
@@ -3154,7 +3383,9 @@ class Console:
             return False
         try:
             is_file = stat.S_ISREG(os.fstat(self._out.fileno()).st_mode)
-            is_foreground = not hasattr(os, "tcgetpgrp") or os.tcgetpgrp(self._err.fileno()) == os.getpgrp()
+            is_foreground = (
+                not hasattr(os, "tcgetpgrp") or os.tcgetpgrp(self._err.fileno()) == os.getpgrp()
+            )
         except STREAM_ERRORS:
             return False
         return is_foreground and (is_file or (self.stdout_is_terminal and is_quiet))
@@ -3251,7 +3482,9 @@ def run_list(flags, console, transport):
     if flags.time_hint:
         console.hint(flags.time_hint)
     listing = make_listing(flags, transport)
-    begins_late = flags.last is not None or len(flags.statuses) > 1  # whether pages are read before the first row
+    begins_late = (
+        flags.last is not None or len(flags.statuses) > 1
+    )  # whether pages are read before the first row
     if listing is not None and console.can_show_progress(is_quiet=begins_late):
         console.progress = lambda: "%s, %s" % (
             describe_count(listing.page_count, "page"),
@@ -3293,7 +3526,9 @@ def run_list(flags, console, transport):
     # Say how to continue.
     cursor = page.get("next_cursor")
     if cursor:
-        console.hint("more Executions follow (the oldest come first): use --last N, --since WHEN or --all")
+        console.hint(
+            "more Executions follow (the oldest come first): use --last N, --since WHEN or --all"
+        )
     elif first is None:
         console.hint(describe_no_match(flags))
     if flags.output in ("id", "jsonl") and cursor:
@@ -3318,8 +3553,12 @@ def request_execution(flags, console, transport):
             console.write_line(text)
 
     if flags.timeout and not flags.wait_timeout:
-        console.hint("--timeout limits each network operation; to limit the wait, use --wait-timeout")
-    return wait_for_execution(transport, flags.project, flags.execution_id, flags.wait_timeout, show_status)
+        console.hint(
+            "--timeout limits each network operation; to limit the wait, use --wait-timeout"
+        )
+    return wait_for_execution(
+        transport, flags.project, flags.execution_id, flags.wait_timeout, show_status
+    )
 
 
 def select_targets(targets, nodes, statuses):
@@ -3327,7 +3566,8 @@ def select_targets(targets, nodes, statuses):
     selected = [
         target
         for target in targets
-        if (not nodes or get_lower_node_id(target) in nodes) and (not statuses or target.get("status") in statuses)
+        if (not nodes or get_lower_node_id(target) in nodes)
+        and (not statuses or target.get("status") in statuses)
     ]
     found = set(map(get_lower_node_id, targets))
     return selected, [node for node in nodes if node not in found]
@@ -3338,7 +3578,9 @@ def run_get(flags, console, transport):
     folder = flags.output_dir and make_folder(flags.output_dir)  # before any waiting
     execution = request_execution(flags, console, transport)
     console.progress = None
-    targets, missing = select_targets(execution["targets"], dict.fromkeys(flags.node or ()), flags.statuses)
+    targets, missing = select_targets(
+        execution["targets"], dict.fromkeys(flags.node or ()), flags.statuses
+    )
     errors = []
 
     def report_error(text):
@@ -3377,7 +3619,9 @@ def run(argv, console, sleep):
     """Run a command line and return its exit code. Raises ExecLogError."""
     flags, words = read_command_line(argv)
     if flags.help or flags.version:
-        console.write(make_parser(flags.command).format_help() if flags.help else "version=%s\n" % __version__)
+        console.write(
+            make_parser(flags.command).format_help() if flags.help else "version=%s\n" % __version__
+        )
         console.flush()
         return 0
     now = get_time()
@@ -3425,7 +3669,9 @@ def main(
 
     It changes no process-wide state, so several threads may call it. Expected failures are reported on stderr.
     KeyboardInterrupt and exceptions of your own propagate. Anything else is a bug, whose traceback is not masked."""
-    console = Console(sys.stdout if stdout is None else stdout, sys.stderr if stderr is None else stderr)
+    console = Console(
+        sys.stdout if stdout is None else stdout, sys.stderr if stderr is None else stderr
+    )
     console.add_secrets(os.environ.get("PLEXSPHERE_TOKEN", "").strip())
 
     try:
