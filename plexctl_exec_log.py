@@ -6,26 +6,28 @@
 # dependencies = []
 # ///
 # mypy: check-untyped-defs, allow-untyped-defs, allow-untyped-calls, no-warn-return-any
-"""plexctl exec-log: show what the actions of a plexsphere control plane did, and what each machine printed.
+"""plexctl exec-log: show what the actions of a control plane did, and what each machine printed.
 
     plexctl_exec_log.py [exec-log] list --project UUID [flags]
     plexctl_exec_log.py [exec-log] get UUID --project UUID [flags]
 
-An Execution is one run of an action; its targets are the machines that it ran on. The file needs Python 3.6 or later
-and the standard library. It never changes anything on the server. Each section uses only itself and those above it:
+An Execution is one run of an action of the plexsphere control plane; its targets are
+the machines that it ran on. The file needs Python 3.6 or later and the standard
+library. It never changes anything on the server. Each section uses only itself and
+those above it:
 
     Safe text     escape control characters, mask secrets
     Errors        one family of expected failures, each with its exit code
     Settings      find server, token and proxy in flags, environment and config file
-    Transport     send one GET, retry it, read and decode the whole response, turn failures into errors
+    Transport     send one GET, retry it, read and decode the response, turn failures into errors
     Wire model    read the values that the server sends
     Operations    request one page, all pages or one Execution; wait until its status is final
-    Formats       turn a response into a table, sections, ids, lines, raw bytes or json; save outputs in a folder
+    Formats       turn a response into text, tables, ids, lines, bytes or json; save outputs
     Command line  parse flags, manage the standard streams, run
 
-Programs can import it; __all__ lists the public names. This example prints a line for each target of the Executions
-that failed, were cancelled or timed out: its node id, its status, and its output, or where the output is archived, or
-why it cannot be read.
+Programs can import it; __all__ lists the public names. This example prints a line for
+each target of the Executions that failed, were cancelled or timed out: its node id, its
+status, and its output, or where the output is archived, or why it cannot be read.
 
     from plexctl_exec_log import *
 
@@ -36,83 +38,120 @@ why it cannot be read.
                 for target in get_execution(transport, project, execution.get("id", ""))["targets"]:
                     output = OutputRef.from_wire(target.get("output_ref"))
                     text = output.fault or output.location or output.data.decode("utf-8", "replace")
-                    print(make_visible("%s %s %s" % (target.get("node_id"), target.get("status"), text)))
+                    status = target.get("status")
+                    print(make_visible("%s %s %s" % (target.get("node_id"), status, text)))
     except ExecLogError as error:
         print("the report is incomplete:", type(error).__name__, error.hint)
 
-Executions and targets are the JSON objects of the API, as dicts. A program reads these members:
+Executions and targets are the JSON objects of the API, as dicts. A program reads these
+members:
 
-    execution   id, status, action      strings; a status is one of RUNNING_STATUSES or FINAL_STATUSES
+    execution   id, status, action      strings; RUNNING_STATUSES and FINAL_STATUSES list statuses
                 type                    "builtin" or "hook"
                 created_at, updated_at  times (RFC 3339), such as "2026-07-14T09:28:41Z"
                 targets                 a list of targets
     target      node_id, status         strings
                 created_at, updated_at  times
-                output_ref              for OutputRef.from_wire; absent or null if there is no output
+                output_ref              for OutputRef.from_wire; absent or null without an output
 
-Of these, get_execution checks that the id is the one that was requested, and that `targets` is a list of objects.
-Other members, and all members of what a Listing yields, may be absent, null or of another type.
+Of these, get_execution checks that the id is the one that was requested, and that
+`targets` is a list of objects. Other members, and all members of what a Listing yields,
+may be absent, null or of another type.
+
+The formats json, jsonl and yaml decode JSON and encode it again. Whole numbers stay
+exact, except that -0 becomes 0. Other numbers become doubles. If a name is repeated in
+an object, its last value counts.
 
 What it touches, and what it trusts
 -----------------------------------
-It connects to the server that --server, PLEXSPHERE_URL or the profile names, or to the proxy that the environment names
-for that server. No proxy of the environment is used for this host. It sends only GET requests and, for https through a
-proxy, CONNECT to that proxy. It follows no redirect, and never fetches an archived output.
+It connects to the server that --server, PLEXSPHERE_URL or the profile names, or to the
+proxy that the environment names for that server. No proxy of the environment is used
+for this host. It sends only GET requests and, for https through a proxy, CONNECT to
+that proxy. It follows no redirect, and never fetches an archived output.
 
-Flags, environment and config file select one server. The token is sent in one header, to one server:
+Flags, environment and config file select one server. The token is sent in one header,
+to one server:
 
     token from                          sent to
     --token-file, PLEXSPHERE_TOKEN      the selected server
     a profile without a server          the selected server
-    a profile with a server             the profile's server; if another one was selected, nothing is sent
+    a profile with a server             that server; if another one was selected, nothing is sent
 
-Certificates and host names are verified. Without --allow-http, plain http goes only to this host, where any user may be
-listening. A proxy for plain http can read the token, too.
+Certificates and host names are verified. Without --allow-http, plain http goes only to
+this host, where any user may be listening. A proxy for plain http can read the token,
+too.
 
-It reads the token file and the config file, which others must not be able to read (a pipe may have any mode); the
---ca-file, which must not be writable by everybody (its owner and group are not checked); and PLEXSPHERE_URL,
-PLEXSPHERE_TOKEN, PLEXSPHERE_PROJECT, XDG_CONFIG_HOME, HOME or USERPROFILE, NO_COLOR, TERM and the proxy variables. As
-in every Python program, SSL_CERT_FILE and SSL_CERT_DIR choose the CAs, SSLKEYLOGFILE names a file whose readers can
-decrypt the traffic, and OPENSSL_CONF configures OpenSSL. argparse reads LANGUAGE, LC_ALL, LC_MESSAGES and LANG, and
-urllib reads REQUEST_METHOD. Apart from SSLKEYLOGFILE and bytecode, which Python writes, it writes only into the
---output-dir folder: choose one whose parents others cannot write to. Started by its path, it imports nothing from its
-own folder; `python3 -I` ignores PYTHONPATH, too.
+It reads these files. On Windows, modes and owners are not checked.
 
-stderr shows *** for PLEXSPHERE_TOKEN and, once the settings have been found, for the token, the proxy's password and
-its Basic credentials, if they have at least 8 characters. Before that, an error may quote a path, or an argument of up
-to 40 characters, so do not type a token as an argument. The traceback of a bug is not masked.
+    token file, config file     the user's or root's, without access for others (unless a pipe)
+    --ca-file                   not writable by everybody; its owner and group are not checked
 
-The server and the machines are not trusted. On a terminal, which must use UTF-8, CSI sequences (colours, cursor
-movements) and `ESC ( B` are removed from outputs, carriage returns become line feeds, and all other control characters
-except tabs and line feeds are escaped. The `text` format indents outputs, so that no line of an output looks like a
-line that this program prints; but the wrapped part of a long line may. Names, ids and error texts are always escaped,
-and json is ASCII. **A pipe, and a file of --output-dir, get the exact
-bytes of outputs, even if a terminal is at the pipe's other end:** if a terminal reads the pipe, use --output json.
+A pipe that is given as a file may block for ever.
+
+It reads PLEXSPHERE_URL, PLEXSPHERE_TOKEN, PLEXSPHERE_PROJECT, XDG_CONFIG_HOME, HOME or
+USERPROFILE, NO_COLOR, TERM and the proxy variables. As in every Python program,
+SSL_CERT_FILE and SSL_CERT_DIR choose the CAs, SSLKEYLOGFILE names a file whose readers
+can decrypt the traffic, and OPENSSL_CONF, which may load code, configures OpenSSL.
+argparse reads LANGUAGE, LC_ALL, LC_MESSAGES and LANG, and urllib reads REQUEST_METHOD.
+
+Apart from SSLKEYLOGFILE and bytecode, which Python writes, it writes only into the
+--output-dir folder: choose one whose parents others cannot write to. Started by its path,
+it imports nothing from its own folder; `python3 -I` ignores PYTHONPATH, too.
+
+Secrets are masked on stderr only, and only where their exact text appears:
+PLEXSPHERE_TOKEN and, once the settings have been found, the token, the proxy's password
+and its Basic credentials, if they have at least 8 characters. Before that, an error may
+quote a path, whole, or another argument of up to 40 characters, so do not type a token
+as an argument. The traceback of a bug is not masked.
+
+The server and the machines are not trusted. What reaches a reader:
+
+    reader                   outputs in text        in raw, lines   names, ids, errors   json
+    terminal (UTF-8)         escaped and indented   escaped         escaped              ASCII
+    pipe or file             exact bytes            exact bytes     escaped              ASCII
+    file of --output-dir     exact bytes            -               escaped (targets)    -
+    stderr                   -                      -               escaped, masked      -
+
+    escaped     In outputs, CSI sequences (colours, cursor movements) and `ESC ( B` are removed,
+                and carriage returns become line feeds. All other control characters, except
+                tabs and line feeds in outputs, are shown as text, such as \\x1b.
+    indented    No line of an output begins like a line that this program prints.
+
+A terminal may wrap a long line of an output, an action or an error; the wrapped part
+may look like any other line. A pipe gets exact bytes even if a terminal is at its other
+end, as with `ssh host command`, `watch` and `| cat`: use --output json there, or give
+ssh the flag -t.
 
 Limits
 ------
-A response is read whole, checked, then used. An Execution, or a page limited to one Execution, may be up to 256 MiB.
-Other pages may be up to 32 MiB. These limits hold for the size that is received and for the decompressed size. In
-memory, a decoded response usually takes up to five times its size, and a hostile one two hundred times: use `ulimit
--v`. --wait holds two responses, and --last N holds N Executions. A listing of several statuses holds all Executions of
-the running statuses, a page for each final status, and all Executions of one created_at. The number of pages and the
-size of what is printed are unlimited.
+A response is read whole, checked, then used. An Execution, or a page limited to one
+Execution, may be up to 256 MiB. Other pages may be up to 32 MiB. These limits hold for
+the size that is received and for the decompressed size. In memory, a decoded response
+usually takes up to five times its size, and a hostile one two hundred times: use
+`ulimit -v`.
 
---timeout limits each network operation, and --wait-timeout a whole wait. Nothing limits the total time of the other
-commands. These can exceed both limits, so use timeout(1):
+--wait holds two responses, and --last N holds N Executions. A listing of several statuses
+holds all Executions of the running statuses, a page for each final status, and all
+Executions of one created_at. A listing also holds the cursors of all its pages. The number
+of pages and the size of what is printed are unlimited.
+
+--timeout limits each network operation, and --wait-timeout a whole wait. Nothing limits
+the total time of the other commands. These can exceed both limits, so use timeout(1):
 
     a slow resolver, and several addresses of the server, each with a full timeout
     headers, chunk sizes and trailers that arrive byte by byte
-    endless trailers, endless interim responses (status 100) and, before 3.12, endless headers of a proxy
+    endless trailers, endless interim responses (status 100)
+    endless headers of a proxy, before Python 3.12
     slow parsing of hostile headers, and slow decoding of hostile bodies
-    connecting through a proxy: the connection, the tunnel and the TLS handshake may each take the time that is left
+    a connection through a proxy, whose tunnel and TLS handshake each get the time that is left
 
 Where to look in the code
 -------------------------
     connections, certificates       Transport._connect, make_tls_context
     where settings come from        choose_setting, find_settings, find_project
     where the token goes            find_settings, pin_token, Transport._read_head
-    what is read                    Transport._read_body, decompress, decode_object, read_private_file
+    what is read                    Transport._read_body, decompress, decode_object
+                                    read_private_file, check_ca_file
     what is written                 Console, make_folder, save_outputs
     escaping, masking               make_terminal_safe, make_visible, Console.redact
 """

@@ -63,7 +63,8 @@ def print_report() -> None:
                 for target in get_execution(transport, project, execution.get("id", ""))["targets"]:
                     output = OutputRef.from_wire(target.get("output_ref"))
                     text = output.fault or output.location or output.data.decode("utf-8", "replace")
-                    print(make_visible("%s %s %s" % (target.get("node_id"), target.get("status"), text)))
+                    status = target.get("status")
+                    print(make_visible("%s %s %s" % (target.get("node_id"), status, text)))
     except ExecLogError as error:
         print("the report is incomplete:", type(error).__name__, error.hint)
 
