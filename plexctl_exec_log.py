@@ -211,10 +211,13 @@ def make_visible(text: str) -> str:
     newer characters that their Unicode tables lack."""
     if text.isprintable():
         return text
-    return "".join(
-        character if character.isprintable() else character.encode("unicode_escape").decode("ascii")
-        for character in text
-    )
+
+    visible = []
+    for character in text:
+        if not character.isprintable():
+            character = character.encode("unicode_escape").decode("ascii")
+        visible.append(character)
+    return "".join(visible)
 
 
 def escape_field(text: "t.Optional[str]") -> str:
@@ -253,7 +256,8 @@ def mask(text, secrets):
 
 def describe_count(number, noun):
     """Return `1 byte` or `2 bytes`."""
-    return "%d %s%s" % (number, noun, "" if number == 1 else "s")
+    ending = "" if number == 1 else "s"
+    return "%d %s%s" % (number, noun, ending)
 
 
 def describe_error(error: Exception) -> str:
@@ -399,7 +403,8 @@ class APIError(RemoteError):
         problem: "t.Optional[JSONObject]" = None,
         retry_after: "t.Optional[float]" = None,
     ) -> None:
-        super().__init__(message, hint, status in (429, 500, 502, 503, 504), retry_after)
+        is_retryable = status in (429, 500, 502, 503, 504)
+        super().__init__(message, hint, is_retryable, retry_after)
         self.status = status
         self.problem = problem or {}
 
@@ -407,8 +412,10 @@ class APIError(RemoteError):
         # becomes an exit code.
         if status == 401:
             self.exit_code = 3
+        elif status == 403 and self.problem.get("code") == "rebac_denied":
+            self.exit_code = 77
         elif status == 403:
-            self.exit_code = 77 if self.problem.get("code") == "rebac_denied" else 4
+            self.exit_code = 4
 
 
 API_HINT = "check --server, PLEXSPHERE_URL or the profile: does it point to the API?"
@@ -462,8 +469,10 @@ URL_FAULTS = (
 def describe_url_fault(url):
     """Return what is wrong with a malformed URL, without showing a part of it, or "" if
     that is not plain."""
-    faults = (fault for pattern, fault in URL_FAULTS if re.match(pattern, url, re.IGNORECASE))
-    return next(faults, "")
+    for pattern, fault in URL_FAULTS:
+        if re.match(pattern, url, re.IGNORECASE):
+            return fault
+    return ""
 
 
 class Server(namedtuple("Server", "scheme host port prefix")):
@@ -487,24 +496,35 @@ class Server(namedtuple("Server", "scheme host port prefix")):
 
         Raises UsageError, whose message begins with `label`. The message does not quote
         the URL, because the faulty part may be a password."""
-        url = url.strip() if isinstance(url, str) else ""
+        if not isinstance(url, str):
+            url = ""
+        url = url.strip()
+
         match = re.fullmatch(SERVER_URL, url, re.ASCII | re.IGNORECASE | re.VERBOSE)
         if match:
             scheme, host, digits, path = match.groups()
-            port = int(digits or DEFAULT_PORTS[scheme.lower()])
+            scheme = scheme.lower()
+            host = host.strip("[]").lower()
+            port = int(digits or DEFAULT_PORTS[scheme])
+            prefix = (path or "").rstrip("/")
             if 0 < port < 65536:
-                return cls(scheme.lower(), host.strip("[]").lower(), port, (path or "").rstrip("/"))
-        fault = PORT_FAULT if match else describe_url_fault(url)
-        raise UsageError(
-            "%s: expected http(s)://host[:port][/prefix]%s" % (label, fault),
-            "write it as https://HOST",
-        )
+                return cls(scheme, host, port, prefix)
+            fault = PORT_FAULT
+        else:
+            fault = describe_url_fault(url)
+
+        problem = "%s: expected http(s)://host[:port][/prefix]%s" % (label, fault)
+        raise UsageError(problem, "write it as https://HOST")
 
     @property
     def authority(self) -> str:
         """The value of the Host header (RFC 9110, 7.2)."""
-        host = "[%s]" % self.host if ":" in self.host else self.host
-        return host if self.port == DEFAULT_PORTS[self.scheme] else "%s:%d" % (host, self.port)
+        host = self.host
+        if ":" in host:  # an IPv6 address
+            host = "[%s]" % host
+        if self.port == DEFAULT_PORTS[self.scheme]:
+            return host
+        return "%s:%d" % (host, self.port)
 
     @property
     def url(self) -> str:
@@ -522,7 +542,9 @@ def check_access(status, forbidden):
     if status.st_uid not in (0, os.geteuid()):
         return "it belongs to another user (uid %d)" % status.st_uid
     mode = stat.S_IMODE(status.st_mode)
-    return "its mode %04o is too open" % mode if mode & forbidden else ""
+    if mode & forbidden:
+        return "its mode %04o is too open" % mode
+    return ""
 
 
 def suggest_chmod(mode, path, status):
@@ -530,7 +552,8 @@ def suggest_chmod(mode, path, status):
     that the user owns.
 
     `status` is its os.stat() result. Not for Windows."""
-    if status.st_uid != os.geteuid() or not stat.S_ISREG(status.st_mode) or not path.isprintable():
+    is_own_file = status.st_uid == os.geteuid() and stat.S_ISREG(status.st_mode)
+    if not is_own_file or not path.isprintable():
         return ""
     import shlex
 
@@ -544,8 +567,10 @@ def read_private_file(path, limit, name):
     exists or starts like a path, and otherwise `name`. Raises CredentialsError if the
     file is unreadable, accessible to other users, or larger than `limit` bytes."""
     try:
-        if os.path.isabs(path) or path.startswith(("./", "../", "~")) or os.path.lexists(path):
+        looks_like_path = os.path.isabs(path) or path.startswith(("./", "../", "~"))
+        if looks_like_path or os.path.lexists(path):
             name = path
+
         with open(path, "rb") as file:
             # Check the opened file, not its name, which may refer to a different file by now.
             status = os.fstat(file.fileno())
@@ -574,7 +599,8 @@ def find_config_file():
 
 def read_config(path):
     """Return the JSON object in the config file. Raises CredentialsError."""
-    text, fault = read_private_file(path, 1 << 20, path), ""
+    text = read_private_file(path, 1 << 20, path)
+    fault = ""
     try:
         config = json.loads(text)
     except (ValueError, RecursionError) as error:
@@ -614,13 +640,12 @@ def read_profile(name):
         return "", {}
     chosen = config["default"] if name is None else name
     if not isinstance(chosen, str) or chosen not in profiles:
-        problem = (
-            "%s has no profile with the given name"
-            if name is not None
-            else '%s: "default" names a profile that does not exist'
-        )
+        if name is None:
+            problem = '%s: "default" names a profile that does not exist' % path
+        else:
+            problem = "%s has no profile with the given name" % path
         names = ", ".join(profiles) or "none"
-        raise CredentialsError(problem % path, "profiles in this file: " + names)
+        raise CredentialsError(problem, "profiles in this file: " + names)
 
     # Read the profile.
     title = 'profile "%s"' % chosen
@@ -692,12 +717,19 @@ def validate_token(token, source=""):
     `source` says where the token came from. Raises CredentialsError unless the token
     consists of visible ASCII characters. (http.client accepts others, and its own
     errors quote the token: see HTTPConnection.putheader.)"""
-    token = token.strip() if isinstance(token, str) else ""
+    if not isinstance(token, str):
+        token = ""
+    token = token.strip()
     if re.fullmatch("[!-~]+", token):
         return token
-    origin = "it came from " + source if source else ""
+
+    origin = ""
+    if source:
+        origin = "it came from " + source
     if token[:7].lower() == "bearer ":
-        hint = "; ".join(filter(None, ['remove the word "Bearer" from the token', origin]))
+        hint = 'remove the word "Bearer" from the token'
+        if origin:
+            hint += "; " + origin
         raise CredentialsError('the token begins with "Bearer "', hint)
     problem = "the token is empty, or contains characters other than visible ASCII"
     raise CredentialsError(problem, origin)
@@ -709,12 +741,12 @@ def pin_token(title, profile_server, server, server_source):
     The profile's token is only for the profile's server. Raises UsageError if the
     profile's URL is malformed."""
     pinned = Server.parse(profile_server, "server of " + title)
-    if pinned != server:
-        problem = "the token of %s is for %s, but the request would go to %s"
-        hint = (
-            "the server came from %s: remove it, or pass a token for that server with --token-file"
-        )
-        raise CredentialsError(problem % (title, pinned.url, server.url), hint % server_source)
+    if pinned == server:
+        return
+
+    problem = "the token of %s is for %s, but the request would go to %s"
+    hint = "the server came from %s: remove it, or pass a token for that server with --token-file"
+    raise CredentialsError(problem % (title, pinned.url, server.url), hint % server_source)
 
 
 def find_settings(server_url, profile, token_file):
@@ -733,7 +765,9 @@ def find_settings(server_url, profile, token_file):
     token_source = token_name or profile.title
 
     # Refuse what is missing or malformed.
-    server = None if url is None else Server.parse(url, server_source)
+    server = None
+    if url is not None:
+        server = Server.parse(url, server_source)
     if token_file is not None:
         token = read_private_file(os.fspath(token_file), 64 << 10, "the token file")
     if token is None:
@@ -774,7 +808,9 @@ class Proxy:
     def __init__(self, url: str) -> None:
         # `http://ann:p@ss@proxy:80` becomes `http`, `ann:p@ss` and `proxy:80`.
         # `proxy:80` has only the last of these.
-        scheme, _, remainder = url.rpartition("://") if isinstance(url, str) else ("", "", "")
+        if not isinstance(url, str):
+            url = ""
+        scheme, _, remainder = url.rpartition("://")
         user_info, at, address = remainder.rpartition("@")
         try:
             if scheme.lower() not in ("", "http"):
@@ -790,12 +826,13 @@ class Proxy:
         if at:  # RFC 7617
             from urllib.parse import unquote_to_bytes
 
-            login = unquote_to_bytes(
-                os.fsencode(user_info if ":" in user_info else user_info + ":")
-            )
+            if ":" not in user_info:
+                user_info += ":"
+            login = unquote_to_bytes(os.fsencode(user_info))
             basic = b2a_base64(login, newline=False).decode("ascii")
+            _, _, password = login.decode("utf-8", "replace").partition(":")
             self.headers = {"Proxy-Authorization": "Basic " + basic}
-            self.secrets = [basic, login.decode("utf-8", "replace").partition(":")[2]]
+            self.secrets = [basic, password]
 
 
 def find_proxy(server):
@@ -805,7 +842,8 @@ def find_proxy(server):
     that this host is never reached through a proxy."""
     # Import urllib.request, which is slow, only if there is a variable for it.
     name = server.scheme + "_proxy"
-    if is_this_host(server.host) or not any(variable.lower() == name for variable in os.environ):
+    is_set = any(variable.lower() == name for variable in os.environ)
+    if not is_set or is_this_host(server.host):
         return None
     from urllib.request import (  # type: ignore[attr-defined]
         getproxies_environment,
@@ -1617,9 +1655,11 @@ def find_uuid(text):
         return "-".join([text[:8], text[8:12], text[12:16], text[16:20], text[20:]])
     if text.startswith("urn:uuid:"):
         text = text[len("urn:uuid:") :]
-    elif text[:1] == "{" and text[-1:] == "}":
+    elif text.startswith("{") and text.endswith("}"):
         text = text[1:-1]
-    return text if re.fullmatch("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", text) else ""
+    if re.fullmatch("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", text):
+        return text
+    return ""
 
 
 def parse_uuid(value: "t.Union[str, AnyUUID]") -> str:
@@ -1656,17 +1696,18 @@ def expect_objects(record, name):
     """Return a member that is a list of objects; [] if it is null or absent.
     Raises UnusableResponse."""
     elements = check_type(record.get(name), list, name) or []
-    if not {dict}.issuperset(map(type, elements)):
-        raise make_malformed_error("%s: expected a list of objects" % name)
+    for element in elements:
+        if not isinstance(element, dict):
+            raise make_malformed_error("%s: expected a list of objects" % name)
     return elements
 
 
 def name_execution(execution):
     """Return `Execution ID` for a message, or `Execution -` if the id is not text."""
     execution_id = execution.get("id")
-    return "Execution %s" % (
-        execution_id if isinstance(execution_id, str) and execution_id else "-"
-    )
+    if not execution_id or not isinstance(execution_id, str):
+        execution_id = "-"
+    return "Execution " + execution_id
 
 
 def parse_moment(text):
@@ -1704,7 +1745,9 @@ def normalize_time(text):
             moment = (parse_moment(moment) - parse_offset(offset)).isoformat()
         except (ValueError, OverflowError):
             return None  # not in the calendar, or outside the years 1 to 9999 in UTC
-    return moment + fraction.rstrip("0").rstrip(".") if fraction else moment
+    if not fraction:
+        return moment
+    return moment + fraction.rstrip("0").rstrip(".")
 
 
 def read_time(execution, name):
@@ -1812,7 +1855,8 @@ def get_page(
     256 MiB. Raises UsageError for a malformed UUID, RemoteError for a malformed page,
     and the errors of Transport.get."""
     parameters = parameters or {}
-    max_bytes = EXECUTION_LIMIT if str(parameters.get("limit")) == "1" else PAGE_LIMIT
+    is_one_execution = str(parameters.get("limit")) == "1"
+    max_bytes = EXECUTION_LIMIT if is_one_execution else PAGE_LIMIT
     path = EXECUTIONS % parse_named_uuid(project, "project")
     page = transport.get(path, parameters, max_bytes)
     if "items" not in page:
@@ -1839,10 +1883,13 @@ def to_utc_text(moment):
 
     if moment is None:
         return None
-    offset = moment.utcoffset() if isinstance(moment, datetime) else None
+    offset = None
+    if isinstance(moment, datetime):
+        offset = moment.utcoffset()
     if offset is None:
         example = "datetime.now(timezone.utc)"
         raise UsageError("since and until: expected an aware datetime, such as " + example)
+
     try:
         utc = moment.replace(tzinfo=None) - offset
     except OverflowError:
@@ -1856,7 +1903,21 @@ def is_page_after(until, times):
 
     The times ascend, are not all equal, and are all at or after `until`: so the server
     lists the oldest first."""
-    return bool(times) and until <= times[0] < times[-1] and times == sorted(times)
+    if not times or times[0] < until:
+        return False
+    if times[0] == times[-1]:
+        return False
+    return times == sorted(times)
+
+
+def list_other_statuses(status):
+    """Return the known statuses that a query for this one should not return.
+
+    Some servers ignore the parameter, and a status may change between filtering and
+    sending. A query for an unknown status, or for all, may return any."""
+    if status not in STATUSES:
+        return []
+    return [other for other in STATUSES if other != status]
 
 
 class Listing:
@@ -1926,31 +1987,32 @@ class Listing:
         cursor         the page to start with; not with several statuses, because a
                        cursor belongs to one query
         """
-        wrong_statuses = UsageError(
-            'statuses: expected an iterable of non-empty strings, such as ("failed",)'
-        )
+        problem = 'statuses: expected an iterable of non-empty strings, such as ("failed",)'
         try:
             chosen = set(statuses or ())
         except TypeError:  # not iterable, or with an element that is not hashable
-            raise wrong_statuses
+            raise UsageError(problem)
         are_texts = all(status and isinstance(status, str) for status in chosen)
         if isinstance(statuses, str) or not are_texts:
-            raise wrong_statuses
-        known = [status for status in STATUSES if status in chosen]
-        self._statuses = known + sorted(chosen.difference(STATUSES))
+            raise UsageError(problem)
 
         if cursor is not None and not isinstance(cursor, str):
             raise UsageError("cursor: expected a string or None")
-        if cursor and len(self._statuses) > 1:
+        if cursor and len(chosen) > 1:
             raise UsageError("cursor works with at most one status")
         if action_name is not None and not (action_name and isinstance(action_name, str)):
             raise UsageError("action_name: expected a non-empty string or None")
         if limit is not None and not (isinstance(limit, int) and limit >= 0):
             raise UsageError("limit: expected a whole number that is not negative, or None")
 
+        # Known statuses come in life-cycle order, before the others.
+        known = [status for status in STATUSES if status in chosen]
+        self._statuses = known + sorted(chosen.difference(STATUSES))
+
         self._transport = transport
         self._project = parse_named_uuid(project, "project")
-        self._since, self._until = to_utc_text(since), to_utc_text(until)
+        self._since = to_utc_text(since)
+        self._until = to_utc_text(until)
         self._cursor = cursor or None
         self._parameters = {
             "action_name": action_name,
@@ -1980,9 +2042,11 @@ class Listing:
 
     def __iter__(self) -> "t.Iterator[JSONObject]":
         self._reset()
-        if len(self._statuses) > 1:
-            return self._merge()
-        return self._query(*self._statuses)
+        if not self._statuses:
+            return self._query()
+        if len(self._statuses) == 1:
+            return self._query(self._statuses[0])
+        return self._merge()
 
     def _merge(self):
         """Send one query for each status, and yield their Executions by time and id,
@@ -2016,11 +2080,10 @@ class Listing:
     def _query(self, status=None):
         """Yield the matching Executions of one query, page by page."""
         query = dict(self._parameters, status=status)
-        # Some servers ignore the parameter, and a status may change between filtering and sending.
-        other_statuses = (
-            [other for other in STATUSES if other != status] if status in STATUSES else []
-        )
+        since, until = self._since, self._until
         seen = {query["cursor"]}
+
+        other_statuses = list_other_statuses(status)
         while True:
             # Request a page.
             page = self._get_page(query)
@@ -2031,16 +2094,19 @@ class Listing:
             # Yield what matches.
             times = []
             for execution in page["items"]:
-                if self._since or self._until:
-                    times.append(read_created_at(execution))
-                    if times[-1] < (self._since or "") or self._until and times[-1] >= self._until:
+                if since or until:
+                    created = read_created_at(execution)
+                    times.append(created)
+                    is_too_old = since is not None and created < since
+                    is_too_new = until is not None and created >= until
+                    if is_too_old or is_too_new:
                         continue
                 if execution.get("status") not in other_statuses:
                     yield execution
             del page  # before the next one is decoded
 
             # Go on, or end.
-            if self._until and is_page_after(self._until, times):
+            if until and is_page_after(until, times):
                 cursor = None
             if len(self._statuses) < 2:
                 self.next_cursor = cursor
@@ -2108,7 +2174,8 @@ def get_execution(
 
 def count_succeeded(targets):
     """Return how many of the targets succeeded."""
-    return sum(target.get("status") == "succeeded" for target in targets)
+    statuses = [target.get("status") for target in targets]
+    return statuses.count("succeeded")
 
 
 def describe_targets(targets):
@@ -2142,13 +2209,15 @@ def poll_until_final(transport, project, execution_id, is_single, on_status):
     once if `is_single` is true.
 
     This is the loop of wait_for_execution."""
-    execution, shown = None, None
+    execution = None  # the last response
+    shown = None  # its status and number of succeeded targets, when on_status was called
     step = FIRST_POLL_PAUSE  # the next pause of the schedule
     least = 0.0  # the shortest pause that the length and the size of the last poll call for
     while True:
         # Poll.
         failure, retry_after = "", 0.0
-        begin, received = transport.clock(), transport.received
+        begin = transport.clock()
+        received = transport.received
         try:
             execution = get_execution(transport, project, execution_id)
             seconds = transport.clock() - begin
@@ -2162,11 +2231,12 @@ def poll_until_final(transport, project, execution_id, is_single, on_status):
             failure, retry_after = str(error), error.retry_after or 0.0
 
         # Show what has changed.
-        progress = execution.get("status"), count_succeeded(execution["targets"])
+        status = execution.get("status")
+        progress = status, count_succeeded(execution["targets"])
         if progress != shown:
             on_status(execution)
             shown = progress
-        if progress[0] in FINAL_STATUSES:
+        if status in FINAL_STATUSES:
             return execution
 
         # Pause, if there is time.
@@ -2201,10 +2271,11 @@ def wait_for_execution(
     Raises WaitTimeout when this limit or one of the Transport's has passed, UsageError
     for seconds that are negative or exceed a day, and the errors of get_execution."""
     execution_id = parse_named_uuid(execution_id, "execution_id")
-    if seconds is None or seconds == 0:
-        return poll_until_final(transport, project, execution_id, seconds == 0, on_status)
+    is_single = seconds == 0
+    if seconds is None or is_single:
+        return poll_until_final(transport, project, execution_id, is_single, on_status)
     with transport.time_limit(seconds):
-        return poll_until_final(transport, project, execution_id, False, on_status)
+        return poll_until_final(transport, project, execution_id, is_single, on_status)
 
 
 # -------------------------------------------------------------------------------------------------- Formats
