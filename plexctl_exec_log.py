@@ -422,7 +422,6 @@ API_HINT = "check --server, PLEXSPHERE_URL or the profile: does it point to the 
 
 
 def make_malformed_error(problem: str) -> UnusableResponse:
-    """Return the error for a response that is not what the API would send."""
     return UnusableResponse("the response is malformed: " + problem, API_HINT)
 
 
@@ -443,10 +442,13 @@ def check_type(
 
 
 # ----------------------------------------------------------------------------------------- Settings
+#
+# A server or proxy that is missing or malformed raises UsageError. An unusable token,
+# token file, config file or profile raises CredentialsError.
 
 # For example `https://[::1]:8443/prefix/`. User info, a query, a fragment and
 # characters outside ASCII do not match.
-SERVER_URL = r"""
+SERVER_URL_PATTERN = r"""
     (https?) ://
     (                                           # the host:
         \[ [0-9a-f:.]+ \] |                     #     an IPv6 address, or
@@ -457,6 +459,7 @@ SERVER_URL = r"""
     """
 DEFAULT_PORTS = {"http": 80, "https": 443}
 PORT_FAULT = "; its port is not between 1 and 65535"
+
 # Beginnings of malformed URLs, and what is wrong with such a URL.
 URL_FAULTS = (
     ("(?!https?://)", "; it does not begin with https:// or http://"),
@@ -500,7 +503,7 @@ class Server(namedtuple("Server", "scheme host port prefix")):
             url = ""
         url = url.strip()
 
-        match = re.fullmatch(SERVER_URL, url, re.ASCII | re.IGNORECASE | re.VERBOSE)
+        match = re.fullmatch(SERVER_URL_PATTERN, url, re.ASCII | re.IGNORECASE | re.VERBOSE)
         if match:
             scheme, host, digits, path = match.groups()
             scheme = scheme.lower()
@@ -555,6 +558,7 @@ def suggest_chmod(mode, path, status):
     is_own_file = status.st_uid == os.geteuid() and stat.S_ISREG(status.st_mode)
     if not is_own_file or not path.isprintable():
         return ""
+
     import shlex
 
     return "chmod %s -- %s" % (mode, shlex.quote(path))
@@ -564,8 +568,8 @@ def read_private_file(path, limit, name):
     """Return the text of a file that contains a secret, without its byte order mark.
 
     People paste tokens in place of paths. Therefore messages show the path only if it
-    exists or starts like a path, and otherwise `name`. Raises CredentialsError if the
-    file is unreadable, accessible to other users, or larger than `limit` bytes."""
+    exists or starts like a path, and otherwise `name`. A file that other users can
+    access, or that is larger than `limit` bytes, is refused."""
     try:
         looks_like_path = os.path.isabs(path) or path.startswith(("./", "../", "~"))
         if looks_like_path or os.path.lexists(path):
@@ -577,8 +581,8 @@ def read_private_file(path, limit, name):
             is_pipe = stat.S_ISFIFO(status.st_mode)  # such as `<(...)`, which may have any mode
             problem = check_access(status, 0 if is_pipe else 0o077)
             if problem:
-                other_hint = "use a file that you own, with mode 0600, or a pipe"
-                hint = suggest_chmod("600", path, status) or other_hint
+                general_hint = "use a file that you own, with mode 0600, or a pipe"
+                hint = suggest_chmod("600", path, status) or general_hint
                 raise CredentialsError("%s is insecure: %s" % (name, problem), hint)
             data = file.read(limit + 1)
     except (OSError, ValueError) as error:  # ValueError: the path contains a NUL
@@ -591,14 +595,13 @@ def read_private_file(path, limit, name):
 
 def find_config_file():
     """Return (path of the config file or None, the paths that were tried)."""
-    in_home = os.path.join(os.path.expanduser("~"), ".config")
-    bases = os.environ.get("XDG_CONFIG_HOME", ""), in_home
+    default_base = os.path.join(os.path.expanduser("~"), ".config")
+    bases = os.environ.get("XDG_CONFIG_HOME", ""), default_base
     paths = [os.path.join(base, "plexctl", "config.json") for base in bases if os.path.isabs(base)]
     return next(filter(os.path.lexists, paths), None), paths
 
 
 def read_config(path):
-    """Return the JSON object in the config file. Raises CredentialsError."""
     text = read_private_file(path, 1 << 20, path)
     fault = ""
     try:
@@ -620,9 +623,7 @@ def read_profile(name):
 
         {"default": NAME, "profiles": {NAME: {"server": URL, "token": TOKEN, "project": UUID}}}
 
-    Each member may be absent or null. Without a default profile, the title is "".
-    Raises CredentialsError for an unusable config file, and if there is no profile with
-    the name."""
+    Each member may be absent or null. Without a default profile, the title is ""."""
     path, paths = find_config_file()
     if path is None and name is None:
         return "", {}
@@ -632,8 +633,8 @@ def read_profile(name):
     def expect_object(value, label):
         return check_type(value or {}, dict, "%s: %s" % (path, label), CredentialsError)
 
-    # Find the profile. An unknown name is not shown, because it may be a token in the
-    # wrong place.
+    # Find the profile. An unknown name is not shown, because it may be a token
+    # in the wrong place.
     config = read_config(path)
     profiles = expect_object(config.get("profiles"), "profiles")
     if name is None and config.get("default") is None:
@@ -670,9 +671,7 @@ class Profile:
         self._members = None  # a dict, once it has been read
 
     def get(self, member):
-        """Return a member, or None if it is absent or null.
-
-        Raises CredentialsError for an unusable config file."""
+        """Return a member, or None if it is absent or null."""
         if self._members is None:
             self.title, self._members = read_profile(self.name)
         return self._members.get(member)
@@ -697,8 +696,7 @@ def choose_setting(flag, variable, profile, member):
         without --profile   1. the flag   2. the variable   3. the default profile
         with --profile      1. the flag   2. that profile   3. the variable
 
-    The config file is read only if the order gets to the profile. Raises
-    CredentialsError."""
+    The config file is read only if the order gets to the profile."""
     flag_name, flag_value = flag
     variable_name, variable_value = variable
     if flag_value is not None:
@@ -714,9 +712,9 @@ def choose_setting(flag, variable, profile, member):
 def validate_token(token, source=""):
     """Return the token, stripped of surrounding white space.
 
-    `source` says where the token came from. Raises CredentialsError unless the token
-    consists of visible ASCII characters. (http.client accepts others, and its own
-    errors quote the token: see HTTPConnection.putheader.)"""
+    `source` says where the token came from. The token must consist of visible ASCII
+    characters. http.client accepts others, and its own errors quote the token: see
+    HTTPConnection.putheader."""
     if not isinstance(token, str):
         token = ""
     token = token.strip()
@@ -738,8 +736,7 @@ def validate_token(token, source=""):
 def pin_token(title, profile_server, server, server_source):
     """Raise CredentialsError if a profile names a server other than the selected one.
 
-    The profile's token is only for the profile's server. Raises UsageError if the
-    profile's URL is malformed."""
+    The profile's token is only for the profile's server."""
     pinned = Server.parse(profile_server, "server of " + title)
     if pinned == server:
         return
@@ -754,9 +751,7 @@ def find_settings(server_url, profile, token_file):
 
     `profile` is a Profile; the others are values of the flags, or None. Server and
     token are looked up separately, by choose_setting. A profile's token goes only to
-    the profile's server, if it names one. Raises UsageError for a missing or malformed
-    server, and CredentialsError for a missing or unusable token, and for an unusable
-    config file."""
+    the profile's server, if it names one."""
     variable = "PLEXSPHERE_URL", os.environ.get("PLEXSPHERE_URL")
     url, url_name = choose_setting(("--server", server_url), variable, profile, "server")
     variable = "PLEXSPHERE_TOKEN", os.environ.get("PLEXSPHERE_TOKEN")
@@ -806,10 +801,11 @@ class Proxy:
     """
 
     def __init__(self, url: str) -> None:
-        # `http://ann:p@ss@proxy:80` becomes `http`, `ann:p@ss` and `proxy:80`.
-        # `proxy:80` has only the last of these.
         if not isinstance(url, str):
             url = ""
+
+        # `http://ann:p@ss@proxy:80` becomes `http`, `ann:p@ss` and `proxy:80`.
+        # `proxy:80` has only the last of these.
         scheme, _, remainder = url.rpartition("://")
         user_info, at, address = remainder.rpartition("@")
         try:
@@ -845,6 +841,7 @@ def find_proxy(server):
     is_set = any(variable.lower() == name for variable in os.environ)
     if not is_set or is_this_host(server.host):
         return None
+
     from urllib.request import (  # type: ignore[attr-defined]
         getproxies_environment,
         proxy_bypass_environment,
@@ -1635,6 +1632,8 @@ class Transport:
 
 
 # --------------------------------------------------------------------------------------- Wire model
+#
+# A member of the wrong type or form raises UnusableResponse, or what `make_error` makes.
 
 # `2026-11-24T09:30:00.5Z` or `2026-11-24T11:30:00.5+02:00`: a time in the form of RFC
 # 3339, 5.6, with capital letters. The groups are the time, the fraction of a second,
@@ -1681,10 +1680,9 @@ def parse_named_uuid(value, name):
         raise UsageError("%s: %s" % (name, error))
 
 
-def get_text(record, name, where="", make_error=make_malformed_error):
-    """Return a member that is a string, or None if it is null or absent.
-    Raises make_error(...) for other types."""
-    return check_type(record.get(name), str, where + name, make_error)
+def get_text(record, name, label_prefix="", make_error=make_malformed_error):
+    """Return a member that is a string, or None if it is null or absent."""
+    return check_type(record.get(name), str, label_prefix + name, make_error)
 
 
 def get_lower_node_id(target):
@@ -1693,8 +1691,7 @@ def get_lower_node_id(target):
 
 
 def expect_objects(record, name):
-    """Return a member that is a list of objects; [] if it is null or absent.
-    Raises UnusableResponse."""
+    """Return a member that is a list of objects; [] if it is null or absent."""
     elements = check_type(record.get(name), list, name) or []
     for element in elements:
         if not isinstance(element, dict):
@@ -1751,7 +1748,7 @@ def normalize_time(text):
 
 
 def read_time(execution, name):
-    """Return a member that is a time, in the form of normalize_time. Raises UnusableResponse."""
+    """Return a member that is a time, in the form of normalize_time."""
     moment = normalize_time(str(execution.get(name)))
     if moment is None:
         label = "%s: %s" % (name_execution(execution), name)
@@ -1760,8 +1757,6 @@ def read_time(execution, name):
 
 
 def read_created_at(execution):
-    """Return when an Execution was created, in the form of normalize_time.
-    Raises UnusableResponse."""
     return read_time(execution, "created_at")
 
 
@@ -1808,18 +1803,19 @@ class OutputRef(namedtuple("OutputRef", "kind data location sha256 fault")):
             return cls("none", b"", "", "", "")
         try:
             check_type(ref, dict, "output_ref", ValueError)
-            kind = get_text(ref, "kind", "", ValueError)
+            kind = get_text(ref, "kind", make_error=ValueError)
             if kind == "inline":
-                encoded = get_text(ref, "inline_bytes", "", ValueError)
-                data = decode_base64(encoded or "")  # an empty output has none
+                # An empty output has no inline_bytes.
+                encoded = get_text(ref, "inline_bytes", make_error=ValueError)
+                data = decode_base64(encoded or "")
                 return cls(kind, data, "", "", "")
 
             if kind != "object_store":
                 raise ValueError('unknown kind "%s"' % (kind or ""))
-            bucket = get_text(ref, "bucket", "", ValueError)
-            key = get_text(ref, "key", "", ValueError)
-            digest = get_text(ref, "sha256", "", ValueError)
-            if not (bucket and key):
+            bucket = get_text(ref, "bucket", make_error=ValueError)
+            key = get_text(ref, "key", make_error=ValueError)
+            digest = get_text(ref, "sha256", make_error=ValueError)
+            if not bucket or not key:
                 raise ValueError("bucket or key: expected a non-empty string")
             return cls("archived", b"", "%s/%s" % (bucket, key), digest or "", "")
         except ValueError as error:
@@ -1867,9 +1863,6 @@ def get_page(
 
 
 def read_merge_id(execution):
-    """Return the id of an Execution, which a merge needs.
-
-    Raises UnusableResponse if it is not text."""
     execution_id = execution.get("id")
     if not isinstance(execution_id, str):
         raise make_malformed_error("an Execution's id: expected a string")
@@ -1877,8 +1870,7 @@ def read_merge_id(execution):
 
 
 def to_utc_text(moment):
-    """Convert an aware datetime to the form that normalize_time returns.
-    None stays None. Raises UsageError."""
+    """Convert an aware datetime to the form that normalize_time returns. None stays None."""
     from datetime import datetime
 
     if moment is None:
@@ -2064,10 +2056,10 @@ class Listing:
 
         # Merge them with the other statuses, which are read page by page, because final
         # statuses do not change.
+        unfinished = [running[key] for key in sorted(running)]
         others = [status for status in self._statuses if status not in RUNNING_STATUSES]
-        queries = [[running[key] for key in sorted(running)]]
-        queries += [self._query(status) for status in others]
-        merged = merge(*queries, key=read_created_at)
+        queries = [self._query(status) for status in others]
+        merged = merge(unfinished, *queries, key=read_created_at)
         for created, copies in groupby(merged, read_created_at):
             # merge is stable, so the copy of the latest query comes last.
             latest = {read_merge_id(execution): execution for execution in copies}
@@ -2080,10 +2072,10 @@ class Listing:
     def _query(self, status=None):
         """Yield the matching Executions of one query, page by page."""
         query = dict(self._parameters, status=status)
-        since, until = self._since, self._until
         seen = {query["cursor"]}
-
         other_statuses = list_other_statuses(status)
+        since, until = self._since, self._until
+        compares_times = since is not None or until is not None
         while True:
             # Request a page.
             page = self._get_page(query)
@@ -2094,7 +2086,7 @@ class Listing:
             # Yield what matches.
             times = []
             for execution in page["items"]:
-                if since or until:
+                if compares_times:
                     created = read_created_at(execution)
                     times.append(created)
                     is_too_old = since is not None and created < since
@@ -2106,7 +2098,7 @@ class Listing:
             del page  # before the next one is decoded
 
             # Go on, or end.
-            if until and is_page_after(until, times):
+            if until is not None and is_page_after(until, times):
                 cursor = None
             if len(self._statuses) < 2:
                 self.next_cursor = cursor
@@ -2135,7 +2127,7 @@ def select_last(executions: "t.Iterable[JSONObject]", number: int) -> "t.List[JS
     """Return the `number` Executions that were created last, oldest first.
 
     Of two with the same time, the one that arrived later counts as newer. Only `number`
-    Executions are kept in memory. Raises UnusableResponse."""
+    Executions are kept in memory."""
     from heapq import nlargest
 
     # Arrival numbers are unique, so Executions are never compared.
@@ -2173,7 +2165,6 @@ def get_execution(
 
 
 def count_succeeded(targets):
-    """Return how many of the targets succeeded."""
     statuses = [target.get("status") for target in targets]
     return statuses.count("succeeded")
 
@@ -2189,9 +2180,6 @@ LONGEST_WAIT = 60.0  # no pause is longer, whatever the size of the Execution or
 
 
 def make_wait_timeout(execution_id, execution, failure=""):
-    """Return the error for a wait that timed out.
-
-    `execution` is the last response, or None if there was none."""
     if execution is None:
         message = "the wait timed out; no status of Execution %s is known" % execution_id
     else:
@@ -2212,7 +2200,7 @@ def poll_until_final(transport, project, execution_id, is_single, on_status):
     execution = None  # the last response
     shown = None  # its status and number of succeeded targets, when on_status was called
     step = FIRST_POLL_PAUSE  # the next pause of the schedule
-    least = 0.0  # the shortest pause that the length and the size of the last poll call for
+    shortest_pause = 0.0  # what the length and the size of the last poll call for
     while True:
         # Poll.
         failure, retry_after = "", 0.0
@@ -2222,7 +2210,7 @@ def poll_until_final(transport, project, execution_id, is_single, on_status):
             execution = get_execution(transport, project, execution_id)
             seconds = transport.clock() - begin
             mebibytes = (transport.received - received) / (1 << 20)
-            least = max(5 * seconds, mebibytes)
+            shortest_pause = max(5 * seconds, mebibytes)
         except RemoteError as error:
             if isinstance(error, TimedOut) and not error.retryable:
                 raise make_wait_timeout(execution_id, execution)
@@ -2240,7 +2228,7 @@ def poll_until_final(transport, project, execution_id, is_single, on_status):
             return execution
 
         # Pause, if there is time.
-        pause = min(max(step, least, retry_after), LONGEST_WAIT)
+        pause = min(max(step, shortest_pause, retry_after), LONGEST_WAIT)
         if is_single or not transport.pause(pause, failure):
             raise make_wait_timeout(execution_id, execution, failure)
         step = min(step * 1.5, LONGEST_POLL_PAUSE)
