@@ -158,14 +158,16 @@ Where to look in the code
 
 import sys
 
-# Python puts the folder of a script, or the current folder, first on the import path. Remove it before anything else is
-# imported, so that this file imports nothing from there. With -I, or -P (safe_path, 3.11), there is no such entry.
+# Python puts the folder of a script, or the current folder, first on the import path.
+# Remove it before anything else is imported, so that this file imports nothing from
+# there. With -I, or -P (safe_path, 3.11), there is no such entry.
 if __name__ == "__main__" and not (sys.flags.isolated or getattr(sys.flags, "safe_path", False)):
     del sys.path[0]
 
 
 def restore_sigint() -> None:
-    """Make Ctrl-C kill the process at once, as it kills a C program, so that a shell loop around it stops, too.
+    """Make Ctrl-C kill the process at once, as it kills a C program, so that a shell
+    loop around it stops, too.
 
     If SIGINT is ignored, as in a background job, it stays ignored."""
     import signal
@@ -191,7 +193,8 @@ from functools import partial
 from itertools import chain, groupby
 from math import isfinite
 
-TYPE_CHECKING = False  # type checkers assume True; at run time, importing `typing` is slow
+# Type checkers assume True; at run time, importing `typing` is slow.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     import typing as t
     from datetime import datetime
@@ -238,19 +241,23 @@ FAILED_STATUSES = ("failed", "cancelled", "timeout")
 STATUSES = RUNNING_STATUSES + FINAL_STATUSES
 
 
-# ------------------------------------------------------------------------------------------------ Safe text
+# ---------------------------------------------------------------------------------------- Safe text
 
 
 def make_visible(text: str) -> str:
-    r"""Return text as one line of printable characters. All others are escaped: \n, \x1b, \u200b, \U000e0001.
+    r"""Return text as one line of printable characters.
 
-    Older Pythons also escape newer characters that their Unicode tables lack."""
+    All others are escaped: \n, \x1b, \u200b, \U000e0001. Older Pythons also escape
+    newer characters that their Unicode tables lack."""
     if text.isprintable():
         return text
-    return "".join(
-        character if character.isprintable() else character.encode("unicode_escape").decode("ascii")
-        for character in text
-    )
+
+    visible = []
+    for character in text:
+        if not character.isprintable():
+            character = character.encode("unicode_escape").decode("ascii")
+        visible.append(character)
+    return "".join(visible)
 
 
 def escape_field(text: "t.Optional[str]") -> str:
@@ -258,37 +265,39 @@ def escape_field(text: "t.Optional[str]") -> str:
     return make_visible(text or "-").replace(" ", "\\x20")
 
 
-# A complete CSI sequence (ECMA-48, 5.4), such as `\x1b[1;31m` (red); or `ESC ( B`, which `tput sgr0` sends.
+# A complete CSI sequence (ECMA-48, 5.4), such as `\x1b[1;31m` (red); or `ESC ( B`,
+# which `tput sgr0` sends.
 TERMINAL_SEQUENCES = "\x1b\\[[0-?]*[ -/]*[@-~]|\x1b\\(B"
 
 
 def make_terminal_safe(data: bytes) -> bytes:
     """Return the bytes of an output for a UTF-8 terminal.
 
-    CSI sequences (most colours and cursor movements) and `ESC ( B` are removed. CR LF and CR become LF. Tabs,
-    line feeds and printable characters are kept; all others are escaped."""
+    CSI sequences (most colours and cursor movements) and `ESC ( B` are removed.
+    CR LF and CR become LF. Tabs, line feeds and printable characters are kept;
+    all others are escaped."""
     text = data.decode("utf-8", "backslashreplace")
-    text = re.sub(
-        TERMINAL_SEQUENCES, "", text
-    )  # what remains may form a new sequence, so escape every ESC below
+
+    # What remains may form a new sequence, so escape every ESC below.
+    text = re.sub(TERMINAL_SEQUENCES, "", text)
     text = re.sub("\r\n?", "\n", text)
     text = re.sub("[^\t\n -~]+", lambda match: make_visible(match.group()), text)
     return text.encode("utf-8")
 
 
 def mask(text, secrets):
-    """Return text with each secret of at least 8 characters replaced by ***. Shorter ones may match unrelated text."""
-    for secret in sorted(
-        secrets, key=len, reverse=True
-    ):  # a longer secret may contain a shorter one
-        if len(secret) >= 8:
+    """Return text with each secret of at least 8 characters replaced by ***."""
+    # The longest comes first, because a longer secret may contain a shorter one.
+    for secret in sorted(secrets, key=len, reverse=True):
+        if len(secret) >= 8:  # shorter ones may match unrelated text
             text = text.replace(secret, "***")
     return text
 
 
 def describe_count(number, noun):
     """Return `1 byte` or `2 bytes`."""
-    return "%d %s%s" % (number, noun, "" if number == 1 else "s")
+    ending = "" if number == 1 else "s"
+    return "%d %s%s" % (number, noun, ending)
 
 
 def describe_error(error: Exception) -> str:
@@ -296,18 +305,22 @@ def describe_error(error: Exception) -> str:
     return str(getattr(error, "strerror", None) or error) or type(error).__name__
 
 
-# --------------------------------------------------------------------------------------------------- Errors
+# ------------------------------------------------------------------------------------------- Errors
 #
-# An error takes the message first, and has a default for everything else, so that it can be copied and pickled: Python
-# calls the class with `args`, which Exception.__init__ sets to the message, and then restores the other attributes.
+# An error takes the message first, and has a default for everything else, so that it
+# can be copied and pickled: Python calls the class with `args`, which
+# Exception.__init__ sets to the message, and then restores the other attributes.
 
 
 class ExecLogError(Exception):
-    """An expected failure. The command prints `error: MESSAGE` and `hint: HINT`, and exits with `exit_code`.
+    """An expected failure.
 
-    The message may contain unescaped text from the server, which may even echo the token. The messages of an APIError
-    and of a redirect are masked, others are not. Before you log one, mask every string in Transport.secrets, and
-    pass it through make_visible().
+    The command prints `error: MESSAGE` and `hint: HINT`, and exits with `exit_code`.
+
+    The message may contain unescaped text from the server, which may even echo the
+    token. The messages of an APIError and of a redirect are masked, others are not.
+    Before you log one, mask every string in Transport.secrets, and pass it through
+    make_visible().
 
         exit_code   the exit code of the command
         hint        the next step for a person at the command line, or ""
@@ -333,8 +346,8 @@ class UsageError(ExecLogError):
 
 
 class CredentialsError(ExecLogError):
-    """There is no usable token: the token, its file, the config file or its profile is missing, insecure or malformed,
-    or the profile's token is for another server."""
+    """There is no usable token: the token, its file, the config file or its profile is
+    missing, insecure or malformed, or the profile's token is for another server."""
 
     exit_code = 3
 
@@ -345,11 +358,16 @@ class RemoteError(ExecLogError):
         retryable       whether the same request may succeed in a moment
         retry_after     seconds that the server asks clients to wait, or None
 
-    Retryable: a lost connection, a body that is cut short, a failure to connect, a network timeout, the statuses 429,
-    500, 502, 503 and 504, and a 200 whose body is empty, not JSON or not an object, although an earlier one on the same
-    Transport was an object.
-    Not retryable: a name that does not exist, a rejected certificate, a time limit that has passed, and everything
-    else. A lost connection, a redirect, and plain http that is refused raise RemoteError or a private subclass.
+    Retryable: a lost connection, a body that is cut short, a failure to connect, a
+    network timeout, the statuses 429, 500, 502, 503 and 504, and a 200 whose body is
+    empty, not JSON or not an object, although an earlier one on the same Transport was
+    an object.
+
+    Not retryable: a name that does not exist, a rejected certificate, a time limit that
+    has passed, and everything else.
+
+    A lost connection, a redirect, and plain http that is refused raise RemoteError or a
+    private subclass.
     """
 
     def __init__(
@@ -365,7 +383,9 @@ class RemoteError(ExecLogError):
 
 
 class ConnectError(RemoteError):
-    """No connection could be made: DNS, TCP, TLS or a proxy. (If connecting takes too long, TimedOut is raised.)"""
+    """No connection could be made: DNS, TCP, TLS or a proxy.
+
+    If connecting takes too long, TimedOut is raised."""
 
 
 class NoResponse(RemoteError):
@@ -373,7 +393,8 @@ class NoResponse(RemoteError):
 
 
 class UnusableResponse(RemoteError):
-    """The response is malformed, too large, or not the one that was requested. Another attempt would not help."""
+    """The response is malformed, too large, or not the one that was requested.
+    Another attempt would not help."""
 
 
 class ResponseTooLarge(UnusableResponse):
@@ -381,11 +402,14 @@ class ResponseTooLarge(UnusableResponse):
 
 
 class TimedOut(RemoteError):
-    """A network operation took longer than the timeout (retryable), or a time limit has passed (not retryable)."""
+    """A network operation took longer than the timeout (retryable), or a time limit has
+    passed (not retryable)."""
 
 
 class WaitTimeout(TimedOut):
-    """The wait for an Execution timed out, and no final status is known. The exit code is the same as timeout(1)'s.
+    """The wait for an Execution timed out, and no final status is known.
+
+    The exit code is the same as timeout(1)'s.
 
     execution   the last response, or None if there was none
     """
@@ -393,7 +417,10 @@ class WaitTimeout(TimedOut):
     exit_code = 124
 
     def __init__(
-        self, message: str, hint: str = "", execution: "t.Optional[JSONObject]" = None
+        self,
+        message: str,
+        hint: str = "",
+        execution: "t.Optional[JSONObject]" = None,
     ) -> None:
         super().__init__(message, hint)
         self.execution = execution
@@ -402,8 +429,8 @@ class WaitTimeout(TimedOut):
 class APIError(RemoteError):
     """A response that is neither a 200 nor a redirect with a Location.
 
-    In the message, *** replaces the strings of Transport.secrets that have at least 8 characters. `problem` is not
-    masked, and neither are shorter secrets.
+    In the message, *** replaces the strings of Transport.secrets that have at least 8
+    characters. `problem` is not masked, and neither are shorter secrets.
 
         status      the HTTP status
         problem     the JSON object of the body (RFC 9457), or {} if there is none
@@ -417,22 +444,25 @@ class APIError(RemoteError):
         problem: "t.Optional[JSONObject]" = None,
         retry_after: "t.Optional[float]" = None,
     ) -> None:
-        super().__init__(message, hint, status in (429, 500, 502, 503, 504), retry_after)
+        is_retryable = status in (429, 500, 502, 503, 504)
+        super().__init__(message, hint, is_retryable, retry_after)
         self.status = status
         self.problem = problem or {}
 
-        # This is the only place where an HTTP status, or the `code` of a Problem, becomes an exit code.
+        # This is the only place where an HTTP status, or the `code` of a Problem,
+        # becomes an exit code.
         if status == 401:
             self.exit_code = 3
+        elif status == 403 and self.problem.get("code") == "rebac_denied":
+            self.exit_code = 77
         elif status == 403:
-            self.exit_code = 77 if self.problem.get("code") == "rebac_denied" else 4
+            self.exit_code = 4
 
 
 API_HINT = "check --server, PLEXSPHERE_URL or the profile: does it point to the API?"
 
 
 def make_malformed_error(problem: str) -> UnusableResponse:
-    """Return the error for a response that is not what the API would send."""
     return UnusableResponse("the response is malformed: " + problem, API_HINT)
 
 
@@ -445,24 +475,32 @@ def check_type(
     label: str,
     make_error: "t.Callable[[str], Exception]" = make_malformed_error,
 ) -> "t.Any":
-    """Return a JSON value if it is null or has the expected type. Otherwise raise make_error(`LABEL: expected ...`)."""
+    """Return a JSON value if it is null or has the expected type.
+    Otherwise raise make_error(`LABEL: expected ...`)."""
     if value is not None and not isinstance(value, expected):
         raise make_error("%s: expected %s" % (label, TYPE_NAMES[expected]))
     return value
 
 
-# ------------------------------------------------------------------------------------------------- Settings
+# ----------------------------------------------------------------------------------------- Settings
+#
+# A server or proxy that is missing or malformed raises UsageError. An unusable token,
+# token file, config file or profile raises CredentialsError.
 
-# For example `https://[::1]:8443/prefix/`. User info, a query, a fragment and characters outside ASCII do not match.
-SERVER_URL = r"""
+# For example `https://[::1]:8443/prefix/`. User info, a query, a fragment and
+# characters outside ASCII do not match.
+SERVER_URL_PATTERN = r"""
     (https?) ://
-    ( \[ [0-9a-f:.]+ \] |                           # the host: an IPv6 address
-      [\w-]{1,63} (?: \. [\w-]{1,63} )* \.? )        #     or the labels of a name (RFC 1035, 2.3.4), or an IPv4 address
-    (?: : ( [0-9]{1,5} ) )?                         # the port
-    ( / [\w/.~%:@!$&'()*+,;=-]* )?                  # the path (RFC 3986, 3.3)
+    (                                           # the host:
+        \[ [0-9a-f:.]+ \] |                     #     an IPv6 address, or
+        [\w-]{1,63} (?: \. [\w-]{1,63} )* \.?   #     a name (RFC 1035, 2.3.4) or an IPv4 address
+    )
+    (?: : ( [0-9]{1,5} ) )?                     # the port
+    ( / [\w/.~%:@!$&'()*+,;=-]* )?              # the path (RFC 3986, 3.3)
     """
 DEFAULT_PORTS = {"http": 80, "https": 443}
 PORT_FAULT = "; its port is not between 1 and 65535"
+
 # Beginnings of malformed URLs, and what is wrong with such a URL.
 URL_FAULTS = (
     ("(?!https?://)", "; it does not begin with https:// or http://"),
@@ -473,9 +511,12 @@ URL_FAULTS = (
 
 
 def describe_url_fault(url):
-    """Return what is wrong with a malformed URL, without showing a part of it, or "" if that is not plain."""
-    faults = (fault for pattern, fault in URL_FAULTS if re.match(pattern, url, re.IGNORECASE))
-    return next(faults, "")
+    """Return what is wrong with a malformed URL, without showing a part of it, or "" if
+    that is not plain."""
+    for pattern, fault in URL_FAULTS:
+        if re.match(pattern, url, re.IGNORECASE):
+            return fault
+    return ""
 
 
 class Server(namedtuple("Server", "scheme host port prefix")):
@@ -495,27 +536,39 @@ class Server(namedtuple("Server", "scheme host port prefix")):
 
     @classmethod
     def parse(cls, url: str, label: str = "the server") -> "Server":
-        """Parse `http(s)://host[:port][/prefix]`. Raises UsageError, whose message begins with `label`.
+        """Parse `http(s)://host[:port][/prefix]`.
 
-        The message does not quote the URL, because the faulty part may be a password."""
-        url = url.strip() if isinstance(url, str) else ""
-        match = re.fullmatch(SERVER_URL, url, re.ASCII | re.IGNORECASE | re.VERBOSE)
+        Raises UsageError, whose message begins with `label`. The message does not quote
+        the URL, because the faulty part may be a password."""
+        if not isinstance(url, str):
+            url = ""
+        url = url.strip()
+
+        match = re.fullmatch(SERVER_URL_PATTERN, url, re.ASCII | re.IGNORECASE | re.VERBOSE)
         if match:
             scheme, host, digits, path = match.groups()
-            port = int(digits or DEFAULT_PORTS[scheme.lower()])
+            scheme = scheme.lower()
+            host = host.strip("[]").lower()
+            port = int(digits or DEFAULT_PORTS[scheme])
+            prefix = (path or "").rstrip("/")
             if 0 < port < 65536:
-                return cls(scheme.lower(), host.strip("[]").lower(), port, (path or "").rstrip("/"))
-        fault = PORT_FAULT if match else describe_url_fault(url)
-        raise UsageError(
-            "%s: expected http(s)://host[:port][/prefix]%s" % (label, fault),
-            "write it as https://HOST",
-        )
+                return cls(scheme, host, port, prefix)
+            fault = PORT_FAULT
+        else:
+            fault = describe_url_fault(url)
+
+        problem = "%s: expected http(s)://host[:port][/prefix]%s" % (label, fault)
+        raise UsageError(problem, "write it as https://HOST")
 
     @property
     def authority(self) -> str:
         """The value of the Host header (RFC 9110, 7.2)."""
-        host = "[%s]" % self.host if ":" in self.host else self.host
-        return host if self.port == DEFAULT_PORTS[self.scheme] else "%s:%d" % (host, self.port)
+        host = self.host
+        if ":" in host:  # an IPv6 address
+            host = "[%s]" % host
+        if self.port == DEFAULT_PORTS[self.scheme]:
+            return host
+        return "%s:%d" % (host, self.port)
 
     @property
     def url(self) -> str:
@@ -524,24 +577,29 @@ class Server(namedtuple("Server", "scheme host port prefix")):
 
 
 def check_access(status, forbidden):
-    """Return what is wrong with the owner or mode of a file or folder, or "". `status` is its os.stat() result.
+    """Return what is wrong with the owner or mode of a file or folder, or "".
 
-    The owner must be the user or root, and no bit of `forbidden` may be set in the mode. On Windows, os.stat() does
-    not report them."""
+    `status` is its os.stat() result. The owner must be the user or root, and no bit of
+    `forbidden` may be set in the mode. On Windows, os.stat() does not report them."""
     if WINDOWS:
         return ""
     if status.st_uid not in (0, os.geteuid()):
         return "it belongs to another user (uid %d)" % status.st_uid
     mode = stat.S_IMODE(status.st_mode)
-    return "its mode %04o is too open" % mode if mode & forbidden else ""
+    if mode & forbidden:
+        return "its mode %04o is too open" % mode
+    return ""
 
 
 def suggest_chmod(mode, path, status):
-    """Return the command that gives a file this mode, or "" unless it is a regular file that the user owns.
+    """Return the command that gives a file this mode, or "" unless it is a regular file
+    that the user owns.
 
     `status` is its os.stat() result. Not for Windows."""
-    if status.st_uid != os.geteuid() or not stat.S_ISREG(status.st_mode) or not path.isprintable():
+    is_own_file = status.st_uid == os.geteuid() and stat.S_ISREG(status.st_mode)
+    if not is_own_file or not path.isprintable():
         return ""
+
     import shlex
 
     return "chmod %s -- %s" % (mode, shlex.quote(path))
@@ -550,22 +608,22 @@ def suggest_chmod(mode, path, status):
 def read_private_file(path, limit, name):
     """Return the text of a file that contains a secret, without its byte order mark.
 
-    People paste tokens in place of paths. Therefore messages show the path only if it exists or starts like a path, and
-    otherwise `name`. Raises CredentialsError if the file is unreadable, accessible to other users, or larger than
-    `limit` bytes."""
+    People paste tokens in place of paths. Therefore messages show the path only if it
+    exists or starts like a path, and otherwise `name`. A file that other users can
+    access, or that is larger than `limit` bytes, is refused."""
     try:
-        if os.path.isabs(path) or path.startswith(("./", "../", "~")) or os.path.lexists(path):
+        looks_like_path = os.path.isabs(path) or path.startswith(("./", "../", "~"))
+        if looks_like_path or os.path.lexists(path):
             name = path
+
         with open(path, "rb") as file:
             # Check the opened file, not its name, which may refer to a different file by now.
             status = os.fstat(file.fileno())
             is_pipe = stat.S_ISFIFO(status.st_mode)  # such as `<(...)`, which may have any mode
             problem = check_access(status, 0 if is_pipe else 0o077)
             if problem:
-                hint = (
-                    suggest_chmod("600", path, status)
-                    or "use a file that you own, with mode 0600, or a pipe"
-                )
+                general_hint = "use a file that you own, with mode 0600, or a pipe"
+                hint = suggest_chmod("600", path, status) or general_hint
                 raise CredentialsError("%s is insecure: %s" % (name, problem), hint)
             data = file.read(limit + 1)
     except (OSError, ValueError) as error:  # ValueError: the path contains a NUL
@@ -578,31 +636,35 @@ def read_private_file(path, limit, name):
 
 def find_config_file():
     """Return (path of the config file or None, the paths that were tried)."""
-    bases = os.environ.get("XDG_CONFIG_HOME", ""), os.path.join(os.path.expanduser("~"), ".config")
+    default_base = os.path.join(os.path.expanduser("~"), ".config")
+    bases = os.environ.get("XDG_CONFIG_HOME", ""), default_base
     paths = [os.path.join(base, "plexctl", "config.json") for base in bases if os.path.isabs(base)]
     return next(filter(os.path.lexists, paths), None), paths
 
 
 def read_config(path):
-    """Return the JSON object in the config file. Raises CredentialsError."""
-    text, fault = read_private_file(path, 1 << 20, path), ""
+    text = read_private_file(path, 1 << 20, path)
+    fault = ""
     try:
         config = json.loads(text)
     except (ValueError, RecursionError) as error:
         fault = str(error)
-    if (
-        fault
-    ):  # raised outside of `except`, because the JSON error carries the whole text, with its tokens
+
+    # Raise outside of `except`, because the JSON error carries the whole text, with its tokens.
+    if fault:
         raise CredentialsError("%s is not valid JSON: %s" % (path, fault))
     return check_type(config or {}, dict, "%s: top level" % path, CredentialsError)
 
 
 def read_profile(name):
-    """Return (title, members) of a profile of the config file; the default profile if the name is None.
+    """Return (title, members) of a profile of the config file; the default profile if
+    the name is None.
 
-    The config file is {"default": NAME, "profiles": {NAME: {"server": URL, "token": TOKEN, "project": UUID}}}. Each
-    member may be absent or null. Without a default profile, the title is "". Raises CredentialsError for an unusable
-    config file, and if there is no profile with the name."""
+    This is the config file:
+
+        {"default": NAME, "profiles": {NAME: {"server": URL, "token": TOKEN, "project": UUID}}}
+
+    Each member may be absent or null. Without a default profile, the title is ""."""
     path, paths = find_config_file()
     if path is None and name is None:
         return "", {}
@@ -612,21 +674,20 @@ def read_profile(name):
     def expect_object(value, label):
         return check_type(value or {}, dict, "%s: %s" % (path, label), CredentialsError)
 
-    # Find the profile. An unknown name is not shown, because it may be a token in the wrong place.
+    # Find the profile. An unknown name is not shown, because it may be a token
+    # in the wrong place.
     config = read_config(path)
     profiles = expect_object(config.get("profiles"), "profiles")
     if name is None and config.get("default") is None:
         return "", {}
     chosen = config["default"] if name is None else name
     if not isinstance(chosen, str) or chosen not in profiles:
-        problem = (
-            "%s has no profile with the given name"
-            if name is not None
-            else '%s: "default" names a profile that does not exist'
-        )
-        raise CredentialsError(
-            problem % path, "profiles in this file: " + (", ".join(profiles) or "none")
-        )
+        if name is None:
+            problem = '%s: "default" names a profile that does not exist' % path
+        else:
+            problem = "%s has no profile with the given name" % path
+        names = ", ".join(profiles) or "none"
+        raise CredentialsError(problem, "profiles in this file: " + names)
 
     # Read the profile.
     title = 'profile "%s"' % chosen
@@ -637,7 +698,9 @@ def read_profile(name):
 
 
 class Profile:
-    """The profile that --profile names, or else the default profile. The config file is read when it is first needed.
+    """The profile that --profile names, or else the default profile.
+
+    The config file is read when it is first needed.
 
     name        the name that --profile gives, or None
     title       once it has been read: `profile "NAME"`, or "" if there is no default profile
@@ -649,13 +712,14 @@ class Profile:
         self._members = None  # a dict, once it has been read
 
     def get(self, member):
-        """Return a member, or None if it is absent or null. Raises CredentialsError for an unusable config file."""
+        """Return a member, or None if it is absent or null."""
         if self._members is None:
             self.title, self._members = read_profile(self.name)
         return self._members.get(member)
 
     def describe_missing(self):
-        """Return what a hint says of this profile if it lacks a setting. It must have been asked for that."""
+        """Return what a hint says of this profile if it lacks a setting.
+        It must have been asked for that."""
         if self.title:
             return "%s has none" % self.title
         path, paths = find_config_file()
@@ -667,14 +731,15 @@ class Profile:
 
 
 def choose_setting(flag, variable, profile, member):
-    """Return (value, name of its flag or variable). The name is "" if the value is the profile's, or None.
+    """Return (value, name of its flag or variable).
 
-    `flag` and `variable` are (name, value). The first source that has a value wins:
+    The name is "" if the value is the profile's, or None. `flag` and `variable` are
+    (name, value). The first source that has a value wins. An empty variable has none.
 
-        without --profile       1. the flag     2. the variable, unless empty   3. the default profile
-        with --profile          1. the flag     2. that profile                 3. the variable, unless empty
+        without --profile   1. the flag   2. the variable   3. the default profile
+        with --profile      1. the flag   2. that profile   3. the variable
 
-    The config file is read only if the order gets to the profile. Raises CredentialsError."""
+    The config file is read only if the order gets to the profile."""
     flag_name, flag_value = flag
     variable_name, variable_value = variable
     if flag_value is not None:
@@ -690,40 +755,46 @@ def choose_setting(flag, variable, profile, member):
 def validate_token(token, source=""):
     """Return the token, stripped of surrounding white space.
 
-    `source` says where the token came from. Raises CredentialsError unless the token consists of visible ASCII
-    characters. (http.client accepts others, and its own errors quote the token: see HTTPConnection.putheader.)"""
-    token = token.strip() if isinstance(token, str) else ""
+    `source` says where the token came from. The token must consist of visible ASCII
+    characters. http.client accepts others, and its own errors quote the token: see
+    HTTPConnection.putheader."""
+    if not isinstance(token, str):
+        token = ""
+    token = token.strip()
     if re.fullmatch("[!-~]+", token):
         return token
-    origin = "it came from " + source if source else ""
+
+    origin = ""
+    if source:
+        origin = "it came from " + source
     if token[:7].lower() == "bearer ":
-        hint = "; ".join(filter(None, ['remove the word "Bearer" from the token', origin]))
+        hint = 'remove the word "Bearer" from the token'
+        if origin:
+            hint += "; " + origin
         raise CredentialsError('the token begins with "Bearer "', hint)
-    raise CredentialsError(
-        "the token is empty, or contains characters other than visible ASCII", origin
-    )
+    problem = "the token is empty, or contains characters other than visible ASCII"
+    raise CredentialsError(problem, origin)
 
 
 def pin_token(title, profile_server, server, server_source):
     """Raise CredentialsError if a profile names a server other than the selected one.
 
-    The profile's token is only for the profile's server. Raises UsageError if the profile's URL is malformed."""
+    The profile's token is only for the profile's server."""
     pinned = Server.parse(profile_server, "server of " + title)
-    if pinned != server:
-        raise CredentialsError(
-            "the token of %s is for %s, but the request would go to %s"
-            % (title, pinned.url, server.url),
-            "the server came from %s: remove it, or pass a token for that server with --token-file"
-            % server_source,
-        )
+    if pinned == server:
+        return
+
+    problem = "the token of %s is for %s, but the request would go to %s"
+    hint = "the server came from %s: remove it, or pass a token for that server with --token-file"
+    raise CredentialsError(problem % (title, pinned.url, server.url), hint % server_source)
 
 
 def find_settings(server_url, profile, token_file):
-    """Return (server, token, the token's source). `profile` is a Profile; the others are values of the flags, or None.
+    """Return (server, token, the token's source).
 
-    Server and token are looked up separately, by choose_setting. A profile's token goes only to the profile's server,
-    if it names one. Raises UsageError for a missing or malformed server, and CredentialsError for a missing or unusable
-    token, and for an unusable config file."""
+    `profile` is a Profile; the others are values of the flags, or None. Server and
+    token are looked up separately, by choose_setting. A profile's token goes only to
+    the profile's server, if it names one."""
     variable = "PLEXSPHERE_URL", os.environ.get("PLEXSPHERE_URL")
     url, url_name = choose_setting(("--server", server_url), variable, profile, "server")
     variable = "PLEXSPHERE_TOKEN", os.environ.get("PLEXSPHERE_TOKEN")
@@ -732,22 +803,18 @@ def find_settings(server_url, profile, token_file):
     token_source = token_name or profile.title
 
     # Refuse what is missing or malformed.
-    server = None if url is None else Server.parse(url, server_source)
+    server = None
+    if url is not None:
+        server = Server.parse(url, server_source)
     if token_file is not None:
         token = read_private_file(os.fspath(token_file), 64 << 10, "the token file")
     if token is None:
-        hint = (
-            "pass --token-file, set PLEXSPHERE_TOKEN, or use a profile with a token; "
-            + profile.describe_missing()
-        )
-        raise CredentialsError("no token", hint)
+        advice = "pass --token-file, set PLEXSPHERE_TOKEN, or use a profile with a token"
+        raise CredentialsError("no token", "%s; %s" % (advice, profile.describe_missing()))
     token = validate_token(token, token_source)
     if server is None:
-        hint = (
-            "pass --server, set PLEXSPHERE_URL, or use a profile with a server; "
-            + profile.describe_missing()
-        )
-        raise UsageError("no server", hint)
+        advice = "pass --server, set PLEXSPHERE_URL, or use a profile with a server"
+        raise UsageError("no server", "%s; %s" % (advice, profile.describe_missing()))
 
     # A profile's token goes only to the profile's server, if it names one.
     if not token_name and profile.get("server") is not None:
@@ -756,7 +823,7 @@ def find_settings(server_url, profile, token_file):
 
 
 def is_this_host(host: str) -> bool:
-    """Return whether the host is this machine: `localhost`, or a loopback or unspecified address."""
+    """Return whether the host is this machine: `localhost`, a loopback or unspecified address."""
     import ipaddress
 
     try:
@@ -767,7 +834,9 @@ def is_this_host(host: str) -> bool:
 
 
 class Proxy:
-    """An HTTP proxy: `[http://][user:password@]host[:port]`. (Not a namedtuple, whose repr() would show the password.)
+    """An HTTP proxy: `[http://][user:password@]host[:port]`.
+
+    It is not a namedtuple, whose repr() would show the password.
 
     host, port      the proxy's address
     headers         headers that only the proxy gets
@@ -775,18 +844,20 @@ class Proxy:
     """
 
     def __init__(self, url: str) -> None:
-        # `http://ann:p@ss@proxy:80` becomes `http`, `ann:p@ss` and `proxy:80`. `proxy:80` has only the last of these.
-        scheme, _, remainder = url.rpartition("://") if isinstance(url, str) else ("", "", "")
+        if not isinstance(url, str):
+            url = ""
+
+        # `http://ann:p@ss@proxy:80` becomes `http`, `ann:p@ss` and `proxy:80`.
+        # `proxy:80` has only the last of these.
+        scheme, _, remainder = url.rpartition("://")
         user_info, at, address = remainder.rpartition("@")
         try:
             if scheme.lower() not in ("", "http"):
                 raise UsageError("not an http proxy")
             parsed = Server.parse("http://" + address)
         except UsageError:
-            raise UsageError(
-                "the proxy: expected http://host:port",
-                "check HTTPS_PROXY and HTTP_PROXY: write it as http://HOST:PORT",
-            )
+            hint = "check HTTPS_PROXY and HTTP_PROXY: write it as http://HOST:PORT"
+            raise UsageError("the proxy: expected http://host:port", hint)
         self.host, self.port = parsed.host, parsed.port
         self.headers = {}
         self.secrets = []
@@ -794,24 +865,30 @@ class Proxy:
         if at:  # RFC 7617
             from urllib.parse import unquote_to_bytes
 
-            login = unquote_to_bytes(
-                os.fsencode(user_info if ":" in user_info else user_info + ":")
-            )
+            if ":" not in user_info:
+                user_info += ":"
+            login = unquote_to_bytes(os.fsencode(user_info))
             basic = b2a_base64(login, newline=False).decode("ascii")
+            _, _, password = login.decode("utf-8", "replace").partition(":")
             self.headers = {"Proxy-Authorization": "Basic " + basic}
-            self.secrets = [basic, login.decode("utf-8", "replace").partition(":")[2]]
+            self.secrets = [basic, password]
 
 
 def find_proxy(server):
     """Return the URL of the proxy that the environment names for the server, or None.
 
-    urllib.request decides (getproxies_environment, proxy_bypass_environment), except that this host is never reached
-    through a proxy."""
+    urllib.request decides (getproxies_environment, proxy_bypass_environment), except
+    that this host is never reached through a proxy."""
     # Import urllib.request, which is slow, only if there is a variable for it.
     name = server.scheme + "_proxy"
-    if is_this_host(server.host) or not any(variable.lower() == name for variable in os.environ):
+    is_set = any(variable.lower() == name for variable in os.environ)
+    if not is_set or is_this_host(server.host):
         return None
-    from urllib.request import getproxies_environment, proxy_bypass_environment  # type: ignore[attr-defined]
+
+    from urllib.request import (  # type: ignore[attr-defined]
+        getproxies_environment,
+        proxy_bypass_environment,
+    )
 
     proxies = getproxies_environment()
     if proxy_bypass_environment("%s:%d" % (server.host, server.port), proxies):
@@ -1598,10 +1675,13 @@ class Transport:
         )
 
 
-# ----------------------------------------------------------------------------------------------- Wire model
+# --------------------------------------------------------------------------------------- Wire model
+#
+# A member of the wrong type or form raises UnusableResponse, or what `make_error` makes.
 
-# `2026-11-24T09:30:00.5Z` or `2026-11-24T11:30:00.5+02:00`: a time in the form of RFC 3339, 5.6, with capital letters.
-# The groups are the time, the fraction of a second, and the offset.
+# `2026-11-24T09:30:00.5Z` or `2026-11-24T11:30:00.5+02:00`: a time in the form of RFC
+# 3339, 5.6, with capital letters. The groups are the time, the fraction of a second,
+# and the offset.
 RFC3339_TIME = re.compile(
     r"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2})(\.[0-9]+)?"
     r"(Z|[+-](?:[01][0-9]|2[0-3]):[0-5][0-9])"
@@ -1611,22 +1691,25 @@ RFC3339_TIME = re.compile(
 def find_uuid(text):
     """Return the canonical lower-case spelling of a UUID, or "" for other text.
 
-    It accepts the forms of Go's uuid.Parse, which plexctl uses: canonical, after `urn:uuid:`, in braces, and 32
-    hexadecimal digits."""
+    It accepts the forms of Go's uuid.Parse, which plexctl uses: canonical, after
+    `urn:uuid:`, in braces, and 32 hexadecimal digits."""
     text = text.strip().lower()
     if re.fullmatch("[0-9a-f]{32}", text):
         return "-".join([text[:8], text[8:12], text[12:16], text[16:20], text[20:]])
     if text.startswith("urn:uuid:"):
         text = text[len("urn:uuid:") :]
-    elif text[:1] == "{" and text[-1:] == "}":
+    elif text.startswith("{") and text.endswith("}"):
         text = text[1:-1]
-    return text if re.fullmatch("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", text) else ""
+    if re.fullmatch("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", text):
+        return text
+    return ""
 
 
 def parse_uuid(value: "t.Union[str, AnyUUID]") -> str:
-    """Return the canonical lower-case spelling of a UUID: a uuid.UUID, or a string. Raises UsageError.
+    """Return the canonical lower-case spelling of a UUID: a uuid.UUID, or a string.
 
-    The string may be canonical, prefixed with `urn:uuid:`, in braces, or 32 hexadecimal digits."""
+    The string may be canonical, prefixed with `urn:uuid:`, in braces, or 32 hexadecimal
+    digits. Raises UsageError."""
     uuid = find_uuid(str(value))
     if not uuid:
         raise UsageError("expected a UUID, such as 6f1d7c1e-0b5a-4c1e-9a53-2b8f0c9e7a10")
@@ -1641,9 +1724,9 @@ def parse_named_uuid(value, name):
         raise UsageError("%s: %s" % (name, error))
 
 
-def get_text(record, name, where="", make_error=make_malformed_error):
-    """Return a member that is a string, or None if it is null or absent. Raises make_error(...) for other types."""
-    return check_type(record.get(name), str, where + name, make_error)
+def get_text(record, name, label_prefix="", make_error=make_malformed_error):
+    """Return a member that is a string, or None if it is null or absent."""
+    return check_type(record.get(name), str, label_prefix + name, make_error)
 
 
 def get_lower_node_id(target):
@@ -1652,23 +1735,26 @@ def get_lower_node_id(target):
 
 
 def expect_objects(record, name):
-    """Return a member that is a list of objects; [] if it is null or absent. Raises UnusableResponse."""
+    """Return a member that is a list of objects; [] if it is null or absent."""
     elements = check_type(record.get(name), list, name) or []
-    if not {dict}.issuperset(map(type, elements)):
-        raise make_malformed_error("%s: expected a list of objects" % name)
+    for element in elements:
+        if not isinstance(element, dict):
+            raise make_malformed_error("%s: expected a list of objects" % name)
     return elements
 
 
 def name_execution(execution):
     """Return `Execution ID` for a message, or `Execution -` if the id is not text."""
     execution_id = execution.get("id")
-    return "Execution %s" % (
-        execution_id if isinstance(execution_id, str) and execution_id else "-"
-    )
+    if not execution_id or not isinstance(execution_id, str):
+        execution_id = "-"
+    return "Execution " + execution_id
 
 
 def parse_moment(text):
-    """Return the naive datetime for `2026-11-24T09:30:00`. Raises ValueError if it is not in the calendar."""
+    """Return the naive datetime for `2026-11-24T09:30:00`.
+
+    Raises ValueError if it is not in the calendar."""
     from datetime import datetime
 
     year, month, day, hour, minute, second = map(int, re.split("[T:-]", text))
@@ -1688,8 +1774,9 @@ def parse_offset(text):
 def normalize_time(text):
     """Return an RFC 3339 time in UTC, without the Z, or None if the text is not such a time.
 
-    Texts of this form sort as the times do: `09:30:00` < `09:30:00.25` < `09:30:00.3` < `09:30:01`. Trailing zeros of a
-    fraction are removed. Only a time with an offset other than `Z` is checked against the calendar."""
+    Texts of this form sort as the times do: `09:30:00` < `09:30:00.25` < `09:30:00.3` <
+    `09:30:01`. Trailing zeros of a fraction are removed. Only a time with an offset
+    other than `Z` is checked against the calendar."""
     match = RFC3339_TIME.fullmatch(text)
     if not match:
         return None
@@ -1697,39 +1784,36 @@ def normalize_time(text):
     if offset != "Z":
         try:
             moment = (parse_moment(moment) - parse_offset(offset)).isoformat()
-        except (
-            ValueError,
-            OverflowError,
-        ):  # not in the calendar, or outside the years 1 to 9999 in UTC
-            return None
-    return moment + fraction.rstrip("0").rstrip(".") if fraction else moment
+        except (ValueError, OverflowError):
+            return None  # not in the calendar, or outside the years 1 to 9999 in UTC
+    if not fraction:
+        return moment
+    return moment + fraction.rstrip("0").rstrip(".")
 
 
 def read_time(execution, name):
-    """Return a member that is a time, in the form of normalize_time. Raises UnusableResponse."""
+    """Return a member that is a time, in the form of normalize_time."""
     moment = normalize_time(str(execution.get(name)))
     if moment is None:
-        problem = "%s: %s: expected a time such as 2026-11-24T09:30:00Z" % (
-            name_execution(execution),
-            name,
-        )
-        raise make_malformed_error(problem)
+        label = "%s: %s" % (name_execution(execution), name)
+        raise make_malformed_error("%s: expected a time such as 2026-11-24T09:30:00Z" % label)
     return moment
 
 
 def read_created_at(execution):
-    """Return when an Execution was created, in the form of normalize_time. Raises UnusableResponse."""
     return read_time(execution, "created_at")
 
 
 def decode_base64(text: str) -> bytes:
-    """Decode standard base64 with exact padding (RFC 4648, 4). Raises ValueError for anything else.
+    """Decode standard base64 with exact padding (RFC 4648, 4).
 
-    a2b_base64 skips characters outside the alphabet, and stops at the padding: then the result is too short."""
+    Raises ValueError for anything else. a2b_base64 skips characters outside the
+    alphabet, and stops at the padding: then the result is too short."""
     padding = len(text) - len(text.rstrip("="))
+    size = len(text) // 4 * 3 - padding
     try:
         data = a2b_base64(text)
-        is_exact = len(text) % 4 == 0 and padding <= 2 and len(data) == len(text) // 4 * 3 - padding
+        is_exact = len(text) % 4 == 0 and padding <= 2 and len(data) == size
     except ValueError:  # binascii.Error is one
         is_exact = False
     if not is_exact:
@@ -1756,32 +1840,33 @@ class OutputRef(namedtuple("OutputRef", "kind data location sha256 fault")):
 
     @classmethod
     def from_wire(cls, ref: "t.Any") -> "OutputRef":
-        """Read the `output_ref` of a target. Any fault makes the output `unreadable`; nothing is raised."""
+        """Read the `output_ref` of a target.
+
+        Any fault makes the output `unreadable`; nothing is raised."""
         if ref is None:
             return cls("none", b"", "", "", "")
         try:
-            kind = get_text(check_type(ref, dict, "output_ref", ValueError), "kind", "", ValueError)
-            if kind == "inline":  # an empty output has no inline_bytes
-                return cls(
-                    kind,
-                    decode_base64(get_text(ref, "inline_bytes", "", ValueError) or ""),
-                    "",
-                    "",
-                    "",
-                )
+            check_type(ref, dict, "output_ref", ValueError)
+            kind = get_text(ref, "kind", make_error=ValueError)
+            if kind == "inline":
+                # An empty output has no inline_bytes.
+                encoded = get_text(ref, "inline_bytes", make_error=ValueError)
+                data = decode_base64(encoded or "")
+                return cls(kind, data, "", "", "")
+
             if kind != "object_store":
                 raise ValueError('unknown kind "%s"' % (kind or ""))
-            bucket, key, digest = [
-                get_text(ref, name, "", ValueError) for name in ("bucket", "key", "sha256")
-            ]
-            if not (bucket and key):
+            bucket = get_text(ref, "bucket", make_error=ValueError)
+            key = get_text(ref, "key", make_error=ValueError)
+            digest = get_text(ref, "sha256", make_error=ValueError)
+            if not bucket or not key:
                 raise ValueError("bucket or key: expected a non-empty string")
             return cls("archived", b"", "%s/%s" % (bucket, key), digest or "", "")
         except ValueError as error:
             return cls("unreadable", b"", "", "", str(error))
 
 
-# ----------------------------------------------------------------------------------------------- Operations
+# --------------------------------------------------------------------------------------- Operations
 
 EXECUTIONS = "/v1/projects/%s/executions"
 CURSOR_LIMIT = 8 << 10  # bytes of a next_cursor; a longer one may not fit a request line
@@ -1794,9 +1879,8 @@ def check_cursor(cursor):
     except UnicodeEncodeError:  # a lone surrogate
         is_usable = False
     if not is_usable:
-        raise make_malformed_error(
-            "next_cursor: expected valid Unicode of at most %d KiB" % (CURSOR_LIMIT >> 10)
-        )
+        limit = "%d KiB" % (CURSOR_LIMIT >> 10)
+        raise make_malformed_error("next_cursor: expected valid Unicode of at most " + limit)
 
 
 def get_page(
@@ -1804,13 +1888,17 @@ def get_page(
     project: "t.Union[str, AnyUUID]",
     parameters: "t.Optional[Parameters]" = None,
 ) -> "JSONObject":
-    """Return one page of a Project's Executions: {"items": [...], "next_cursor": text, null or absent}.
+    """Return one page of a Project's Executions.
 
-    `parameters` are the API's: status, action_name, limit, cursor. A page may be up to 32 MiB; with limit 1, 256 MiB.
-    Raises UsageError for a malformed UUID, RemoteError for a malformed page, and the errors of Transport.get."""
+    It is {"items": [...], "next_cursor": text, null or absent}. `parameters` are the
+    API's: status, action_name, limit, cursor. A page may be up to 32 MiB; with limit 1,
+    256 MiB. Raises UsageError for a malformed UUID, RemoteError for a malformed page,
+    and the errors of Transport.get."""
     parameters = parameters or {}
-    max_bytes = EXECUTION_LIMIT if str(parameters.get("limit")) == "1" else PAGE_LIMIT
-    page = transport.get(EXECUTIONS % parse_named_uuid(project, "project"), parameters, max_bytes)
+    is_one_execution = str(parameters.get("limit")) == "1"
+    max_bytes = EXECUTION_LIMIT if is_one_execution else PAGE_LIMIT
+    path = EXECUTIONS % parse_named_uuid(project, "project")
+    page = transport.get(path, parameters, max_bytes)
     if "items" not in page:
         raise make_malformed_error('it has no member "items"')
     page["items"] = expect_objects(page, "items")
@@ -1819,7 +1907,6 @@ def get_page(
 
 
 def read_merge_id(execution):
-    """Return the id of an Execution, which a merge needs. Raises UnusableResponse if it is not text."""
     execution_id = execution.get("id")
     if not isinstance(execution_id, str):
         raise make_malformed_error("an Execution's id: expected a string")
@@ -1827,16 +1914,18 @@ def read_merge_id(execution):
 
 
 def to_utc_text(moment):
-    """Convert an aware datetime to the form that normalize_time returns. None stays None. Raises UsageError."""
+    """Convert an aware datetime to the form that normalize_time returns. None stays None."""
     from datetime import datetime
 
     if moment is None:
         return None
-    offset = moment.utcoffset() if isinstance(moment, datetime) else None
+    offset = None
+    if isinstance(moment, datetime):
+        offset = moment.utcoffset()
     if offset is None:
-        raise UsageError(
-            "since and until: expected an aware datetime, such as datetime.now(timezone.utc)"
-        )
+        example = "datetime.now(timezone.utc)"
+        raise UsageError("since and until: expected an aware datetime, such as " + example)
+
     try:
         utc = moment.replace(tzinfo=None) - offset
     except OverflowError:
@@ -1845,46 +1934,73 @@ def to_utc_text(moment):
 
 
 def is_page_after(until, times):
-    """Return whether the times of a page show that this page and all that follow are at or after `until`.
+    """Return whether the times of a page show that this page and all that follow are at
+    or after `until`.
 
-    The times ascend, are not all equal, and are all at or after `until`: so the server lists the oldest first."""
-    return bool(times) and until <= times[0] < times[-1] and times == sorted(times)
+    The times ascend, are not all equal, and are all at or after `until`: so the server
+    lists the oldest first."""
+    if not times or times[0] < until:
+        return False
+    if times[0] == times[-1]:
+        return False
+    return times == sorted(times)
+
+
+def list_other_statuses(status):
+    """Return the known statuses that a query for this one should not return.
+
+    Some servers ignore the parameter, and a status may change between filtering and
+    sending. A query for an unknown status, or for all, may return any."""
+    if status not in STATUSES:
+        return []
+    return [other for other in STATUSES if other != status]
 
 
 class Listing:
-    """The Executions of a Project that match all filters, from as many pages as needed. Iterate over it.
+    """The Executions of a Project that match all filters, from as many pages as needed.
+    Iterate over it.
 
-    The server filters by status and action; this class filters by time. It also checks the status: it leaves out an
-    Execution whose status is one of the known statuses, but not the one that was requested. It does not check the
-    action. With a single query, the order is the server's: the oldest first.
+    The server filters by status and action; this class filters by time. It also checks
+    the status: it leaves out an Execution whose status is one of the known statuses,
+    but not the one that was requested. It does not check the action. With a single
+    query, the order is the server's: the oldest first.
 
-    With several statuses, it sends one query for each, in life-cycle order, and merges the results by created_at and
-    id. The queries for pending, ack and started are read to their ends before anything is yielded. An Execution whose
-    status changes meanwhile is yielded once, as the latest query returned it, provided that created_at ascends within
-    each query. Because a status only moves forward, an Execution whose status is always one of those requested is never
-    missed, provided that a cursor is a position in the order of creation, as the API says.
+    With several statuses, it sends one query for each, in life-cycle order, and merges
+    the results by created_at and id. The queries for pending, ack and started are read
+    to their ends before anything is yielded. An Execution whose status changes
+    meanwhile is yielded once, as the latest query returned it, provided that created_at
+    ascends within each query. Because a status only moves forward, an Execution whose
+    status is always one of those requested is never missed, provided that a cursor is a
+    position in the order of creation, as the API says.
 
-    If a page exceeds 32 MiB, its query goes on with a quarter of the limit. Each iteration starts again, and resets the
-    counters: use one iterator at a time. It raises the errors of get_page, and RemoteError for a repeated cursor. After
-    an error, the iterator is finished, like every generator that has raised: with a single query, `next_cursor` is then
-    where to resume.
+    If a page exceeds 32 MiB, its query goes on with a quarter of the limit. Each
+    iteration starts again, and resets the counters: use one iterator at a time. It
+    raises the errors of get_page, and RemoteError for a repeated cursor. After an
+    error, the iterator is finished, like every generator that has raised: with a single
+    query, `next_cursor` is then where to resume.
 
-    Where times are compared (`since`, `until`, several statuses), an Execution without a valid `created_at` makes the
-    response malformed, and with several statuses so does an `id` that is not a string.
+    Where times are compared (`since`, `until`, several statuses), an Execution without
+    a valid `created_at` makes the response malformed, and with several statuses so does
+    an `id` that is not a string.
 
-    `since` compares the time of creation: it leaves out a long run that failed just now. For what has ended since a
-    time, compare `updated_at` of what is yielded. `since` skips no page: all are read. To find new Executions later,
-    note next_cursor while iterating (it is None at the end), start at the last one noted, and skip the ids already
-    seen. That does not find an old Execution whose status has changed.
+    `since` compares the time of creation: it leaves out a long run that failed just
+    now. For what has ended since a time, compare `updated_at` of what is yielded.
 
-        page_count      number of pages received
-        count           number of Executions on these pages, including those that do not match
-        next_cursor     the cursor of the first page that was not yielded completely: at first `cursor`; None at the end
-                        and with several statuses. It moves on when the iterator is asked for the Execution after the
-                        last one of a page
-        next_since      the value for `since` with which a merge that failed can be resumed: an aware datetime of whole
-                        seconds. Executions of that second are yielded again. None with a single query, before the first
-                        Execution and after the last, and if times were out of order or do not exist in the calendar
+    `since` skips no page: all are read. To find new Executions later, note next_cursor
+    while iterating (it is None at the end), start at the last one noted, and skip the
+    ids already seen. That does not find an old Execution whose status has changed.
+
+        page_count    number of pages received
+        count         number of Executions on these pages, including those that do not match
+        next_cursor   the cursor of the first page that was not yielded completely: at
+                      first `cursor`; None at the end and with several statuses. It
+                      moves on when the iterator is asked for the Execution after the
+                      last one of a page
+        next_since    the value for `since` with which a merge that failed can be
+                      resumed: an aware datetime of whole seconds. Executions of that
+                      second are yielded again. None with a single query, before the
+                      first Execution and after the last, and if times were out of order
+                      or do not exist in the calendar
     """
 
     def __init__(
@@ -1901,41 +2017,47 @@ class Listing:
     ) -> None:
         """Prepare the queries. Nothing is sent yet. Raises UsageError.
 
-        statuses        only Executions with one of these; () for all
-        action_name     only Executions of exactly this action
-        since, until    aware datetimes: only Executions created at or after `since`, and before `until`. A query
-                        ends early after a page whose times ascend, are not all equal, and are all at or after `until`
-        limit           Executions per page, a whole number; 0 or None for the server's default
-        cursor          the page to start with; not with several statuses, because a cursor belongs to one query
+        statuses       only Executions with one of these; () for all
+        action_name    only Executions of exactly this action
+        since, until   aware datetimes: only Executions created at or after `since`, and
+                       before `until`. A query ends early after a page whose times
+                       ascend, are not all equal, and are all at or after `until`
+        limit          Executions per page, a whole number; 0 or None for the server's default
+        cursor         the page to start with; not with several statuses, because a
+                       cursor belongs to one query
         """
-        wrong_statuses = UsageError(
-            'statuses: expected an iterable of non-empty strings, such as ("failed",)'
-        )
+        problem = 'statuses: expected an iterable of non-empty strings, such as ("failed",)'
         try:
             chosen = set(statuses or ())
-        except TypeError:  # it cannot be iterated over, or contains something that is not hashable
-            raise wrong_statuses
-        if isinstance(statuses, str) or not all(
-            status and isinstance(status, str) for status in chosen
-        ):
-            raise wrong_statuses
-        self._statuses = [status for status in STATUSES if status in chosen] + sorted(
-            chosen.difference(STATUSES)
-        )
+        except TypeError:  # not iterable, or with an element that is not hashable
+            raise UsageError(problem)
+        are_texts = all(status and isinstance(status, str) for status in chosen)
+        if isinstance(statuses, str) or not are_texts:
+            raise UsageError(problem)
+
         if cursor is not None and not isinstance(cursor, str):
             raise UsageError("cursor: expected a string or None")
-        if cursor and len(self._statuses) > 1:
+        if cursor and len(chosen) > 1:
             raise UsageError("cursor works with at most one status")
         if action_name is not None and not (action_name and isinstance(action_name, str)):
             raise UsageError("action_name: expected a non-empty string or None")
         if limit is not None and not (isinstance(limit, int) and limit >= 0):
             raise UsageError("limit: expected a whole number that is not negative, or None")
 
+        # Known statuses come in life-cycle order, before the others.
+        known = [status for status in STATUSES if status in chosen]
+        self._statuses = known + sorted(chosen.difference(STATUSES))
+
         self._transport = transport
         self._project = parse_named_uuid(project, "project")
-        self._since, self._until = to_utc_text(since), to_utc_text(until)
+        self._since = to_utc_text(since)
+        self._until = to_utc_text(until)
         self._cursor = cursor or None
-        self._parameters = {"action_name": action_name, "limit": limit or 0, "cursor": self._cursor}
+        self._parameters = {
+            "action_name": action_name,
+            "limit": limit or 0,
+            "cursor": self._cursor,
+        }
         self._reset()
 
     def _reset(self) -> None:
@@ -1959,28 +2081,33 @@ class Listing:
 
     def __iter__(self) -> "t.Iterator[JSONObject]":
         self._reset()
-        if len(self._statuses) > 1:
-            return self._merge()
-        return self._query(*self._statuses)
+        if not self._statuses:
+            return self._query()
+        if len(self._statuses) == 1:
+            return self._query(self._statuses[0])
+        return self._merge()
 
     def _merge(self):
-        """Send one query for each status, and yield their Executions by time and id, each in its latest copy."""
+        """Send one query for each status, and yield their Executions by time and id,
+        each in its latest copy."""
         from heapq import merge
 
-        # Read the running statuses to their ends. Each query starts after the one before has ended, so an Execution
-        # that leaves `pending` too early to be seen there is seen in `ack` or `started`, or it has finished.
+        # Read the running statuses to their ends. Each query starts after the one
+        # before has ended, so an Execution that leaves `pending` too early to be seen
+        # there is seen in `ack` or `started`, or it has finished.
         running = {}
         for status in self._statuses:
             if status in RUNNING_STATUSES:
                 for execution in self._query(status):
                     running[read_created_at(execution), read_merge_id(execution)] = execution
 
-        # Merge them with the other statuses, which are read page by page, because final statuses do not change.
-        queries = [[running[key] for key in sorted(running)]]
-        queries += [
-            self._query(status) for status in self._statuses if status not in RUNNING_STATUSES
-        ]
-        for created, copies in groupby(merge(*queries, key=read_created_at), read_created_at):
+        # Merge them with the other statuses, which are read page by page, because final
+        # statuses do not change.
+        unfinished = [running[key] for key in sorted(running)]
+        others = [status for status in self._statuses if status not in RUNNING_STATUSES]
+        queries = [self._query(status) for status in others]
+        merged = merge(unfinished, *queries, key=read_created_at)
+        for created, copies in groupby(merged, read_created_at):
             # merge is stable, so the copy of the latest query comes last.
             latest = {read_merge_id(execution): execution for execution in copies}
             self._is_ascending = self._is_ascending and created >= self._latest
@@ -1992,11 +2119,10 @@ class Listing:
     def _query(self, status=None):
         """Yield the matching Executions of one query, page by page."""
         query = dict(self._parameters, status=status)
-        # Some servers ignore the parameter, and a status may change between filtering and sending.
-        other_statuses = (
-            [other for other in STATUSES if other != status] if status in STATUSES else []
-        )
         seen = {query["cursor"]}
+        other_statuses = list_other_statuses(status)
+        since, until = self._since, self._until
+        compares_times = since is not None or until is not None
         while True:
             # Request a page.
             page = self._get_page(query)
@@ -2007,16 +2133,19 @@ class Listing:
             # Yield what matches.
             times = []
             for execution in page["items"]:
-                if self._since or self._until:
-                    times.append(read_created_at(execution))
-                    if times[-1] < (self._since or "") or self._until and times[-1] >= self._until:
+                if compares_times:
+                    created = read_created_at(execution)
+                    times.append(created)
+                    is_too_old = since is not None and created < since
+                    is_too_new = until is not None and created >= until
+                    if is_too_old or is_too_new:
                         continue
                 if execution.get("status") not in other_statuses:
                     yield execution
             del page  # before the next one is decoded
 
             # Go on, or end.
-            if self._until and is_page_after(self._until, times):
+            if until is not None and is_page_after(until, times):
                 cursor = None
             if len(self._statuses) < 2:
                 self.next_cursor = cursor
@@ -2028,7 +2157,9 @@ class Listing:
             query["cursor"] = cursor
 
     def _get_page(self, query):
-        """Request a page of a query. If it is too large, lower the limit of this query, and request it again."""
+        """Request a page of a query.
+
+        If it is too large, lower the limit of this query, and request it again."""
         while True:
             try:
                 return get_page(self._transport, self._project, query)
@@ -2042,9 +2173,8 @@ class Listing:
 def select_last(executions: "t.Iterable[JSONObject]", number: int) -> "t.List[JSONObject]":
     """Return the `number` Executions that were created last, oldest first.
 
-    Of two with the same time, the one that arrived later counts as newer.
-
-    Only `number` Executions are kept in memory. Raises UnusableResponse."""
+    Of two with the same time, the one that arrived later counts as newer. Only `number`
+    Executions are kept in memory."""
     from heapq import nlargest
 
     # Arrival numbers are unique, so Executions are never compared.
@@ -2052,34 +2182,38 @@ def select_last(executions: "t.Iterable[JSONObject]", number: int) -> "t.List[JS
         (read_created_at(execution), arrival, execution)
         for arrival, execution in enumerate(executions)
     )
-    return [execution for _, _, execution in reversed(nlargest(number, entries))]
+    newest = nlargest(number, entries)
+    return [execution for _, _, execution in reversed(newest)]
 
 
 def get_execution(
-    transport: Transport, project: "t.Union[str, AnyUUID]", execution_id: "t.Union[str, AnyUUID]"
+    transport: Transport,
+    project: "t.Union[str, AnyUUID]",
+    execution_id: "t.Union[str, AnyUUID]",
 ) -> "JSONObject":
-    """Return one Execution. Its `targets` are a list; OutputRef.from_wire reads the `output_ref` of a target.
+    """Return one Execution.
 
-    Raises UsageError for a malformed UUID, RemoteError for a malformed response, and the errors of Transport.get."""
-    project, execution_id = (
-        parse_named_uuid(project, "project"),
-        parse_named_uuid(execution_id, "execution_id"),
-    )
-    execution = transport.get("%s/%s" % (EXECUTIONS % project, execution_id), {}, EXECUTION_LIMIT)
+    Its `targets` are a list; OutputRef.from_wire reads the `output_ref` of a target.
+    Raises UsageError for a malformed UUID, RemoteError for a malformed response, and
+    the errors of Transport.get."""
+    project = parse_named_uuid(project, "project")
+    execution_id = parse_named_uuid(execution_id, "execution_id")
+    path = "%s/%s" % (EXECUTIONS % project, execution_id)
+    execution = transport.get(path, {}, EXECUTION_LIMIT)
+
     found = get_text(execution, "id")
     if not found:
         raise make_malformed_error("the Execution has no id")
     if found.lower() != execution_id:
-        raise make_malformed_error(
-            "expected Execution %s, but its id is %s" % (execution_id, found)
-        )
+        problem = "expected Execution %s, but its id is %s" % (execution_id, found)
+        raise make_malformed_error(problem)
     execution["targets"] = expect_objects(execution, "targets")
     return execution
 
 
 def count_succeeded(targets):
-    """Return how many of the targets succeeded."""
-    return sum(target.get("status") == "succeeded" for target in targets)
+    statuses = [target.get("status") for target in targets]
+    return statuses.count("succeeded")
 
 
 def describe_targets(targets):
@@ -2093,38 +2227,37 @@ LONGEST_WAIT = 60.0  # no pause is longer, whatever the size of the Execution or
 
 
 def make_wait_timeout(execution_id, execution, failure=""):
-    """Return the error for a wait that timed out. `execution` is the last response, or None if there was none."""
-    message = "the wait timed out; no status of Execution %s is known" % execution_id
-    if execution is not None:
-        status, count = execution.get("status") or "-", describe_targets(execution["targets"])
-        message = 'the wait timed out; the last status of Execution %s was "%s" (%s)' % (
-            execution_id,
-            status,
-            count,
-        )
+    if execution is None:
+        message = "the wait timed out; no status of Execution %s is known" % execution_id
+    else:
+        status = execution.get("status") or "-"
+        known = (execution_id, status, describe_targets(execution["targets"]))
+        message = 'the wait timed out; the last status of Execution %s was "%s" (%s)' % known
     if failure:
         message += "; the last failure was: %s" % failure
-    return WaitTimeout(
-        message, "the Execution may still be running: wait again, or longer", execution
-    )
+    hint = "the Execution may still be running: wait again, or longer"
+    return WaitTimeout(message, hint, execution)
 
 
 def poll_until_final(transport, project, execution_id, is_single, on_status):
-    """Poll until the status is final or a time limit of the Transport passes, or just once if `is_single` is true.
+    """Poll until the status is final or a time limit of the Transport passes, or just
+    once if `is_single` is true.
 
     This is the loop of wait_for_execution."""
-    execution, shown = None, None
+    execution = None  # the last response
+    shown = None  # its status and number of succeeded targets, when on_status was called
     step = FIRST_POLL_PAUSE  # the next pause of the schedule
-    least = 0.0  # the shortest pause that the length and the size of the last poll call for
+    shortest_pause = 0.0  # what the length and the size of the last poll call for
     while True:
         # Poll.
         failure, retry_after = "", 0.0
-        begin, received = transport.clock(), transport.received
+        begin = transport.clock()
+        received = transport.received
         try:
             execution = get_execution(transport, project, execution_id)
-            least = max(
-                5 * (transport.clock() - begin), (transport.received - received) / (1 << 20)
-            )
+            seconds = transport.clock() - begin
+            mebibytes = (transport.received - received) / (1 << 20)
+            shortest_pause = max(5 * seconds, mebibytes)
         except RemoteError as error:
             if isinstance(error, TimedOut) and not error.retryable:
                 raise make_wait_timeout(execution_id, execution)
@@ -2133,15 +2266,16 @@ def poll_until_final(transport, project, execution_id, is_single, on_status):
             failure, retry_after = str(error), error.retry_after or 0.0
 
         # Show what has changed.
-        progress = execution.get("status"), count_succeeded(execution["targets"])
+        status = execution.get("status")
+        progress = status, count_succeeded(execution["targets"])
         if progress != shown:
             on_status(execution)
             shown = progress
-        if progress[0] in FINAL_STATUSES:
+        if status in FINAL_STATUSES:
             return execution
 
         # Pause, if there is time.
-        pause = min(max(step, least, retry_after), LONGEST_WAIT)
+        pause = min(max(step, shortest_pause, retry_after), LONGEST_WAIT)
         if is_single or not transport.pause(pause, failure):
             raise make_wait_timeout(execution_id, execution, failure)
         step = min(step * 1.5, LONGEST_POLL_PAUSE)
@@ -2156,23 +2290,28 @@ def wait_for_execution(
 ) -> "JSONObject":
     """Wait until the status of an Execution is final, and return the Execution.
 
-        seconds     limits the wait; None means no limit, even if the status is unknown; 0 means one poll, with its
-                    retries. Only the Transport's timeout limits that poll: it raises TimedOut if the server does not
-                    respond in time
-        on_status   called as on_status(execution) after the first poll, and when the status or the number of succeeded
-                    targets has changed
+        seconds     limits the wait; None means no limit, even if the status is unknown;
+                    0 means one poll, with its retries. Only the Transport's timeout
+                    limits that poll: it raises TimedOut if the server does not respond
+                    in time
+        on_status   called as on_status(execution) after the first poll, and when the
+                    status or the number of succeeded targets has changed
 
-    The pauses between polls grow from 2 to 15 seconds. They are longer for a large Execution (the longer of five times
-    the last poll, and a second for each MiB) and after a Retry-After, but at most a minute. After the first successful
-    poll of this wait, every retryable failure is waited out, and reported to the Transport's on_retry.
+    The pauses between polls grow from 2 to 15 seconds. They are longer for a large
+    Execution (the longer of five times the last poll, and a second for each MiB) and
+    after a Retry-After, but at most a minute.
 
-    Raises WaitTimeout when this limit or one of the Transport's has passed, UsageError for seconds that are negative or
-    exceed a day, and the errors of get_execution."""
+    After the first successful poll of this wait, every retryable failure is waited out,
+    and reported to the Transport's on_retry.
+
+    Raises WaitTimeout when this limit or one of the Transport's has passed, UsageError
+    for seconds that are negative or exceed a day, and the errors of get_execution."""
     execution_id = parse_named_uuid(execution_id, "execution_id")
-    if seconds is None or seconds == 0:
-        return poll_until_final(transport, project, execution_id, seconds == 0, on_status)
+    is_single = seconds == 0
+    if seconds is None or is_single:
+        return poll_until_final(transport, project, execution_id, is_single, on_status)
     with transport.time_limit(seconds):
-        return poll_until_final(transport, project, execution_id, False, on_status)
+        return poll_until_final(transport, project, execution_id, is_single, on_status)
 
 
 # -------------------------------------------------------------------------------------------------- Formats
