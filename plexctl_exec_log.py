@@ -2577,36 +2577,38 @@ LIST_HELP = """
 By default, list prints one page: the oldest 50 Executions. With --all, --last,
 --since, --until, --updated-since, --node or several statuses, it reads as many
 pages as needed. Times are in UTC."""
-DESCRIPTIONS = {
-    "": "Show Executions (runs of actions), and what each target (machine) printed.\n"
-    + STATUS_HELP
-    + LIST_HELP,
-    "list": "List the Executions (runs of actions) of a Project.\n" + STATUS_HELP + LIST_HELP,
-    "get": "Show one Execution (run of an action), and what each target (machine) printed.\n"
-    + STATUS_HELP,
+PURPOSES = {
+    "": "Show Executions (runs of actions), and what each target (machine) printed.\n",
+    "list": "List the Executions (runs of actions) of a Project.\n",
+    "get": "Show one Execution (run of an action), and what each target (machine) printed.\n",
 }
 
 
 def quote_value(value):
     """Return ` "VALUE"` for a message, or "" if the value is long or looks like a flag, because it may be a misplaced
     secret."""
-    return ' "%s"' % value if len(value) <= 40 and not value.startswith("-") else ""
+    if len(value) > 40 or value.startswith("-"):
+        return ""
+    return ' "%s"' % value
 
 
 def suggest(word, known, prefix=""):
     """Return `; did you mean ...?` with the prefix and the nearest known word, or "" if none is near."""
     from difflib import get_close_matches
 
-    return "".join(
-        "; did you mean %s%s?" % (prefix, near) for near in get_close_matches(word, known, 1, 0.75)
-    )
+    near = get_close_matches(word, known, n=1, cutoff=0.75)
+    if not near:
+        return ""
+    return "; did you mean %s%s?" % (prefix, near[0])
 
 
 def suggest_status(word):
     """Return `; did you mean ...?` for an unknown status, or ""."""
     habits = {"running": "--running", "success": "succeeded"}
     habit = habits.get(word.lower())
-    return "; did you mean %s?" % habit if habit else suggest(word.lower(), STATUSES)
+    if habit:
+        return "; did you mean %s?" % habit
+    return suggest(word.lower(), STATUSES)
 
 
 def parse_nonempty(text):
@@ -2665,17 +2667,21 @@ def parse_color(text):
 
 def parse_statuses(text):
     """Return the statuses of `failed, TIMEOUT` as a list, known ones in lower case. Raises UsageError."""
-    statuses = [part.strip() for part in text.split(",")]
-    if not all(statuses):
-        raise UsageError("expected one or more statuses, separated by commas")
-    return [status.lower() if status.lower() in STATUSES else status for status in statuses]
+    statuses = []
+    for part in text.split(","):
+        status = part.strip()
+        if not status:
+            raise UsageError("expected one or more statuses, separated by commas")
+        if status.lower() in STATUSES:
+            status = status.lower()
+        statuses.append(status)
+    return statuses
 
 
 def ran_on_any(nodes, execution):
     """Return whether an Execution ran on one of these nodes. Raises UnusableResponse."""
-    return any(
-        get_lower_node_id(target) in nodes for target in expect_objects(execution, "targets")
-    )
+    targets = expect_objects(execution, "targets")
+    return any(get_lower_node_id(target) in nodes for target in targets)
 
 
 def was_updated_since(moment, execution):
@@ -2781,6 +2787,12 @@ FLAGS = [
 FLAGS_BY_NAME = {name: flag for flag in FLAGS for name in flag.names}
 COMMANDS = "list", "get"
 
+
+def find_flag(word):
+    """Return the Flag that a word names, perhaps with a value, as in `--limit=5`; or None."""
+    return FLAGS_BY_NAME.get(word.partition("=")[0])
+
+
 # Flags and commands of other programs, and what to use here instead.
 # fmt: off
 HABITS = {
@@ -2809,8 +2821,11 @@ COMMAND_HABITS = {
 
 def get_program_name():
     """Return the name under which the program was started, without its folder, for help and hints."""
-    name = make_visible(os.path.basename("".join(sys.argv[:1]))) or "plexctl_exec_log.py"
-    return "python3 " + name if name.endswith(".py") or name == "-" else name
+    path = sys.argv[0] if sys.argv else ""
+    name = make_visible(os.path.basename(path)) or "plexctl_exec_log.py"
+    if name.endswith(".py") or name == "-":
+        return "python3 " + name
+    return name
 
 
 def suggest_flag(word, command):
@@ -2821,7 +2836,9 @@ def suggest_flag(word, command):
         return "; did you mean %s?" % habit
     known = [flag.names[-1].strip("-") for flag in FLAGS if flag.list_help]
     longer = [name for name in known if len(word) > 1 and name.startswith(word)]
-    return suggest(longer[0] if longer else word, known, "--")
+    if longer:
+        word = longer[0]
+    return suggest(word, known, "--")
 
 
 DASHES = "-\u2013\u2014\u2212"  # what wikis and editors make of a hyphen: an en dash, an em dash or a minus sign
@@ -2830,14 +2847,39 @@ DASHES = "-\u2013\u2014\u2212"  # what wikis and editors make of a hyphen: an en
 def make_unknown_flag_error(word, words):
     """Return the UsageError for an unknown flag among these words. It shows a plain name, and never a value."""
     name = word.partition("=")[0]
-    shown = "" if name.startswith("--") else " %s..." % name[:2]
     if re.fullmatch("--[A-Za-z_-]{1,40}|-[^-]", name):
         shown = " " + name
-    command = next((word for word in words if word in COMMANDS), "")
+    elif name.startswith("--"):
+        shown = ""
+    else:
+        shown = " %s..." % name[:2]
+
+    command = next((other for other in words if other in COMMANDS), "")
     suggestion = suggest_flag(name.strip(DASHES), command)
     if name[:2] in FLAGS_BY_NAME and not suggestion:
         return UsageError("malformed or combined flags" + shown)
     return UsageError("unknown flag" + shown + suggestion)
+
+
+def attach_value(flag, word, words):
+    """Return the name of a flag with its value attached, or the bare name of a switch.
+
+    The value is in the word itself, or it is the next one of `words`, which is removed."""
+    name, equals, value = word.partition("=")
+    if not flag.metavar:
+        if equals and name == "--wait":
+            raise UsageError(WAIT_VALUE_ERROR)
+        if equals:
+            raise UsageError("%s takes no value" % name)
+        return name
+
+    if not equals:
+        if not words or find_flag(words[0]):
+            raise UsageError("%s needs a value" % name)
+        value = words.pop(0)
+    if value == "--":
+        raise UsageError("%s needs a value" % name)
+    return "%s=%s" % (flag.names[-1], value)
 
 
 def attach_values(argv):
@@ -2852,35 +2894,21 @@ def attach_values(argv):
         if short:
             word = short.group(1)
             words.insert(0, short.group(2))
-        name, equals, value = word.partition("=")
-        flag = FLAGS_BY_NAME.get(name)
         if word == "--":
             raise UsageError('unexpected argument "--"', "leave it out")
+        flag = find_flag(word)
         if flag is None and re.match("-[^-].", word, re.DOTALL):
             raise make_unknown_flag_error(word, argv)
-        if flag is None:
-            attached.append(word)
-            continue
-
-        # Take the value.
-        if name == "--wait" and equals:
-            raise UsageError(WAIT_VALUE_ERROR)
-        if equals and not flag.metavar:
-            raise UsageError("%s takes no value" % name)
-        if flag.metavar and not equals:
-            value = (
-                words.pop(0) if words and words[0].partition("=")[0] not in FLAGS_BY_NAME else "--"
-            )
-        if value == "--":
-            raise UsageError("%s needs a value" % name)
-        attached.append("%s=%s" % (flag.names[-1], value) if flag.metavar else name)
+        if flag is not None:
+            word = attach_value(flag, word, words)
+        attached.append(word)
     return attached
 
 
 def refuse_unknown_flags(words):
     """Raise UsageError if one of the words that argparse left over begins like a flag."""
     for word in words:
-        flag = FLAGS_BY_NAME.get(word.partition("=")[0])
+        flag = find_flag(word)
         if flag:  # left over by the parser of the other command
             raise UsageError("%s works only with %s" % (flag.names[-1], flag.command))
         if word.startswith(tuple(DASHES)) and word != "-":
@@ -2891,19 +2919,23 @@ def describe_place(word, argv):
     """Return where a superfluous word is in argv: ` after --status`, ` after the id`, ` after list`, or ""."""
     attached = attach_values(argv)
     position = max(number for number, other in enumerate(attached) if other == word)
-    previous = attached[position - 1].partition("=")[0] if position else ""
+    if position == 0:
+        return ""
+    previous = attached[position - 1].partition("=")[0]
     if find_uuid(previous):
         return " after the id"
-    return " after " + previous if previous in FLAGS_BY_NAME or previous in COMMANDS else ""
+    if previous in FLAGS_BY_NAME or previous in COMMANDS:
+        return " after " + previous
+    return ""
 
 
 def refuse_words(words, argv):
     """Raise UsageError if there are any words. They are not shown, because they may be secrets; their place is."""
-    if words:
-        place = describe_place(words[0], argv)
-        raise UsageError(
-            "unexpected argument%s: put each value after its flag; quote values with spaces" % place
-        )
+    if not words:
+        return
+    place = describe_place(words[0], argv)
+    advice = "put each value after its flag; quote values with spaces"
+    raise UsageError("unexpected argument%s: %s" % (place, advice))
 
 
 class FlagParser(argparse.ArgumentParser):
@@ -2913,21 +2945,25 @@ class FlagParser(argparse.ArgumentParser):
 
     def parse_known_args(self, args=None, namespace=None):
         """Return (namespace, the words that are left over). Raises UsageError for a flag without its value."""
-        return super().parse_known_args(
-            attach_values(sys.argv[1:] if args is None else args), namespace
-        )
+        if args is None:
+            args = sys.argv[1:]
+        return super().parse_known_args(attach_values(args), namespace)
 
     def parse_args(self, args=None, namespace=None):
         """Return the namespace. Raises UsageError if a word is left over."""
-        args = list(sys.argv[1:] if args is None else args)
-        flags, words = self.parse_known_args(args, namespace)
+        if args is None:
+            args = sys.argv[1:]
+        argv = list(args)
+        flags, words = self.parse_known_args(argv, namespace)
         refuse_unknown_flags(words)
-        refuse_words(words, args)
+        refuse_words(words, argv)
         return flags
 
     def error(self, message):
         """Raise UsageError, for an argument that a caller has added to the parser. Its name is shown, but no value."""
-        name = message.partition(":")[0] if message.startswith("argument ") else "an argument"
+        name = "an argument"
+        if message.startswith("argument "):
+            name = message.partition(":")[0]
         raise UsageError("%s is missing or malformed" % name)
 
 
@@ -2941,57 +2977,60 @@ def make_parser(command: str = "") -> argparse.ArgumentParser:
     raises UsageError, never SystemExit."""
     if command not in ("",) + COMMANDS:
         raise UsageError('command: expected "list", "get" or ""')
-    # By default, HelpFormatter uses the terminal's width.
-    formatter = partial(argparse.RawDescriptionHelpFormatter, width=80, max_help_position=26)
     usage = {"": "{list,get} [UUID]", "list": "list", "get": "get UUID"}[command]
-    epilog = (
-        FORMAT_HELP[command]
-        + "\n"
-        + EXIT_CODES
-        + "\nexamples, with server, token and Project set:\n"
-        + EXAMPLES[command]
-    )
+    description = PURPOSES[command] + STATUS_HELP
+    if command != "get":
+        description += LIST_HELP
+    examples = "examples, with server, token and Project set:\n" + EXAMPLES[command]
+
     parser = FlagParser(
         prog=get_program_name(),
         usage="%(prog)s [exec-log] " + usage + " [flags]",
-        description=DESCRIPTIONS[command],
-        epilog=epilog,
+        description=description,
+        epilog="\n".join([FORMAT_HELP[command], EXIT_CODES, examples]),
         add_help=False,
         allow_abbrev=False,
-        formatter_class=formatter,
+        # By default, HelpFormatter uses the terminal's width.
+        formatter_class=partial(
+            argparse.RawDescriptionHelpFormatter, width=80, max_help_position=26
+        ),
     )
-    parser.color = False  # argparse looks at the process's stdout, not at --color and the stream that gets the help
+    # argparse looks at the process's stdout, not at --color and the stream that gets the help.
+    parser.color = False
 
-    for group in ("",) + COMMANDS:
-        if command and group not in ("", command):
+    # Add the flags, in a group for both commands and one for each command.
+    groups = {"": parser.add_argument_group("flags")}
+    for name in COMMANDS:
+        if command in ("", name):
+            groups[name] = parser.add_argument_group("flags of " + name)
+    for flag in FLAGS:
+        if flag.command not in groups:
             continue
-        section = parser.add_argument_group("flags of " + group if group else "flags")
-        for flag in FLAGS:
-            if flag.command != group:
-                continue
-            text = flag.get_help if command == "get" else flag.list_help
-            if not command and flag.get_help != flag.list_help:
-                text = "%s; get: %s" % (flag.list_help, flag.get_help)
-            options: "t.Dict[str, t.Any]" = {
-                "help": text or argparse.SUPPRESS,
-                "action": "store_true",
-            }
-            if flag.metavar:  # argparse does not catch a UsageError
-                action = "append" if flag.is_repeatable else "store"
-                options.update(metavar=flag.metavar, type=flag.convert, action=action)
-            section.add_argument(*flag.names, **options)
+        text = flag.get_help if command == "get" else flag.list_help
+        if not command and flag.get_help != flag.list_help:
+            text = "%s; get: %s" % (flag.list_help, flag.get_help)
+        options: "t.Dict[str, t.Any]" = {"help": text or argparse.SUPPRESS, "action": "store_true"}
+        if flag.metavar:
+            options["action"] = "append" if flag.is_repeatable else "store"
+            options["metavar"] = flag.metavar
+            options["type"] = flag.convert  # argparse does not catch a UsageError
+        groups[flag.command].add_argument(*flag.names, **options)
     parser.set_defaults(output="text")
     return parser
 
 
 def describe_unknown_command(word):
     """Return the message for a word that is not a command."""
-    meant = "get UUID" if find_uuid(word) else COMMAND_HABITS.get(word)
-    known = [
-        name for name in COMMANDS + ("help", "exec-log") if name != word
-    ]  # `exec-log exec-log` is unknown, too
-    suggestion = "; did you mean %s?" % meant if meant else suggest(word, known)
-    return "unknown command" + quote_value(word) + (suggestion or "; expected list or get")
+    meant = COMMAND_HABITS.get(word)
+    if find_uuid(word):
+        meant = "get UUID"
+    if meant:
+        suggestion = "; did you mean %s?" % meant
+    else:
+        # `exec-log exec-log` is unknown, too.
+        known = [name for name in COMMANDS + ("help", "exec-log") if name != word]
+        suggestion = suggest(word, known) or "; expected list or get"
+    return "unknown command" + quote_value(word) + suggestion
 
 
 TIME_OF_DAY = "(?:[01]?[0-9]|2[0-3]):[0-5][0-9]"
@@ -3086,20 +3125,27 @@ def describe_times(resolved, now):
         for name, text, moment in resolved
         if moment is not None and not RFC3339_TIME.fullmatch(text.strip())
     ]
-    return "%s (now: %sZ)" % (", ".join(meant), now.isoformat()[:19]) if meant else ""
+    if not meant:
+        return ""
+    return "%s (now: %sZ)" % (", ".join(meant), now.isoformat()[:19])
 
 
 def select_statuses(flags):
     """Return the statuses of --status, --running and --failed, without duplicates. An empty list selects all.
 
     Raises UsageError for an unknown status. A single unknown status for `list` is left to the server."""
-    groups = (RUNNING_STATUSES if flags.running else ()) + (FAILED_STATUSES if flags.failed else ())
-    selected = list(dict.fromkeys(chain(*flags.status or [], groups)))
+    statuses = list(chain.from_iterable(flags.status or ()))
+    if flags.running:
+        statuses += RUNNING_STATUSES
+    if flags.failed:
+        statuses += FAILED_STATUSES
+    selected = list(dict.fromkeys(statuses))
+
+    is_left_to_server = flags.command == "list" and len(selected) == 1
     for status in selected:
-        if status not in STATUSES and (flags.command == "get" or len(selected) > 1):
-            raise UsageError(
-                "--status%s: unknown status%s" % (quote_value(status), suggest_status(status))
-            )
+        if status not in STATUSES and not is_left_to_server:
+            fault = "unknown status" + suggest_status(status)
+            raise UsageError("--status%s: %s" % (quote_value(status), fault))
     return selected
 
 
@@ -3110,20 +3156,17 @@ def read_positionals(flags, words):
         raise UsageError(WAIT_VALUE_ERROR)
     if words and flags.command == "get" and execution_id is None:
         if not words[0]:
-            raise UsageError(
-                "get: the id is empty",
-                "the command inside $(...) may have found nothing: run it by itself",
-            )
+            hint = "the command inside $(...) may have found nothing: run it by itself"
+            raise UsageError("get: the id is empty", hint)
         execution_id = find_uuid(words[0])
         if not execution_id:
             raise UsageError("get%s: expected a UUID" % quote_value(words[0]))
         words = words[1:]
+
     if words and find_uuid(words[0]):
-        raise UsageError(
-            "list takes no id; did you mean get UUID?"
-            if flags.command == "list"
-            else "get takes one id; for several, use xargs -n1"
-        )
+        if flags.command == "list":
+            raise UsageError("list takes no id; did you mean get UUID?")
+        raise UsageError("get takes one id; for several, use xargs -n1")
     refuse_words(words, flags.argv)
     return execution_id
 
@@ -3132,14 +3175,15 @@ def check_flags(flags):
     """Check that `get` has an id, and that the flags fit together. Raises UsageError."""
     for flag in FLAGS:
         value = getattr(flags, flag.attribute)
-        if flag.command not in ("", flags.command) and value is not None and value is not False:
+        is_given = value is not None and value is not False
+        if is_given and flag.command not in ("", flags.command):
             raise UsageError("%s works only with %s" % (flag.names[-1], flag.command))
+
     formats = LIST_FORMATS if flags.command == "list" else GET_FORMATS
     if flags.output not in formats:
-        raise UsageError(
-            "--output%s: expected %s%s"
-            % (quote_value(flags.output), ", ".join(formats), suggest(flags.output, formats))
-        )
+        expected = ", ".join(formats) + suggest(flags.output, formats)
+        raise UsageError("--output%s: expected %s" % (quote_value(flags.output), expected))
+
     if flags.command == "get" and not flags.execution_id:
         raise UsageError("no Execution id", "pass one: get UUID")
     if flags.wait_timeout and not flags.wait:
@@ -3157,10 +3201,14 @@ def read_command_line(argv):
     if words[:1] == ["exec-log"]:
         words = words[1:]
     if words[:1] == ["help"]:
-        flags.help, words = True, words[1:]
-    flags.command, flags.argv = "", argv
+        flags.help = True
+        words = words[1:]
+
+    flags.argv = argv
+    flags.command = ""
     if words and words[0] in COMMANDS:
-        flags.command, words = words[0], words[1:]
+        flags.command = words[0]
+        words = words[1:]
     return flags, words
 
 
@@ -3170,10 +3218,10 @@ def parse_arguments(flags, words, now):
     The result has `execution_id` (from --id or the word), `statuses` (from --status, --running and --failed), `since`
     and `until` (aware datetimes or None), `updated_since` (in the form of normalize_time, or None), and `time_hint`
     (the hint that gives these times in full, or "")."""
+    if not flags.command and words:
+        raise UsageError(describe_unknown_command(words[0]))
     if not flags.command:
-        raise UsageError(
-            describe_unknown_command(words[0]) if words else "expected a command: list or get"
-        )
+        raise UsageError("expected a command: list or get")
     flags.execution_id = read_positionals(flags, words)
     check_flags(flags)
     flags.statuses = select_statuses(flags)
@@ -3203,7 +3251,8 @@ def find_project(project, profile):
         hint = "pass --project UUID, set PLEXSPHERE_PROJECT, or use a profile with a project; "
         raise UsageError("no Project", hint + profile.describe_missing())
     source = name or "project of " + profile.title
-    return parse_named_uuid(check_type(value, str, source, CredentialsError), source)
+    text = check_type(value, str, source, CredentialsError)
+    return parse_named_uuid(text, source)
 
 
 # What a stream may raise, apart from OSError: AttributeError if it is None, ValueError if it is closed, TypeError if it
@@ -3221,8 +3270,10 @@ def is_terminal(stream):
 
 def is_same_file(first, second):
     """Return whether two streams write to the same file or pipe. Always False on Windows."""
+    if WINDOWS:
+        return False
     try:
-        return not WINDOWS and os.path.samestat(os.fstat(first.fileno()), os.fstat(second.fileno()))
+        return os.path.samestat(os.fstat(first.fileno()), os.fstat(second.fileno()))
     except STREAM_ERRORS:
         return False
 
@@ -3253,18 +3304,16 @@ class Console:
             stdout.flush()  # what the caller printed before
         except STREAM_ERRORS:
             pass
-        self._out = getattr(
-            stdout, "buffer", stdout
-        )  # a binary stream; a raw one with PYTHONUNBUFFERED
+        # A binary stream. With PYTHONUNBUFFERED, it is a raw one.
+        self._out = getattr(stdout, "buffer", stdout)
         self._err = stderr  # a text stream
         self.stdout_is_terminal = is_terminal(stdout)
         self.stderr_is_terminal = is_terminal(stderr)
-        self._shares_lines = (self.stdout_is_terminal and self.stderr_is_terminal) or is_same_file(
-            self._out, stderr
-        )
-        self.columns = (
-            self.stdout_is_terminal and get_width(stdout) or EXECUTION_LAYOUTS[0].min_columns
-        )
+        are_terminals = self.stdout_is_terminal and self.stderr_is_terminal
+        self._shares_lines = are_terminals or is_same_file(self._out, stderr)
+        self.columns = EXECUTION_LAYOUTS[0].min_columns
+        if self.stdout_is_terminal:
+            self.columns = get_width(stdout) or self.columns
         self.is_coloured = False
         self.recent_times = "", ""
         self.progress = None
@@ -3277,7 +3326,9 @@ class Console:
 
     def encode_for_stdout(self, data):
         """Return the bytes of an output, made safe if stdout is a terminal."""
-        return make_terminal_safe(data) if self.stdout_is_terminal else data
+        if not self.stdout_is_terminal:
+            return data
+        return make_terminal_safe(data)
 
     def add_secrets(self, *secrets):
         """Mask these strings from now on."""
@@ -3285,9 +3336,10 @@ class Console:
 
     def write(self, chunk):
         """Write text or bytes to stdout, at the latest when flush() is called. Raises the errors of flush()."""
-        data = chunk.encode("utf-8") if isinstance(chunk, str) else chunk
-        self._pending.append(data)
-        self._pending_size += len(data)
+        if isinstance(chunk, str):
+            chunk = chunk.encode("utf-8")
+        self._pending.append(chunk)
+        self._pending_size += len(chunk)
         if self._pending_size >= 65536:
             self.flush()
 
@@ -3296,11 +3348,8 @@ class Console:
 
         Raises ReaderGone if the reader has closed stdout, and ExecLogError for any other failure, including a missing
         stdout."""
-        data, self._pending, self._pending_size = (
-            b"".join(self._pending),
-            [],
-            0,
-        )  # a failed write is not repeated
+        # A failed write is not repeated.
+        data, self._pending, self._pending_size = b"".join(self._pending), [], 0
         if self._out is None:
             raise ExecLogError("standard output is closed")
         if not data:
@@ -3311,7 +3360,8 @@ class Console:
         except STREAM_ERRORS as error:
             message = "cannot write to standard output: %s" % describe_error(error)
             # Windows reports EINVAL (22) for a pipe without a reader.
-            if isinstance(error, BrokenPipeError) or WINDOWS and getattr(error, "errno", 0) == 22:
+            is_windows_pipe = WINDOWS and getattr(error, "errno", 0) == 22
+            if isinstance(error, BrokenPipeError) or is_windows_pipe:
                 raise ReaderGone(message)
             raise ExecLogError(message)
         self._is_mid_line = data[-1:] != b"\n"
@@ -3359,7 +3409,8 @@ class Console:
         """Replace the progress line; "" removes it. A line that the terminal wraps could not be removed, so cut it."""
         if not text and not self._progress_text:
             return
-        text = self.redact(text)[: (get_width(self._err) or 80) - 1]
+        width = get_width(self._err) or 80
+        text = self.redact(text)[: width - 1]
         if text != self._progress_text:
             self._write_error("\r%s\r%s" % (" " * len(self._progress_text), text))
             self._progress_text = text
@@ -3381,11 +3432,11 @@ class Console:
         """
         if not self.stderr_is_terminal:
             return False
+        is_foreground = True
         try:
             is_file = stat.S_ISREG(os.fstat(self._out.fileno()).st_mode)
-            is_foreground = (
-                not hasattr(os, "tcgetpgrp") or os.tcgetpgrp(self._err.fileno()) == os.getpgrp()
-            )
+            if hasattr(os, "tcgetpgrp"):  # not on Windows
+                is_foreground = os.tcgetpgrp(self._err.fileno()) == os.getpgrp()
         except STREAM_ERRORS:
             return False
         return is_foreground and (is_file or (self.stdout_is_terminal and is_quiet))
@@ -3413,7 +3464,9 @@ def report_failure(console, error, hint="", last_line=""):
     if isinstance(error, ReaderGone):
         return error.exit_code
     console.write_line("error: %s" % error)
-    hint = hint or error.hint or ("see --help" if isinstance(error, UsageError) else "")
+    hint = hint or error.hint
+    if not hint and isinstance(error, UsageError):
+        hint = "see --help"
     if hint:
         console.write_line("hint: " + hint)
     if last_line:
@@ -3425,8 +3478,9 @@ def explain_failure(error, flags, is_walk):
     """Return a better hint for a failed listing, or "" if the error's own is right."""
     if isinstance(error, ResponseTooLarge) and not is_walk and flags.limit != 1:
         return "use a smaller --limit"
-    code = error.problem.get("code") if isinstance(error, APIError) and error.status == 400 else ""
-    if code == "invalid_status" and len(flags.statuses) == 1:
+    if not isinstance(error, APIError) or error.status != 400:
+        return ""
+    if error.problem.get("code") == "invalid_status" and len(flags.statuses) == 1:
         return error.hint + suggest_status(flags.statuses[0])
     return ""
 
@@ -3446,7 +3500,9 @@ def filter_executions(executions, flags):
 
     The iterator may raise UnusableResponse."""
     for flag in FLAGS:
-        value = flag.keeps and getattr(flags, flag.attribute)
+        if flag.keeps is None:
+            continue
+        value = getattr(flags, flag.attribute)
         if value:
             executions = filter(partial(flag.keeps, value), executions)
     return iter(executions)
@@ -3456,7 +3512,10 @@ def describe_no_match(flags):
     """Return the hint for a listing that has found nothing."""
     hint = "no more Executions match" if flags.cursor else "no Execution matches"
     if (flags.since or flags.until) and not flags.updated_since:
-        hint += " (--since and --until compare the time of creation; --updated-since compares the last change)"
+        hint += (
+            " (--since and --until compare the time of creation;"
+            " --updated-since compares the last change)"
+        )
     return hint
 
 
@@ -3538,11 +3597,16 @@ def run_list(flags, console, transport):
 
 def request_execution(flags, console, transport):
     """Return the Execution; with --wait, when its status is final."""
+    project, execution_id = flags.project, flags.execution_id
     has_progress_line = console.can_show_progress(is_quiet=True)
     if not flags.wait:
         if has_progress_line:
             console.progress = lambda: "%.1f MiB" % (transport.received / (1 << 20))
-        return get_execution(transport, flags.project, flags.execution_id)
+        return get_execution(transport, project, execution_id)
+
+    if flags.timeout and not flags.wait_timeout:
+        limits = "--timeout limits each network operation"
+        console.hint(limits + "; to limit the wait, use --wait-timeout")
 
     def show_status(execution):
         text = "status: " + describe_progress(execution)
@@ -3552,35 +3616,44 @@ def request_execution(flags, console, transport):
         else:
             console.write_line(text)
 
-    if flags.timeout and not flags.wait_timeout:
-        console.hint(
-            "--timeout limits each network operation; to limit the wait, use --wait-timeout"
-        )
-    return wait_for_execution(
-        transport, flags.project, flags.execution_id, flags.wait_timeout, show_status
-    )
+    return wait_for_execution(transport, project, execution_id, flags.wait_timeout, show_status)
 
 
 def select_targets(targets, nodes, statuses):
     """Return the targets that match, and the nodes that are missing. Empty nodes or statuses match all targets."""
-    selected = [
-        target
-        for target in targets
-        if (not nodes or get_lower_node_id(target) in nodes)
-        and (not statuses or target.get("status") in statuses)
-    ]
-    found = set(map(get_lower_node_id, targets))
-    return selected, [node for node in nodes if node not in found]
+    selected = targets
+    if nodes:
+        selected = [target for target in selected if get_lower_node_id(target) in nodes]
+    if statuses:
+        selected = [target for target in selected if target.get("status") in statuses]
+
+    found = {get_lower_node_id(target) for target in targets}
+    missing = [node for node in nodes if node not in found]
+    return selected, missing
+
+
+def report_unfinished(execution, flags, console):
+    """Say on stderr that an Execution has not finished, unless it has."""
+    status = execution.get("status")
+    if not isinstance(status, str) or not status or status in FINAL_STATUSES:
+        return
+    progress = describe_progress(execution)
+    if flags.output_dir or flags.output in ("raw", "lines"):
+        # A script would not see the status otherwise.
+        console.write_line("status: " + progress)
+    else:
+        console.hint("the Execution has not finished: " + progress)
 
 
 def run_get(flags, console, transport):
     """Run the command `get` and return its exit code."""
-    folder = flags.output_dir and make_folder(flags.output_dir)  # before any waiting
+    folder = None
+    if flags.output_dir:
+        folder = make_folder(flags.output_dir)  # before any waiting
     execution = request_execution(flags, console, transport)
     console.progress = None
-    targets, missing = select_targets(
-        execution["targets"], dict.fromkeys(flags.node or ()), flags.statuses
-    )
+    nodes = dict.fromkeys(flags.node or ())
+    targets, missing = select_targets(execution["targets"], nodes, flags.statuses)
     errors = []
 
     def report_error(text):
@@ -3600,38 +3673,37 @@ def run_get(flags, console, transport):
         report_error("node %s is not a target of Execution %s" % (node, flags.execution_id))
     if not targets and not missing and (flags.node or flags.statuses):
         console.hint("no target matches")
-    if not {"inline", "none"}.issuperset(kinds):
+    if set(kinds) - {"inline", "none"}:
         counts = ["%d %s" % (kinds.count(kind), kind) for kind in OUTPUT_KINDS if kind in kinds]
         console.write_line("%s: %s" % (folder, ", ".join(counts)))
-    status = execution.get("status")
-    if isinstance(status, str) and status and status not in FINAL_STATUSES:
-        progress = describe_progress(execution)
-        if folder or flags.output in ("raw", "lines"):  # a script does not see the status otherwise
-            console.write_line("status: " + progress)
-        else:
-            console.hint("the Execution has not finished: " + progress)
+    report_unfinished(execution, flags, console)
+
     if errors:
         return 1
-    return 5 if flags.exit_status and status != "succeeded" else 0
+    if flags.exit_status and execution.get("status") != "succeeded":
+        return 5
+    return 0
 
 
 def run(argv, console, sleep):
     """Run a command line and return its exit code. Raises ExecLogError."""
     flags, words = read_command_line(argv)
-    if flags.help or flags.version:
-        console.write(
-            make_parser(flags.command).format_help() if flags.help else "version=%s\n" % __version__
-        )
-        console.flush()
+    if flags.help:
+        print_chunks([make_parser(flags.command).format_help()], console)
         return 0
+    if flags.version:
+        print_chunks(["version=%s\n" % __version__], console)
+        return 0
+
     now = get_time()
     flags = parse_arguments(flags, words, now)
 
     console.recent_times = find_recent_times(now)
-    has_no_colour = WINDOWS or os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
-    console.is_coloured = flags.color == "always" or (
-        flags.color != "never" and console.stdout_is_terminal and not has_no_colour
-    )
+    console.is_coloured = flags.color == "always"
+    if flags.color not in ("always", "never"):
+        has_no_colour = WINDOWS or os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
+        console.is_coloured = console.stdout_is_terminal and not has_no_colour
+
     profile = Profile(flags.profile)
     flags.project = find_project(flags.project, profile)
     server, token, token_source = find_settings(flags.server, profile, flags.token_file)
@@ -3651,7 +3723,9 @@ def run(argv, console, sleep):
         # This variable may contain the token that is sent, and must be masked before it.
         transport.secrets.append(os.environ.get("PLEXSPHERE_TOKEN", "").strip())
         console.add_secrets(*transport.secrets)
-        return (run_list if flags.command == "list" else run_get)(flags, console, transport)
+        if flags.command == "list":
+            return run_list(flags, console, transport)
+        return run_get(flags, console, transport)
 
 
 def main(
@@ -3669,13 +3743,15 @@ def main(
 
     It changes no process-wide state, so several threads may call it. Expected failures are reported on stderr.
     KeyboardInterrupt and exceptions of your own propagate. Anything else is a bug, whose traceback is not masked."""
-    console = Console(
-        sys.stdout if stdout is None else stdout, sys.stderr if stderr is None else stderr
-    )
+    out = sys.stdout if stdout is None else stdout
+    err = sys.stderr if stderr is None else stderr
+    console = Console(out, err)
     console.add_secrets(os.environ.get("PLEXSPHERE_TOKEN", "").strip())
 
+    if argv is None:
+        argv = sys.argv[1:]
     try:
-        return run(sys.argv[1:] if argv is None else argv, console, sleep)
+        return run(argv, console, sleep)
     except ExecLogError as error:
         return report_failure(console, error)
     except MemoryError:
