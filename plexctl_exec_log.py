@@ -2691,29 +2691,45 @@ def was_updated_since(moment, execution):
     return read_time(execution, "updated_at") >= moment
 
 
-class Flag(
-    namedtuple(
-        "Flag", "command names list_help get_help metavar parse is_repeatable reads_all_pages keeps"
-    )
-):
+class Flag:
     """A flag of the command line.
 
     command             the command that it belongs to, or "" for both
-    names               such as ("-o", "--output")
-    list_help           the help text for `list`; plain --help shows get_help, too, if that differs. "" hides the flag
-    get_help            the help text for `get`
+    names               separated by spaces, such as "-o --output"
     metavar             the name of its value in --help; "" for a switch
     parse               the function that parses the value; None for a switch
+    list_help           the help text for `list`; "" hides the flag
+    get_help            the help text for `get`, if it differs; plain --help shows both
     is_repeatable       whether its values accumulate, in a list; otherwise the last one wins
     reads_all_pages     whether it makes `list` read all pages
-    keeps               None, or for a filter that the program applies, not the server: a function that returns, for
-                        the flag's value and an Execution, whether the Execution is kept. Such a flag reads all pages
+    keeps               None, or for a filter that the program applies, not the server:
+                        a function that returns, for the flag's value and an Execution,
+                        whether the Execution is kept. Such a flag reads all pages
     """
 
-    @property
-    def attribute(self):
-        """The name of its attribute in argparse's namespace."""
-        return self.names[-1].strip("-").replace("-", "_")
+    def __init__(
+        self,
+        command,
+        names,
+        metavar="",
+        parse=None,
+        list_help="",
+        get_help=None,
+        is_repeatable=False,
+        reads_all_pages=False,
+        keeps=None,
+    ):
+        self.command = command
+        self.names = names.split()
+        self.metavar = metavar
+        self.parse = parse
+        self.list_help = list_help
+        self.get_help = list_help if get_help is None else get_help
+        self.is_repeatable = is_repeatable
+        self.reads_all_pages = reads_all_pages or keeps is not None
+        self.keeps = keeps
+        # The name of its attribute in argparse's namespace.
+        self.attribute = self.names[-1].strip("-").replace("-", "_")
 
     def convert(self, text):
         """Convert the text to the flag's value.
@@ -2725,63 +2741,77 @@ class Flag(
             raise UsageError("%s%s: %s" % (self.names[-1], quote_value(text), error))
 
 
-def make_flag(command, names, list_help, metavar="", parse=None, **facts):
-    """Return a Flag. Its names are separated by spaces, and `facts` are the members that differ from the usual ones."""
-    members = {
-        "get_help": list_help,
-        "is_repeatable": False,
-        "reads_all_pages": "keeps" in facts,
-        "keeps": None,
-    }
-    members.update(facts)
-    return Flag(command, tuple(names.split()), list_help, metavar=metavar, parse=parse, **members)
-
-
 # fmt: off
 FLAGS = [
-    make_flag("", "--project", "the Project (default: from --profile, PLEXSPHERE_PROJECT or the default profile)",
-              "UUID", parse_uuid),
-    make_flag("", "--status", "only Executions with these statuses, e.g. failed,timeout (repeatable)", "STATUS",
-              parse_statuses, get_help="only targets with these statuses (repeatable)", is_repeatable=True),
-    make_flag("", "--failed", "short for --status failed,cancelled,timeout"),
-    make_flag("", "--running", "short for --status pending,ack,started"),
-    make_flag("", "--node", "only Executions that ran on this machine (repeatable; TARGETS still counts all)", "UUID",
-              parse_uuid, get_help="only this target (repeatable)", is_repeatable=True, keeps=ran_on_any),
-    make_flag("", "-o --output", "one of the formats below (default: text)", "FORMAT", str),
-    make_flag("", "--server", "control plane (default: from --profile, PLEXSPHERE_URL or the default profile)", "URL",
-              parse_nonempty),
-    make_flag("", "--token-file", "file with the token (default: token from --profile, PLEXSPHERE_TOKEN or the default "
-              "profile)", "FILE", parse_nonempty),
-    make_flag("", "--profile", "profile in $XDG_CONFIG_HOME/plexctl/config.json, or else ~/.config/plexctl/config.json "
-              "(default: its default profile)", "NAME",
-              parse_nonempty),
-    make_flag("", "--ca-file", "PEM file of the CAs to trust instead of the system's", "FILE", parse_nonempty),
-    make_flag("", "--allow-http", "allow plain http to remote hosts (exposes the token)"),
-    make_flag("", "--timeout", "limit for each network operation, e.g. 5m (default: 30s)", "TIME", parse_duration),
-    make_flag("", "--color", "auto, always or never (default: auto)", "MODE", parse_color),
-    make_flag("", "-v --verbose", "print request and response headers on standard error"),
-    make_flag("", "-h --help", "print this help"),
-    make_flag("", "--version", "print the version"),
+    Flag("", "--project", "UUID", parse_uuid,
+         "the Project (default: from --profile, PLEXSPHERE_PROJECT or the default profile)"),
+    Flag("", "--status", "STATUS", parse_statuses,
+         "only Executions with these statuses, e.g. failed,timeout (repeatable)",
+         get_help="only targets with these statuses (repeatable)", is_repeatable=True),
+    Flag("", "--failed", "", None,
+         "short for --status failed,cancelled,timeout"),
+    Flag("", "--running", "", None,
+         "short for --status pending,ack,started"),
+    Flag("", "--node", "UUID", parse_uuid,
+         "only Executions that ran on this machine (repeatable; TARGETS still counts all)",
+         get_help="only this target (repeatable)", is_repeatable=True, keeps=ran_on_any),
+    Flag("", "-o --output", "FORMAT", str,
+         "one of the formats below (default: text)"),
+    Flag("", "--server", "URL", parse_nonempty,
+         "control plane (default: from --profile, PLEXSPHERE_URL or the default profile)"),
+    Flag("", "--token-file", "FILE", parse_nonempty,
+         "file with the token "
+         "(default: token from --profile, PLEXSPHERE_TOKEN or the default profile)"),
+    Flag("", "--profile", "NAME", parse_nonempty,
+         "profile in $XDG_CONFIG_HOME/plexctl/config.json, or else ~/.config/plexctl/config.json "
+         "(default: its default profile)"),
+    Flag("", "--ca-file", "FILE", parse_nonempty,
+         "PEM file of the CAs to trust instead of the system's"),
+    Flag("", "--allow-http", "", None,
+         "allow plain http to remote hosts (exposes the token)"),
+    Flag("", "--timeout", "TIME", parse_duration,
+         "limit for each network operation, e.g. 5m (default: 30s)"),
+    Flag("", "--color", "MODE", parse_color,
+         "auto, always or never (default: auto)"),
+    Flag("", "-v --verbose", "", None,
+         "print request and response headers on standard error"),
+    Flag("", "-h --help", "", None,
+         "print this help"),
+    Flag("", "--version", "", None,
+         "print the version"),
     # Accepted and ignored, for scripts that were written for plexctl.
-    make_flag("", "--yes", ""),
-    make_flag("", "--reveal-secrets", ""),
-    make_flag("list", "--action-name", "only Executions of this action (exact name)", "ACTION", parse_nonempty),
-    make_flag("list", "--since", "only Executions created at or after WHEN: 2h (ago), 9:30, today or "
-              "'2026-07-14 09:30' (UTC)", "WHEN", str, reads_all_pages=True),
-    make_flag("list", "--until", "only Executions created before WHEN", "WHEN", str, reads_all_pages=True),
-    make_flag("list", "--updated-since", "only Executions updated at or after WHEN; a finished one was updated last "
-              "when it ended", "WHEN", str, keeps=was_updated_since),
-    make_flag("list", "-n --last", "only the newest N, printed oldest first", "N", parse_count, reads_all_pages=True),
-    make_flag("list", "--all", "read all pages", reads_all_pages=True),
-    make_flag("list", "--limit", "Executions per page, at most 200 (default: 50; 200 if several pages are read)", "N",
-              parse_limit),
-    make_flag("list", "--cursor", "start at this cursor (the previous page's next_cursor)", "CURSOR", str),
-    make_flag("get", "--id", "the Execution; `get UUID` is the same", "UUID", parse_uuid),
-    make_flag("get", "--wait", "wait until the Execution has succeeded, failed, been cancelled or timed out"),
-    make_flag("get", "--wait-timeout", "with --wait: give up after this long, and exit 124", "TIME", parse_duration),
-    make_flag("get", "--exit-status", "exit 5 instead of 0 if the Execution has not succeeded"),
-    make_flag("get", "--output-dir", "save outputs (not archived ones) and an index in a new folder", "FOLDER",
-              parse_nonempty),
+    Flag("", "--yes"),
+    Flag("", "--reveal-secrets"),
+
+    Flag("list", "--action-name", "ACTION", parse_nonempty,
+         "only Executions of this action (exact name)"),
+    Flag("list", "--since", "WHEN", str,
+         "only Executions created at or after WHEN: "
+         "2h (ago), 9:30, today or '2026-07-14 09:30' (UTC)", reads_all_pages=True),
+    Flag("list", "--until", "WHEN", str,
+         "only Executions created before WHEN", reads_all_pages=True),
+    Flag("list", "--updated-since", "WHEN", str,
+         "only Executions updated at or after WHEN; "
+         "a finished one was updated last when it ended", keeps=was_updated_since),
+    Flag("list", "-n --last", "N", parse_count,
+         "only the newest N, printed oldest first", reads_all_pages=True),
+    Flag("list", "--all", "", None,
+         "read all pages", reads_all_pages=True),
+    Flag("list", "--limit", "N", parse_limit,
+         "Executions per page, at most 200 (default: 50; 200 if several pages are read)"),
+    Flag("list", "--cursor", "CURSOR", str,
+         "start at this cursor (the previous page's next_cursor)"),
+
+    Flag("get", "--id", "UUID", parse_uuid,
+         "the Execution; `get UUID` is the same"),
+    Flag("get", "--wait", "", None,
+         "wait until the Execution has succeeded, failed, been cancelled or timed out"),
+    Flag("get", "--wait-timeout", "TIME", parse_duration,
+         "with --wait: give up after this long, and exit 124"),
+    Flag("get", "--exit-status", "", None,
+         "exit 5 instead of 0 if the Execution has not succeeded"),
+    Flag("get", "--output-dir", "FOLDER", parse_nonempty,
+         "save outputs (not archived ones) and an index in a new folder"),
 ]
 # fmt: on
 FLAGS_BY_NAME = {name: flag for flag in FLAGS for name in flag.names}
@@ -2796,14 +2826,21 @@ def find_flag(word):
 # Flags and commands of other programs, and what to use here instead.
 # fmt: off
 HABITS = {
-    "": {"token": "--token-file", "url": "--server", "host": "--server", "context": "--profile", "debug": "--verbose",
-         "json": "-o json", "format": "--output", "machine": "--node", "target": "--node"},
-    "list": {"from": "--since", "to": "--until", "after": "--since", "before": "--until",
-             "tail": "--last", "lines": "--last",
-             "watch": "get UUID --wait", "follow": "get UUID --wait",
-             "w": "get UUID --wait", "f": "get UUID --wait"},
-    "get": {"watch": "--wait", "follow": "--wait", "w": "--wait", "f": "--wait", "lines": "-o lines",
-            "exit-code": "--exit-status"},
+    "": {
+        "token": "--token-file", "url": "--server", "host": "--server", "context": "--profile",
+        "debug": "--verbose", "json": "-o json", "format": "--output",
+        "machine": "--node", "target": "--node",
+    },
+    "list": {
+        "from": "--since", "to": "--until", "after": "--since", "before": "--until",
+        "tail": "--last", "lines": "--last",
+        "watch": "get UUID --wait", "follow": "get UUID --wait",
+        "w": "get UUID --wait", "f": "get UUID --wait",
+    },
+    "get": {
+        "watch": "--wait", "follow": "--wait", "w": "--wait", "f": "--wait",
+        "lines": "-o lines", "exit-code": "--exit-status",
+    },
 }
 # fmt: on
 WAIT_VALUE_ERROR = "--wait takes no value; did you mean --wait-timeout TIME?"
