@@ -3071,11 +3071,26 @@ def describe_unknown_command(word):
 
 
 TIME_OF_DAY = "(?:[01]?[0-9]|2[0-3]):[0-5][0-9]"
-# A time of RFC 3339, with or without a year, whole or cut off after the day, the hour or the minute. The groups are
-# year, month, day, hour, minute, second, fraction, offset.
-WHEN = (
-    r"(?:([0-9]{4})-)?([0-9]{2})-([0-9]{2})(?:[T ]([0-9]{1,2})(?::([0-9]{2})(?::([0-9]{2})(?:\.([0-9]+))?)?"
-    r"(Z|[+-](?:[01][0-9]|2[0-3]):?[0-5][0-9])?)?)?"
+# A time of RFC 3339, with or without a year, whole or cut off after the day, the hour or
+# the minute. Spaces do not count (re.VERBOSE), except in brackets.
+PARTIAL_TIME = r"""
+    (?:(?P<year>[0-9]{4})-)?(?P<month>[0-9]{2})-(?P<day>[0-9]{2})
+    (?:
+        [T ](?P<hour>[0-9]{1,2})
+        (?:
+            :(?P<minute>[0-9]{2})
+            (?:
+                :(?P<second>[0-9]{2})
+                (?:\.(?P<fraction>[0-9]+))?
+            )?
+            (?P<offset>Z|[+-](?:[01][0-9]|2[0-3]):?[0-5][0-9])?
+        )?
+    )?
+"""
+WHEN_FORMS = (
+    "an age like 90s, 30m, 2h, 7d or 2w, a time of day like 9:30, today, yesterday, "
+    "or a time like 2026-07-14, '2026-07-14 09:30' or 07-14T09:30 "
+    "(in UTC, unless it has an offset)"
 )
 
 
@@ -3085,19 +3100,20 @@ def parse_time(text, now):
     A time without a year is of this year, or of last year if this year's is still to come."""
     from datetime import datetime, timezone
 
-    match = re.fullmatch(WHEN, text)
+    match = re.fullmatch(PARTIAL_TIME, text, re.VERBOSE)
     if not match:
         raise ValueError
-    has_year = match.group(1) is not None
-    *numbers, fraction, _ = match.groups("0")
-    year, month, day, hour, minute, second = map(int, numbers)
-    if not has_year:
-        year = now.year
-    moment = datetime(
-        year, month, day, hour, minute, second, int(fraction.ljust(6, "0")[:6]), timezone.utc
-    )
-    moment -= parse_offset(match.group(8) or "Z")
-    return moment if has_year or moment <= now else moment.replace(year=now.year - 1)
+    parts = match.groupdict("0")
+    year = int(match.group("year") or now.year)
+    names = "month", "day", "hour", "minute", "second"
+    month, day, hour, minute, second = [int(parts[name]) for name in names]
+    microsecond = int(parts["fraction"].ljust(6, "0")[:6])
+
+    moment = datetime(year, month, day, hour, minute, second, microsecond, timezone.utc)
+    moment -= parse_offset(match.group("offset") or "Z")
+    if match.group("year") is None and moment > now:
+        moment = moment.replace(year=now.year - 1)
+    return moment
 
 
 def parse_when(text, now, after=None):
@@ -3109,15 +3125,18 @@ def parse_when(text, now, after=None):
     age = re.fullmatch("-?([0-9]{1,9})([smhdw])", text)
     if age:
         return now - timedelta(seconds=int(age.group(1)) * UNIT_SECONDS[age.group(2)])
-    if text in ("today", "yesterday"):
-        return now.replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(
-            days=text == "yesterday"
-        )
+    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    if text == "today":
+        return midnight
+    if text == "yesterday":
+        return midnight - timedelta(days=1)
     if re.fullmatch(TIME_OF_DAY, text):
         start = after or now - timedelta(days=1)
         hour, minute = map(int, text.split(":"))
         moment = start.replace(hour=hour, minute=minute, second=0, microsecond=0)
-        return moment if moment > start else moment + timedelta(days=1)
+        if moment <= start:
+            moment += timedelta(days=1)
+        return moment
     return parse_time(text, now)
 
 
@@ -3134,14 +3153,11 @@ def resolve_when(flag, text, now, after=None):
     A time of day is the first one after `after`; if that is None, the most recent one."""
     if text is None:
         return None
+    text = text.strip()
     try:
-        return parse_when(text.strip(), now, after)
+        return parse_when(text, now, after)
     except (ValueError, OverflowError):
-        raise UsageError(
-            "%s%s: expected an age like 90s, 30m, 2h, 7d or 2w, a time of day like 9:30, today, yesterday, or a time "
-            "like 2026-07-14, '2026-07-14 09:30' or 07-14T09:30 (in UTC, unless it has an offset)"
-            % (flag, quote_value(text.strip()))
-        )
+        raise UsageError("%s%s: expected %s" % (flag, quote_value(text), WHEN_FORMS))
 
 
 def resolve_times(since_text, until_text, now):
