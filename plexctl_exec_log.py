@@ -2525,7 +2525,10 @@ def save_outputs(targets, folder, report_error):
     return kinds
 
 
-# --------------------------------------------------------------------------------------------- Command line
+# ------------------------------------------------------------------------------------- Command line
+#
+# A function of this section raises UsageError for a mistake in what the user typed. Its
+# docstring does not repeat that.
 
 EXIT_CODES = """exit codes:
   0    everything that was requested was written
@@ -2585,15 +2588,15 @@ PURPOSES = {
 
 
 def quote_value(value):
-    """Return ` "VALUE"` for a message, or "" if the value is long or looks like a flag, because it may be a misplaced
-    secret."""
+    """Return ` "VALUE"` for a message, or "" if the value is long or looks like a flag,
+    because it may be a misplaced secret."""
     if len(value) > 40 or value.startswith("-"):
         return ""
     return ' "%s"' % value
 
 
 def suggest(word, known, prefix=""):
-    """Return `; did you mean ...?` with the prefix and the nearest known word, or "" if none is near."""
+    """Return `; did you mean PREFIXWORD?` with the nearest known word, or "" if none is near."""
     from difflib import get_close_matches
 
     near = get_close_matches(word, known, n=1, cutoff=0.75)
@@ -2603,7 +2606,6 @@ def suggest(word, known, prefix=""):
 
 
 def suggest_status(word):
-    """Return `; did you mean ...?` for an unknown status, or ""."""
     habits = {"running": "--running", "success": "succeeded"}
     habit = habits.get(word.lower())
     if habit:
@@ -2619,14 +2621,12 @@ def parse_nonempty(text):
 
 
 def parse_limit(text):
-    """Return a page size. Raises UsageError."""
     if not re.fullmatch("[0-9]{1,9}", text):
         raise UsageError("expected a whole number (0 means the server's default)")
     return int(text)
 
 
 def parse_count(text):
-    """Return a whole number of at least 1. Raises UsageError."""
     if not re.fullmatch("0*[1-9][0-9]{0,8}", text):
         raise UsageError("expected a whole number of at least 1")
     return int(text)
@@ -2636,7 +2636,7 @@ UNIT_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 
 
 def parse_duration(text):
-    """Return a duration such as `30`, `0.5`, `20s`, `5m`, `2h` or `1d` in seconds. Raises UsageError."""
+    """Return a duration such as `30`, `0.5`, `20s`, `5m`, `2h` or `1d` in seconds."""
     seconds = 0.0
     if re.fullmatch("[0-9]+[smhd]", text):
         seconds = float(text[:-1]) * UNIT_SECONDS[text[-1]]
@@ -2659,14 +2659,13 @@ def is_duration(word):
 
 
 def parse_color(text):
-    """Return the value of --color. Raises UsageError."""
     if text not in ("auto", "always", "never"):
         raise UsageError("expected auto, always or never")
     return text
 
 
 def parse_statuses(text):
-    """Return the statuses of `failed, TIMEOUT` as a list, known ones in lower case. Raises UsageError."""
+    """Return the statuses of `failed, TIMEOUT` as a list, known ones in lower case."""
     statuses = []
     for part in text.split(","):
         status = part.strip()
@@ -2685,9 +2684,8 @@ def ran_on_any(nodes, execution):
 
 
 def was_updated_since(moment, execution):
-    """Return whether an Execution was updated at or after a time in the form of normalize_time.
-
-    Raises UnusableResponse."""
+    """Return whether an Execution was updated at or after `moment`, a time in the form
+    of normalize_time. Raises UnusableResponse."""
     return read_time(execution, "updated_at") >= moment
 
 
@@ -2857,7 +2855,7 @@ COMMAND_HABITS = {
 
 
 def get_program_name():
-    """Return the name under which the program was started, without its folder, for help and hints."""
+    """Return how the program was started, for help and hints: `NAME` or `python3 NAME.py`."""
     path = sys.argv[0] if sys.argv else ""
     name = make_visible(os.path.basename(path)) or "plexctl_exec_log.py"
     if name.endswith(".py") or name == "-":
@@ -2878,11 +2876,14 @@ def suggest_flag(word, command):
     return suggest(word, known, "--")
 
 
-DASHES = "-\u2013\u2014\u2212"  # what wikis and editors make of a hyphen: an en dash, an em dash or a minus sign
+# What wikis and editors make of a hyphen: an en dash, an em dash or a minus sign.
+DASHES = "-\u2013\u2014\u2212"
 
 
 def make_unknown_flag_error(word, words):
-    """Return the UsageError for an unknown flag among these words. It shows a plain name, and never a value."""
+    """Return the UsageError for an unknown flag among these words.
+
+    It shows a plain name, and never a value."""
     name = word.partition("=")[0]
     if re.fullmatch("--[A-Za-z_-]{1,40}|-[^-]", name):
         shown = " " + name
@@ -2901,7 +2902,7 @@ def make_unknown_flag_error(word, words):
 def attach_value(flag, word, words):
     """Return the name of a flag with its value attached, or the bare name of a switch.
 
-    The value is in the word itself, or it is the next one of `words`, which is removed."""
+    Unless the word contains the value, it is taken from the front of `words`."""
     name, equals, value = word.partition("=")
     if not flag.metavar:
         if equals and name == "--wait":
@@ -2920,10 +2921,11 @@ def attach_value(flag, word, words):
 
 
 def attach_values(argv):
-    """Return a command line in which values are attached to flags: `-n5 -o json` becomes `--last=5 --output=json`.
+    """Return a command line in which values are attached to flags.
 
-    argparse cannot do it on all Pythons: it takes a value that begins with `-` for a flag, refuses `-n5` before 3.8 if
-    abbreviations are off, and makes an empty list of `FLAG=--` before 3.12.2. Raises UsageError."""
+    `-n5 -o json` becomes `--last=5 --output=json`. argparse cannot do it on all
+    Pythons: it takes a value that begins with `-` for a flag, refuses `-n5` before 3.8
+    if abbreviations are off, and makes an empty list of `FLAG=--` before 3.12.2."""
     attached, words = [], list(argv)
     while words:
         word = words.pop(0)
@@ -2953,7 +2955,7 @@ def refuse_unknown_flags(words):
 
 
 def describe_place(word, argv):
-    """Return where a superfluous word is in argv: ` after --status`, ` after the id`, ` after list`, or ""."""
+    """Return a word's place in argv: ` after --status`, ` after the id`, ` after list`, or ""."""
     attached = attach_values(argv)
     position = max(number for number, other in enumerate(attached) if other == word)
     if position == 0:
@@ -2967,7 +2969,9 @@ def describe_place(word, argv):
 
 
 def refuse_words(words, argv):
-    """Raise UsageError if there are any words. They are not shown, because they may be secrets; their place is."""
+    """Raise UsageError if there are any words.
+
+    They are not shown, because they may be secrets; their place is."""
     if not words:
         return
     place = describe_place(words[0], argv)
@@ -2976,12 +2980,14 @@ def refuse_words(words, argv):
 
 
 class FlagParser(argparse.ArgumentParser):
-    """A parser of flags that raises UsageError. (argparse would exit, and show values, which may be secrets.)"""
+    """A parser of flags that raises UsageError.
+
+    argparse would exit, and show values, which may be secrets."""
 
     color: bool  # whether Python 3.14 and later may colour the help
 
     def parse_known_args(self, args=None, namespace=None):
-        """Return (namespace, the words that are left over). Raises UsageError for a flag without its value."""
+        """Return (namespace, words left over). Raises UsageError for a flag without its value."""
         if args is None:
             args = sys.argv[1:]
         return super().parse_known_args(attach_values(args), namespace)
@@ -2997,7 +3003,7 @@ class FlagParser(argparse.ArgumentParser):
         return flags
 
     def error(self, message):
-        """Raise UsageError, for an argument that a caller has added to the parser. Its name is shown, but no value."""
+        """Raise UsageError for an argument that a caller has added. It shows only the name."""
         name = "an argument"
         if message.startswith("argument "):
             name = message.partition(":")[0]
@@ -3005,13 +3011,14 @@ class FlagParser(argparse.ArgumentParser):
 
 
 def make_parser(command: str = "") -> argparse.ArgumentParser:
-    """Return a new parser of all flags. With a command, it has only that command's flags and the common ones.
+    """Return a new parser of all flags.
 
-    It is for help pages and completion: it does not check whether flags fit together. To run a command line, pass the
-    arguments to main().
+    With a command, it has only that command's flags and the common ones. The parser is
+    for help pages and completion: it does not check whether flags fit together. To run
+    a command line, pass the arguments to main().
 
-    Its parse_known_args() returns positional arguments as unparsed words: `exec-log`, `list` or `get`, and an id. It
-    raises UsageError, never SystemExit."""
+    Its parse_known_args() returns positional arguments as unparsed words: `exec-log`,
+    `list` or `get`, and an id. It raises UsageError, never SystemExit."""
     if command not in ("",) + COMMANDS:
         raise UsageError('command: expected "list", "get" or ""')
     usage = {"": "{list,get} [UUID]", "list": "list", "get": "get UUID"}[command]
@@ -3032,7 +3039,7 @@ def make_parser(command: str = "") -> argparse.ArgumentParser:
             argparse.RawDescriptionHelpFormatter, width=80, max_help_position=26
         ),
     )
-    # argparse looks at the process's stdout, not at --color and the stream that gets the help.
+    # argparse looks at the process's stdout, not at --color and the stream of the help.
     parser.color = False
 
     # Add the flags, in a group for both commands and one for each command.
@@ -3057,7 +3064,6 @@ def make_parser(command: str = "") -> argparse.ArgumentParser:
 
 
 def describe_unknown_command(word):
-    """Return the message for a word that is not a command."""
     meant = COMMAND_HABITS.get(word)
     if find_uuid(word):
         meant = "get UUID"
@@ -3071,8 +3077,8 @@ def describe_unknown_command(word):
 
 
 TIME_OF_DAY = "(?:[01]?[0-9]|2[0-3]):[0-5][0-9]"
-# A time of RFC 3339, with or without a year, whole or cut off after the day, the hour or
-# the minute. Spaces do not count (re.VERBOSE), except in brackets.
+# A time of RFC 3339, with or without a year, whole or cut off after the day, the hour
+# or the minute. Spaces do not count (re.VERBOSE), except in brackets.
 PARTIAL_TIME = r"""
     (?:(?P<year>[0-9]{4})-)?(?P<month>[0-9]{2})-(?P<day>[0-9]{2})
     (?:
@@ -3119,7 +3125,8 @@ def parse_time(text, now):
 def parse_when(text, now, after=None):
     """Return the aware datetime for a WHEN. Raises ValueError or OverflowError.
 
-    A time of day, such as `9:30`, is the first one after `after`; if that is None, the most recent one."""
+    A time of day, such as `9:30`, is the first one after `after`; if that is None,
+    the most recent one."""
     from datetime import timedelta
 
     age = re.fullmatch("-?([0-9]{1,9})([smhdw])", text)
@@ -3148,9 +3155,7 @@ def get_time():
 
 
 def resolve_when(flag, text, now, after=None):
-    """Return the aware datetime for the value of this flag, or None for None. Raises UsageError.
-
-    A time of day is the first one after `after`; if that is None, the most recent one."""
+    """Return what parse_when returns for the value of this flag, or None for None."""
     if text is None:
         return None
     text = text.strip()
@@ -3161,7 +3166,7 @@ def resolve_when(flag, text, now, after=None):
 
 
 def resolve_times(since_text, until_text, now):
-    """Return the aware datetimes for the values of --since and --until. None stays None. Raises UsageError."""
+    """Return the aware datetimes for the values of --since and --until. None stays None."""
     since = resolve_when("--since", since_text, now)
     until = resolve_when("--until", until_text, now, after=since)
     if since and until and until < since:
@@ -3172,7 +3177,7 @@ def resolve_times(since_text, until_text, now):
 def describe_times(resolved, now):
     """Return the hint that gives times in full, or "" if they were typed in full.
 
-    `resolved` contains (name, text, aware datetime) for each flag. Text and datetime may be None."""
+    `resolved` contains (name, text, aware datetime) for each flag. The last two may be None."""
     meant = [
         "%s %sZ" % (name, moment.isoformat()[:19])
         for name, text, moment in resolved
@@ -3184,9 +3189,9 @@ def describe_times(resolved, now):
 
 
 def select_statuses(flags):
-    """Return the statuses of --status, --running and --failed, without duplicates. An empty list selects all.
+    """Return the statuses of --status, --running and --failed, without duplicates.
 
-    Raises UsageError for an unknown status. A single unknown status for `list` is left to the server."""
+    An empty list selects all. `list` leaves a single unknown status to the server."""
     statuses = list(chain.from_iterable(flags.status or ()))
     if flags.running:
         statuses += RUNNING_STATUSES
@@ -3203,7 +3208,7 @@ def select_statuses(flags):
 
 
 def read_positionals(flags, words):
-    """Return the id of the Execution from --id or these words, or None. Raises UsageError for any other word."""
+    """Return the id from --id or from these words, or None. Any other word is refused."""
     execution_id = flags.id
     if flags.wait and any(is_duration(word) for word in words):
         raise UsageError(WAIT_VALUE_ERROR)
@@ -3225,7 +3230,7 @@ def read_positionals(flags, words):
 
 
 def check_flags(flags):
-    """Check that `get` has an id, and that the flags fit together. Raises UsageError."""
+    """Check that `get` has an id, and that the flags fit together."""
     for flag in FLAGS:
         value = getattr(flags, flag.attribute)
         is_given = value is not None and value is not False
@@ -3248,7 +3253,7 @@ def check_flags(flags):
 def read_command_line(argv):
     """Return (flags, words): the flags, not yet checked together, and the words after the command.
 
-    `flags.command` is the command, or "" if there is none, and `flags.argv` the command line. Raises UsageError."""
+    `flags.command` is the command or "", and `flags.argv` is the whole command line."""
     flags, words = make_parser().parse_known_args(argv)
     refuse_unknown_flags(words)
     if words[:1] == ["exec-log"]:
@@ -3266,11 +3271,16 @@ def read_command_line(argv):
 
 
 def parse_arguments(flags, words, now):
-    """Convert and check what read_command_line returned, and return the flags. Raises UsageError.
+    """Convert and check what read_command_line returned, and return the flags.
 
-    The result has `execution_id` (from --id or the word), `statuses` (from --status, --running and --failed), `since`
-    and `until` (aware datetimes or None), `updated_since` (in the form of normalize_time, or None), and `time_hint`
-    (the hint that gives these times in full, or "")."""
+    The result has these members, too:
+
+    execution_id        from --id or the word
+    statuses            from --status, --running and --failed
+    since, until        aware datetimes, or None
+    updated_since       a time in the form of normalize_time, or None
+    time_hint           the hint that gives these times in full, or ""
+    """
     if not flags.command and words:
         raise UsageError(describe_unknown_command(words[0]))
     if not flags.command:
@@ -3289,15 +3299,18 @@ def parse_arguments(flags, words, now):
         ("updated since", flags.updated_since, updated_since),
     ]
     flags.time_hint = describe_times(resolved, now)
-    flags.since, flags.until, flags.updated_since = since, until, to_utc_text(updated_since)
+    flags.since, flags.until = since, until
+    flags.updated_since = to_utc_text(updated_since)
     del flags.id, flags.status, flags.running, flags.failed
     return flags
 
 
 def find_project(project, profile):
-    """Return the UUID of the Project. `project` is the value of --project, or None, and `profile` is a Profile.
+    """Return the UUID of the Project.
 
-    Raises CredentialsError for an unusable config file, and UsageError for a missing or malformed Project."""
+    `project` is the value of --project, or None, and `profile` is a Profile.
+    Raises CredentialsError for an unusable config file, and UsageError for a
+    missing or malformed Project."""
     variable = "PLEXSPHERE_PROJECT", os.environ.get("PLEXSPHERE_PROJECT")
     value, name = choose_setting(("--project", project), variable, profile, "project")
     if value is None:
@@ -3308,13 +3321,13 @@ def find_project(project, profile):
     return parse_named_uuid(text, source)
 
 
-# What a stream may raise, apart from OSError: AttributeError if it is None, ValueError if it is closed, TypeError if it
-# does not accept bytes (or text), LookupError if its encoding is unknown.
+# What a stream may raise, apart from OSError: AttributeError if it is None, ValueError
+# if it is closed, TypeError if it does not accept bytes (or text), LookupError if its
+# encoding is unknown.
 STREAM_ERRORS = (OSError, ValueError, TypeError, AttributeError, LookupError)
 
 
 def is_terminal(stream):
-    """Return whether a stream is a terminal."""
     try:
         return bool(stream.isatty())
     except STREAM_ERRORS:
@@ -3342,14 +3355,17 @@ def get_width(stream):
 class Console:
     """The standard streams of one run.
 
-    Data for stdout is collected. It is written once 64 KiB have accumulated, before a message or a network operation,
-    and at the end. stderr gets printable lines with secrets masked; errors writing to stderr are ignored.
+    Data for stdout is collected. It is written once 64 KiB have accumulated, before a
+    message or a network operation, and at the end. stderr gets printable lines with
+    secrets masked; errors writing to stderr are ignored.
 
         stdout_is_terminal, stderr_is_terminal      whether each stream is a terminal
-        columns         the width for tables; enough for the widest if stdout is not a terminal or reports no width
+        columns         the width for tables; enough for the widest if stdout is not a terminal
+                        or reports no width
         is_coloured     whether tables and sections get colours
         recent_times    what find_recent_times returns; narrow tables show other times as dates
-        progress        the function that returns the progress line, or None if no such line is shown
+        progress        the function that returns the progress line, or None if no such line is
+                        shown
     """
 
     def __init__(self, stdout, stderr):
@@ -3388,7 +3404,7 @@ class Console:
         self._secrets += secrets
 
     def write(self, chunk):
-        """Write text or bytes to stdout, at the latest when flush() is called. Raises the errors of flush()."""
+        """Write text or bytes to stdout, now or in flush(). Raises the errors of flush()."""
         if isinstance(chunk, str):
             chunk = chunk.encode("utf-8")
         self._pending.append(chunk)
@@ -3399,8 +3415,8 @@ class Console:
     def flush(self):
         """Write what was collected for stdout.
 
-        Raises ReaderGone if the reader has closed stdout, and ExecLogError for any other failure, including a missing
-        stdout."""
+        Raises ReaderGone if the reader has closed stdout, and ExecLogError for any
+        other failure, including a missing stdout."""
         # A failed write is not repeated.
         data, self._pending, self._pending_size = b"".join(self._pending), [], 0
         if self._out is None:
@@ -3420,7 +3436,9 @@ class Console:
         self._is_mid_line = data[-1:] != b"\n"
 
     def _write_all(self, data):
-        """Write all of the data. A raw stream may write only a part of it, or nothing, which it reports as None."""
+        """Write all of the data.
+
+        A raw stream may write only a part of it, or nothing, which it reports as None."""
         is_raw = isinstance(self._out, io.RawIOBase)
         left = memoryview(data)
         while left:
@@ -3435,14 +3453,15 @@ class Console:
     def redact(self, text):
         """Mask the secrets in text, then escape its unprintable characters.
 
-        Mask first: escaping or cutting the text could split a secret, which would then not be found. Callers cut only
-        the result."""
+        Mask first: escaping or cutting the text could split a secret, which would then
+        not be found. Callers cut only the result."""
         return make_visible(mask(text, self._secrets))
 
     def write_line(self, text, limit=4000):
         """Write one line to stderr, cut after `limit` characters (None: uncut).
 
-        It begins with a line break if stdout goes to the same place and is in the middle of a line."""
+        It begins with a line break if stdout goes to the same place and is in
+        the middle of a line."""
         self.show_progress("")
         begin = "\n" if self._is_mid_line and self._shares_lines else ""
         self._is_mid_line = False
@@ -3459,7 +3478,9 @@ class Console:
             self.report("hint", text)
 
     def show_progress(self, text):
-        """Replace the progress line; "" removes it. A line that the terminal wraps could not be removed, so cut it."""
+        """Replace the progress line; "" removes it.
+
+        A line that the terminal wraps could not be removed, so cut it."""
         if not text and not self._progress_text:
             return
         width = get_width(self._err) or 80
@@ -3480,8 +3501,8 @@ class Console:
         """Return whether a progress line can be shown without mixing with other output.
 
         stderr      must be a terminal with this process in its foreground
-        stdout      must be a file, or a terminal that gets nothing meanwhile (`is_quiet`); not a pipe, whose
-                    reader might write to the same terminal
+        stdout      must be a file, or a terminal that gets nothing meanwhile (`is_quiet`);
+                    not a pipe, whose reader might write to the same terminal
         """
         if not self.stderr_is_terminal:
             return False
@@ -3513,7 +3534,9 @@ def print_chunks(chunks, console):
 
 
 def report_failure(console, error, hint="", last_line=""):
-    """Report an expected failure, a hint (default: the error's own), and `last_line` uncut. Return the exit code."""
+    """Report an expected failure, and return its exit code.
+
+    A hint follows (default: the error's own), and then `last_line`, uncut."""
     if isinstance(error, ReaderGone):
         return error.exit_code
     console.write_line("error: %s" % error)
@@ -3539,7 +3562,8 @@ def explain_failure(error, flags, is_walk):
 
 
 def describe_resumption(error, flags, listing):
-    """Return the last line on stderr after a failed listing: where to resume. Return "" if that would fail again."""
+    """Return the last line on stderr after a failed listing, which says where to
+    resume, or "" if that would fail again."""
     if flags.last or isinstance(error, UnusableResponse) or getattr(error, "status", 0) == 400:
         return ""
     if listing is not None and len(flags.statuses) > 1:
@@ -3549,9 +3573,8 @@ def describe_resumption(error, flags, listing):
 
 
 def filter_executions(executions, flags):
-    """Return an iterator of the Executions that every filter of this program (not of the server) keeps.
-
-    The iterator may raise UnusableResponse."""
+    """Return an iterator of the Executions that every filter of this program (not of
+    the server) keeps. The iterator may raise UnusableResponse."""
     for flag in FLAGS:
         if flag.keeps is None:
             continue
@@ -3562,7 +3585,6 @@ def filter_executions(executions, flags):
 
 
 def describe_no_match(flags):
-    """Return the hint for a listing that has found nothing."""
     hint = "no more Executions match" if flags.cursor else "no Execution matches"
     if (flags.since or flags.until) and not flags.updated_since:
         hint += (
@@ -3573,7 +3595,8 @@ def describe_no_match(flags):
 
 
 def make_listing(flags, transport):
-    """Return the Listing that the flags describe, or None if they describe one page. Raises UsageError."""
+    """Return the Listing that the flags describe, or None if they describe one
+    page. Raises UsageError."""
     walks = any(flag.reads_all_pages and getattr(flags, flag.attribute) for flag in FLAGS)
     if not walks and len(flags.statuses) < 2:
         return None
@@ -3673,7 +3696,7 @@ def request_execution(flags, console, transport):
 
 
 def select_targets(targets, nodes, statuses):
-    """Return the targets that match, and the nodes that are missing. Empty nodes or statuses match all targets."""
+    """Return (selected targets, missing nodes). Empty nodes or statuses select all targets."""
     selected = targets
     if nodes:
         selected = [target for target in selected if get_lower_node_id(target) in nodes]
@@ -3790,12 +3813,14 @@ def main(
     """Run a command line and return its exit code. This never ends the process.
 
         argv        the arguments, without the program's name; the default is sys.argv[1:]
-        stdout      a binary stream with write() and flush(), such as io.BytesIO(); the default is sys.stdout.buffer
+        stdout      a binary stream with write() and flush(), such as io.BytesIO(); the default
+                    is sys.stdout.buffer
         stderr      a text stream; the default is sys.stderr
         sleep       a replacement for time.sleep, for tests
 
-    It changes no process-wide state, so several threads may call it. Expected failures are reported on stderr.
-    KeyboardInterrupt and exceptions of your own propagate. Anything else is a bug, whose traceback is not masked."""
+    It changes no process-wide state, so several threads may call it. Expected failures
+    are reported on stderr. KeyboardInterrupt and exceptions of your own propagate.
+    Anything else is a bug, whose traceback is not masked."""
     out = sys.stdout if stdout is None else stdout
     err = sys.stderr if stderr is None else stderr
     console = Console(out, err)
@@ -3819,11 +3844,13 @@ def main(
 
 
 def run_as_script() -> None:
-    """Run the process's own command line, and exit. This is the entry point of the installed plexctl-exec-log."""
+    """Run the process's own command line, and exit.
+
+    This is the entry point of the installed plexctl-exec-log."""
     restore_sigint()
     exit_code = main()
-    # main has flushed both streams, and closed all files. A normal exit would flush the streams again and, if the disk
-    # is full, report the same failure a second time.
+    # main has flushed both streams, and closed all files. A normal exit would flush the
+    # streams again and, if the disk is full, report the same failure a second time.
     os._exit(exit_code)
 
 
