@@ -2528,7 +2528,7 @@ def save_outputs(targets, folder, report_error):
 # ------------------------------------------------------------------------------------- Command line
 #
 # A function of this section raises UsageError for a mistake in what the user typed. Its
-# docstring does not repeat that.
+# docstring says so only if there is more to say.
 
 EXIT_CODES = """exit codes:
   0    everything that was requested was written
@@ -2693,11 +2693,11 @@ class Flag:
     """A flag of the command line.
 
     command             the command that it belongs to, or "" for both
-    names               separated by spaces, such as "-o --output"
+    names               such as "-o --output"; the attribute is a list
     metavar             the name of its value in --help; "" for a switch
     parse               the function that parses the value; None for a switch
     list_help           the help text for `list`; "" hides the flag
-    get_help            the help text for `get`, if it differs; plain --help shows both
+    get_help            the help text for `get`; if it differs, plain --help shows both
     is_repeatable       whether its values accumulate, in a list; otherwise the last one wins
     reads_all_pages     whether it makes `list` read all pages
     keeps               None, or for a filter that the program applies, not the server:
@@ -3026,6 +3026,8 @@ def make_parser(command: str = "") -> argparse.ArgumentParser:
     if command != "get":
         description += LIST_HELP
     examples = "examples, with server, token and Project set:\n" + EXAMPLES[command]
+    # By default, HelpFormatter uses the terminal's width.
+    formatter = partial(argparse.RawDescriptionHelpFormatter, width=80, max_help_position=26)
 
     parser = FlagParser(
         prog=get_program_name(),
@@ -3034,10 +3036,7 @@ def make_parser(command: str = "") -> argparse.ArgumentParser:
         epilog="\n".join([FORMAT_HELP[command], EXIT_CODES, examples]),
         add_help=False,
         allow_abbrev=False,
-        # By default, HelpFormatter uses the terminal's width.
-        formatter_class=partial(
-            argparse.RawDescriptionHelpFormatter, width=80, max_help_position=26
-        ),
+        formatter_class=formatter,
     )
     # argparse looks at the process's stdout, not at --color and the stream of the help.
     parser.color = False
@@ -3132,11 +3131,13 @@ def parse_when(text, now, after=None):
     age = re.fullmatch("-?([0-9]{1,9})([smhdw])", text)
     if age:
         return now - timedelta(seconds=int(age.group(1)) * UNIT_SECONDS[age.group(2)])
+
     midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
     if text == "today":
         return midnight
     if text == "yesterday":
         return midnight - timedelta(days=1)
+
     if re.fullmatch(TIME_OF_DAY, text):
         start = after or now - timedelta(days=1)
         hour, minute = map(int, text.split(":"))
@@ -3144,6 +3145,7 @@ def parse_when(text, now, after=None):
         if moment <= start:
             moment += timedelta(days=1)
         return moment
+
     return parse_time(text, now)
 
 
@@ -3373,16 +3375,18 @@ class Console:
             stdout.flush()  # what the caller printed before
         except STREAM_ERRORS:
             pass
+
         # A binary stream. With PYTHONUNBUFFERED, it is a raw one.
         self._out = getattr(stdout, "buffer", stdout)
         self._err = stderr  # a text stream
         self.stdout_is_terminal = is_terminal(stdout)
         self.stderr_is_terminal = is_terminal(stderr)
-        are_terminals = self.stdout_is_terminal and self.stderr_is_terminal
-        self._shares_lines = are_terminals or is_same_file(self._out, stderr)
+        both_are_terminals = self.stdout_is_terminal and self.stderr_is_terminal
+        self._shares_lines = both_are_terminals or is_same_file(self._out, stderr)
         self.columns = EXECUTION_LAYOUTS[0].min_columns
         if self.stdout_is_terminal:
             self.columns = get_width(stdout) or self.columns
+
         self.is_coloured = False
         self.recent_times = "", ""
         self.progress = None
@@ -3429,8 +3433,8 @@ class Console:
         except STREAM_ERRORS as error:
             message = "cannot write to standard output: %s" % describe_error(error)
             # Windows reports EINVAL (22) for a pipe without a reader.
-            is_windows_pipe = WINDOWS and getattr(error, "errno", 0) == 22
-            if isinstance(error, BrokenPipeError) or is_windows_pipe:
+            gone_on_windows = WINDOWS and getattr(error, "errno", 0) == 22
+            if isinstance(error, BrokenPipeError) or gone_on_windows:
                 raise ReaderGone(message)
             raise ExecLogError(message)
         self._is_mid_line = data[-1:] != b"\n"
@@ -3681,8 +3685,9 @@ def request_execution(flags, console, transport):
         return get_execution(transport, project, execution_id)
 
     if flags.timeout and not flags.wait_timeout:
-        limits = "--timeout limits each network operation"
-        console.hint(limits + "; to limit the wait, use --wait-timeout")
+        console.hint(
+            "--timeout limits each network operation; to limit the wait, use --wait-timeout"
+        )
 
     def show_status(execution):
         text = "status: " + describe_progress(execution)
