@@ -2129,6 +2129,21 @@ def wait_for_execution(
         return poll_until_final(transport, project, execution_id, False, on_status)
 
 
+class SinglePage(Listing):
+    """A Listing of one page, from which nothing is left out. Its limit is never lowered.
+
+    page        the response; it is set when the iterator is asked for the first Execution
+    """
+
+    def _query(self, status=None):
+        parameters = dict(status=status, **self._parameters)
+        self.page = get_page(self._transport, self._project, parameters)
+        self.page_count = 1
+        self.count = len(self.page["items"])
+        yield from self.page["items"]
+        self.next_cursor = self.page.get("next_cursor") or None
+
+
 # -------------------------------------------------------------------------------------------------- Formats
 #
 # A format is a generator that yields what to print, text or bytes. It takes the elements to print, the object that
@@ -3568,12 +3583,14 @@ def explain_failure(error, flags, is_walk):
 def describe_resumption(error, flags, listing):
     """Return the last line on stderr after a failed listing, which says where to
     resume, or "" if that would fail again."""
-    if flags.last or isinstance(error, UnusableResponse) or getattr(error, "status", 0) == 400:
+    would_fail_again = isinstance(error, UnusableResponse) or getattr(error, "status", 0) == 400
+    if flags.last or would_fail_again:
         return ""
-    if listing is not None and len(flags.statuses) > 1:
-        return "next_since: %sZ" % listing.next_since.isoformat()[:19] if listing.next_since else ""
-    cursor = flags.cursor if listing is None else listing.next_cursor
-    return "next_cursor: " + cursor if cursor else ""
+    if listing.next_since:
+        return "next_since: %sZ" % listing.next_since.isoformat()[:19]
+    if listing.next_cursor:
+        return "next_cursor: " + listing.next_cursor
+    return ""
 
 
 def filter_executions(executions, flags):
@@ -3599,12 +3616,13 @@ def describe_no_match(flags):
 
 
 def make_listing(flags, transport):
-    """Return the Listing that the flags describe, or None if they describe one
-    page. Raises UsageError."""
+    """Return the Listing that the flags describe: a SinglePage, or one that reads all pages."""
     walks = any(flag.reads_all_pages and getattr(flags, flag.attribute) for flag in FLAGS)
-    if not walks and len(flags.statuses) < 2:
-        return None
-    return Listing(
+    if walks or len(flags.statuses) > 1:
+        listing_class, default_limit = Listing, 200
+    else:
+        listing_class, default_limit = SinglePage, 0  # the server's default
+    return listing_class(
         transport,
         flags.project,
         statuses=flags.statuses,
@@ -3612,8 +3630,15 @@ def make_listing(flags, transport):
         since=flags.since,
         until=flags.until,
         cursor=flags.cursor,
-        limit=200 if flags.limit is None else flags.limit,
+        limit=default_limit if flags.limit is None else flags.limit,
     )
+
+
+def describe_walk(listing):
+    """Return the progress line of a listing, such as `3 pages, 150 Executions`."""
+    pages = describe_count(listing.page_count, "page")
+    executions = describe_count(listing.count, "Execution")
+    return "%s, %s" % (pages, executions)
 
 
 def run_list(flags, console, transport):
@@ -3621,56 +3646,35 @@ def run_list(flags, console, transport):
     if flags.time_hint:
         console.hint(flags.time_hint)
     listing = make_listing(flags, transport)
-    begins_late = (
-        flags.last is not None or len(flags.statuses) > 1
-    )  # whether pages are read before the first row
-    if listing is not None and console.can_show_progress(is_quiet=begins_late):
-        console.progress = lambda: "%s, %s" % (
-            describe_count(listing.page_count, "page"),
-            describe_count(listing.count, "Execution"),
-        )
-    try:
-        # Choose: one page as the server sends it, or all pages.
-        if listing is None:
-            page = get_page(
-                transport,
-                flags.project,
-                {
-                    "status": flags.statuses[0] if flags.statuses else None,
-                    "action_name": flags.action_name,
-                    "limit": flags.limit,
-                    "cursor": flags.cursor,
-                },
-            )
-            executions = iter(page["items"])
-        else:
-            page, executions = {"items": []}, filter_executions(listing, flags)
-            if flags.last:
-                executions = iter(select_last(executions, flags.last))
+    is_walk = not isinstance(listing, SinglePage)
+    reads_before_printing = flags.last is not None or len(flags.statuses) > 1
+    if is_walk and console.can_show_progress(is_quiet=reads_before_printing):
+        console.progress = partial(describe_walk, listing)
 
-        # Print.
+    try:
+        executions = filter_executions(listing, flags)
+        if flags.last:
+            executions = iter(select_last(executions, flags.last))
         first = next(executions, None)
         if console.stdout_is_terminal:
             console.progress = None
         matching = () if first is None else chain([first], executions)
+        page = {"items": []} if is_walk else listing.page
         print_chunks(LIST_FORMATS[flags.output](matching, page, console), console)
     except RemoteError as error:
-        return report_failure(
-            console,
-            error,
-            explain_failure(error, flags, listing is not None),
-            describe_resumption(error, flags, listing),
-        )
+        hint = explain_failure(error, flags, is_walk)
+        last_line = describe_resumption(error, flags, listing)
+        return report_failure(console, error, hint, last_line)
 
     # Say how to continue.
-    cursor = page.get("next_cursor")
+    cursor = listing.next_cursor
     if cursor:
         console.hint(
             "more Executions follow (the oldest come first): use --last N, --since WHEN or --all"
         )
     elif first is None:
         console.hint(describe_no_match(flags))
-    if flags.output in ("id", "jsonl") and cursor:
+    if cursor and flags.output in ("id", "jsonl"):
         console.write_line("next_cursor: " + cursor, limit=None)
     return 0
 
