@@ -2314,6 +2314,21 @@ def wait_for_execution(
         return poll_until_final(transport, project, execution_id, is_single, on_status)
 
 
+class SinglePage(Listing):
+    """A Listing of one page, from which nothing is left out. Its limit is never lowered.
+
+    page        the response; it is set when the iterator is asked for the first Execution
+    """
+
+    def _query(self, status=None):
+        parameters = dict(status=status, **self._parameters)
+        self.page = get_page(self._transport, self._project, parameters)
+        self.page_count = 1
+        self.count = len(self.page["items"])
+        yield from self.page["items"]
+        self.next_cursor = self.page.get("next_cursor") or None
+
+
 # -------------------------------------------------------------------------------------------------- Formats
 #
 # A format is a generator that yields what to print, text or bytes. It takes the elements to print, the object that
@@ -2710,7 +2725,10 @@ def save_outputs(targets, folder, report_error):
     return kinds
 
 
-# --------------------------------------------------------------------------------------------- Command line
+# ------------------------------------------------------------------------------------- Command line
+#
+# A function of this section raises UsageError for a mistake in what the user typed. Its
+# docstring says so only if there is more to say.
 
 EXIT_CODES = """exit codes:
   0    everything that was requested was written
@@ -2763,36 +2781,37 @@ By default, list prints one page: the oldest 50 Executions that match. With
 --all, --last, --since, --until, --updated-since, --node or several statuses, it
 reads all pages. If it fails partway, the last line gives a value with which to
 resume: next_cursor for --cursor, or next_since for --since. Times are in UTC."""
-DESCRIPTIONS = {
-    "": "Show Executions (runs of actions), and what each target (machine) printed.\n"
-    + STATUS_HELP
-    + LIST_HELP,
-    "list": "List the Executions (runs of actions) of a Project.\n" + STATUS_HELP + LIST_HELP,
-    "get": "Show one Execution (run of an action), and what each target (machine) printed.\n"
-    + STATUS_HELP,
+PURPOSES = {
+    "": "Show Executions (runs of actions), and what each target (machine) printed.\n",
+    "list": "List the Executions (runs of actions) of a Project.\n",
+    "get": "Show one Execution (run of an action), and what each target (machine) printed.\n",
 }
 
 
 def quote_value(value):
-    """Return ` "VALUE"` for a message, or "" if the value is long or looks like a flag, because it may be a misplaced
-    secret."""
-    return ' "%s"' % value if len(value) <= 40 and not value.startswith("-") else ""
+    """Return ` "VALUE"` for a message, or "" if the value is long or looks like a flag,
+    because it may be a misplaced secret."""
+    if len(value) > 40 or value.startswith("-"):
+        return ""
+    return ' "%s"' % value
 
 
 def suggest(word, known, prefix=""):
-    """Return `; did you mean ...?` with the prefix and the nearest known word, or "" if none is near."""
+    """Return `; did you mean PREFIXWORD?` with the nearest known word, or "" if none is near."""
     from difflib import get_close_matches
 
-    return "".join(
-        "; did you mean %s%s?" % (prefix, near) for near in get_close_matches(word, known, 1, 0.75)
-    )
+    near = get_close_matches(word, known, n=1, cutoff=0.75)
+    if not near:
+        return ""
+    return "; did you mean %s%s?" % (prefix, near[0])
 
 
 def suggest_status(word):
-    """Return `; did you mean ...?` for an unknown status, or ""."""
     habits = {"running": "--running", "success": "succeeded"}
     habit = habits.get(word.lower())
-    return "; did you mean %s?" % habit if habit else suggest(word.lower(), STATUSES)
+    if habit:
+        return "; did you mean %s?" % habit
+    return suggest(word.lower(), STATUSES)
 
 
 def parse_nonempty(text):
@@ -2803,14 +2822,12 @@ def parse_nonempty(text):
 
 
 def parse_limit(text):
-    """Return a page size. Raises UsageError."""
     if not re.fullmatch("[0-9]{1,9}", text):
         raise UsageError("expected a whole number (0 means the server's default)")
     return int(text)
 
 
 def parse_count(text):
-    """Return a whole number of at least 1. Raises UsageError."""
     if not re.fullmatch("0*[1-9][0-9]{0,8}", text):
         raise UsageError("expected a whole number of at least 1")
     return int(text)
@@ -2820,7 +2837,7 @@ UNIT_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 
 
 def parse_duration(text):
-    """Return a duration such as `30`, `0.5`, `20s`, `5m`, `2h` or `1d` in seconds. Raises UsageError."""
+    """Return a duration such as `30`, `0.5`, `20s`, `5m`, `2h` or `1d` in seconds."""
     seconds = 0.0
     if re.fullmatch("[0-9]+[smhd]", text):
         seconds = float(text[:-1]) * UNIT_SECONDS[text[-1]]
@@ -2843,57 +2860,75 @@ def is_duration(word):
 
 
 def parse_color(text):
-    """Return the value of --color. Raises UsageError."""
     if text not in ("auto", "always", "never"):
         raise UsageError("expected auto, always or never")
     return text
 
 
 def parse_statuses(text):
-    """Return the statuses of `failed, TIMEOUT` as a list, known ones in lower case. Raises UsageError."""
-    statuses = [part.strip() for part in text.split(",")]
-    if not all(statuses):
-        raise UsageError("expected one or more statuses, separated by commas")
-    return [status.lower() if status.lower() in STATUSES else status for status in statuses]
+    """Return the statuses of `failed, TIMEOUT` as a list, known ones in lower case."""
+    statuses = []
+    for part in text.split(","):
+        status = part.strip()
+        if not status:
+            raise UsageError("expected one or more statuses, separated by commas")
+        if status.lower() in STATUSES:
+            status = status.lower()
+        statuses.append(status)
+    return statuses
 
 
 def ran_on_any(nodes, execution):
     """Return whether an Execution ran on one of these nodes. Raises UnusableResponse."""
-    return any(
-        get_lower_node_id(target) in nodes for target in expect_objects(execution, "targets")
-    )
+    targets = expect_objects(execution, "targets")
+    return any(get_lower_node_id(target) in nodes for target in targets)
 
 
 def was_updated_since(moment, execution):
-    """Return whether an Execution was updated at or after a time in the form of normalize_time.
-
-    Raises UnusableResponse."""
+    """Return whether an Execution was updated at or after `moment`, a time in the form
+    of normalize_time. Raises UnusableResponse."""
     return read_time(execution, "updated_at") >= moment
 
 
-class Flag(
-    namedtuple(
-        "Flag", "command names list_help get_help metavar parse is_repeatable reads_all_pages keeps"
-    )
-):
+class Flag:
     """A flag of the command line.
 
     command             the command that it belongs to, or "" for both
-    names               such as ("-o", "--output")
-    list_help           the help text for `list`; plain --help shows get_help, too, if that differs. "" hides the flag
-    get_help            the help text for `get`
+    names               such as "-o --output"; the attribute is a list
     metavar             the name of its value in --help; "" for a switch
     parse               the function that parses the value; None for a switch
+    list_help           the help text for `list`; "" hides the flag
+    get_help            the help text for `get`; if it differs, plain --help shows both
     is_repeatable       whether its values accumulate, in a list; otherwise the last one wins
     reads_all_pages     whether it makes `list` read all pages
-    keeps               None, or for a filter that the program applies, not the server: a function that returns, for
-                        the flag's value and an Execution, whether the Execution is kept. Such a flag reads all pages
+    keeps               None, or for a filter that the program applies, not the server:
+                        a function that returns, for the flag's value and an Execution,
+                        whether the Execution is kept. Such a flag reads all pages
     """
 
-    @property
-    def attribute(self):
-        """The name of its attribute in argparse's namespace."""
-        return self.names[-1].strip("-").replace("-", "_")
+    def __init__(
+        self,
+        command,
+        names,
+        metavar="",
+        parse=None,
+        list_help="",
+        get_help=None,
+        is_repeatable=False,
+        reads_all_pages=False,
+        keeps=None,
+    ):
+        self.command = command
+        self.names = names.split()
+        self.metavar = metavar
+        self.parse = parse
+        self.list_help = list_help
+        self.get_help = list_help if get_help is None else get_help
+        self.is_repeatable = is_repeatable
+        self.reads_all_pages = reads_all_pages or keeps is not None
+        self.keeps = keeps
+        # The name of its attribute in argparse's namespace.
+        self.attribute = self.names[-1].strip("-").replace("-", "_")
 
     def convert(self, text):
         """Convert the text to the flag's value.
@@ -2905,79 +2940,106 @@ class Flag(
             raise UsageError("%s%s: %s" % (self.names[-1], quote_value(text), error))
 
 
-def make_flag(command, names, list_help, metavar="", parse=None, **facts):
-    """Return a Flag. Its names are separated by spaces, and `facts` are the members that differ from the usual ones."""
-    members = {
-        "get_help": list_help,
-        "is_repeatable": False,
-        "reads_all_pages": "keeps" in facts,
-        "keeps": None,
-    }
-    members.update(facts)
-    return Flag(command, tuple(names.split()), list_help, metavar=metavar, parse=parse, **members)
-
-
 # fmt: off
 FLAGS = [
-    make_flag("", "--project", "the Project (default: from --profile, PLEXSPHERE_PROJECT or the default profile)",
-              "UUID", parse_uuid),
-    make_flag("", "--status", "only Executions with these statuses, e.g. failed,timeout (repeatable)", "STATUS",
-              parse_statuses, get_help="only targets with these statuses (repeatable)", is_repeatable=True),
-    make_flag("", "--failed", "short for --status failed,cancelled,timeout"),
-    make_flag("", "--running", "short for --status pending,ack,started"),
-    make_flag("", "--node", "only Executions that ran on this machine (repeatable; TARGETS still counts all)", "UUID",
-              parse_uuid, get_help="only this target (repeatable)", is_repeatable=True, keeps=ran_on_any),
-    make_flag("", "-o --output", "one of the formats below (default: text)", "FORMAT", str),
-    make_flag("", "--server", "control plane (default: from --profile, PLEXSPHERE_URL or the default profile)", "URL",
-              parse_nonempty),
-    make_flag("", "--token-file", "file with the token (default: token from --profile, PLEXSPHERE_TOKEN or the default "
-              "profile)", "FILE", parse_nonempty),
-    make_flag("", "--profile", "profile in $XDG_CONFIG_HOME/plexctl/config.json, or else ~/.config/plexctl/config.json "
-              "(default: its default profile)", "NAME",
-              parse_nonempty),
-    make_flag("", "--ca-file", "PEM file of the CAs to trust instead of the system's", "FILE", parse_nonempty),
-    make_flag("", "--allow-http", "allow plain http to remote hosts (exposes the token)"),
-    make_flag("", "--timeout", "limit for each network operation, e.g. 5m (default: 30s)", "TIME", parse_duration),
-    make_flag("", "--color", "auto, always or never (default: auto)", "MODE", parse_color),
-    make_flag("", "-v --verbose", "print request and response headers on standard error, without the token"),
-    make_flag("", "-h --help", "print this help"),
-    make_flag("", "--version", "print the version"),
+    Flag("", "--project", "UUID", parse_uuid,
+         "the Project (default: from --profile, PLEXSPHERE_PROJECT or the default profile)"),
+    Flag("", "--status", "STATUS", parse_statuses,
+         "only Executions with these statuses, e.g. failed,timeout (repeatable)",
+         get_help="only targets with these statuses (repeatable)", is_repeatable=True),
+    Flag("", "--failed", "", None,
+         "short for --status failed,cancelled,timeout"),
+    Flag("", "--running", "", None,
+         "short for --status pending,ack,started"),
+    Flag("", "--node", "UUID", parse_uuid,
+         "only Executions that ran on this machine (repeatable; TARGETS still counts all)",
+         get_help="only this target (repeatable)", is_repeatable=True, keeps=ran_on_any),
+    Flag("", "-o --output", "FORMAT", str,
+         "one of the formats below (default: text)"),
+    Flag("", "--server", "URL", parse_nonempty,
+         "control plane (default: from --profile, PLEXSPHERE_URL or the default profile)"),
+    Flag("", "--token-file", "FILE", parse_nonempty,
+         "file with the token "
+         "(default: token from --profile, PLEXSPHERE_TOKEN or the default profile)"),
+    Flag("", "--profile", "NAME", parse_nonempty,
+         "profile in $XDG_CONFIG_HOME/plexctl/config.json, or else ~/.config/plexctl/config.json "
+         "(default: its default profile)"),
+    Flag("", "--ca-file", "FILE", parse_nonempty,
+         "PEM file of the CAs to trust instead of the system's"),
+    Flag("", "--allow-http", "", None,
+         "allow plain http to remote hosts (exposes the token)"),
+    Flag("", "--timeout", "TIME", parse_duration,
+         "limit for each network operation, e.g. 5m (default: 30s)"),
+    Flag("", "--color", "MODE", parse_color,
+         "auto, always or never (default: auto)"),
+    Flag("", "-v --verbose", "", None,
+         "print request and response headers on standard error, without the token"),
+    Flag("", "-h --help", "", None,
+         "print this help"),
+    Flag("", "--version", "", None,
+         "print the version"),
     # Accepted and ignored, for scripts that were written for plexctl.
-    make_flag("", "--yes", ""),
-    make_flag("", "--reveal-secrets", ""),
-    make_flag("list", "--action-name", "only Executions of this action (exact name)", "ACTION", parse_nonempty),
-    make_flag("list", "--since", "only Executions created at or after WHEN: 2h (ago), 9:30, today or "
-              "'2026-07-14 09:30' (UTC)", "WHEN", str, reads_all_pages=True),
-    make_flag("list", "--until", "only Executions created before WHEN", "WHEN", str, reads_all_pages=True),
-    make_flag("list", "--updated-since", "only Executions updated at or after WHEN; a finished one was updated last "
-              "when it ended", "WHEN", str, keeps=was_updated_since),
-    make_flag("list", "-n --last", "only the newest N, printed oldest first", "N", parse_count, reads_all_pages=True),
-    make_flag("list", "--all", "read all pages", reads_all_pages=True),
-    make_flag("list", "--limit", "Executions per page, at most 200 (default: 50; 200 if several pages are read)", "N",
-              parse_limit),
-    make_flag("list", "--cursor", "start at this cursor (the previous page's next_cursor)", "CURSOR", str),
-    make_flag("get", "--id", "the Execution; `get UUID` is the same", "UUID", parse_uuid),
-    make_flag("get", "--wait", "wait until the Execution has succeeded, failed, been cancelled or timed out"),
-    make_flag("get", "--wait-timeout", "with --wait: give up after this long, and exit 124", "TIME", parse_duration),
-    make_flag("get", "--exit-status", "exit 5 instead of 0 if the Execution has not succeeded"),
-    make_flag("get", "--output-dir", "save outputs (not archived ones) and an index in a new folder", "FOLDER",
-              parse_nonempty),
+    Flag("", "--yes"),
+    Flag("", "--reveal-secrets"),
+
+    Flag("list", "--action-name", "ACTION", parse_nonempty,
+         "only Executions of this action (exact name)"),
+    Flag("list", "--since", "WHEN", str,
+         "only Executions created at or after WHEN: "
+         "2h (ago), 9:30, today or '2026-07-14 09:30' (UTC)", reads_all_pages=True),
+    Flag("list", "--until", "WHEN", str,
+         "only Executions created before WHEN", reads_all_pages=True),
+    Flag("list", "--updated-since", "WHEN", str,
+         "only Executions updated at or after WHEN; "
+         "a finished one was updated last when it ended", keeps=was_updated_since),
+    Flag("list", "-n --last", "N", parse_count,
+         "only the newest N, printed oldest first", reads_all_pages=True),
+    Flag("list", "--all", "", None,
+         "read all pages", reads_all_pages=True),
+    Flag("list", "--limit", "N", parse_limit,
+         "Executions per page, at most 200 (default: 50; 200 if several pages are read)"),
+    Flag("list", "--cursor", "CURSOR", str,
+         "start at this cursor (the previous page's next_cursor)"),
+
+    Flag("get", "--id", "UUID", parse_uuid,
+         "the Execution; `get UUID` is the same"),
+    Flag("get", "--wait", "", None,
+         "wait until the Execution has succeeded, failed, been cancelled or timed out"),
+    Flag("get", "--wait-timeout", "TIME", parse_duration,
+         "with --wait: give up after this long, and exit 124"),
+    Flag("get", "--exit-status", "", None,
+         "exit 5 instead of 0 if the Execution has not succeeded"),
+    Flag("get", "--output-dir", "FOLDER", parse_nonempty,
+         "save outputs (not archived ones) and an index in a new folder"),
 ]
 # fmt: on
 FLAGS_BY_NAME = {name: flag for flag in FLAGS for name in flag.names}
 COMMANDS = "list", "get"
 
+
+def find_flag(word):
+    """Return the Flag that a word names, perhaps with a value, as in `--limit=5`; or None."""
+    return FLAGS_BY_NAME.get(word.partition("=")[0])
+
+
 # Flags and commands of other programs, and what to use here instead.
 # fmt: off
 HABITS = {
-    "": {"token": "--token-file", "url": "--server", "host": "--server", "context": "--profile", "debug": "--verbose",
-         "json": "-o json", "format": "--output", "machine": "--node", "target": "--node"},
-    "list": {"from": "--since", "to": "--until", "after": "--since", "before": "--until",
-             "tail": "--last", "lines": "--last",
-             "watch": "get UUID --wait", "follow": "get UUID --wait",
-             "w": "get UUID --wait", "f": "get UUID --wait"},
-    "get": {"watch": "--wait", "follow": "--wait", "w": "--wait", "f": "--wait", "lines": "-o lines",
-            "exit-code": "--exit-status"},
+    "": {
+        "token": "--token-file", "url": "--server", "host": "--server", "context": "--profile",
+        "debug": "--verbose", "json": "-o json", "format": "--output",
+        "machine": "--node", "target": "--node",
+    },
+    "list": {
+        "from": "--since", "to": "--until", "after": "--since", "before": "--until",
+        "tail": "--last", "lines": "--last",
+        "watch": "get UUID --wait", "follow": "get UUID --wait",
+        "w": "get UUID --wait", "f": "get UUID --wait",
+    },
+    "get": {
+        "watch": "--wait", "follow": "--wait", "w": "--wait", "f": "--wait",
+        "lines": "-o lines", "exit-code": "--exit-status",
+    },
 }
 # fmt: on
 WAIT_VALUE_ERROR = "--wait takes no value; did you mean --wait-timeout TIME?"
@@ -2994,9 +3056,12 @@ COMMAND_HABITS = {
 
 
 def get_program_name():
-    """Return the name under which the program was started, without its folder, for help and hints."""
-    name = make_visible(os.path.basename("".join(sys.argv[:1]))) or "plexctl_exec_log.py"
-    return "python3 " + name if name.endswith(".py") or name == "-" else name
+    """Return how the program was started, for help and hints: `NAME` or `python3 NAME.py`."""
+    path = sys.argv[0] if sys.argv else ""
+    name = make_visible(os.path.basename(path)) or "plexctl_exec_log.py"
+    if name.endswith(".py") or name == "-":
+        return "python3 " + name
+    return name
 
 
 def suggest_flag(word, command):
@@ -3007,30 +3072,61 @@ def suggest_flag(word, command):
         return "; did you mean %s?" % habit
     known = [flag.names[-1].strip("-") for flag in FLAGS if flag.list_help]
     longer = [name for name in known if len(word) > 1 and name.startswith(word)]
-    return suggest(longer[0] if longer else word, known, "--")
+    if longer:
+        word = longer[0]
+    return suggest(word, known, "--")
 
 
-DASHES = "-\u2013\u2014\u2212"  # what wikis and editors make of a hyphen: an en dash, an em dash or a minus sign
+# What wikis and editors make of a hyphen: an en dash, an em dash or a minus sign.
+DASHES = "-\u2013\u2014\u2212"
 
 
 def make_unknown_flag_error(word, words):
-    """Return the UsageError for an unknown flag among these words. It shows a plain name, and never a value."""
+    """Return the UsageError for an unknown flag among these words.
+
+    It shows a plain name, and never a value."""
     name = word.partition("=")[0]
-    shown = "" if name.startswith("--") else " %s..." % name[:2]
     if re.fullmatch("--[A-Za-z_-]{1,40}|-[^-]", name):
         shown = " " + name
-    command = next((word for word in words if word in COMMANDS), "")
+    elif name.startswith("--"):
+        shown = ""
+    else:
+        shown = " %s..." % name[:2]
+
+    command = next((other for other in words if other in COMMANDS), "")
     suggestion = suggest_flag(name.strip(DASHES), command)
     if name[:2] in FLAGS_BY_NAME and not suggestion:
         return UsageError("malformed or combined flags" + shown)
     return UsageError("unknown flag" + shown + suggestion)
 
 
-def attach_values(argv):
-    """Return a command line in which values are attached to flags: `-n5 -o json` becomes `--last=5 --output=json`.
+def attach_value(flag, word, words):
+    """Return the name of a flag with its value attached, or the bare name of a switch.
 
-    argparse cannot do it on all Pythons: it takes a value that begins with `-` for a flag, refuses `-n5` before 3.8 if
-    abbreviations are off, and makes an empty list of `FLAG=--` before 3.12.2. Raises UsageError."""
+    Unless the word contains the value, it is taken from the front of `words`."""
+    name, equals, value = word.partition("=")
+    if not flag.metavar:
+        if equals and name == "--wait":
+            raise UsageError(WAIT_VALUE_ERROR)
+        if equals:
+            raise UsageError("%s takes no value" % name)
+        return name
+
+    if not equals:
+        if not words or find_flag(words[0]):
+            raise UsageError("%s needs a value" % name)
+        value = words.pop(0)
+    if value == "--":
+        raise UsageError("%s needs a value" % name)
+    return "%s=%s" % (flag.names[-1], value)
+
+
+def attach_values(argv):
+    """Return a command line in which values are attached to flags.
+
+    `-n5 -o json` becomes `--last=5 --output=json`. argparse cannot do it on all
+    Pythons: it takes a value that begins with `-` for a flag, refuses `-n5` before 3.8
+    if abbreviations are off, and makes an empty list of `FLAG=--` before 3.12.2."""
     attached, words = [], list(argv)
     while words:
         word = words.pop(0)
@@ -3038,35 +3134,21 @@ def attach_values(argv):
         if short:
             word = short.group(1)
             words.insert(0, short.group(2))
-        name, equals, value = word.partition("=")
-        flag = FLAGS_BY_NAME.get(name)
         if word == "--":
             raise UsageError('unexpected argument "--"', "leave it out")
+        flag = find_flag(word)
         if flag is None and re.match("-[^-].", word, re.DOTALL):
             raise make_unknown_flag_error(word, argv)
-        if flag is None:
-            attached.append(word)
-            continue
-
-        # Take the value.
-        if name == "--wait" and equals:
-            raise UsageError(WAIT_VALUE_ERROR)
-        if equals and not flag.metavar:
-            raise UsageError("%s takes no value" % name)
-        if flag.metavar and not equals:
-            value = (
-                words.pop(0) if words and words[0].partition("=")[0] not in FLAGS_BY_NAME else "--"
-            )
-        if value == "--":
-            raise UsageError("%s needs a value" % name)
-        attached.append("%s=%s" % (flag.names[-1], value) if flag.metavar else name)
+        if flag is not None:
+            word = attach_value(flag, word, words)
+        attached.append(word)
     return attached
 
 
 def refuse_unknown_flags(words):
     """Raise UsageError if one of the words that argparse left over begins like a flag."""
     for word in words:
-        flag = FLAGS_BY_NAME.get(word.partition("=")[0])
+        flag = find_flag(word)
         if flag:  # left over by the parser of the other command
             raise UsageError("%s works only with %s" % (flag.names[-1], flag.command))
         if word.startswith(tuple(DASHES)) and word != "-":
@@ -3074,118 +3156,147 @@ def refuse_unknown_flags(words):
 
 
 def describe_place(word, argv):
-    """Return where a superfluous word is in argv: ` after --status`, ` after the id`, ` after list`, or ""."""
+    """Return a word's place in argv: ` after --status`, ` after the id`, ` after list`, or ""."""
     attached = attach_values(argv)
     position = max(number for number, other in enumerate(attached) if other == word)
-    previous = attached[position - 1].partition("=")[0] if position else ""
+    if position == 0:
+        return ""
+    previous = attached[position - 1].partition("=")[0]
     if find_uuid(previous):
         return " after the id"
-    return " after " + previous if previous in FLAGS_BY_NAME or previous in COMMANDS else ""
+    if previous in FLAGS_BY_NAME or previous in COMMANDS:
+        return " after " + previous
+    return ""
 
 
 def refuse_words(words, argv):
-    """Raise UsageError if there are any words. They are not shown, because they may be secrets; their place is."""
-    if words:
-        place = describe_place(words[0], argv)
-        raise UsageError(
-            "unexpected argument%s: put each value after its flag; quote values with spaces" % place
-        )
+    """Raise UsageError if there are any words.
+
+    They are not shown, because they may be secrets; their place is."""
+    if not words:
+        return
+    place = describe_place(words[0], argv)
+    advice = "put each value after its flag; quote values with spaces"
+    raise UsageError("unexpected argument%s: %s" % (place, advice))
 
 
 class FlagParser(argparse.ArgumentParser):
-    """A parser of flags that raises UsageError. (argparse would exit, and show values, which may be secrets.)"""
+    """A parser of flags that raises UsageError.
+
+    argparse would exit, and show values, which may be secrets."""
 
     color: bool  # whether Python 3.14 and later may colour the help
 
     def parse_known_args(self, args=None, namespace=None):
-        """Return (namespace, the words that are left over). Raises UsageError for a flag without its value."""
-        return super().parse_known_args(
-            attach_values(sys.argv[1:] if args is None else args), namespace
-        )
+        """Return (namespace, words left over). Raises UsageError for a flag without its value."""
+        if args is None:
+            args = sys.argv[1:]
+        return super().parse_known_args(attach_values(args), namespace)
 
     def parse_args(self, args=None, namespace=None):
         """Return the namespace. Raises UsageError if a word is left over."""
-        args = list(sys.argv[1:] if args is None else args)
-        flags, words = self.parse_known_args(args, namespace)
+        if args is None:
+            args = sys.argv[1:]
+        argv = list(args)
+        flags, words = self.parse_known_args(argv, namespace)
         refuse_unknown_flags(words)
-        refuse_words(words, args)
+        refuse_words(words, argv)
         return flags
 
     def error(self, message):
-        """Raise UsageError, for an argument that a caller has added to the parser. Its name is shown, but no value."""
-        name = message.partition(":")[0] if message.startswith("argument ") else "an argument"
+        """Raise UsageError for an argument that a caller has added. It shows only the name."""
+        name = "an argument"
+        if message.startswith("argument "):
+            name = message.partition(":")[0]
         raise UsageError("%s is missing or malformed" % name)
 
 
 def make_parser(command: str = "") -> argparse.ArgumentParser:
-    """Return a new parser of all flags. With a command, it has only that command's flags and the common ones.
+    """Return a new parser of all flags.
 
-    It is for help pages and completion: it does not check whether flags fit together. To run a command line, pass the
-    arguments to main().
+    With a command, it has only that command's flags and the common ones. The parser is
+    for help pages and completion: it does not check whether flags fit together. To run
+    a command line, pass the arguments to main().
 
-    Its parse_known_args() returns positional arguments as unparsed words: `exec-log`, `list` or `get`, and an id. It
-    raises UsageError, never SystemExit."""
+    Its parse_known_args() returns positional arguments as unparsed words: `exec-log`,
+    `list` or `get`, and an id. It raises UsageError, never SystemExit."""
     if command not in ("",) + COMMANDS:
         raise UsageError('command: expected "list", "get" or ""')
+    usage = {"": "{list,get} [UUID]", "list": "list", "get": "get UUID"}[command]
+    description = PURPOSES[command] + STATUS_HELP
+    if command != "get":
+        description += LIST_HELP
+    examples = "examples, with server, token and Project set:\n" + EXAMPLES[command]
     # By default, HelpFormatter uses the terminal's width.
     formatter = partial(argparse.RawDescriptionHelpFormatter, width=80, max_help_position=26)
-    usage = {"": "{list,get} [UUID]", "list": "list", "get": "get UUID"}[command]
-    epilog = (
-        FORMAT_HELP[command]
-        + "\n"
-        + EXIT_CODES
-        + "\nexamples, with server, token and Project set:\n"
-        + EXAMPLES[command]
-    )
+
     parser = FlagParser(
         prog=get_program_name(),
         usage="%(prog)s [exec-log] " + usage + " [flags]",
-        description=DESCRIPTIONS[command],
-        epilog=epilog,
+        description=description,
+        epilog="\n".join([FORMAT_HELP[command], EXIT_CODES, examples]),
         add_help=False,
         allow_abbrev=False,
         formatter_class=formatter,
     )
-    parser.color = False  # argparse looks at the process's stdout, not at --color and the stream that gets the help
+    # argparse looks at the process's stdout, not at --color and the stream of the help.
+    parser.color = False
 
-    for group in ("",) + COMMANDS:
-        if command and group not in ("", command):
+    # Add the flags, in a group for both commands and one for each command.
+    groups = {"": parser.add_argument_group("flags")}
+    for name in COMMANDS:
+        if command in ("", name):
+            groups[name] = parser.add_argument_group("flags of " + name)
+    for flag in FLAGS:
+        if flag.command not in groups:
             continue
-        section = parser.add_argument_group("flags of " + group if group else "flags")
-        for flag in FLAGS:
-            if flag.command != group:
-                continue
-            text = flag.get_help if command == "get" else flag.list_help
-            if not command and flag.get_help != flag.list_help:
-                text = "%s; get: %s" % (flag.list_help, flag.get_help)
-            options: "t.Dict[str, t.Any]" = {
-                "help": text or argparse.SUPPRESS,
-                "action": "store_true",
-            }
-            if flag.metavar:  # argparse does not catch a UsageError
-                action = "append" if flag.is_repeatable else "store"
-                options.update(metavar=flag.metavar, type=flag.convert, action=action)
-            section.add_argument(*flag.names, **options)
+        text = flag.get_help if command == "get" else flag.list_help
+        if not command and flag.get_help != flag.list_help:
+            text = "%s; get: %s" % (flag.list_help, flag.get_help)
+        options: "t.Dict[str, t.Any]" = {"help": text or argparse.SUPPRESS, "action": "store_true"}
+        if flag.metavar:
+            options["action"] = "append" if flag.is_repeatable else "store"
+            options["metavar"] = flag.metavar
+            options["type"] = flag.convert  # argparse does not catch a UsageError
+        groups[flag.command].add_argument(*flag.names, **options)
     parser.set_defaults(output="text")
     return parser
 
 
 def describe_unknown_command(word):
-    """Return the message for a word that is not a command."""
-    meant = "get UUID" if find_uuid(word) else COMMAND_HABITS.get(word)
-    known = [
-        name for name in COMMANDS + ("help", "exec-log") if name != word
-    ]  # `exec-log exec-log` is unknown, too
-    suggestion = "; did you mean %s?" % meant if meant else suggest(word, known)
-    return "unknown command" + quote_value(word) + (suggestion or "; expected list or get")
+    meant = COMMAND_HABITS.get(word)
+    if find_uuid(word):
+        meant = "get UUID"
+    if meant:
+        suggestion = "; did you mean %s?" % meant
+    else:
+        # `exec-log exec-log` is unknown, too.
+        known = [name for name in COMMANDS + ("help", "exec-log") if name != word]
+        suggestion = suggest(word, known) or "; expected list or get"
+    return "unknown command" + quote_value(word) + suggestion
 
 
 TIME_OF_DAY = "(?:[01]?[0-9]|2[0-3]):[0-5][0-9]"
-# A time of RFC 3339, with or without a year, whole or cut off after the day, the hour or the minute. The groups are
-# year, month, day, hour, minute, second, fraction, offset.
-WHEN = (
-    r"(?:([0-9]{4})-)?([0-9]{2})-([0-9]{2})(?:[T ]([0-9]{1,2})(?::([0-9]{2})(?::([0-9]{2})(?:\.([0-9]+))?)?"
-    r"(Z|[+-](?:[01][0-9]|2[0-3]):?[0-5][0-9])?)?)?"
+# A time of RFC 3339, with or without a year, whole or cut off after the day, the hour
+# or the minute. Spaces do not count (re.VERBOSE), except in brackets.
+PARTIAL_TIME = r"""
+    (?:(?P<year>[0-9]{4})-)?(?P<month>[0-9]{2})-(?P<day>[0-9]{2})
+    (?:
+        [T ](?P<hour>[0-9]{1,2})
+        (?:
+            :(?P<minute>[0-9]{2})
+            (?:
+                :(?P<second>[0-9]{2})
+                (?:\.(?P<fraction>[0-9]+))?
+            )?
+            (?P<offset>Z|[+-](?:[01][0-9]|2[0-3]):?[0-5][0-9])?
+        )?
+    )?
+"""
+WHEN_FORMS = (
+    "an age like 90s, 30m, 2h, 7d or 2w, a time of day like 9:30, today, yesterday, "
+    "or a time like 2026-07-14, '2026-07-14 09:30' or 07-14T09:30 "
+    "(in UTC, unless it has an offset)"
 )
 
 
@@ -3195,39 +3306,47 @@ def parse_time(text, now):
     A time without a year is of this year, or of last year if this year's is still to come."""
     from datetime import datetime, timezone
 
-    match = re.fullmatch(WHEN, text)
+    match = re.fullmatch(PARTIAL_TIME, text, re.VERBOSE)
     if not match:
         raise ValueError
-    has_year = match.group(1) is not None
-    *numbers, fraction, _ = match.groups("0")
-    year, month, day, hour, minute, second = map(int, numbers)
-    if not has_year:
-        year = now.year
-    moment = datetime(
-        year, month, day, hour, minute, second, int(fraction.ljust(6, "0")[:6]), timezone.utc
-    )
-    moment -= parse_offset(match.group(8) or "Z")
-    return moment if has_year or moment <= now else moment.replace(year=now.year - 1)
+    parts = match.groupdict("0")
+    year = int(match.group("year") or now.year)
+    names = "month", "day", "hour", "minute", "second"
+    month, day, hour, minute, second = [int(parts[name]) for name in names]
+    microsecond = int(parts["fraction"].ljust(6, "0")[:6])
+
+    moment = datetime(year, month, day, hour, minute, second, microsecond, timezone.utc)
+    moment -= parse_offset(match.group("offset") or "Z")
+    if match.group("year") is None and moment > now:
+        moment = moment.replace(year=now.year - 1)
+    return moment
 
 
 def parse_when(text, now, after=None):
     """Return the aware datetime for a WHEN. Raises ValueError or OverflowError.
 
-    A time of day, such as `9:30`, is the first one after `after`; if that is None, the most recent one."""
+    A time of day, such as `9:30`, is the first one after `after`; if that is None,
+    the most recent one."""
     from datetime import timedelta
 
     age = re.fullmatch("-?([0-9]{1,9})([smhdw])", text)
     if age:
         return now - timedelta(seconds=int(age.group(1)) * UNIT_SECONDS[age.group(2)])
-    if text in ("today", "yesterday"):
-        return now.replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(
-            days=text == "yesterday"
-        )
+
+    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    if text == "today":
+        return midnight
+    if text == "yesterday":
+        return midnight - timedelta(days=1)
+
     if re.fullmatch(TIME_OF_DAY, text):
         start = after or now - timedelta(days=1)
         hour, minute = map(int, text.split(":"))
         moment = start.replace(hour=hour, minute=minute, second=0, microsecond=0)
-        return moment if moment > start else moment + timedelta(days=1)
+        if moment <= start:
+            moment += timedelta(days=1)
+        return moment
+
     return parse_time(text, now)
 
 
@@ -3239,23 +3358,18 @@ def get_time():
 
 
 def resolve_when(flag, text, now, after=None):
-    """Return the aware datetime for the value of this flag, or None for None. Raises UsageError.
-
-    A time of day is the first one after `after`; if that is None, the most recent one."""
+    """Return what parse_when returns for the value of this flag, or None for None."""
     if text is None:
         return None
+    text = text.strip()
     try:
-        return parse_when(text.strip(), now, after)
+        return parse_when(text, now, after)
     except (ValueError, OverflowError):
-        raise UsageError(
-            "%s%s: expected an age like 90s, 30m, 2h, 7d or 2w, a time of day like 9:30, today, yesterday, or a time "
-            "like 2026-07-14, '2026-07-14 09:30' or 07-14T09:30 (in UTC, unless it has an offset)"
-            % (flag, quote_value(text.strip()))
-        )
+        raise UsageError("%s%s: expected %s" % (flag, quote_value(text), WHEN_FORMS))
 
 
 def resolve_times(since_text, until_text, now):
-    """Return the aware datetimes for the values of --since and --until. None stays None. Raises UsageError."""
+    """Return the aware datetimes for the values of --since and --until. None stays None."""
     since = resolve_when("--since", since_text, now)
     until = resolve_when("--until", until_text, now, after=since)
     if since and until and until < since:
@@ -3266,66 +3380,71 @@ def resolve_times(since_text, until_text, now):
 def describe_times(resolved, now):
     """Return the hint that gives times in full, or "" if they were typed in full.
 
-    `resolved` contains (name, text, aware datetime) for each flag. Text and datetime may be None."""
+    `resolved` contains (name, text, aware datetime) for each flag. The last two may be None."""
     meant = [
         "%s %sZ" % (name, moment.isoformat()[:19])
         for name, text, moment in resolved
         if moment is not None and not RFC3339_TIME.fullmatch(text.strip())
     ]
-    return "%s (now: %sZ)" % (", ".join(meant), now.isoformat()[:19]) if meant else ""
+    if not meant:
+        return ""
+    return "%s (now: %sZ)" % (", ".join(meant), now.isoformat()[:19])
 
 
 def select_statuses(flags):
-    """Return the statuses of --status, --running and --failed, without duplicates. An empty list selects all.
+    """Return the statuses of --status, --running and --failed, without duplicates.
 
-    Raises UsageError for an unknown status. A single unknown status for `list` is left to the server."""
-    groups = (RUNNING_STATUSES if flags.running else ()) + (FAILED_STATUSES if flags.failed else ())
-    selected = list(dict.fromkeys(chain(*flags.status or [], groups)))
+    An empty list selects all. `list` leaves a single unknown status to the server."""
+    statuses = list(chain.from_iterable(flags.status or ()))
+    if flags.running:
+        statuses += RUNNING_STATUSES
+    if flags.failed:
+        statuses += FAILED_STATUSES
+    selected = list(dict.fromkeys(statuses))
+
+    is_left_to_server = flags.command == "list" and len(selected) == 1
     for status in selected:
-        if status not in STATUSES and (flags.command == "get" or len(selected) > 1):
-            raise UsageError(
-                "--status%s: unknown status%s" % (quote_value(status), suggest_status(status))
-            )
+        if status not in STATUSES and not is_left_to_server:
+            fault = "unknown status" + suggest_status(status)
+            raise UsageError("--status%s: %s" % (quote_value(status), fault))
     return selected
 
 
 def read_positionals(flags, words):
-    """Return the id of the Execution from --id or these words, or None. Raises UsageError for any other word."""
+    """Return the id from --id or from these words, or None. Any other word is refused."""
     execution_id = flags.id
     if flags.wait and any(is_duration(word) for word in words):
         raise UsageError(WAIT_VALUE_ERROR)
     if words and flags.command == "get" and execution_id is None:
         if not words[0]:
-            raise UsageError(
-                "get: the id is empty",
-                "the command inside $(...) may have found nothing: run it by itself",
-            )
+            hint = "the command inside $(...) may have found nothing: run it by itself"
+            raise UsageError("get: the id is empty", hint)
         execution_id = find_uuid(words[0])
         if not execution_id:
             raise UsageError("get%s: expected a UUID" % quote_value(words[0]))
         words = words[1:]
+
     if words and find_uuid(words[0]):
-        raise UsageError(
-            "list takes no id; did you mean get UUID?"
-            if flags.command == "list"
-            else "get takes one id; for several, use xargs -n1"
-        )
+        if flags.command == "list":
+            raise UsageError("list takes no id; did you mean get UUID?")
+        raise UsageError("get takes one id; for several, use xargs -n1")
     refuse_words(words, flags.argv)
     return execution_id
 
 
 def check_flags(flags):
-    """Check that `get` has an id, and that the flags fit together. Raises UsageError."""
+    """Check that `get` has an id, and that the flags fit together."""
     for flag in FLAGS:
         value = getattr(flags, flag.attribute)
-        if flag.command not in ("", flags.command) and value is not None and value is not False:
+        is_given = value is not None and value is not False
+        if is_given and flag.command not in ("", flags.command):
             raise UsageError("%s works only with %s" % (flag.names[-1], flag.command))
+
     formats = LIST_FORMATS if flags.command == "list" else GET_FORMATS
     if flags.output not in formats:
-        raise UsageError(
-            "--output%s: expected %s%s"
-            % (quote_value(flags.output), ", ".join(formats), suggest(flags.output, formats))
-        )
+        expected = ", ".join(formats) + suggest(flags.output, formats)
+        raise UsageError("--output%s: expected %s" % (quote_value(flags.output), expected))
+
     if flags.command == "get" and not flags.execution_id:
         raise UsageError("no Execution id", "pass one: get UUID")
     if flags.wait_timeout and not flags.wait:
@@ -3337,29 +3456,38 @@ def check_flags(flags):
 def read_command_line(argv):
     """Return (flags, words): the flags, not yet checked together, and the words after the command.
 
-    `flags.command` is the command, or "" if there is none, and `flags.argv` the command line. Raises UsageError."""
+    `flags.command` is the command or "", and `flags.argv` is the whole command line."""
     flags, words = make_parser().parse_known_args(argv)
     refuse_unknown_flags(words)
     if words[:1] == ["exec-log"]:
         words = words[1:]
     if words[:1] == ["help"]:
-        flags.help, words = True, words[1:]
-    flags.command, flags.argv = "", argv
+        flags.help = True
+        words = words[1:]
+
+    flags.argv = argv
+    flags.command = ""
     if words and words[0] in COMMANDS:
-        flags.command, words = words[0], words[1:]
+        flags.command = words[0]
+        words = words[1:]
     return flags, words
 
 
 def parse_arguments(flags, words, now):
-    """Convert and check what read_command_line returned, and return the flags. Raises UsageError.
+    """Convert and check what read_command_line returned, and return the flags.
 
-    The result has `execution_id` (from --id or the word), `statuses` (from --status, --running and --failed), `since`
-    and `until` (aware datetimes or None), `updated_since` (in the form of normalize_time, or None), and `time_hint`
-    (the hint that gives these times in full, or "")."""
+    The result has these members, too:
+
+    execution_id        from --id or the word
+    statuses            from --status, --running and --failed
+    since, until        aware datetimes, or None
+    updated_since       a time in the form of normalize_time, or None
+    time_hint           the hint that gives these times in full, or ""
+    """
+    if not flags.command and words:
+        raise UsageError(describe_unknown_command(words[0]))
     if not flags.command:
-        raise UsageError(
-            describe_unknown_command(words[0]) if words else "expected a command: list or get"
-        )
+        raise UsageError("expected a command: list or get")
     flags.execution_id = read_positionals(flags, words)
     check_flags(flags)
     flags.statuses = select_statuses(flags)
@@ -3374,31 +3502,35 @@ def parse_arguments(flags, words, now):
         ("updated since", flags.updated_since, updated_since),
     ]
     flags.time_hint = describe_times(resolved, now)
-    flags.since, flags.until, flags.updated_since = since, until, to_utc_text(updated_since)
+    flags.since, flags.until = since, until
+    flags.updated_since = to_utc_text(updated_since)
     del flags.id, flags.status, flags.running, flags.failed
     return flags
 
 
 def find_project(project, profile):
-    """Return the UUID of the Project. `project` is the value of --project, or None, and `profile` is a Profile.
+    """Return the UUID of the Project.
 
-    Raises CredentialsError for an unusable config file, and UsageError for a missing or malformed Project."""
+    `project` is the value of --project, or None, and `profile` is a Profile.
+    Raises CredentialsError for an unusable config file, and UsageError for a
+    missing or malformed Project."""
     variable = "PLEXSPHERE_PROJECT", os.environ.get("PLEXSPHERE_PROJECT")
     value, name = choose_setting(("--project", project), variable, profile, "project")
     if value is None:
         hint = "pass --project UUID, set PLEXSPHERE_PROJECT, or use a profile with a project; "
         raise UsageError("no Project", hint + profile.describe_missing())
     source = name or "project of " + profile.title
-    return parse_named_uuid(check_type(value, str, source, CredentialsError), source)
+    text = check_type(value, str, source, CredentialsError)
+    return parse_named_uuid(text, source)
 
 
-# What a stream may raise, apart from OSError: AttributeError if it is None, ValueError if it is closed, TypeError if it
-# does not accept bytes (or text), LookupError if its encoding is unknown.
+# What a stream may raise, apart from OSError: AttributeError if it is None, ValueError
+# if it is closed, TypeError if it does not accept bytes (or text), LookupError if its
+# encoding is unknown.
 STREAM_ERRORS = (OSError, ValueError, TypeError, AttributeError, LookupError)
 
 
 def is_terminal(stream):
-    """Return whether a stream is a terminal."""
     try:
         return bool(stream.isatty())
     except STREAM_ERRORS:
@@ -3407,8 +3539,10 @@ def is_terminal(stream):
 
 def is_same_file(first, second):
     """Return whether two streams write to the same file or pipe. Always False on Windows."""
+    if WINDOWS:
+        return False
     try:
-        return not WINDOWS and os.path.samestat(os.fstat(first.fileno()), os.fstat(second.fileno()))
+        return os.path.samestat(os.fstat(first.fileno()), os.fstat(second.fileno()))
     except STREAM_ERRORS:
         return False
 
@@ -3424,14 +3558,17 @@ def get_width(stream):
 class Console:
     """The standard streams of one run.
 
-    Data for stdout is collected. It is written once 64 KiB have accumulated, before a message or a network operation,
-    and at the end. stderr gets printable lines with secrets masked; errors writing to stderr are ignored.
+    Data for stdout is collected. It is written once 64 KiB have accumulated, before a
+    message or a network operation, and at the end. stderr gets printable lines with
+    secrets masked; errors writing to stderr are ignored.
 
         stdout_is_terminal, stderr_is_terminal      whether each stream is a terminal
-        columns         the width for tables; enough for the widest if stdout is not a terminal or reports no width
+        columns         the width for tables; enough for the widest if stdout is not a terminal
+                        or reports no width
         is_coloured     whether tables and sections get colours
         recent_times    what find_recent_times returns; narrow tables show other times as dates
-        progress        the function that returns the progress line, or None if no such line is shown
+        progress        the function that returns the progress line, or None if no such line is
+                        shown
     """
 
     def __init__(self, stdout, stderr):
@@ -3439,18 +3576,18 @@ class Console:
             stdout.flush()  # what the caller printed before
         except STREAM_ERRORS:
             pass
-        self._out = getattr(
-            stdout, "buffer", stdout
-        )  # a binary stream; a raw one with PYTHONUNBUFFERED
+
+        # A binary stream. With PYTHONUNBUFFERED, it is a raw one.
+        self._out = getattr(stdout, "buffer", stdout)
         self._err = stderr  # a text stream
         self.stdout_is_terminal = is_terminal(stdout)
         self.stderr_is_terminal = is_terminal(stderr)
-        self._shares_lines = (self.stdout_is_terminal and self.stderr_is_terminal) or is_same_file(
-            self._out, stderr
-        )
-        self.columns = (
-            self.stdout_is_terminal and get_width(stdout) or EXECUTION_LAYOUTS[0].min_columns
-        )
+        both_are_terminals = self.stdout_is_terminal and self.stderr_is_terminal
+        self._shares_lines = both_are_terminals or is_same_file(self._out, stderr)
+        self.columns = EXECUTION_LAYOUTS[0].min_columns
+        if self.stdout_is_terminal:
+            self.columns = get_width(stdout) or self.columns
+
         self.is_coloured = False
         self.recent_times = "", ""
         self.progress = None
@@ -3463,30 +3600,30 @@ class Console:
 
     def encode_for_stdout(self, data):
         """Return the bytes of an output, made safe if stdout is a terminal."""
-        return make_terminal_safe(data) if self.stdout_is_terminal else data
+        if not self.stdout_is_terminal:
+            return data
+        return make_terminal_safe(data)
 
     def add_secrets(self, *secrets):
         """Mask these strings from now on."""
         self._secrets += secrets
 
     def write(self, chunk):
-        """Write text or bytes to stdout, at the latest when flush() is called. Raises the errors of flush()."""
-        data = chunk.encode("utf-8") if isinstance(chunk, str) else chunk
-        self._pending.append(data)
-        self._pending_size += len(data)
+        """Write text or bytes to stdout, now or in flush(). Raises the errors of flush()."""
+        if isinstance(chunk, str):
+            chunk = chunk.encode("utf-8")
+        self._pending.append(chunk)
+        self._pending_size += len(chunk)
         if self._pending_size >= 65536:
             self.flush()
 
     def flush(self):
         """Write what was collected for stdout.
 
-        Raises ReaderGone if the reader has closed stdout, and ExecLogError for any other failure, including a missing
-        stdout."""
-        data, self._pending, self._pending_size = (
-            b"".join(self._pending),
-            [],
-            0,
-        )  # a failed write is not repeated
+        Raises ReaderGone if the reader has closed stdout, and ExecLogError for any
+        other failure, including a missing stdout."""
+        # A failed write is not repeated.
+        data, self._pending, self._pending_size = b"".join(self._pending), [], 0
         if self._out is None:
             raise ExecLogError("standard output is closed")
         if not data:
@@ -3497,13 +3634,16 @@ class Console:
         except STREAM_ERRORS as error:
             message = "cannot write to standard output: %s" % describe_error(error)
             # Windows reports EINVAL (22) for a pipe without a reader.
-            if isinstance(error, BrokenPipeError) or WINDOWS and getattr(error, "errno", 0) == 22:
+            gone_on_windows = WINDOWS and getattr(error, "errno", 0) == 22
+            if isinstance(error, BrokenPipeError) or gone_on_windows:
                 raise ReaderGone(message)
             raise ExecLogError(message)
         self._is_mid_line = data[-1:] != b"\n"
 
     def _write_all(self, data):
-        """Write all of the data. A raw stream may write only a part of it, or nothing, which it reports as None."""
+        """Write all of the data.
+
+        A raw stream may write only a part of it, or nothing, which it reports as None."""
         is_raw = isinstance(self._out, io.RawIOBase)
         left = memoryview(data)
         while left:
@@ -3518,14 +3658,15 @@ class Console:
     def redact(self, text):
         """Mask the secrets in text, then escape its unprintable characters.
 
-        Mask first: escaping or cutting the text could split a secret, which would then not be found. Callers cut only
-        the result."""
+        Mask first: escaping or cutting the text could split a secret, which would then
+        not be found. Callers cut only the result."""
         return make_visible(mask(text, self._secrets))
 
     def write_line(self, text, limit=4000):
         """Write one line to stderr, cut after `limit` characters (None: uncut).
 
-        It begins with a line break if stdout goes to the same place and is in the middle of a line."""
+        It begins with a line break if stdout goes to the same place and is in
+        the middle of a line."""
         self.show_progress("")
         begin = "\n" if self._is_mid_line and self._shares_lines else ""
         self._is_mid_line = False
@@ -3542,10 +3683,13 @@ class Console:
             self.report("hint", text)
 
     def show_progress(self, text):
-        """Replace the progress line; "" removes it. A line that the terminal wraps could not be removed, so cut it."""
+        """Replace the progress line; "" removes it.
+
+        A line that the terminal wraps could not be removed, so cut it."""
         if not text and not self._progress_text:
             return
-        text = self.redact(text)[: (get_width(self._err) or 80) - 1]
+        width = get_width(self._err) or 80
+        text = self.redact(text)[: width - 1]
         if text != self._progress_text:
             self._write_error("\r%s\r%s" % (" " * len(self._progress_text), text))
             self._progress_text = text
@@ -3562,16 +3706,16 @@ class Console:
         """Return whether a progress line can be shown without mixing with other output.
 
         stderr      must be a terminal with this process in its foreground
-        stdout      must be a file, or a terminal that gets nothing meanwhile (`is_quiet`); not a pipe, whose
-                    reader might write to the same terminal
+        stdout      must be a file, or a terminal that gets nothing meanwhile (`is_quiet`);
+                    not a pipe, whose reader might write to the same terminal
         """
         if not self.stderr_is_terminal:
             return False
+        is_foreground = True
         try:
             is_file = stat.S_ISREG(os.fstat(self._out.fileno()).st_mode)
-            is_foreground = (
-                not hasattr(os, "tcgetpgrp") or os.tcgetpgrp(self._err.fileno()) == os.getpgrp()
-            )
+            if hasattr(os, "tcgetpgrp"):  # not on Windows
+                is_foreground = os.tcgetpgrp(self._err.fileno()) == os.getpgrp()
         except STREAM_ERRORS:
             return False
         return is_foreground and (is_file or (self.stdout_is_terminal and is_quiet))
@@ -3595,11 +3739,15 @@ def print_chunks(chunks, console):
 
 
 def report_failure(console, error, hint="", last_line=""):
-    """Report an expected failure, a hint (default: the error's own), and `last_line` uncut. Return the exit code."""
+    """Report an expected failure, and return its exit code.
+
+    A hint follows (default: the error's own), and then `last_line`, uncut."""
     if isinstance(error, ReaderGone):
         return error.exit_code
     console.write_line("error: %s" % error)
-    hint = hint or error.hint or ("see --help" if isinstance(error, UsageError) else "")
+    hint = hint or error.hint
+    if not hint and isinstance(error, UsageError):
+        hint = "see --help"
     if hint:
         console.write_line("hint: " + hint)
     if last_line:
@@ -3611,47 +3759,56 @@ def explain_failure(error, flags, is_walk):
     """Return a better hint for a failed listing, or "" if the error's own is right."""
     if isinstance(error, ResponseTooLarge) and not is_walk and flags.limit != 1:
         return "use a smaller --limit"
-    code = error.problem.get("code") if isinstance(error, APIError) and error.status == 400 else ""
-    if code == "invalid_status" and len(flags.statuses) == 1:
+    if not isinstance(error, APIError) or error.status != 400:
+        return ""
+    if error.problem.get("code") == "invalid_status" and len(flags.statuses) == 1:
         return error.hint + suggest_status(flags.statuses[0])
     return ""
 
 
 def describe_resumption(error, flags, listing):
-    """Return the last line on stderr after a failed listing: where to resume. Return "" if that would fail again."""
-    if flags.last or isinstance(error, UnusableResponse) or getattr(error, "status", 0) == 400:
+    """Return the last line on stderr after a failed listing, which says where to
+    resume, or "" if that would fail again."""
+    would_fail_again = isinstance(error, UnusableResponse) or getattr(error, "status", 0) == 400
+    if flags.last or would_fail_again:
         return ""
-    if listing is not None and len(flags.statuses) > 1:
-        return "next_since: %sZ" % listing.next_since.isoformat()[:19] if listing.next_since else ""
-    cursor = flags.cursor if listing is None else listing.next_cursor
-    return "next_cursor: " + cursor if cursor else ""
+    if listing.next_since:
+        return "next_since: %sZ" % listing.next_since.isoformat()[:19]
+    if listing.next_cursor:
+        return "next_cursor: " + listing.next_cursor
+    return ""
 
 
 def filter_executions(executions, flags):
-    """Return an iterator of the Executions that every filter of this program (not of the server) keeps.
-
-    The iterator may raise UnusableResponse."""
+    """Return an iterator of the Executions that every filter of this program (not of
+    the server) keeps. The iterator may raise UnusableResponse."""
     for flag in FLAGS:
-        value = flag.keeps and getattr(flags, flag.attribute)
+        if flag.keeps is None:
+            continue
+        value = getattr(flags, flag.attribute)
         if value:
             executions = filter(partial(flag.keeps, value), executions)
     return iter(executions)
 
 
 def describe_no_match(flags):
-    """Return the hint for a listing that has found nothing."""
     hint = "no more Executions match" if flags.cursor else "no Execution matches"
     if (flags.since or flags.until) and not flags.updated_since:
-        hint += " (--since and --until compare the time of creation; --updated-since compares the last change)"
+        hint += (
+            " (--since and --until compare the time of creation;"
+            " --updated-since compares the last change)"
+        )
     return hint
 
 
 def make_listing(flags, transport):
-    """Return the Listing that the flags describe, or None if they describe one page. Raises UsageError."""
+    """Return the Listing that the flags describe: a SinglePage, or one that reads all pages."""
     walks = any(flag.reads_all_pages and getattr(flags, flag.attribute) for flag in FLAGS)
-    if not walks and len(flags.statuses) < 2:
-        return None
-    return Listing(
+    if walks or len(flags.statuses) > 1:
+        listing_class, default_limit = Listing, 200
+    else:
+        listing_class, default_limit = SinglePage, 0  # the server's default
+    return listing_class(
         transport,
         flags.project,
         statuses=flags.statuses,
@@ -3659,8 +3816,15 @@ def make_listing(flags, transport):
         since=flags.since,
         until=flags.until,
         cursor=flags.cursor,
-        limit=200 if flags.limit is None else flags.limit,
+        limit=default_limit if flags.limit is None else flags.limit,
     )
+
+
+def describe_walk(listing):
+    """Return the progress line of a listing, such as `3 pages, 150 Executions`."""
+    pages = describe_count(listing.page_count, "page")
+    executions = describe_count(listing.count, "Execution")
+    return "%s, %s" % (pages, executions)
 
 
 def run_list(flags, console, transport):
@@ -3668,67 +3832,52 @@ def run_list(flags, console, transport):
     if flags.time_hint:
         console.hint(flags.time_hint)
     listing = make_listing(flags, transport)
-    begins_late = (
-        flags.last is not None or len(flags.statuses) > 1
-    )  # whether pages are read before the first row
-    if listing is not None and console.can_show_progress(is_quiet=begins_late):
-        console.progress = lambda: "%s, %s" % (
-            describe_count(listing.page_count, "page"),
-            describe_count(listing.count, "Execution"),
-        )
-    try:
-        # Choose: one page as the server sends it, or all pages.
-        if listing is None:
-            page = get_page(
-                transport,
-                flags.project,
-                {
-                    "status": flags.statuses[0] if flags.statuses else None,
-                    "action_name": flags.action_name,
-                    "limit": flags.limit,
-                    "cursor": flags.cursor,
-                },
-            )
-            executions = iter(page["items"])
-        else:
-            page, executions = {"items": []}, filter_executions(listing, flags)
-            if flags.last:
-                executions = iter(select_last(executions, flags.last))
+    is_walk = not isinstance(listing, SinglePage)
+    reads_before_printing = flags.last is not None or len(flags.statuses) > 1
+    if is_walk and console.can_show_progress(is_quiet=reads_before_printing):
+        console.progress = partial(describe_walk, listing)
 
-        # Print.
+    try:
+        executions = filter_executions(listing, flags)
+        if flags.last:
+            executions = iter(select_last(executions, flags.last))
         first = next(executions, None)
         if console.stdout_is_terminal:
             console.progress = None
         matching = () if first is None else chain([first], executions)
+        page = {"items": []} if is_walk else listing.page
         print_chunks(LIST_FORMATS[flags.output](matching, page, console), console)
     except RemoteError as error:
-        return report_failure(
-            console,
-            error,
-            explain_failure(error, flags, listing is not None),
-            describe_resumption(error, flags, listing),
-        )
+        hint = explain_failure(error, flags, is_walk)
+        last_line = describe_resumption(error, flags, listing)
+        return report_failure(console, error, hint, last_line)
 
     # Say how to continue.
-    cursor = page.get("next_cursor")
+    cursor = listing.next_cursor
     if cursor:
         console.hint(
             "more Executions follow (the oldest come first): use --last N, --since WHEN or --all"
         )
     elif first is None:
         console.hint(describe_no_match(flags))
-    if flags.output in ("id", "jsonl") and cursor:
+    if cursor and flags.output in ("id", "jsonl"):
         console.write_line("next_cursor: " + cursor, limit=None)
     return 0
 
 
 def request_execution(flags, console, transport):
     """Return the Execution; with --wait, when its status is final."""
+    project, execution_id = flags.project, flags.execution_id
     has_progress_line = console.can_show_progress(is_quiet=True)
     if not flags.wait:
         if has_progress_line:
             console.progress = lambda: "%.1f MiB" % (transport.received / (1 << 20))
-        return get_execution(transport, flags.project, flags.execution_id)
+        return get_execution(transport, project, execution_id)
+
+    if flags.timeout and not flags.wait_timeout:
+        console.hint(
+            "--timeout limits each network operation; to limit the wait, use --wait-timeout"
+        )
 
     def show_status(execution):
         text = "status: " + describe_progress(execution)
@@ -3738,35 +3887,44 @@ def request_execution(flags, console, transport):
         else:
             console.write_line(text)
 
-    if flags.timeout and not flags.wait_timeout:
-        console.hint(
-            "--timeout limits each network operation; to limit the wait, use --wait-timeout"
-        )
-    return wait_for_execution(
-        transport, flags.project, flags.execution_id, flags.wait_timeout, show_status
-    )
+    return wait_for_execution(transport, project, execution_id, flags.wait_timeout, show_status)
 
 
 def select_targets(targets, nodes, statuses):
-    """Return the targets that match, and the nodes that are missing. Empty nodes or statuses match all targets."""
-    selected = [
-        target
-        for target in targets
-        if (not nodes or get_lower_node_id(target) in nodes)
-        and (not statuses or target.get("status") in statuses)
-    ]
-    found = set(map(get_lower_node_id, targets))
-    return selected, [node for node in nodes if node not in found]
+    """Return (selected targets, missing nodes). Empty nodes or statuses select all targets."""
+    selected = targets
+    if nodes:
+        selected = [target for target in selected if get_lower_node_id(target) in nodes]
+    if statuses:
+        selected = [target for target in selected if target.get("status") in statuses]
+
+    found = {get_lower_node_id(target) for target in targets}
+    missing = [node for node in nodes if node not in found]
+    return selected, missing
+
+
+def report_unfinished(execution, flags, console):
+    """Say on stderr that an Execution has not finished, unless it has."""
+    status = execution.get("status")
+    if not isinstance(status, str) or not status or status in FINAL_STATUSES:
+        return
+    progress = describe_progress(execution)
+    if flags.output_dir or flags.output in ("raw", "lines"):
+        # A script would not see the status otherwise.
+        console.write_line("status: " + progress)
+    else:
+        console.hint("the Execution has not finished: " + progress)
 
 
 def run_get(flags, console, transport):
     """Run the command `get` and return its exit code."""
-    folder = flags.output_dir and make_folder(flags.output_dir)  # before any waiting
+    folder = None
+    if flags.output_dir:
+        folder = make_folder(flags.output_dir)  # before any waiting
     execution = request_execution(flags, console, transport)
     console.progress = None
-    targets, missing = select_targets(
-        execution["targets"], dict.fromkeys(flags.node or ()), flags.statuses
-    )
+    nodes = dict.fromkeys(flags.node or ())
+    targets, missing = select_targets(execution["targets"], nodes, flags.statuses)
     errors = []
 
     def report_error(text):
@@ -3786,38 +3944,37 @@ def run_get(flags, console, transport):
         report_error("node %s is not a target of Execution %s" % (node, flags.execution_id))
     if not targets and not missing and (flags.node or flags.statuses):
         console.hint("no target matches")
-    if not {"inline", "none"}.issuperset(kinds):
+    if set(kinds) - {"inline", "none"}:
         counts = ["%d %s" % (kinds.count(kind), kind) for kind in OUTPUT_KINDS if kind in kinds]
         console.write_line("%s: %s" % (folder, ", ".join(counts)))
-    status = execution.get("status")
-    if isinstance(status, str) and status and status not in FINAL_STATUSES:
-        progress = describe_progress(execution)
-        if folder or flags.output in ("raw", "lines"):  # a script does not see the status otherwise
-            console.write_line("status: " + progress)
-        else:
-            console.hint("the Execution has not finished: " + progress)
+    report_unfinished(execution, flags, console)
+
     if errors:
         return 1
-    return 5 if flags.exit_status and status != "succeeded" else 0
+    if flags.exit_status and execution.get("status") != "succeeded":
+        return 5
+    return 0
 
 
 def run(argv, console, sleep):
     """Run a command line and return its exit code. Raises ExecLogError."""
     flags, words = read_command_line(argv)
-    if flags.help or flags.version:
-        console.write(
-            make_parser(flags.command).format_help() if flags.help else "version=%s\n" % __version__
-        )
-        console.flush()
+    if flags.help:
+        print_chunks([make_parser(flags.command).format_help()], console)
         return 0
+    if flags.version:
+        print_chunks(["version=%s\n" % __version__], console)
+        return 0
+
     now = get_time()
     flags = parse_arguments(flags, words, now)
 
     console.recent_times = find_recent_times(now)
-    has_no_colour = WINDOWS or os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
-    console.is_coloured = flags.color == "always" or (
-        flags.color != "never" and console.stdout_is_terminal and not has_no_colour
-    )
+    console.is_coloured = flags.color == "always"
+    if flags.color not in ("always", "never"):
+        has_no_colour = WINDOWS or os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
+        console.is_coloured = console.stdout_is_terminal and not has_no_colour
+
     profile = Profile(flags.profile)
     flags.project = find_project(flags.project, profile)
     server, token, token_source = find_settings(flags.server, profile, flags.token_file)
@@ -3837,7 +3994,9 @@ def run(argv, console, sleep):
         # This variable may contain the token that is sent, and must be masked before it.
         transport.secrets.append(os.environ.get("PLEXSPHERE_TOKEN", "").strip())
         console.add_secrets(*transport.secrets)
-        return (run_list if flags.command == "list" else run_get)(flags, console, transport)
+        if flags.command == "list":
+            return run_list(flags, console, transport)
+        return run_get(flags, console, transport)
 
 
 def main(
@@ -3849,19 +4008,23 @@ def main(
     """Run a command line and return its exit code. This never ends the process.
 
         argv        the arguments, without the program's name; the default is sys.argv[1:]
-        stdout      a binary stream with write() and flush(), such as io.BytesIO(); the default is sys.stdout.buffer
+        stdout      a binary stream with write() and flush(), such as io.BytesIO(); the default
+                    is sys.stdout.buffer
         stderr      a text stream; the default is sys.stderr
         sleep       a replacement for time.sleep, for tests
 
-    It changes no process-wide state, so several threads may call it. Expected failures are reported on stderr.
-    KeyboardInterrupt and exceptions of your own propagate. Anything else is a bug, whose traceback is not masked."""
-    console = Console(
-        sys.stdout if stdout is None else stdout, sys.stderr if stderr is None else stderr
-    )
+    It changes no process-wide state, so several threads may call it. Expected failures
+    are reported on stderr. KeyboardInterrupt and exceptions of your own propagate.
+    Anything else is a bug, whose traceback is not masked."""
+    out = sys.stdout if stdout is None else stdout
+    err = sys.stderr if stderr is None else stderr
+    console = Console(out, err)
     console.add_secrets(os.environ.get("PLEXSPHERE_TOKEN", "").strip())
 
+    if argv is None:
+        argv = sys.argv[1:]
     try:
-        return run(sys.argv[1:] if argv is None else argv, console, sleep)
+        return run(argv, console, sleep)
     except ExecLogError as error:
         return report_failure(console, error)
     except MemoryError:
@@ -3876,11 +4039,13 @@ def main(
 
 
 def run_as_script() -> None:
-    """Run the process's own command line, and exit. This is the entry point of the installed plexctl-exec-log."""
+    """Run the process's own command line, and exit.
+
+    This is the entry point of the installed plexctl-exec-log."""
     restore_sigint()
     exit_code = main()
-    # main has flushed both streams, and closed all files. A normal exit would flush the streams again and, if the disk
-    # is full, report the same failure a second time.
+    # main has flushed both streams, and closed all files. A normal exit would flush the
+    # streams again and, if the disk is full, report the same failure a second time.
     os._exit(exit_code)
 
 
