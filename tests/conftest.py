@@ -24,7 +24,9 @@ def pytest_addoption(parser):
 
 
 def pytest_configure(config):
-    config.addinivalue_line("markers", "rule(number, ...): the rules of tests/contract.md that the test verifies")
+    config.addinivalue_line(
+        "markers", "rule(number, ...): the rules of tests/contract.md that the test verifies"
+    )
 
 
 def pytest_collection_finish(session):
@@ -39,11 +41,18 @@ def pytest_collection_modifyitems(config, items):
     """Keep the tests of the rules that --rule names."""
     wanted = config.getoption("--rule")
     if wanted:
-        numbers = {item: [number for mark in item.iter_markers("rule") for number in mark.args] for item in items}
+        numbers = {
+            item: [number for mark in item.iter_markers("rule") for number in mark.args]
+            for item in items
+        }
         items[:] = [
             item
             for item in items
-            if any(number == name or number.startswith(name + ".") for number in numbers[item] for name in wanted)
+            if any(
+                number == name or number.startswith(name + ".")
+                for number in numbers[item]
+                for name in wanted
+            )
         ]
 
 

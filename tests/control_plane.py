@@ -31,13 +31,33 @@ STATUSES = ("pending", "ack", "started", "succeeded", "failed", "cancelled", "ti
 
 
 NEWEST = datetime(2026, 7, 14, 9, 31, 7)
-HOSTS = ("web-01", "web-02", "web-03", "db-01", "db-02", "cache-01", "cache-02", "edge-01", "edge-02", "build-01")
-BUCKET, LARGEST_INLINE = "plexsphere-exec-logs", 16 << 10  # a longer output goes to the object store
-DUMPED = "".join('pg_dump: dumping contents of table "public.events_%04d"\n' % number for number in range(400))
+HOSTS = (
+    "web-01",
+    "web-02",
+    "web-03",
+    "db-01",
+    "db-02",
+    "cache-01",
+    "cache-02",
+    "edge-01",
+    "edge-02",
+    "build-01",
+)
+BUCKET, LARGEST_INLINE = (
+    "plexsphere-exec-logs",
+    16 << 10,
+)  # a longer output goes to the object store
+DUMPED = "".join(
+    'pg_dump: dumping contents of table "public.events_%04d"\n' % number for number in range(400)
+)
 
 #: Type, and what a target prints that succeeded or failed.
 ACTIONS = {
-    "backup-postgres": ("hook", "pg_dump: on {host}\n" + DUMPED, "pg_dump: error: connection to server failed\n"),
+    "backup-postgres": (
+        "hook",
+        "pg_dump: on {host}\n" + DUMPED,
+        "pg_dump: error: connection to server failed\n",
+    ),
     "collect-diagnostics": (
         "builtin",
         "Linux {host} 6.8.0-63-generic #66-Ubuntu SMP PREEMPT_DYNAMIC x86_64 GNU/Linux\n"
@@ -66,14 +86,20 @@ ARCHIVED_OBJECTS = {}  # what the object store holds: "bucket/key" -> content
 
 def moment(age):
     """The time so many seconds before the newest; its fraction depends on the age."""
-    return NEWEST + timedelta(microseconds=(age * 104729 + 271828) % 1000000) - timedelta(seconds=age)
+    return (
+        NEWEST + timedelta(microseconds=(age * 104729 + 271828) % 1000000) - timedelta(seconds=age)
+    )
 
 
 def make_uuid(age, name):
     """The UUIDv7 of something this old: always the same for the same name."""
     milliseconds = (moment(age) - datetime(1970, 1, 1)) // timedelta(milliseconds=1)
     made = int(hashlib.sha256(b"%d %s" % (age, name.encode())).hexdigest()[:20], 16)
-    return str(uuid.UUID(int=milliseconds << 80 | 7 << 76 | made >> 68 << 64 | 2 << 62 | made & (1 << 62) - 1))
+    return str(
+        uuid.UUID(
+            int=milliseconds << 80 | 7 << 76 | made >> 68 << 64 | 2 << 62 | made & (1 << 62) - 1
+        )
+    )
 
 
 HOST_NODES = [make_uuid((90 + 5 * number) * 86400, host) for number, host in enumerate(HOSTS)]
@@ -82,10 +108,17 @@ HOST_NODES = [make_uuid((90 + 5 * number) * 86400, host) for number, host in enu
 def output_ref(identity, host, content):
     """The OutputRef of an output; a large one is put into the object store."""
     if len(content) <= LARGEST_INLINE:
-        return dict({"inline_bytes": base64.b64encode(content).decode()} if content else {}, kind="inline")
+        return dict(
+            {"inline_bytes": base64.b64encode(content).decode()} if content else {}, kind="inline"
+        )
     key = "executions/%s/%s.log" % (identity, host)
     ARCHIVED_OBJECTS[BUCKET + "/" + key] = content
-    return {"kind": "object_store", "bucket": BUCKET, "key": key, "sha256": hashlib.sha256(content).hexdigest()}
+    return {
+        "kind": "object_store",
+        "bucket": BUCKET,
+        "key": key,
+        "sha256": hashlib.sha256(content).hexdigest(),
+    }
 
 
 def sample_execution(age, action, status, good, rest, outputs=(), seconds=None):
@@ -133,7 +166,8 @@ def older_row(number):
 
 #: What successive GETs of ADVANCING show; the last one stays. A listing shows what the next GET will.
 ADVANCING_ROWS = [
-    Row(2730, "rotate-certs", *stage) for stage in (("pending", 0, 3), ("started", 1, 2), ("succeeded", 0, 3))
+    Row(2730, "rotate-certs", *stage)
+    for stage in (("pending", 0, 3), ("started", 1, 2), ("succeeded", 0, 3))
 ]
 NEXT_ROW = dict(zip(ADVANCING_ROWS, ADVANCING_ROWS[1:]))
 SHOWN_ROW = Row(1690, "collect-diagnostics", "failed", 4, 2)
@@ -174,7 +208,9 @@ SHOWN = MADE[SHOWN_ROW] = sample_execution(
 del SHOWN["targets"][4]["output_ref"]["sha256"]
 SHOWN["targets"][0]["status"] = "failed"
 SHOWN["targets"][5]["status"] = "cancelled"
-SHOWCASE_NODES = dict(zip(("text", "binary", "empty", "archived", "archived without digest", "no output"), HOST_NODES))
+SHOWCASE_NODES = dict(
+    zip(("text", "binary", "empty", "archived", "archived without digest", "no output"), HOST_NODES)
+)
 
 DEMO = make_uuid(408, "restart-nginx")  # three targets, small text outputs, one failed
 SHOWCASE = SHOWN["id"]  # one target for every kind of output
@@ -195,7 +231,9 @@ class Refusal(Exception):
 def seal_cursor(position, scope):
     """Return the cursor of the page that begins at this row; it holds for one scope (the filters) only."""
     seal = hashlib.sha256(CURSOR_KEY + repr((position, scope)).encode()).digest()
-    return base64.urlsafe_b64encode(seal[:26] + position.to_bytes(4, "big")).decode()  # 30 bytes: no bit is unused
+    return base64.urlsafe_b64encode(
+        seal[:26] + position.to_bytes(4, "big")
+    ).decode()  # 30 bytes: no bit is unused
 
 
 def open_cursor(cursor, scope):
@@ -209,7 +247,9 @@ def open_cursor(cursor, scope):
 
 def find_page(rows, query):
     """Return the page that a query string asks for."""
-    asked = {name: found[-1] for name, found in parse_qs(query, True, errors="surrogateescape").items()}
+    asked = {
+        name: found[-1] for name, found in parse_qs(query, True, errors="surrogateescape").items()
+    }
     scope = status, action = asked.get("status"), asked.get("action_name")
     limit = asked.get("limit", "50")
     if status not in (None,) + STATUSES:
@@ -218,7 +258,9 @@ def find_page(rows, query):
         raise Refusal(400, "invalid_limit", "limit must be a number from 1 to 200")
 
     page = {"items": []}
-    for position in range(open_cursor(asked["cursor"], scope) if "cursor" in asked else 0, len(rows)):
+    for position in range(
+        open_cursor(asked["cursor"], scope) if "cursor" in asked else 0, len(rows)
+    ):
         row = rows[position]
         if status in (None, row.status) and action in (None, row.action):
             if len(page["items"]) == int(limit):
@@ -233,7 +275,9 @@ def find_execution(rows, identity):
     if not UUID.fullmatch(identity.lower()):
         raise Refusal(400, "invalid_execution_id", "the execution id is not a UUID")
     # A UUIDv7 begins with its time in milliseconds.
-    age = (NEWEST - datetime(1970, 1, 1)) // timedelta(seconds=1) - int(identity.replace("-", "")[:12], 16) // 1000
+    age = (NEWEST - datetime(1970, 1, 1)) // timedelta(seconds=1) - int(
+        identity.replace("-", "")[:12], 16
+    ) // 1000
     for position, row in enumerate(rows):
         if row.age == age and make_uuid(age, row.action) == identity.lower():
             rows[position] = NEXT_ROW.get(row, row)
@@ -286,7 +330,9 @@ class ControlPlane(ScriptedServer):
 def main(argv):
     parser = argparse.ArgumentParser(description="Runs a command beside a sample control plane.")
     parser.add_argument("--tls", action="store_true", help="serve https")
-    parser.add_argument("--objects", metavar="DIR", help="write the archived outputs to DIR/BUCKET/KEY first")
+    parser.add_argument(
+        "--objects", metavar="DIR", help="write the archived outputs to DIR/BUCKET/KEY first"
+    )
     parser.add_argument("command", nargs="+", help="what to run, after --")
     arguments = parser.parse_args(argv)
     for name, content in ARCHIVED_OBJECTS.items() if arguments.objects else ():
@@ -296,8 +342,15 @@ def main(argv):
     # Interrupts are the command's. A handler, not SIG_IGN: the command would inherit the latter.
     signal.signal(signal.SIGINT, lambda number, frame: None)
     with ControlPlane(arguments.tls) as plane:
-        env = dict(os.environ, PLEXSPHERE_URL=plane.url, PLEXSPHERE_TOKEN=plane.token, PLEXSPHERE_PROJECT=PROJECT)
-        code = subprocess.call(arguments.command, env=dict(env, SSL_CERT_FILE=CA_FILE) if arguments.tls else env)
+        env = dict(
+            os.environ,
+            PLEXSPHERE_URL=plane.url,
+            PLEXSPHERE_TOKEN=plane.token,
+            PLEXSPHERE_PROJECT=PROJECT,
+        )
+        code = subprocess.call(
+            arguments.command, env=dict(env, SSL_CERT_FILE=CA_FILE) if arguments.tls else env
+        )
     return code if code >= 0 else 128 - code
 
 

@@ -41,7 +41,9 @@ ROOT = os.path.dirname(HERE)
 MODULE, README = os.path.join(ROOT, "plexctl_exec_log.py"), os.path.join(ROOT, "README.md")
 CONTRACT = os.path.join(HERE, "contract.md")
 EXECUTION = "4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f"
-NODES = ["%08x-0000-4000-8000-00000000000%d" % (0xA1B2C300 + number, number) for number in range(10)]
+NODES = [
+    "%08x-0000-4000-8000-00000000000%d" % (0xA1B2C300 + number, number) for number in range(10)
+]
 LIST = ("exec-log", "list", "--project", PROJECT)
 GET = ("exec-log", "get", "--project", PROJECT, "--id", EXECUTION)
 ALL = LIST + ("--all",)
@@ -57,7 +59,9 @@ PATIENCE = 30  # seconds after which a test has failed
 rule = pytest.mark.rule
 
 WINDOWS = os.name == "nt"
-posix_only = pytest.mark.skipif(WINDOWS, reason="needs POSIX: pty, fork, signals, file modes, FIFOs")
+posix_only = pytest.mark.skipif(
+    WINDOWS, reason="needs POSIX: pty, fork, signals, file modes, FIFOs"
+)
 HOME = "USERPROFILE" if WINDOWS else "HOME"  # the variable with the home directory: env={HOME: ...}
 #: Without these a Windows process does not start, finds no programs, or hangs in the certificate store of wine.
 KEPT_ON_WINDOWS = re.compile("(SYSTEMROOT|SYSTEMDRIVE|WINDIR|TEMP|TMP|PATHEXT|COMSPEC|WINE.*)$")
@@ -79,9 +83,15 @@ def as_given(text):
 
 def make_environment(plane=None, env=None):
     """Return the whole environment of a run, with nothing of the developer's own. None in env removes a variable."""
-    whole = {"PATH": os.environ.get("PATH", os.defpath), HOME: os.path.join(HERE, "no such home"), "LC_ALL": "C.UTF-8"}
+    whole = {
+        "PATH": os.environ.get("PATH", os.defpath),
+        HOME: os.path.join(HERE, "no such home"),
+        "LC_ALL": "C.UTF-8",
+    }
     if WINDOWS:
-        whole.update((name, value) for name, value in os.environ.items() if KEPT_ON_WINDOWS.match(name))
+        whole.update(
+            (name, value) for name, value in os.environ.items() if KEPT_ON_WINDOWS.match(name)
+        )
     if plane is not None:
         whole.update(PLEXSPHERE_URL=plane.url, PLEXSPHERE_TOKEN=TOKEN)
         if plane.url.startswith("https:"):
@@ -105,7 +115,12 @@ def check_promises(result, echoes=False):
 
 def start_line(line, plane=None, env=None, **options):
     """Start any command line, with pipes as its streams unless the options of Popen say otherwise."""
-    pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "cwd": ROOT}
+    pipes = {
+        "stdin": subprocess.DEVNULL,
+        "stdout": subprocess.PIPE,
+        "stderr": subprocess.PIPE,
+        "cwd": ROOT,
+    }
     return subprocess.Popen(line, env=make_environment(plane, env), **dict(pipes, **options))
 
 
@@ -131,7 +146,9 @@ def run_process(*argv, **options):
 
 def run_in_shell(redirection, *argv, plane):
     """Run the program under a shell's redirection, such as `>&-`, and return its Result."""
-    return finish_process(start_line(["sh", "-c", 'exec "$@" ' + redirection, "sh"] + make_command(*argv), plane))
+    return finish_process(
+        start_line(["sh", "-c", 'exec "$@" ' + redirection, "sh"] + make_command(*argv), plane)
+    )
 
 
 @contextlib.contextmanager
@@ -143,7 +160,9 @@ def surroundings(plane=None, env=None):
 
 
 #: Terminals to write bytes or text to.
-ByteScreen, TextScreen = [type("Screen", (kind,), {"isatty": lambda self: True}) for kind in (io.BytesIO, io.StringIO)]
+ByteScreen, TextScreen = [
+    type("Screen", (kind,), {"isatty": lambda self: True}) for kind in (io.BytesIO, io.StringIO)
+]
 
 
 class FailingStream(io.BytesIO):
@@ -157,12 +176,16 @@ class FailingStream(io.BytesIO):
         raise self.error
 
 
-def run_cli(*argv, plane=None, env=None, echoes=False, sleep=lambda seconds: None, stdout=None, terminals=()):
+def run_cli(
+    *argv, plane=None, env=None, echoes=False, sleep=lambda seconds: None, stdout=None, terminals=()
+):
     """Call the program's main, and return its Result. `terminals` names the streams that are terminals."""
     out = stdout or (ByteScreen if "stdout" in terminals else io.BytesIO)()
     err = (TextScreen if "stderr" in terminals else io.StringIO)()
     with surroundings(plane, env):
-        code = program.main([as_given(os.fsdecode(argument)) for argument in argv], out, err, sleep=sleep)
+        code = program.main(
+            [as_given(os.fsdecode(argument)) for argument in argv], out, err, sleep=sleep
+        )
     return check_promises(Result(code, getattr(out, "getvalue", bytes)(), err.getvalue()), echoes)
 
 
@@ -175,7 +198,9 @@ def run_against(plane, answer, *argv, **options):
 
 def labelled_lines(result, label):
     """Return what the lines of standard error with this label say."""
-    return [line[len(label) + 2 :] for line in result.err.splitlines() if line.startswith(label + ": ")]
+    return [
+        line[len(label) + 2 :] for line in result.err.splitlines() if line.startswith(label + ": ")
+    ]
 
 
 def error_lines(result):
@@ -195,7 +220,10 @@ def retry_lines(result):
 
 def read_queries(plane):
     """Return the parameters of each request that came, as a dict of their decoded values."""
-    queries = [parse_qs(request.target.partition("?")[2], keep_blank_values=True) for request in plane.requests]
+    queries = [
+        parse_qs(request.target.partition("?")[2], keep_blank_values=True)
+        for request in plane.requests
+    ]
     return [{name: "|".join(query[name]) for name in query} for query in queries]
 
 
@@ -248,10 +276,16 @@ ARCHIVE_PLACES = (
     pytest.param("my logs", "a/b.log", "my logs/a/b.log", id="a space in the bucket"),
     pytest.param("  logs", "a b  ", "  logs/a b  ", id="spaces around both"),
     pytest.param("  ", "  ", "  /  ", id="spaces only"),
-    pytest.param("b\tc\x1b", "k\nl\x7f m\u2028", "b\\tc\\x1b/k\\nl\\x7f m\\u2028", id="control characters"),
+    pytest.param(
+        "b\tc\x1b", "k\nl\x7f m\u2028", "b\\tc\\x1b/k\\nl\\x7f m\\u2028", id="control characters"
+    ),
     pytest.param("b\xa0c", "\u3000l", "b\\xa0c/\\u3000l", id="spaces other than the ASCII one"),
-    pytest.param("b\u00e9", "\u6f22 \u5b57", "b\u00e9/\u6f22 \u5b57", id="printable characters beyond ASCII"),
-    pytest.param("b", 'it\'s "$HOME" \\x20', 'b/it\'s "$HOME" \\x20', id="quotes, a variable and a backslash"),
+    pytest.param(
+        "b\u00e9", "\u6f22 \u5b57", "b\u00e9/\u6f22 \u5b57", id="printable characters beyond ASCII"
+    ),
+    pytest.param(
+        "b", 'it\'s "$HOME" \\x20', 'b/it\'s "$HOME" \\x20', id="quotes, a variable and a backslash"
+    ),
 )
 SMALL_EXECUTION = execution([target(inline(b"some output\n"))])
 STARTED = execution(status="started")
@@ -272,7 +306,11 @@ LIST_FORMATS, GET_FORMATS = list(program.LIST_FORMATS), list(program.GET_FORMATS
 every_list_format = pytest.mark.parametrize("format", LIST_FORMATS)
 every_get_format = pytest.mark.parametrize("format", GET_FORMATS)
 
-TABLE_FORMATS = ("text", "table", "wide")  # with a row of the Execution; in `get`, after the targets
+TABLE_FORMATS = (
+    "text",
+    "table",
+    "wide",
+)  # with a row of the Execution; in `get`, after the targets
 DOCUMENT_FORMATS = ("json", "yaml", "jsonl")  # what the server sent
 FORMATS_WITHOUT_NODES = ("raw",)  # formats of `get` that print no node ids
 
@@ -283,7 +321,9 @@ FORMATS_WITHOUT_NODES = ("raw",)  # formats of `get` that print no node ids
 def listed(name, created="09:30:00Z", status="failed", **members):
     """Return an Execution. `created` may lack its day, which is 2026-07-14."""
     day = "2026-07-14T" if re.match("[0-9]{2}:", str(created)) else ""
-    return execution(id=name, created_at=day + created if day else created, status=status, **members)
+    return execution(
+        id=name, created_at=day + created if day else created, status=status, **members
+    )
 
 
 #: How the ids in the output of `list` are found, and the cursor. In most formats, a line begins with the id.
@@ -295,7 +335,9 @@ CURSOR_LINE, CURSOR_MEMBER = r"^next_cursor: ([^\"\n]+)$", r'^  "next_cursor": "
 def read_listing(result, format):
     """Return the ids of the rows or items of a listing, and its cursors on either stream: a list of one, or of none."""
     out = result.out.decode("utf-8")
-    cursors = re.findall(CURSOR_MEMBER, out, re.MULTILINE) or re.findall(CURSOR_LINE, out + result.err, re.MULTILINE)
+    cursors = re.findall(CURSOR_MEMBER, out, re.MULTILINE) or re.findall(
+        CURSOR_LINE, out + result.err, re.MULTILINE
+    )
     return re.findall(ID_PATTERNS.get(format, FIRST_WORD), out, re.MULTILINE), cursors
 
 
@@ -311,7 +353,11 @@ def serve_pages(plane, pages, reply=lambda number, body: Reply(body)):
     def answer(request):
         query = dict(parse_qsl(request.target.partition("?")[2]))
         place, status = int(query.get("cursor", "c1")[1:]), query.get("status")
-        items = [wire for wire in (pages[place - 1] if pages else ()) if status in (None, wire.get("status"))]
+        items = [
+            wire
+            for wire in (pages[place - 1] if pages else ())
+            if status in (None, wire.get("status"))
+        ]
         cursor = "c%d" % (place + 1) if place < len(pages) else None
         return reply(len(plane.requests), encode(page(*items, next_cursor=cursor)))
 
@@ -322,7 +368,9 @@ def serve_pages(plane, pages, reply=lambda number, body: Reply(body)):
 
 NO_NAME = ".".join(["a" * 60] * 5)  # 304 characters: too long for a resolver to be asked
 PATH = "/v1/projects/%s/executions" % PROJECT
-END_OF_SILENCE = 5  # seconds after which an answer without end ends, so that a test fails instead of hanging
+END_OF_SILENCE = (
+    5  # seconds after which an answer without end ends, so that a test fails instead of hanging
+)
 
 
 class Proxy(ScriptedServer):
@@ -335,7 +383,9 @@ class Proxy(ScriptedServer):
     def answer_to(self, request):
         if request.method == "CONNECT":
             return self.tunnel
-        headers = {name: value for name, value in request.headers.items() if not name.startswith("proxy-")}
+        headers = {
+            name: value for name, value in request.headers.items() if not name.startswith("proxy-")
+        }
         path = "/" + request.target.split("/", 3)[3]
         return self.plane.next_answer(request._replace(target=path, headers=headers))
 
@@ -352,7 +402,9 @@ def refuse_tunnel(status_line):
     first. If it closed with unread bytes, TCP would send a reset, which may overtake the answer."""
 
     def talk(sock):
-        sock.sendall(status_line + b"\r\nLocation: http://else.test/\r\nContent-Length: 2\r\n\r\nno")
+        sock.sendall(
+            status_line + b"\r\nLocation: http://else.test/\r\nContent-Length: 2\r\n\r\nno"
+        )
         sock.shutdown(socket.SHUT_WR)
         HANG(sock)
 
@@ -390,7 +442,9 @@ def nobody_listening():
 def nobody_accepting():
     """Yield the host:port of a socket whose queue is full, so that Linux leaves attempts to connect unanswered."""
     with contextlib.ExitStack() as stack:
-        sock, *waiting = [stack.enter_context(contextlib.closing(socket.socket())) for _ in range(5)]
+        sock, *waiting = [
+            stack.enter_context(contextlib.closing(socket.socket())) for _ in range(5)
+        ]
         sock.bind(("127.0.0.1", 0))
         sock.listen(0)
         for client in waiting:

@@ -31,7 +31,9 @@ def run_commands(commands):
     script = "".join("echo '%s'\n{ %s\n} 2>&1\n" % (MARK, command) for command in commands)
     with tempfile.TemporaryDirectory() as folder:
         shutil.copy(MODULE, folder)
-        shutil.copytree(HERE, os.path.join(folder, "tests"), ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(
+            HERE, os.path.join(folder, "tests"), ignore=shutil.ignore_patterns("__pycache__")
+        )
 
         # Make python3 this very Python.
         tools = os.path.join(folder, "tools")
@@ -42,7 +44,12 @@ def run_commands(commands):
 
         plane = ["python3", "tests/control_plane.py", "--objects", "store", "--", "bash"]
         done = subprocess.run(
-            plane, input=script.encode("utf-8"), stdout=subprocess.PIPE, cwd=folder, env=env, timeout=120
+            plane,
+            input=script.encode("utf-8"),
+            stdout=subprocess.PIPE,
+            cwd=folder,
+            env=env,
+            timeout=120,
         )
     return done.stdout.decode("utf-8").split(MARK + "\n")[1:]
 
@@ -64,9 +71,15 @@ def make_flag_table():
     for title, block in read_help_blocks().items():
         if title.startswith("flags of "):
             rows.append("| **`%s`** | |" % title.rpartition(" ")[2])
-        for head, text in re.findall("^  (-.*?)  +(.*)$", block, re.MULTILINE) if title.startswith("flags") else ():
+        for head, text in (
+            re.findall("^  (-.*?)  +(.*)$", block, re.MULTILINE)
+            if title.startswith("flags")
+            else ()
+        ):
             names = re.findall("--?[a-z-]+", head)
-            shown = ", ".join("`%s`" % name for name in names) + "".join(re.findall(" [A-Z]+$", head))
+            shown = ", ".join("`%s`" % name for name in names) + "".join(
+                re.findall(" [A-Z]+$", head)
+            )
             if program.FLAGS_BY_NAME[names[-1]].is_repeatable:
                 shown += "..."
             rows.append("| %s | %s |" % (shown, text))
@@ -81,16 +94,25 @@ def make_exit_code_table():
 
 def make_format_table():
     """Return a line for each command, with its formats in the order of the help."""
-    return ["    list    " + ", ".join(program.LIST_FORMATS), "    get     " + ", ".join(program.GET_FORMATS)]
+    return [
+        "    list    " + ", ".join(program.LIST_FORMATS),
+        "    get     " + ", ".join(program.GET_FORMATS),
+    ]
 
 
 def renew_tables(text):
     """Return the text with its tables. Each is between a line such as `<!-- flags -->` and the line `<!-- end -->`."""
-    tables = {"flags": make_flag_table(), "formats": make_format_table(), "exit codes": make_exit_code_table()}
+    tables = {
+        "flags": make_flag_table(),
+        "formats": make_format_table(),
+        "exit codes": make_exit_code_table(),
+    }
     for name, rows in tables.items():
         before, mark, rest = text.partition("<!-- %s -->\n" % name)
         if mark:
-            text = before + mark + "\n" + "\n".join(rows) + "\n\n" + rest[rest.index("<!-- end -->") :]
+            text = (
+                before + mark + "\n" + "\n".join(rows) + "\n\n" + rest[rest.index("<!-- end -->") :]
+            )
     return text
 
 
@@ -107,7 +129,10 @@ def renew_outputs(text):
 
 
 if __name__ == "__main__":
-    for path, renew in ((README, lambda text: renew_tables(renew_outputs(text))), (CONTRACT, renew_tables)):
+    for path, renew in (
+        (README, lambda text: renew_tables(renew_outputs(text))),
+        (CONTRACT, renew_tables),
+    ):
         new = renew(read_text(path))
         with open(path, "w", encoding="utf-8") as changed:
             changed.write(new)

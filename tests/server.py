@@ -28,7 +28,9 @@ Request = namedtuple("Request", "method target headers")
 
 def reset(sock):
     """Close with RST instead of FIN."""
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("hh" if os.name == "nt" else "ii", 1, 0))
+    sock.setsockopt(
+        socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("hh" if os.name == "nt" else "ii", 1, 0)
+    )
     sock.close()
 
 
@@ -54,7 +56,15 @@ class Reply:
     """
 
     def __init__(
-        self, body=b"", status=200, headers=(), framing="length", slices=None, cut=None, announce=None, close=False
+        self,
+        body=b"",
+        status=200,
+        headers=(),
+        framing="length",
+        slices=None,
+        cut=None,
+        announce=None,
+        close=False,
     ):
         if isinstance(body, (dict, list)):
             body = json.dumps(body, sort_keys=True, separators=(",", ":"))
@@ -63,9 +73,17 @@ class Reply:
         if isinstance(body, bytes):
             step = slices or len(body) or 1
             body = [body[start : start + step] for start in range(0, len(body), step)]
-        self.pieces, self.status, self.cut, self.is_chunked = body, status, cut, framing == "chunked"
+        self.pieces, self.status, self.cut, self.is_chunked = (
+            body,
+            status,
+            cut,
+            framing == "chunked",
+        )
         self.kept = framing != "close" and announce is None and cut is None and not close
-        ending = {"chunked": ("Transfer-Encoding", "chunked"), "close": ("Connection", "close")}.get(framing)
+        ending = {
+            "chunked": ("Transfer-Encoding", "chunked"),
+            "close": ("Connection", "close"),
+        }.get(framing)
         self.headers = list(headers) + [
             ending or ("Content-Length", sum(map(len, body)) if announce is None else announce)
         ]
@@ -75,7 +93,9 @@ class Reply:
         lines = ["HTTP/1.1 %d %s" % (self.status, responses.get(self.status, "Unknown"))]
         lines += ["%s: %s" % header for header in self.headers]
         if "content-type" not in {name.lower() for name, _ in self.headers}:
-            lines.insert(1, "Content-Type: application/%sjson" % ("problem+" if self.status >= 400 else ""))
+            lines.insert(
+                1, "Content-Type: application/%sjson" % ("problem+" if self.status >= 400 else "")
+            )
         return "\r\n".join(lines + ["", ""]).encode("latin-1", "surrogateescape")
 
     def frames(self):
@@ -84,7 +104,11 @@ class Reply:
         for piece in self.pieces:
             data = piece[:left]
             left -= len(data)
-            yield b"%x\r\n%s" % (len(piece), data) + b"\r\n" * (data == piece) if self.is_chunked else data
+            yield (
+                b"%x\r\n%s" % (len(piece), data) + b"\r\n" * (data == piece)
+                if self.is_chunked
+                else data
+            )
             if not left:
                 return
         if self.is_chunked and self.cut is None:
@@ -104,7 +128,9 @@ class Reply:
 def read_request(stream):
     """Return the next Request, its body skipped. Raises one of GONE if there is none."""
     if stream.peek(1)[:1] == b"\x16":
-        raise ValueError("TLS on a port for http")  # readline() would wait for a line feed that may never come
+        raise ValueError(
+            "TLS on a port for http"
+        )  # readline() would wait for a line feed that may never come
     # http.server would mend some targets.
     method, target, _ = stream.readline().decode("latin-1").split(" ")
     headers = {name.lower(): value for name, value in parse_headers(stream).items()}
@@ -132,7 +158,9 @@ class ScriptedServer(socketserver.ThreadingMixIn, socketserver.TCPServer):
         self.lock, self.open = threading.Lock(), set()
         self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER) if tls else None
         if tls:
-            self.context.load_cert_chain(os.path.join(TLS_DIR, "%s.pem" % ("server" if tls is True else tls)))
+            self.context.load_cert_chain(
+                os.path.join(TLS_DIR, "%s.pem" % ("server" if tls is True else tls))
+            )
         super().__init__((host, 0), None)
         self.address = self.server_address
         self.url = ("https://localhost:%d" if tls else "http://" + host + ":%d") % self.address[1]
@@ -151,7 +179,9 @@ class ScriptedServer(socketserver.ThreadingMixIn, socketserver.TCPServer):
 
     def answer_to(self, request):
         """Return the answer to a request for which nothing is scripted: anything that script() takes but None."""
-        raise LookupError("nothing is scripted for " + request.target)  # in a thread: pytest fails the test
+        raise LookupError(
+            "nothing is scripted for " + request.target
+        )  # in a thread: pytest fails the test
 
     def serve(self, sock):
         """Serve one connection after its handshake: request by request, to its end."""
@@ -206,6 +236,8 @@ class ScriptedServer(socketserver.ThreadingMixIn, socketserver.TCPServer):
         self.open.discard(request)
         with contextlib.suppress(*GONE):
             if self.context:
-                request.settimeout(0)  # only sends our close_notify, and does not wait for the client's
+                request.settimeout(
+                    0
+                )  # only sends our close_notify, and does not wait for the client's
                 request.unwrap()
         request.close()

@@ -96,7 +96,10 @@ NO_JSON_VALUE = [
 @every_complete_framing
 @pytest.mark.parametrize(
     "body",
-    NO_JSON_OBJECT + NO_JSON + NO_UTF_8 + [pytest.param(b'{"a":' + b"[" * 200000, id="nested too deeply")],
+    NO_JSON_OBJECT
+    + NO_JSON
+    + NO_UTF_8
+    + [pytest.param(b'{"a":' + b"[" * 200000, id="nested too deeply")],
 )
 def test_malformed_body_is_an_error_and_not_requested_again(plane, transport, body, framing):
     plane.script(Reply(body, framing=framing))
@@ -233,14 +236,20 @@ def test_complete_body_is_read(plane, transport, framing):
         "n": [0, -0.0125, 100000.0, 10, 123],
         "id": "4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f",
         "a": '\u00e9\U0001f600\\"',
-        "targets": [{"b": None}, {"status": "\u00e9\u20ac\U0001f600", "c": {"d": [True, False, {}]}}, {}],
+        "targets": [
+            {"b": None},
+            {"status": "\u00e9\u20ac\U0001f600", "c": {"d": [True, False, {}]}},
+            {},
+        ],
         "z": -0.00001,
     }
 
 
 # ---- 3.10: nothing is shown before a response is complete and checked
 
-GOOD_TARGETS = encode(target(inline(b"one\n"), NODES[0])) + b"," + encode(target(inline(b"two\n"), NODES[1]))
+GOOD_TARGETS = (
+    encode(target(inline(b"one\n"), NODES[0])) + b"," + encode(target(inline(b"two\n"), NODES[1]))
+)
 
 #: The beginning of a page with two good Executions, which lacks its end.
 GOOD_PAGE = b'{"items":[' + encode(execution(id="e-1")) + b"," + encode(execution(id="e-2"))
@@ -249,10 +258,14 @@ GOOD_PAGE = b'{"items":[' + encode(execution(id="e-1")) + b"," + encode(executio
 every_spoiled_page = pytest.mark.parametrize(
     "answer, word",
     [
-        pytest.param(Reply(GOOD_PAGE + b"]}", announce=9999), "connection", id="shorter than announced"),
+        pytest.param(
+            Reply(GOOD_PAGE + b"]}", announce=9999), "connection", id="shorter than announced"
+        ),
         pytest.param(Reply(GOOD_PAGE + b'],"z":NaN}'), "JSON", id="NaN"),
         pytest.param(Reply(GOOD_PAGE + b",1]}"), "items", id="item that is a number"),
-        pytest.param(Reply(GOOD_PAGE + b'],"next_cursor":5}'), "next_cursor", id="cursor that is a number"),
+        pytest.param(
+            Reply(GOOD_PAGE + b'],"next_cursor":5}'), "next_cursor", id="cursor that is a number"
+        ),
     ],
 )
 
@@ -263,10 +276,14 @@ GOOD_EXECUTION = b'{"id":"4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f","targets":[' + G
 every_spoiled_execution = pytest.mark.parametrize(
     "answer, word",
     [
-        pytest.param(Reply(GOOD_EXECUTION + b"]}", announce=9999), "connection", id="shorter than announced"),
+        pytest.param(
+            Reply(GOOD_EXECUTION + b"]}", announce=9999), "connection", id="shorter than announced"
+        ),
         pytest.param(Reply(GOOD_EXECUTION + b'],"z":NaN}'), "JSON", id="NaN"),
         pytest.param(Reply(GOOD_EXECUTION + b",1]}"), "targets", id="target that is a number"),
-        pytest.param(Reply(GOOD_EXECUTION + b'],"id":"another"}'), "another", id="id of another Execution"),
+        pytest.param(
+            Reply(GOOD_EXECUTION + b'],"id":"another"}'), "another", id="id of another Execution"
+        ),
     ],
 )
 
@@ -514,7 +531,9 @@ def test_cursor_that_cannot_be_sent_back_is_malformed(plane, cursor, flags):
 
     assert result.code == 1
     assert result.out == b""
-    assert error_lines(result) == ["the response is malformed: next_cursor: expected valid Unicode of at most 8 KiB"]
+    assert error_lines(result) == [
+        "the response is malformed: next_cursor: expected valid Unicode of at most 8 KiB"
+    ]
 
 
 @rule("4.3b")
@@ -522,7 +541,9 @@ def test_cursor_that_cannot_be_sent_back_is_malformed(plane, cursor, flags):
     "cursor",
     [
         pytest.param("c" * 8192, id="8 KiB, the longest"),
-        pytest.param("\U0001f600", id="a character beyond the BMP"),  # in JSON, it is a pair of surrogates
+        pytest.param(
+            "\U0001f600", id="a character beyond the BMP"
+        ),  # in JSON, it is a pair of surrogates
     ],
 )
 def test_longest_and_unusual_cursors_are_followed(plane, cursor):
@@ -558,12 +579,24 @@ def test_execution_may_lack_everything_except_its_id(plane, body, format):
     [
         pytest.param({"id": None}, "the response is malformed: the Execution has no id", id="null"),
         pytest.param({"id": ""}, "the response is malformed: the Execution has no id", id="empty"),
-        pytest.param({"targets": []}, "the response is malformed: the Execution has no id", id="absent"),
-        pytest.param({"Id": EXECUTION}, "the response is malformed: the Execution has no id", id="Id in capitals"),
-        pytest.param({"id": 0}, "the response is malformed: id: expected a string", id="number"),
-        pytest.param({"id": [EXECUTION]}, "the response is malformed: id: expected a string", id="list with the id"),
         pytest.param(
-            {"id": {EXECUTION: 1}}, "the response is malformed: id: expected a string", id="object with the id"
+            {"targets": []}, "the response is malformed: the Execution has no id", id="absent"
+        ),
+        pytest.param(
+            {"Id": EXECUTION},
+            "the response is malformed: the Execution has no id",
+            id="Id in capitals",
+        ),
+        pytest.param({"id": 0}, "the response is malformed: id: expected a string", id="number"),
+        pytest.param(
+            {"id": [EXECUTION]},
+            "the response is malformed: id: expected a string",
+            id="list with the id",
+        ),
+        pytest.param(
+            {"id": {EXECUTION: 1}},
+            "the response is malformed: id: expected a string",
+            id="object with the id",
         ),
         pytest.param(
             {"id": "4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5fx"},
@@ -607,7 +640,13 @@ def announce_size(size):
     "argv, limit, error, hints",
     [
         pytest.param(GET, 256 << 20, "the response is larger than 256 MiB", [], id="Execution"),
-        pytest.param(LIST, 32 << 20, "the response is larger than 32 MiB", ["use a smaller --limit"], id="page"),
+        pytest.param(
+            LIST,
+            32 << 20,
+            "the response is larger than 32 MiB",
+            ["use a smaller --limit"],
+            id="page",
+        ),
         pytest.param(
             LIST + ("--limit", "2"),
             32 << 20,
@@ -834,14 +873,26 @@ def test_walk_asks_for_a_quarter_of_a_page_that_is_too_large(plane, flags, answe
 
 @rule("3.11a", "6.3")
 def test_walk_ends_at_a_page_of_one_that_is_too_large(plane):
-    plane.script(PAGE_OVER_32_MIB, PAGE_OVER_32_MIB, PAGE_OVER_32_MIB, PAGE_OVER_32_MIB, announce_size((256 << 20) + 1))
+    plane.script(
+        PAGE_OVER_32_MIB,
+        PAGE_OVER_32_MIB,
+        PAGE_OVER_32_MIB,
+        PAGE_OVER_32_MIB,
+        announce_size((256 << 20) + 1),
+    )
 
     result = run_cli(*LIST, "--all", plane=plane)
 
     assert result.code == 1
     assert result.out == b""
     assert result.err == "error: the response is larger than 256 MiB\n"
-    assert read_queries(plane) == [{"limit": "200"}, {"limit": "50"}, {"limit": "12"}, {"limit": "3"}, {"limit": "1"}]
+    assert read_queries(plane) == [
+        {"limit": "200"},
+        {"limit": "50"},
+        {"limit": "12"},
+        {"limit": "3"},
+        {"limit": "1"},
+    ]
 
 
 # ---- 6.2f: a body that needs more memory than there is
@@ -941,16 +992,24 @@ def test_body_without_a_length_may_still_be_cut_short_after_an_object(plane, tra
 @pytest.mark.parametrize(
     "answer, error",
     [
-        pytest.param(Reply(b'{"a":' + b"[" * 200000), "its body is nested too deeply", id="nested too deeply"),
         pytest.param(
-            Reply(b"<html>", headers=[("Content-Encoding", "gzip")]), "its gzip data is corrupt", id="corrupt gzip"
+            Reply(b'{"a":' + b"[" * 200000), "its body is nested too deeply", id="nested too deeply"
         ),
         pytest.param(
-            Reply(b"<html>", headers=[("Content-Encoding", "br")]), 'its Content-Encoding is "br"', id="brotli"
+            Reply(b"<html>", headers=[("Content-Encoding", "gzip")]),
+            "its gzip data is corrupt",
+            id="corrupt gzip",
+        ),
+        pytest.param(
+            Reply(b"<html>", headers=[("Content-Encoding", "br")]),
+            'its Content-Encoding is "br"',
+            id="brotli",
         ),
     ],
 )
-def test_other_malformed_responses_are_not_retryable_after_an_object(plane, transport, answer, error):
+def test_other_malformed_responses_are_not_retryable_after_an_object(
+    plane, transport, answer, error
+):
     plane.script(Reply(b"{}"), answer)
     transport.get(PATH, {})
 

@@ -84,7 +84,10 @@ WALKED = [
     ("2026-03-03T09:00:00Z", None, "--failed"),
     ("2026-03-03T10:00:00Z", "timeout", ""),
 ]
-WALKED += [("2026-03-04T12:00:%02dZ" % number, "cancelled", flag) for number, flag in enumerate(FLAGS_THAT_FILTER)]
+WALKED += [
+    ("2026-03-04T12:00:%02dZ" % number, "cancelled", flag)
+    for number, flag in enumerate(FLAGS_THAT_FILTER)
+]
 WALKED += [
     ("2026-03-07T12:00:00Z", "timeout", UNTIL),
     ("2026-03-07T12:00:00.1Z", "failed", UNTIL),
@@ -133,7 +136,9 @@ QUERIES_OF_A_MERGE = [
 
 
 def test_every_flag_that_makes_a_walk_is_combined_with_the_others():
-    names = {flag.partition("=")[0] for flag in FLAGS_OF_A_WALK} - {"--failed"}  # which stands for several statuses
+    names = {flag.partition("=")[0] for flag in FLAGS_OF_A_WALK} - {
+        "--failed"
+    }  # which stands for several statuses
 
     assert names == {flag.names[-1] for flag in program.FLAGS if flag.reads_all_pages}
 
@@ -142,7 +147,11 @@ def test_every_flag_that_makes_a_walk_is_combined_with_the_others():
 @every_combination_of_flags
 def test_walk_prints_what_matches_every_flag(plane, flags):
     serve_pages(plane, WALKED_PAGES)
-    expected_ids = ["e%02d" % place for place, (_, _, left_out_by) in enumerate(WALKED) if left_out_by not in flags]
+    expected_ids = [
+        "e%02d" % place
+        for place, (_, _, left_out_by) in enumerate(WALKED)
+        if left_out_by not in flags
+    ]
     if "--last=2" in flags:
         expected_ids = expected_ids[-2:]
 
@@ -175,7 +184,11 @@ def test_walk_requests_all_pages_whatever_the_flags_select(plane, flags):
         pytest.param([], ["Restart-NGINX"], id="a single page"),
         pytest.param(["--all"], ["Restart-NGINX"], id="a walk"),
         pytest.param(["--last", "3"], ["Restart-NGINX"], id="the newest ones"),
-        pytest.param(["--failed"], ["Restart-NGINX", "Restart-NGINX", "Restart-NGINX"], id="a merge of three queries"),
+        pytest.param(
+            ["--failed"],
+            ["Restart-NGINX", "Restart-NGINX", "Restart-NGINX"],
+            id="a merge of three queries",
+        ),
     ],
 )
 def test_action_name_is_sent_in_the_given_spelling(plane, flags, sent):
@@ -295,7 +308,9 @@ def test_node_selects_whole_executions_of_any_of_several_machines(plane, format)
     assert result.err == ""
     assert find_ids(result, format) == ["e0", "e1", "both", "e3", "e4"]
     # Their rows are those of a page with just these, so that TARGETS counts NODES[3], too.
-    whole = run_against(plane, page(LOG[0], LOG[1], RAN_ON_BOTH, LOG[3], LOG[4]), *LIST, "--output", format)
+    whole = run_against(
+        plane, page(LOG[0], LOG[1], RAN_ON_BOTH, LOG[3], LOG[4]), *LIST, "--output", format
+    )
     assert whole.code == 0
     assert result.out == whole.out
 
@@ -315,7 +330,9 @@ WALKS_AND_MATCHES = [
         ["b", "c", "d", "e"],
         id="since keeps the order of the server",
     ),
-    pytest.param(["--since=2026-07-14T02:00"], [[listed("a", "01:00:00Z")]], [], id="since without a match"),
+    pytest.param(
+        ["--since=2026-07-14T02:00"], [[listed("a", "01:00:00Z")]], [], id="since without a match"
+    ),
     pytest.param(
         ["--since=2026-07-14T02:00", "--until", "2026-07-14T02:00Z"],
         [[listed("a", "01:00:00Z")], [listed("b", "02:00:00Z")], [listed("c", "03:00:00Z")]],
@@ -426,7 +443,9 @@ def test_walk_prints_its_matches_in_order(plane, flags, pages, ids, format):
 @rule("5.8a", "1.8b")
 @pytest.mark.parametrize("format", ["json", "jsonl", "text"])
 @pytest.mark.parametrize("flags, pages, ids", WALKS_AND_MATCHES)
-def test_walk_prints_the_same_as_one_page_that_has_only_its_matches(plane, flags, pages, ids, format):
+def test_walk_prints_the_same_as_one_page_that_has_only_its_matches(
+    plane, flags, pages, ids, format
+):
     serve_pages(plane, pages)
     executions = {wire["id"]: wire for one_page in pages for wire in one_page}
     single_page = page(*[executions[name] for name in ids])
@@ -528,7 +547,9 @@ def test_updated_since_compares_instants_with_all_digits(plane):
     ]
     serve_pages(plane, [wires])
 
-    result = run_cli(*LIST + ("--output", "jsonl", "--updated-since", "2026-07-14T11:30:00+02:00"), plane=plane)
+    result = run_cli(
+        *LIST + ("--output", "jsonl", "--updated-since", "2026-07-14T11:30:00+02:00"), plane=plane
+    )
 
     assert result.code == 0
     assert find_ids(result) == ["exact, with an offset", "a nanosecond after"]
@@ -537,14 +558,20 @@ def test_updated_since_compares_instants_with_all_digits(plane):
 @rule("1.9e")
 def test_updated_since_with_last_prints_those_created_last(plane):
     wires = [
-        execution(id="a", created_at="2026-07-14T09:01:00Z", updated_at="2026-07-14T09:59:00Z"),  # updated last
+        execution(
+            id="a", created_at="2026-07-14T09:01:00Z", updated_at="2026-07-14T09:59:00Z"
+        ),  # updated last
         execution(id="b", created_at="2026-07-14T09:02:00Z", updated_at="2026-07-14T09:50:00Z"),
         execution(id="c", created_at="2026-07-14T09:03:00Z", updated_at="2026-07-14T09:40:00Z"),
-        execution(id="d", created_at="2026-07-14T09:04:00Z", updated_at="2026-07-14T09:05:00Z"),  # created last
+        execution(
+            id="d", created_at="2026-07-14T09:04:00Z", updated_at="2026-07-14T09:05:00Z"
+        ),  # created last
     ]
     serve_pages(plane, [wires])
 
-    result = run_cli(*LIST, "-o", "id", "--updated-since", "2026-07-14T09:30:00Z", "--last", "2", plane=plane)
+    result = run_cli(
+        *LIST, "-o", "id", "--updated-since", "2026-07-14T09:30:00Z", "--last", "2", plane=plane
+    )
 
     assert result.code == 0
     assert result.out == b"b\nc\n"
@@ -616,10 +643,16 @@ every_format_with_nodes = pytest.mark.parametrize(
         ),
         pytest.param(["--node=" + NODES[4], "--node", NODES[4]], [NODES[4]], id="a node twice"),
         pytest.param(
-            ["--node", NODES[4], "--node", NODES[2], "--failed"], [NODES[4]], id="two nodes, of which one has failed"
+            ["--node", NODES[4], "--node", NODES[2], "--failed"],
+            [NODES[4]],
+            id="two nodes, of which one has failed",
         ),
-        pytest.param(["--status", "FAILED,ack"], [NODES[1], NODES[4]], id="two statuses, one in upper case"),
-        pytest.param(["--running", "--node", NODES[5], "--failed"], [NODES[5]], id="six statuses and a node"),
+        pytest.param(
+            ["--status", "FAILED,ack"], [NODES[1], NODES[4]], id="two statuses, one in upper case"
+        ),
+        pytest.param(
+            ["--running", "--node", NODES[5], "--failed"], [NODES[5]], id="six statuses and a node"
+        ),
         pytest.param(["--running"], [NODES[0], NODES[1], NODES[2]], id="running"),
         pytest.param(
             ["--running", "--status=timeout"],
@@ -634,7 +667,9 @@ every_format_with_nodes = pytest.mark.parametrize(
     ],
 )
 def test_nodes_and_statuses_select_targets(plane, flags, nodes, format):
-    result = run_against(plane, ELEVEN_TARGETS, *GET, "--output", format, *flags, terminals=["stderr"])
+    result = run_against(
+        plane, ELEVEN_TARGETS, *GET, "--output", format, *flags, terminals=["stderr"]
+    )
 
     assert result.code == 0
     assert result.err == ""
@@ -646,15 +681,23 @@ def test_nodes_and_statuses_select_targets(plane, flags, nodes, format):
     "flags, out",
     [
         pytest.param(["--node", NODES[3]], b"3\n", id="one node"),
-        pytest.param(["--node", NODES[5], "--node", NODES[2]], b"2\n5\n", id="in the order of the response"),
+        pytest.param(
+            ["--node", NODES[5], "--node", NODES[2]], b"2\n5\n", id="in the order of the response"
+        ),
         pytest.param(["--node=" + NODES[4], "--node", NODES[4]], b"4\n", id="a node twice"),
         pytest.param(["--status", "FAILED,ack"], b"1\n4\n", id="two statuses, one in upper case"),
-        pytest.param(["--running", "--status=timeout"], b"0\n1\n2\n6\n", id="running and another status"),
-        pytest.param(["--running", "--node", NODES[5], "--failed"], b"5\n", id="six statuses and a node"),
+        pytest.param(
+            ["--running", "--status=timeout"], b"0\n1\n2\n6\n", id="running and another status"
+        ),
+        pytest.param(
+            ["--running", "--node", NODES[5], "--failed"], b"5\n", id="six statuses and a node"
+        ),
     ],
 )
 def test_nodes_and_statuses_select_raw_outputs(plane, flags, out):
-    result = run_against(plane, ELEVEN_TARGETS, *GET, "--output", "raw", *flags, terminals=["stderr"])
+    result = run_against(
+        plane, ELEVEN_TARGETS, *GET, "--output", "raw", *flags, terminals=["stderr"]
+    )
 
     assert result.code == 0
     assert result.err == ""
@@ -677,7 +720,14 @@ def test_node_whose_status_is_not_selected_gives_a_hint(plane, format):
 @rule("5.4a")
 @every_format_with_nodes
 def test_node_that_is_not_a_target_is_an_error_beside_the_output(plane, format):
-    flags = ("--node", NODES[3], "--node", "019a3f1c-8a52-7d0e-9b96-c2e85d7f6b13", "--output", format)
+    flags = (
+        "--node",
+        NODES[3],
+        "--node",
+        "019a3f1c-8a52-7d0e-9b96-c2e85d7f6b13",
+        "--output",
+        format,
+    )
 
     result = run_against(plane, ELEVEN_TARGETS, *GET, *flags, terminals=("stderr",))
 
@@ -691,7 +741,14 @@ def test_node_that_is_not_a_target_is_an_error_beside_the_output(plane, format):
 
 @rule("5.4a")
 def test_node_that_is_not_a_target_is_an_error_beside_raw_output(plane):
-    flags = ("--node", NODES[3], "--node", "019a3f1c-8a52-7d0e-9b96-c2e85d7f6b13", "--output", "raw")
+    flags = (
+        "--node",
+        NODES[3],
+        "--node",
+        "019a3f1c-8a52-7d0e-9b96-c2e85d7f6b13",
+        "--output",
+        "raw",
+    )
 
     result = run_against(plane, ELEVEN_TARGETS, *GET, *flags, terminals=("stderr",))
 
@@ -714,7 +771,9 @@ def test_each_node_that_is_not_a_target_is_reported_once(plane, format):
         "--node=4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f",
     )
 
-    result = run_against(plane, ELEVEN_TARGETS, *GET, *flags, "--output", format, terminals=("stderr",))
+    result = run_against(
+        plane, ELEVEN_TARGETS, *GET, *flags, "--output", format, terminals=("stderr",)
+    )
 
     assert result.code == 1
     assert find_nodes(result) == []
@@ -728,7 +787,9 @@ def test_each_node_that_is_not_a_target_is_reported_once(plane, format):
 @rule("5.4")
 def test_raw_prints_nothing_if_no_target_matches(plane):
     # The target at this node is `started`.
-    result = run_against(plane, ELEVEN_TARGETS, *GET, "--output", "raw", "--node", NODES[2], "--failed")
+    result = run_against(
+        plane, ELEVEN_TARGETS, *GET, "--output", "raw", "--node", NODES[2], "--failed"
+    )
 
     assert result.code == 0
     assert result.out == b""
@@ -752,8 +813,15 @@ def test_raw_prints_nothing_for_a_node_that_is_not_a_target(plane):
 #: A command line, the response, and the hint on a terminal.
 HINTS_OF_NOTHING = [
     pytest.param(LIST, page(), "no Execution matches", id="an empty page"),
-    pytest.param(LIST + ("--cursor=",), page(next_cursor=""), "no Execution matches", id="empty cursors"),
-    pytest.param(LIST + ("--cursor", "c"), page(), "no more Executions match", id="an empty page after a cursor"),
+    pytest.param(
+        LIST + ("--cursor=",), page(next_cursor=""), "no Execution matches", id="empty cursors"
+    ),
+    pytest.param(
+        LIST + ("--cursor", "c"),
+        page(),
+        "no more Executions match",
+        id="an empty page after a cursor",
+    ),
     pytest.param(
         LIST + ("--updated-since=2030-01-01T00:00:00Z",),
         page(LOG[0]),
@@ -766,9 +834,18 @@ HINTS_OF_NOTHING = [
         "no more Executions match",
         id="a walk without a match after a cursor",
     ),
-    pytest.param(LIST + ("--node", NODES[9]), page(LOG[0]), "no Execution matches", id="another node"),
-    pytest.param(LIST + ("--last", "3", "-o", "jsonl"), page(), "no Execution matches", id="last of none, jsonl"),
-    pytest.param(GET + ("-o", "raw", "--failed"), execution(), "no target matches", id="no target, raw"),
+    pytest.param(
+        LIST + ("--node", NODES[9]), page(LOG[0]), "no Execution matches", id="another node"
+    ),
+    pytest.param(
+        LIST + ("--last", "3", "-o", "jsonl"),
+        page(),
+        "no Execution matches",
+        id="last of none, jsonl",
+    ),
+    pytest.param(
+        GET + ("-o", "raw", "--failed"), execution(), "no target matches", id="no target, raw"
+    ),
 ]
 
 
@@ -841,7 +918,9 @@ def test_hint_on_a_terminal_says_that_more_executions_follow(plane, wire, format
 def test_hint_that_more_executions_follow_names_three_flags(plane):
     result = run_against(plane, page(next_cursor="c"), *LIST, terminals=["stderr"])
 
-    assert hint_lines(result) == ["more Executions follow (the oldest come first): use --last N, --since WHEN or --all"]
+    assert hint_lines(result) == [
+        "more Executions follow (the oldest come first): use --last N, --since WHEN or --all"
+    ]
 
 
 @rule("9.6")

@@ -52,23 +52,76 @@ from server import Reply
     "argv",
     [
         pytest.param(
-            ["exec-log", "list", "--project", PROJECT, "--status=failed", "--limit", "7", "--yes", "-o", "jsonl"],
+            [
+                "exec-log",
+                "list",
+                "--project",
+                PROJECT,
+                "--status=failed",
+                "--limit",
+                "7",
+                "--yes",
+                "-o",
+                "jsonl",
+            ],
             id="all flags last",
         ),
         pytest.param(
-            ["list", "--project", PROJECT, "--status=failed", "--limit", "7", "--reveal-secrets", "-o", "jsonl"],
+            [
+                "list",
+                "--project",
+                PROJECT,
+                "--status=failed",
+                "--limit",
+                "7",
+                "--reveal-secrets",
+                "-o",
+                "jsonl",
+            ],
             id="without exec-log",
         ),
         pytest.param(
-            ["--project", PROJECT, "--status=failed", "list", "--limit", "7", "--yes", "-o", "jsonl"],
+            [
+                "--project",
+                PROJECT,
+                "--status=failed",
+                "list",
+                "--limit",
+                "7",
+                "--yes",
+                "-o",
+                "jsonl",
+            ],
             id="some flags before list",
         ),
         pytest.param(
-            ["--project", PROJECT, "--limit", "7", "-o", "jsonl", "exec-log", "--yes", "list", "--status=failed"],
+            [
+                "--project",
+                PROJECT,
+                "--limit",
+                "7",
+                "-o",
+                "jsonl",
+                "exec-log",
+                "--yes",
+                "list",
+                "--status=failed",
+            ],
             id="a switch between exec-log and list",
         ),
         pytest.param(
-            ["--limit", "7", "-o", "jsonl", "--project", PROJECT, "--yes", "--status=failed", "exec-log", "list"],
+            [
+                "--limit",
+                "7",
+                "-o",
+                "jsonl",
+                "--project",
+                PROJECT,
+                "--yes",
+                "--status=failed",
+                "exec-log",
+                "list",
+            ],
             id="all flags first",
         ),
     ],
@@ -89,23 +142,79 @@ def test_flags_of_list_may_appear_anywhere(plane, argv):
     "argv",
     [
         pytest.param(
-            ["exec-log", "get", EXECUTION, "--project", PROJECT, "--node", NODES[0], "-o", "raw", "--failed", "--yes"],
+            [
+                "exec-log",
+                "get",
+                EXECUTION,
+                "--project",
+                PROJECT,
+                "--node",
+                NODES[0],
+                "-o",
+                "raw",
+                "--failed",
+                "--yes",
+            ],
             id="all flags last",
         ),
         pytest.param(
-            ["get", "--project", PROJECT, "--node", NODES[0], EXECUTION, "-o", "raw", "--failed", "--reveal-secrets"],
+            [
+                "get",
+                "--project",
+                PROJECT,
+                "--node",
+                NODES[0],
+                EXECUTION,
+                "-o",
+                "raw",
+                "--failed",
+                "--reveal-secrets",
+            ],
             id="flags between get and the id",
         ),
         pytest.param(
-            ["--project", PROJECT, "--node", NODES[0], "get", "-o", "raw", EXECUTION, "--failed", "--yes"],
+            [
+                "--project",
+                PROJECT,
+                "--node",
+                NODES[0],
+                "get",
+                "-o",
+                "raw",
+                EXECUTION,
+                "--failed",
+                "--yes",
+            ],
             id="flags everywhere",
         ),
         pytest.param(
-            ["--project", PROJECT, "--node", NODES[0], "-o", "raw", "--failed", "exec-log", "get", "--id", EXECUTION],
+            [
+                "--project",
+                PROJECT,
+                "--node",
+                NODES[0],
+                "-o",
+                "raw",
+                "--failed",
+                "exec-log",
+                "get",
+                "--id",
+                EXECUTION,
+            ],
             id="--id last",
         ),
         pytest.param(
-            ["--id=" + EXECUTION, "--project", PROJECT, "--node", NODES[0], "-o", "raw", "--failed", "get"],
+            [
+                "--id=" + EXECUTION,
+                "--project",
+                PROJECT,
+                "--node",
+                NODES[0],
+                "-o",
+                "raw",
+                "--failed",
+                "get",
+            ],
             id="--id first",
         ),
     ],
@@ -281,11 +390,15 @@ def name_flag(flag):
 
 
 def test_every_flag_with_a_value_is_in_the_table_of_test_values():
-    assert sorted(FLAG_VALUES) == sorted(flag.names[-1] for flag in FLAGS_WITH_A_VALUE), "edit flag_values.py"
+    assert sorted(FLAG_VALUES) == sorted(flag.names[-1] for flag in FLAGS_WITH_A_VALUE), (
+        "edit flag_values.py"
+    )
 
 
 @rule("1.4c")
-@pytest.mark.parametrize("flag", [flag for flag in FLAGS_WITH_A_VALUE if not flag.is_repeatable], ids=name_flag)
+@pytest.mark.parametrize(
+    "flag", [flag for flag in FLAGS_WITH_A_VALUE if not flag.is_repeatable], ids=name_flag
+)
 def test_last_value_of_a_repeated_flag_wins(plane, connect_timeouts, tmp_path, flag):
     write_settings(plane, tmp_path)
     answer_list_and_get(plane)
@@ -311,13 +424,17 @@ def test_last_value_of_a_repeated_flag_wins(plane, connect_timeouts, tmp_path, f
 
 @rule("1.4c", "1.8b")
 @pytest.mark.parametrize(
-    "flag", [flag for flag in FLAGS_WITH_A_VALUE if flag.is_repeatable and flag.command != "get"], ids=name_flag
+    "flag",
+    [flag for flag in FLAGS_WITH_A_VALUE if flag.is_repeatable and flag.command != "get"],
+    ids=name_flag,
 )
 def test_list_selects_by_every_value_of_a_repeatable_flag(plane, tmp_path, flag):
     first, last = give_values(flag.names[-1], plane, tmp_path)
     serve_pages(plane, [[LISTED_FIRST, LISTED_LAST]])
 
-    with_both = run_cli(*LIST, flag.names[-1], first, flag.names[-1], last, "-o", "jsonl", plane=plane)
+    with_both = run_cli(
+        *LIST, flag.names[-1], first, flag.names[-1], last, "-o", "jsonl", plane=plane
+    )
     with_first = run_cli(*LIST, flag.names[-1], first, "-o", "jsonl", plane=plane)
     with_last = run_cli(*LIST, flag.names[-1], last, "-o", "jsonl", plane=plane)
 
@@ -329,7 +446,9 @@ def test_list_selects_by_every_value_of_a_repeatable_flag(plane, tmp_path, flag)
 
 @rule("1.4c", "5.4")
 @pytest.mark.parametrize(
-    "flag", [flag for flag in FLAGS_WITH_A_VALUE if flag.is_repeatable and flag.command != "list"], ids=name_flag
+    "flag",
+    [flag for flag in FLAGS_WITH_A_VALUE if flag.is_repeatable and flag.command != "list"],
+    ids=name_flag,
 )
 def test_get_selects_targets_by_every_value_of_a_repeatable_flag(plane, tmp_path, flag):
     first, last = give_values(flag.names[-1], plane, tmp_path)
@@ -351,7 +470,9 @@ def list_with_one_flag(plane, folder, flag):
     plane.script(Reply(page(LISTED_FIRST, next_cursor="c2")), Reply(page()))
     value = give_values(flag.names[-1], plane, folder)[:1] if flag.metavar else ()
 
-    result = run_cli(*LIST, flag.names[-1], *value, plane=plane, env={"XDG_CONFIG_HOME": str(folder)})
+    result = run_cli(
+        *LIST, flag.names[-1], *value, plane=plane, env={"XDG_CONFIG_HOME": str(folder)}
+    )
 
     assert result.code == 0, "the flag has no valid value"
     return [query.get("cursor") for query in read_queries(plane)].count("c2")
@@ -367,13 +488,17 @@ FLAGS_OF_A_LISTING = [
 
 
 @rule("1.8")
-@pytest.mark.parametrize("flag", [flag for flag in FLAGS_OF_A_LISTING if flag.reads_all_pages], ids=name_flag)
+@pytest.mark.parametrize(
+    "flag", [flag for flag in FLAGS_OF_A_LISTING if flag.reads_all_pages], ids=name_flag
+)
 def test_flag_that_reads_all_pages_makes_list_request_the_second_one(plane, tmp_path, flag):
     assert list_with_one_flag(plane, tmp_path, flag) == 1
 
 
 @rule("1.8")
-@pytest.mark.parametrize("flag", [flag for flag in FLAGS_OF_A_LISTING if not flag.reads_all_pages], ids=name_flag)
+@pytest.mark.parametrize(
+    "flag", [flag for flag in FLAGS_OF_A_LISTING if not flag.reads_all_pages], ids=name_flag
+)
 def test_flag_that_does_not_read_all_pages_lets_list_request_one_page(plane, tmp_path, flag):
     assert list_with_one_flag(plane, tmp_path, flag) == 0
 
@@ -399,8 +524,12 @@ def test_node_is_a_filter_by_a_uuid():
 @rule("1.6", "1.8b")
 @pytest.mark.parametrize("flag", FILTERS_BY_UUID, ids=name_flag)
 @every_spelling_of_a_uuid
-@pytest.mark.parametrize("spell_sent", [str.lower, str.upper], ids=["sent in lower case", "sent in upper case"])
-def test_filter_of_list_by_a_uuid_matches_in_every_spelling(plane, tmp_path, flag, spell, spell_sent):
+@pytest.mark.parametrize(
+    "spell_sent", [str.lower, str.upper], ids=["sent in lower case", "sent in upper case"]
+)
+def test_filter_of_list_by_a_uuid_matches_in_every_spelling(
+    plane, tmp_path, flag, spell, spell_sent
+):
     first, _ = give_values(flag.names[-1], plane, tmp_path)
     sent = json.loads(encode(LISTED_FIRST).decode().replace(first, spell_sent(first)))
     serve_pages(plane, [[sent, LISTED_LAST]])
@@ -412,12 +541,16 @@ def test_filter_of_list_by_a_uuid_matches_in_every_spelling(plane, tmp_path, fla
 
 
 @rule("1.6", "5.4")
-@pytest.mark.parametrize("flag", [flag for flag in FILTERS_BY_UUID if flag.command != "list"], ids=name_flag)
+@pytest.mark.parametrize(
+    "flag", [flag for flag in FILTERS_BY_UUID if flag.command != "list"], ids=name_flag
+)
 @every_spelling_of_a_uuid
 def test_filter_of_get_by_a_uuid_matches_in_every_spelling(plane, tmp_path, flag, spell):
     first, _ = give_values(flag.names[-1], plane, tmp_path)
 
-    result = run_against(plane, execution(SHOWN_TARGETS), *GET, flag.names[-1], spell(first), "-o", "raw")
+    result = run_against(
+        plane, execution(SHOWN_TARGETS), *GET, flag.names[-1], spell(first), "-o", "raw"
+    )
 
     assert result.code == 0
     assert result.out == b"first\n"
@@ -436,11 +569,16 @@ SIMILAR_NODES = [
 
 @rule("1.8c")
 def test_node_of_list_matches_whole_ids_only(plane):
-    similar = [listed("similar %d" % place, targets=[target(None, node)]) for place, node in enumerate(SIMILAR_NODES)]
+    similar = [
+        listed("similar %d" % place, targets=[target(None, node)])
+        for place, node in enumerate(SIMILAR_NODES)
+    ]
     same = listed("same", targets=[target(None, "a1b2c300-0000-4000-8000-000000000000")])
     serve_pages(plane, [similar + [same]])
 
-    result = run_cli(*LIST, "--node", "a1b2c300-0000-4000-8000-000000000000", "-o", "jsonl", plane=plane)
+    result = run_cli(
+        *LIST, "--node", "a1b2c300-0000-4000-8000-000000000000", "-o", "jsonl", plane=plane
+    )
 
     assert result.code == 0
     assert find_ids(result) == ["same"]
@@ -485,9 +623,15 @@ def test_status_of_get_matches_whole_statuses_only(plane):
         pytest.param(["--cursor", "-"], "?cursor=-", id="one hyphen"),
         pytest.param(["--cursor", "---"], "?cursor=---", id="three hyphens"),
         pytest.param(["--cursor", "-- x"], "?cursor=--%20x", id="two hyphens and more"),
-        pytest.param(["--cursor", "-node"], "?cursor=-node", id="value like a long flag with one hyphen"),
+        pytest.param(
+            ["--cursor", "-node"], "?cursor=-node", id="value like a long flag with one hyphen"
+        ),
         pytest.param(["--cursor", "=="], "?cursor=%3D%3D", id="equals signs"),
-        pytest.param(["--action-name", "-rf /"], "?action_name=-rf%20%2F", id="action with a hyphen and a space"),
+        pytest.param(
+            ["--action-name", "-rf /"],
+            "?action_name=-rf%20%2F",
+            id="action with a hyphen and a space",
+        ),
         pytest.param(["--status", "-1"], "?status=-1", id="negative number"),
         # After an equals sign the value may even be a known flag.
         pytest.param(["--cursor=--all"], "?cursor=--all", id="known flag after an equals sign"),
@@ -505,7 +649,18 @@ def test_status_of_get_matches_whole_statuses_only(plane):
         pytest.param(["--limit", "9", "--limit=7"], "?limit=7", id="two limits"),
         pytest.param(["--action-name", "a", "--action-name=b"], "?action_name=b", id="two actions"),
         pytest.param(
-            ["--limit", "9", "--limit=7", "--cursor", "a", "--cursor", "b", "--action-name", "a", "--action-name=b"],
+            [
+                "--limit",
+                "9",
+                "--limit=7",
+                "--cursor",
+                "a",
+                "--cursor",
+                "b",
+                "--action-name",
+                "a",
+                "--action-name=b",
+            ],
             "?action_name=b&limit=7&cursor=b",
             id="two of each",
         ),
@@ -527,7 +682,9 @@ def test_value_is_sent_percent_encoded_even_if_it_begins_with_a_hyphen(plane, fl
 
 
 @rule("1.4", "1.4a", "1.4b")
-@pytest.mark.parametrize("flag", ["--cursor", "--action-name", "--status", "--server", "-o", "-n", "--since"])
+@pytest.mark.parametrize(
+    "flag", ["--cursor", "--action-name", "--status", "--server", "-o", "-n", "--since"]
+)
 @pytest.mark.parametrize(
     "following",
     [
@@ -552,7 +709,9 @@ def test_known_flag_or_double_hyphen_is_not_a_value(flag, following):
 
 
 @rule("1.4b")
-@pytest.mark.parametrize("flag", ["--cursor", "--action-name", "--status", "--server", "-o", "-n", "--since"])
+@pytest.mark.parametrize(
+    "flag", ["--cursor", "--action-name", "--status", "--server", "-o", "-n", "--since"]
+)
 def test_double_hyphen_after_an_equals_sign_is_not_a_value(flag):
     result = run_cli(*LIST, flag + "=--", env=UNREACHABLE)
 
@@ -670,7 +829,9 @@ def test_uuid_of_project_execution_and_node_is_sent_in_canonical_notation(plane,
 
     # --project is given, so that the variable does not matter.
     env = {"PLEXSPHERE_PROJECT": "nonsense"}
-    result = run_against(plane, answer, "--project", uuid, "get", uuid, "--node", uuid, "-o", "raw", env=env)
+    result = run_against(
+        plane, answer, "--project", uuid, "get", uuid, "--node", uuid, "-o", "raw", env=env
+    )
 
     assert result.code == 0
     assert result.out == b"wanted\n"
@@ -770,7 +931,8 @@ def test_digits_of_a_uuid_are_ascii(words):
 @rule("1.5a", "1.14")
 @pytest.mark.parametrize(
     "value",
-    MALFORMED_UUIDS + [pytest.param("\uff16f1d7c1e-0b5a-4c1e-9a53-2b8f0c9e7a10", id="a digit that is not ASCII")],
+    MALFORMED_UUIDS
+    + [pytest.param("\uff16f1d7c1e-0b5a-4c1e-9a53-2b8f0c9e7a10", id="a digit that is not ASCII")],
 )
 def test_malformed_uuid_in_the_environment_is_refused_and_not_shown(value):
     result = run_cli("list", env=dict(UNREACHABLE, PLEXSPHERE_PROJECT=value))
@@ -787,7 +949,9 @@ def test_malformed_uuid_in_the_environment_is_refused_and_not_shown(value):
     "argv, error",
     [
         pytest.param(["list", "x"], "unexpected argument", id="superfluous argument"),
-        pytest.param(["list", "--wait"], "--wait works only with get", id="flag of the other command"),
+        pytest.param(
+            ["list", "--wait"], "--wait works only with get", id="flag of the other command"
+        ),
         pytest.param(["get"], "no Execution id", id="no id"),
         pytest.param(["get", EXECUTION, "--status", "x"], '--status "x"', id="unknown status"),
         pytest.param(["list", "--since", "x"], '--since "x"', id="malformed time"),
@@ -854,8 +1018,12 @@ FULL_TIMES = [
 ]
 # fmt: on
 
-every_when = pytest.mark.parametrize("when, before, instant, shown", EVERY_WHEN, ids=[row[0] for row in EVERY_WHEN])
-every_full_time = pytest.mark.parametrize("when, before, instant", FULL_TIMES, ids=[row[0] for row in FULL_TIMES])
+every_when = pytest.mark.parametrize(
+    "when, before, instant, shown", EVERY_WHEN, ids=[row[0] for row in EVERY_WHEN]
+)
+every_full_time = pytest.mark.parametrize(
+    "when, before, instant", FULL_TIMES, ids=[row[0] for row in FULL_TIMES]
+)
 
 
 def set_clock(monkeypatch, now):
@@ -866,7 +1034,9 @@ def set_clock(monkeypatch, now):
 
 @rule("1.9", "1.9a", "1.9b")
 @every_when
-def test_since_selects_what_was_created_at_this_instant_or_later(plane, monkeypatch, when, before, instant, shown):
+def test_since_selects_what_was_created_at_this_instant_or_later(
+    plane, monkeypatch, when, before, instant, shown
+):
     set_clock(monkeypatch, NOW)
     earlier, exact = execution(created_at=before), execution(created_at=instant)
 
@@ -880,7 +1050,9 @@ def test_since_selects_what_was_created_at_this_instant_or_later(plane, monkeypa
 
 @rule("1.9", "1.9a", "1.9b")
 @every_when
-def test_until_selects_what_was_created_before_this_instant(plane, monkeypatch, when, before, instant, shown):
+def test_until_selects_what_was_created_before_this_instant(
+    plane, monkeypatch, when, before, instant, shown
+):
     set_clock(monkeypatch, NOW)
     earlier, exact = execution(created_at=before), execution(created_at=instant)
 
@@ -1064,7 +1236,9 @@ def test_updated_since_of_a_time_of_day_is_the_most_recent_one(plane, monkeypatc
 
     # 8:00 is before --since, so that it would be the next day's if it were an --until.
     argv = LIST + ("--updated-since", "8:00", "--since", "9:00")
-    result = run_against(plane, page(execution(created_at="2026-07-14T09:00:00Z")), *argv, terminals=("stderr",))
+    result = run_against(
+        plane, page(execution(created_at="2026-07-14T09:00:00Z")), *argv, terminals=("stderr",)
+    )
 
     assert result.code == 0
     assert hint_lines(result)[0] == (
@@ -1199,9 +1373,13 @@ def test_until_before_since_is_refused(monkeypatch):
 SELECTED_STATUSES = [
     pytest.param(["--status", "failed"], ["failed"], id="one"),
     pytest.param(["--status", "FAILED"], ["failed"], id="upper case"),
-    pytest.param(["--status", "failed, TIMEOUT"], ["failed", "timeout"], id="comma, space and upper case"),
     pytest.param(
-        ["--status", "Ack ,failed", "--status", "timeout"], ["ack", "failed", "timeout"], id="two flags add up"
+        ["--status", "failed, TIMEOUT"], ["failed", "timeout"], id="comma, space and upper case"
+    ),
+    pytest.param(
+        ["--status", "Ack ,failed", "--status", "timeout"],
+        ["ack", "failed", "timeout"],
+        id="two flags add up",
     ),
     pytest.param(["--status", "failed,failed"], ["failed"], id="the same one twice"),
     pytest.param(["--running"], ["pending", "ack", "started"], id="running"),
@@ -1285,14 +1463,24 @@ def test_double_hyphen_by_itself_is_refused(argv):
         pytest.param(LIST + ("-",), " after --project", id="list and a hyphen"),
         pytest.param(("list", "help", "--project", PROJECT), " after list", id="list help"),
         pytest.param(("list", "list"), " after list", id="list list"),
-        pytest.param(("get", EXECUTION, "x", "--project", PROJECT), " after the id", id="get UUID x"),
         pytest.param(
-            ("get", EXECUTION, "--project", PROJECT, ""), " after --project", id="get UUID and an empty argument"
+            ("get", EXECUTION, "x", "--project", PROJECT), " after the id", id="get UUID x"
+        ),
+        pytest.param(
+            ("get", EXECUTION, "--project", PROJECT, ""),
+            " after --project",
+            id="get UUID and an empty argument",
         ),
         pytest.param(GET + ("x",), " after --id", id="get --id UUID x"),
-        pytest.param(LIST + ("--status", "failed", "timeout"), " after --status", id="two values of a flag"),
-        pytest.param(LIST + ("--status", "failed", "failed"), " after --status", id="a value twice"),
-        pytest.param(LIST + ("-n5", "x", "--all"), " after --last", id="in the middle, after a short flag"),
+        pytest.param(
+            LIST + ("--status", "failed", "timeout"), " after --status", id="two values of a flag"
+        ),
+        pytest.param(
+            LIST + ("--status", "failed", "failed"), " after --status", id="a value twice"
+        ),
+        pytest.param(
+            LIST + ("-n5", "x", "--all"), " after --last", id="in the middle, after a short flag"
+        ),
         pytest.param(LIST + ("-v", "x"), " after -v", id="after a short switch"),
         pytest.param(LIST + ("s3same9x", "s3same9x"), "", id="after itself"),
     ],
@@ -1396,14 +1584,32 @@ def test_missing_command_is_refused(argv):
     "argv, error",
     [
         # a near word
-        pytest.param(["lis", "--project", PROJECT], 'unknown command "lis"; did you mean list?', id="lis"),
-        pytest.param(["gett", "--project", PROJECT], 'unknown command "gett"; did you mean get?', id="gett"),
+        pytest.param(
+            ["lis", "--project", PROJECT], 'unknown command "lis"; did you mean list?', id="lis"
+        ),
+        pytest.param(
+            ["gett", "--project", PROJECT], 'unknown command "gett"; did you mean get?', id="gett"
+        ),
         pytest.param(["hepl"], 'unknown command "hepl"; did you mean help?', id="hepl"),
-        pytest.param(["exec-log", "exec-log"], 'unknown command "exec-log"; expected list or get', id="exec-log twice"),
-        pytest.param(["exec-logs", "list"], 'unknown command "exec-logs"; did you mean exec-log?', id="exec-logs"),
+        pytest.param(
+            ["exec-log", "exec-log"],
+            'unknown command "exec-log"; expected list or get',
+            id="exec-log twice",
+        ),
+        pytest.param(
+            ["exec-logs", "list"],
+            'unknown command "exec-logs"; did you mean exec-log?',
+            id="exec-logs",
+        ),
         # no near word
-        pytest.param(["LIST", "--project", PROJECT], 'unknown command "LIST"; expected list or get', id="LIST"),
-        pytest.param(["", "--project", PROJECT], 'unknown command ""; expected list or get', id="empty"),
+        pytest.param(
+            ["LIST", "--project", PROJECT],
+            'unknown command "LIST"; expected list or get',
+            id="LIST",
+        ),
+        pytest.param(
+            ["", "--project", PROJECT], 'unknown command ""; expected list or get', id="empty"
+        ),
         # an id
         pytest.param(
             ["4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f", "--project", PROJECT],
@@ -1416,14 +1622,22 @@ def test_missing_command_is_refused(argv):
             id="id in braces",
         ),
         # words of other programs
-        pytest.param(["ls", "--project", PROJECT], 'unknown command "ls"; did you mean list?', id="ls"),
+        pytest.param(
+            ["ls", "--project", PROJECT], 'unknown command "ls"; did you mean list?', id="ls"
+        ),
         pytest.param(["show"], 'unknown command "show"; did you mean get UUID?', id="show"),
         pytest.param(["log", EXECUTION], 'unknown command "log"; did you mean get UUID?', id="log"),
         pytest.param(["logs"], 'unknown command "logs"; did you mean get UUID?', id="logs"),
-        pytest.param(["describe"], 'unknown command "describe"; did you mean get UUID?', id="describe"),
+        pytest.param(
+            ["describe"], 'unknown command "describe"; did you mean get UUID?', id="describe"
+        ),
         pytest.param(["wait"], 'unknown command "wait"; did you mean get UUID --wait?', id="wait"),
-        pytest.param(["watch"], 'unknown command "watch"; did you mean get UUID --wait?', id="watch"),
-        pytest.param(["version"], 'unknown command "version"; did you mean --version?', id="version"),
+        pytest.param(
+            ["watch"], 'unknown command "watch"; did you mean get UUID --wait?', id="watch"
+        ),
+        pytest.param(
+            ["version"], 'unknown command "version"; did you mean --version?', id="version"
+        ),
     ],
 )
 def test_unknown_command_is_refused_with_a_suggestion(argv, error):
@@ -1535,7 +1749,11 @@ def test_unknown_color_is_refused_with_the_valid_values(value):
     [
         pytest.param(LIST + ("--status", "failed,"), "failed,", id="empty part"),
         pytest.param(LIST + ("--status", ""), "", id="empty"),
-        pytest.param(GET + ("--status", "ack,", "--status", "ack"), "ack,", id="empty part in the first of two"),
+        pytest.param(
+            GET + ("--status", "ack,", "--status", "ack"),
+            "ack,",
+            id="empty part in the first of two",
+        ),
     ],
 )
 def test_empty_status_is_refused(argv, shown):
@@ -1543,7 +1761,9 @@ def test_empty_status_is_refused(argv, shown):
 
     assert result.code == 2
     assert result.out == b""
-    assert error_lines(result) == ['--status "' + shown + '": expected one or more statuses, separated by commas']
+    assert error_lines(result) == [
+        '--status "' + shown + '": expected one or more statuses, separated by commas'
+    ]
 
 
 @rule("1.12b", "1.14", "1.14a", "1.14c")
@@ -1555,9 +1775,15 @@ def test_empty_status_is_refused(argv, shown):
             '--status "FAILD": unknown status; did you mean failed?',
             id="get suggests the nearest",
         ),
-        pytest.param(GET + ("--status", "x"), '--status "x": unknown status', id="get knows none that is near"),
         pytest.param(
-            GET + ("--status", "Running"), '--status "Running": unknown status; did you mean --running?', id="running"
+            GET + ("--status", "x"),
+            '--status "x": unknown status',
+            id="get knows none that is near",
+        ),
+        pytest.param(
+            GET + ("--status", "Running"),
+            '--status "Running": unknown status; did you mean --running?',
+            id="running",
         ),
         pytest.param(
             LIST + ("--status", "failed,success"),
@@ -1585,7 +1811,9 @@ def test_unknown_status_is_refused_by_get_and_among_several_by_list(argv, error)
 
 
 @rule("1.7b", "1.14")
-@pytest.mark.parametrize("flag", [flag for flag in FLAGS_WITH_A_VALUE if flag.names[-1] != "--cursor"], ids=name_flag)
+@pytest.mark.parametrize(
+    "flag", [flag for flag in FLAGS_WITH_A_VALUE if flag.names[-1] != "--cursor"], ids=name_flag
+)
 def test_empty_value_is_refused(flag):
     command = GET if flag.command == "get" else LIST
 
@@ -1606,13 +1834,17 @@ def test_empty_value_of_a_text_is_refused_with_a_hint():
 
 
 @rule("1.7a", "1.14", "1.14a")
-@pytest.mark.parametrize("value", ["+1", "1.5", "1_0", " 1", "x", "0x1", pytest.param("", id="empty")])
+@pytest.mark.parametrize(
+    "value", ["+1", "1.5", "1_0", " 1", "x", "0x1", pytest.param("", id="empty")]
+)
 def test_limit_is_a_whole_number(value):
     result = run_cli(*LIST, "--limit", value, env=UNREACHABLE)
 
     assert result.code == 2
     assert result.out == b""
-    assert error_lines(result) == ['--limit "' + value + "\": expected a whole number (0 means the server's default)"]
+    assert error_lines(result) == [
+        '--limit "' + value + "\": expected a whole number (0 means the server's default)"
+    ]
 
 
 @rule("1.7a", "1.14", "1.14a")
@@ -1628,7 +1860,9 @@ def test_limit_is_not_negative(value):
 
 
 @rule("1.14")
-@pytest.mark.parametrize("value", ["0", "000", "+1", "1.5", " 1", "x", "5x", pytest.param("", id="empty")])
+@pytest.mark.parametrize(
+    "value", ["0", "000", "+1", "1.5", " 1", "x", "5x", pytest.param("", id="empty")]
+)
 def test_last_is_a_whole_number_of_at_least_1(value):
     result = run_cli(*LIST, "--last", value, env=UNREACHABLE)
 
@@ -1753,7 +1987,9 @@ def test_flags_that_do_not_fit_together_are_refused(argv, error):
         pytest.param("--action-name=a", "--action-name works only with list", id="action-name"),
         pytest.param("--since=2h", "--since works only with list", id="since"),
         pytest.param("--until=2h", "--until works only with list", id="until"),
-        pytest.param("--updated-since=2h", "--updated-since works only with list", id="updated-since"),
+        pytest.param(
+            "--updated-since=2h", "--updated-since works only with list", id="updated-since"
+        ),
         pytest.param("--last=5", "--last works only with list", id="last"),
         pytest.param("--all", "--all works only with list", id="all"),
         # 0 and the empty cursor are false in Python.
@@ -1809,13 +2045,19 @@ def test_value_for_a_switch_is_refused_and_not_shown(argv, error):
     "argv, error",
     [
         # Letters, hyphens and underscores are shown, up to 40 of them, but nothing after an equals sign.
-        pytest.param(["list", "x", "--bogus"], "unknown flag --bogus", id="before a superfluous argument is noticed"),
+        pytest.param(
+            ["list", "x", "--bogus"],
+            "unknown flag --bogus",
+            id="before a superfluous argument is noticed",
+        ),
         pytest.param(
             LIST + ("--aaaaaaaaaaaaaaaaaaaabbbbbbbbbbbbbbbbbbbb",),
             "unknown flag --aaaaaaaaaaaaaaaaaaaabbbbbbbbbbbbbbbbbbbb",
             id="40 letters",
         ),
-        pytest.param(LIST + ("--aaaaaaaaaaaaaaaaaaaabbbbbbbbbbbbbbbbbbbbc",), "unknown flag", id="41 letters"),
+        pytest.param(
+            LIST + ("--aaaaaaaaaaaaaaaaaaaabbbbbbbbbbbbbbbbbbbbc",), "unknown flag", id="41 letters"
+        ),
         pytest.param(LIST + ("--x1=7",), "unknown flag", id="digit"),
         pytest.param(LIST + ("--a b",), "unknown flag", id="space"),
         pytest.param(LIST + ("--all\n=7",), "unknown flag; did you mean --all?", id="newline"),
@@ -1826,36 +2068,74 @@ def test_value_for_a_switch_is_refused_and_not_shown(argv, error):
         pytest.param(LIST + ("-5",), "unknown flag -5", id="-5"),
         pytest.param(LIST + ("-x7",), "unknown flag -x...", id="-x7"),
         pytest.param(LIST + ("-tSECRET",), "unknown flag -t...", id="-tSECRET"),
-        pytest.param(LIST + ("-n" + TOKEN,), "malformed or combined flags -n...", id="-n and a token"),
-        pytest.param(LIST + ("-vo", "json"), "malformed or combined flags -v...", id="combined short flags"),
+        pytest.param(
+            LIST + ("-n" + TOKEN,), "malformed or combined flags -n...", id="-n and a token"
+        ),
+        pytest.param(
+            LIST + ("-vo", "json"), "malformed or combined flags -v...", id="combined short flags"
+        ),
         pytest.param(LIST + ("-vh",), "malformed or combined flags -v...", id="-vh"),
         pytest.param(LIST + ("-n-3",), "malformed or combined flags -n...", id="-n-3"),
         # A dash of another kind.
-        pytest.param(LIST + ("\u2014failed",), "unknown flag \u2014f...; did you mean --failed?", id="em dash"),
-        pytest.param(LIST + ("\u2013status=x",), "unknown flag \u2013s...; did you mean --status?", id="en dash"),
-        pytest.param(["\u2212running"], "unknown flag \u2212r...; did you mean --running?", id="minus sign"),
         pytest.param(
-            ["get", "\u2014\u2014waitt"], "unknown flag \u2014\u2014...; did you mean --wait?", id="two em dashes"
+            LIST + ("\u2014failed",),
+            "unknown flag \u2014f...; did you mean --failed?",
+            id="em dash",
+        ),
+        pytest.param(
+            LIST + ("\u2013status=x",),
+            "unknown flag \u2013s...; did you mean --status?",
+            id="en dash",
+        ),
+        pytest.param(
+            ["\u2212running"], "unknown flag \u2212r...; did you mean --running?", id="minus sign"
+        ),
+        pytest.param(
+            ["get", "\u2014\u2014waitt"],
+            "unknown flag \u2014\u2014...; did you mean --wait?",
+            id="two em dashes",
         ),
         # One hyphen before a long name.
         pytest.param(LIST + ("-node",), "unknown flag -n...; did you mean --node?", id="-node"),
-        pytest.param(LIST + ("-node", "x"), "unknown flag -n...; did you mean --node?", id="-node x"),
-        pytest.param(LIST + ("-version",), "unknown flag -v...; did you mean --version?", id="-version"),
         pytest.param(
-            ["get", "-id", EXECUTION, "--project", PROJECT], "unknown flag -i...; did you mean --id?", id="-id UUID"
+            LIST + ("-node", "x"), "unknown flag -n...; did you mean --node?", id="-node x"
+        ),
+        pytest.param(
+            LIST + ("-version",), "unknown flag -v...; did you mean --version?", id="-version"
+        ),
+        pytest.param(
+            ["get", "-id", EXECUTION, "--project", PROJECT],
+            "unknown flag -i...; did you mean --id?",
+            id="-id UUID",
         ),
         # A typing error. Dashes, underscores and case do not matter.
-        pytest.param(["x", "--sinc"], "unknown flag --sinc; did you mean --since?", id="--sinc without a command"),
-        pytest.param(GET + ("--sinc", "2h"), "unknown flag --sinc; did you mean --since?", id="--sinc of get"),
-        pytest.param(["--projct", "X", "list"], "unknown flag --projct; did you mean --project?", id="--projct"),
         pytest.param(
-            LIST + ("--exit-statu",), "unknown flag --exit-statu; did you mean --exit-status?", id="--exit-statu"
+            ["x", "--sinc"],
+            "unknown flag --sinc; did you mean --since?",
+            id="--sinc without a command",
         ),
         pytest.param(
-            GET + ("--output_dir", "x"), "unknown flag --output_dir; did you mean --output-dir?", id="--output_dir"
+            GET + ("--sinc", "2h"), "unknown flag --sinc; did you mean --since?", id="--sinc of get"
         ),
         pytest.param(
-            ["get", EXECUTION, "--outputdir"], "unknown flag --outputdir; did you mean --output-dir?", id="--outputdir"
+            ["--projct", "X", "list"],
+            "unknown flag --projct; did you mean --project?",
+            id="--projct",
+        ),
+        pytest.param(
+            LIST + ("--exit-statu",),
+            "unknown flag --exit-statu; did you mean --exit-status?",
+            id="--exit-statu",
+        ),
+        pytest.param(
+            GET + ("--output_dir", "x"),
+            "unknown flag --output_dir; did you mean --output-dir?",
+            id="--output_dir",
+        ),
+        pytest.param(
+            ["get", EXECUTION, "--outputdir"],
+            "unknown flag --outputdir; did you mean --output-dir?",
+            id="--outputdir",
         ),
         pytest.param(
             ["get", EXECUTION, "--wait_timeout=x"],
@@ -1863,20 +2143,30 @@ def test_value_for_a_switch_is_refused_and_not_shown(argv, error):
             id="--wait_timeout=x",
         ),
         pytest.param(
-            LIST + ("--Action-Name",), "unknown flag --Action-Name; did you mean --action-name?", id="--Action-Name"
+            LIST + ("--Action-Name",),
+            "unknown flag --Action-Name; did you mean --action-name?",
+            id="--Action-Name",
         ),
         pytest.param(
-            GET + ("--EXIT-STATUS",), "unknown flag --EXIT-STATUS; did you mean --exit-status?", id="--EXIT-STATUS"
+            GET + ("--EXIT-STATUS",),
+            "unknown flag --EXIT-STATUS; did you mean --exit-status?",
+            id="--EXIT-STATUS",
         ),
         # An abbreviation of more than one letter suggests the first flag that it begins, except an ignored one.
-        pytest.param(["list", "--proj", "x"], "unknown flag --proj; did you mean --project?", id="--proj x"),
-        pytest.param(LIST + ("--out", "x"), "unknown flag --out; did you mean --output?", id="--out x"),
+        pytest.param(
+            ["list", "--proj", "x"], "unknown flag --proj; did you mean --project?", id="--proj x"
+        ),
+        pytest.param(
+            LIST + ("--out", "x"), "unknown flag --out; did you mean --output?", id="--out x"
+        ),
         pytest.param(["list", "--cu"], "unknown flag --cu; did you mean --cursor?", id="--cu"),
         pytest.param(["list", "--a"], "unknown flag --a", id="--a"),
         pytest.param(["list", "--ye"], "unknown flag --ye", id="--ye"),
         # A flag of other programs whose value is a secret.
         pytest.param(
-            LIST + ("--token", "SECRET"), "unknown flag --token; did you mean --token-file?", id="--token SECRET"
+            LIST + ("--token", "SECRET"),
+            "unknown flag --token; did you mean --token-file?",
+            id="--token SECRET",
         ),
     ],
 )
@@ -1889,7 +2179,9 @@ def test_unknown_flag_is_refused_and_the_nearest_one_suggested(argv, error):
 
 
 @rule("1.14")
-@pytest.mark.parametrize("value", [pytest.param("", id="without a value"), pytest.param("=7", id="with a value")])
+@pytest.mark.parametrize(
+    "value", [pytest.param("", id="without a value"), pytest.param("=7", id="with a value")]
+)
 @pytest.mark.parametrize(
     "command, flag, suggestion",
     [
@@ -1928,7 +2220,9 @@ def test_unknown_flag_is_refused_and_the_nearest_one_suggested(argv, error):
         ("get", "--format", "--output"),
     ],
 )
-def test_flag_of_another_program_suggests_what_this_one_has_for_it(command, flag, suggestion, value):
+def test_flag_of_another_program_suggests_what_this_one_has_for_it(
+    command, flag, suggestion, value
+):
     result = run_cli(command, flag + value, env=UNREACHABLE)
 
     assert result.code == 2
@@ -1946,19 +2240,28 @@ MISPLACED = "s3same9x-s3same9x"  # 17 characters: short enough to be shown where
     "argv",
     [
         pytest.param(LIST + ("--server", MISPLACED), id="as the server"),
-        pytest.param(LIST + ("--server=https://ann:" + MISPLACED + "@host",), id="in the server's user info"),
+        pytest.param(
+            LIST + ("--server=https://ann:" + MISPLACED + "@host",), id="in the server's user info"
+        ),
         pytest.param(LIST + ("--all=" + MISPLACED,), id="after a switch and an equals sign"),
         pytest.param(LIST + ("--all " + MISPLACED,), id="in one argument with a switch"),
         pytest.param(LIST + (MISPLACED,), id="as an argument of list"),
         pytest.param(LIST + ("x " + MISPLACED,), id="in one argument with a word"),
         pytest.param(GET + (MISPLACED,), id="as an argument of get"),
-        pytest.param(LIST + ("--tokn=" + MISPLACED,), id="after an unknown flag and an equals sign"),
+        pytest.param(
+            LIST + ("--tokn=" + MISPLACED,), id="after an unknown flag and an equals sign"
+        ),
         pytest.param(LIST + ("--token", MISPLACED), id="after an unknown flag"),
         pytest.param(LIST + ("--" + MISPLACED,), id="after two hyphens"),
         pytest.param(LIST + ("-" + MISPLACED,), id="after one hyphen"),
         pytest.param(LIST + ("--limit", "-" + MISPLACED), id="after one hyphen, as a limit"),
-        pytest.param(["get", "-" + MISPLACED, "--project", PROJECT], id="after one hyphen, as an id"),
-        pytest.param(["exec-log", "list", MISPLACED, "--project", PROJECT, "--bogus"], id="before an unknown flag"),
+        pytest.param(
+            ["get", "-" + MISPLACED, "--project", PROJECT], id="after one hyphen, as an id"
+        ),
+        pytest.param(
+            ["exec-log", "list", MISPLACED, "--project", PROJECT, "--bogus"],
+            id="before an unknown flag",
+        ),
     ],
 )
 def test_possible_secret_in_a_usage_error_is_not_shown(argv):
@@ -1996,7 +2299,9 @@ def test_possible_secret_in_place_of_credentials_is_not_shown(tmp_path, monkeypa
 
 
 @rule("1.15b")
-@pytest.mark.parametrize("line", ["--version", "lst --version", "get --all x y --version", "list --limit 7 --version"])
+@pytest.mark.parametrize(
+    "line", ["--version", "lst --version", "get --all x y --version", "list --limit 7 --version"]
+)
 def test_version_prints_one_line_and_ignores_other_arguments(line):
     result = run_cli(*line.split(), env=UNREACHABLE)
 

@@ -31,7 +31,11 @@ def list_rules():
 
 def list_carried(tree):
     """The numbers that a piece of source carries: the arguments of every call of rule()."""
-    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and name_called(node) == "rule"]
+    calls = [
+        node
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and name_called(node) == "rule"
+    ]
     return [ast.literal_eval(argument) for call in calls for argument in call.args]
 
 
@@ -54,15 +58,21 @@ def test_every_flag_is_in_the_contract():
 
 
 def test_every_format_is_in_the_contract():
-    words = re.findall("[a-z]+", " ".join(re.findall(r"(?m)^5\.[0-9]+[a-z]? .*(?:\n .*)*", read_text(CONTRACT))))
-    assert set(LIST_FORMATS + GET_FORMATS) - set(words) == set(), "write a rule for each of these formats"
+    words = re.findall(
+        "[a-z]+", " ".join(re.findall(r"(?m)^5\.[0-9]+[a-z]? .*(?:\n .*)*", read_text(CONTRACT)))
+    )
+    assert set(LIST_FORMATS + GET_FORMATS) - set(words) == set(), (
+        "write a rule for each of these formats"
+    )
 
 
 @functools.lru_cache(None)
 def read_rules():
     """Return the texts of the rules by their numbers, each on one line. A rule ends before a rule, heading or table."""
     pattern = r"(?ms)^([0-9]+\.[0-9]+[a-z]?) (.*?)(?=^[0-9]+\.[0-9]+[a-z]? |^#|^<!--|\Z)"
-    return {number: " ".join(text.split()) for number, text in re.findall(pattern, read_text(CONTRACT))}
+    return {
+        number: " ".join(text.split()) for number, text in re.findall(pattern, read_text(CONTRACT))
+    }
 
 
 def find_flags_named(text):
@@ -71,7 +81,11 @@ def find_flags_named(text):
 
 
 def test_flag_whose_help_says_repeatable_accumulates():
-    assert [flag.names[-1] for flag in program.FLAGS if "repeatable" in flag.list_help and not flag.is_repeatable] == []
+    assert [
+        flag.names[-1]
+        for flag in program.FLAGS
+        if "repeatable" in flag.list_help and not flag.is_repeatable
+    ] == []
 
 
 def test_flag_accepts_a_uuid_if_the_help_says_so():
@@ -82,7 +96,9 @@ def test_flag_accepts_a_uuid_if_the_help_says_so():
 
 @pytest.mark.parametrize("name", VARIABLES_READ)
 def test_every_environment_variable_that_is_read_is_in_a_rule(name):
-    numbers = [number for number, text in read_rules().items() if name in re.findall("[A-Z_]+", text)]
+    numbers = [
+        number for number, text in read_rules().items() if name in re.findall("[A-Z_]+", text)
+    ]
 
     assert numbers != [], "write a rule for this variable"
 
@@ -92,7 +108,9 @@ def test_contract_is_that_of_this_version():
 
 
 def test_rules_are_numbered_in_order():
-    found = [re.fullmatch("([0-9]+)[.]([0-9]+)([a-z]?)", number).groups() for number in list_rules()]
+    found = [
+        re.fullmatch("([0-9]+)[.]([0-9]+)([a-z]?)", number).groups() for number in list_rules()
+    ]
     numbers = [(int(section), int(number), letter) for section, number, letter in found]
     assert len(numbers) > 50
     assert numbers == sorted(set(numbers))
@@ -103,7 +121,9 @@ def list_defined(path):
     body = parse(path).body
     defined = {node.name for node in body if isinstance(node, (ast.FunctionDef, ast.ClassDef))}
     targets = [target for node in body if isinstance(node, ast.Assign) for target in node.targets]
-    defined |= {name.id for target in targets for name in ast.walk(target) if isinstance(name, ast.Name)}
+    defined |= {
+        name.id for target in targets for name in ast.walk(target) if isinstance(name, ast.Name)
+    }
     return {name for name in defined if not name.startswith("test_")} - {"main", "pytestmark"}
 
 
@@ -111,14 +131,18 @@ def list_defined(path):
 def list_used(path):
     """The names that a file uses: variables, attributes, and parameters, which may be fixtures."""
     nodes = list(ast.walk(parse(path)))
-    used = {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
+    used = {
+        node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)
+    }
     used |= {node.attr for node in nodes if isinstance(node, ast.Attribute)}
     used |= {node.arg for node in nodes if isinstance(node, ast.arg)}
     return used
 
 
 @pytest.mark.parametrize(
-    "path", [path for path in SOURCES if os.path.basename(path) in ("kit.py", "server.py")], ids=os.path.basename
+    "path",
+    [path for path in SOURCES if os.path.basename(path) in ("kit.py", "server.py")],
+    ids=os.path.basename,
 )
 def test_every_helper_is_used(path):
     programs = [os.path.join(HERE, name) for name in ("benchmark.py", "typed_program.py")]
@@ -128,5 +152,8 @@ def test_every_helper_is_used(path):
 
 def test_every_helper_of_a_test_file_is_used_there():
     fixture_of_every_test = "heeded_interrupts"  # in test_interrupt.py
-    unused = {os.path.basename(path): list_defined(path) - list_used(path) - {fixture_of_every_test} for path in TESTS}
+    unused = {
+        os.path.basename(path): list_defined(path) - list_used(path) - {fixture_of_every_test}
+        for path in TESTS
+    }
     assert {name: names for name, names in unused.items() if names} == {}

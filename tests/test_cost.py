@@ -14,7 +14,9 @@ BODY = 2 << 20
 def measure_peak(plane, argv, bodies):
     """Return the peak of memory of a run that reads these bodies, as a multiple of BODY."""
     tracemalloc = pytest.importorskip("tracemalloc", reason="PyPy does not trace memory")
-    plane.script(*[Reply(body, framing="chunked", slices=1 << 16) for body in bodies])  # the server copies slices
+    plane.script(
+        *[Reply(body, framing="chunked", slices=1 << 16) for body in bodies]
+    )  # the server copies slices
     with open(os.devnull, "wb") as nowhere:
         tracemalloc.start()
         try:
@@ -42,12 +44,16 @@ def make_page(number, cursor, status="failed", size=BODY, **members):
 def make_copies(status):
     """Return the bodies of ten pages with one and the same Execution, each with a new cursor."""
     wires = [execution(status=status, padding="x" * BODY) for _ in range(10)]
-    return [encode(page(wire, next_cursor="c%d" % number)) for number, wire in enumerate(wires)] + [encode(page())]
+    return [encode(page(wire, next_cursor="c%d" % number)) for number, wire in enumerate(wires)] + [
+        encode(page())
+    ]
 
 
 PAGES = [make_page(number, "c%d" % number if number < 4 else None) for number in range(5)]
 OTHER_PAGE = make_page(9, None, "timeout")
-OUTPUTS = encode(execution([target(inline(b"x" * (BODY // 60 * 3 // 4)), "%d" % number) for number in range(60)]))
+OUTPUTS = encode(
+    execution([target(inline(b"x" * (BODY // 60 * 3 // 4)), "%d" % number) for number in range(60)])
+)
 
 
 @rule("7.1", "1.10")
@@ -64,7 +70,10 @@ OUTPUTS = encode(execution([target(inline(b"x" * (BODY // 60 * 3 // 4)), "%d" % 
         pytest.param("get %s -o json" % EXECUTION, [OUTPUTS], 2.6, id="get, json"),
         # A merge also keeps the objects of the page of the other status.
         pytest.param(
-            "list --status=failed,timeout", PAGES[:1] + [OTHER_PAGE] + PAGES[1:], 3.6, id="merge of two final statuses"
+            "list --status=failed,timeout",
+            PAGES[:1] + [OTHER_PAGE] + PAGES[1:],
+            3.6,
+            id="merge of two final statuses",
         ),
         pytest.param(
             "list --status=started,failed",

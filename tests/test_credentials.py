@@ -39,12 +39,16 @@ def home(tmp_path, monkeypatch):
 
 def write_config(home, config, folder=".config"):
     """Write a JSON value to the config file in this folder of the home directory. Return its path."""
-    return write_private_file(home / folder / "plexctl" / "config.json", json.dumps(config).encode("ascii"))
+    return write_private_file(
+        home / folder / "plexctl" / "config.json", json.dumps(config).encode("ascii")
+    )
 
 
 def run_with_home(home, plane, flags=(), env=None, command=LIST):
     """Run `list` with this home directory. The plane is the proxy for all servers, so that every request reaches it."""
-    whole = dict({HOME: str(home), "HTTP_PROXY": plane.url, "HTTPS_PROXY": plane.url}, **(env or {}))
+    whole = dict(
+        {HOME: str(home), "HTTP_PROXY": plane.url, "HTTPS_PROXY": plane.url}, **(env or {})
+    )
     return run_cli(*command, "--allow-http", *flags, env=whole)
 
 
@@ -179,7 +183,9 @@ PROFILES = {
         ),
     ],
 )
-def test_server_and_token_come_from_the_first_source_that_has_one(plane, home, flags, env, host, token):
+def test_server_and_token_come_from_the_first_source_that_has_one(
+    plane, home, flags, env, host, token
+):
     write_config(home, PROFILES)
     write_private_file(home / "token", b"token-of-file")
     plane.script(Reply(page()))
@@ -200,7 +206,10 @@ PROJECTS = {
         "none": {"project": None},
     },
 }
-WITHOUT_CONFIG_FILE = {"PLEXSPHERE_URL": "http://variable.test", "PLEXSPHERE_TOKEN": "token-of-variable"}
+WITHOUT_CONFIG_FILE = {
+    "PLEXSPHERE_URL": "http://variable.test",
+    "PLEXSPHERE_TOKEN": "token-of-variable",
+}
 
 
 @rule("1.5", "2.1", "2.3b")
@@ -231,8 +240,18 @@ WITHOUT_CONFIG_FILE = {"PLEXSPHERE_URL": "http://variable.test", "PLEXSPHERE_TOK
             "44444444-4444-4444-8444-444444444444",
             id="the variable wins over the default profile",
         ),
-        pytest.param([], "", "11111111-1111-4111-8111-111111111111", id="the default profile, with an empty variable"),
-        pytest.param([], None, "11111111-1111-4111-8111-111111111111", id="the default profile is the last source"),
+        pytest.param(
+            [],
+            "",
+            "11111111-1111-4111-8111-111111111111",
+            id="the default profile, with an empty variable",
+        ),
+        pytest.param(
+            [],
+            None,
+            "11111111-1111-4111-8111-111111111111",
+            id="the default profile is the last source",
+        ),
     ],
 )
 def test_project_comes_from_the_first_source_that_has_one(plane, home, flags, variable, project):
@@ -250,8 +269,15 @@ def test_project_comes_from_the_first_source_that_has_one(plane, home, flags, va
 @pytest.mark.parametrize(
     "project, code, fault",
     [
-        pytest.param("p4ssw0rd", 2, "expected a UUID, such as 6f1d7c1e-0b5a-4c1e-9a53-2b8f0c9e7a10", id="text"),
-        pytest.param("", 2, "expected a UUID, such as 6f1d7c1e-0b5a-4c1e-9a53-2b8f0c9e7a10", id="empty text"),
+        pytest.param(
+            "p4ssw0rd",
+            2,
+            "expected a UUID, such as 6f1d7c1e-0b5a-4c1e-9a53-2b8f0c9e7a10",
+            id="text",
+        ),
+        pytest.param(
+            "", 2, "expected a UUID, such as 6f1d7c1e-0b5a-4c1e-9a53-2b8f0c9e7a10", id="empty text"
+        ),
         pytest.param(["p4ssw0rd"], 3, "expected a string", id="a list"),
         pytest.param(0, 3, "expected a string", id="a number"),
     ],
@@ -291,7 +317,11 @@ def test_missing_project_exits_2_before_server_and_token_are_looked_up(plane, ho
     "flags, variable",
     [
         pytest.param([], "", id="without any Project"),
-        pytest.param(["--profile", "lab"], "44444444-4444-4444-8444-444444444444", id="--profile and the variable"),
+        pytest.param(
+            ["--profile", "lab"],
+            "44444444-4444-4444-8444-444444444444",
+            id="--profile and the variable",
+        ),
     ],
 )
 def test_config_file_that_is_needed_for_the_project_must_be_usable(plane, home, flags, variable):
@@ -309,7 +339,9 @@ def test_config_file_that_is_needed_for_the_project_must_be_usable(plane, home, 
 @pytest.mark.parametrize(
     "flags, variable",
     [
-        pytest.param(["--project", "33333333-3333-4333-8333-333333333333"], "", id="with --project"),
+        pytest.param(
+            ["--project", "33333333-3333-4333-8333-333333333333"], "", id="with --project"
+        ),
         pytest.param([], "44444444-4444-4444-8444-444444444444", id="with the variable"),
         pytest.param(
             ["--project", "33333333-3333-4333-8333-333333333333", "--profile", "lab"]
@@ -337,7 +369,11 @@ def test_config_file_is_read_once_for_project_server_and_token(plane, home):
     config_file = home / ".config" / "plexctl" / "config.json"
     config_file.parent.mkdir(parents=True)
     os.mkfifo(str(config_file))
-    profile = {"server": "http://lab.test", "token": "token-of-lab", "project": "11111111-1111-4111-8111-111111111111"}
+    profile = {
+        "server": "http://lab.test",
+        "token": "token-of-lab",
+        "project": "11111111-1111-4111-8111-111111111111",
+    }
     config = json.dumps({"default": "lab", "profiles": {"lab": profile}})
     (home / "broken").write_bytes(b"not JSON")
     plane.script(Reply(page()))
@@ -353,7 +389,9 @@ def test_config_file_is_read_once_for_project_server_and_token(plane, home):
         served.result()
 
     assert result.code == 0
-    assert plane.requests[0].target == ("http://lab.test/v1/projects/11111111-1111-4111-8111-111111111111/executions")
+    assert plane.requests[0].target == (
+        "http://lab.test/v1/projects/11111111-1111-4111-8111-111111111111/executions"
+    )
     assert plane.requests[0].headers["authorization"] == "Bearer token-of-lab"
 
 
@@ -369,7 +407,9 @@ def test_from_settings_looks_up_no_project(home):
 
 @rule("10.2a")
 def test_from_settings_ignores_the_project_of_a_profile(home):
-    write_config(home, {"profiles": {"lab": {"server": "http://127.0.0.1:1", "token": "x", "project": 5}}})
+    write_config(
+        home, {"profiles": {"lab": {"server": "http://127.0.0.1:1", "token": "x", "project": 5}}}
+    )
 
     with surroundings(env={HOME: str(home)}):
         transport = program.Transport.from_settings(profile="lab")
@@ -447,13 +487,19 @@ def test_refused_server_of_a_profile_is_shown_in_its_shortest_form(plane, home):
     "server_of_profile, server_flag",
     [
         pytest.param("http://localhost:1", "HTTP://LOCALHOST:1", id="case of scheme and host"),
-        pytest.param("http://127.0.0.1:1/A/", "http://127.0.0.1:1/A", id="slash at the end of a prefix"),
-        pytest.param("http://127.0.0.1", "http://127.0.0.1:80/", id="default port of http, slash at the end"),
+        pytest.param(
+            "http://127.0.0.1:1/A/", "http://127.0.0.1:1/A", id="slash at the end of a prefix"
+        ),
+        pytest.param(
+            "http://127.0.0.1", "http://127.0.0.1:80/", id="default port of http, slash at the end"
+        ),
         pytest.param("https://127.0.0.1:443", "https://127.0.0.1", id="default port of https"),
     ],
 )
 def test_one_server_may_be_written_in_different_ways(home, server_of_profile, server_flag):
-    write_config(home, {"default": "lab", "profiles": {"lab": {"server": server_of_profile, "token": "x"}}})
+    write_config(
+        home, {"default": "lab", "profiles": {"lab": {"server": server_of_profile, "token": "x"}}}
+    )
 
     with surroundings(env={HOME: str(home)}):
         transport = program.Transport.from_settings(server=server_flag)
@@ -472,8 +518,12 @@ def test_one_server_may_be_written_in_different_ways(home, server_of_profile, se
         pytest.param("http://127.0.0.1:443", "https://127.0.0.1:443", id="scheme"),
     ],
 )
-def test_servers_that_differ_in_prefix_port_name_or_scheme_are_different(plane, home, server_of_profile, server_flag):
-    write_config(home, {"default": "lab", "profiles": {"lab": {"server": server_of_profile, "token": "x"}}})
+def test_servers_that_differ_in_prefix_port_name_or_scheme_are_different(
+    plane, home, server_of_profile, server_flag
+):
+    write_config(
+        home, {"default": "lab", "profiles": {"lab": {"server": server_of_profile, "token": "x"}}}
+    )
 
     result = run_with_home(home, plane, ["--server", server_flag])
 
@@ -626,7 +676,9 @@ def test_missing_token_means_exit_3_without_a_config_file(plane, home, flags):
 
 @rule("2.3c")
 def test_both_places_of_a_missing_config_file_are_shown(plane, home):
-    result = run_with_home(home, plane, env={"XDG_CONFIG_HOME": str(home / "xdg")}, command=("list",))
+    result = run_with_home(
+        home, plane, env={"XDG_CONFIG_HOME": str(home / "xdg")}, command=("list",)
+    )
 
     assert result.code == 2
     assert error_lines(result) == ["no Project"]
@@ -649,7 +701,9 @@ def test_both_places_of_a_missing_config_file_are_shown(plane, home):
     ],
 )
 def test_config_file_is_in_the_home_directory_without_xdg_config_home(plane, home, xdg_config_home):
-    write_config(home, {"default": "lab", "profiles": {"lab": {"server": "http://home.test", "token": "x"}}})
+    write_config(
+        home, {"default": "lab", "profiles": {"lab": {"server": "http://home.test", "token": "x"}}}
+    )
     # The home directory is the current directory, so that this file would be found.
     for folder in ("relative", "."):
         trap = {"default": "lab", "profiles": {"lab": {"server": "http://trap.test", "token": "x"}}}
@@ -664,7 +718,9 @@ def test_config_file_is_in_the_home_directory_without_xdg_config_home(plane, hom
 
 @rule("2.3")
 def test_config_file_in_xdg_config_home_comes_before_the_home_directory(plane, home):
-    write_config(home, {"default": "lab", "profiles": {"lab": {"server": "http://home.test", "token": "x"}}})
+    write_config(
+        home, {"default": "lab", "profiles": {"lab": {"server": "http://home.test", "token": "x"}}}
+    )
     in_xdg = {"default": "lab", "profiles": {"lab": {"server": "http://xdg.test", "token": "x"}}}
     write_config(home, in_xdg, folder="xdg")
     plane.script(Reply(page()))
@@ -677,7 +733,9 @@ def test_config_file_in_xdg_config_home_comes_before_the_home_directory(plane, h
 
 @rule("2.3")
 def test_xdg_config_home_without_a_config_file_is_passed_over(plane, home):
-    write_config(home, {"default": "lab", "profiles": {"lab": {"server": "http://home.test", "token": "x"}}})
+    write_config(
+        home, {"default": "lab", "profiles": {"lab": {"server": "http://home.test", "token": "x"}}}
+    )
     plane.script(Reply(page()))
 
     result = run_with_home(home, plane, env={"XDG_CONFIG_HOME": str(home / "missing")})
@@ -688,7 +746,9 @@ def test_xdg_config_home_without_a_config_file_is_passed_over(plane, home):
 
 @rule("2.3", "2.5a")
 def test_unreadable_config_file_in_xdg_config_home_is_not_passed_over(plane, home):
-    write_config(home, {"default": "lab", "profiles": {"lab": {"server": "http://home.test", "token": "x"}}})
+    write_config(
+        home, {"default": "lab", "profiles": {"lab": {"server": "http://home.test", "token": "x"}}}
+    )
     unreadable = home / "xdg" / "plexctl" / "config.json"
     unreadable.mkdir(parents=True)  # a folder in place of the file
 
@@ -718,7 +778,9 @@ def test_xdg_config_home_is_searched_beside_a_relative_home_directory(plane, hom
     write_config(home, in_xdg, folder="xdg")
     plane.script(Reply(page()))
 
-    result = run_with_home(home, plane, env={HOME: "relative", "XDG_CONFIG_HOME": str(home / "xdg")})
+    result = run_with_home(
+        home, plane, env={HOME: "relative", "XDG_CONFIG_HOME": str(home / "xdg")}
+    )
 
     assert result.code == 0
     assert plane.requests[0].headers["host"] == "xdg.test"
@@ -794,7 +856,8 @@ def test_profile_without_a_config_file_means_exit_3_and_paths_are_shown(plane, h
     assert result.out == b""
     assert error_lines(result) == ["there is no config file"]
     assert hint_lines(result) == [
-        "looked for %s and %s" % (xdg / "plexctl" / "config.json", home / ".config" / "plexctl" / "config.json")
+        "looked for %s and %s"
+        % (xdg / "plexctl" / "config.json", home / ".config" / "plexctl" / "config.json")
     ]
     assert plane.connections == 0
 
@@ -803,9 +866,21 @@ def test_profile_without_a_config_file_means_exit_3_and_paths_are_shown(plane, h
 @pytest.mark.parametrize(
     "profiles, name, hint",
     [
-        pytest.param({"lab": {}}, "hunter22", "profiles in this file: lab", id="perhaps a token in the wrong place"),
-        pytest.param({"lab": {}}, "LAB", "profiles in this file: lab", id="names are case-sensitive"),
-        pytest.param({"lab": {}, "b": {}}, "la", "profiles in this file: lab, b", id="names are not abbreviated"),
+        pytest.param(
+            {"lab": {}},
+            "hunter22",
+            "profiles in this file: lab",
+            id="perhaps a token in the wrong place",
+        ),
+        pytest.param(
+            {"lab": {}}, "LAB", "profiles in this file: lab", id="names are case-sensitive"
+        ),
+        pytest.param(
+            {"lab": {}, "b": {}},
+            "la",
+            "profiles in this file: lab, b",
+            id="names are not abbreviated",
+        ),
         pytest.param({"lab": {}}, "l\u00e4b", "profiles in this file: lab", id="not ASCII"),
         pytest.param({}, "lab", "profiles in this file: none", id="there is no profile"),
         pytest.param(None, "lab", "profiles in this file: none", id="profiles are null"),
@@ -840,7 +915,9 @@ def test_unknown_default_profile_means_exit_3_and_its_name_is_not_shown(plane, h
 
     assert result.code == 3
     assert result.out == b""
-    assert error_lines(result) == ['%s: "default" names a profile that does not exist' % config_file]
+    assert error_lines(result) == [
+        '%s: "default" names a profile that does not exist' % config_file
+    ]
     assert hint_lines(result) == ["profiles in this file: lab"]
     assert plane.connections == 0
 
@@ -871,7 +948,9 @@ def test_config_file_that_is_not_json_means_exit_3(plane, home, data):
 
 @rule("2.5a", "2.7b")
 def test_error_for_a_config_file_that_is_not_json_does_not_carry_its_text(home):
-    write_private_file(home / ".config" / "plexctl" / "config.json", b'{"profiles": {"lab": {"token": "hunter22"')
+    write_private_file(
+        home / ".config" / "plexctl" / "config.json", b'{"profiles": {"lab": {"token": "hunter22"'
+    )
 
     with surroundings(env={HOME: str(home)}):
         with pytest.raises(program.CredentialsError, match="is not valid JSON") as caught:
@@ -887,13 +966,19 @@ def test_error_for_a_config_file_that_is_not_json_does_not_carry_its_text(home):
     "config, fault",
     [
         pytest.param(["hunter22"], "top level: expected an object", id="the config file is a list"),
-        pytest.param({"profiles": "hunter22"}, "profiles: expected an object", id="profiles is a string"),
         pytest.param(
-            {"profiles": {"lab": "hunter22"}}, 'profile "lab": expected an object', id="the profile is a string"
+            {"profiles": "hunter22"}, "profiles: expected an object", id="profiles is a string"
+        ),
+        pytest.param(
+            {"profiles": {"lab": "hunter22"}},
+            'profile "lab": expected an object',
+            id="the profile is a string",
         ),
     ],
 )
-def test_wrong_type_in_the_config_file_means_exit_3_and_its_place_is_named(plane, home, config, fault):
+def test_wrong_type_in_the_config_file_means_exit_3_and_its_place_is_named(
+    plane, home, config, fault
+):
     config_file = write_config(home, config)
 
     result = run_with_home(home, plane, ["--profile", "lab"])
@@ -909,7 +994,12 @@ def test_wrong_type_in_the_config_file_means_exit_3_and_its_place_is_named(plane
 @pytest.mark.parametrize(
     "profile, env, error",
     [
-        pytest.param({"token": ["hunter22"]}, {}, 'token of profile "lab": expected a string', id="token is a list"),
+        pytest.param(
+            {"token": ["hunter22"]},
+            {},
+            'token of profile "lab": expected a string',
+            id="token is a list",
+        ),
         pytest.param(
             {"server": 1},
             {"PLEXSPHERE_TOKEN": "x"},
@@ -918,7 +1008,9 @@ def test_wrong_type_in_the_config_file_means_exit_3_and_its_place_is_named(plane
         ),
     ],
 )
-def test_wrong_type_in_a_profile_means_exit_3_and_the_profile_is_named(plane, home, profile, env, error):
+def test_wrong_type_in_a_profile_means_exit_3_and_the_profile_is_named(
+    plane, home, profile, env, error
+):
     write_config(home, {"profiles": {"lab": profile}})
 
     result = run_with_home(home, plane, ["--profile", "lab"], env)
@@ -938,7 +1030,9 @@ def test_empty_token_of_a_profile_is_not_a_missing_one(plane, home):
 
     assert result.code == 3
     assert result.out == b""
-    assert error_lines(result) == ["the token is empty, or contains characters other than visible ASCII"]
+    assert error_lines(result) == [
+        "the token is empty, or contains characters other than visible ASCII"
+    ]
     assert hint_lines(result) == ['it came from profile "lab"']
     assert plane.connections == 0
 
@@ -1011,7 +1105,9 @@ def test_config_file_that_is_closed_to_others_is_accepted(plane, home, mode):
 @rule("2.4")
 @posix_only
 @pytest.mark.parametrize("mode, shown", OPEN_MODES)
-@pytest.mark.parametrize("name", [pytest.param("my-token", id="file"), pytest.param("link", id="link to a file")])
+@pytest.mark.parametrize(
+    "name", [pytest.param("my-token", id="file"), pytest.param("link", id="link to a file")]
+)
 def test_token_file_that_others_can_access_is_refused(plane, home, name, mode, shown):
     write_private_file(home / "my-token", TOKEN.encode()).chmod(mode)
     (home / "link").symlink_to(home / "my-token")
@@ -1029,7 +1125,9 @@ def test_token_file_that_others_can_access_is_refused(plane, home, name, mode, s
 @posix_only
 @pytest.mark.parametrize("mode, shown", OPEN_MODES)
 def test_config_file_that_others_can_access_is_refused(plane, home, mode, shown):
-    config_file = write_config(home, {"default": "lab", "profiles": {"lab": {"server": plane.url, "token": TOKEN}}})
+    config_file = write_config(
+        home, {"default": "lab", "profiles": {"lab": {"server": plane.url, "token": TOKEN}}}
+    )
     config_file.chmod(mode)
 
     result = run_with_home(home, plane)
@@ -1065,7 +1163,9 @@ def test_hint_for_an_insecure_file_can_be_pasted_into_a_shell(plane, home, name,
 @rule("2.4")
 @posix_only
 def test_chmod_is_not_suggested_for_a_device(plane, home):
-    result = run_with_home(home, plane, ["--token-file", "/dev/null"], {"PLEXSPHERE_URL": plane.url})
+    result = run_with_home(
+        home, plane, ["--token-file", "/dev/null"], {"PLEXSPHERE_URL": plane.url}
+    )
 
     assert result.code == 3
     assert hint_lines(result) == [ANOTHER_FILE]
@@ -1096,12 +1196,16 @@ def test_mode_is_that_of_the_opened_file_even_if_its_name_is_replaced(plane, hom
 
 #: Ids of users. The tests that have root's rights pretend to run as USER.
 USER, ANOTHER_USER, ROOT_USER = 65534, 65533, 0
-needs_root = pytest.mark.skipif(WINDOWS or os.geteuid() != 0, reason="only root can give files to other users")
+needs_root = pytest.mark.skipif(
+    WINDOWS or os.geteuid() != 0, reason="only root can give files to other users"
+)
 
 
 @rule("2.4")
 @needs_root
-@pytest.mark.parametrize("owner", [pytest.param(USER, id="the user"), pytest.param(ROOT_USER, id="root")])
+@pytest.mark.parametrize(
+    "owner", [pytest.param(USER, id="the user"), pytest.param(ROOT_USER, id="root")]
+)
 def test_file_of_the_user_or_root_is_accepted(plane, home, monkeypatch, owner):
     path = write_private_file(home / "my-token", TOKEN.encode())
     os.chown(str(path), owner, -1)
@@ -1142,7 +1246,9 @@ def test_file_of_the_user_or_root_is_accepted(plane, home, monkeypatch, owner):
         ),
     ],
 )
-def test_chmod_is_suggested_only_for_a_file_of_the_user(plane, home, monkeypatch, owner, mode, error, hint):
+def test_chmod_is_suggested_only_for_a_file_of_the_user(
+    plane, home, monkeypatch, owner, mode, error, hint
+):
     path = write_private_file(home / "my-token", TOKEN.encode())
     path.chmod(mode)
     os.chown(str(path), owner, -1)
@@ -1166,7 +1272,9 @@ def test_pipe_is_accepted_whatever_its_mode(plane, home):
     os.fchmod(reading, 0o666)
     plane.script(Reply(page()))
 
-    result = run_with_home(home, plane, ["--token-file", "/dev/fd/%d" % reading], {"PLEXSPHERE_URL": plane.url})
+    result = run_with_home(
+        home, plane, ["--token-file", "/dev/fd/%d" % reading], {"PLEXSPHERE_URL": plane.url}
+    )
     os.close(reading)
 
     assert result.code == 0
@@ -1214,7 +1322,9 @@ def test_token_file_without_an_end_is_not_read_beyond_its_limit(plane, home):
 
     with ThreadPoolExecutor(1) as pool, open(reading, "rb", buffering=0):
         written = pool.submit(write_until_it_breaks, writing, size=16 << 20)
-        result = run_with_home(home, plane, ["--token-file", "/dev/fd/%d" % reading], {"PLEXSPHERE_URL": plane.url})
+        result = run_with_home(
+            home, plane, ["--token-file", "/dev/fd/%d" % reading], {"PLEXSPHERE_URL": plane.url}
+        )
 
     assert result.code == 3
     assert error_lines(result) == ["/dev/fd/%d is larger than 64 KiB" % reading]
@@ -1223,7 +1333,10 @@ def test_token_file_without_an_end_is_not_read_beyond_its_limit(plane, home):
 
 @rule("2.4c")
 def test_config_file_of_1_mib_is_accepted(plane, home):
-    config = '{"default": "lab", "profiles": {"lab": {"server": "%s", "token": "%s"}}}' % (plane.url, TOKEN)
+    config = '{"default": "lab", "profiles": {"lab": {"server": "%s", "token": "%s"}}}' % (
+        plane.url,
+        TOKEN,
+    )
     data = codecs.BOM_UTF8 + config.encode()
     write_private_file(home / ".config" / "plexctl" / "config.json", data.ljust(1048576))
 
@@ -1235,9 +1348,14 @@ def test_config_file_of_1_mib_is_accepted(plane, home):
 
 @rule("2.4c")
 def test_config_file_of_more_than_1_mib_is_refused(plane, home):
-    config = '{"default": "lab", "profiles": {"lab": {"server": "%s", "token": "%s"}}}' % (plane.url, TOKEN)
+    config = '{"default": "lab", "profiles": {"lab": {"server": "%s", "token": "%s"}}}' % (
+        plane.url,
+        TOKEN,
+    )
     data = codecs.BOM_UTF8 + config.encode()
-    config_file = write_private_file(home / ".config" / "plexctl" / "config.json", data.ljust(1048577))
+    config_file = write_private_file(
+        home / ".config" / "plexctl" / "config.json", data.ljust(1048577)
+    )
 
     result = run_with_home(home, plane)
 
@@ -1248,7 +1366,9 @@ def test_config_file_of_more_than_1_mib_is_refused(plane, home):
 
 # ---- 2.5: tokens
 
-each_token_source = pytest.mark.parametrize("source", ["--token-file", "PLEXSPHERE_TOKEN", 'profile "lab"'])
+each_token_source = pytest.mark.parametrize(
+    "source", ["--token-file", "PLEXSPHERE_TOKEN", 'profile "lab"']
+)
 
 
 def give_token(home, source, token):
@@ -1321,7 +1441,11 @@ def test_token_with_other_characters_than_visible_ascii_means_exit_3(plane, home
 @rule("2.5")
 @each_token_source
 @pytest.mark.parametrize(
-    "token", [pytest.param("Bearer hunter22", id="Bearer"), pytest.param("bearer  hunter22 ", id="bearer, two spaces")]
+    "token",
+    [
+        pytest.param("Bearer hunter22", id="Bearer"),
+        pytest.param("bearer  hunter22 ", id="bearer, two spaces"),
+    ],
 )
 def test_token_that_begins_with_bearer_means_exit_3(plane, home, source, token):
     flags, env = give_token(home, source, token)
@@ -1406,8 +1530,12 @@ def test_unreadable_token_file_means_exit_3_and_an_absolute_path_is_shown(plane,
 @pytest.mark.parametrize(
     "url, scheme, host, port, prefix",
     [
-        pytest.param("https://plane.test", "https", "plane.test", 443, "", id="default port of https"),
-        pytest.param("HTTP://A_b.Test./", "http", "a_b.test.", 80, "", id="upper case, underscore, final dot"),
+        pytest.param(
+            "https://plane.test", "https", "plane.test", 443, "", id="default port of https"
+        ),
+        pytest.param(
+            "HTTP://A_b.Test./", "http", "a_b.test.", 80, "", id="upper case, underscore, final dot"
+        ),
         pytest.param(
             " https://[2001:DB8::1]:65535/A/b%20c//\n",
             "https",
@@ -1463,14 +1591,26 @@ def give_server(home, source, url):
         # p4ssw0rd stands for a secret in the wrong place.
         pytest.param("p4ssw0rd", "; it does not begin with https:// or http://", id="a word"),
         pytest.param("//p4ssw0rd", "; it does not begin with https:// or http://", id="no scheme"),
-        pytest.param("xhttps://p4ssw0rd", "; it does not begin with https:// or http://", id="another scheme"),
-        pytest.param("https:p4ssw0rd", "; it does not begin with https:// or http://", id="no slashes"),
+        pytest.param(
+            "xhttps://p4ssw0rd", "; it does not begin with https:// or http://", id="another scheme"
+        ),
+        pytest.param(
+            "https:p4ssw0rd", "; it does not begin with https:// or http://", id="no slashes"
+        ),
         pytest.param("https:///p4ssw0rd", "", id="three slashes"),
         pytest.param("https://", "", id="no host"),
         pytest.param("https://ann:p4ssw0rd@host", "; it contains user info", id="user info"),
-        pytest.param("https://host:p4ssw0rd@x", "; it contains user info", id="user info like a port"),
-        pytest.param("https://p4ssw0rd?x", "; it contains a query or a fragment", id="query after the host"),
-        pytest.param("https://host/a?p4ssw0rd", "; it contains a query or a fragment", id="query after the path"),
+        pytest.param(
+            "https://host:p4ssw0rd@x", "; it contains user info", id="user info like a port"
+        ),
+        pytest.param(
+            "https://p4ssw0rd?x", "; it contains a query or a fragment", id="query after the host"
+        ),
+        pytest.param(
+            "https://host/a?p4ssw0rd",
+            "; it contains a query or a fragment",
+            id="query after the path",
+        ),
         pytest.param("https://p4ssw0rd/#f", "; it contains a query or a fragment", id="fragment"),
         pytest.param("https://p4ssw0rd/\x7f", "", id="control character"),
         pytest.param("https://p4ss w0rd", "", id="space"),
@@ -1486,9 +1626,13 @@ def give_server(home, source, url):
         pytest.param("https://p4ssw0rd:", "", id="empty port"),
         pytest.param("https://p4ssw0rd:x", "", id="port without digits"),
         pytest.param("https://p4ssw0rd:0", "; its port is not between 1 and 65535", id="port 0"),
-        pytest.param("https://p4ssw0rd:65536", "; its port is not between 1 and 65535", id="port above 65535"),
         pytest.param(
-            "https://host:100000/p4ssw0rd", "; its port is not between 1 and 65535", id="port of six digits above 65535"
+            "https://p4ssw0rd:65536", "; its port is not between 1 and 65535", id="port above 65535"
+        ),
+        pytest.param(
+            "https://host:100000/p4ssw0rd",
+            "; its port is not between 1 and 65535",
+            id="port of six digits above 65535",
         ),
         pytest.param("https://host:000443", "", id="port of six digits"),
         pytest.param("https://[p4ssw0rd]", "", id="no address in brackets"),
@@ -1555,7 +1699,15 @@ def test_trace_shows_a_header_whose_name_only_contains_a_secret_one(plane):
 @each_token_source
 def test_token_from_any_source_is_masked_everywhere_on_stderr(plane, home, source):
     flags, env = give_token(home, source, OTHER_TOKEN)
-    flags += ["--server", plane.url, "--action-name", OTHER_TOKEN, "--cursor", "<%s>" % OTHER_TOKEN, "-v"]
+    flags += [
+        "--server",
+        plane.url,
+        "--action-name",
+        OTHER_TOKEN,
+        "--cursor",
+        "<%s>" % OTHER_TOKEN,
+        "-v",
+    ]
     plane.script(Reply({"detail": OTHER_TOKEN}, 400))
 
     result = run_with_home(home, plane, flags, env)
@@ -1570,11 +1722,17 @@ def test_token_from_any_source_is_masked_everywhere_on_stderr(plane, home, sourc
 @pytest.mark.parametrize(
     "variable, in_file",
     [
-        pytest.param("another-token-0123456789", "12345678-and-more", id="they have nothing in common"),
+        pytest.param(
+            "another-token-0123456789", "12345678-and-more", id="they have nothing in common"
+        ),
         # Where one contains the other, the longer one must be masked first: otherwise its remainder would be shown.
         # A token of 8 characters is the shortest that is masked.
-        pytest.param("12345678", "12345678-and-more", id="the variable is the beginning of the token"),
-        pytest.param("12345678-and-more", "12345678", id="the token is the beginning of the variable"),
+        pytest.param(
+            "12345678", "12345678-and-more", id="the variable is the beginning of the token"
+        ),
+        pytest.param(
+            "12345678-and-more", "12345678", id="the token is the beginning of the variable"
+        ),
         pytest.param("2345678-", "12345678-9", id="the variable is in the middle of the token"),
     ],
 )
@@ -1609,7 +1767,9 @@ def test_error_is_never_cut_inside_a_token(plane, offset):
 def test_repr_shows_no_secret():
     server = program.Server.parse("https://plane.test")
     transport = program.Transport(server, TOKEN, proxy="http://ann:hunter:22@127.0.0.1:1")
-    own_objects = [value for value in vars(transport).values() if type(value).__module__ == program.__name__]
+    own_objects = [
+        value for value in vars(transport).values() if type(value).__module__ == program.__name__
+    ]
 
     shown = repr([transport] + own_objects)
 

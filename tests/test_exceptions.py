@@ -10,7 +10,17 @@ import pytest
 
 import plexctl_exec_log as program
 from control_plane import PROJECT, TOKEN
-from kit import EXECUTION, LIST, PATH, PATIENCE, STARTED, nobody_accepting, posix_only, rule, run_cli
+from kit import (
+    EXECUTION,
+    LIST,
+    PATH,
+    PATIENCE,
+    STARTED,
+    nobody_accepting,
+    posix_only,
+    rule,
+    run_cli,
+)
 from server import HANG, Reply
 
 
@@ -74,8 +84,13 @@ def alarm():
     [
         pytest.param(b"", id="before the headers"),
         pytest.param(b"HTTP/1.1 200 OK\r\nConn", id="within the headers"),
-        pytest.param(b'HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n{"items": [{}, ', id="within a body"),
-        pytest.param(b'HTTP/1.1 404 No\r\nConnection: close\r\n\r\n{"code": ', id="within the body of an error"),
+        pytest.param(
+            b'HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n{"items": [{}, ', id="within a body"
+        ),
+        pytest.param(
+            b'HTTP/1.1 404 No\r\nConnection: close\r\n\r\n{"code": ',
+            id="within the body of an error",
+        ),
     ],
 )
 @pytest.mark.parametrize("is_kept", [False, True], ids=["new connection", "kept connection"])
@@ -93,7 +108,9 @@ def test_own_exception_propagates_while_a_response_arrives(plane, alarm, first, 
 
 @posix_only
 @rule("10.2d")
-@pytest.mark.parametrize("answer", [Reply({}, 503), Reply(STARTED)], ids=["before a retry", "before a poll"])
+@pytest.mark.parametrize(
+    "answer", [Reply({}, 503), Reply(STARTED)], ids=["before a retry", "before a poll"]
+)
 def test_own_exception_propagates_during_a_pause(plane, alarm, answer):
     plane.script(answer)
     with program.Transport(program.Server.parse(plane.url), TOKEN, sleep=alarm.sleep) as transport:
@@ -105,7 +122,9 @@ def test_own_exception_propagates_during_a_pause(plane, alarm, answer):
 
 @posix_only
 @rule("10.2d")
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="elsewhere a full queue may refuse connections")
+@pytest.mark.skipif(
+    not sys.platform.startswith("linux"), reason="elsewhere a full queue may refuse connections"
+)
 def test_own_exception_propagates_while_connecting(alarm):
     with nobody_accepting() as address:
         with program.Transport(program.Server.parse("http://" + address), TOKEN) as transport:
@@ -168,7 +187,9 @@ def test_exception_of_any_call_of_trace_propagates(plane, call, kind):
             raise kind("mine")
 
     plane.script(Reply({}))
-    with program.Transport(program.Server.parse(plane.url), TOKEN, trace=fail_at_one_line) as transport:
+    with program.Transport(
+        program.Server.parse(plane.url), TOKEN, trace=fail_at_one_line
+    ) as transport:
         with pytest.raises(kind, match="mine"):
             transport.get(PATH, {})
 
@@ -210,7 +231,9 @@ def trace_time_limit(transport, raise_at):
 
 
 @rule("10.4")
-@pytest.mark.skipif(sys.implementation.name != "cpython", reason="counts the lines that CPython's tracing reports")
+@pytest.mark.skipif(
+    sys.implementation.name != "cpython", reason="counts the lines that CPython's tracing reports"
+)
 def test_time_limit_that_is_interrupted_at_any_line_ends(transport, clock):
     last_line = count_lines_of_time_limit(transport)  # it removes the limit
     assert last_line >= 4

@@ -89,12 +89,17 @@ def test_status_403_means_exit_4(plane):
     [
         pytest.param(b'{"code": "rebac_denied"}', id="code only"),
         pytest.param(b'{"code": "rebac_denied", "status": 400}', id="another status in the body"),
-        pytest.param(rb'{"code": "rebac\u005fdenied", "relation_path": 7}', id="escaped, with a wrong relation path"),
+        pytest.param(
+            rb'{"code": "rebac\u005fdenied", "relation_path": 7}',
+            id="escaped, with a wrong relation path",
+        ),
         pytest.param(b'{"code": "other", "code": "rebac_denied"}', id="the last of two codes"),
     ],
 )
 def test_status_403_with_code_rebac_denied_means_exit_77(plane, body):
-    plane.script(Reply(body, 403, [("Content-Type", "text/html")]))  # the type that the server states does not matter
+    plane.script(
+        Reply(body, 403, [("Content-Type", "text/html")])
+    )  # the type that the server states does not matter
 
     result = run_cli(*GET, plane=plane)
 
@@ -117,7 +122,8 @@ def test_status_403_with_code_rebac_denied_means_exit_77(plane, body):
         pytest.param(b'{"code": "rebac_denied "}', id="a space at the end"),
         pytest.param(b'{"code": "x.rebac_denied"}', id="a longer code"),
         pytest.param(
-            b'{"Code": "rebac_denied", "reason": "rebac_denied", "title": "rebac_denied"}', id="other members"
+            b'{"Code": "rebac_denied", "reason": "rebac_denied", "title": "rebac_denied"}',
+            id="other members",
         ),
         pytest.param(b'{"error": {"code": "rebac_denied"}}', id="an inner object"),
         pytest.param(b'{"code": "rebac_denied"', id="cut short"),
@@ -229,10 +235,18 @@ every_command_that_prints = pytest.mark.parametrize(
     "exception, error",
     [
         pytest.param(
-            OSError(28, "No space left"), "error: cannot write to standard output: No space left\n", id="full"
+            OSError(28, "No space left"),
+            "error: cannot write to standard output: No space left\n",
+            id="full",
         ),
-        pytest.param(ValueError("closed"), "error: cannot write to standard output: closed\n", id="closed"),
-        pytest.param(TypeError("no text"), "error: cannot write to standard output: no text\n", id="a text stream"),
+        pytest.param(
+            ValueError("closed"), "error: cannot write to standard output: closed\n", id="closed"
+        ),
+        pytest.param(
+            TypeError("no text"),
+            "error: cannot write to standard output: no text\n",
+            id="a text stream",
+        ),
         pytest.param(
             AttributeError(),
             "error: cannot write to standard output: AttributeError\n",
@@ -320,8 +334,12 @@ class FailingOnce(io.BytesIO):
     "argv, answer",
     [
         # The program collects data for stdout, and writes it once there are 64 KiB, and before a request.
-        pytest.param(GET_RAW, execution([target(inline(b"x" * 90000))]), id="an output of more than 64 KiB"),
-        pytest.param(ALL, page(execution(), next_cursor="c2"), id="the rows before the second page"),
+        pytest.param(
+            GET_RAW, execution([target(inline(b"x" * 90000))]), id="an output of more than 64 KiB"
+        ),
+        pytest.param(
+            ALL, page(execution(), next_cursor="c2"), id="the rows before the second page"
+        ),
     ],
 )
 def test_write_to_stdout_that_failed_is_not_repeated(plane, argv, answer):
@@ -354,7 +372,9 @@ def test_failing_stderr_changes_neither_exit_code_nor_stdout(plane, exception):
     stdout = io.BytesIO()
 
     with surroundings(plane):
-        code = program.main(list(GET_RAW + ("-v",)), stdout, FailingStream(exception), sleep=lambda seconds: None)
+        code = program.main(
+            list(GET_RAW + ("-v",)), stdout, FailingStream(exception), sleep=lambda seconds: None
+        )
 
     assert code == 1
     assert stdout.getvalue() == b"one\nthree\n"
@@ -394,16 +414,38 @@ def test_unusable_stderr_leaves_stdout_complete(plane, redirection):
         # The answer is None where nothing is requested.
         pytest.param(GET + ("-v",), Reply(SMALL_EXECUTION), ">&- 2>&-", 1, 0, id="get, closed"),
         pytest.param(
-            GET + ("-v",), Reply(SMALL_EXECUTION), ">/dev/full 2>/dev/full", 1, 1, id="get, full", marks=needs_dev_full
+            GET + ("-v",),
+            Reply(SMALL_EXECUTION),
+            ">/dev/full 2>/dev/full",
+            1,
+            1,
+            id="get, full",
+            marks=needs_dev_full,
         ),
         pytest.param(
-            GET + ("-v",), Reply({}, 403), ">/dev/full 2>/dev/full", 4, 1, id="403, full", marks=needs_dev_full
+            GET + ("-v",),
+            Reply({}, 403),
+            ">/dev/full 2>/dev/full",
+            4,
+            1,
+            id="403, full",
+            marks=needs_dev_full,
         ),
         pytest.param(("x",), None, ">&- 2>&-", 2, 0, id="a usage error, closed"),
-        pytest.param(("x",), None, ">/dev/full 2>/dev/full", 2, 0, id="a usage error, full", marks=needs_dev_full),
+        pytest.param(
+            ("x",),
+            None,
+            ">/dev/full 2>/dev/full",
+            2,
+            0,
+            id="a usage error, full",
+            marks=needs_dev_full,
+        ),
     ],
 )
-def test_exit_code_survives_if_stdout_and_stderr_are_unusable(plane, argv, answer, redirection, code, requests):
+def test_exit_code_survives_if_stdout_and_stderr_are_unusable(
+    plane, argv, answer, redirection, code, requests
+):
     plane.script(answer)
 
     result = run_in_shell(redirection, *argv, plane=plane)

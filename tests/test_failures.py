@@ -127,9 +127,24 @@ def test_error_contains_those_members_of_the_problem_that_are_text(plane, member
             "HTTP 409 Conflict; correlation id: c-17",
             id="both, of which the member counts",
         ),
-        pytest.param({"correlation_id": ""}, "h-1", "HTTP 409 Conflict; correlation id: h-1", id="member is empty"),
-        pytest.param({"correlation_id": 1}, "h-1", "HTTP 409 Conflict; correlation id: h-1", id="member is a number"),
-        pytest.param({}, "h\x1b", "HTTP 409 Conflict; correlation id: h\\x1b", id="header has a control character"),
+        pytest.param(
+            {"correlation_id": ""},
+            "h-1",
+            "HTTP 409 Conflict; correlation id: h-1",
+            id="member is empty",
+        ),
+        pytest.param(
+            {"correlation_id": 1},
+            "h-1",
+            "HTTP 409 Conflict; correlation id: h-1",
+            id="member is a number",
+        ),
+        pytest.param(
+            {},
+            "h\x1b",
+            "HTTP 409 Conflict; correlation id: h\\x1b",
+            id="header has a control character",
+        ),
         pytest.param(b"<html>", "h-1", "HTTP 409 Conflict; correlation id: h-1", id="no Problem"),
     ],
 )
@@ -191,7 +206,12 @@ def test_library_gets_an_empty_problem_if_the_body_has_none(plane, transport, bo
     [
         pytest.param(300, b"<html>", "check --server", id="300 without a Location"),
         pytest.param(399, b"{}", "check --server", id="399 without a Location"),
-        pytest.param(400, b'{"detail": "limit"}', "the server rejected the value of a flag", id="400, no code"),
+        pytest.param(
+            400,
+            b'{"detail": "limit"}',
+            "the server rejected the value of a flag",
+            id="400, no code",
+        ),
         pytest.param(
             400,
             b'{"reason": "caveat_violation"}',
@@ -204,15 +224,27 @@ def test_library_gets_an_empty_problem_if_the_body_has_none(plane, transport, bo
             "rejected the cursor: use it only with the filters of the listing",
             id="400, invalid_cursor",
         ),
-        pytest.param(400, b'{"code": "invalid_limit"}', "use a --limit of at most 200", id="400, invalid_limit"),
-        pytest.param(400, b'{"code": "invalid_status"}', "rejected the value of --status", id="400, invalid_status"),
+        pytest.param(
+            400,
+            b'{"code": "invalid_limit"}',
+            "use a --limit of at most 200",
+            id="400, invalid_limit",
+        ),
+        pytest.param(
+            400,
+            b'{"code": "invalid_status"}',
+            "rejected the value of --status",
+            id="400, invalid_status",
+        ),
         pytest.param(
             401,
             b"{}",
             "get a new token: the token from PLEXSPHERE_TOKEN is invalid, expired or for another server",
             id="401",
         ),
-        pytest.param(401, b"<html>", "is invalid, expired or for another server", id="401 without a Problem"),
+        pytest.param(
+            401, b"<html>", "is invalid, expired or for another server", id="401 without a Problem"
+        ),
         pytest.param(
             403,
             b'{"reason": "x", "code": "invalid_cursor"}',
@@ -236,11 +268,18 @@ def test_library_gets_an_empty_problem_if_the_body_has_none(plane, transport, bo
         pytest.param(404, b"<html>", "check --server", id="404 without a Problem"),
         pytest.param(407, b"{}", "NO_PROXY", id="407"),
         pytest.param(429, b"{}", "too many requests: try again later", id="429"),
-        pytest.param(500, b"{}", "send the server's operators the time, the command and any correlation id", id="500"),
+        pytest.param(
+            500,
+            b"{}",
+            "send the server's operators the time, the command and any correlation id",
+            id="500",
+        ),
         pytest.param(501, b"{}", "ask its operators to enable action dispatch", id="501"),
         pytest.param(502, b"{}", "may be overloaded or restarting: try again later", id="502"),
         pytest.param(503, b"{}", "may be overloaded or restarting: try again later", id="503"),
-        pytest.param(504, b"<html>", "may be overloaded or restarting: try again later", id="504, no Problem"),
+        pytest.param(
+            504, b"<html>", "may be overloaded or restarting: try again later", id="504, no Problem"
+        ),
     ],
 )
 def test_hint_depends_on_status_code_and_reason(plane, status, body, advice):
@@ -339,7 +378,8 @@ def test_json_that_is_nested_too_deeply_gives_one_error_line(plane):
 @rule("6.2f", "3.9")
 @pytest.mark.parametrize("format", ["text", "json"])
 @pytest.mark.skipif(
-    sys.implementation.name == "pypy", reason="its encoder can exhaust the stack, and end the process, at this depth"
+    sys.implementation.name == "pypy",
+    reason="its encoder can exhaust the stack, and end the process, at this depth",
 )
 def test_deeply_nested_json_is_either_printed_or_gives_one_error_line(plane, format):
     # Pythons differ in how deep their decoder and their encoder can go.
@@ -359,7 +399,9 @@ def test_deeply_nested_json_is_either_printed_or_gives_one_error_line(plane, for
     "exception, error",
     [
         pytest.param(MemoryError(), "error: out of memory\n", id="memory"),
-        pytest.param(RecursionError(), "error: the response is nested too deeply to be printed\n", id="stack"),
+        pytest.param(
+            RecursionError(), "error: the response is nested too deeply to be printed\n", id="stack"
+        ),
     ],
 )
 def test_running_out_of_memory_or_stack_gives_one_error_line(plane, exception, error):
@@ -451,7 +493,9 @@ def test_merge_at_whose_later_page_a_gateway_answers_can_be_resumed(plane):
     first = execution(id="e-1", created_at="2026-07-14T09:00:00Z")
     second = execution(id="e-2", created_at="2026-07-14T09:10:00Z")
     gateway = Reply(b"<html>")
-    plane.script(Reply(page(first, second, next_cursor="c2")), Reply(page()), gateway, gateway, gateway)
+    plane.script(
+        Reply(page(first, second, next_cursor="c2")), Reply(page()), gateway, gateway, gateway
+    )
 
     result = run_cli(*LIST, "--status", "succeeded,timeout", "--output", "id", plane=plane)
 

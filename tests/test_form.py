@@ -54,11 +54,17 @@ FEW_PLACES = {
         {"environ of os", "getproxies_environment", "proxy_bypass_environment", "expanduser"},
         {"find_config_file", "find_settings", "find_proxy", "find_project", "run", "main"},
     ),
-    "files are opened": ({"open of builtins", "open of os"}, {"read_private_file", "write_new_file"}),
+    "files are opened": (
+        {"open of builtins", "open of os"},
+        {"read_private_file", "write_new_file"},
+    ),
     "a file is renamed": ({"rename of os"}, {"save_outputs"}),
     "a folder is made": ({"mkdir"}, {"make_folder"}),
     "SIGINT is set": ({"signal of signal"}, {"restore_sigint"}),
-    "everything is caught": ({"Exception"}, {"ExecLogError", "describe_error"}),  # neither catches: a base, a type
+    "everything is caught": (
+        {"Exception"},
+        {"ExecLogError", "describe_error"},
+    ),  # neither catches: a base, a type
     "the process ends": ({"_exit"}, {"run_as_script"}),
 }
 FORBIDDEN_NAMES = {
@@ -221,7 +227,12 @@ def test_forbidden_names_do_not_occur():
 
 
 def test_only_allowed_modules_are_imported():
-    found = {alias.name for node in ast.walk(TREE) if isinstance(node, ast.Import) for alias in node.names}
+    found = {
+        alias.name
+        for node in ast.walk(TREE)
+        if isinstance(node, ast.Import)
+        for alias in node.names
+    }
     found |= {node.module for node in ast.walk(TREE) if isinstance(node, ast.ImportFrom)}
     assert {name.split(".")[0] for name in found} <= ALLOWED_IMPORTS
     assert ALLOWED_IMPORTS - set(getattr(sys, "stdlib_module_names", ALLOWED_IMPORTS)) == set()

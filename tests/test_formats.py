@@ -43,11 +43,16 @@ from server import Reply
 HALF_READABLE = execution([target(inline(b"x\n")), target({"kind": "tape"})])
 #: Of its three outputs, the second is unreadable. The error about it comes before the third output, which would be lost
 #: if the program ended at the error.
-READABLE_AROUND = execution([target(inline(b"x\n")), target({"kind": "tape"}), target(inline(b"y\n"))])
-UNREADABLE_LINE = (
-    'error: the output of target a1b2c300-0000-4000-8000-000000000000 is unreadable: unknown kind "tape"\n'
+READABLE_AROUND = execution(
+    [target(inline(b"x\n")), target({"kind": "tape"}), target(inline(b"y\n"))]
 )
-ARCHIVED_LINE = "error: the output of target a1b2c300-0000-4000-8000-000000000000 is archived: logs/a/b.log\n"
+UNREADABLE_LINE = (
+    "error: the output of target a1b2c300-0000-4000-8000-000000000000 is unreadable: "
+    'unknown kind "tape"\n'
+)
+ARCHIVED_LINE = (
+    "error: the output of target a1b2c300-0000-4000-8000-000000000000 is archived: logs/a/b.log\n"
+)
 
 
 # ---- 5.1: two streams
@@ -207,7 +212,9 @@ def test_closed_stderr_of_a_process_changes_nothing(plane, answer, code, out):
 @rule("5.1b")
 def test_error_starts_a_line_if_stdout_is_a_terminal_in_mid_line(plane):
     # The second output is empty, which leaves the terminal in mid-line.
-    wire = execution([target(inline(b"x")), target(inline(b"")), target(archive()), target(archive())])
+    wire = execution(
+        [target(inline(b"x")), target(inline(b"")), target(archive()), target(archive())]
+    )
 
     result = run_against(plane, wire, *GET_RAW, terminals=BOTH)
 
@@ -226,8 +233,12 @@ def test_error_starts_a_line_if_stdout_is_a_terminal_in_mid_line(plane):
         pytest.param(b"x", b"", ("stdout",), id="stderr is a pipe"),
     ],
 )
-def test_error_comes_without_an_empty_line_unless_it_would_end_a_line(plane, first, second, terminals):
-    wire = execution([target(inline(first)), target(inline(second)), target(archive()), target(archive())])
+def test_error_comes_without_an_empty_line_unless_it_would_end_a_line(
+    plane, first, second, terminals
+):
+    wire = execution(
+        [target(inline(first)), target(inline(second)), target(archive()), target(archive())]
+    )
 
     result = run_against(plane, wire, *GET_RAW, terminals=terminals)
 
@@ -366,10 +377,24 @@ def test_version_on_a_full_raw_stdout_is_one_error_line():
             "*** ***<***>",
             id="the token that is used, and the one in PLEXSPHERE_TOKEN",
         ),
-        pytest.param("eight-ch", "seven-c", "eight-ch seven-c", "*** seven-c", id="only from 8 characters on"),
-        pytest.param("abcdefgh", "abcdefghij", "abcdefghij", "***", id="a token that begins with the other one"),
+        pytest.param(
+            "eight-ch", "seven-c", "eight-ch seven-c", "*** seven-c", id="only from 8 characters on"
+        ),
+        pytest.param(
+            "abcdefgh",
+            "abcdefghij",
+            "abcdefghij",
+            "***",
+            id="a token that begins with the other one",
+        ),
         # A line has at most 4,000 characters, 27 of them in `error: HTTP 404 Not Found; `.
-        pytest.param("another-token-1", TOKEN, TOKEN * 300, "***" * 300, id="tokens are masked before the line is cut"),
+        pytest.param(
+            "another-token-1",
+            TOKEN,
+            TOKEN * 300,
+            "***" * 300,
+            id="tokens are masked before the line is cut",
+        ),
         pytest.param("another-token-1", TOKEN, "y" * 5000, "y" * 3973, id="a long line is cut"),
     ],
 )
@@ -381,7 +406,9 @@ def test_tokens_in_the_servers_text_are_masked_on_stderr(
     path.chmod(0o600)
     argv = GET + ("--token-file", str(path))
 
-    result = run_against(plane, Reply({"detail": sent}, 404), *argv, env={"PLEXSPHERE_TOKEN": token_of_environment})
+    result = run_against(
+        plane, Reply({"detail": sent}, 404), *argv, env={"PLEXSPHERE_TOKEN": token_of_environment}
+    )
 
     assert result.code == 1
     assert error_lines(result) == ["HTTP 404 Not Found; " + shown]
@@ -406,7 +433,9 @@ def test_password_of_a_proxy_is_masked_before_it_is_escaped(plane):
 
 
 #: An Execution with the token in its action, in a status, in place of a node id and in an output.
-WITH_TOKENS = execution([target(inline(TOKEN.encode("ascii"))), target(node=TOKEN, status=TOKEN)], action=TOKEN)
+WITH_TOKENS = execution(
+    [target(inline(TOKEN.encode("ascii"))), target(node=TOKEN, status=TOKEN)], action=TOKEN
+)
 
 
 @rule("2.7")
@@ -431,7 +460,9 @@ def test_stdout_of_list_is_never_masked(plane, format):
 
 # ---- 5.8: what json, yaml and jsonl contain
 
-on_pipes_and_terminals = pytest.mark.parametrize("terminals", [(), BOTH], ids=["pipes", "terminals"])
+on_pipes_and_terminals = pytest.mark.parametrize(
+    "terminals", [(), BOTH], ids=["pipes", "terminals"]
+)
 
 #: The command line, and the JSON text that the server sends.
 DOCUMENTS = (
@@ -462,10 +493,16 @@ DOCUMENTS = (
         id="all kinds of characters",
     ),
     pytest.param(
-        LIST, '{"items": [{"id": "1", "targets": [{}]}, {}], "next_cursor": "c", "more": 1}', id="a page and a cursor"
+        LIST,
+        '{"items": [{"id": "1", "targets": [{}]}, {}], "next_cursor": "c", "more": 1}',
+        id="a page and a cursor",
     ),
-    pytest.param(LIST, '{"next_cursor": "c", "items": [{"b": 1, "a": 2}]}', id="a cursor before the items"),
-    pytest.param(LIST, '{"a": 1, "next_cursor": "c", "items": [], "z": [2]}', id="a cursor but no items"),
+    pytest.param(
+        LIST, '{"next_cursor": "c", "items": [{"b": 1, "a": 2}]}', id="a cursor before the items"
+    ),
+    pytest.param(
+        LIST, '{"a": 1, "next_cursor": "c", "items": [], "z": [2]}', id="a cursor but no items"
+    ),
     pytest.param(LIST, '{"items": [], "next_cursor": null}', id="neither items nor a cursor"),
 )
 
@@ -474,7 +511,9 @@ DOCUMENTS = (
 @on_pipes_and_terminals
 @pytest.mark.parametrize("argv, sent", DOCUMENTS)
 def test_json_is_what_the_server_sent_with_its_members_in_their_order(plane, argv, sent, terminals):
-    result = run_against(plane, Reply(sent), *argv, "-o", "json", "--color", "always", terminals=terminals)
+    result = run_against(
+        plane, Reply(sent), *argv, "-o", "json", "--color", "always", terminals=terminals
+    )
 
     assert result.code == 0
     printed = json.loads(result.out.decode("ascii"))
@@ -488,8 +527,12 @@ def test_json_is_what_the_server_sent_with_its_members_in_their_order(plane, arg
 @on_pipes_and_terminals
 @pytest.mark.parametrize("argv, sent", DOCUMENTS)
 def test_yaml_is_the_bytes_of_json(plane, argv, sent, terminals):
-    as_json = run_against(plane, Reply(sent), *argv, "-o", "json", "--color", "always", terminals=terminals)
-    as_yaml = run_against(plane, Reply(sent), *argv, "-o", "yaml", "--color", "always", terminals=terminals)
+    as_json = run_against(
+        plane, Reply(sent), *argv, "-o", "json", "--color", "always", terminals=terminals
+    )
+    as_yaml = run_against(
+        plane, Reply(sent), *argv, "-o", "yaml", "--color", "always", terminals=terminals
+    )
 
     assert as_json.code == 0
     assert as_json.out.startswith(b"{\n")
@@ -511,7 +554,12 @@ def test_yaml_is_the_bytes_of_json(plane, argv, sent, terminals):
             b'{"output_ref":{"kind":5}}\n{"x":[1,{"b":"\\n  \\"targets\\": []","a":null}]}\n{}\n',
             id="three targets",
         ),
-        pytest.param(GET, '{"targets": [], "id": "4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f"}', b"", id="no targets"),
+        pytest.param(
+            GET,
+            '{"targets": [], "id": "4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f"}',
+            b"",
+            id="no targets",
+        ),
         pytest.param(
             GET,
             '{"id": "4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f", "status": {}, "targets": [{"node_id": 5, "status": []}]}',
@@ -534,7 +582,9 @@ def test_yaml_is_the_bytes_of_json(plane, argv, sent, terminals):
     ],
 )
 def test_jsonl_is_a_line_for_each_execution_or_target(plane, argv, sent, lines, terminals):
-    result = run_against(plane, Reply(sent), *argv, "-o", "jsonl", "--color", "always", terminals=terminals)
+    result = run_against(
+        plane, Reply(sent), *argv, "-o", "jsonl", "--color", "always", terminals=terminals
+    )
 
     assert result.code == 0
     assert result.out == lines
@@ -551,7 +601,9 @@ def test_jsonl_is_a_line_for_each_execution_or_target(plane, argv, sent, lines, 
         pytest.param('{"next_cursor": "c", "items": []}', b"", id="no items"),
     ],
 )
-def test_jsonl_has_the_cursor_of_the_next_page_as_last_line_on_stderr(plane, sent, lines, terminals):
+def test_jsonl_has_the_cursor_of_the_next_page_as_last_line_on_stderr(
+    plane, sent, lines, terminals
+):
     result = run_against(plane, Reply(sent), *LIST, "-o", "jsonl", terminals=terminals)
 
     assert result.code == 0
@@ -604,7 +656,10 @@ def test_walk_prints_one_document_as_if_all_were_on_one_page(plane, format, item
 @pytest.mark.parametrize("format", ["json", "yaml"])
 @pytest.mark.parametrize("items", [[{"id": "1"}, {"id": "2"}], []], ids=["two Executions", "none"])
 def test_json_of_a_walk_has_no_member_except_items(plane, format, items):
-    plane.script(Reply(page(*items[:1], next_cursor="c2", more=1)), Reply(page(*items[1:], next_cursor="", x=2)))
+    plane.script(
+        Reply(page(*items[:1], next_cursor="c2", more=1)),
+        Reply(page(*items[1:], next_cursor="", x=2)),
+    )
 
     result = run_cli(*ALL, "--output", format, plane=plane)
 

@@ -31,10 +31,14 @@ from kit import (
 
 
 def test_every_filter_has_a_row_in_the_table_of_test_values():
-    assert sorted(FILTERS) == sorted(flag.names[-1] for flag in program.FLAGS if flag.keeps), "edit flag_values.py"
+    assert sorted(FILTERS) == sorted(flag.names[-1] for flag in program.FLAGS if flag.keeps), (
+        "edit flag_values.py"
+    )
 
 
-every_filter = pytest.mark.parametrize("name", [pytest.param(name, marks=FILTERS[name].marks) for name in FILTERS])
+every_filter = pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=FILTERS[name].marks) for name in FILTERS]
+)
 
 
 def make_execution(name, members):
@@ -62,12 +66,29 @@ every_other_form = pytest.mark.parametrize(
         pytest.param(lambda members: {}, id="absent"),
         pytest.param(lambda members: dict.fromkeys(members, None), id="null"),
         pytest.param(lambda members: dict.fromkeys(members, 7), id="numbers"),
-        pytest.param(lambda members: {name: [members[name]] for name in members}, id="lists of the value"),
-        pytest.param(lambda members: {name: {str(members[name]): 1} for name in members}, id="objects with its name"),
-        pytest.param(lambda members: {name: str(members[name]) + "x" for name in members}, id="longer at the end"),
-        pytest.param(lambda members: {name: "x" + str(members[name]) for name in members}, id="longer at the start"),
-        pytest.param(lambda members: {name: str(members[name])[:-1] for name in members}, id="shorter at the end"),
-        pytest.param(lambda members: {name: str(members[name])[1:] for name in members}, id="shorter at the start"),
+        pytest.param(
+            lambda members: {name: [members[name]] for name in members}, id="lists of the value"
+        ),
+        pytest.param(
+            lambda members: {name: {str(members[name]): 1} for name in members},
+            id="objects with its name",
+        ),
+        pytest.param(
+            lambda members: {name: str(members[name]) + "x" for name in members},
+            id="longer at the end",
+        ),
+        pytest.param(
+            lambda members: {name: "x" + str(members[name]) for name in members},
+            id="longer at the start",
+        ),
+        pytest.param(
+            lambda members: {name: str(members[name])[:-1] for name in members},
+            id="shorter at the end",
+        ),
+        pytest.param(
+            lambda members: {name: str(members[name])[1:] for name in members},
+            id="shorter at the start",
+        ),
     ],
 )
 
@@ -146,7 +167,8 @@ def find_beginnings(lines):
 
 
 every_format_of_every_command = pytest.mark.parametrize(
-    "command, format", [("list", format) for format in LIST_FORMATS] + [("get", format) for format in GET_FORMATS]
+    "command, format",
+    [("list", format) for format in LIST_FORMATS] + [("get", format) for format in GET_FORMATS],
 )
 
 

@@ -60,7 +60,9 @@ def test_requests_ask_for_gzip(plane):
 @every_framing
 @pytest.mark.parametrize("name", ["gzip", "x-gzip", "GZip", " gzip\t"])
 def test_gzip_body_is_decompressed(plane, framing, name):
-    plane.script(Reply(gzip_whole(PLAIN_BODY), headers=[("Content-Encoding", name)], framing=framing))
+    plane.script(
+        Reply(gzip_whole(PLAIN_BODY), headers=[("Content-Encoding", name)], framing=framing)
+    )
 
     result = run_cli(*GET, "-o", "raw", plane=plane)
 
@@ -82,7 +84,9 @@ def test_body_that_is_not_encoded_is_read_as_it_is(plane, name):
 @rule("3.12")
 @pytest.mark.parametrize("slices", [1, 7, 1000])
 def test_gzip_body_may_arrive_in_pieces_of_any_size(plane, slices):
-    wire = execution([target(inline(b"line %d\n" % number), "n%d" % number) for number in range(100)])
+    wire = execution(
+        [target(inline(b"line %d\n" % number), "n%d" % number) for number in range(100)]
+    )
     plane.script(Reply(gzip_whole(encode(wire)), headers=IS_GZIP, framing="chunked", slices=slices))
 
     result = run_cli(*GET, "-o", "jsonl", plane=plane)
@@ -161,13 +165,18 @@ def test_gzip_data_that_ends_early_is_cut_short_wherever_it_ends(plane, framing)
 
 @rule("3.12a", "3.9a", "3.8c")
 def test_gzip_data_that_was_cut_short_is_requested_again(plane):
-    plane.script(Reply(gzip_whole(PLAIN_BODY)[:-1], headers=IS_GZIP), Reply(gzip_whole(PLAIN_BODY), headers=IS_GZIP))
+    plane.script(
+        Reply(gzip_whole(PLAIN_BODY)[:-1], headers=IS_GZIP),
+        Reply(gzip_whole(PLAIN_BODY), headers=IS_GZIP),
+    )
 
     result = run_cli(*GET, "-o", "raw", plane=plane)
 
     assert result.code == 0
     assert result.out == b"some output\n"
-    assert retry_lines(result) == ["the body was cut short: its gzip data has no end; waiting 0.5 s"]
+    assert retry_lines(result) == [
+        "the body was cut short: its gzip data has no end; waiting 0.5 s"
+    ]
 
 
 @rule("3.12a", "3.9a", "3.8")
@@ -208,7 +217,9 @@ def test_changed_bit_is_never_taken_for_the_body(plane, transport):
     """Bytes 4 to 9 are the time, flags and system of the header, which have no effect on the body."""
     data = gzip_whole(PLAIN_BODY)
     for place in [0, 1, 2] + list(range(10, len(data))):
-        assert request_once(plane, transport, Reply(flip(data, place), headers=IS_GZIP)) is not None, place
+        assert (
+            request_once(plane, transport, Reply(flip(data, place), headers=IS_GZIP)) is not None
+        ), place
 
 
 @rule("3.12a", "3.9")
@@ -223,15 +234,25 @@ def test_changed_bit_is_never_taken_for_the_body(plane, transport):
             "its gzip data is corrupt",
             id="wrong checksum",
         ),
-        pytest.param(gzip_whole(PLAIN_BODY) + b"\0", "its gzip data is followed by other data", id="one byte more"),
-        pytest.param(gzip_whole(PLAIN_BODY) * 2, "its gzip data is followed by other data", id="second member"),
+        pytest.param(
+            gzip_whole(PLAIN_BODY) + b"\0",
+            "its gzip data is followed by other data",
+            id="one byte more",
+        ),
+        pytest.param(
+            gzip_whole(PLAIN_BODY) * 2,
+            "its gzip data is followed by other data",
+            id="second member",
+        ),
         pytest.param(gzip_whole(b"{"), "JSON", id="malformed JSON"),
         pytest.param(gzip_whole(b""), "empty", id="compressed nothing"),
     ],
 )
 @every_framing
 def test_corrupt_gzip_data_is_malformed_and_not_requested_again(plane, data, problem, framing):
-    plane.script(Reply(data, headers=IS_GZIP, framing=framing, slices=10 if framing == "chunked" else None))
+    plane.script(
+        Reply(data, headers=IS_GZIP, framing=framing, slices=10 if framing == "chunked" else None)
+    )
 
     result = run_cli(*GET, plane=plane)
 
@@ -248,7 +269,9 @@ def test_corrupt_gzip_data_is_malformed_and_not_requested_again(plane, data, pro
         pytest.param("br", "br", id="br"),
         pytest.param("deflate", "deflate", id="deflate"),
         pytest.param("gzip, gzip", "gzip, gzip", id="gzip twice"),
-        pytest.param("\xa0gzip", "\\xa0gzip", id="gzip after a no-break space, which strip() would remove"),
+        pytest.param(
+            "\xa0gzip", "\\xa0gzip", id="gzip after a no-break space, which strip() would remove"
+        ),
     ],
 )
 def test_encoding_that_is_not_gzip_is_malformed_and_named(plane, name, shown):
@@ -257,7 +280,9 @@ def test_encoding_that_is_not_gzip_is_malformed_and_named(plane, name, shown):
     result = run_cli(*GET, plane=plane)
 
     assert result.code == 1
-    assert error_lines(result) == ['the response is malformed: its Content-Encoding is "%s"' % shown]
+    assert error_lines(result) == [
+        'the response is malformed: its Content-Encoding is "%s"' % shown
+    ]
 
 
 # ---- the bodies of errors
@@ -351,7 +376,8 @@ sys.exit(code)
 
 @rule("3.12a", "7.1")
 @pytest.mark.skipif(
-    not sys.platform.startswith("linux") or sys.implementation.name != "cpython", reason="reads /proc; PyPy needs more"
+    not sys.platform.startswith("linux") or sys.implementation.name != "cpython",
+    reason="reads /proc; PyPy needs more",
 )
 def test_bomb_needs_little_memory(plane):
     plane.script(Reply(make_bomb(), headers=IS_GZIP))
@@ -367,7 +393,8 @@ def test_bomb_needs_little_memory(plane):
 # ---- a Python without zlib
 
 WITHOUT_ZLIB = (
-    "import sys; sys.modules['zlib'] = None; import plexctl_exec_log; sys.exit(plexctl_exec_log.main(sys.argv[1:]))"
+    "import sys; sys.modules['zlib'] = None; import plexctl_exec_log; "
+    "sys.exit(plexctl_exec_log.main(sys.argv[1:]))"
 )
 
 

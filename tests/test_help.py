@@ -89,7 +89,9 @@ def test_make_parser_returns_a_new_parser_each_time(command):
 def test_parser_reads_flags_and_has_no_positional_arguments(command):
     parser = program.make_parser(command)
 
-    flags, words = parser.parse_known_args(["--failed", "x", "-o=json", "--node=" + PROJECT, "--node", EXECUTION])
+    flags, words = parser.parse_known_args(
+        ["--failed", "x", "-o=json", "--node=" + PROJECT, "--node", EXECUTION]
+    )
 
     assert flags.failed is True
     assert flags.running is False
@@ -130,12 +132,26 @@ def test_parser_does_not_remember_values_of_an_earlier_call(command):
 @pytest.mark.parametrize(
     "started, usage",
     [
-        pytest.param("/x/other", "usage: other [exec-log] {list,get} [UUID] [flags]\n", id="installed command"),
-        pytest.param("/x/other.py", "usage: python3 other.py [exec-log] {list,get} [UUID] [flags]\n", id="file"),
-        pytest.param("a\nb", "usage: a\\nb [exec-log] {list,get} [UUID] [flags]\n", id="newline in the name"),
-        pytest.param("-", "usage: python3 - [exec-log] {list,get} [UUID] [flags]\n", id="read from stdin"),
         pytest.param(
-            "", "usage: python3 plexctl_exec_log.py [exec-log] {list,get} [UUID] [flags]\n", id="without a name"
+            "/x/other",
+            "usage: other [exec-log] {list,get} [UUID] [flags]\n",
+            id="installed command",
+        ),
+        pytest.param(
+            "/x/other.py",
+            "usage: python3 other.py [exec-log] {list,get} [UUID] [flags]\n",
+            id="file",
+        ),
+        pytest.param(
+            "a\nb", "usage: a\\nb [exec-log] {list,get} [UUID] [flags]\n", id="newline in the name"
+        ),
+        pytest.param(
+            "-", "usage: python3 - [exec-log] {list,get} [UUID] [flags]\n", id="read from stdin"
+        ),
+        pytest.param(
+            "",
+            "usage: python3 plexctl_exec_log.py [exec-log] {list,get} [UUID] [flags]\n",
+            id="without a name",
         ),
     ],
 )
@@ -166,7 +182,9 @@ def test_common_page_shows_the_flags_of_both_commands(line):
     assert result.code == 0
     assert result.err == ""
     page = result.out.decode("ascii")
-    assert page.startswith("usage: python3 plexctl_exec_log.py [exec-log] {list,get} [UUID] [flags]\n")
+    assert page.startswith(
+        "usage: python3 plexctl_exec_log.py [exec-log] {list,get} [UUID] [flags]\n"
+    )
     assert find_flags(page) == COMMON_FLAGS + FLAGS_OF_LIST + FLAGS_OF_GET
 
 
@@ -280,12 +298,24 @@ def test_help_page_does_not_show_flags_without_effect(argv, flag):
         ),
         pytest.param(
             ["list", "--help"],
-            ["flags", "flags of list", "formats of list", "exit codes", "examples, with server, token and Project set"],
+            [
+                "flags",
+                "flags of list",
+                "formats of list",
+                "exit codes",
+                "examples, with server, token and Project set",
+            ],
             id="page of list",
         ),
         pytest.param(
             ["get", "--help"],
-            ["flags", "flags of get", "formats of get", "exit codes", "examples, with server, token and Project set"],
+            [
+                "flags",
+                "flags of get",
+                "formats of get",
+                "exit codes",
+                "examples, with server, token and Project set",
+            ],
             id="page of get",
         ),
     ],
@@ -301,7 +331,9 @@ def test_help_page_has_these_sections(argv, titles):
 def test_help_page_lists_the_statuses(argv):
     page = run_cli(*argv).out.decode("ascii")
 
-    assert "\nStatuses: pending, ack, started; final: succeeded, failed, cancelled, timeout.\n" in page
+    assert (
+        "\nStatuses: pending, ack, started; final: succeeded, failed, cancelled, timeout.\n" in page
+    )
 
 
 @rule("1.15a")
@@ -310,7 +342,18 @@ def test_help_page_lists_the_exit_codes(argv):
     page = run_cli(*argv).out.decode("ascii")
 
     section = page.partition("exit codes:\n")[2]
-    assert re.findall(r"(?m)^  (\d+) ", section) == ["0", "1", "2", "3", "4", "5", "77", "124", "130", "141"]
+    assert re.findall(r"(?m)^  (\d+) ", section) == [
+        "0",
+        "1",
+        "2",
+        "3",
+        "4",
+        "5",
+        "77",
+        "124",
+        "130",
+        "141",
+    ]
 
 
 @rule("1.15")
@@ -329,7 +372,9 @@ def test_help_page_lists_the_exit_codes(argv):
             " --node UUID only Executions that ran on this machine (repeatable; TARGETS still counts all) -o",
             id="node of list",
         ),
-        pytest.param(["get", "--help"], " --node UUID only this target (repeatable) -o", id="node of get"),
+        pytest.param(
+            ["get", "--help"], " --node UUID only this target (repeatable) -o", id="node of get"
+        ),
         pytest.param(
             ["--help"],
             " --status STATUS only Executions with these statuses, e.g. failed,timeout (repeatable); "
@@ -421,7 +466,9 @@ def test_help_page_has_these_examples(argv, examples):
     page = run_cli(*argv).out.decode("ascii")
 
     section = page.partition("\nexamples, with server, token and Project set:\n")[2]
-    assert section == "".join("  python3 plexctl_exec_log.py " + example + "\n" for example in examples)
+    assert section == "".join(
+        "  python3 plexctl_exec_log.py " + example + "\n" for example in examples
+    )
 
 
 @rule("1.15a")

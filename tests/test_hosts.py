@@ -41,10 +41,14 @@ UNTRUSTED_CA = os.path.join(TLS_DIR, "untrusted.pem")
         # Without system_cas, the CAs of the system count, and the test's own CA is not among them.
         pytest.param("expired", (), CA_FILE, id="expired"),
         pytest.param("wrong-host", (), CA_FILE, id="another host's"),
-        pytest.param("wrong-host", ("--ca-file", CA_FILE), None, id="another host's, with --ca-file"),
+        pytest.param(
+            "wrong-host", ("--ca-file", CA_FILE), None, id="another host's, with --ca-file"
+        ),
         pytest.param("untrusted", (), CA_FILE, id="from an unknown CA"),
         pytest.param(True, (), None, id="valid, but its CA is not among the system's"),
-        pytest.param(True, ("--ca-file", UNTRUSTED_CA), CA_FILE, id="valid, but --ca-file names another CA"),
+        pytest.param(
+            True, ("--ca-file", UNTRUSTED_CA), CA_FILE, id="valid, but --ca-file names another CA"
+        ),
     ],
 )
 def test_invalid_certificate_means_exit_1_and_nothing_is_sent(certificate, flags, system_cas):
@@ -66,12 +70,16 @@ def test_invalid_certificate_means_exit_1_and_nothing_is_sent(certificate, flags
         # None removes a variable.
         pytest.param((), {"SSL_CERT_FILE": CA_FILE, "SSL_CERT_DIR": None}, id="SSL_CERT_FILE"),
         pytest.param((), {"SSL_CERT_FILE": None, "SSL_CERT_DIR": TLS_DIR}, id="SSL_CERT_DIR"),
-        pytest.param(("--ca-file", CA_FILE), {"SSL_CERT_FILE": None, "SSL_CERT_DIR": None}, id="--ca-file"),
+        pytest.param(
+            ("--ca-file", CA_FILE), {"SSL_CERT_FILE": None, "SSL_CERT_DIR": None}, id="--ca-file"
+        ),
     ],
 )
 def test_cas_come_from_a_flag_or_a_variable(tls_plane, flags, env):
     if hasattr(ssl, "TLSVersion"):
-        tls_plane.context.maximum_version = ssl.TLSVersion.TLSv1_2  # the oldest that the program accepts
+        tls_plane.context.maximum_version = (
+            ssl.TLSVersion.TLSv1_2
+        )  # the oldest that the program accepts
 
     result = run_cli(*LIST, *flags, plane=tls_plane, env=env)
 
@@ -105,7 +113,10 @@ def test_tls_below_1_2_is_never_offered(tmp_path):
     policy.write_text(LAX_POLICY)
     hellos = []
     with Raw(lambda sock: hellos.append(sock.recv(65536))) as server:
-        env = {"PLEXSPHERE_URL": "https://127.0.0.1:%d" % server.address[1], "OPENSSL_CONF": str(policy)}
+        env = {
+            "PLEXSPHERE_URL": "https://127.0.0.1:%d" % server.address[1],
+            "OPENSSL_CONF": str(policy),
+        }
         run_process(*LIST, plane=server, env=env)
 
     versions = read_offered_versions(hellos[0])
@@ -120,7 +131,9 @@ IS_CPYTHON = sys.implementation.name == "cpython"
 
 
 @posix_only  # on Windows the alert may not arrive
-@pytest.mark.skipif(not IS_CPYTHON, reason="PyPy's ssl module fails at a connection that is reset here")
+@pytest.mark.skipif(
+    not IS_CPYTHON, reason="PyPy's ssl module fails at a connection that is reset here"
+)
 @rule("3.2", "3.8")
 def test_alert_of_a_server_that_demands_a_certificate_is_shown_and_final(tls_plane):
     tls_plane.context.verify_mode = ssl.CERT_REQUIRED
@@ -171,7 +184,9 @@ def test_ca_file_whose_name_contains_nul_means_exit_2_and_is_named(tls_plane):
 
 
 @rule("3.2b")
-@pytest.mark.skipif(not hasattr(ssl.SSLContext, "keylog_filename"), reason="this Python knows no SSLKEYLOGFILE")
+@pytest.mark.skipif(
+    not hasattr(ssl.SSLContext, "keylog_filename"), reason="this Python knows no SSLKEYLOGFILE"
+)
 @pytest.mark.parametrize(
     "flags",
     [
@@ -315,7 +330,9 @@ def test_plain_http_to_another_host_is_refused(host):
     with pytest.raises(program.RemoteError) as caught:
         program.Transport(server, TOKEN)
 
-    assert str(caught.value) == "plain http to %s would expose the token to the network" % host.strip("[]")
+    assert str(
+        caught.value
+    ) == "plain http to %s would expose the token to the network" % host.strip("[]")
 
 
 @rule("3.3")
@@ -341,7 +358,9 @@ def test_plain_http_to_another_host_means_exit_1_without_allow_http(plane):
 
     assert result.code == 1
     assert result.out == b""
-    assert error_lines(result) == ["plain http to control-plane.test would expose the token to the network"]
+    assert error_lines(result) == [
+        "plain http to control-plane.test would expose the token to the network"
+    ]
     assert hint_lines(result) == ["use https://, or allow plain http with --allow-http"]
     assert proxy.connections == 0
 
@@ -370,9 +389,12 @@ def test_redirect_is_reported_and_not_followed(plane, status):
     assert result.code == 1
     assert result.out == b""
     assert error_lines(result) == [
-        "HTTP %d: refused to follow a redirect to %s/login, to keep the token from other servers" % (status, other.url)
+        "HTTP %d: refused to follow a redirect to %s/login, to keep the token from other servers"
+        % (status, other.url)
     ]
-    assert hint_lines(result) == ["if that is the API, pass the part of its URL before /v1 as --server"]
+    assert hint_lines(result) == [
+        "if that is the API, pass the part of its URL before /v1 as --server"
+    ]
     assert len(plane.requests) == 1
     assert other.connections == 0
 
@@ -408,10 +430,14 @@ def test_location_of_another_status_is_not_a_redirect(plane, status, error):
         pytest.param("//ann:hunter22@sso.test/", "***", id="user info without a scheme"),
         pytest.param("https://a@hunter22@sso.test/in", "***", id="user info with two at signs"),
         pytest.param("ann:hunter22@sso.test", "***", id="user info without slashes"),
-        pytest.param("https://sso.test/\x1b[31m", "https://sso.test/\\x1b[31m", id="control character"),
+        pytest.param(
+            "https://sso.test/\x1b[31m", "https://sso.test/\\x1b[31m", id="control character"
+        ),
         # The token is masked first. If the query was cut off first, a part of the token would be shown.
         pytest.param(
-            "https://sso.test/to?ken#of/x?hunter22", "https://sso.test/***/x", id="token with ? and #, then a query"
+            "https://sso.test/to?ken#of/x?hunter22",
+            "https://sso.test/***/x",
+            id="token with ? and #, then a query",
         ),
     ],
 )
@@ -462,7 +488,9 @@ def test_hint_for_a_404_suggests_leaving_v1_out_even_if_it_is_a_problem(tls_plan
         pytest.param("", Reply(b"<p>", 302), 1, id="302 without a Location"),
         pytest.param("", Reply(b"<p>", 403), 4, id="403 without a Problem"),
         pytest.param("", Reply(b"<p>", 404), 1, id="404 without a Problem"),
-        pytest.param("/v12", Reply(b"<p>", 404), 1, id="404 without a Problem, and the URL ends in /v12"),
+        pytest.param(
+            "/v12", Reply(b"<p>", 404), 1, id="404 without a Problem, and the URL ends in /v12"
+        ),
     ],
 )
 def test_hint_asks_whether_the_server_is_the_api(plane, prefix, answer, code):
@@ -472,10 +500,14 @@ def test_hint_asks_whether_the_server_is_the_api(plane, prefix, answer, code):
 
     assert result.code == code
     assert len(error_lines(result)) == 1
-    assert hint_lines(result) == ["check --server, PLEXSPHERE_URL or the profile: does it point to the API?"]
+    assert hint_lines(result) == [
+        "check --server, PLEXSPHERE_URL or the profile: does it point to the API?"
+    ]
 
 
-@pytest.mark.parametrize("prefix", [pytest.param("", id="no prefix"), pytest.param("/v1", id="the URL ends in /v1")])
+@pytest.mark.parametrize(
+    "prefix", [pytest.param("", id="no prefix"), pytest.param("/v1", id="the URL ends in /v1")]
+)
 def test_hint_for_a_400_over_https_asks_whether_the_server_is_the_api(tls_plane, prefix):
     tls_plane.script(Reply(b"<p>", 400))
 
@@ -549,7 +581,9 @@ def test_hint_for_a_lost_connection_over_https_says_who_closed_it(tls_plane):
 
     assert result.code == 1
     assert len(error_lines(result)) == 1
-    assert hint_lines(result) == ["the server, or a proxy in between, closed the connection: try again"]
+    assert hint_lines(result) == [
+        "the server, or a proxy in between, closed the connection: try again"
+    ]
     assert len(tls_plane.requests) == 3
 
 
@@ -569,7 +603,9 @@ def test_hint_for_a_lost_connection_after_a_response_says_who_closed_it(plane):
 @pytest.mark.parametrize(
     "status, hint",
     [
-        pytest.param(400, "the server rejected the value of a flag: compare the flags with --help", id="400"),
+        pytest.param(
+            400, "the server rejected the value of a flag: compare the flags with --help", id="400"
+        ),
         pytest.param(
             404,
             "not found, or not visible to this token: check the Project (--project), the id (for get) and the server",

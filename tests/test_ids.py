@@ -3,7 +3,21 @@
 import pytest
 
 from control_plane import PROJECT
-from kit import ALL, EXECUTION, GET, LIST, NODES, error_lines, execution, inline, listed, page, rule, run_cli, target
+from kit import (
+    ALL,
+    EXECUTION,
+    GET,
+    LIST,
+    NODES,
+    error_lines,
+    execution,
+    inline,
+    listed,
+    page,
+    rule,
+    run_cli,
+    target,
+)
 from server import Reply
 
 UNREADABLE = {"kind": "tape"}
@@ -70,7 +84,10 @@ def test_get_prints_the_node_id_of_each_selected_target(plane):
     result = run_cli(*GET, "-o", "id", "--failed", plane=plane)
 
     assert result.code == 0
-    assert result.out == b"a1b2c300-0000-4000-8000-000000000000\na1b2c302-0000-4000-8000-000000000002\n"
+    assert (
+        result.out
+        == b"a1b2c300-0000-4000-8000-000000000000\na1b2c302-0000-4000-8000-000000000002\n"
+    )
     assert result.err == ""
 
 
@@ -107,17 +124,24 @@ def test_id_is_one_field(plane, sent, shown):
 
 @rule("5.8e", "4.4")
 def test_id_that_is_not_text_makes_the_response_malformed(plane):
-    plane.script(Reply(page(listed("e-1"), listed(5))), Reply(execution([target(None, "n"), target(None, 5)])))
+    plane.script(
+        Reply(page(listed("e-1"), listed(5))),
+        Reply(execution([target(None, "n"), target(None, 5)])),
+    )
 
     of_list = run_cli(*LIST, "-o", "id", plane=plane)
     of_get = run_cli(*GET, "-o", "id", plane=plane)
 
     assert of_list.code == 1
     assert of_list.out == b"e-1\n"
-    assert error_lines(of_list) == ["the response is malformed: an Execution's id: expected a string"]
+    assert error_lines(of_list) == [
+        "the response is malformed: an Execution's id: expected a string"
+    ]
     assert of_get.code == 1
     assert of_get.out == b"n\n"
-    assert error_lines(of_get) == ["the response is malformed: a target's node_id: expected a string"]
+    assert error_lines(of_get) == [
+        "the response is malformed: a target's node_id: expected a string"
+    ]
 
 
 @rule("5.8e")
@@ -126,9 +150,13 @@ def test_id_of_the_newest_run_is_an_argument_of_get(plane):
         Reply(page(listed("old", "09:00:00Z"), listed(EXECUTION, "09:30:00Z"))),
         Reply(execution([target(inline(b"some output\n"))])),
     )
-    newest = run_cli(*LIST, "--action-name", "restart-nginx", "--last", "1", "-o", "id", plane=plane)
+    newest = run_cli(
+        *LIST, "--action-name", "restart-nginx", "--last", "1", "-o", "id", plane=plane
+    )
 
-    result = run_cli("get", newest.out.decode("ascii").strip(), "--project", PROJECT, "-o", "raw", plane=plane)
+    result = run_cli(
+        "get", newest.out.decode("ascii").strip(), "--project", PROJECT, "-o", "raw", plane=plane
+    )
 
     assert newest.out == b"4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f\n"
     assert result.code == 0

@@ -90,7 +90,9 @@ def test_ctrl_c_during_a_pause_kills_the_process_without_a_message(plane, comman
     plane.script(Reply(STARTED))
 
     with start_line(command + list(GET) + ["--wait"], plane) as process:
-        read_until(process.stderr.fileno(), b"status: started 0/0\n")  # the program pauses for two seconds
+        read_until(
+            process.stderr.fileno(), b"status: started 0/0\n"
+        )  # the program pauses for two seconds
         process.send_signal(signal.SIGINT)
         result = finish_process(process)
 
@@ -103,7 +105,9 @@ def test_ctrl_c_during_a_pause_kills_the_process_without_a_message(plane, comman
 @rule("6.5")
 def test_ctrl_c_kills_the_script_during_its_first_imports(plane, tmp_path):
     # This file is imported in place of the standard library's.
-    (tmp_path / "argparse.py").write_text("import os, signal\nos.kill(os.getpid(), signal.SIGINT)\n")
+    (tmp_path / "argparse.py").write_text(
+        "import os, signal\nos.kill(os.getpid(), signal.SIGINT)\n"
+    )
 
     with start_line(make_command(*LIST), plane, {"PYTHONPATH": str(tmp_path)}) as process:
         result = finish_process(process)
@@ -114,7 +118,9 @@ def test_ctrl_c_kills_the_script_during_its_first_imports(plane, tmp_path):
 
 
 @posix_only
-@pytest.mark.skipif(sys.implementation.name == "pypy", reason="PyPy heeds SIGINT even where it was ignored")
+@pytest.mark.skipif(
+    sys.implementation.name == "pypy", reason="PyPy heeds SIGINT even where it was ignored"
+)
 @rule("6.5")
 def test_ignored_sigint_stays_ignored(plane):
     may_answer = threading.Event()
@@ -125,7 +131,9 @@ def test_ignored_sigint_stays_ignored(plane):
 
     plane.script(forbid_when_allowed)
 
-    with start_line(["sh", "-c", "trap '' INT; exec \"$@\"", "sh"] + make_command(*GET), plane) as process:
+    with start_line(
+        ["sh", "-c", "trap '' INT; exec \"$@\"", "sh"] + make_command(*GET), plane
+    ) as process:
         wait_until(lambda: plane.requests)
         process.send_signal(signal.SIGINT)
         may_answer.set()

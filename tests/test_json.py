@@ -10,7 +10,11 @@ SENT = {
     "id": EXECUTION,
     "labels": {"b": [1, {}], "a": None},
     "targets": [
-        {"node_id": NODES[0], "status": "failed", "output_ref": {"kind": "inline", "inline_bytes": "aGk="}},
+        {
+            "node_id": NODES[0],
+            "status": "failed",
+            "output_ref": {"kind": "inline", "inline_bytes": "aGk="},
+        },
         {"node_id": NODES[1], "status": "succeeded"},
     ],
     "status": "failed",
@@ -100,8 +104,16 @@ def test_walk_is_printed_like_a_single_page(plane, items, printed):
 @pytest.mark.parametrize(
     "begin, end",
     [
-        pytest.param('{"id": "4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f", "targets": [], "junk": ', "}", id="in a member"),
-        pytest.param('{"id": "4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f", "targets": [{"a": ', "}]}", id="in an element"),
+        pytest.param(
+            '{"id": "4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f", "targets": [], "junk": ',
+            "}",
+            id="in a member",
+        ),
+        pytest.param(
+            '{"id": "4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f", "targets": [{"a": ',
+            "}]}",
+            id="in an element",
+        ),
     ],
 )
 def test_nesting_does_not_multiply_the_output(plane, begin, end):

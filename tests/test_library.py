@@ -80,7 +80,16 @@ PUBLIC_NAMES = [
 ]
 
 #: The command line of a `get` that prints the 256 bytes of ALL_BYTES.
-GET_ALL_BYTES = ("get", SHOWCASE, "--project", PROJECT, "--node", SHOWCASE_NODES["binary"], "--output", "raw")
+GET_ALL_BYTES = (
+    "get",
+    SHOWCASE,
+    "--project",
+    PROJECT,
+    "--node",
+    SHOWCASE_NODES["binary"],
+    "--output",
+    "raw",
+)
 
 
 def run_importing_program(source, plane):
@@ -134,13 +143,20 @@ ASCII = {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}
         pytest.param(["-m", "plexctl_exec_log"], id="as a module"),
         pytest.param(["-"], id="from stdin"),
         pytest.param(["-I", "-u", "-B", "-S", "plexctl_exec_log.py"], id="isolated and unbuffered"),
-        pytest.param(["-bb", "-OO", "-X", "dev", "-W", "error", "plexctl_exec_log.py"], id="optimised, warnings fail"),
-        pytest.param(["-c", "import sys, plexctl_exec_log; sys.exit(plexctl_exec_log.main())"], id="imported"),
+        pytest.param(
+            ["-bb", "-OO", "-X", "dev", "-W", "error", "plexctl_exec_log.py"],
+            id="optimised, warnings fail",
+        ),
+        pytest.param(
+            ["-c", "import sys, plexctl_exec_log; sys.exit(plexctl_exec_log.main())"], id="imported"
+        ),
     ],
 )
 def test_program_does_the_same_however_it_is_started(plane, start):
     action = "red\u00e9 \u6f22"  # neither ASCII nor Latin-1 has both letters
-    plane.script(Reply(page(execution(action=action), next_cursor="c")), Reply({"detail": "lost"}, 404))
+    plane.script(
+        Reply(page(execution(action=action), next_cursor="c")), Reply({"detail": "lost"}, 404)
+    )
     argv = LIST + ("--all", "--action-name", as_given(action))
 
     with open(MODULE, "rb") as file:
@@ -148,7 +164,15 @@ def test_program_does_the_same_however_it_is_started(plane, start):
 
     assert result.code == 1
     header, row = result.out.decode("utf-8").splitlines()
-    assert header.split() == ["ID", "STATUS", "TYPE", "TARGETS", "CREATED_AT", "UPDATED_AT", "ACTION"]
+    assert header.split() == [
+        "ID",
+        "STATUS",
+        "TYPE",
+        "TARGETS",
+        "CREATED_AT",
+        "UPDATED_AT",
+        "ACTION",
+    ]
     assert row.startswith("4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f  succeeded  builtin  0/0 ")
     assert row.endswith(" red\u00e9 \u6f22")
     assert error_lines(result) == ["HTTP 404 Not Found; lost"]
@@ -167,7 +191,16 @@ def test_program_needs_no_environment_variable(plane, tmp_path):
     token_file.chmod(0o600)
 
     out = subprocess.check_output(
-        [sys.executable, MODULE, *GET_ALL_BYTES, "--server", plane.url, "--token-file", str(token_file)], env={}
+        [
+            sys.executable,
+            MODULE,
+            *GET_ALL_BYTES,
+            "--server",
+            plane.url,
+            "--token-file",
+            str(token_file),
+        ],
+        env={},
     )
 
     assert out == ALL_BYTES
@@ -229,10 +262,26 @@ def hostile_folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("hostile")
     (folder / "plexctl_exec_log.py").write_bytes(SOURCE.encode("utf-8"))
     names = list_imported_modules()
-    names.update(getattr(sys, "stdlib_module_names", sys.builtin_module_names))  # 3.10 and later have the former
-    names.update(["email", "encodings", "enum", "http", "importlib", "ssl", "select", "selectors", "zipimport"])
+    names.update(
+        getattr(sys, "stdlib_module_names", sys.builtin_module_names)
+    )  # 3.10 and later have the former
+    names.update(
+        [
+            "email",
+            "encodings",
+            "enum",
+            "http",
+            "importlib",
+            "ssl",
+            "select",
+            "selectors",
+            "zipimport",
+        ]
+    )
     for name in names:
-        (folder / (name + ".py")).write_text("import os\nos.write(2, b'it was imported')\nos._exit(9)\n")
+        (folder / (name + ".py")).write_text(
+            "import os\nos.write(2, b'it was imported')\nos._exit(9)\n"
+        )
     return str(folder)
 
 
@@ -250,7 +299,9 @@ def test_usage_error_imports_nothing_from_the_scripts_folder(hostile_folder):
 
 @rule("8.2")
 def test_get_imports_nothing_from_the_scripts_folder(tls_plane, hostile_folder):
-    tls_plane.script(Reply(execution([target(inline(b"one\n")), target({"kind": "unknown"}, NODES[1])])))
+    tls_plane.script(
+        Reply(execution([target(inline(b"one\n")), target({"kind": "unknown"}, NODES[1])]))
+    )
 
     result = run_python("plexctl_exec_log.py", *GET, plane=tls_plane, cwd=hostile_folder)
 
@@ -262,8 +313,12 @@ def test_get_imports_nothing_from_the_scripts_folder(tls_plane, hostile_folder):
 
 
 @rule("8.2")
-def test_wait_and_output_dir_import_nothing_from_the_scripts_folder(tls_plane, hostile_folder, tmp_path):
-    tls_plane.script(Reply(execution([target(inline(b"one\n")), target({"kind": "unknown"}, NODES[1])])))
+def test_wait_and_output_dir_import_nothing_from_the_scripts_folder(
+    tls_plane, hostile_folder, tmp_path
+):
+    tls_plane.script(
+        Reply(execution([target(inline(b"one\n")), target({"kind": "unknown"}, NODES[1])]))
+    )
     flags = ["--wait", "--wait-timeout", "9", "--output-dir", str(tmp_path / "new")]
 
     result = run_python("plexctl_exec_log.py", *GET, *flags, plane=tls_plane, cwd=hostile_folder)
@@ -278,9 +333,20 @@ def test_wait_and_output_dir_import_nothing_from_the_scripts_folder(tls_plane, h
 @rule("8.2")
 def test_list_through_a_proxy_imports_nothing_from_the_scripts_folder(plane, hostile_folder):
     flags = ["--last", "2", "--since", "07-01", "--until", "2030-01-01T00:00+01:00", "-v"]
-    env = {"PLEXSPHERE_URL": "http://plane.test", "HTTP_PROXY": plane.url}  # the plane is the proxy, and answers itself
+    env = {
+        "PLEXSPHERE_URL": "http://plane.test",
+        "HTTP_PROXY": plane.url,
+    }  # the plane is the proxy, and answers itself
 
-    result = run_python("plexctl_exec_log.py", *LIST, *flags, "--allow-http", plane=plane, env=env, cwd=hostile_folder)
+    result = run_python(
+        "plexctl_exec_log.py",
+        *LIST,
+        *flags,
+        "--allow-http",
+        plane=plane,
+        env=env,
+        cwd=hostile_folder,
+    )
 
     assert "it was imported" not in result.err
     assert result.code == 0
@@ -300,7 +366,9 @@ def test_list_through_a_proxy_imports_nothing_from_the_scripts_folder(plane, hos
 def test_script_removes_only_its_own_folder_from_the_import_path(tmp_path, env):
     """The first entry that is left is the folder of PYTHONPATH."""
     # The program imports this file in place of the standard library's argparse.
-    (tmp_path / "argparse.py").write_text("import os, sys\nos.write(1, sys.path[0].encode())\nos._exit(0)\n")
+    (tmp_path / "argparse.py").write_text(
+        "import os, sys\nos.write(1, sys.path[0].encode())\nos._exit(0)\n"
+    )
 
     result = run_python(MODULE, "--version", env=dict(env, PYTHONPATH=str(tmp_path)))
 
@@ -382,7 +450,12 @@ print("the module has changed:", list_attributes() != attributes)
     ]
 
     result = run_python(
-        "-S", "-c", TAKE_STOCK + source, json.dumps(command_lines), plane=plane, env={"PYTHONPATH": ROOT}
+        "-S",
+        "-c",
+        TAKE_STOCK + source,
+        json.dumps(command_lines),
+        plane=plane,
+        env={"PYTHONPATH": ROOT},
     )
 
     assert result.code == 0
@@ -404,7 +477,9 @@ def test_main_writes_to_the_stdout_of_the_process(monkeypatch):
 
     assert code == 0
     # What was written before comes first. The program writes bytes, whatever the encoding is.
-    assert stdout.buffer.getvalue() == b"m\0e\0version=" + program.__version__.encode("ascii") + b"\n"
+    assert (
+        stdout.buffer.getvalue() == b"m\0e\0version=" + program.__version__.encode("ascii") + b"\n"
+    )
 
 
 @rule("8.3")
@@ -434,7 +509,14 @@ def test_main_runs_in_several_threads_each_with_its_own_streams(plane):
         *results, refused = pool.map(run_get, [SHOWCASE] * 6 + ["nonsense"])
 
     assert [result.code for result in results] == [0, 0, 0, 0, 0, 0]
-    assert [result.out.count(b"\n") for result in results] == [6, 6, 6, 6, 6, 6]  # a line for each target
+    assert [result.out.count(b"\n") for result in results] == [
+        6,
+        6,
+        6,
+        6,
+        6,
+        6,
+    ]  # a line for each target
     messages = sorted(result.err for result in results)
     assert messages[:5] == ["", "", "", "", ""]
     assert messages[5].startswith("retry: HTTP 503")
@@ -498,14 +580,24 @@ def test_example_runs_as_printed_and_reports_each_output_of_what_failed(plane):
         Reply(
             execution(
                 [
-                    target(inline(b"disk\tfull\n"), "a1b2c300-0000-4000-8000-000000000000", "failed"),
-                    target(archive("logs", "a/b.log"), "a1b2c301-0000-4000-8000-000000000001", "succeeded"),
+                    target(
+                        inline(b"disk\tfull\n"), "a1b2c300-0000-4000-8000-000000000000", "failed"
+                    ),
+                    target(
+                        archive("logs", "a/b.log"),
+                        "a1b2c301-0000-4000-8000-000000000001",
+                        "succeeded",
+                    ),
                     target({"kind": "tape"}, "a1b2c302-0000-4000-8000-000000000002", "succeeded"),
                 ],
                 id=EXECUTION,
             )
         ),
-        Reply(execution([target(None, "a1b2c303-0000-4000-8000-000000000003", "timeout")], id=SHOWCASE)),
+        Reply(
+            execution(
+                [target(None, "a1b2c303-0000-4000-8000-000000000003", "timeout")], id=SHOWCASE
+            )
+        ),
     )
 
     result = run_importing_program(textwrap.dedent(read_example()), plane)
@@ -571,7 +663,9 @@ def describe_signature(function):
         ),
         pytest.param(program.Transport.time_limit, "(self, seconds)", id="Transport.time_limit"),
         pytest.param(program.get_page, "(transport, project, parameters=None)", id="get_page"),
-        pytest.param(program.get_execution, "(transport, project, execution_id)", id="get_execution"),
+        pytest.param(
+            program.get_execution, "(transport, project, execution_id)", id="get_execution"
+        ),
         pytest.param(
             program.wait_for_execution,
             "(transport, project, execution_id, seconds=None, on_status=...)",
@@ -794,7 +888,9 @@ def catch_page_error(plane, answer):
     """Return the error that get_page raises for this answer, without any retry."""
     plane.script(answer)
     timeout = 0.2 if answer is HANG else 30
-    with program.Transport(program.Server.parse(plane.url), TOKEN, pauses=(), timeout=timeout) as transport:
+    with program.Transport(
+        program.Server.parse(plane.url), TOKEN, pauses=(), timeout=timeout
+    ) as transport:
         with pytest.raises(program.ExecLogError) as caught:
             program.get_page(transport, PROJECT)
     return caught.value
@@ -804,18 +900,29 @@ def catch_page_error(plane, answer):
 @pytest.mark.parametrize(
     "answer, exit_code, retryable, status, problem",
     [
-        pytest.param(Reply({"code": "x"}, 400), 1, False, 400, {"code": "x"}, id="400 with a Problem"),
+        pytest.param(
+            Reply({"code": "x"}, 400), 1, False, 400, {"code": "x"}, id="400 with a Problem"
+        ),
         pytest.param(Reply({}, 401), 3, False, 401, {}, id="401 with an empty object"),
         pytest.param(Reply("no", 403), 4, False, 403, {}, id="403 without JSON"),
-        pytest.param(Reply({"code": "x"}, 403), 4, False, 403, {"code": "x"}, id="403 with a Problem"),
         pytest.param(
-            Reply({"code": "rebac_denied"}, 403), 77, False, 403, {"code": "rebac_denied"}, id="403 for a relation"
+            Reply({"code": "x"}, 403), 4, False, 403, {"code": "x"}, id="403 with a Problem"
+        ),
+        pytest.param(
+            Reply({"code": "rebac_denied"}, 403),
+            77,
+            False,
+            403,
+            {"code": "rebac_denied"},
+            id="403 for a relation",
         ),
         pytest.param(Reply({"n": 1}, 503), 1, True, 503, {"n": 1}, id="503 with an object"),
         pytest.param(Reply(b"", 302), 1, False, 302, {}, id="redirect without a Location"),
     ],
 )
-def test_api_error_has_the_status_and_the_problem(plane, answer, exit_code, retryable, status, problem):
+def test_api_error_has_the_status_and_the_problem(
+    plane, answer, exit_code, retryable, status, problem
+):
     error = catch_page_error(plane, answer)
 
     assert find_public_class(error) is program.APIError
@@ -832,9 +939,16 @@ def test_api_error_has_the_status_and_the_problem(plane, answer, exit_code, retr
         pytest.param(DROP, program.RemoteError, True, id="connection closed"),
         pytest.param(Reply(b"{}", cut=1), program.RemoteError, True, id="body cut short"),
         pytest.param(Reply(b"<html>"), program.UnusableResponse, False, id="body that is not JSON"),
-        pytest.param(Reply(b"", 302, [("Location", "/x")]), program.RemoteError, False, id="redirect"),
+        pytest.param(
+            Reply(b"", 302, [("Location", "/x")]), program.RemoteError, False, id="redirect"
+        ),
         pytest.param(HANG, program.TimedOut, True, id="no answer"),
-        pytest.param(Reply(announce=(32 << 20) + 1), program.ResponseTooLarge, False, id="page of more than 32 MiB"),
+        pytest.param(
+            Reply(announce=(32 << 20) + 1),
+            program.ResponseTooLarge,
+            False,
+            id="page of more than 32 MiB",
+        ),
     ],
 )
 def test_error_of_a_failed_response_has_its_public_class(plane, answer, error_class, retryable):
@@ -874,7 +988,9 @@ def pickle_and_unpickle(error):
     return pickle.loads(pickle.dumps(error))
 
 
-every_way_to_copy = pytest.mark.parametrize("duplicate", [copy.copy, copy.deepcopy, pickle_and_unpickle])
+every_way_to_copy = pytest.mark.parametrize(
+    "duplicate", [copy.copy, copy.deepcopy, pickle_and_unpickle]
+)
 
 
 @rule("10.6")
@@ -889,8 +1005,12 @@ every_way_to_copy = pytest.mark.parametrize("duplicate", [copy.copy, copy.deepco
         pytest.param(program.ConnectError("it failed", "try again", True), id="ConnectError"),
         pytest.param(program.UnusableResponse("it failed", "try again"), id="UnusableResponse"),
         pytest.param(program.ResponseTooLarge("it failed", "try again"), id="ResponseTooLarge"),
-        pytest.param(program.WaitTimeout("it failed", "try again", {"status": "started"}), id="WaitTimeout"),
-        pytest.param(program.APIError("it failed", "try again", 429, {"code": "slow"}, 5.0), id="APIError"),
+        pytest.param(
+            program.WaitTimeout("it failed", "try again", {"status": "started"}), id="WaitTimeout"
+        ),
+        pytest.param(
+            program.APIError("it failed", "try again", 429, {"code": "slow"}, 5.0), id="APIError"
+        ),
     ],
 )
 def test_error_can_be_copied(error, duplicate):
@@ -964,7 +1084,9 @@ def test_failure_that_is_reported_to_on_retry_is_masked(plane):
     plane.script(Reply({"title": "no: 12345678"}, 503), Reply(b"{}"))
     server = program.Server.parse(plane.url)
 
-    with program.Transport(server, "12345678", on_retry=told.append, sleep=lambda seconds: None) as transport:
+    with program.Transport(
+        server, "12345678", on_retry=told.append, sleep=lambda seconds: None
+    ) as transport:
         transport.get(PATH, {})
 
     assert told == ["HTTP 503 no: ***; waiting 0.5 s"]
@@ -1003,7 +1125,9 @@ def test_parse_uuid_refuses_what_is_not_a_uuid(value):
         pytest.param(program.Listing, [None], id="Listing, None"),
     ],
 )
-def test_malformed_project_is_a_usage_error_before_anything_is_sent(plane, transport, operation, arguments):
+def test_malformed_project_is_a_usage_error_before_anything_is_sent(
+    plane, transport, operation, arguments
+):
     with pytest.raises(program.UsageError) as caught:
         operation(transport, *arguments)
 
@@ -1020,7 +1144,9 @@ def test_malformed_project_is_a_usage_error_before_anything_is_sent(plane, trans
         pytest.param(program.wait_for_execution, "x", id="wait_for_execution"),
     ],
 )
-def test_malformed_execution_id_is_a_usage_error_before_it_is_sent(plane, transport, operation, execution_id):
+def test_malformed_execution_id_is_a_usage_error_before_it_is_sent(
+    plane, transport, operation, execution_id
+):
     with pytest.raises(program.UsageError) as caught:
         operation(transport, PROJECT, execution_id)
 
@@ -1072,7 +1198,9 @@ def test_time_limit_of_unusable_seconds_is_a_usage_error(transport, seconds):
     ],
 )
 def test_listing_refuses_unusable_statuses(transport, statuses):
-    with pytest.raises(program.UsageError, match="^statuses: expected an iterable of non-empty strings"):
+    with pytest.raises(
+        program.UsageError, match="^statuses: expected an iterable of non-empty strings"
+    ):
         program.Listing(transport, PROJECT, statuses=statuses)
 
 
@@ -1114,7 +1242,9 @@ def test_transport_refuses_what_is_not_a_server(server):
     ],
 )
 def test_transport_refuses_an_unusable_token(transport, token):
-    with pytest.raises(program.CredentialsError, match="^the token is empty, or contains characters"):
+    with pytest.raises(
+        program.CredentialsError, match="^the token is empty, or contains characters"
+    ):
         program.Transport(transport.server, token)
 
 
@@ -1161,7 +1291,9 @@ def test_transport_refuses_an_unusable_proxy(transport, proxy):
 
 @rule("10.6a")
 def test_transport_refuses_plain_http_to_another_host():
-    with pytest.raises(program.RemoteError, match="^plain http to plane.example would expose the token"):
+    with pytest.raises(
+        program.RemoteError, match="^plain http to plane.example would expose the token"
+    ):
         program.Transport(program.Server.parse("http://plane.example"), "token")
 
 

@@ -58,7 +58,11 @@ ONE_OF_EACH_STATUS = [
             ["pending", "ack", "started", "succeeded", "failed", "cancelled", "timeout"],
             id="all seven",
         ),
-        pytest.param(["--status", "failed", "--failed"], ["failed", "cancelled", "timeout"], id="a status twice"),
+        pytest.param(
+            ["--status", "failed", "--failed"],
+            ["failed", "cancelled", "timeout"],
+            id="a status twice",
+        ),
         pytest.param(
             ["--status", "timeout,ack", "--status", "cancelled"],
             ["ack", "cancelled", "timeout"],
@@ -74,7 +78,9 @@ def test_each_status_is_a_query_with_every_other_filter(plane, flags, statuses):
     assert result.code == 0
     assert result.err == ""
     assert find_ids(result) == statuses
-    assert read_queries(plane) == [{"limit": "200", "action_name": "a&b", "status": status} for status in statuses]
+    assert read_queries(plane) == [
+        {"limit": "200", "action_name": "a&b", "status": status} for status in statuses
+    ]
 
 
 #: The pages of the server, and the ids in the order in which they must be printed. `failed` is the first query,
@@ -185,9 +191,17 @@ def serve_moving_executions(plane, pending, ack, started):
 
     c was created at the same time as b."""
     plane.script(
-        Reply(page(listed("a", "09:30:00Z", "pending"), *pending, listed("c", "09:30:00.5Z", "pending"))),
+        Reply(
+            page(
+                listed("a", "09:30:00Z", "pending"), *pending, listed("c", "09:30:00.5Z", "pending")
+            )
+        ),
         Reply(page(listed("a", "09:30:00Z", "ack"), *ack, listed("c", "09:30:00.5Z", "ack"))),
-        Reply(page(listed("a", "09:30:00Z", "started"), *started, listed("c", "09:30:00.5Z", "started"))),
+        Reply(
+            page(
+                listed("a", "09:30:00Z", "started"), *started, listed("c", "09:30:00.5Z", "started")
+            )
+        ),
     )
 
 
@@ -204,7 +218,9 @@ when_b_moves_on = pytest.mark.parametrize(
 @rule("1.13d")
 @every_list_format
 @when_b_moves_on
-def test_execution_that_moves_on_between_queries_is_printed_once(plane, pending, ack, started, format):
+def test_execution_that_moves_on_between_queries_is_printed_once(
+    plane, pending, ack, started, format
+):
     serve_moving_executions(plane, pending, ack, started)
 
     result = run_cli(*LIST, "--running", "--output", format, plane=plane)
@@ -217,7 +233,9 @@ def test_execution_that_moves_on_between_queries_is_printed_once(plane, pending,
 @rule("1.13d")
 @pytest.mark.parametrize("format", TABLE_FORMATS + DOCUMENT_FORMATS)
 @when_b_moves_on
-def test_execution_that_moves_on_is_shown_as_the_latest_query_sent_it(plane, pending, ack, started, format):
+def test_execution_that_moves_on_is_shown_as_the_latest_query_sent_it(
+    plane, pending, ack, started, format
+):
     serve_moving_executions(plane, pending, ack, started)
 
     result = run_cli(*LIST, "--running", "--output", format, plane=plane)
@@ -324,7 +342,9 @@ PAGES_AND_REQUESTS = [
 @rule("1.9d", "1.9")
 @pytest.mark.parametrize("format", ["jsonl", "json", "text"])
 @pytest.mark.parametrize("pages, requests, printed", PAGES_AND_REQUESTS)
-def test_until_ends_the_query_after_a_page_that_lies_after_it(plane, pages, requests, printed, format):
+def test_until_ends_the_query_after_a_page_that_lies_after_it(
+    plane, pages, requests, printed, format
+):
     # The id of each Execution is its time.
     serve_pages(plane, [[listed(time, time + ":00Z") for time in times] for times in pages])
 
@@ -344,7 +364,13 @@ def test_until_ends_the_query_after_a_page_that_lies_after_it(plane, pages, requ
         # A page ends the query if its times ascend, are not all equal, and are all at or after --until (rule 1.9d).
         # Otherwise the second page is requested, which has y.
         pytest.param(
-            ["09:40:00.5Z", "09:40:00.50Z", "11:40:00.5+02:00", "04:40:00.500-05:00", "09:40:00.5+00:00"],
+            [
+                "09:40:00.5Z",
+                "09:40:00.50Z",
+                "11:40:00.5+02:00",
+                "04:40:00.500-05:00",
+                "09:40:00.5+00:00",
+            ],
             2,
             ["y"],
             id="goes on: five equal times, whose texts differ",
@@ -356,7 +382,13 @@ def test_until_ends_the_query_after_a_page_that_lies_after_it(plane, pages, requ
             id="goes on: two equal times, whose texts rise",
         ),
         pytest.param(
-            ["09:40:00.5Z", "09:40:00.50Z", "11:40:00.5+02:00", "04:40:00.500-05:00", "09:40:00.51Z"],
+            [
+                "09:40:00.5Z",
+                "09:40:00.50Z",
+                "11:40:00.5+02:00",
+                "04:40:00.500-05:00",
+                "09:40:00.51Z",
+            ],
             1,
             [],
             id="ends: four equal times, then one that is a hundredth later",
@@ -413,8 +445,20 @@ RETRY_LATER = Reply({}, 503, [("Retry-After", "31")])
     [
         pytest.param(["--cursor=c7"], [Reply({}, 404)], 1, "c7", id="404"),
         pytest.param(["--cursor", "c7"], [Reply({}, 401)], 3, "c7", id="401"),
-        pytest.param(["--cursor", "c" * 5000], [Reply({}, 404)], 1, "c" * 5000, id="a long cursor, which is not cut"),
-        pytest.param(["--cursor=c7", "--status=ack"], [DROP, DROP, DROP], 1, "c7", id="connection lost three times"),
+        pytest.param(
+            ["--cursor", "c" * 5000],
+            [Reply({}, 404)],
+            1,
+            "c" * 5000,
+            id="a long cursor, which is not cut",
+        ),
+        pytest.param(
+            ["--cursor=c7", "--status=ack"],
+            [DROP, DROP, DROP],
+            1,
+            "c7",
+            id="connection lost three times",
+        ),
         pytest.param(["--all", "--cursor", "c7"], [Reply({}, 404)], 1, "c7", id="404 in a walk"),
     ],
 )
@@ -439,13 +483,23 @@ def test_failure_of_the_first_page_ends_with_the_given_cursor(plane, flags, answ
         pytest.param(["--all"], "json", [Reply({}, 404)], 1, id="json"),
         pytest.param(["--all"], "jsonl", [Reply({}, 403)], 4, id="403, jsonl"),
         pytest.param(["--all", "--status", "failed"], "text", [Reply({}, 404)], 1, id="one status"),
-        pytest.param(["--since", "2026-07-14", "--cursor", "c7"], "text", [Reply({}, 410)], 1, id="410, from a cursor"),
-        pytest.param(["--all"], "text", [CUT_PAGE, CUT_PAGE, CUT_PAGE], 1, id="page cut short three times"),
+        pytest.param(
+            ["--since", "2026-07-14", "--cursor", "c7"],
+            "text",
+            [Reply({}, 410)],
+            1,
+            id="410, from a cursor",
+        ),
+        pytest.param(
+            ["--all"], "text", [CUT_PAGE, CUT_PAGE, CUT_PAGE], 1, id="page cut short three times"
+        ),
         pytest.param(["--all"], "text", [RETRY_LATER], 1, id="a long Retry-After"),
         pytest.param(["--all", "--timeout", "1"], "text", [HANG], 1, id="timeout"),
     ],
 )
-def test_failure_of_a_later_page_keeps_rows_and_ends_with_its_cursor(plane, flags, format, answers, code):
+def test_failure_of_a_later_page_keeps_rows_and_ends_with_its_cursor(
+    plane, flags, format, answers, code
+):
     plane.script(PAGE_OF_TWO, *answers)
 
     result = run_cli(*LIST, "--output", format, *flags, plane=plane)
@@ -491,7 +545,9 @@ def test_walk_that_fails_without_a_match_prints_only_the_cursor(plane):
         pytest.param(INVALID_CURSOR, "invalid_cursor", id="400"),
         pytest.param(Reply(b"<html>"), "JSON", id="no JSON"),
         pytest.param(Reply({"items": [1]}), "items", id="items of a wrong type"),
-        pytest.param(Reply(page(listed("a", status=5))), "Execution a: status", id="a status of a wrong type"),
+        pytest.param(
+            Reply(page(listed("a", status=5))), "Execution a: status", id="a status of a wrong type"
+        ),
         pytest.param(Reply(announce=(32 << 20) + 1), "32 MiB", id="over 32 MiB"),
     ],
 )
@@ -521,7 +577,12 @@ def test_failure_of_the_first_page_that_would_recur_names_no_cursor(plane, answe
             ["a", "b"],
             id="created_at is not a time",
         ),
-        pytest.param(["--node", NODES[1]], Reply(page(listed("c", targets=[1]))), [], id="targets of a wrong type"),
+        pytest.param(
+            ["--node", NODES[1]],
+            Reply(page(listed("c", targets=[1]))),
+            [],
+            id="targets of a wrong type",
+        ),
     ],
 )
 def test_failure_of_a_later_page_that_would_recur_names_no_cursor(plane, flags, answer, ids):
@@ -562,7 +623,9 @@ def test_failure_of_a_first_page_without_a_cursor_names_none(plane, flags):
     "flags, answers",
     [
         pytest.param(["--last", "5"], [PAGE_OF_TWO, Reply({}, 404)], id="at the second page"),
-        pytest.param(["--last=5", "--cursor", "c7"], [Reply({}, 404)], id="at the page of --cursor"),
+        pytest.param(
+            ["--last=5", "--cursor", "c7"], [Reply({}, 404)], id="at the page of --cursor"
+        ),
     ],
 )
 def test_last_that_fails_prints_nothing_and_names_no_cursor(plane, flags, answers):
@@ -606,10 +669,20 @@ def script_failing_merge(plane, time_of_b, time_of_c, failure):
     "time_of_b, time_of_c, flags, format, failure, code",
     [
         pytest.param("09:28:41Z", "09:28:41Z", [], "text", [Reply({}, 404)], 1, id="404"),
-        pytest.param("09:28:41Z", "09:28:41Z", [], "text", [CUT_PAGE] * 3, 1, id="page cut short three times"),
+        pytest.param(
+            "09:28:41Z", "09:28:41Z", [], "text", [CUT_PAGE] * 3, 1, id="page cut short three times"
+        ),
         pytest.param("09:28:41Z", "09:28:41Z", [], "json", [Reply({}, 403)], 4, id="403, json"),
         pytest.param("09:28:41Z", "09:28:41Z", ["--timeout", "1"], "text", [HANG], 1, id="timeout"),
-        pytest.param("09:20:00Z", "09:28:41Z", ["--action-name", "x"], "text", [RETRY_LATER], 1, id="long Retry-After"),
+        pytest.param(
+            "09:20:00Z",
+            "09:28:41Z",
+            ["--action-name", "x"],
+            "text",
+            [RETRY_LATER],
+            1,
+            id="long Retry-After",
+        ),
         pytest.param(
             "09:28:41.5Z",
             "09:28:41.6Z",
@@ -639,7 +712,9 @@ def script_failing_merge(plane, time_of_b, time_of_c, failure):
         ),
     ],
 )
-def test_merge_that_fails_ends_with_next_since(plane, time_of_b, time_of_c, flags, format, failure, code):
+def test_merge_that_fails_ends_with_next_since(
+    plane, time_of_b, time_of_c, flags, format, failure, code
+):
     script_failing_merge(plane, time_of_b, time_of_c, failure)
 
     result = run_cli(*LIST, *TWO_STATUSES, "--output", format, *flags, plane=plane)
@@ -723,7 +798,9 @@ def test_merge_with_last_that_fails_prints_nothing_and_names_no_time(plane):
     "flags, format, failure, ids",
     [
         pytest.param([], "text", INVALID_CURSOR, ["a", "b", "c"], id="400"),
-        pytest.param([], "json", Reply({"items": [1]}), ["a", "b", "c"], id="items of a wrong type, json"),
+        pytest.param(
+            [], "json", Reply({"items": [1]}), ["a", "b", "c"], id="items of a wrong type, json"
+        ),
         pytest.param(["--limit", "1"], "text", PAGE_OVER_256_MIB, ["a", "b", "c"], id="too large"),
         # The loop is noticed only after this page, so that d can be merged, too.
         pytest.param([], "text", PAGE_IN_A_CIRCLE, ["a", "b", "c", "d"], id="a repeated cursor"),
@@ -747,7 +824,10 @@ def test_failure_of_a_merge_that_would_recur_names_no_time(plane, flags, format,
     [
         pytest.param([Reply({}, 404)], id="404 for the first status"),
         pytest.param([PAGE_OF_TWO, Reply({}, 404)], id="404 for the second status"),
-        pytest.param([PAGE_OF_TWO, CUT_PAGE, CUT_PAGE, CUT_PAGE], id="page of the second status cut short three times"),
+        pytest.param(
+            [PAGE_OF_TWO, CUT_PAGE, CUT_PAGE, CUT_PAGE],
+            id="page of the second status cut short three times",
+        ),
     ],
 )
 def test_merge_that_fails_before_its_first_execution_names_no_time(plane, answers):
@@ -767,7 +847,11 @@ def test_next_since_resumes_a_merge(plane):
     serve_pages(
         plane,
         [
-            [listed("a", "09:00:00.25Z"), listed("b", "09:00:00.75Z"), listed("x", "09:00:01Z", "timeout")],
+            [
+                listed("a", "09:00:00.25Z"),
+                listed("b", "09:00:00.75Z"),
+                listed("x", "09:00:01Z", "timeout"),
+            ],
             [listed("c", "09:00:00.8Z"), listed("d", "09:00:02Z")],
         ],
         # Request 3, which fails, is for the second page of failed.
@@ -855,7 +939,12 @@ def test_get_page_returns_the_page_as_the_server_sent_it():
         pytest.param(None, {}, 32 << 20, id="none"),
         pytest.param({"limit": 2}, {"limit": 2}, 32 << 20, id="two Executions"),
         pytest.param({"limit": 1}, {"limit": 1}, 256 << 20, id="one Execution"),
-        pytest.param({"limit": "1", "status": "x"}, {"limit": "1", "status": "x"}, 256 << 20, id="the limit is a text"),
+        pytest.param(
+            {"limit": "1", "status": "x"},
+            {"limit": "1", "status": "x"},
+            256 << 20,
+            id="the limit is a text",
+        ),
     ],
 )
 def test_get_page_sends_its_parameters_and_limits_the_size(parameters, query, max_bytes):
@@ -904,7 +993,9 @@ def test_get_execution_returns_the_execution_with_a_list_of_targets():
     "project, execution_id",
     [
         pytest.param(uuid.UUID(PROJECT), uuid.UUID(EXECUTION), id="uuid.UUID"),
-        pytest.param("urn:uuid:" + PROJECT, "4D5C2A1093BE4E0F8A576F1B2C3D4E5F", id="a URN, and 32 digits"),
+        pytest.param(
+            "urn:uuid:" + PROJECT, "4D5C2A1093BE4E0F8A576F1B2C3D4E5F", id="a URN, and 32 digits"
+        ),
     ],
 )
 def test_get_execution_accepts_any_notation_of_the_ids(project, execution_id):
@@ -923,10 +1014,18 @@ def test_get_execution_accepts_any_notation_of_the_ids(project, execution_id):
 @pytest.mark.parametrize(
     "wire, message",
     [
-        pytest.param({"id": EXECUTION}, 'the response is malformed: it has no member "items"', id="no items"),
-        pytest.param({"items": {}}, "the response is malformed: items: expected a list", id="items are an object"),
         pytest.param(
-            {"items": [{}, 5]}, "the response is malformed: items: expected a list of objects", id="an item is a number"
+            {"id": EXECUTION}, 'the response is malformed: it has no member "items"', id="no items"
+        ),
+        pytest.param(
+            {"items": {}},
+            "the response is malformed: items: expected a list",
+            id="items are an object",
+        ),
+        pytest.param(
+            {"items": [{}, 5]},
+            "the response is malformed: items: expected a list of objects",
+            id="an item is a number",
         ),
         pytest.param(
             {"items": [], "next_cursor": 5},
@@ -953,7 +1052,9 @@ def test_get_page_refuses_a_malformed_page(wire, message):
             "but its id is a1b2c301-0000-4000-8000-000000000001",
             id="another id",
         ),
-        pytest.param({"targets": []}, "the response is malformed: the Execution has no id", id="no id"),
+        pytest.param(
+            {"targets": []}, "the response is malformed: the Execution has no id", id="no id"
+        ),
         pytest.param(
             {"id": EXECUTION, "targets": "x"},
             "the response is malformed: targets: expected a list",
@@ -1058,7 +1159,12 @@ def test_listing_requests_200_executions_per_page():
 @rule("10.5b", "10.5c", "1.8a", "10.3a")
 def test_listing_sends_its_filters_and_counts_what_it_drops():
     transport = Canned(
-        page(listed("a", "09:00:00Z"), listed("b", "09:10:00Z"), listed("c", "09:29:00Z"), next_cursor="c3"),
+        page(
+            listed("a", "09:00:00Z"),
+            listed("b", "09:10:00Z"),
+            listed("c", "09:29:00Z"),
+            next_cursor="c3",
+        ),
         page(listed("d", "09:30:00Z"), listed("e", "09:40:00Z"), next_cursor="c4"),
     )
     listing = program.Listing(
@@ -1077,7 +1183,9 @@ def test_listing_sends_its_filters_and_counts_what_it_drops():
     assert ids == ["b", "c"]
     assert listing.page_count == 2
     assert listing.count == 5
-    assert listing.next_cursor is None  # `until` has ended the query, although the second page has a cursor
+    assert (
+        listing.next_cursor is None
+    )  # `until` has ended the query, although the second page has a cursor
     assert transport.queries == [
         {"action_name": "x", "limit": 7, "status": "failed", "cursor": "c2"},
         {"action_name": "x", "limit": 7, "status": "failed", "cursor": "c3"},
@@ -1089,9 +1197,16 @@ def test_listing_sends_its_filters_and_counts_what_it_drops():
     "statuses, answers, page_count, count, next_cursor",
     [
         pytest.param(
-            (), [PAGE_OF_TWO, CUT_PAGE, CUT_PAGE, CUT_PAGE], 1, 2, "-c2", id="no status, and the second page fails"
+            (),
+            [PAGE_OF_TWO, CUT_PAGE, CUT_PAGE, CUT_PAGE],
+            1,
+            2,
+            "-c2",
+            id="no status, and the second page fails",
         ),
-        pytest.param(["x"], [Reply({}, 404)], 0, 0, None, id="one status, and the first page fails"),
+        pytest.param(
+            ["x"], [Reply({}, 404)], 0, 0, None, id="one status, and the first page fails"
+        ),
         # A status that is given twice makes one query. Its second page names itself as the page after it, which would
         # therefore be requested again.
         pytest.param(
@@ -1123,7 +1238,11 @@ def test_next_cursor_is_that_of_the_page_to_request_again(
     "answers, page_count",
     [
         pytest.param([PAGE_OF_TWO, Reply({}, 404)], 1, id="the second query fails"),
-        pytest.param([PAGE_OF_TWO, Reply(page()), Reply({}, 404)], 2, id="the second page of the first query fails"),
+        pytest.param(
+            [PAGE_OF_TWO, Reply(page()), Reply({}, 404)],
+            2,
+            id="the second page of the first query fails",
+        ),
     ],
 )
 def test_merge_that_fails_has_counters_but_no_next_cursor(plane, transport, answers, page_count):
@@ -1139,7 +1258,9 @@ def test_merge_that_fails_has_counters_but_no_next_cursor(plane, transport, answ
 
 
 @rule("10.5b", "1.13")
-@pytest.mark.parametrize("make_statuses", [list, tuple, set, iter], ids=["list", "tuple", "set", "iterator"])
+@pytest.mark.parametrize(
+    "make_statuses", [list, tuple, set, iter], ids=["list", "tuple", "set", "iterator"]
+)
 def test_unknown_statuses_are_queried_last_in_alphabetical_order(plane, transport, make_statuses):
     plane.script(Reply(page()), Reply(page()), Reply(page()))
     statuses = make_statuses(["x", "odd", "failed", "x"])
@@ -1159,13 +1280,21 @@ def test_unknown_statuses_are_queried_last_in_alphabetical_order(plane, transpor
             id="UTC",
         ),
         pytest.param(
-            datetime.datetime(2026, 7, 14, 14, 0, 0, 250000, datetime.timezone(datetime.timedelta(hours=5))),
-            datetime.datetime(2026, 7, 14, 14, 59, 0, 1, datetime.timezone(datetime.timedelta(hours=5))),
+            datetime.datetime(
+                2026, 7, 14, 14, 0, 0, 250000, datetime.timezone(datetime.timedelta(hours=5))
+            ),
+            datetime.datetime(
+                2026, 7, 14, 14, 59, 0, 1, datetime.timezone(datetime.timedelta(hours=5))
+            ),
             id="five hours east",
         ),
         pytest.param(
-            datetime.datetime(2026, 7, 14, 5, 30, 0, 250000, datetime.timezone(datetime.timedelta(hours=-3.5))),
-            datetime.datetime(2026, 7, 14, 6, 29, 0, 1, datetime.timezone(datetime.timedelta(hours=-3.5))),
+            datetime.datetime(
+                2026, 7, 14, 5, 30, 0, 250000, datetime.timezone(datetime.timedelta(hours=-3.5))
+            ),
+            datetime.datetime(
+                2026, 7, 14, 6, 29, 0, 1, datetime.timezone(datetime.timedelta(hours=-3.5))
+            ),
             id="three and a half hours west",
         ),
     ],

@@ -4,7 +4,18 @@ Items, targets, cursors and ids of a wrong type or value are in test_bodies.py."
 
 import pytest
 
-from kit import EXECUTION, GET, LIST, error_lines, execution, hint_lines, page, rule, run_cli, target
+from kit import (
+    EXECUTION,
+    GET,
+    LIST,
+    error_lines,
+    execution,
+    hint_lines,
+    page,
+    rule,
+    run_cli,
+    target,
+)
 from server import Reply
 
 
@@ -18,9 +29,14 @@ from server import Reply
         pytest.param(LIST, Reply(b'{"a":"\xff"}'), "its body is not valid JSON", id="no UTF-8"),
         pytest.param(LIST, Reply(b"[]"), "its body is not a JSON object", id="list"),
         pytest.param(
-            LIST, Reply(page(execution(action=5))), "Execution %s: action: expected a string" % EXECUTION, id="action"
+            LIST,
+            Reply(page(execution(action=5))),
+            "Execution %s: action: expected a string" % EXECUTION,
+            id="action",
         ),
-        pytest.param(LIST, Reply(page({"id": 5})), "Execution -: id: expected a string", id="id in a listing"),
+        pytest.param(
+            LIST, Reply(page({"id": 5})), "Execution -: id: expected a string", id="id in a listing"
+        ),
         pytest.param(
             LIST + ("--last", "1"),
             Reply(page({"created_at": "x"})),
@@ -28,7 +44,10 @@ from server import Reply
             id="time of an Execution without an id",
         ),
         pytest.param(
-            GET, Reply(execution([target(node=5)])), "a target's node_id: expected a string", id="node of a target"
+            GET,
+            Reply(execution([target(node=5)])),
+            "a target's node_id: expected a string",
+            id="node of a target",
         ),
     ],
 )
@@ -48,8 +67,14 @@ def test_error_says_that_the_response_is_malformed(plane, argv, answer, error):
     "answer",
     [
         pytest.param(Reply(b'{"items":[]}', framing="chunked", cut=5), id="ends within a chunk"),
-        pytest.param(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", id="ends before the first chunk"),
-        pytest.param(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n{}", id="size is no number"),
+        pytest.param(
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
+            id="ends before the first chunk",
+        ),
+        pytest.param(
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n{}",
+            id="size is no number",
+        ),
     ],
 )
 def test_error_for_a_chunked_body_that_ends_early_names_two_causes(plane, answer):
@@ -79,7 +104,9 @@ def test_error_for_a_body_that_the_connection_ends_early_names_two_causes(plane)
 
 
 @rule("6.1a")
-@pytest.mark.parametrize("size, code", [(1048576, 77), (1048577, 4)], ids=["1 MiB", "1 MiB and a byte"])
+@pytest.mark.parametrize(
+    "size, code", [(1048576, 77), (1048577, 4)], ids=["1 MiB", "1 MiB and a byte"]
+)
 def test_problem_of_up_to_1_mib_decides_the_exit_code(plane, size, code):
     body = b'{"code":"rebac_denied"}'.ljust(size)
     plane.script(Reply(body, 403))

@@ -9,7 +9,17 @@ import pytest
 
 import plexctl_exec_log as program
 from control_plane import PROJECT
-from kit import EXECUTION, LIST, error_lines, listed, page, read_listing, read_queries, rule, run_cli
+from kit import (
+    EXECUTION,
+    LIST,
+    error_lines,
+    listed,
+    page,
+    read_listing,
+    read_queries,
+    rule,
+    run_cli,
+)
 from server import Reply
 
 
@@ -56,7 +66,13 @@ def test_running_statuses_are_read_to_their_ends_before_final_ones(plane):
 def test_equal_times_come_once_for_each_id_in_the_order_of_ids(plane, first, second):
     at_once = "09:30:00Z"
     plane.script(
-        Reply(page(listed("c", at_once, first), listed("a", at_once, first), listed("b", at_once, first))),
+        Reply(
+            page(
+                listed("c", at_once, first),
+                listed("a", at_once, first),
+                listed("b", at_once, first),
+            )
+        ),
         Reply(page(listed("b", at_once, second), listed("c", at_once, second))),
     )
 
@@ -92,17 +108,27 @@ class MovingServer:
 
     def __init__(self, seed):
         self.random = random.Random(seed)
-        self.steps = [self.random.choice([0, 0, 1, 2, 3]) for _ in range(20)]  # the place of each status in LIFE
+        self.steps = [
+            self.random.choice([0, 0, 1, 2, 3]) for _ in range(20)
+        ]  # the place of each status in LIFE
         self.has_run_throughout = [step < 3 for step in self.steps]
 
     def answer_to(self, request):
         query = dict(parse_qsl(request.target.partition("?")[2]))
         begin = int(query.get("cursor", "0"))
-        found = [number for number in range(begin, 20) if self.LIFE[self.steps[number]] == query["status"]]
+        found = [
+            number
+            for number in range(begin, 20)
+            if self.LIFE[self.steps[number]] == query["status"]
+        ]
         items = []
         for number in found[:2]:
             self.advance_some()  # between filtering and sending, too
-            items.append(listed("e%02d" % number, "09:%02d:00Z" % (number // 2), self.LIFE[self.steps[number]]))
+            items.append(
+                listed(
+                    "e%02d" % number, "09:%02d:00Z" % (number // 2), self.LIFE[self.steps[number]]
+                )
+            )
         self.advance_some()
         return Reply(page(*items, next_cursor=str(found[1] + 1) if len(found) > 2 else None))
 
@@ -145,7 +171,9 @@ def test_merge_needs_ids_that_are_text(plane, statuses, wrong_id):
 
     assert result.code == 1
     assert result.out == b""
-    assert error_lines(result) == ["the response is malformed: an Execution's id: expected a string"]
+    assert error_lines(result) == [
+        "the response is malformed: an Execution's id: expected a string"
+    ]
 
 
 @rule("6.3b")
@@ -167,7 +195,9 @@ def test_failure_while_running_statuses_are_read_names_no_time(plane):
 @pytest.mark.parametrize("flags", ["--all --status failed", "--last 9 --status failed", "--failed"])
 def test_walk_leaves_out_what_a_server_sends_with_another_status(plane, flags):
     """This server ignores the parameter `status`."""
-    every = [listed(status, status=status) for status in ["pending", "succeeded", "failed", "started"]]
+    every = [
+        listed(status, status=status) for status in ["pending", "succeeded", "failed", "started"]
+    ]
     plane.answer_to = lambda request: Reply(page(*every))
 
     result = run_cli(*LIST, *flags.split(), "-o", "jsonl", plane=plane)
@@ -197,7 +227,9 @@ def test_walk_keeps_executions_without_a_known_status(plane):
 
 
 @rule("1.13c")
-@pytest.mark.parametrize("flags", ["--status failed", "--all --status paused"], ids=["single page", "unknown status"])
+@pytest.mark.parametrize(
+    "flags", ["--status failed", "--all --status paused"], ids=["single page", "unknown status"]
+)
 def test_single_page_and_unknown_status_are_printed_as_sent(plane, flags):
     plane.script(Reply(page(listed("a", status="ack"), listed("b", status="failed"))))
 
@@ -212,11 +244,19 @@ def test_time_of_an_execution_that_is_left_out_still_ends_the_query(plane):
     # a is left out, because its status is ack. The page ends the query only because a and b have
     # two ascending times (1.9d). With b alone, the second page would be requested, and c printed.
     plane.script(
-        Reply(page(listed("a", "09:40:00Z", "ack"), listed("b", "09:50:00Z", "failed"), next_cursor="c2")),
+        Reply(
+            page(
+                listed("a", "09:40:00Z", "ack"),
+                listed("b", "09:50:00Z", "failed"),
+                next_cursor="c2",
+            )
+        ),
         Reply(page(listed("c", "09:10:00Z"))),
     )
 
-    result = run_cli(*LIST, "--status=failed", "--until=2026-07-14T09:30", "-o", "jsonl", plane=plane)
+    result = run_cli(
+        *LIST, "--status=failed", "--until=2026-07-14T09:30", "-o", "jsonl", plane=plane
+    )
 
     assert result.code == 0
     assert result.out == b""
@@ -253,7 +293,12 @@ def read_until_it_fails(listing):
 @rule("10.5c", "6.3b")
 def test_next_since_resumes_a_merge_that_failed(plane, transport):
     failed = Reply(
-        page(listed("a", "09:00:00.25Z"), listed("b", "09:00:01Z"), listed("c", "09:30:00Z"), next_cursor="2")
+        page(
+            listed("a", "09:00:00.25Z"),
+            listed("b", "09:00:01Z"),
+            listed("c", "09:30:00Z"),
+            next_cursor="2",
+        )
     )
     plane.script(failed, Reply(page()), Reply({}, 404))
     listing = program.Listing(transport, PROJECT, statuses=["failed", "timeout"])
@@ -264,7 +309,9 @@ def test_next_since_resumes_a_merge_that_failed(plane, transport):
     assert listing.next_since == datetime(2026, 7, 14, 9, 0, 1, tzinfo=timezone.utc)
 
     plane.script(Reply(failed.pieces[0]), Reply(page()), Reply(page()))
-    again = program.Listing(transport, PROJECT, statuses=["failed", "timeout"], since=listing.next_since)
+    again = program.Listing(
+        transport, PROJECT, statuses=["failed", "timeout"], since=listing.next_since
+    )
     assert [wire["id"] for wire in again] == ["b", "c"]
     assert again.next_since is None  # after the last
 
@@ -275,14 +322,28 @@ def test_next_since_resumes_a_merge_that_failed(plane, transport):
     [
         pytest.param(["failed"], "09:00:00Z", "09:10:00Z", id="single query"),
         pytest.param(["failed", "timeout"], "09:10:00Z", "09:00:00Z", id="times have fallen"),
-        pytest.param(["failed", "timeout"], "2026-13-45T09:00:00Z", "2026-13-45T09:00:01Z", id="times are no dates"),
+        pytest.param(
+            ["failed", "timeout"],
+            "2026-13-45T09:00:00Z",
+            "2026-13-45T09:00:01Z",
+            id="times are no dates",
+        ),
     ],
 )
 def test_next_since_is_none_if_it_would_not_resume(plane, transport, statuses, first, second):
     plane.script(
-        Reply(page(listed("a", first), listed("b", second), listed("c", "2027-01-01T00:00:00Z"), next_cursor="2"))
+        Reply(
+            page(
+                listed("a", first),
+                listed("b", second),
+                listed("c", "2027-01-01T00:00:00Z"),
+                next_cursor="2",
+            )
+        )
     )
-    plane.answer_to = lambda request: Reply(page()) if "timeout" in request.target else Reply({}, 404)
+    plane.answer_to = (
+        lambda request: Reply(page()) if "timeout" in request.target else Reply({}, 404)
+    )
     listing = program.Listing(transport, PROJECT, statuses=statuses)
 
     assert read_until_it_fails(listing)[:2] == ["a", "b"]

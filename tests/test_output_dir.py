@@ -59,9 +59,15 @@ def read_index(folder):
             "258\t597d1e59fcce9a3f615f0c66170581aa200cd089392f38d405e7e6c5d0c50fc6",
             id="all bytes",
         ),
-        pytest.param(b"", "0\te3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855", id="no bytes"),
         pytest.param(
-            b"no newline", "10\t84629f9a7125f5b50e9767df4fea1e93b34462b57bd35a12ebca2b52520f5c84", id="no newline"
+            b"",
+            "0\te3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+            id="no bytes",
+        ),
+        pytest.param(
+            b"no newline",
+            "10\t84629f9a7125f5b50e9767df4fea1e93b34462b57bd35a12ebca2b52520f5c84",
+            id="no newline",
         ),
         pytest.param(
             b"\xef\xbb\xbfa\r\n",
@@ -74,11 +80,15 @@ def read_index(folder):
             id="what a terminal would not get",
         ),
         pytest.param(
-            b"x" * 16384, "16384\t1536c422c31cc98834759d7085cda394a3510a03d78188248986a6b1a7207d03", id="16 KiB"
+            b"x" * 16384,
+            "16384\t1536c422c31cc98834759d7085cda394a3510a03d78188248986a6b1a7207d03",
+            id="16 KiB",
         ),
     ],
 )
-def test_file_contains_the_exact_bytes_if_streams_are_terminals_too(plane, folder, data, size_and_digest):
+def test_file_contains_the_exact_bytes_if_streams_are_terminals_too(
+    plane, folder, data, size_and_digest
+):
     wire = execution([target(inline(data))])
     argv = GET + ("--output-dir", str(folder), "--color", "always")
 
@@ -126,14 +136,27 @@ def test_index_has_a_line_for_each_target_in_the_order_of_the_response(plane, fo
     [
         pytest.param(None, "pending", "pending\tnone\t-\t-\t-", id="no output"),
         pytest.param(None, None, "-\tnone\t-\t-\t-", id="no status"),
-        pytest.param(None, "two words\t", "two\\x20words\\t\tnone\t-\t-\t-", id="a status with a space and a tab"),
         pytest.param(
-            archive("b", "k/1", sha256=DIGEST), "ack", "ack\tarchived\t-\t" + DIGEST + "\tb/k/1", id="archived"
+            None,
+            "two words\t",
+            "two\\x20words\\t\tnone\t-\t-\t-",
+            id="a status with a space and a tab",
         ),
         pytest.param(
-            archive("b", "k", sha256="no\t d"), "ack", "ack\tarchived\t-\tno\\t\\x20d\tb/k", id="an odd digest"
+            archive("b", "k/1", sha256=DIGEST),
+            "ack",
+            "ack\tarchived\t-\t" + DIGEST + "\tb/k/1",
+            id="archived",
         ),
-        pytest.param(archive("b", "k"), "ack", "ack\tarchived\t-\t-\tb/k", id="archived without a digest"),
+        pytest.param(
+            archive("b", "k", sha256="no\t d"),
+            "ack",
+            "ack\tarchived\t-\tno\\t\\x20d\tb/k",
+            id="an odd digest",
+        ),
+        pytest.param(
+            archive("b", "k"), "ack", "ack\tarchived\t-\t-\tb/k", id="archived without a digest"
+        ),
     ],
 )
 def test_line_of_a_target_without_a_file_has_six_fields(plane, folder, output, status, fields):
@@ -165,7 +188,9 @@ def test_unreadable_output_is_an_error_and_has_a_line_but_no_file(plane, folder)
     result = run_against(plane, wire, *GET, "--output-dir", str(folder))
 
     assert result.code == 1
-    assert error_lines(result) == ["the output of target " + FIRST_NODE + ' is unreadable: unknown kind "tape"']
+    assert error_lines(result) == [
+        "the output of target " + FIRST_NODE + ' is unreadable: unknown kind "tape"'
+    ]
     assert read_folder(folder) == {
         SECOND_FILE: b"x\n",
         "targets": (
@@ -182,7 +207,11 @@ def test_unreadable_output_is_an_error_and_has_a_line_but_no_file(plane, folder)
     [
         pytest.param([], id="no target"),
         pytest.param(
-            [target(inline(b"x"), NODES[0]), target(None, NODES[1]), target(inline(b"x"), NODES[2])],
+            [
+                target(inline(b"x"), NODES[0]),
+                target(None, NODES[1]),
+                target(inline(b"x"), NODES[2]),
+            ],
             id="two outputs and none",
         ),
     ],
@@ -215,7 +244,11 @@ def test_no_summary_is_printed_if_every_output_was_saved(plane, folder, targets)
             id="saved and archived ones",
         ),
         pytest.param(
-            [target(inline(b"x"), NODES[0]), target(inline(b"x"), NODES[1]), target(inline(b"x"), NODES[0])],
+            [
+                target(inline(b"x"), NODES[0]),
+                target(inline(b"x"), NODES[1]),
+                target(inline(b"x"), NODES[0]),
+            ],
             1,
             "2 inline, 1 unsaved",
             id="a repeated node is unsaved",
@@ -240,7 +273,9 @@ def test_no_summary_is_printed_if_every_output_was_saved(plane, folder, targets)
         ),
     ],
 )
-def test_summary_counts_the_targets_if_an_output_was_not_saved(plane, folder, targets, code, summary):
+def test_summary_counts_the_targets_if_an_output_was_not_saved(
+    plane, folder, targets, code, summary
+):
     result = run_against(plane, execution(targets), *GET, "--output-dir", str(folder))
 
     assert result.code == code
@@ -300,7 +335,15 @@ def test_only_selected_targets_are_saved_and_have_a_line(plane, folder):
 
 @rule("9.3a", "9.8", "5.4", "5.4a")
 def test_node_that_is_not_a_target_is_an_error_and_others_are_saved(plane, folder):
-    argv = GET + ("--output-dir", str(folder), "--node", NODES[5], "--node", NODES[1], "--exit-status")
+    argv = GET + (
+        "--output-dir",
+        str(folder),
+        "--node",
+        NODES[5],
+        "--node",
+        NODES[1],
+        "--exit-status",
+    )
 
     result = run_against(plane, FAILED_ON_TWO, *argv)
 
@@ -337,14 +380,20 @@ def test_node_that_is_not_a_target_is_an_error_and_others_are_saved(plane, folde
         pytest.param("urn:uuid:" + FIRST_NODE, "urn:uuid:" + FIRST_NODE, id="a UUID as a URN"),
         pytest.param(FIRST_NODE + "\0", FIRST_NODE + "\\x00", id="a UUID and NUL"),
         pytest.param(FIRST_NODE + "0", FIRST_NODE + "0", id="a UUID with a digit too many"),
-        pytest.param("a1b2c300000040008000000000000000", "a1b2c300000040008000000000000000", id="without hyphens"),
+        pytest.param(
+            "a1b2c300000040008000000000000000",
+            "a1b2c300000040008000000000000000",
+            id="without hyphens",
+        ),
         pytest.param(
             "a1b2c300-0000-4000-8000-00000000000\u0661",
             "a1b2c300-0000-4000-8000-00000000000\u0661",
             id="an Arabic digit",
         ),
         pytest.param(
-            "a1b2c300-0000-4000-8000-00000000000g", "a1b2c300-0000-4000-8000-00000000000g", id="a letter after f"
+            "a1b2c300-0000-4000-8000-00000000000g",
+            "a1b2c300-0000-4000-8000-00000000000g",
+            id="a letter after f",
         ),
     ],
 )
@@ -362,7 +411,9 @@ def test_malformed_node_id_keeps_its_line_but_gets_no_file(plane, folder, node, 
 
 
 @rule("9.3b", "9.8")
-@pytest.mark.parametrize("output", [None, archive("b", "k", sha256=DIGEST)], ids=["no output", "archived"])
+@pytest.mark.parametrize(
+    "output", [None, archive("b", "k", sha256=DIGEST)], ids=["no output", "archived"]
+)
 def test_malformed_node_id_makes_every_kind_of_output_unsaved(plane, folder, output):
     wire = execution([target(output, "x-7")])
 
@@ -419,7 +470,9 @@ def test_targets_around_malformed_node_ids_are_saved(plane, folder):
         pytest.param(TAPE, "unreadable\t-\t-\t-", {}, id="unreadable"),
     ],
 )
-def test_only_the_first_target_of_a_repeated_node_may_get_a_file(plane, folder, output, first_fields, files):
+def test_only_the_first_target_of_a_repeated_node_may_get_a_file(
+    plane, folder, output, first_fields, files
+):
     wire = execution(
         [
             # Capitals make no difference, because some file systems ignore them.
@@ -456,7 +509,9 @@ def test_modes_are_private_under_open_and_usual_umasks(plane, folder, mask):
     # The umask 0 takes no permission away: the program itself must ask for these modes.
     before = os.umask(mask)
     try:
-        result = run_against(plane, execution([target(inline(b"x"))]), *GET, "--output-dir", str(folder))
+        result = run_against(
+            plane, execution([target(inline(b"x"))]), *GET, "--output-dir", str(folder)
+        )
     finally:
         os.umask(before)
 
@@ -470,9 +525,15 @@ def test_modes_are_private_under_open_and_usual_umasks(plane, folder, mask):
 @pytest.mark.parametrize(
     "answer, code",
     [
-        pytest.param(Reply(execution([target(inline(b"x"))]), cut=300), 1, id="the response is cut off"),
+        pytest.param(
+            Reply(execution([target(inline(b"x"))]), cut=300), 1, id="the response is cut off"
+        ),
         pytest.param(Reply({}, 403), 4, id="forbidden"),
-        pytest.param(Reply(execution([target(inline(b"x")), target(node=7)])), 1, id="the second node id is a number"),
+        pytest.param(
+            Reply(execution([target(inline(b"x")), target(node=7)])),
+            1,
+            id="the second node id is a number",
+        ),
     ],
 )
 def test_failure_leaves_an_empty_folder_which_the_next_run_accepts(plane, folder, answer, code):
@@ -493,7 +554,9 @@ def test_failure_leaves_an_empty_folder_which_the_next_run_accepts(plane, folder
     assert files_at_request[0] == []
     assert os.listdir(str(folder)) == []
 
-    next_result = run_against(plane, execution([target(inline(b"x"))]), *GET, "--output-dir", str(folder))
+    next_result = run_against(
+        plane, execution([target(inline(b"x"))]), *GET, "--output-dir", str(folder)
+    )
 
     assert next_result.code == 0
 
@@ -512,9 +575,14 @@ def plant_full_folder(path):
 @pytest.mark.parametrize(
     "name, plant, files",
     [
-        pytest.param("targets.partial", plant_link, ["targets.partial"], id="the first file is in place"),
         pytest.param(
-            SECOND_FILE, plant_link, [FIRST_FILE, SECOND_FILE, "targets.partial"], id="the second output is in place"
+            "targets.partial", plant_link, ["targets.partial"], id="the first file is in place"
+        ),
+        pytest.param(
+            SECOND_FILE,
+            plant_link,
+            [FIRST_FILE, SECOND_FILE, "targets.partial"],
+            id="the second output is in place",
         ),
         pytest.param(
             "targets",
@@ -562,13 +630,18 @@ def test_file_that_cannot_be_written_is_named(plane, tmp_path):
 
     assert result.code == 1
     assert result.out == b""
-    assert result.err == "error: cannot write out/a1b2c301-0000-4000-8000-000000000001.out: File too large\n"
+    assert (
+        result.err
+        == "error: cannot write out/a1b2c301-0000-4000-8000-000000000001.out: File too large\n"
+    )
     assert sorted(os.listdir(str(tmp_path / "out"))) == [FIRST_FILE, SECOND_FILE, "targets.partial"]
 
 
 # ---- 9.7 and 9.7a: which folders are accepted
 
-as_root = pytest.mark.skipif(os.name == "nt" or os.geteuid() != 0, reason="needs root, to give a folder away")
+as_root = pytest.mark.skipif(
+    os.name == "nt" or os.geteuid() != 0, reason="needs root, to give a folder away"
+)
 
 
 @posix_only
@@ -578,7 +651,9 @@ def test_empty_folder_that_only_the_user_may_write_is_used(plane, folder, mode):
     folder.mkdir()
     folder.chmod(mode)
 
-    result = run_against(plane, execution([target(inline(b"x"))]), *GET, "--output-dir", str(folder))
+    result = run_against(
+        plane, execution([target(inline(b"x"))]), *GET, "--output-dir", str(folder)
+    )
 
     assert result.code == 0
     assert sorted(os.listdir(str(folder))) == [FIRST_FILE, "targets"]
@@ -627,21 +702,57 @@ def make_nothing(path):
     [
         pytest.param(make_full_folder, "", "it is not empty", id="not empty"),
         pytest.param(
-            make_folder_of_another_user, "", "belongs to another user (uid 12345)", id="of another user", marks=as_root
+            make_folder_of_another_user,
+            "",
+            "belongs to another user (uid 12345)",
+            id="of another user",
+            marks=as_root,
         ),
         # 1702: the sticky bit does not help.
-        pytest.param(make_folder_that_others_may_write, "", "its mode 1702", id="others may write", marks=posix_only),
         pytest.param(
-            make_folder_that_the_group_may_write, "/.", "its mode 0720", id="the group may write", marks=posix_only
+            make_folder_that_others_may_write,
+            "",
+            "its mode 1702",
+            id="others may write",
+            marks=posix_only,
         ),
-        pytest.param(make_link_to_an_empty_folder, "", "link", id="a link to an empty folder", marks=posix_only),
-        pytest.param(make_link_to_nothing, "", "it is a symbolic link", id="a dangling link", marks=posix_only),
+        pytest.param(
+            make_folder_that_the_group_may_write,
+            "/.",
+            "its mode 0720",
+            id="the group may write",
+            marks=posix_only,
+        ),
+        pytest.param(
+            make_link_to_an_empty_folder,
+            "",
+            "link",
+            id="a link to an empty folder",
+            marks=posix_only,
+        ),
+        pytest.param(
+            make_link_to_nothing,
+            "",
+            "it is a symbolic link",
+            id="a dangling link",
+            marks=posix_only,
+        ),
         pytest.param(make_file, "/in", "Not a directory", id="inside a file", marks=posix_only),
-        pytest.param(make_nothing, "/in", "No such file", id="inside a folder that is missing", marks=posix_only),
-        pytest.param(make_nothing, "x" * 300, "too long", id="a name that is too long", marks=posix_only),
+        pytest.param(
+            make_nothing,
+            "/in",
+            "No such file",
+            id="inside a folder that is missing",
+            marks=posix_only,
+        ),
+        pytest.param(
+            make_nothing, "x" * 300, "too long", id="a name that is too long", marks=posix_only
+        ),
     ],
 )
-def test_unusable_folder_means_exit_1_with_a_reason_and_nothing_is_sent(plane, folder, make, ending, words):
+def test_unusable_folder_means_exit_1_with_a_reason_and_nothing_is_sent(
+    plane, folder, make, ending, words
+):
     """`ending` follows the path of the folder on the command line."""
     (folder.parent / "empty").mkdir(mode=0o700)
     make(folder)
@@ -685,7 +796,9 @@ def test_nothing_is_written_into_a_full_folder_behind_a_link_and_two_dots(plane,
     result = run_cli(*GET, "--output-dir", "%s/link/../out" % tmp_path, plane=plane)
 
     assert result.code == 1
-    assert error_lines(result) == ["the folder %s/link/../out cannot be used: it is not empty" % tmp_path]
+    assert error_lines(result) == [
+        "the folder %s/link/../out cannot be used: it is not empty" % tmp_path
+    ]
     assert plane.requests == []
     assert os.listdir(str(tmp_path / "else" / "out")) == ["mine"]
 

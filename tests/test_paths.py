@@ -30,7 +30,9 @@ OTHERS_CANNOT_WRITE = "use a file that others cannot write to"
 
 
 @rule("3.2b")
-@pytest.mark.parametrize("path", [TLS_DIR, pytest.param(os.devnull, marks=posix_only)], ids=["folder", "device"])
+@pytest.mark.parametrize(
+    "path", [TLS_DIR, pytest.param(os.devnull, marks=posix_only)], ids=["folder", "device"]
+)
 def test_ca_file_that_is_not_a_file_is_refused(tls_plane, path):
     result = run_cli(*LIST, "--ca-file", path, plane=tls_plane)
 
@@ -71,7 +73,9 @@ def test_ca_file_may_be_a_pipe_or_a_link(tls_plane, tmp_path):
 
 @rule("3.2b")
 @posix_only
-@pytest.mark.skipif(WINDOWS or os.geteuid() != 0, reason="needs root, who alone gives files to other users")
+@pytest.mark.skipif(
+    WINDOWS or os.geteuid() != 0, reason="needs root, who alone gives files to other users"
+)
 def test_chmod_is_suggested_only_for_an_own_file(tls_plane, tmp_path):
     path = str(tmp_path / "it's a CA.pem")
     shutil.copy(CA_FILE, path)
@@ -85,7 +89,9 @@ def test_chmod_is_suggested_only_for_an_own_file(tls_plane, tmp_path):
     assert error_lines(own) == ["the CA file %s is insecure: anyone can write to it" % path]
     assert hint_lines(own) == ["chmod o-w -- " + shlex.quote(path)]
     assert of_another_user.code == 2
-    assert error_lines(of_another_user) == ["the CA file %s is insecure: anyone can write to it" % path]
+    assert error_lines(of_another_user) == [
+        "the CA file %s is insecure: anyone can write to it" % path
+    ]
     assert hint_lines(of_another_user) == [OTHERS_CANNOT_WRITE]
 
 

@@ -46,7 +46,9 @@ def test_cursor_is_a_string_or_none(plane, transport, cursor):
 
 
 @rule("10.5b")
-@pytest.mark.parametrize("limit, sent", [(0, None), (None, None), (1, "1"), (200, "200"), (5000, "5000")])
+@pytest.mark.parametrize(
+    "limit, sent", [(0, None), (None, None), (1, "1"), (200, "200"), (5000, "5000")]
+)
 def test_limit_is_sent_unless_it_is_0_or_none(plane, transport, limit, sent):
     plane.script(Reply(page()))
 
@@ -56,17 +58,24 @@ def test_limit_is_sent_unless_it_is_0_or_none(plane, transport, limit, sent):
 
 
 @rule("10.3")
-@pytest.mark.parametrize("path", ["/v1/a b", "/v1/\u00e9", "/v1/\x7f", "/v1/x\r\nX-Evil: y", "", None], ids=ascii)
+@pytest.mark.parametrize(
+    "path", ["/v1/a b", "/v1/\u00e9", "/v1/\x7f", "/v1/x\r\nX-Evil: y", "", None], ids=ascii
+)
 def test_path_that_is_not_visible_ascii_is_refused_before_anything_is_sent(plane, transport, path):
     with pytest.raises(program.UsageError) as caught:
         transport.get(path, {})
 
-    assert str(caught.value) == "path: expected / and visible ASCII, with other characters percent-encoded"
+    assert (
+        str(caught.value)
+        == "path: expected / and visible ASCII, with other characters percent-encoded"
+    )
     assert plane.connections == 0
 
 
 @rule("10.3")
-@pytest.mark.parametrize("path", ["@other.test/v1", ".other.test/v1", ":1/v1", "v1", "?a=/", "http://other.test/"])
+@pytest.mark.parametrize(
+    "path", ["@other.test/v1", ".other.test/v1", ":1/v1", "v1", "?a=/", "http://other.test/"]
+)
 def test_path_that_does_not_begin_with_a_slash_is_refused(plane, path):
     with Proxy(plane) as proxy:
         server = program.Server.parse("http://control-plane.test")
@@ -132,7 +141,9 @@ def test_server_that_parse_could_not_return_is_refused(parts):
     "parts, url",
     [
         pytest.param(("https", "h.test", 443, ""), "https://h.test", id="default port"),
-        pytest.param(("https", "H.Test", 8443, "/Pre/x"), "https://h.test:8443/Pre/x", id="host in capitals"),
+        pytest.param(
+            ("https", "H.Test", 8443, "/Pre/x"), "https://h.test:8443/Pre/x", id="host in capitals"
+        ),
         pytest.param(("https", "FE80::A", 443, ""), "https://[fe80::a]", id="IPv6 in capitals"),
         pytest.param(("http", "LocalHost", 80, ""), "http://localhost", id="this host in capitals"),
     ],
@@ -148,7 +159,9 @@ def test_server_made_by_hand_is_accepted_with_its_host_in_lower_case(parts, url)
 
 @rule("10.5b", "1.11")
 def test_since_may_be_the_first_and_until_the_last_moment(plane, transport):
-    plane.script(Reply(page(listed("first", "0001-01-01T00:00:00Z"), listed("last", "9999-12-31T23:59:59Z"))))
+    plane.script(
+        Reply(page(listed("first", "0001-01-01T00:00:00Z"), listed("last", "9999-12-31T23:59:59Z")))
+    )
     listing = program.Listing(
         transport,
         PROJECT,
@@ -160,11 +173,15 @@ def test_since_may_be_the_first_and_until_the_last_moment(plane, transport):
 
 
 @rule("10.5b", "1.11")
-@pytest.mark.skipif(sys.version_info < (3, 7), reason="Python 3.6 has only offsets of whole minutes")
+@pytest.mark.skipif(
+    sys.version_info < (3, 7), reason="Python 3.6 has only offsets of whole minutes"
+)
 def test_offset_of_a_time_may_have_seconds(plane, transport):
     """Amsterdam was 19 minutes and 32 seconds ahead of UTC until 1937."""
     amsterdam = timezone(timedelta(minutes=19, seconds=32))
-    plane.script(Reply(page(listed("a", "1936-12-31T23:40:27Z"), listed("b", "1936-12-31T23:40:28Z"))))
+    plane.script(
+        Reply(page(listed("a", "1936-12-31T23:40:27Z"), listed("b", "1936-12-31T23:40:28Z")))
+    )
 
     listing = program.Listing(transport, PROJECT, since=datetime(1937, 1, 1, tzinfo=amsterdam))
 
@@ -176,7 +193,10 @@ def test_offset_of_a_time_may_have_seconds(plane, transport):
     "moment",
     [
         pytest.param(datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=1))), id="before year 1"),
-        pytest.param(datetime(9999, 12, 31, 23, 59, tzinfo=timezone(timedelta(hours=-1))), id="after year 9999"),
+        pytest.param(
+            datetime(9999, 12, 31, 23, 59, tzinfo=timezone(timedelta(hours=-1))),
+            id="after year 9999",
+        ),
     ],
 )
 def test_time_outside_the_calendar_in_utc_is_refused(transport, moment):
@@ -240,7 +260,9 @@ def test_parser_refuses_a_superfluous_argument_and_does_not_show_it():
 
 @rule("1.1")
 def test_parser_reads_flags_as_the_command_does():
-    flags, words = program.make_parser().parse_known_args(["exec-log", "list", "-n5", "-ojson", "--cursor", "-x"])
+    flags, words = program.make_parser().parse_known_args(
+        ["exec-log", "list", "-n5", "-ojson", "--cursor", "-x"]
+    )
 
     assert words == ["exec-log", "list"]
     assert flags.last == 5

@@ -153,7 +153,9 @@ def test_walk_to_a_file_shows_pages_and_executions_after_a_second(plane, start_s
     )
 
     began = time.monotonic()
-    session = start_session(LIST + ("-o", "json", "--updated-since", "2999-01-01T00:00:00Z"), stdout="file")
+    session = start_session(
+        LIST + ("-o", "json", "--updated-since", "2999-01-01T00:00:00Z"), stdout="file"
+    )
     session.wait_for("\r1 page, 1 Execution$")
     waited = time.monotonic() - began
     line_was_seen.set()
@@ -219,7 +221,13 @@ def test_merge_on_a_terminal_shows_progress_before_its_first_row(plane, start_se
 def test_merge_on_a_terminal_shows_no_progress_after_its_first_row(plane, start_session):
     # The first row is printed before the second page of the failed Executions is requested.
     plane.script(
-        Reply(page(listed("a", "09:00:00Z", "failed"), listed("b", "09:10:00Z", "failed"), next_cursor="c2")),
+        Reply(
+            page(
+                listed("a", "09:00:00Z", "failed"),
+                listed("b", "09:10:00Z", "failed"),
+                next_cursor="c2",
+            )
+        ),
         Reply(page()),
         make_slow_reply(page(), seconds=1.25),
     )
@@ -268,7 +276,9 @@ def test_walk_counts_every_page_and_execution_even_without_a_match(plane, start_
     second_line_was_seen = threading.Event()
     plane.script(
         Reply(page(execution(), next_cursor="c2")),
-        make_slow_reply(page(execution(), execution(), next_cursor="c3"), until=first_line_was_seen),
+        make_slow_reply(
+            page(execution(), execution(), next_cursor="c3"), until=first_line_was_seen
+        ),
         make_slow_reply(page(), until=second_line_was_seen),
     )
 
@@ -377,7 +387,9 @@ def test_run_of_less_than_a_second_shows_no_progress_line(plane, start_session):
         pytest.param(LIST + ("--last", "1"), "pipe", "foreground", id="stdout is a pipe"),
         pytest.param(GET, os.devnull, "foreground", id="stdout is a device"),
         pytest.param(ALL, "terminal", "foreground", id="rows go to the terminal meanwhile"),
-        pytest.param(ALL + ("--status", "failed"), "terminal", "foreground", id="one status is no merge"),
+        pytest.param(
+            ALL + ("--status", "failed"), "terminal", "foreground", id="one status is no merge"
+        ),
         pytest.param(GET, "terminal", "background", id="the program is in the background"),
     ],
 )

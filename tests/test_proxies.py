@@ -62,7 +62,9 @@ def run_via(proxy_url, url, *flags, env=None, **options):
 
 def run_with_variables(url, **env):
     """Run `list` against the server at `url`. The proxies are only those that these variables name."""
-    return run_cli(*LIST, "--allow-http", env=dict({"PLEXSPHERE_URL": url, "PLEXSPHERE_TOKEN": TOKEN}, **env))
+    return run_cli(
+        *LIST, "--allow-http", env=dict({"PLEXSPHERE_URL": url, "PLEXSPHERE_TOKEN": TOKEN}, **env)
+    )
 
 
 # ---- 3.6c: TLS through a proxy
@@ -114,7 +116,9 @@ def test_only_the_proxy_of_a_tunnel_gets_its_user_info(tls_proxy):
     (inner,) = tls_proxy.plane.requests
     assert inner.headers["authorization"] == "Bearer " + TOKEN
     assert "proxy-authorization" not in inner.headers
-    assert result.err.startswith("> CONNECT control-plane.test:443\n> Proxy-Authorization: ***\n> GET /v1/")
+    assert result.err.startswith(
+        "> CONNECT control-plane.test:443\n> Proxy-Authorization: ***\n> GET /v1/"
+    )
     assert "s3cret" not in result.err
     assert "YW5uOnMzY3JldCB3b3Jk" not in result.err
 
@@ -138,15 +142,21 @@ def test_http_request_to_a_proxy_names_the_whole_url(proxy):
     [
         pytest.param("ann@", "Basic YW5uOg==", id="ann: without a password"),
         pytest.param(":b@", "Basic OmI=", id=":b without a user"),
-        pytest.param("a%3Ab:c%40d@", "Basic YTpiOmNAZA==", id="a:b:c@d with an escaped colon and at sign"),
+        pytest.param(
+            "a%3Ab:c%40d@", "Basic YTpiOmNAZA==", id="a:b:c@d with an escaped colon and at sign"
+        ),
         pytest.param("a+b@b:c@", "Basic YStiQGI6Yw==", id="a+b@b:c with a plain at sign"),
         pytest.param("%C3%A4:%FF@", "Basic w6Q6/w==", id="escaped bytes, UTF-8 or not"),
         # The base64 of a long password has no line breaks.
-        pytest.param("ann:" + 99 * "x" + "@", "Basic YW5uOnh4" + 32 * "eHh4" + "eA==", id="a long password"),
+        pytest.param(
+            "ann:" + 99 * "x" + "@", "Basic YW5uOnh4" + 32 * "eHh4" + "eA==", id="a long password"
+        ),
     ],
 )
 def test_user_info_of_a_proxy_is_percent_decoded(proxy, user_info, header):
-    result = run_via(proxy.url.replace("http://", "http://" + user_info), "http://control-plane.test")
+    result = run_via(
+        proxy.url.replace("http://", "http://" + user_info), "http://control-plane.test"
+    )
 
     assert result.code == 0
     assert proxy.requests[0].headers["proxy-authorization"] == header
@@ -158,11 +168,16 @@ def test_user_info_of_a_proxy_may_contain_bytes_that_are_not_text(proxy):
     # This is how Python shows the byte 0xFF of a variable. On Windows, variables contain no bytes.
     password = "\udcff"
 
-    result = run_via(proxy.url.replace("http://", "http://ann:%s@" % password), "http://control-plane.test")
+    result = run_via(
+        proxy.url.replace("http://", "http://ann:%s@" % password), "http://control-plane.test"
+    )
 
     assert result.code == 0
     pair = b"ann:" + os.fsencode(password)
-    assert proxy.requests[0].headers["proxy-authorization"] == "Basic " + base64.b64encode(pair).decode()
+    assert (
+        proxy.requests[0].headers["proxy-authorization"]
+        == "Basic " + base64.b64encode(pair).decode()
+    )
 
 
 @rule("3.6b", "3.1")
@@ -205,10 +220,16 @@ def test_http_request_to_a_proxy_omits_only_a_default_port(proxy, url, target, h
     "url, target, host",
     [
         pytest.param(
-            "https://control-plane.test:8443/a", "control-plane.test:8443", "control-plane.test:8443", id="another port"
+            "https://control-plane.test:8443/a",
+            "control-plane.test:8443",
+            "control-plane.test:8443",
+            id="another port",
         ),
         pytest.param(
-            "https://control-plane.test:00443", "control-plane.test:443", "control-plane.test", id="the default port"
+            "https://control-plane.test:00443",
+            "control-plane.test:443",
+            "control-plane.test",
+            id="the default port",
         ),
         pytest.param(
             "https://control-plane.test:80",
@@ -235,13 +256,29 @@ def test_tunnel_names_every_port_and_host_header_omits_a_default_one(tls_proxy, 
 @pytest.mark.parametrize(
     "url, variable, before_address, after_address",
     [
-        pytest.param("http://control-plane.test", "HTTP_PROXY", "", "", id="for http, only host:port"),
-        pytest.param("http://control-plane.test", "HTTP_PROXY", "HTTP://", "/", id="for http, upper case and a slash"),
         pytest.param(
-            "https://control-plane.test", "https_proxy", "http://", "", id="for https, the variable in lower case"
+            "http://control-plane.test", "HTTP_PROXY", "", "", id="for http, only host:port"
         ),
         pytest.param(
-            "https://control-plane.test", "HTTPS_PROXY", "ann:b@c@", "", id="for https, user info without http://"
+            "http://control-plane.test",
+            "HTTP_PROXY",
+            "HTTP://",
+            "/",
+            id="for http, upper case and a slash",
+        ),
+        pytest.param(
+            "https://control-plane.test",
+            "https_proxy",
+            "http://",
+            "",
+            id="for https, the variable in lower case",
+        ),
+        pytest.param(
+            "https://control-plane.test",
+            "HTTPS_PROXY",
+            "ann:b@c@",
+            "",
+            id="for https, user info without http://",
         ),
     ],
 )
@@ -276,7 +313,9 @@ def test_proxy_variable_of_another_scheme_or_of_all_is_not_used(proxy, scheme, v
 @rule("3.6")
 def test_empty_variable_means_no_proxy(proxy):
     # HTTPS_PROXY and ALL_PROXY do not replace it.
-    result = run_with_variables("http://" + NO_NAME, HTTP_PROXY="", HTTPS_PROXY=proxy.url, ALL_PROXY=proxy.url)
+    result = run_with_variables(
+        "http://" + NO_NAME, HTTP_PROXY="", HTTPS_PROXY=proxy.url, ALL_PROXY=proxy.url
+    )
 
     assert result.code == 1
     assert proxy.connections == 0
@@ -347,7 +386,9 @@ def test_error_for_an_unusable_proxy_names_two_variables():
     "host, no_proxy",
     [
         pytest.param(NO_NAME, "*", id="all hosts"),
-        pytest.param("B." + NO_NAME, "b, b." + NO_NAME + " ,", id="one of several, in another case"),
+        pytest.param(
+            "B." + NO_NAME, "b, b." + NO_NAME + " ,", id="one of several, in another case"
+        ),
         pytest.param("x." + NO_NAME, NO_NAME, id="a subdomain"),
         pytest.param("x." + NO_NAME, "." + NO_NAME, id="a subdomain of a name with a leading dot"),
         pytest.param(NO_NAME, NO_NAME + ":80", id="the same port"),
@@ -429,7 +470,9 @@ def test_refused_tunnel_fails_at_once_and_the_status_is_shown(proxy, status_line
     assert result.code == 1
     assert result.out == b""
     (error,) = error_lines(result)
-    assert error.startswith("cannot connect to control-plane.test through proxy 127.0.0.1:%d: " % proxy.address[1])
+    assert error.startswith(
+        "cannot connect to control-plane.test through proxy 127.0.0.1:%d: " % proxy.address[1]
+    )
     assert shown in error
     assert hint_lines(result) == [PROXY_ADVICE]
     assert slept == []
@@ -455,7 +498,9 @@ def test_proxy_that_does_not_speak_http_fails_at_once_and_is_named(proxy, answer
     assert result.code == 1
     assert result.out == b""
     (error,) = error_lines(result)
-    assert error.startswith("cannot connect to control-plane.test through proxy 127.0.0.1:%d: " % proxy.address[1])
+    assert error.startswith(
+        "cannot connect to control-plane.test through proxy 127.0.0.1:%d: " % proxy.address[1]
+    )
     assert len(hint_lines(result)) == 1
     assert "HTTPS_PROXY" in hint_lines(result)[0]
     assert slept == []
@@ -484,7 +529,8 @@ def test_proxy_whose_name_does_not_resolve_means_exit_1_and_is_named(url):
     assert result.out == b""
     # A proxy without a port has port 80.
     assert error_lines(result) == [
-        "cannot connect to control-plane.test through proxy %s:80: the name %s does not resolve" % (NO_NAME, NO_NAME)
+        "cannot connect to control-plane.test through proxy %s:80: the name %s does not resolve"
+        % (NO_NAME, NO_NAME)
     ]
     assert len(hint_lines(result)) == 1
     assert "HTTPS_PROXY" in hint_lines(result)[0]
@@ -507,4 +553,6 @@ def test_silent_proxy_means_exit_1_within_the_timeout(first_bytes):
     assert error_lines(result) == [
         "timed out: connecting to control-plane.test through proxy 127.0.0.1:%d" % silent.address[1]
     ]
-    assert hint_lines(result) == [PROXY_ADVICE + "; if the server or network is slow, raise --timeout (now 0.1 s)"]
+    assert hint_lines(result) == [
+        PROXY_ADVICE + "; if the server or network is slow, raise --timeout (now 0.1 s)"
+    ]

@@ -48,16 +48,22 @@ def test_tables_match_the_program(path, tables):
 
 
 def test_every_format_is_in_the_readme():
-    rows = re.findall(r"(?m)^\| ([a-z, ]+) \|", README_TEXT.partition("\n## Formats\n")[2].partition("\n## ")[0])
+    rows = re.findall(
+        r"(?m)^\| ([a-z, ]+) \|", README_TEXT.partition("\n## Formats\n")[2].partition("\n## ")[0]
+    )
     assert sorted(", ".join(rows).split(", ")) == sorted(set(LIST_FORMATS + GET_FORMATS))
 
 
 def test_every_link_has_a_target():
     lines = re.findall("^#+ (.+)$", README_TEXT, re.MULTILINE)
     headings = {"#" + re.sub("[^a-z0-9 -]", "", line.lower()).replace(" ", "-") for line in lines}
-    links = {link for link in re.findall(r"(?:\]\(|src=\")([^)\"]+)", README_TEXT) if "://" not in link} - headings
+    links = {
+        link for link in re.findall(r"(?:\]\(|src=\")([^)\"]+)", README_TEXT) if "://" not in link
+    } - headings
     assert links
-    assert [link for link in links if link[0] == "#" or not os.path.exists(os.path.join(ROOT, link))] == []
+    assert [
+        link for link in links if link[0] == "#" or not os.path.exists(os.path.join(ROOT, link))
+    ] == []
 
 
 def test_version_has_a_line_in_the_changes():
@@ -66,7 +72,9 @@ def test_version_has_a_line_in_the_changes():
 
 def test_config_example_is_read(tmp_path, plane):
     config = json.loads(re.search("```json\n(.+?)```", README_TEXT, re.DOTALL).group(1))
-    config["profiles"][config["default"]].update(server=plane.url, token=plane.token, project=PROJECT)
+    config["profiles"][config["default"]].update(
+        server=plane.url, token=plane.token, project=PROJECT
+    )
     file = tmp_path / "plexctl" / "config.json"
     file.parent.mkdir()
     file.write_text(json.dumps(config))
@@ -102,7 +110,11 @@ def list_commands():
 @pytest.mark.parametrize("line", list_commands())
 def test_each_command_of_the_readme_works(plane, tmp_path, line):
     # The machine is a target of the run, which failed.
-    values = {"ID": DEMO, "NODE": "019d907a-eb47-73a5-a611-bb4e4cda0712", "out": str(tmp_path / "out")}
+    values = {
+        "ID": DEMO,
+        "NODE": "019d907a-eb47-73a5-a611-bb4e4cda0712",
+        "out": str(tmp_path / "out"),
+    }
     argv = [values.get(word, word) for word in line.split()]
 
     result = run_cli(*argv, plane=plane, env={"PLEXSPHERE_PROJECT": PROJECT})

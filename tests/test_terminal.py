@@ -47,11 +47,19 @@ OUTPUTS_ON_A_TERMINAL = (
         id="printable characters beyond ASCII stay",
     ),
     pytest.param(
-        b"\x1b[mx\x1b[1;31mr\x1b[38:2::255:0:0me\x1b[;;31md\x1b[0m", "xred", "  xred\n", id="colours are removed"
+        b"\x1b[mx\x1b[1;31mr\x1b[38:2::255:0:0me\x1b[;;31md\x1b[0m",
+        "xred",
+        "  xred\n",
+        id="colours are removed",
     ),
     pytest.param(b"\x1b(B\x1b[mx", "x", "  x\n", id="what tput sgr0 sends is removed"),
     pytest.param(b"\x1b[8mx\x1b[1;08my", "xy", "  xy\n", id="concealed text becomes visible"),
-    pytest.param(b"\x1b[2Jx\x1b[H\x1b[1A\x1b[2K", "x", "  x\n", id="cursor movements and erasures are removed"),
+    pytest.param(
+        b"\x1b[2Jx\x1b[H\x1b[1A\x1b[2K",
+        "x",
+        "  x\n",
+        id="cursor movements and erasures are removed",
+    ),
     pytest.param(
         b"\x1b[?1049h\x1b[=25l\x1b[>4;2m\x1b[ q\x1b[<1$/r\x1b[!p\x1b[200~\x1b[@\x1b[1`\x1b[^\x1b[3{",
         "",
@@ -66,9 +74,18 @@ OUTPUTS_ON_A_TERMINAL = (
         "  10%\n  20%\n  done\n",
         id="CR is a line feed, and one with LF once the CSI between them is removed",
     ),
-    pytest.param(b"a\r\r\nb\n\rc\r", "a\n\nb\n\nc\n", "  a\n\n  b\n\n  c\n", id="CR CR LF, LF CR, and CR at the end"),
-    pytest.param(b"\x1b]0;t\x07", "\\x1b]0;t\\x07", "  \\x1b]0;t\\x07\n", id="a window title is escaped"),
-    pytest.param(b"\x1b]8;;u\x1b\\", "\\x1b]8;;u\\x1b\\", "  \\x1b]8;;u\\x1b\\\n", id="a link is escaped"),
+    pytest.param(
+        b"a\r\r\nb\n\rc\r",
+        "a\n\nb\n\nc\n",
+        "  a\n\n  b\n\n  c\n",
+        id="CR CR LF, LF CR, and CR at the end",
+    ),
+    pytest.param(
+        b"\x1b]0;t\x07", "\\x1b]0;t\\x07", "  \\x1b]0;t\\x07\n", id="a window title is escaped"
+    ),
+    pytest.param(
+        b"\x1b]8;;u\x1b\\", "\\x1b]8;;u\\x1b\\", "  \\x1b]8;;u\\x1b\\\n", id="a link is escaped"
+    ),
     pytest.param(
         b"\x1bc\x1b7\x1bM\x1b(0\x1b)B\x1b#8",
         "\\x1bc\\x1b7\\x1bM\\x1b(0\\x1b)B\\x1b#8",
@@ -88,11 +105,19 @@ OUTPUTS_ON_A_TERMINAL = (
         id="bytes that are no UTF-8 are escaped",
     ),
     pytest.param(
-        b"\x1b[1\nm\x1b[1 1m", "\\x1b[1\nm\\x1b[1 1m", "  \\x1b[1\n  m\\x1b[1 1m\n", id="a broken CSI sequence"
+        b"\x1b[1\nm\x1b[1 1m",
+        "\\x1b[1\nm\\x1b[1 1m",
+        "  \\x1b[1\n  m\\x1b[1 1m\n",
+        id="a broken CSI sequence",
     ),
     pytest.param(b"a\x1b[31", "a\\x1b[31", "  a\\x1b[31\n", id="a CSI sequence that is cut off"),
     pytest.param(b"a\x1b", "a\\x1b", "  a\\x1b\n", id="an ESC at the end"),
-    pytest.param(b"\x1b[\xd9\xa1m", "\\x1b[\u0661m", "  \\x1b[\u0661m\n", id="a CSI sequence with an Arabic digit"),
+    pytest.param(
+        b"\x1b[\xd9\xa1m",
+        "\\x1b[\u0661m",
+        "  \\x1b[\u0661m\n",
+        id="a CSI sequence with an Arabic digit",
+    ),
     pytest.param(
         b"\x1b\x1b[31mx\x1b[\x1b[1m1mx\x1b]0;\x1b[31m\x07",
         "\\x1bx\\x1b[1mx\\x1b]0;\\x07",
@@ -111,7 +136,9 @@ OUTPUTS_ON_A_TERMINAL = (
         "  a\\x0bb\\x0cc\\x1cd\\u2028error: e\\x85\n",
         id="other characters that Python takes for line breaks are escaped",
     ),
-    pytest.param(b" \n\t\n \ta", " \n\t\n \ta", "   \n  \t\n   \ta\n", id="lines of blanks are not empty"),
+    pytest.param(
+        b" \n\t\n \ta", " \n\t\n \ta", "   \n  \t\n   \ta\n", id="lines of blanks are not empty"
+    ),
 )
 
 
@@ -146,7 +173,10 @@ def test_output_on_a_terminal_is_safe_and_text_indents_it(plane, data, shown, se
     "data, header",
     [
         (b"\xff", b"==> a1b2c300-0000-4000-8000-000000000000 succeeded 1 byte <==\n"),
-        (b"\x1b[31mred\x1b[0m\r\n", b"==> a1b2c300-0000-4000-8000-000000000000 succeeded 14 bytes <==\n"),
+        (
+            b"\x1b[31mred\x1b[0m\r\n",
+            b"==> a1b2c300-0000-4000-8000-000000000000 succeeded 14 bytes <==\n",
+        ),
         (b"\x1b[2J", b"==> a1b2c300-0000-4000-8000-000000000000 succeeded 4 bytes <==\n"),
     ],
     ids=["an escaped byte", "colours and CR LF", "a sequence that is removed"],
@@ -166,7 +196,9 @@ def test_header_counts_the_bytes_before_they_are_made_safe(plane, data, header):
     [
         pytest.param(b"", "", id="nothing"),
         pytest.param(b"\x1b[2J", "", id="nothing but a sequence that is removed"),
-        pytest.param(b"\x1b[2J\n", "a1b2c300-0000-4000-8000-000000000000: \n", id="a line that becomes empty"),
+        pytest.param(
+            b"\x1b[2J\n", "a1b2c300-0000-4000-8000-000000000000: \n", id="a line that becomes empty"
+        ),
         pytest.param(
             b"10%\r20%\r\n\x1b]0;t\x07",
             "a1b2c300-0000-4000-8000-000000000000: 10%\n"
@@ -209,13 +241,22 @@ def test_lines_on_a_terminal_are_safe_and_each_follows_its_node(plane, data, sho
         pytest.param(b"", id="nothing"),
         pytest.param(ALL_BYTES, id="all bytes"),
         pytest.param(b"\x1b[mx\x1b[1;31mr\x1b[38:2::255:0:0me\x1b[;;31md\x1b[0m", id="colours"),
-        pytest.param(b"\x1b[2Jx\x1b[H\x1b[1A\x1b[2K\x1b[6n", id="cursor movements, erasures, a query"),
+        pytest.param(
+            b"\x1b[2Jx\x1b[H\x1b[1A\x1b[2K\x1b[6n", id="cursor movements, erasures, a query"
+        ),
         pytest.param(b"10%\r\x1b[K\n20%\rdone\r\n", id="CR and CR LF"),
-        pytest.param(b"\x1b]0;t\x07\x1b]8;;u\x1b\\\x1bc\x1b(0\x1b#8", id="a window title, a link and other sequences"),
-        pytest.param(b"\x9b2J\xc2\x9b31mx\xc2\x85\xe2\x80\xa8", id="C1 controls, and a line separator"),
+        pytest.param(
+            b"\x1b]0;t\x07\x1b]8;;u\x1b\\\x1bc\x1b(0\x1b#8",
+            id="a window title, a link and other sequences",
+        ),
+        pytest.param(
+            b"\x9b2J\xc2\x9b31mx\xc2\x85\xe2\x80\xa8", id="C1 controls, and a line separator"
+        ),
         pytest.param(b"\xff \xc3 \xe2\x82 \xc0\x9b \xed\xa0\xbd", id="no UTF-8"),
         pytest.param(b"a\x1b[31", id="a CSI sequence that is cut off"),
-        pytest.param(b"==> n failed 1 byte <==\nerror: x\r\nhint: x\rID  S\n\nretry: x\n", id="forged lines"),
+        pytest.param(
+            b"==> n failed 1 byte <==\nerror: x\r\nhint: x\rID  S\n\nretry: x\n", id="forged lines"
+        ),
         pytest.param(b" \n\t\n \ta", id="lines of blanks"),
     ],
 )
@@ -257,7 +298,9 @@ def test_text_in_a_pipe_ends_each_output_with_a_line_feed(plane, data, section):
 def test_lines_in_a_pipe_have_the_bytes(plane):
     wire = execution([target(inline(b"\x1b[31mred\x1b[0m\r\n\n10%\r20%\n\xff\xc2\x85 "))])
 
-    result = run_against(plane, wire, *GET, "-o", "lines", "--color", "always", terminals=("stderr",))
+    result = run_against(
+        plane, wire, *GET, "-o", "lines", "--color", "always", terminals=("stderr",)
+    )
 
     assert result.code == 0
     assert result.out == (
@@ -319,7 +362,9 @@ def test_terminal_of_every_width_gets_safe_outputs(plane, columns):
     lines = run_on_screen(plane, wire, *GET, "-o", "lines", columns=columns)
 
     assert text.code == 0
-    assert text.out.decode("utf-8").startswith(HOSTILE_OUTPUTS_IN_TEXT + "ID ")  # the recap, which has columns
+    assert text.out.decode("utf-8").startswith(
+        HOSTILE_OUTPUTS_IN_TEXT + "ID "
+    )  # the recap, which has columns
     assert raw.code == 0
     assert raw.out.decode("utf-8") == HOSTILE_OUTPUTS_IN_RAW
     assert lines.code == 0
@@ -330,7 +375,9 @@ def test_terminal_of_every_width_gets_safe_outputs(plane, columns):
 @rule("5.10")
 @every_width
 def test_action_cannot_forge_a_line_on_a_terminal_of_any_width(plane, columns):
-    result = run_on_screen(plane, execution(action="a\n==> b"), *GET, "--color", "never", columns=columns)
+    result = run_on_screen(
+        plane, execution(action="a\n==> b"), *GET, "--color", "never", columns=columns
+    )
 
     assert result.code == 0
     lines = result.out.decode("utf-8").split("\n")
@@ -349,7 +396,8 @@ def test_action_cannot_forge_a_line_on_a_terminal_of_any_width(plane, columns):
         pytest.param(
             80,
             "text",
-            HOSTILE_OUTPUTS_IN_TEXT + "==> a1b2c303-0000-4000-8000-000000000003 succeeded unreadable <==\n\nID ",
+            HOSTILE_OUTPUTS_IN_TEXT
+            + "==> a1b2c303-0000-4000-8000-000000000003 succeeded unreadable <==\n\nID ",
             "error: the output of target a1b2c303-0000-4000-8000-000000000003 is unreadable: ",
             id="text",
         ),
@@ -527,7 +575,12 @@ def test_hostile_text_cannot_break_the_table_of_list(plane, color):
 
     assert result.code == 0
     assert remove_colours(result.out) == (
-        EXECUTIONS_HEADER + HOSTILE_FIELD + HOSTILE_REST_OF_ROW + "next_cursor: " + HOSTILE_CURSOR_VISIBLE + "\n"
+        EXECUTIONS_HEADER
+        + HOSTILE_FIELD
+        + HOSTILE_REST_OF_ROW
+        + "next_cursor: "
+        + HOSTILE_CURSOR_VISIBLE
+        + "\n"
     )
 
 
@@ -539,7 +592,15 @@ def test_hostile_text_cannot_break_sections_and_the_recap(plane, color):
     assert result.code == 0
     assert remove_colours(result.out) == (
         ("==> " + HOSTILE_FIELD + " " + HOSTILE_FIELD + " archived <==\n")
-        + ("archived: " + HOSTILE_VISIBLE + "/" + HOSTILE_VISIBLE + " (sha256:" + HOSTILE_FIELD + ")\n")
+        + (
+            "archived: "
+            + HOSTILE_VISIBLE
+            + "/"
+            + HOSTILE_VISIBLE
+            + " (sha256:"
+            + HOSTILE_FIELD
+            + ")\n"
+        )
         + "\n"
         + EXECUTIONS_HEADER
         + ("4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f" + HOSTILE_REST_OF_ROW)
@@ -555,7 +616,15 @@ def test_hostile_text_cannot_break_the_table_of_targets(plane, color):
     assert remove_colours(result.out) == (
         "NODE_ID                               STATUS     UPDATED_AT            OUTPUT\n"
         + (HOSTILE_FIELD + "  " + HOSTILE_FIELD + "  " + HOSTILE_FIELD)
-        + ("  archived: " + HOSTILE_VISIBLE + "/" + HOSTILE_VISIBLE + " (sha256:" + HOSTILE_FIELD + ")\n")
+        + (
+            "  archived: "
+            + HOSTILE_VISIBLE
+            + "/"
+            + HOSTILE_VISIBLE
+            + " (sha256:"
+            + HOSTILE_FIELD
+            + ")\n"
+        )
         + "\n"
         + EXECUTIONS_HEADER
         + ("4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f" + HOSTILE_REST_OF_ROW)
@@ -661,7 +730,9 @@ def test_server_text_is_one_line_in_every_message(plane, answer, argv, shown, co
 
 # ---- 9.4: colours
 
-list_and_get = pytest.mark.parametrize("argv, answer", [(LIST, page()), (GET, execution())], ids=["list", "get"])
+list_and_get = pytest.mark.parametrize(
+    "argv, answer", [(LIST, page()), (GET, execution())], ids=["list", "get"]
+)
 
 
 @rule("9.4", "8.5")
@@ -692,7 +763,9 @@ def test_auto_colours_a_terminal_except_on_windows(plane, argv, answer, flags, t
         pytest.param(BOTH, {"TERM": "dumb"}, id="the terminal is dumb"),
     ],
 )
-def test_auto_does_not_colour_a_pipe_or_a_dumb_terminal_or_with_no_color(plane, argv, answer, terminals, env):
+def test_auto_does_not_colour_a_pipe_or_a_dumb_terminal_or_with_no_color(
+    plane, argv, answer, terminals, env
+):
     result = run_against(plane, answer, *argv, terminals=terminals, env=env)
 
     assert result.code == 0
@@ -733,7 +806,9 @@ def test_color_never_leaves_even_a_terminal_without_colours(plane, argv, answer)
         pytest.param("ack", "\x1b[36mack\x1b[0m", id="ack is cyan"),
         # A status without a colour is bold, as the rest of the header.
         pytest.param("pending", "\x1b[1mpending\x1b[0m", id="pending has no colour"),
-        pytest.param("no_such_status", "\x1b[1mno_such_status\x1b[0m", id="an unknown one has none"),
+        pytest.param(
+            "no_such_status", "\x1b[1mno_such_status\x1b[0m", id="an unknown one has none"
+        ),
         pytest.param(None, "\x1b[1m-\x1b[0m", id="no status has none"),
     ],
 )
@@ -743,7 +818,9 @@ def test_header_of_a_section_is_bold_around_the_coloured_status(plane, status, s
     result = run_against(plane, wire, *GET, "--color", "always")
 
     assert result.out.decode("ascii").startswith(
-        "\x1b[1m==> a1b2c300-0000-4000-8000-000000000000 \x1b[0m" + shown + "\x1b[1m 1 byte <==\x1b[0m\nx\n\n"
+        "\x1b[1m==> a1b2c300-0000-4000-8000-000000000000 \x1b[0m"
+        + shown
+        + "\x1b[1m 1 byte <==\x1b[0m\nx\n\n"
     )
 
 
@@ -770,7 +847,9 @@ def test_tables_have_bold_headers_and_coloured_statuses(plane, status, cell):
     targets_header, target_row, empty, header, row, end = result.out.decode("ascii").split("\n")
     assert targets_header.startswith("\x1b[1mNODE_ID ")
     assert targets_header.endswith(" OUTPUT\x1b[0m")
-    assert target_row.startswith("a1b2c300-0000-4000-8000-000000000000  " + cell + "  2026-05-02T10:00:09Z")
+    assert target_row.startswith(
+        "a1b2c300-0000-4000-8000-000000000000  " + cell + "  2026-05-02T10:00:09Z"
+    )
     assert empty == ""
     assert header.startswith("\x1b[1mID ")
     assert header.endswith(" ACTION\x1b[0m")
@@ -787,8 +866,12 @@ def test_table_of_list_has_a_bold_header_and_coloured_statuses(plane):
     header, first, second, end = result.out.decode("ascii").split("\n")
     assert header.startswith("\x1b[1mID ")
     assert header.endswith(" ACTION\x1b[0m")
-    assert first.startswith("4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f  \x1b[32msucceeded\x1b[0m  builtin")
-    assert second.startswith("4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f  \x1b[31mfailed   \x1b[0m  builtin")
+    assert first.startswith(
+        "4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f  \x1b[32msucceeded\x1b[0m  builtin"
+    )
+    assert second.startswith(
+        "4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f  \x1b[31mfailed   \x1b[0m  builtin"
+    )
     assert end == ""
 
 

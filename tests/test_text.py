@@ -56,7 +56,9 @@ def test_table_has_a_header_and_a_row_for_each_execution(plane, format):
     )
 
     # COLUMNS does not count: stdout is not a terminal.
-    result = run_against(plane, page(execution(), second), *LIST, "--output", format, env={"COLUMNS": "80"})
+    result = run_against(
+        plane, page(execution(), second), *LIST, "--output", format, env={"COLUMNS": "80"}
+    )
 
     assert result.code == 0
     assert result.out.decode("utf-8") == (
@@ -155,7 +157,12 @@ def show_time_in_wide_table(plane, text):
 def show_time_on_narrow_screen(plane, text):
     """Return the only cell with a time on a terminal of 80 columns, for a time that the server sends."""
     result = run_on_screen(
-        plane, page(execution(created_at=text, updated_at=text)), *LIST, "--color", "never", columns=80
+        plane,
+        page(execution(created_at=text, updated_at=text)),
+        *LIST,
+        "--color",
+        "never",
+        columns=80,
     )
     return result.out.decode("utf-8").splitlines()[1].split()[2]
 
@@ -165,9 +172,15 @@ def show_time_on_narrow_screen(plane, text):
     "sent, shown",
     [
         pytest.param("2026-07-14T09:28:41Z", "2026-07-14T09:28:41Z", id="UTC"),
-        pytest.param("2026-07-14T09:28:41.999999999Z", "2026-07-14T09:28:41Z", id="a fraction is cut off"),
-        pytest.param("2026-07-14T00:28:41.5+02:00", "2026-07-13T22:28:41Z", id="the day before in UTC"),
-        pytest.param("2026-12-31T23:45:00-00:30", "2027-01-01T00:15:00Z", id="the year after in UTC"),
+        pytest.param(
+            "2026-07-14T09:28:41.999999999Z", "2026-07-14T09:28:41Z", id="a fraction is cut off"
+        ),
+        pytest.param(
+            "2026-07-14T00:28:41.5+02:00", "2026-07-13T22:28:41Z", id="the day before in UTC"
+        ),
+        pytest.param(
+            "2026-12-31T23:45:00-00:30", "2027-01-01T00:15:00Z", id="the year after in UTC"
+        ),
         pytest.param("2026-07-14T09:28:41-23:59", "2026-07-15T09:27:41Z", id="the largest offset"),
     ],
 )
@@ -198,12 +211,24 @@ def test_narrow_table_shows_times_in_utc_without_year_and_seconds(plane, sent, s
     [
         pytest.param("2024-11-29T21:13:40Z", "2024-11-29", id="almost two years old"),
         pytest.param("2026-01-15T09:31:07.25Z", "2026-01-15", id="180 days old"),
-        pytest.param("2026-01-15T09:31:07.250001Z", "01-15T09:31", id="a microsecond less than 180 days old"),
-        pytest.param("2026-01-15T08:31:08-01:00", "01-15T09:31", id="less than 180 days old, with an offset"),
-        pytest.param("2026-01-15T10:31:07+01:00", "2026-01-15", id="more than 180 days old, with an offset"),
+        pytest.param(
+            "2026-01-15T09:31:07.250001Z", "01-15T09:31", id="a microsecond less than 180 days old"
+        ),
+        pytest.param(
+            "2026-01-15T08:31:08-01:00", "01-15T09:31", id="less than 180 days old, with an offset"
+        ),
+        pytest.param(
+            "2026-01-15T10:31:07+01:00", "2026-01-15", id="more than 180 days old, with an offset"
+        ),
         pytest.param("2026-07-15T09:31:07.25Z", "07-15T09:31", id="a day in the future"),
-        pytest.param("2026-07-15T09:31:07.250001Z", "2026-07-15", id="a microsecond more than a day in the future"),
-        pytest.param("2025-02-30T00:00:00Z", "2025-02-30", id="not in the calendar, which is not checked"),
+        pytest.param(
+            "2026-07-15T09:31:07.250001Z",
+            "2026-07-15",
+            id="a microsecond more than a day in the future",
+        ),
+        pytest.param(
+            "2025-02-30T00:00:00Z", "2025-02-30", id="not in the calendar, which is not checked"
+        ),
     ],
 )
 def test_narrow_table_shows_the_date_of_a_time_that_is_not_recent(plane, sent, shown):
@@ -241,7 +266,10 @@ def test_narrow_table_shows_text_that_is_not_a_time_as_sent(plane, text):
 def test_space_in_place_of_the_t_of_a_time_is_escaped(plane):
     text = "2026-07-14 09:28:41Z"
 
-    assert show_time_in_wide_table(plane, text) == ["2026-07-14\\x2009:28:41Z", "2026-07-14\\x2009:28:41Z"]
+    assert show_time_in_wide_table(plane, text) == [
+        "2026-07-14\\x2009:28:41Z",
+        "2026-07-14\\x2009:28:41Z",
+    ]
     assert show_time_on_narrow_screen(plane, text) == "2026-07-14\\x2009:28:41Z"
 
 
@@ -330,7 +358,9 @@ a1b2c303-0000-4000-8000-000000000003  succeeded  05-02T10:00  no output
 @rule("5.2", "5.2d")
 @pytest.mark.parametrize("columns, table", LAYOUT_OF_WIDTH)
 def test_width_of_the_terminal_decides_the_columns_of_list(plane, columns, table):
-    result = run_on_screen(plane, page(FOUR_TARGETS, next_cursor="c"), *LIST, "--color", "never", columns=columns)
+    result = run_on_screen(
+        plane, page(FOUR_TARGETS, next_cursor="c"), *LIST, "--color", "never", columns=columns
+    )
 
     assert result.out.decode("utf-8") == table + "next_cursor: c\n"
 
@@ -425,7 +455,14 @@ def test_action_of_20_characters_fits_every_narrow_layout(plane, columns, row):
 @pytest.mark.parametrize("columns", WIDTHS)
 def test_list_with_wide_has_the_widest_layout_on_every_terminal(plane, columns):
     result = run_on_screen(
-        plane, page(FOUR_TARGETS, next_cursor="c"), *LIST, "-o", "wide", "--color", "never", columns=columns
+        plane,
+        page(FOUR_TARGETS, next_cursor="c"),
+        *LIST,
+        "-o",
+        "wide",
+        "--color",
+        "never",
+        columns=columns,
     )
 
     assert result.out.decode("utf-8") == WIDEST + "next_cursor: c\n"
@@ -435,7 +472,9 @@ def test_list_with_wide_has_the_widest_layout_on_every_terminal(plane, columns):
 @rule("5.2", "5.3b", "5.3c")
 @pytest.mark.parametrize("columns", WIDTHS)
 def test_get_with_wide_has_the_widest_layouts_on_every_terminal(plane, columns):
-    result = run_on_screen(plane, FOUR_TARGETS, *GET, "-o", "wide", "--color", "never", columns=columns)
+    result = run_on_screen(
+        plane, FOUR_TARGETS, *GET, "-o", "wide", "--color", "never", columns=columns
+    )
 
     assert result.out.decode("utf-8") == TARGETS_WITH_LONG_TIMES + "\n" + WIDEST
 
@@ -507,7 +546,9 @@ def test_table_of_an_execution_without_targets_is_a_header_and_the_recap(plane):
 
     assert result.code == 0
     assert result.out.decode("utf-8") == (
-        "NODE_ID                               STATUS     UPDATED_AT            OUTPUT\n\n" + HEADER + ROW
+        "NODE_ID                               STATUS     UPDATED_AT            OUTPUT\n\n"
+        + HEADER
+        + ROW
     )
     assert result.err == ""
 
@@ -534,20 +575,36 @@ MIXED_TARGETS = [
 @pytest.mark.parametrize(
     "flags, names",
     [
-        pytest.param(["--node", NODES[3]], ["3 cancelled", "3 again, pending"], id="two targets of one node"),
-        pytest.param(["--node", NODES[3].upper()], ["3 cancelled", "3 again, pending"], id="a node in capitals"),
-        pytest.param(["--node", NODES[8]], ["8 node in capitals"], id="a node that the server has in capitals"),
+        pytest.param(
+            ["--node", NODES[3]], ["3 cancelled", "3 again, pending"], id="two targets of one node"
+        ),
+        pytest.param(
+            ["--node", NODES[3].upper()],
+            ["3 cancelled", "3 again, pending"],
+            id="a node in capitals",
+        ),
+        pytest.param(
+            ["--node", NODES[8]],
+            ["8 node in capitals"],
+            id="a node that the server has in capitals",
+        ),
         pytest.param(["--failed"], ["1 failed", "3 cancelled", "4 timeout"], id="failed"),
-        pytest.param(["--running"], ["5 started", "3 again, pending", "no node, ack"], id="running"),
+        pytest.param(
+            ["--running"], ["5 started", "3 again, pending", "no node, ack"], id="running"
+        ),
         pytest.param(
             ["--status", "timeout", "--running"],
             ["4 timeout", "5 started", "3 again, pending", "no node, ack"],
             id="running or one more status",
         ),
-        pytest.param(["--node", NODES[5], "--node", NODES[1]], ["1 failed", "5 started"], id="two nodes"),
+        pytest.param(
+            ["--node", NODES[5], "--node", NODES[1]], ["1 failed", "5 started"], id="two nodes"
+        ),
         pytest.param(["--node", NODES[3], "--failed"], ["3 cancelled"], id="a node and failed"),
         pytest.param(
-            ["--node", NODES[0], "--node", NODES[1], "--status", "failed"], ["1 failed"], id="two nodes and a status"
+            ["--node", NODES[0], "--node", NODES[1], "--status", "failed"],
+            ["1 failed"],
+            id="two nodes and a status",
         ),
         pytest.param(["--failed", "--node", NODES[0]], [], id="a node that has not failed"),
     ],
@@ -590,7 +647,9 @@ def test_recap_counts_all_targets_and_the_rest_shows_selected_ones(plane, format
 
 
 @rule("5.4")
-@pytest.mark.parametrize("format", [format for format in GET_FORMATS if format not in TABLE_FORMATS])
+@pytest.mark.parametrize(
+    "format", [format for format in GET_FORMATS if format not in TABLE_FORMATS]
+)
 def test_formats_without_a_recap_print_only_the_selected_targets(plane, format):
     # What is expected is the output of a run that needs no selection.
     selected = execution([MIXED_TARGETS[1], MIXED_TARGETS[3]])
@@ -636,7 +695,12 @@ IMITATED_DIGESTS = (
     pytest.param("b", "k (sha256:", "b/k\\x20(sha256:", id="half a digest in the key"),
     pytest.param("b", "k(sha256:a)", "b/k(sha256:a)", id="no space before it"),
     pytest.param("b (sha256:a)", "k", "b\\x20(sha256:a)/k", id="a digest in the bucket"),
-    pytest.param("b", "k (sha256:a) (sha256:b) c", "b/k\\x20(sha256:a)\\x20(sha256:b) c", id="two digests in the key"),
+    pytest.param(
+        "b",
+        "k (sha256:a) (sha256:b) c",
+        "b/k\\x20(sha256:a)\\x20(sha256:b) c",
+        id="two digests in the key",
+    ),
     pytest.param("b", "k (sha512:a) sha256:c", "b/k (sha512:a) sha256:c", id="another algorithm"),
 )
 
@@ -697,7 +761,9 @@ def test_table_prints_bucket_and_key_for_pasting_and_a_digest(plane, bucket, key
     ],
 )
 @pytest.mark.parametrize("bucket, key, shown", ARCHIVE_PLACES + IMITATED_DIGESTS)
-def test_raw_and_lines_report_each_archived_output_as_an_error(plane, bucket, key, shown, format, out):
+def test_raw_and_lines_report_each_archived_output_as_an_error(
+    plane, bucket, key, shown, format, out
+):
     result = run_against(plane, archive_with_each_digest(bucket, key), *GET, "-o", format)
 
     assert result.code == 1
@@ -725,16 +791,38 @@ UNREADABLE_OUTPUTS = (
     pytest.param({"kind": "INLINE"}, 'unknown kind "INLINE"', id="kind in capitals"),
     pytest.param({"kind": "none"}, 'unknown kind "none"', id="kind none, which only OutputRef has"),
     pytest.param({"kind": 1}, "kind: expected a string", id="kind 1"),
-    pytest.param({"kind": "inline", "inline_bytes": 0}, "inline_bytes: expected a string", id="inline_bytes 0"),
-    pytest.param({"kind": "inline", "inline_bytes": []}, "inline_bytes: expected a string", id="inline_bytes a list"),
+    pytest.param(
+        {"kind": "inline", "inline_bytes": 0},
+        "inline_bytes: expected a string",
+        id="inline_bytes 0",
+    ),
+    pytest.param(
+        {"kind": "inline", "inline_bytes": []},
+        "inline_bytes: expected a string",
+        id="inline_bytes a list",
+    ),
     pytest.param({"kind": "object_store", "key": "k"}, "bucket or key", id="no bucket"),
     pytest.param({"kind": "object_store", "bucket": "b"}, "bucket or key", id="no key"),
-    pytest.param({"kind": "object_store", "bucket": "b", "key": ""}, "bucket or key", id="an empty key"),
-    pytest.param({"kind": "object_store", "bucket": "", "key": "k"}, "bucket or key", id="an empty bucket"),
-    pytest.param({"kind": "object_store", "bucket": 1, "key": "k"}, "bucket: expected a string", id="bucket 1"),
-    pytest.param({"kind": "object_store", "bucket": "b", "key": ["a"]}, "key: expected a string", id="key a list"),
     pytest.param(
-        {"kind": "object_store", "bucket": "b", "key": "k", "sha256": 1}, "sha256: expected a string", id="sha256 1"
+        {"kind": "object_store", "bucket": "b", "key": ""}, "bucket or key", id="an empty key"
+    ),
+    pytest.param(
+        {"kind": "object_store", "bucket": "", "key": "k"}, "bucket or key", id="an empty bucket"
+    ),
+    pytest.param(
+        {"kind": "object_store", "bucket": 1, "key": "k"},
+        "bucket: expected a string",
+        id="bucket 1",
+    ),
+    pytest.param(
+        {"kind": "object_store", "bucket": "b", "key": ["a"]},
+        "key: expected a string",
+        id="key a list",
+    ),
+    pytest.param(
+        {"kind": "object_store", "bucket": "b", "key": "k", "sha256": 1},
+        "sha256: expected a string",
+        id="sha256 1",
     ),
 )
 MALFORMED_BASE64 = (
@@ -774,7 +862,9 @@ def test_unreadable_output_is_an_error_line_that_says_why(plane, output, fault):
     assert b"==> a1b2c300-0000-4000-8000-000000000000 succeeded unreadable <==\n\n" in result.out
     assert b"==> a1b2c300-0000-4000-8000-000000000000 succeeded 6 bytes <==\nother\n" in result.out
     (error,) = error_lines(result)
-    assert error.startswith("the output of target a1b2c300-0000-4000-8000-000000000000 is unreadable: " + fault)
+    assert error.startswith(
+        "the output of target a1b2c300-0000-4000-8000-000000000000 is unreadable: " + fault
+    )
 
 
 @rule("5.6")
@@ -787,7 +877,10 @@ def test_output_whose_base64_is_malformed_is_unreadable(plane, text):
     assert result.code == 1
     assert result.out == b"other\n"
     (error,) = error_lines(result)
-    assert "a1b2c300-0000-4000-8000-000000000000 is unreadable: inline_bytes: expected standard base64" in error
+    assert (
+        "a1b2c300-0000-4000-8000-000000000000 is unreadable: inline_bytes: expected standard base64"
+        in error
+    )
 
 
 #: The second and the fourth output of five are unreadable.
@@ -803,7 +896,9 @@ PARTLY_UNREADABLE = execution(
 
 
 @rule("5.6")
-@pytest.mark.parametrize("format", [format for format in GET_FORMATS if format not in ("id",) + DOCUMENT_FORMATS])
+@pytest.mark.parametrize(
+    "format", [format for format in GET_FORMATS if format not in ("id",) + DOCUMENT_FORMATS]
+)
 def test_each_unreadable_output_is_reported(plane, format):
     result = run_against(plane, PARTLY_UNREADABLE, *GET, "--output", format)
 
@@ -897,7 +992,9 @@ def test_output_ref_reads_the_bytes_of_an_inline_output(data):
 
 @rule("10.5d")
 @pytest.mark.parametrize(
-    "value", [{"kind": "inline"}, {"kind": "inline", "inline_bytes": None}], ids=["no inline_bytes", "null"]
+    "value",
+    [{"kind": "inline"}, {"kind": "inline", "inline_bytes": None}],
+    ids=["no inline_bytes", "null"],
 )
 def test_output_ref_reads_an_inline_output_without_bytes_as_empty(value):
     output = program.OutputRef.from_wire(value)
@@ -908,7 +1005,9 @@ def test_output_ref_reads_an_inline_output_without_bytes_as_empty(value):
 
 @rule("10.5d")
 def test_output_ref_reads_an_archived_output():
-    output = program.OutputRef.from_wire({"kind": "object_store", "bucket": "b", "key": "k/1", "sha256": "A b"})
+    output = program.OutputRef.from_wire(
+        {"kind": "object_store", "bucket": "b", "key": "k/1", "sha256": "A b"}
+    )
 
     assert output.kind == "archived"
     assert output.data == b""
@@ -954,7 +1053,12 @@ def test_output_ref_of_malformed_base64_is_unreadable(text):
         # Of all bytes, only the line feed ends a line.
         pytest.param(
             ALL_BYTES,
-            b"n\xc3\xa4\\x201: " + bytes(range(10)) + b"\n" + b"n\xc3\xa4\\x201: " + bytes(range(11, 256)) + b"\n",
+            b"n\xc3\xa4\\x201: "
+            + bytes(range(10))
+            + b"\n"
+            + b"n\xc3\xa4\\x201: "
+            + bytes(range(11, 256))
+            + b"\n",
             id="all bytes",
         ),
         pytest.param(b"", b"", id="no bytes"),

@@ -89,7 +89,9 @@ def fail_once(url, **options):
 
     The error has no traceback, because Python 3.8 leaves a socket unclosed in there."""
     server = program.Server.parse(url)
-    with program.Transport(server, TOKEN, **dict({"pauses": (), "allow_http": True}, **options)) as transport:
+    with program.Transport(
+        server, TOKEN, **dict({"pauses": (), "allow_http": True}, **options)
+    ) as transport:
         try:
             transport.get(PATH, {})
         except program.RemoteError as error:
@@ -191,7 +193,9 @@ def test_trace_shows_requests_and_responses(plane, flag):
 
 
 @rule("2.7a")
-@pytest.mark.parametrize("name", ["Authorization", "proxy-authorization", "Cookie", "SET-COOKIE", "Location"])
+@pytest.mark.parametrize(
+    "name", ["Authorization", "proxy-authorization", "Cookie", "SET-COOKIE", "Location"]
+)
 def test_trace_masks_the_values_of_secret_headers(plane, name):
     plane.script(Reply(page(), headers=[(name, "hush=hush; Path=/")]))
 
@@ -214,7 +218,9 @@ def test_timeout_is_30_seconds_by_default(plane, connect_timeouts):
 
 
 @rule("3.5", "3.8a")
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="elsewhere, a full queue may refuse connections")
+@pytest.mark.skipif(
+    not sys.platform.startswith("linux"), reason="elsewhere, a full queue may refuse connections"
+)
 def test_timeout_limits_connecting():
     slept = []
 
@@ -259,7 +265,16 @@ def test_timeout_limits_the_tls_handshake():
 
 @rule("3.5")
 def test_timeout_limits_each_wait_not_their_sum(plane):
-    pieces = [b"HTTP/1.1 200 OK\r\n", b"Content-Length: 12\r\n\r\n", b'{"', b"it", b"em", b's"', b":[", b"]}"]
+    pieces = [
+        b"HTTP/1.1 200 OK\r\n",
+        b"Content-Length: 12\r\n\r\n",
+        b'{"',
+        b"it",
+        b"em",
+        b's"',
+        b":[",
+        b"]}",
+    ]
 
     def talk(sock):
         # Each piece comes in time, and the last one after 1.05 seconds.
@@ -359,7 +374,10 @@ def test_error_for_a_retryable_failure_says_so(plane, failure):
     [
         pytest.param(stall(b""), "0.1", "timed out: no response", id="silent"),
         pytest.param(
-            stall(b"HTTP/1.1 200 OK\r\nContent-Length: 9"), "0.1", "timed out: no response", id="within a header"
+            stall(b"HTTP/1.1 200 OK\r\nContent-Length: 9"),
+            "0.1",
+            "timed out: no response",
+            id="within a header",
         ),
         # The headers of these must arrive in time, on a loaded machine, too.
         pytest.param(stall(LENGTH_12_HEAD), "1", "timed out: the body stalled", id="no body"),
@@ -381,13 +399,17 @@ def test_network_timeout_is_not_retried(plane, answer, timeout, reason):
     assert result.out == b""
     assert error_lines(result) == [reason]
     assert slept == []
-    wait_until(lambda: plane.requests)  # on a loaded machine, the run may end before the plane reads the request
+    wait_until(
+        lambda: plane.requests
+    )  # on a loaded machine, the run may end before the plane reads the request
     assert plane.connections == 1
     assert len(plane.requests) == 1
 
 
 @rule("3.8")
-@pytest.mark.parametrize("answer", [pytest.param(HANG, id="silent"), pytest.param(stall(LENGTH_12_HEAD), id="no body")])
+@pytest.mark.parametrize(
+    "answer", [pytest.param(HANG, id="silent"), pytest.param(stall(LENGTH_12_HEAD), id="no body")]
+)
 def test_error_for_a_network_timeout_is_retryable(plane, answer):
     plane.script(answer)
 
@@ -398,20 +420,30 @@ def test_error_for_a_network_timeout_is_retryable(plane, answer):
 
 
 # The `email` package takes each bare CR for a line break, finds messages in messages, and raises RecursionError.
-DEEP_HEADERS = OK_HEAD + b"Content-Length: 12\r\n" + b"Content-Type: message/rfc822\r\r" * 999 + b"\r\n" + EMPTY_PAGE
+DEEP_HEADERS = (
+    OK_HEAD
+    + b"Content-Length: 12\r\n"
+    + b"Content-Type: message/rfc822\r\r" * 999
+    + b"\r\n"
+    + EMPTY_PAGE
+)
 
 
 @rule("3.8", "3.8a", "3.9")
 @pytest.mark.parametrize(
     "answer, reason",
     [
-        pytest.param(Reply(b"\x1f\x8b\b\0"), "the response is malformed: ", id="gzip without its header"),
+        pytest.param(
+            Reply(b"\x1f\x8b\b\0"), "the response is malformed: ", id="gzip without its header"
+        ),
         pytest.param(Reply(b"{"), "the response is malformed: ", id="malformed"),
         pytest.param(b"no HTTP\r\n\r\n", "the response is not valid HTTP", id="not HTTP"),
         pytest.param(stall(b"SSH-2.0-9.6\r\n"), "the response is not valid HTTP", id="SSH"),
         pytest.param(DEEP_HEADERS, "the response is not valid HTTP", id="deep headers"),
         pytest.param(
-            drip(OK_HEAD, b"X: y\r\n" * 9999, pause=0), "the response is not valid HTTP", id="headers without end"
+            drip(OK_HEAD, b"X: y\r\n" * 9999, pause=0),
+            "the response is not valid HTTP",
+            id="headers without end",
         ),
     ],
 )
@@ -455,8 +487,18 @@ def test_http_status_except_429_500_502_503_and_504_is_not_retried(plane, status
 @pytest.mark.parametrize(
     "answer, code, error",
     [
-        pytest.param(Reply({"code": "rebac_denied"}, 403, cut=9), 4, "HTTP 403 Forbidden", id="403, cut short"),
-        pytest.param(drip(b"HTTP/1.1 501 No\r\n\r\n", b"x" * 65536, pause=0), 1, "HTTP 501 No", id="501, without end"),
+        pytest.param(
+            Reply({"code": "rebac_denied"}, 403, cut=9),
+            4,
+            "HTTP 403 Forbidden",
+            id="403, cut short",
+        ),
+        pytest.param(
+            drip(b"HTTP/1.1 501 No\r\n\r\n", b"x" * 65536, pause=0),
+            1,
+            "HTTP 501 No",
+            id="501, without end",
+        ),
     ],
 )
 def test_error_response_counts_even_if_its_body_is_broken(plane, answer, code, error):
@@ -540,7 +582,10 @@ def test_refused_connection_is_retryable_but_not_repeated(clock):
 
     assert str(error).startswith("cannot connect to %s: " % address)
     assert "refused" in str(error)
-    assert error.hint == "check --server, PLEXSPHERE_URL or the profile, the network, and whether you need a proxy"
+    assert (
+        error.hint
+        == "check --server, PLEXSPHERE_URL or the profile, the network, and whether you need a proxy"
+    )
     assert error.retryable
     assert clock.sleeps == []
 
@@ -646,9 +691,14 @@ def test_connect_that_a_proxy_refuses_is_retryable_but_not_repeated(clock, answe
     with ScriptedServer() as proxy:
         proxy.script(answer)
         address = "127.0.0.1:%d" % proxy.address[1]
-        error = fail_once("https://control-plane.test", proxy=address, sleep=clock.sleep, pauses=(1, 2))
+        error = fail_once(
+            "https://control-plane.test", proxy=address, sleep=clock.sleep, pauses=(1, 2)
+        )
 
-    assert re.match("cannot connect to control-plane.test through proxy %s: .*%s" % (address, reason), str(error))
+    assert re.match(
+        "cannot connect to control-plane.test through proxy %s: .*%s" % (address, reason),
+        str(error),
+    )
     assert error.retryable
     assert clock.sleeps == []
 
@@ -704,7 +754,9 @@ def test_connection_is_kept_from_request_to_request(either_plane, first_page):
     "answers, requests",
     [
         pytest.param([send_two_responses], 2, id="bytes follow a page"),
-        pytest.param([Reply(page(next_cursor="c"), framing="close")], 2, id="a page without length ends it"),
+        pytest.param(
+            [Reply(page(next_cursor="c"), framing="close")], 2, id="a page without length ends it"
+        ),
         pytest.param([Reply(page(next_cursor="c"), close=True)], 2, id="it is closed after a page"),
         pytest.param([MORE_PAGES, DROP], 3, id="it is closed after the second request"),
         pytest.param([MORE_PAGES, RESET], 3, id="it is reset after the second request"),
@@ -759,7 +811,9 @@ def test_each_page_of_a_walk_has_two_retries(either_plane):
     "failure, connections",
     [
         pytest.param(BUSY_REPLY, 1, id="read to its end, so that the connection is kept"),
-        pytest.param(Reply(b"{", 503, cut=0), 2, id="cut short, so that a new connection is needed"),
+        pytest.param(
+            Reply(b"{", 503, cut=0), 2, id="cut short, so that a new connection is needed"
+        ),
     ],
 )
 def test_connection_is_kept_after_a_complete_error_response(either_plane, failure, connections):
@@ -814,7 +868,9 @@ def test_retry_after_of_up_to_30_seconds_replaces_the_pause(plane, header, pause
 
 
 @rule("3.8b")
-@pytest.mark.parametrize("header", [pytest.param("31", id="31"), pytest.param("9" * 3000, id="3000 digits")])
+@pytest.mark.parametrize(
+    "header", [pytest.param("31", id="31"), pytest.param("9" * 3000, id="3000 digits")]
+)
 def test_retry_after_of_more_than_30_seconds_ends_the_attempts(plane, header):
     slept = []
     plane.script(Reply(b"", 429, [("Retry-After", header)]), LAST_PAGE)
@@ -956,7 +1012,9 @@ def test_secrets_of_a_transport_include_those_of_its_proxy():
 
     transport = program.Transport(server, TOKEN, proxy="ann:a%20b@proxy.test")
 
-    assert sorted(transport.secrets) == sorted([TOKEN, "a b", "YW5uOmEgYg=="])  # the last one is base64: `ann:a b`
+    assert sorted(transport.secrets) == sorted(
+        [TOKEN, "a b", "YW5uOmEgYg=="]
+    )  # the last one is base64: `ann:a b`
 
 
 @rule("10.2d")
@@ -1037,7 +1095,10 @@ def can_open_2048_descriptors():
 
 
 @posix_only
-@pytest.mark.skipif(not WINDOWS and not can_open_2048_descriptors(), reason="the hard limit of descriptors is too low")
+@pytest.mark.skipif(
+    not WINDOWS and not can_open_2048_descriptors(),
+    reason="the hard limit of descriptors is too low",
+)
 @rule("3.7")
 def test_connection_is_kept_in_a_program_with_more_than_1023_descriptors(plane):
     result = run_python("-c", PROGRAM_WITH_MANY_DESCRIPTORS, PATH, plane=plane)
@@ -1059,7 +1120,9 @@ def test_connection_is_kept_in_a_program_with_more_than_1023_descriptors(plane):
             "/x/%41??d=x%20y%2F%26%3D%C3%A9&limit=5",
             id="some",
         ),
-        pytest.param({"a": "\udce9"}, "/x/%41??a=%E9", id="a byte of an argument that is not UTF-8"),
+        pytest.param(
+            {"a": "\udce9"}, "/x/%41??a=%E9", id="a byte of an argument that is not UTF-8"
+        ),
     ],
 )
 def test_get_sends_the_parameters_that_have_a_value(plane, transport, parameters, target):
@@ -1108,7 +1171,9 @@ def test_body_of_more_than_max_bytes_raises_response_too_large(plane, transport,
 
 @rule("10.3", "3.11")
 def test_content_length_of_more_than_256_mib_is_refused_unread(plane, transport):
-    plane.script(stall(b"HTTP/1.1 200 OK\r\nContent-Length: 268435457\r\n\r\n{}"))  # 256 MiB and one byte
+    plane.script(
+        stall(b"HTTP/1.1 200 OK\r\nContent-Length: 268435457\r\n\r\n{}")
+    )  # 256 MiB and one byte
 
     with pytest.raises(program.ResponseTooLarge):
         transport.get(PATH, {})
@@ -1171,7 +1236,8 @@ def test_limit_does_not_count_after_its_with_block(plane, transport, clock):
 
 @rule("10.4")
 @pytest.mark.parametrize(
-    "outer, inner", [pytest.param(5, 50, id="the outer one"), pytest.param(50, 5, id="the inner one")]
+    "outer, inner",
+    [pytest.param(5, 50, id="the outer one"), pytest.param(50, 5, id="the inner one")],
 )
 def test_earliest_of_two_nested_limits_counts(plane, transport, clock, outer, inner):
     with transport.time_limit(outer), transport.time_limit(inner):
@@ -1274,7 +1340,9 @@ def test_pause_that_would_outlast_a_limit_is_not_begun(plane, transport, clock, 
     [
         pytest.param(HANG, id="no response"),
         pytest.param(stall(LENGTH_12_HEAD), id="no body"),
-        pytest.param(drip(b"HTTP/1.1 200 OK\r\nContent-Length: 9999\r\n\r\n", b" "), id="a slow body"),
+        pytest.param(
+            drip(b"HTTP/1.1 200 OK\r\nContent-Length: 9999\r\n\r\n", b" "), id="a slow body"
+        ),
     ],
 )
 def test_limit_ends_a_request_that_takes_too_long(plane, answer):
@@ -1288,10 +1356,14 @@ def test_limit_ends_a_request_that_takes_too_long(plane, answer):
 
 
 @rule("10.4")
-def test_connection_gets_only_the_time_that_is_left_of_a_limit(either_plane, clock, connect_timeouts):
+def test_connection_gets_only_the_time_that_is_left_of_a_limit(
+    either_plane, clock, connect_timeouts
+):
     server = program.Server.parse(either_plane.url)
 
-    with program.Transport(server, TOKEN, ca_file=CA_FILE, timeout=60, clock=clock.now) as transport:
+    with program.Transport(
+        server, TOKEN, ca_file=CA_FILE, timeout=60, clock=clock.now
+    ) as transport:
         with transport.time_limit(50):
             clock.sleep(10)
             transport.get(PATH, {})
@@ -1321,7 +1393,9 @@ def test_limit_ends_a_body_even_if_more_of_it_can_be_read(plane):
         if transport.received:
             clock.slept = 61  # as if the first piece had arrived after the limit
 
-    transport = program.Transport(program.Server.parse(plane.url), TOKEN, clock=clock.now, on_progress=arrive_late)
+    transport = program.Transport(
+        program.Server.parse(plane.url), TOKEN, clock=clock.now, on_progress=arrive_late
+    )
     plane.script(Reply(page(), framing="chunked", slices=4))
 
     with transport, transport.time_limit(60):
@@ -1338,12 +1412,20 @@ def test_limit_ends_a_body_that_stalls_after_a_late_beginning(plane):
 
     def arrive_late():
         if transport.received:
-            clock.slept = 59.8  # as if the first bytes had taken so long: 0.2 of the 60 seconds are left
+            clock.slept = (
+                59.8  # as if the first bytes had taken so long: 0.2 of the 60 seconds are left
+            )
 
     transport = program.Transport(
-        program.Server.parse(plane.url), TOKEN, timeout=600, clock=clock.now, on_progress=arrive_late
+        program.Server.parse(plane.url),
+        TOKEN,
+        timeout=600,
+        clock=clock.now,
+        on_progress=arrive_late,
     )
-    plane.script(stall(LENGTH_12_HEAD + b'{"items":'))  # after 5 seconds, the server closes the connection
+    plane.script(
+        stall(LENGTH_12_HEAD + b'{"items":')
+    )  # after 5 seconds, the server closes the connection
 
     with transport, transport.time_limit(60):
         # A read that waited for longer than what is left of the limit would raise another error: a lost connection.

@@ -57,13 +57,19 @@ def test_no_hint_is_given_if_stderr_is_not_a_terminal(plane):
 
 
 on_every_stderr = pytest.mark.parametrize(
-    "terminals", [pytest.param(["stdout"], id="stderr in a pipe"), pytest.param(["stderr"], id="stderr on a terminal")]
+    "terminals",
+    [
+        pytest.param(["stdout"], id="stderr in a pipe"),
+        pytest.param(["stderr"], id="stderr on a terminal"),
+    ],
 )
 
 
 @rule("9.6b")
 @on_every_stderr
-@pytest.mark.parametrize("format, out", [("raw", b"x\ny\n"), ("lines", NODES[0].encode() + b": x\n")])
+@pytest.mark.parametrize(
+    "format, out", [("raw", b"x\ny\n"), ("lines", NODES[0].encode() + b": x\n")]
+)
 @pytest.mark.parametrize(
     "status, line",
     [
@@ -86,7 +92,9 @@ def test_raw_and_lines_end_with_the_status_on_stderr(plane, format, out, status,
 @rule("9.6b", "9.3c")
 @on_every_stderr
 def test_output_dir_ends_with_the_status_on_stderr(plane, tmp_path, terminals):
-    plane.script(Reply(execution([target(inline(b"x\n")), target(archive(), NODES[1])], status="started")))
+    plane.script(
+        Reply(execution([target(inline(b"x\n")), target(archive(), NODES[1])], status="started"))
+    )
     folder = str(tmp_path / "out")
 
     result = run_cli(*GET, "--output-dir", folder, plane=plane, terminals=terminals)

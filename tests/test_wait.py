@@ -33,7 +33,9 @@ WAIT = GET + ("--wait",)
 
 def reply_status(status, *target_statuses, **options):
     """Return a Reply with an Execution that has this status, and a target for each of the other statuses."""
-    return Reply(execution([target(status=each) for each in target_statuses], status=status), **options)
+    return Reply(
+        execution([target(status=each) for each in target_statuses], status=status), **options
+    )
 
 
 def refuse_for(seconds):
@@ -118,7 +120,9 @@ def test_pauses_grow_by_half_from_2_to_15_seconds(plane, transport, clock):
         ),
     ],
 )
-def test_pause_is_five_times_as_long_as_the_last_successful_poll(plane, transport, clock, answers, sleeps):
+def test_pause_is_five_times_as_long_as_the_last_successful_poll(
+    plane, transport, clock, answers, sleeps
+):
     plane.script(*answers)
 
     found = program.wait_for_execution(transport, PROJECT, EXECUTION)
@@ -132,9 +136,21 @@ def test_pause_is_five_times_as_long_as_the_last_successful_poll(plane, transpor
     "answers, sleeps",
     [
         # Up to 30 seconds, Retry-After is the pause of a retry. Five times such a poll is the next pause of the wait.
-        pytest.param([STILL_RUNNING, refuse_for(4), STILL_RUNNING, FINISHED], [2, 4, 20], id="retry after 4 s"),
-        pytest.param([STILL_RUNNING, refuse_for(12), STILL_RUNNING, FINISHED], [2, 12, 60], id="retry after 12 s"),
-        pytest.param([STILL_RUNNING, refuse_for(13), STILL_RUNNING, FINISHED], [2, 13, 60], id="at most a minute"),
+        pytest.param(
+            [STILL_RUNNING, refuse_for(4), STILL_RUNNING, FINISHED],
+            [2, 4, 20],
+            id="retry after 4 s",
+        ),
+        pytest.param(
+            [STILL_RUNNING, refuse_for(12), STILL_RUNNING, FINISHED],
+            [2, 12, 60],
+            id="retry after 12 s",
+        ),
+        pytest.param(
+            [STILL_RUNNING, refuse_for(13), STILL_RUNNING, FINISHED],
+            [2, 13, 60],
+            id="at most a minute",
+        ),
         pytest.param(
             [STILL_RUNNING, refuse_for(30), refuse_for(30), refuse_for(30), FINISHED],
             [2, 30, 30, 30],
@@ -143,7 +159,11 @@ def test_pause_is_five_times_as_long_as_the_last_successful_poll(plane, transpor
         # A longer Retry-After ends the poll, and is the next pause of the wait.
         pytest.param([STILL_RUNNING, refuse_for(31), FINISHED], [2, 31], id="31 s"),
         pytest.param([STILL_RUNNING, refuse_for(59), FINISHED], [2, 59], id="59 s"),
-        pytest.param([STILL_RUNNING, refuse_for(86400), FINISHED], [2, 60], id="a day, of which a minute is waited"),
+        pytest.param(
+            [STILL_RUNNING, refuse_for(86400), FINISHED],
+            [2, 60],
+            id="a day, of which a minute is waited",
+        ),
         pytest.param(
             [STILL_RUNNING, refuse_for(31), STILL_RUNNING, STILL_RUNNING, FINISHED],
             [2, 31, 4.5, 6.75],
@@ -171,8 +191,12 @@ def test_long_retry_after_makes_the_pause_longer(plane, transport, clock, answer
         pytest.param(2, [2, 2, 2, 3], id="2 s"),
     ],
 )
-def test_short_retry_after_does_not_shorten_the_pause_of_the_schedule(plane, transport, clock, seconds, sleeps):
-    plane.script(STILL_RUNNING, refuse_for(seconds), refuse_for(seconds), refuse_for(seconds), FINISHED)
+def test_short_retry_after_does_not_shorten_the_pause_of_the_schedule(
+    plane, transport, clock, seconds, sleeps
+):
+    plane.script(
+        STILL_RUNNING, refuse_for(seconds), refuse_for(seconds), refuse_for(seconds), FINISHED
+    )
 
     program.wait_for_execution(transport, PROJECT, EXECUTION)
 
@@ -199,7 +223,12 @@ class PollingTransport(program.Transport):
     """A Transport whose get() acts out these polls. The last of them finds a final status."""
 
     def __init__(self, polls, clock):
-        super().__init__(program.Server.parse("https://plexsphere.example"), TOKEN, clock=clock.now, sleep=clock.sleep)
+        super().__init__(
+            program.Server.parse("https://plexsphere.example"),
+            TOKEN,
+            clock=clock.now,
+            sleep=clock.sleep,
+        )
         self.polls = list(polls)
         self.fake_clock = clock
 
@@ -283,11 +312,21 @@ def test_retryable_failure_is_waited_out_after_the_first_response(plane, transpo
 
     assert found["status"] == "succeeded"
     assert len(plane.requests) == 8
-    assert clock.sleeps == [2, 0.5, 1, 3, 0.5, 1, 4.5]  # twice, two retries and the pause of the schedule
+    assert clock.sleeps == [
+        2,
+        0.5,
+        1,
+        3,
+        0.5,
+        1,
+        4.5,
+    ]  # twice, two retries and the pause of the schedule
 
 
 @rule("9.1c", "3.8")
-@pytest.mark.parametrize("failure", [pytest.param(HANG, id="no response"), pytest.param(STALLED, id="stalled body")])
+@pytest.mark.parametrize(
+    "failure", [pytest.param(HANG, id="no response"), pytest.param(STALLED, id="stalled body")]
+)
 def test_network_timeout_is_waited_out_after_the_first_response(plane, clock, failure):
     plane.script(STILL_RUNNING, failure, failure, FINISHED)
 
@@ -500,7 +539,9 @@ def test_failure_midway_is_named_when_time_is_up(plane, transport, clock, second
 
 
 @rule("9.1d", "10.5a")
-@pytest.mark.parametrize("answer", [pytest.param(HANG, id="no response"), pytest.param(STALLED, id="stalled body")])
+@pytest.mark.parametrize(
+    "answer", [pytest.param(HANG, id="no response"), pytest.param(STALLED, id="stalled body")]
+)
 def test_wait_ends_on_time_even_without_a_first_response(plane, answer):
     plane.script(answer)
     began = time.monotonic()
@@ -517,7 +558,9 @@ def test_wait_ends_on_time_even_without_a_first_response(plane, answer):
 
 
 @rule("9.1d", "10.5a")
-@pytest.mark.parametrize("answer", [pytest.param(HANG, id="no response"), pytest.param(STALLED, id="stalled body")])
+@pytest.mark.parametrize(
+    "answer", [pytest.param(HANG, id="no response"), pytest.param(STALLED, id="stalled body")]
+)
 def test_wait_ends_on_time_even_if_the_server_falls_silent(plane, answer):
     plane.script(STILL_RUNNING, answer)
     began = time.monotonic()
@@ -540,10 +583,16 @@ def test_wait_ends_on_time_if_a_body_stalls_after_a_late_beginning(plane):
 
     def arrive_late():
         if transport.received:
-            clock.slept = 59.8  # as if the first bytes had taken so long: 0.2 of the 60 seconds are left
+            clock.slept = (
+                59.8  # as if the first bytes had taken so long: 0.2 of the 60 seconds are left
+            )
 
     transport = program.Transport(
-        program.Server.parse(plane.url), TOKEN, timeout=600, clock=clock.now, on_progress=arrive_late
+        program.Server.parse(plane.url),
+        TOKEN,
+        timeout=600,
+        clock=clock.now,
+        on_progress=arrive_late,
     )
     plane.script(STALLED)  # after 5 seconds, the server closes the connection
 
@@ -629,7 +678,11 @@ def test_wait_prints_the_last_response_as_a_get_does(plane, format, status, code
 
 # ---- 9.2: --exit-status
 
-THREE_TARGETS = [target(inline(b"out\n")), target(archive(), NODES[1], "failed"), target(node=NODES[2])]
+THREE_TARGETS = [
+    target(inline(b"out\n")),
+    target(archive(), NODES[1], "failed"),
+    target(node=NODES[2]),
+]
 
 
 @rule("9.2")
@@ -725,7 +778,9 @@ def test_hint_on_a_terminal_says_that_timeout_does_not_limit_the_wait(plane):
     result = run_cli(*WAIT, "--timeout", "9", plane=plane, terminals=BOTH)
 
     assert result.code == 0
-    assert hint_lines(result) == ["--timeout limits each network operation; to limit the wait, use --wait-timeout"]
+    assert hint_lines(result) == [
+        "--timeout limits each network operation; to limit the wait, use --wait-timeout"
+    ]
 
 
 @pytest.mark.parametrize(

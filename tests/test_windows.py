@@ -70,7 +70,9 @@ def call_main(module, plane, argv, env=None, stdout=None):
 @rule("8.5", "6.1", "6.2")
 @pytest.mark.parametrize("number", [errno.EPIPE, errno.EINVAL], ids=["EPIPE", "EINVAL"])
 def test_windows_takes_epipe_and_einval_for_a_broken_pipe(plane, windows_program, number):
-    result = call_main(windows_program, plane, LIST, stdout=FailingStream(OSError(number, "it fails")))
+    result = call_main(
+        windows_program, plane, LIST, stdout=FailingStream(OSError(number, "it fails"))
+    )
 
     assert result.code == 141
     assert result.err == ""
@@ -78,7 +80,9 @@ def test_windows_takes_epipe_and_einval_for_a_broken_pipe(plane, windows_program
 
 @rule("8.5", "6.1", "6.2")
 def test_windows_reports_a_failure_of_stdout_that_is_not_a_broken_pipe(plane, windows_program):
-    result = call_main(windows_program, plane, LIST, stdout=FailingStream(OSError(errno.EIO, "it fails")))
+    result = call_main(
+        windows_program, plane, LIST, stdout=FailingStream(OSError(errno.EIO, "it fails"))
+    )
 
     assert result.code == 1
     assert result.err == "error: cannot write to standard output: it fails\n"
@@ -117,7 +121,9 @@ def test_reader_that_goes_midway_ends_the_program_silently(plane):
 
     result = finish_process(process)
 
-    assert first_bytes.startswith(b"==> a1b2c300-0000-4000-8000-000000000000 succeeded 737280 bytes <==")
+    assert first_bytes.startswith(
+        b"==> a1b2c300-0000-4000-8000-000000000000 succeeded 737280 bytes <=="
+    )
     assert result.code == 141
     assert result.err == ""
 
@@ -162,19 +168,26 @@ def make_open_config(home):
 def test_windows_finds_the_home_folder_and_checks_no_modes(plane, windows_program, tmp_path):
     make_open_config(tmp_path)
     env = {"PLEXSPHERE_TOKEN": None, "HOME": "/nowhere"}  # without a token, the config file is read
-    env[HOME] = str(tmp_path)  # kit's HOME is "HOME", and on Windows "USERPROFILE", where "HOME" must not count
+    env[HOME] = str(
+        tmp_path
+    )  # kit's HOME is "HOME", and on Windows "USERPROFILE", where "HOME" must not count
 
     result = call_main(windows_program, plane, LIST, env)
 
     assert result.code == 0
-    assert plane.requests[0].headers["authorization"] == "Bearer " + TOKEN  # that of the config file
+    assert (
+        plane.requests[0].headers["authorization"] == "Bearer " + TOKEN
+    )  # that of the config file
 
 
 @posix_only
 @rule("8.5")
 def test_systems_except_windows_refuse_an_open_config_file_for_its_mode(plane, tmp_path):
     make_open_config(tmp_path)
-    env = {"PLEXSPHERE_TOKEN": None, "HOME": str(tmp_path)}  # without a token, the config file is read
+    env = {
+        "PLEXSPHERE_TOKEN": None,
+        "HOME": str(tmp_path),
+    }  # without a token, the config file is read
 
     result = call_main(program, plane, LIST, env)
 
@@ -198,7 +211,9 @@ out, err = child.communicate(timeout=60)
 print(json.dumps({"code": child.returncode, "out": out.decode(), "err": err.decode()}))
 """
 CREATE_NO_WINDOW = 0x08000000
-CONTROL_C_EXIT = 0xC000013A  # STATUS_CONTROL_C_EXIT, the exit code of a process that Ctrl-C has ended
+CONTROL_C_EXIT = (
+    0xC000013A  # STATUS_CONTROL_C_EXIT, the exit code of a process that Ctrl-C has ended
+)
 
 
 @windows_only

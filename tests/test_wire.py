@@ -22,7 +22,9 @@ from kit import (
 CREATED, UPDATED = "2026-05-02T10:00:00Z", "2026-05-02T10:00:09Z"
 
 #: Both values are false in Python, so that a check such as `if value` does not see them.
-every_wrong_type = pytest.mark.parametrize("wrong", [pytest.param(0, id="number"), pytest.param({}, id="object")])
+every_wrong_type = pytest.mark.parametrize(
+    "wrong", [pytest.param(0, id="number"), pytest.param({}, id="object")]
+)
 
 
 def read_last_cells(result):
@@ -54,7 +56,15 @@ def test_listing_shows_a_status_as_the_server_sent_it(plane, status):
     result = run_against(plane, page(execution(status=status)), *LIST)
 
     assert result.code == 0
-    assert read_last_cells(result) == [EXECUTION, status, "builtin", "0/0", CREATED, UPDATED, "restart-nginx"]
+    assert read_last_cells(result) == [
+        EXECUTION,
+        status,
+        "builtin",
+        "0/0",
+        CREATED,
+        UPDATED,
+        "restart-nginx",
+    ]
 
 
 @rule("4.1", "4.2")
@@ -71,7 +81,15 @@ def test_listing_shows_an_unknown_type_as_the_server_sent_it(plane):
     result = run_against(plane, page(execution(type="Cron")), *LIST)
 
     assert result.code == 0
-    assert read_last_cells(result) == [EXECUTION, "succeeded", "Cron", "0/0", CREATED, UPDATED, "restart-nginx"]
+    assert read_last_cells(result) == [
+        EXECUTION,
+        "succeeded",
+        "Cron",
+        "0/0",
+        CREATED,
+        UPDATED,
+        "restart-nginx",
+    ]
 
 
 @rule("4.1", "5.2")
@@ -99,12 +117,28 @@ def test_only_targets_whose_status_is_exactly_succeeded_are_counted(plane):
 
 #: A scalar, and the row of an Execution without it: the dash is in the column of the scalar.
 ROWS_WITH_A_DASH = [
-    pytest.param("id", ["-", "succeeded", "builtin", "0/0", CREATED, UPDATED, "restart-nginx"], id="id"),
-    pytest.param("status", [EXECUTION, "-", "builtin", "0/0", CREATED, UPDATED, "restart-nginx"], id="status"),
-    pytest.param("type", [EXECUTION, "succeeded", "-", "0/0", CREATED, UPDATED, "restart-nginx"], id="type"),
-    pytest.param("created_at", [EXECUTION, "succeeded", "builtin", "0/0", "-", UPDATED, "restart-nginx"], id="created"),
-    pytest.param("updated_at", [EXECUTION, "succeeded", "builtin", "0/0", CREATED, "-", "restart-nginx"], id="updated"),
-    pytest.param("action", [EXECUTION, "succeeded", "builtin", "0/0", CREATED, UPDATED, "-"], id="action"),
+    pytest.param(
+        "id", ["-", "succeeded", "builtin", "0/0", CREATED, UPDATED, "restart-nginx"], id="id"
+    ),
+    pytest.param(
+        "status", [EXECUTION, "-", "builtin", "0/0", CREATED, UPDATED, "restart-nginx"], id="status"
+    ),
+    pytest.param(
+        "type", [EXECUTION, "succeeded", "-", "0/0", CREATED, UPDATED, "restart-nginx"], id="type"
+    ),
+    pytest.param(
+        "created_at",
+        [EXECUTION, "succeeded", "builtin", "0/0", "-", UPDATED, "restart-nginx"],
+        id="created",
+    ),
+    pytest.param(
+        "updated_at",
+        [EXECUTION, "succeeded", "builtin", "0/0", CREATED, "-", "restart-nginx"],
+        id="updated",
+    ),
+    pytest.param(
+        "action", [EXECUTION, "succeeded", "builtin", "0/0", CREATED, UPDATED, "-"], id="action"
+    ),
 ]
 
 
@@ -139,7 +173,9 @@ TARGETS_WITH_DASHES = [
     pytest.param("text", b"==> - - 2 bytes <==\nxy\n\n", id="text"),
     pytest.param("lines", b"-: xy\n", id="lines"),
     pytest.param(
-        "table", b"\n-                                     -          -                     2 bytes\n", id="table"
+        "table",
+        b"\n-                                     -          -                     2 bytes\n",
+        id="table",
     ),
 ]
 
@@ -159,7 +195,9 @@ def test_absent_scalars_of_a_target_are_dashes(plane, format, printed):
 @rule("4.2")
 @pytest.mark.parametrize("format, printed", TARGETS_WITH_DASHES)
 def test_null_scalars_of_a_target_are_dashes(plane, format, printed):
-    wire = execution([{"node_id": None, "status": None, "updated_at": None, "output_ref": inline(b"xy")}])
+    wire = execution(
+        [{"node_id": None, "status": None, "updated_at": None, "output_ref": inline(b"xy")}]
+    )
 
     result = run_against(plane, wire, *GET, "--output", format)
 
@@ -176,7 +214,9 @@ def test_null_scalars_of_a_target_are_dashes(plane, format, printed):
 @pytest.mark.parametrize(
     "name, error",
     [
-        pytest.param("id", "the response is malformed: Execution -: id: expected a string", id="id"),
+        pytest.param(
+            "id", "the response is malformed: Execution -: id: expected a string", id="id"
+        ),
         pytest.param(
             "status",
             "the response is malformed: Execution 4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f: status: expected a string",
@@ -219,15 +259,21 @@ def test_wrong_type_in_a_listing_ends_it_after_the_rows_before(plane, name, erro
 
 @rule("4.4")
 def test_error_for_a_wrong_type_in_a_listing_names_the_execution(plane):
-    result = run_against(plane, page(execution(id="e-1", status="failed"), execution(id="e-2", status=7)), *LIST)
+    result = run_against(
+        plane, page(execution(id="e-1", status="failed"), execution(id="e-2", status=7)), *LIST
+    )
 
     assert result.code == 1
-    assert error_lines(result) == ["the response is malformed: Execution e-2: status: expected a string"]
+    assert error_lines(result) == [
+        "the response is malformed: Execution e-2: status: expected a string"
+    ]
 
 
 @rule("4.4")
 def test_wrong_types_that_a_listing_does_not_show_do_not_matter(plane):
-    faulty_target = target(node_id=5, status={}, created_at=5, updated_at=[], output_ref=1, unknown=1)
+    faulty_target = target(
+        node_id=5, status={}, created_at=5, updated_at=[], output_ref=1, unknown=1
+    )
 
     result = run_against(plane, page(execution([faulty_target], project_id=1)), *LIST)
 
@@ -249,7 +295,8 @@ def test_wrong_types_that_a_get_does_not_show_do_not_matter(plane):
 NODE_ID_ERROR = "the response is malformed: a target's node_id: expected a string"
 STATUS_ERROR = "the response is malformed: target a1b2c301-0000-4000-8000-000000000001: status: expected a string"
 UPDATED_AT_ERROR = (
-    "the response is malformed: target a1b2c301-0000-4000-8000-000000000001: updated_at: expected a string"
+    "the response is malformed: target a1b2c301-0000-4000-8000-000000000001: "
+    "updated_at: expected a string"
 )
 
 #: A format of `get`, a member of a target that it shows, and the error if this member of the second target is wrong.
@@ -269,7 +316,9 @@ USED = [
 @rule("4.4")
 @every_wrong_type
 @pytest.mark.parametrize("format, name, error", USED)
-def test_wrong_type_in_a_target_ends_a_get_after_the_targets_before(plane, format, name, error, wrong):
+def test_wrong_type_in_a_target_ends_a_get_after_the_targets_before(
+    plane, format, name, error, wrong
+):
     good = target(inline(b"fine\n"), "a1b2c300-0000-4000-8000-000000000000")
     faulty = target(inline(b"odd\n"), "a1b2c301-0000-4000-8000-000000000001")
     faulty[name] = wrong
@@ -289,7 +338,9 @@ def test_wrong_type_in_a_target_ends_a_get_after_the_targets_before(plane, forma
 @every_wrong_type
 @pytest.mark.parametrize("format", TABLE_FORMATS)
 def test_wrong_type_in_an_execution_ends_a_get_before_the_recap(plane, format, wrong):
-    wire = execution([target(inline(b"fine\n"), "a1b2c300-0000-4000-8000-000000000000")], action=wrong)
+    wire = execution(
+        [target(inline(b"fine\n"), "a1b2c300-0000-4000-8000-000000000000")], action=wrong
+    )
 
     result = run_against(plane, wire, *GET, "--output", format)
 

@@ -102,7 +102,11 @@ def ask(transport: Transport, project: uuid.UUID, query: Query) -> List[Dict[str
     get_page(transport, project, {"limit": [200]})  # type: ignore[dict-item]
     wrong: int = get_execution(transport, "x", uuid.UUID(int=1))  # type: ignore[assignment]
     print(wrong, transport.server.host, transport.received + 1, ", ".join(transport.secrets))
-    return [page, get_page(transport, str(project), query), transport.get("/v1/x", {"limit": 200, "x": None}, 1 << 20)]
+    return [
+        page,
+        get_page(transport, str(project), query),
+        transport.get("/v1/x", {"limit": 200, "x": None}, 1 << 20),
+    ]
 
 
 def list_failed(transport: Transport, project: str) -> Tuple[int, int, Optional[str]]:
@@ -128,7 +132,9 @@ def watch(transport: Transport, project: str, execution_id: str) -> str:
 
     try:
         with transport.time_limit(0.5):
-            execution: Dict[str, Any] = wait_for_execution(transport, project, execution_id, 0.5, on_status=show)
+            execution: Dict[str, Any] = wait_for_execution(
+                transport, project, execution_id, 0.5, on_status=show
+            )
     except WaitTimeout as error:
         last: Dict[str, Any] = error.execution  # type: ignore[assignment]
         return "%s" % last
@@ -151,16 +157,27 @@ def explain(error: ExecLogError) -> str:
     if isinstance(error, (ConnectError, UnusableResponse, ResponseTooLarge, TimedOut, RemoteError)):
         facts: Tuple[bool, Optional[float]] = (error.retryable, error.retry_after)
         return "%s %s" % (text, facts)
-    return text + ("usage" if isinstance(error, UsageError) else "token" if isinstance(error, CredentialsError) else "")
+    return text + (
+        "usage"
+        if isinstance(error, UsageError)
+        else "token"
+        if isinstance(error, CredentialsError)
+        else ""
+    )
 
 
 def run() -> int:
     parser: argparse.ArgumentParser = make_parser("list")
     print(parser.prog, make_parser().prog, plexctl_exec_log.__version__)
-    project: str = parse_uuid(uuid.UUID(int=7)) or parse_uuid("{00000000-0000-0000-0000-000000000007}")
+    project: str = parse_uuid(uuid.UUID(int=7)) or parse_uuid(
+        "{00000000-0000-0000-0000-000000000007}"
+    )
     try:
         with open_transport("https://plexsphere.example", "token") as transport:
-            print(ask(transport, uuid.UUID(project), {"status": "failed"}), list_failed(transport, project))
+            print(
+                ask(transport, uuid.UUID(project), {"status": "failed"}),
+                list_failed(transport, project),
+            )
     except ExecLogError as error:
         print(explain(error))
     return main(["list", "--version"], io.BytesIO(), io.StringIO(), sleep=lambda seconds: None)
