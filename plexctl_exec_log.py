@@ -3841,12 +3841,15 @@ def run_list(flags, console, transport):
         executions = filter_executions(listing, flags)
         if flags.last:
             executions = iter(select_last(executions, flags.last))
+
+        # Print. On a terminal, the first Execution ends the progress line.
         first = next(executions, None)
+        if first is not None:
+            executions = chain([first], executions)
         if console.stdout_is_terminal:
             console.progress = None
-        matching = () if first is None else chain([first], executions)
         page = {"items": []} if is_walk else listing.page
-        print_chunks(LIST_FORMATS[flags.output](matching, page, console), console)
+        print_chunks(LIST_FORMATS[flags.output](executions, page, console), console)
     except RemoteError as error:
         hint = explain_failure(error, flags, is_walk)
         last_line = describe_resumption(error, flags, listing)
