@@ -776,20 +776,24 @@ def find_proxy(server):
     return proxies.get(server.scheme) or None
 
 
-# ------------------------------------------------------------------------------------------------ Transport
+# ---------------------------------------------------------------------------- Transport
 #
 # What this section relies on in http.client, from Python 3.6 to 3.13:
 #
-#     HTTPConnection.connect      connects, asks a proxy for a tunnel with the headers of set_tunnel() only, so without
-#                                 the token, and then does the TLS handshake with the server's name.
-#     timeout, settimeout()       limit each attempt to connect, each handshake, each read and each write separately.
-#     HTTPConnection.getresponse  skips responses with status 100, takes truncated headers for complete ones, and lets
-#                                 the `email` package parse them. After `Connection: close` it sets connection.sock to
-#                                 None; the response's file keeps the socket open.
-#     HTTPResponse.read1(n)       returns at most n bytes as soon as there are any, and b"" at the end. It lowers
-#                                 response.length, the number of bytes to come. If a body with a Content-Length is
-#                                 truncated, it returns b"" and response.length stays above 0; if a chunked body is
-#                                 truncated, it raises.
+#     HTTPConnection.connect      connects, asks a proxy for a tunnel with the headers of
+#                                 set_tunnel() only, so without the token, and then does
+#                                 the TLS handshake with the server's name.
+#     timeout, settimeout()       limit each attempt to connect, each handshake, each read
+#                                 and each write separately.
+#     HTTPConnection.getresponse  skips responses with status 100, takes truncated headers
+#                                 for complete ones, and lets the `email` package parse
+#                                 them. After `Connection: close` it sets connection.sock
+#                                 to None; the response's file keeps the socket open.
+#     HTTPResponse.read1(n)       returns at most n bytes as soon as there are any, and b""
+#                                 at the end. It lowers response.length, the number of
+#                                 bytes to come. If a body with a Content-Length is
+#                                 truncated, it returns b"" and response.length stays
+#                                 above 0; if a chunked body is truncated, it raises.
 
 READ_SIZE = 32 << 10  # bytes to read at once: two TLS records
 PIECE_SIZE = 1 << 20  # bytes to decompress at once
@@ -811,40 +815,59 @@ PROXY_HINT = (
     "check the server's name and port, HTTPS_PROXY, HTTP_PROXY and NO_PROXY "
     "(if the proxy needs a login, put user:password@ before its host)"
 )
-TLS_HINT = "check the port (is it for https?), the server's name and the local clock; for a private CA, use --ca-file"
+TLS_HINT = (
+    "check the port (is it for https?), the server's name and the local clock; "
+    "for a private CA, use --ca-file"
+)
 CLIENT_CERTIFICATE_HINT = (
     "client certificates are not supported: ask for a server URL that does not require one"
 )
 OVERLOAD_HINT = (
     "the server, or a gateway in front of it, may be overloaded or restarting: try again later"
 )
+NOT_FOUND_HINT = (
+    "not found, or not visible to this token: "
+    "check the Project (--project), the id (for get) and the server"
+)
+SERVER_FAULT_HINT = (
+    "try again; if it keeps failing, "
+    "send the server's operators the time, the command and any correlation id"
+)
+CURSOR_HINT = (
+    "the server rejected the cursor: use it only with the filters of the listing that printed it"
+)
+CAVEAT_HINT = (
+    "the token is valid, but not here and now: "
+    "check its validity period, your source address and how you logged in"
+)
 STATUS_HINTS = {
     400: "the server rejected the value of a flag: compare the flags with --help",
-    401: "get a new token: the token%s is invalid, expired or for another server",  # %s: ` from PLEXSPHERE_TOKEN`
+    # For example, %s is ` from PLEXSPHERE_TOKEN`.
+    401: "get a new token: the token%s is invalid, expired or for another server",
     403: "ask an owner of the Project to let this token read its Executions",
-    404: "not found, or not visible to this token: check the Project (--project), the id (for get) and the server",
+    404: NOT_FOUND_HINT,
     407: PROXY_HINT,
     429: "too many requests: try again later",
-    500: "try again; if it keeps failing, send the server's operators the time, the command and any correlation id",
+    500: SERVER_FAULT_HINT,
     501: "this server cannot run actions: ask its operators to enable action dispatch",
     502: OVERLOAD_HINT,
     503: OVERLOAD_HINT,
     504: OVERLOAD_HINT,
 }
 PROBLEM_HINTS = {  # by the `code` of a 400, and by the `reason` of a 403
-    "invalid_cursor": "the server rejected the cursor: use it only with the filters of the listing that printed it",
+    "invalid_cursor": CURSOR_HINT,
     "invalid_limit": "use a --limit of at most 200",
     "invalid_status": "the server rejected the value of --status: --help lists the valid ones",
-    "caveat_violation": "the token is valid, but not here and now: check its validity period, your source address and "
-    "how you logged in",
+    "caveat_violation": CAVEAT_HINT,
 }
 
-# What http.client may raise for malformed headers, apart from HTTPException, because the `email` package parses them.
+# What http.client may raise for malformed headers, apart from HTTPException, because the
+# `email` package parses them.
 PARSER_ERRORS = (ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError)
 
 
 def check_seconds(seconds: float, label: str) -> float:
-    """Return a number of seconds if it is more than 0 and at most one day. Otherwise raises UsageError."""
+    """Return `seconds`, or raise UsageError unless it is more than 0 and at most one day."""
     if not isinstance(seconds, (int, float)) or not 0 < seconds <= 86400:
         raise UsageError(
             "%s: expected a number of seconds, more than 0 and at most 86400 (one day)" % label
@@ -853,9 +876,10 @@ def check_seconds(seconds: float, label: str) -> float:
 
 
 def check_server(server):
-    """Return what Server.parse returns for the URL of a Server. Raises UsageError if that is another server.
+    """Return what Server.parse returns for the URL of a Server.
 
-    A Server made by hand may have any parts: a prefix such as `@other.example` would send the token elsewhere."""
+    A Server made by hand may have any parts: a prefix such as `@other.example` would send
+    the token elsewhere. Raises UsageError if the URL is that of another server."""
     try:
         parsed = Server.parse(server.url)
         if parsed == (server.scheme, server.host.lower(), server.port, server.prefix):
@@ -866,9 +890,9 @@ def check_server(server):
 
 
 def check_ca_file(path):
-    """Raise UsageError unless the path leads to a file or a pipe, such as `<(...)`, that is not writable by everybody.
+    """Raise UsageError unless the path leads to a file or a pipe that not everybody can write to.
 
-    Raises OSError if there is none."""
+    The shell makes a pipe for `<(...)`. Raises OSError if there is nothing at the path."""
     status = os.stat(path)
     if not stat.S_ISREG(status.st_mode) and not stat.S_ISFIFO(status.st_mode):
         raise UsageError(
@@ -881,10 +905,12 @@ def check_ca_file(path):
 
 
 def make_tls_context(ca_file):
-    """Return ssl.create_default_context(), with TLS 1.2 or later. It verifies certificates and host names.
+    """Return ssl.create_default_context(), with TLS 1.2 or later.
 
-    It trusts the system's CAs if `ca_file` is None, and otherwise only the CAs in that file. Raises UsageError for a
-    file that everybody may write to or that cannot be used, and RemoteError if this Python has no ssl module."""
+    It verifies certificates and host names. It trusts the system's CAs if `ca_file` is
+    None, and otherwise only the CAs in that file. Raises UsageError for a file that
+    everybody may write to or that cannot be used, and RemoteError if this Python has no
+    ssl module."""
     try:
         import ssl
     except ImportError:
@@ -925,11 +951,10 @@ def can_be_read(sock):
 
 
 def read_number(literal):
-    """Return a JSON number as an int or a float.
+    """Return a JSON number as an int or a float. json.loads calls this function.
 
-    Raises ValueError for NaN, Infinity, and numbers outside the range of a double.
-
-    json.loads calls it. A number within the range has at most 309 digits, so int() is fast."""
+    Raises ValueError for NaN, Infinity, and numbers outside the range of a double. A number
+    within the range has at most 309 digits, so int() is fast."""
     if not isfinite(float(literal)):
         raise ValueError("a number is out of range")
     return int(literal) if literal.lstrip("-").isdigit() else float(literal)
@@ -943,8 +968,9 @@ def make_gateway_error(problem):
 def decode_object(body, may_be_cut=False, make_error=make_malformed_error):
     """Decode a body as a JSON object. The body, a bytearray, is emptied.
 
-    Raises make_error(...) for a body that is empty, not JSON or not an object, a retryable RemoteError if it may have
-    been cut short, and UnusableResponse for one that is nested too deeply."""
+    Raises make_error(...) for a body that is empty, not JSON or not an object, a retryable
+    RemoteError if it may have been cut short, and UnusableResponse for one that is nested
+    too deeply."""
     is_empty = not body
     try:
         text = body.decode("utf-8")
@@ -996,7 +1022,9 @@ def do_nothing(*_: object) -> None:
 
 
 def read_encoding(response):
-    """Return the Content-Encoding of a response in lower case (RFC 9110, 8.4.1): "gzip", "identity" or another one."""
+    """Return the Content-Encoding (RFC 9110, 8.4.1) of a response, in lower case.
+
+    A body that is not encoded has the encoding "identity"."""
     encoding = response.getheader("Content-Encoding", "").strip(" \t").lower() or "identity"
     return "gzip" if encoding == "x-gzip" else encoding
 
@@ -1004,17 +1032,22 @@ def read_encoding(response):
 class Transport:
     """Sends GET requests to one server, one after the other, over one connection that is kept between them.
 
-        with Transport.from_settings() as transport: ...                    the command's server, token and proxy
-        Transport(Server.parse("https://plexsphere.example"), token)        no proxy, no profile
+        # the command's server, token and proxy
+        with Transport.from_settings() as transport: ...
 
-    A Transport belongs to one thread. After a fork, the child opens a connection of its own. Do not copy or pickle a
-    Transport: a copy shares the connection, and a pickle contains the token. A new token needs a new Transport. To test
-    a program without a server, override get(self, path, parameters, max_bytes=None) in a subclass, and return a dict.
-    An overridden get does not retry.
+        # no proxy, no profile
+        Transport(Server.parse("https://plexsphere.example"), token)
 
-    An exception of your own, from a callback or a signal handler, propagates if its class inherits directly from
-    Exception or BaseException. Any other, such as TimeoutError, may be taken for a failure of the connection. After an
-    exception has interrupted a request, a new Transport is the safe choice.
+    A Transport belongs to one thread. After a fork, the child opens a connection of its
+    own. Do not copy or pickle a Transport: a copy shares the connection, and a pickle
+    contains the token. A new token needs a new Transport. To test a program without a
+    server, override get(self, path, parameters, max_bytes=None) in a subclass, and return a
+    dict. An overridden get does not retry.
+
+    An exception of your own, from a callback or a signal handler, propagates if its class
+    inherits directly from Exception or BaseException. Any other, such as TimeoutError, may
+    be taken for a failure of the connection. After an exception has interrupted a request,
+    a new Transport is the safe choice.
 
         server          the Server, with its host in lower case
         secrets         strings to mask: the token, the proxy's password and Basic credentials
@@ -1045,14 +1078,17 @@ class Transport:
 
             proxy           URL of an http proxy; None for no proxy
             ca_file         PEM file of the CAs to trust instead of the system's
-            timeout         seconds for each network operation (connect, handshake, read, write), at most 86400
+            timeout         seconds for each network operation (connect, handshake, read,
+                            write), at most 86400
             allow_http      whether plain http may go to hosts other than this one
             pauses          seconds before each retry of a request
-            on_retry        called as on_retry(text) before such a pause; the text says what failed
+            on_retry        called as on_retry(text) before such a pause; the text says what
+                            failed
             on_progress     called before each request and after each read of a body
-            trace           called as trace(line) for each line of a request or response head; the values of
-                            SECRET_HEADERS are masked
-            clock, sleep    replacements for time.monotonic and time.sleep, for tests: replace both or neither
+            trace           called as trace(line) for each line of a request or response
+                            head; the values of SECRET_HEADERS are masked
+            clock, sleep    replacements for time.monotonic and time.sleep, for tests:
+                            replace both or neither
 
         Callbacks get unescaped text."""
         server = check_server(server)
@@ -1086,7 +1122,8 @@ class Transport:
         self._tls_context = None  # made for the first connection
         self._was_answered = False  # whether the server has sent any response
         self._has_found_api = False  # whether a 200 was a JSON object
-        self._ends: "t.Dict[object, float]" = {}  # the end of each time limit in force, by the clock
+        # The end of each time limit in force, by the clock. The limits may end in any order.
+        self._ends: "t.Dict[object, float]" = {}
         self._idle = None  # the connection that is kept for the next request
         self._idle_pid = 0  # the process that opened it
 
@@ -1100,9 +1137,10 @@ class Transport:
     ) -> "AnyTransport":
         """Make a Transport with the settings that the command would use.
 
-        The arguments are the values of the command's flags: a URL, a name and a path. The environment and the config
-        file supply the rest. `options` are the other arguments of Transport, except proxy. Raises the errors of
-        Transport(); UsageError for a missing server; and CredentialsError for a missing token or an unusable file."""
+        The arguments are the values of the command's flags: a URL, a name and a path. The
+        environment and the config file supply the rest. `options` are the other arguments
+        of Transport, except proxy. Raises the errors of Transport(); UsageError for a
+        missing server; and CredentialsError for a missing token or an unusable file."""
         found, token, source = find_settings(server, Profile(profile), token_file)
         transport = cls(found, token, proxy=find_proxy(found), **options)
         transport.token_source = source
@@ -1125,8 +1163,9 @@ class Transport:
         connection, self._idle = self._idle, None
         if connection is None:
             return None
-        # Readable: the server closed it, or sent something that nobody requested. After a fork, closing affects only
-        # the child's copy of the descriptor.
+
+        # Readable: the server closed it, or sent something that nobody requested. After a
+        # fork, closing affects only the child's copy of the descriptor.
         if self._idle_pid != os.getpid() or can_be_read(connection.sock):
             connection.close()
             return None
@@ -1136,9 +1175,10 @@ class Transport:
     def time_limit(self, seconds: float) -> "t.Iterator[None]":
         """Limit the time of requests on this Transport inside the `with` block.
 
-        After the limit, requests and reads raise TimedOut. No pause outlasts it. Limits may be nested; the earliest
-        end counts. These can overrun it: resolving a name, connecting to its further addresses, a tunnel and a TLS
-        handshake, a server that sends headers, chunk sizes or trailers byte by byte, and decoding. Raises UsageError
+        After the limit, requests and reads raise TimedOut. No pause outlasts it. Limits may
+        be nested; the earliest end counts. These can overrun it: resolving a name,
+        connecting to its further addresses, a tunnel and a TLS handshake, a server that
+        sends headers, chunk sizes or trailers byte by byte, and decoding. Raises UsageError
         unless `seconds` is more than 0 and at most 86400."""
         end = self.clock() + check_seconds(seconds, "seconds")
         limit = object()
@@ -1165,17 +1205,18 @@ class Transport:
     ) -> "JSONObject":
         """Send a GET, and return the JSON object of its 200 response.
 
-        `path` begins with `/`, and is sent unchanged after the server's prefix. Parameters are percent-encoded; those
-        that are None, "" or 0 are left out. After a retryable failure, the request is repeated, at most once for each
-        pause, except in these cases:
+        `path` begins with `/`, and is sent unchanged after the server's prefix. Parameters
+        are percent-encoded; those that are None, "" or 0 are left out. After a retryable
+        failure, the request is repeated, at most once for each pause, except in these
+        cases:
 
             a timeout, because it has already taken long enough
             a failure to connect, before the server has ever responded
             a Retry-After of more than 30 seconds, and a pause that would outlast a time limit
 
-        Raises RemoteError; ResponseTooLarge for a body of more than `max_bytes`; and UsageError for an unusable CA
-        file, for a path that does not begin with `/` or has characters other than visible ASCII, and for a parameter
-        that is not valid Unicode."""
+        Raises RemoteError; ResponseTooLarge for a body of more than `max_bytes`; and
+        UsageError for an unusable CA file, for a path that does not begin with `/` or has
+        characters other than visible ASCII, and for a parameter that is not valid Unicode."""
         from urllib.parse import quote, urlencode
 
         if not isinstance(path, str) or not re.fullmatch("/[!-~]*", path):
@@ -1215,9 +1256,10 @@ class Transport:
         return error.retryable and not is_hopeless and pause < self._time_left()
 
     def pause(self, seconds: float, failure: str = "") -> bool:
-        """Report a failure, if there is one, to on_retry, and sleep. Return False if a time limit passes meanwhile.
+        """Report a failure, if there is one, to on_retry, and sleep.
 
-        The sleep ends at the earliest time limit."""
+        Return False if a time limit passes meanwhile. The sleep ends at the earliest time
+        limit."""
         left = self._time_left()
         if failure:
             self._on_retry("%s; waiting %.1f s" % (failure, min(seconds, left)))
@@ -1333,9 +1375,10 @@ class Transport:
         )
 
     def _exchange(self, connection, target, max_bytes):
-        """Send one request on a connection, which is then kept or closed, and return (response, body).
+        """Send one request on a connection, which is then kept or closed.
 
-        Raises RemoteError: NoResponse if the connection was lost before the response."""
+        Return (response, body). Raises RemoteError: NoResponse if the connection was lost
+        before the response."""
         sock = connection.sock  # getresponse may set connection.sock to None
         body, can_be_kept = bytearray(), False
         try:
@@ -1404,13 +1447,14 @@ class Transport:
         return response
 
     def _suspect_https(self, hint):
-        """Return the hint about https if the first response to plain http cannot be used, and otherwise `hint`."""
+        """Return HTTPS_HINT if the first response to plain http cannot be used, otherwise `hint`."""
         return hint if self._was_answered or self.server.scheme == "https" else HTTPS_HINT
 
     def _read_body(self, sock, response, max_bytes):
         """Return the decompressed body of a response as a bytearray. Raises RemoteError.
 
-        `max_bytes` limits the number of bytes that are received, and the number that they decompress to."""
+        `max_bytes` limits the number of bytes that are received, and the number that they
+        decompress to."""
         too_large = ResponseTooLarge("the response is larger than %g MiB" % (max_bytes / (1 << 20)))
         if (response.length or 0) > max_bytes:  # None without a Content-Length
             raise too_large
@@ -1421,7 +1465,8 @@ class Transport:
                 'its Content-Encoding is "%s"' % response.getheader("Content-Encoding")
             )
 
-        # Read to the end, even after the end of the gzip data: the next response on this connection begins there.
+        # Read to the end, even after the end of the gzip data: the next response on this
+        # connection begins there.
         body, received = bytearray(), 0
         for chunk in self._receive_chunks(sock, response):
             received += len(chunk)
@@ -1491,8 +1536,8 @@ class Transport:
 
     def _make_redirect_error(self, status, location):
         """Return the error for a redirect, which is not followed."""
-        # Show neither a query, which may contain an authorization code, nor a URL with user info. Mask first: if the
-        # token is `abcd?efgh`, cutting at `?` would leave `abcd`.
+        # Show neither a query, which may contain an authorization code, nor a URL with user
+        # info. Mask first: if the token is `abcd?efgh`, cutting at `?` would leave `abcd`.
         shown = "***" if "@" in location else re.split("[?#]", mask(location, self.secrets))[0]
         return RemoteError(
             "HTTP %d: refused to follow a redirect to %s, to keep the token from other servers"
@@ -2129,12 +2174,13 @@ def wait_for_execution(
         return poll_until_final(transport, project, execution_id, False, on_status)
 
 
-# -------------------------------------------------------------------------------------------------- Formats
+# ------------------------------------------------------------------------------ Formats
 #
-# A format is a generator that yields what to print, text or bytes. It takes the elements to print, the object that
-# contains them, and the console. Of the console, it uses only is_coloured, columns, recent_times, stdout_is_terminal
-# and encode_for_stdout(). A format of `get` also takes report_error(text), which it calls for each output that cannot
-# be shown.
+# A format is a generator that yields what to print, text or bytes. It takes the elements
+# to print, the object that contains them, and the console. Of the console, it uses only
+# is_coloured, columns, recent_times, stdout_is_terminal and encode_for_stdout(). A format
+# of `get` also takes report_error(text), which it calls for each output that cannot be
+# shown.
 
 COLOURS = {
     "succeeded": "32",
@@ -2153,7 +2199,9 @@ def paint(text, code, console):
 
 
 def paint_status(status, console):
-    """Return a status, padded, then coloured: str.format would count the characters of the escape sequences."""
+    """Return a status, padded, then coloured.
+
+    str.format would count the characters of the escape sequences."""
     return paint("%-9s" % escape_field(status), COLOURS.get(status), console)
 
 
@@ -2162,9 +2210,10 @@ encode_compact = json.JSONEncoder(separators=(",", ":")).encode
 
 
 def format_json(list_name, elements, whole, console, report_error=do_nothing):
-    """Yield an object with these elements in its list: a line for each member, and one for each element of the list.
+    """Yield an object with these elements in its list.
 
-    This is also yaml: JSON is valid YAML 1.2."""
+    Each member begins a line, and so does each element of the list. This is also yaml: JSON
+    is valid YAML 1.2."""
     separator = "{\n  "
     for name, value in whole.items():
         yield separator + encode_compact(name) + ": "
@@ -2197,24 +2246,28 @@ def format_ids(name, owner, elements, whole, console, report_error=do_nothing):
 
 
 def find_recent_times(now):
-    """Return (earliest, latest): a time is recent if it is later than the first, and not later than the second.
+    """Return (earliest, latest): a recent time is later than the first, not later than the second.
 
-    As in `ls -l`, half a year counts as recent. So does a day in the future, because this host's clock may be slow."""
+    As in `ls -l`, half a year counts as recent. So does a day in the future, because this
+    host's clock may be slow."""
     from datetime import timedelta
 
     return to_utc_text(now - timedelta(days=180)), to_utc_text(now + timedelta(days=1))
 
 
 def format_time(text, recent_times):
-    """Return `2026-07-14T09:29:39Z` for `2026-07-14T11:29:39.5+02:00`. Text that is not such a time is unchanged."""
+    """Return `2026-07-14T09:29:39Z` for `2026-07-14T11:29:39.5+02:00`.
+
+    Text that is not such a time is unchanged."""
     moment = normalize_time(text or "")
     return moment[:19] + "Z" if moment else text
 
 
 def format_short_time(text, recent_times):
-    """Return `07-14T09:29` for a recent `2026-07-14T11:29:39.5+02:00`, and `2024-07-14` for a time that is not recent.
+    """Return `07-14T09:29` for a recent `2026-07-14T11:29:39.5+02:00`.
 
-    Text that is not such a time is unchanged."""
+    It is `2024-07-14` for a time that is not recent. Text that is not such a time is
+    unchanged."""
     moment = normalize_time(text or "")
     if moment is None:
         return text
@@ -2348,9 +2401,10 @@ def format_recap(execution, console, is_wide=False):
 def format_sections(targets, execution, console, report_error):
     """Yield a section for each target, and then the recap.
 
-    A section is the line `==> NODE_ID STATUS N bytes <==`, the N bytes, a line feed if they do not end with one, and an
-    empty line. On a terminal, the bytes are made safe, and their lines are indented, so that none begins like a header,
-    an error or a recap. (The continuation of a line that the terminal wraps may.)"""
+    A section is the line `==> NODE_ID STATUS N bytes <==`, the N bytes, a line feed if they
+    do not end with one, and an empty line. On a terminal, the bytes are made safe, and
+    their lines are indented, so that none begins like a header, an error or a recap. (The
+    continuation of a line that the terminal wraps may.)"""
     for target in targets:
         node_id, status, output = read_target(target, report_error)
         description = describe_output(output)
@@ -2441,11 +2495,11 @@ GET_FORMATS: "t.Dict[str, t.Callable[..., t.Iterator[t.Any]]]" = {
 
 
 def make_folder(path):
-    """Make the folder of --output-dir, or accept an empty one that only the user may write to. Return its path.
+    """Make the folder of --output-dir, or accept an empty one that only the user may write to.
 
-    Raises ExecLogError."""
-    # Remove `/` and `/.` at the end, which would hide a symbolic link. (os.path.normpath would also remove `link/..`,
-    # which is not always the folder that contains the link.)
+    Return its path. Raises ExecLogError."""
+    # Remove `/` and `/.` at the end, which would hide a symbolic link. (os.path.normpath
+    # would also remove `link/..`, which is not always the folder that contains the link.)
     problem, folder = "", re.sub(r"(/\.?)+$", "", path) or "/"
     try:
         if not os.path.lexists(folder):
@@ -2470,7 +2524,9 @@ OUTPUT_KINDS = ("inline", "archived", "none", "unreadable", "unsaved")  # as the
 
 
 def write_new_file(path, data):
-    """Write a file with mode 0600. It must not exist, even as a link. Raises ExecLogError, which names the file."""
+    """Write a file with mode 0600. It must not exist, even as a link.
+
+    Raises ExecLogError, which names the file."""
     try:
         with open(path, "xb", opener=partial(os.open, mode=0o600)) as file:
             file.write(data)
@@ -2479,7 +2535,9 @@ def write_new_file(path, data):
 
 
 def format_index_line(node_id, status, kind, output):
-    """Return the line of a target in the index: NODE_ID, STATUS, kind, BYTES, SHA256, BUCKET/KEY, separated by tabs."""
+    """Return the line of a target in the index.
+
+    It is NODE_ID, STATUS, kind, BYTES, SHA256 and BUCKET/KEY, separated by tabs."""
     size, digest = "", output.sha256
     if kind == "inline":
         from hashlib import sha256
@@ -2490,10 +2548,10 @@ def format_index_line(node_id, status, kind, output):
 
 
 def save_outputs(targets, folder, report_error):
-    """Write each inline output to a file, NODE_ID.out, and the index of all targets to the file `targets`.
+    """Write each inline output to a file, NODE_ID.out, and the index of all targets to `targets`.
 
-    Until everything is written, the index is called `targets.partial`. Return the kind of each target, as in the index.
-    Raises ExecLogError for a file that cannot be written."""
+    Until everything is written, the index is called `targets.partial`. Return the kind of
+    each target, as in the index. Raises ExecLogError for a file that cannot be written."""
     lines, files, kinds = [], {}, []
     seen = set()  # node ids in lower case, because some file systems ignore case
     for target in targets:
