@@ -794,6 +794,9 @@ def find_proxy(server):
 #                                 bytes to come. If a body with a Content-Length is
 #                                 truncated, it returns b"" and response.length stays
 #                                 above 0; if a chunked body is truncated, it raises.
+#
+# A request that fails raises RemoteError or a subclass of it. Private docstrings do not
+# repeat that.
 
 READ_SIZE = 32 << 10  # bytes to read at once: two TLS records
 PIECE_SIZE = 1 << 20  # bytes to decompress at once
@@ -807,6 +810,7 @@ SECRET_HEADERS = ("authorization", "proxy-authorization", "cookie", "set-cookie"
 
 HTTPS_HINT = "if this port is for https, write https:// in the server's URL"
 LOST_HINT = "the server, or a proxy in between, closed the connection: try again"
+LOST_BODY = "the connection was lost while reading the body: %s"
 GATEWAY_HINT = "a gateway in front of the server may have answered: try again"
 CONNECT_HINT = (
     "check --server, PLEXSPHERE_URL or the profile, the network, and whether you need a proxy"
@@ -924,10 +928,13 @@ def make_tls_context(ca_file):
             check_ca_file(ca_file)
         context = ssl.create_default_context(cafile=ca_file)
     except (OSError, ValueError, TypeError) as error:
-        # If the error names another file, it is about SSLKEYLOGFILE.
-        is_about_ca = ca_file is not None and getattr(error, "filename", None) in (None, ca_file)
-        name = "CA file %s" % ca_file if is_about_ca else "file that SSLKEYLOGFILE names"
-        raise UsageError("cannot use the %s: %s" % (name, describe_error(error)))
+        # An error that names another file is about SSLKEYLOGFILE.
+        named_file = getattr(error, "filename", None)
+        if ca_file is not None and named_file in (None, ca_file):
+            label = "CA file %s" % ca_file
+        else:
+            label = "file that SSLKEYLOGFILE names"
+        raise UsageError("cannot use the %s: %s" % (label, describe_error(error)))
 
     # openssl.cnf may allow less than TLS 1.2. Python 3.6 has only the older options.
     if not hasattr(context, "minimum_version"):
@@ -938,13 +945,16 @@ def make_tls_context(ca_file):
 
 
 def can_be_read(sock):
-    """Return whether a read would return at once: there are bytes, or the other end has closed the connection."""
+    """Return whether a read would return at once: there are bytes, or the connection was closed."""
     import select
 
     if hasattr(sock, "pending") and sock.pending():  # bytes that SSLSocket has already decrypted
         return True
+
     if not hasattr(select, "poll"):  # Windows
-        return bool(select.select([sock], [], [], 0)[0])
+        readable, _, _ = select.select([sock], [], [], 0)
+        return bool(readable)
+
     poll = select.poll()  # select() itself refuses descriptors above 1023
     poll.register(sock, select.POLLIN)
     return bool(poll.poll(0))
@@ -955,14 +965,22 @@ def read_number(literal):
 
     Raises ValueError for NaN, Infinity, and numbers outside the range of a double. A number
     within the range has at most 309 digits, so int() is fast."""
-    if not isfinite(float(literal)):
+    number = float(literal)
+    if not isfinite(number):
         raise ValueError("a number is out of range")
-    return int(literal) if literal.lstrip("-").isdigit() else float(literal)
+    if literal.lstrip("-").isdigit():
+        return int(literal)
+    return number
 
 
 def make_gateway_error(problem):
-    """Return the error for a 200 that is not what the API would send, although an earlier one was."""
+    """Return the error for a malformed 200 after one that was not malformed."""
     return RemoteError("the response is malformed: " + problem, GATEWAY_HINT, retryable=True)
+
+
+def make_cut_error(message):
+    """Return the error for a body that did not arrive whole."""
+    return RemoteError(message, LOST_HINT, retryable=True)
 
 
 def decode_object(body, may_be_cut=False, make_error=make_malformed_error):
@@ -982,8 +1000,10 @@ def decode_object(body, may_be_cut=False, make_error=make_malformed_error):
         raise make_malformed_error("its body is nested too deeply")
     except ValueError:  # UnicodeDecodeError and JSONDecodeError are ValueErrors
         if may_be_cut:
-            raise RemoteError("the body is malformed or was cut short", LOST_HINT, retryable=True)
-        raise make_error("its body is empty" if is_empty else "its body is not valid JSON")
+            raise make_cut_error("the body is malformed or was cut short")
+        if is_empty:
+            raise make_error("its body is empty")
+        raise make_error("its body is not valid JSON")
     if not isinstance(value, dict):
         raise make_error("its body is not a JSON object")
     return value
@@ -999,7 +1019,7 @@ def make_gzip_decoder():
 
 
 def decompress(decoder, data):
-    """Yield what the next bytes of a gzip stream decompress to, in pieces of at most PIECE_SIZE bytes.
+    """Decompress the next bytes of a gzip stream, and yield pieces of at most PIECE_SIZE bytes.
 
     Raises UnusableResponse for corrupt data, and for data after the end of the stream."""
     import zlib
@@ -1022,15 +1042,23 @@ def do_nothing(*_: object) -> None:
 
 
 def read_encoding(response):
-    """Return the Content-Encoding (RFC 9110, 8.4.1) of a response, in lower case.
+    """Return the Content-Encoding of a response in lower case: "gzip", "identity" or another."""
+    encoding = response.getheader("Content-Encoding", "").strip(" \t").lower()
+    if encoding == "x-gzip":  # an alias (RFC 9110, 8.4.1.3)
+        return "gzip"
+    return encoding or "identity"
 
-    A body that is not encoded has the encoding "identity"."""
-    encoding = response.getheader("Content-Encoding", "").strip(" \t").lower() or "identity"
-    return "gzip" if encoding == "x-gzip" else encoding
+
+def show_member(problem, name):
+    """Return a member of a Problem as text, or "" if it is not text. A list of steps is joined."""
+    value = problem.get(name)
+    if isinstance(value, list):  # relation_path
+        return " > ".join(step for step in value if isinstance(step, str))
+    return value if isinstance(value, str) else ""
 
 
 class Transport:
-    """Sends GET requests to one server, one after the other, over one connection that is kept between them.
+    """Sends GET requests to one server, one after the other, over one connection that is kept.
 
         # the command's server, token and proxy
         with Transport.from_settings() as transport: ...
@@ -1053,7 +1081,8 @@ class Transport:
         secrets         strings to mask: the token, the proxy's password and Basic credentials
         received        number of body bytes received so far, before decompression
         token_source    where the token came from, for the hint of a 401; "" if that is unknown
-        clock           the monotonic clock, a function that returns seconds (default: time.monotonic)
+        clock           the monotonic clock, a function that returns seconds
+                        (default: time.monotonic)
     """
 
     def __init__(
@@ -1099,17 +1128,23 @@ class Transport:
             )
         token = validate_token(token)
         self.server = server
-        self._proxy = None if proxy is None else Proxy(proxy)
-        self.secrets = [token] + (self._proxy.secrets if self._proxy else [])
+        self.secrets = [token]
         self.received = 0
+        self.token_source = ""
+        self._proxy = None
+        if proxy is not None:
+            self._proxy = Proxy(proxy)
+            self.secrets += self._proxy.secrets
 
         # Options.
         self._ca_file = ca_file
         self._timeout = check_seconds(timeout, "timeout")
         self._pauses = tuple(pauses)
-        self._on_retry, self._on_progress, self._trace = on_retry, on_progress, trace
-        self.clock, self._sleep = clock, sleep
-        self.token_source = ""
+        self._on_retry = on_retry
+        self._on_progress = on_progress
+        self._trace = trace
+        self.clock = clock
+        self._sleep = sleep
         self._headers = {
             "Host": server.authority,
             "Authorization": "Bearer " + token,
@@ -1159,7 +1194,7 @@ class Transport:
             connection.close()
 
     def _take_idle(self):
-        """Remove and return the idle connection, or None if there is none that this process can use."""
+        """Remove and return the idle connection, or None if this process can use none."""
         connection, self._idle = self._idle, None
         if connection is None:
             return None
@@ -1197,7 +1232,9 @@ class Transport:
             raise TimedOut("the time limit has passed")
 
     def _socket_timeout(self):
-        """Return the seconds for the next network operation. It is never 0, which would mean non-blocking."""
+        """Return the seconds for the next network operation.
+
+        It is never 0, which would mean non-blocking."""
         return max(min(self._timeout, self._time_left()), 0.001)
 
     def get(
@@ -1223,22 +1260,20 @@ class Transport:
             raise UsageError(
                 "path: expected / and visible ASCII, with other characters percent-encoded"
             )
+        fields = [(name, value) for name, value in parameters.items() if value]
         try:
-            query = urlencode(
-                [pair for pair in parameters.items() if pair[1]],
-                quote_via=quote,
-                safe="",
-                errors="surrogateescape",
-            )
+            query = urlencode(fields, quote_via=quote, safe="", errors="surrogateescape")
         except UnicodeEncodeError:
             raise UsageError("a parameter contains a lone surrogate, which cannot be sent")
-        target = self.server.prefix + path + ("?" + query if query else "")
+        target = self.server.prefix + path
+        if query:
+            target += "?" + query
 
-        for pause in self._pauses:
+        for scheduled_pause in self._pauses:
             try:
                 return self._get_once(target, max_bytes)
             except RemoteError as error:
-                pause = pause if error.retry_after is None else error.retry_after
+                pause = scheduled_pause if error.retry_after is None else error.retry_after
                 if not self._can_repeat(error, pause):
                     raise
                 failure = str(error)
@@ -1246,14 +1281,13 @@ class Transport:
         return self._get_once(target, max_bytes)
 
     def _can_repeat(self, error, pause):
-        """Return whether to send a request again after a pause."""
-        is_hopeless = (
-            isinstance(error, TimedOut)
-            or isinstance(error, ConnectError)
-            and not self._was_answered
-            or (error.retry_after or 0) > LONGEST_RETRY_AFTER
-        )
-        return error.retryable and not is_hopeless and pause < self._time_left()
+        if not error.retryable or isinstance(error, TimedOut):
+            return False
+        if isinstance(error, ConnectError) and not self._was_answered:
+            return False
+        if error.retry_after is not None and error.retry_after > LONGEST_RETRY_AFTER:
+            return False
+        return pause < self._time_left()
 
     def pause(self, seconds: float, failure: str = "") -> bool:
         """Report a failure, if there is one, to on_retry, and sleep.
@@ -1261,9 +1295,10 @@ class Transport:
         Return False if a time limit passes meanwhile. The sleep ends at the earliest time
         limit."""
         left = self._time_left()
+        duration = min(seconds, left)
         if failure:
-            self._on_retry("%s; waiting %.1f s" % (failure, min(seconds, left)))
-        self._sleep(max(0.0, min(seconds, left)))
+            self._on_retry("%s; waiting %.1f s" % (failure, duration))
+        self._sleep(max(0.0, duration))
         return seconds < left
 
     def _get_once(self, target, max_bytes):
@@ -1276,7 +1311,8 @@ class Transport:
 
         # Chunks, a Content-Length and a gzip stream mark the end of the body.
         has_length = response.getheader("Content-Length") is not None
-        may_be_cut = not (response.chunked or has_length or read_encoding(response) == "gzip")
+        is_gzip = read_encoding(response) == "gzip"
+        may_be_cut = not (response.chunked or has_length or is_gzip)
         make_error = make_gateway_error if self._has_found_api else make_malformed_error
         value = decode_object(body, may_be_cut, make_error)
         self._has_found_api = True
@@ -1284,47 +1320,50 @@ class Transport:
 
     def _exchange_on_idle_or_new(self, target, max_bytes):
         """Send one request on the idle connection or on a new one, and return (response, body)."""
-        idle = self._take_idle()
-        if idle is not None:
+        idle_connection = self._take_idle()
+        if idle_connection is not None:
             try:
-                return self._exchange(idle, target, max_bytes)
+                return self._exchange(idle_connection, target, max_bytes)
             except NoResponse:
                 pass  # some servers close an idle connection without saying so
-        return self._exchange(self._connect(), target, max_bytes)
+
+        new_connection = self._connect()
+        return self._exchange(new_connection, target, max_bytes)
 
     def _connect(self):
-        """Return a new connection. For https via a proxy, it goes through a tunnel that the proxy opens.
+        """Return a new connection.
 
-        Raises ConnectError or TimedOut, and UsageError for an unusable CA file."""
+        For https via a proxy, it goes through a tunnel that the proxy opens. Raises
+        ConnectError or TimedOut, and UsageError for an unusable CA file."""
         from http import client
 
         server, proxy = self.server, self._proxy
         peer = proxy or server
+        is_https = server.scheme == "https"
+        if is_https and self._tls_context is None:
+            self._tls_context = make_tls_context(self._ca_file)
+
+        timeout = self._socket_timeout()
         connection: "client.HTTPConnection"
-        if server.scheme == "https":
-            self._tls_context = context = self._tls_context or make_tls_context(self._ca_file)
+        if is_https:
             connection = client.HTTPSConnection(
-                peer.host, peer.port, timeout=self._socket_timeout(), context=context
+                peer.host, peer.port, timeout=timeout, context=self._tls_context
             )
         else:
-            connection = client.HTTPConnection(peer.host, peer.port, timeout=self._socket_timeout())
+            connection = client.HTTPConnection(peer.host, peer.port, timeout=timeout)
 
-        if proxy and server.scheme == "https":
-            self._trace_lines(
-                ">", "CONNECT %s:%d" % (server.host, server.port), proxy.headers.items()
-            )
+        if proxy and is_https:
+            first_line = "CONNECT %s:%d" % (server.host, server.port)
+            self._trace_lines(">", first_line, proxy.headers.items())
 
         is_connected = False
         try:
-            if proxy and server.scheme == "https":
+            if proxy and is_https:
                 connection.set_tunnel(server.host, server.port, proxy.headers)
             connection.connect()
             is_connected = True
-        except (
-            OSError,
-            client.HTTPException,
-            ValueError,
-        ) as error:  # ValueError: CertificateError on 3.6
+        except (OSError, client.HTTPException, ValueError) as error:
+            # On 3.6, CertificateError is a ValueError.
             raise self._make_connect_error(error)
         finally:
             if not is_connected:
@@ -1332,69 +1371,58 @@ class Transport:
         return connection
 
     def _make_timeout_error(self, what, advice=""):
-        """Return the error for a network operation that took too long. Its hint begins with `advice`."""
+        """Return the error for a network operation that took too long.
+
+        Its hint begins with `advice`."""
         if self._time_left() <= 0.01:  # a socket may time out a little early
             return TimedOut("the time limit has passed: " + what)
-        return TimedOut(
-            "timed out: " + what,
-            advice + "if the server or network is slow, raise --timeout (now %g s)" % self._timeout,
-            retryable=True,
-        )
+        hint = "if the server or network is slow, raise --timeout (now %g s)" % self._timeout
+        return TimedOut("timed out: " + what, advice + hint, retryable=True)
 
     def _make_connect_error(self, error):
         """Return the error for a connection that could not be made: DNS, TCP, proxy or TLS."""
         import socket
 
         ssl = sys.modules.get("ssl")  # None without https
-        peer, host, hint = self.server.authority, self.server.host, CONNECT_HINT
-        if self._proxy:
-            peer += " through proxy %s:%d" % (self._proxy.host, self._proxy.port)
-            host, hint = self._proxy.host, PROXY_HINT
+        server, proxy = self.server, self._proxy
+        if proxy:
+            peer = "%s through proxy %s:%d" % (server.authority, proxy.host, proxy.port)
+            host, hint = proxy.host, PROXY_HINT
+        else:
+            peer = server.authority
+            host, hint = server.host, CONNECT_HINT
 
         # The order matters: except for CertificateError on 3.6, all of these are OSErrors.
         if isinstance(error, socket.timeout):
             return self._make_timeout_error("connecting to " + peer, hint + "; ")
+
         if ssl and isinstance(error, (ssl.SSLError, ssl.CertificateError)):
-            # The other end closed the connection. Python 3.6 and 3.7 name the EOF of OpenSSL 3 only in the message.
-            was_closed = isinstance(
-                error, (ssl.SSLEOFError, ssl.SSLZeroReturnError)
-            ) or "unexpected eof while reading" in str(error)
-            return ConnectError(
-                "TLS with %s failed: %s" % (self.server.authority, describe_error(error)),
-                TLS_HINT,
-                was_closed,
-            )
+            # Python 3.6 and 3.7 name the EOF of OpenSSL 3 only in the message.
+            is_eof = "unexpected eof while reading" in str(error)
+            was_closed = is_eof or isinstance(error, (ssl.SSLEOFError, ssl.SSLZeroReturnError))
+            message = "TLS with %s failed: %s" % (server.authority, describe_error(error))
+            return ConnectError(message, TLS_HINT, retryable=was_closed)
+
         if isinstance(error, socket.gaierror):
-            return ConnectError(
-                "cannot connect to %s: the name %s does not resolve" % (peer, host),
-                hint,
-                error.errno == socket.EAI_AGAIN,
-            )
-        return ConnectError(
-            "cannot connect to %s: %s" % (peer, describe_error(error)), hint, retryable=True
-        )
+            message = "cannot connect to %s: the name %s does not resolve" % (peer, host)
+            may_resolve_later = error.errno == socket.EAI_AGAIN
+            return ConnectError(message, hint, retryable=may_resolve_later)
+
+        message = "cannot connect to %s: %s" % (peer, describe_error(error))
+        return ConnectError(message, hint, retryable=True)
 
     def _exchange(self, connection, target, max_bytes):
         """Send one request on a connection, which is then kept or closed.
 
-        Return (response, body). Raises RemoteError: NoResponse if the connection was lost
-        before the response."""
+        Return (response, body). Raises NoResponse if the connection was lost before the
+        response."""
         sock = connection.sock  # getresponse may set connection.sock to None
-        body, can_be_kept = bytearray(), False
+        can_be_kept = False
         try:
             response = self._read_head(connection, sock, target)
             self._was_answered = True
-            try:
-                body = self._read_body(
-                    sock, response, max_bytes if response.status == 200 else ERROR_BODY_LIMIT
-                )
-                can_be_kept = response.status >= 200 and not response.will_close
-            except RemoteError:
-                # The body of an error need not arrive: the status says enough.
-                if response.status == 200:
-                    raise
-            finally:
-                response.close()  # before 3.13, one with a Content-Length stays open, and so blocks the next response
+            body, is_complete = self._read_to_end(sock, response, max_bytes)
+            can_be_kept = is_complete and response.status >= 200 and not response.will_close
             return response, body
         finally:
             if can_be_kept:
@@ -1403,7 +1431,7 @@ class Transport:
                 connection.close()
 
     def _read_head(self, connection, sock, target):
-        """Send a request, and return its response once the headers have arrived. Raises RemoteError."""
+        """Send a request, and return its response once the headers have arrived."""
         import socket
         from http.client import HTTPException
 
@@ -1419,39 +1447,58 @@ class Transport:
             response = connection.getresponse()
         except socket.timeout:
             raise self._make_timeout_error("no response")
-        except (
-            OSError
-        ) as error:  # including RemoteDisconnected: it was closed before the first byte
-            # With TLS 1.3, a server may reject the client only now: with an alert, such as "certificate required".
-            why = ": " + describe_error(error) if "alert" in str(error) else ""
-            hint = (
-                CLIENT_CERTIFICATE_HINT
-                if "certificate required" in why
-                else self._suspect_https(LOST_HINT)
-            )
-            raise NoResponse(
-                "the connection was lost before a response arrived" + why, hint, retryable=not why
-            )
+        except OSError as error:
+            # RemoteDisconnected is one: the connection was closed before the first byte.
+            raise self._make_no_response_error(error)
         except (HTTPException,) + PARSER_ERRORS as error:
-            raise UnusableResponse(
-                "the response is not valid HTTP: %s" % describe_error(error),
-                self._suspect_https(API_HINT),
-            )
+            message = "the response is not valid HTTP: %s" % describe_error(error)
+            raise UnusableResponse(message, self._suspect_https(API_HINT))
 
         version = "1.0" if response.version == 10 else "1.1"
-        self._trace_lines(
-            "<",
-            "HTTP/%s %d %s" % (version, response.status, response.reason),
-            response.getheaders(),
-        )
+        status_line = "HTTP/%s %d %s" % (version, response.status, response.reason)
+        self._trace_lines("<", status_line, response.getheaders())
         return response
 
+    def _make_no_response_error(self, error):
+        """Return the error for a connection that was lost before a response arrived."""
+        message = "the connection was lost before a response arrived"
+        if "alert" not in str(error):
+            return NoResponse(message, self._suspect_https(LOST_HINT), retryable=True)
+
+        # With TLS 1.3, a server may reject the client only after the handshake: with an
+        # alert, such as "certificate required".
+        reason = describe_error(error)
+        if "certificate required" in reason:
+            hint = CLIENT_CERTIFICATE_HINT
+        else:
+            hint = self._suspect_https(LOST_HINT)
+        return NoResponse("%s: %s" % (message, reason), hint)
+
     def _suspect_https(self, hint):
-        """Return HTTPS_HINT if the first response to plain http cannot be used, otherwise `hint`."""
-        return hint if self._was_answered or self.server.scheme == "https" else HTTPS_HINT
+        """Return `hint`, or HTTPS_HINT if the first response to plain http cannot be used."""
+        if self._was_answered or self.server.scheme == "https":
+            return hint
+        return HTTPS_HINT
+
+    def _read_to_end(self, sock, response, max_bytes):
+        """Read and close a response, and return (body, is_complete).
+
+        The body of an error need not arrive: the status says enough."""
+        if response.status != 200:
+            max_bytes = ERROR_BODY_LIMIT
+        try:
+            return self._read_body(sock, response, max_bytes), True
+        except RemoteError:
+            if response.status == 200:
+                raise
+            return bytearray(), False
+        finally:
+            # Before 3.13, a response with a Content-Length stays open, and so blocks the
+            # next one.
+            response.close()
 
     def _read_body(self, sock, response, max_bytes):
-        """Return the decompressed body of a response as a bytearray. Raises RemoteError.
+        """Return the decompressed body of a response as a bytearray.
 
         `max_bytes` limits the number of bytes that are received, and the number that they
         decompress to."""
@@ -1459,40 +1506,42 @@ class Transport:
         if (response.length or 0) > max_bytes:  # None without a Content-Length
             raise too_large
         encoding = read_encoding(response)
-        decoder = make_gzip_decoder() if encoding == "gzip" else None
+        decoder = None
+        if encoding == "gzip":
+            decoder = make_gzip_decoder()  # None without zlib
         if decoder is None and encoding != "identity":
-            raise make_malformed_error(
-                'its Content-Encoding is "%s"' % response.getheader("Content-Encoding")
-            )
+            unknown = response.getheader("Content-Encoding")
+            raise make_malformed_error('its Content-Encoding is "%s"' % unknown)
 
         # Read to the end, even after the end of the gzip data: the next response on this
         # connection begins there.
-        body, received = bytearray(), 0
+        body = bytearray()
+        received = 0
         for chunk in self._receive_chunks(sock, response):
             received += len(chunk)
             if received > max_bytes:  # gzip data may decompress to nothing for ever
                 raise too_large
-            for piece in decompress(decoder, chunk) if decoder else [chunk]:
+            pieces = [chunk]
+            if decoder:
+                pieces = decompress(decoder, chunk)
+            for piece in pieces:
                 body += piece
                 if len(body) > max_bytes:
                     raise too_large
 
         if decoder and not decoder.eof:
-            raise RemoteError(
-                "the body was cut short: its gzip data has no end", LOST_HINT, retryable=True
-            )
+            raise make_cut_error("the body was cut short: its gzip data has no end")
         return body
 
     def _receive_chunks(self, sock, response):
-        """Yield the bytes of a body as they arrive. Raises RemoteError if they stop before its end."""
+        """Yield the bytes of a body as they arrive; raise RemoteError if its end is missing."""
         import socket
         from http.client import HTTPException
 
         while True:
             try:
-                if (
-                    self._ends and not response.isclosed()
-                ):  # from 3.13 on, a response closes itself at its end
+                # From 3.13 on, a response closes itself at its end.
+                if self._ends and not response.isclosed():
                     self._check_time()
                     # Without a time limit, the timeout that _read_head has set still applies.
                     sock.settimeout(self._socket_timeout())
@@ -1500,15 +1549,9 @@ class Transport:
             except socket.timeout:
                 raise self._make_timeout_error("the body stalled")
             except OSError as error:
-                raise RemoteError(
-                    "the connection was lost while reading the body: %s" % describe_error(error),
-                    LOST_HINT,
-                    retryable=True,
-                )
+                raise make_cut_error(LOST_BODY % describe_error(error))
             except (HTTPException, ValueError, OverflowError):  # the last two: bad chunk sizes
-                raise RemoteError(
-                    "the chunked body is malformed or was cut short", LOST_HINT, retryable=True
-                )
+                raise make_cut_error("the chunked body is malformed or was cut short")
             if not chunk:
                 break
 
@@ -1517,33 +1560,27 @@ class Transport:
             yield chunk
 
         if response.length:
-            missing = describe_count(response.length, "byte") + (
-                " is" if response.length == 1 else " are"
-            )
-            raise RemoteError(
-                "the connection was lost while reading the body: %s missing" % missing,
-                LOST_HINT,
-                retryable=True,
-            )
+            verb = "is" if response.length == 1 else "are"
+            missing = "%s %s missing" % (describe_count(response.length, "byte"), verb)
+            raise make_cut_error(LOST_BODY % missing)
 
     def _trace_lines(self, mark, first, headers):
         """Trace a request or a response, with the values of SECRET_HEADERS masked."""
         self._trace(mark + " " + first)
         for name, value in headers:
-            self._trace(
-                "%s %s: %s" % (mark, name, "***" if name.lower() in SECRET_HEADERS else value)
-            )
+            shown = "***" if name.lower() in SECRET_HEADERS else value
+            self._trace("%s %s: %s" % (mark, name, shown))
 
     def _make_redirect_error(self, status, location):
         """Return the error for a redirect, which is not followed."""
         # Show neither a query, which may contain an authorization code, nor a URL with user
         # info. Mask first: if the token is `abcd?efgh`, cutting at `?` would leave `abcd`.
-        shown = "***" if "@" in location else re.split("[?#]", mask(location, self.secrets))[0]
-        return RemoteError(
-            "HTTP %d: refused to follow a redirect to %s, to keep the token from other servers"
-            % (status, shown),
-            "if that is the API, pass the part of its URL before /v1 as --server",
-        )
+        shown = re.split("[?#]", mask(location, self.secrets))[0]
+        if "@" in location:
+            shown = "***"
+        refusal = "refused to follow a redirect to %s, to keep the token from other servers" % shown
+        hint = "if that is the API, pass the part of its URL before /v1 as --server"
+        return RemoteError("HTTP %d: %s" % (status, refusal), hint)
 
     def _make_error(self, response, body):
         """Return the error for a response that is not a 200."""
@@ -1555,48 +1592,49 @@ class Transport:
         except RemoteError:
             problem = {}
 
-        def show(name):
-            """Return a member of the Problem as text, or "" if it is not text. The list `relation_path` is joined."""
-            value = problem.get(name)
-            if isinstance(value, list):
-                value = " > ".join(step for step in value if isinstance(step, str))
-            return value if isinstance(value, str) else ""
-
         # Retry-After may also be a date, which is ignored.
         seconds = response.getheader("Retry-After", "").strip()
-        retry_after = float(seconds) if re.fullmatch("[0-9]+", seconds) else None
-        correlation_id = show("correlation_id") or response.getheader("X-Correlation-Id")
-        parts = [show("detail")] + [
-            label + ": " + text
-            for label, text in (
-                ("code", show("code")),
-                ("reason", show("reason")),
-                ("relation path", show("relation_path")),
-                ("correlation id", correlation_id),
-                ("retry after", retry_after and seconds + " s"),
-            )
-            if text
-        ]
-        description = "; ".join(filter(None, [show("title") or response.reason] + parts))
-        message = ("HTTP %d %s" % (status, description)).rstrip()  # there may be no description
-        message = mask(message, self.secrets)
-        return APIError(
-            message, self._choose_hint(status, problem, show), status, problem, retry_after
-        )
+        retry_after = None
+        if re.fullmatch("[0-9]+", seconds):
+            retry_after = float(seconds)
 
-    def _choose_hint(self, status, problem, show):
-        """Return the hint for the status of a response. show(name) returns a member of its Problem."""
+        # Describe what is known.
+        title = show_member(problem, "title") or response.reason
+        header_id = response.getheader("X-Correlation-Id")
+        details = [
+            ("code", show_member(problem, "code")),
+            ("reason", show_member(problem, "reason")),
+            ("relation path", show_member(problem, "relation_path")),
+            ("correlation id", show_member(problem, "correlation_id") or header_id),
+        ]
+        if retry_after:
+            details.append(("retry after", seconds + " s"))
+        parts = [title, show_member(problem, "detail")]
+        parts += [label + ": " + text for label, text in details if text]
+        description = "; ".join(part for part in parts if part)
+
+        message = ("HTTP %d %s" % (status, description)).rstrip()  # there may be no description
+        hint = self._choose_hint(status, problem)
+        return APIError(mask(message, self.secrets), hint, status, problem, retry_after)
+
+    def _choose_hint(self, status, problem):
         if status == 401:
-            return STATUS_HINTS[401] % (" from " + self.token_source if self.token_source else "")
+            source = ""
+            if self.token_source:
+                source = " from " + self.token_source
+            return STATUS_HINTS[401] % source
         if status == 404 and self.server.prefix.endswith("/v1"):
             return "leave /v1 out of the server's URL"
         if status == 400 and not problem and self.server.scheme == "http":
             return HTTPS_HINT
-        if status in (400, 403, 404) and not problem or 300 <= status < 400:
+        if status in (400, 403, 404) and not problem:
             return API_HINT
-        return PROBLEM_HINTS.get(
-            show("code" if status == 400 else "reason"), STATUS_HINTS.get(status, "")
-        )
+        if 300 <= status < 400:
+            return API_HINT
+
+        member = "code" if status == 400 else "reason"
+        status_hint = STATUS_HINTS.get(status, "")
+        return PROBLEM_HINTS.get(show_member(problem, member), status_hint)
 
 
 # ----------------------------------------------------------------------------------------------- Wire model
