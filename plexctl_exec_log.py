@@ -2117,7 +2117,8 @@ def get_execution(
 
 def count_succeeded(targets):
     """Return how many of the targets succeeded."""
-    return sum(target.get("status") == "succeeded" for target in targets)
+    statuses = [target.get("status") for target in targets]
+    return statuses.count("succeeded")
 
 
 def describe_targets(targets):
@@ -2315,36 +2316,37 @@ def format_short_time(text, recent_times):
     return moment[:10]
 
 
-class Layout(namedtuple("Layout", "min_columns names row format_time")):
+class Layout(namedtuple("Layout", "min_columns format_time row")):
     """The layout of a table.
 
     min_columns     the narrowest terminal that it fits
-    names           the names of all cells, including those that `row` leaves out
-    row             the format of a row, whose widths are minimum widths
     format_time     the function that formats a time; it takes the time and Console.recent_times
+    row             the format of a row: the names of its columns, and their minimum widths
     """
 
 
-# fmt: off
 EXECUTION_LAYOUTS = [
-    Layout(130, "ID STATUS TYPE TARGETS CREATED_AT UPDATED_AT ACTION", "{:36}  {:9}  {:7}  {:7}  {:20}  {:20}  {}\n",
-           format_time),
-    Layout(104, "ID STATUS TYPE TARGETS CREATED UPDATED ACTION", "{0:36}  {1:9}  {3:7}  {4:11}  {5:11}  {6}\n",
-           format_short_time),
-    Layout(88, "ID STATUS TYPE TARGETS CREATED UPDATED ACTION", "{0:36} {1:9} {3:7} {4:11} {6}\n", format_short_time),
-    Layout(0, "ID STATUS TYPE TARGETS CREATED UPDATED ACTION", "{0:36} {1:9} {4:11} {6}\n", format_short_time),
+    Layout(
+        130,
+        format_time,
+        "{ID:36}  {STATUS:9}  {TYPE:7}  {TARGETS:7}  {CREATED_AT:20}  {UPDATED_AT:20}  {ACTION}\n",
+    ),
+    Layout(
+        104,
+        format_short_time,
+        "{ID:36}  {STATUS:9}  {TARGETS:7}  {CREATED:11}  {UPDATED:11}  {ACTION}\n",
+    ),
+    Layout(88, format_short_time, "{ID:36} {STATUS:9} {TARGETS:7} {CREATED:11} {ACTION}\n"),
+    Layout(0, format_short_time, "{ID:36} {STATUS:9} {CREATED:11} {ACTION}\n"),
 ]
 # In the recap of `get`, all columns are worth a second line for the action.
-RECAP_LAYOUTS = EXECUTION_LAYOUTS[:2] + [
-    Layout(0, "ID STATUS TYPE TARGETS CREATED UPDATED ACTION", "{0:36} {1:9} {3:7} {4:11} {5:11} {6}\n",
-           format_short_time),
-]
+RECAP_ROW = "{ID:36} {STATUS:9} {TARGETS:7} {CREATED:11} {UPDATED:11} {ACTION}\n"
+RECAP_LAYOUTS = EXECUTION_LAYOUTS[:2] + [Layout(0, format_short_time, RECAP_ROW)]
 TARGET_LAYOUTS = [
-    Layout(104, "NODE_ID STATUS UPDATED_AT OUTPUT", "{:36}  {:9}  {:20}  {}\n", format_time),
-    Layout(0, "NODE_ID STATUS UPDATED OUTPUT", "{:36}  {:9}  {:11}  {}\n", format_short_time),
+    Layout(104, format_time, "{NODE_ID:36}  {STATUS:9}  {UPDATED_AT:20}  {OUTPUT}\n"),
+    Layout(0, format_short_time, "{NODE_ID:36}  {STATUS:9}  {UPDATED:11}  {OUTPUT}\n"),
 ]
-# fmt: on
-ROW_MEMBERS = "id status type created_at updated_at action".split()
+ROW_MEMBERS = ("id", "status", "type", "created_at", "updated_at", "action")
 
 
 def choose_layout(layouts, console, is_wide):
@@ -2357,34 +2359,58 @@ def choose_layout(layouts, console, is_wide):
 
 
 def format_header(layout, console):
-    """Return the header line of a table."""
-    return paint(layout.row.format(*layout.names.split())[:-1], BOLD, console) + "\n"
+    titles = {name: name for name in re.findall("[A-Z_]+", layout.row)}
+    header = layout.row.format_map(titles).rstrip("\n")
+    return paint(header, BOLD, console) + "\n"
+
+
+def escape_cells(cells):
+    """Return what escape_field returns for each cell.
+
+    It looks at all cells at once: few need escapes, and escaping each of them would make a
+    listing a fifth slower."""
+    if all(cells):
+        text = "".join(cells)
+        if text.isprintable() and " " not in text:
+            return cells
+    return [escape_field(cell) for cell in cells]
 
 
 def format_row(execution, layout, console):
     """Return the row of an Execution. Raises UnusableResponse for a member of the wrong type."""
-    values = [execution.get(name) for name in ROW_MEMBERS]
-    if not {str, type(None)}.issuperset(map(type, values)):
-        for name in ROW_MEMBERS:
-            check_type(execution.get(name), str, "%s: %s" % (name_execution(execution), name))
-    execution_id, status, kind, created, updated, action = values
-    targets = expect_objects(execution, "targets")
+    values = []
+    for name in ROW_MEMBERS:
+        value = execution.get(name)
+        if value is not None and not isinstance(value, str):
+            label = "%s: %s" % (name_execution(execution), name)
+            raise make_malformed_error(label + ": expected a string")
+        values.append(value)
+    execution_id, status, kind, created_at, updated_at, action = values
+
     cells = [
         execution_id,
         status,
         kind,
-        describe_targets(targets),
-        layout.format_time(created, console.recent_times),
-        layout.format_time(updated, console.recent_times),
+        describe_targets(expect_objects(execution, "targets")),
+        layout.format_time(created_at, console.recent_times),
+        layout.format_time(updated_at, console.recent_times),
     ]
-    # Look at all cells at once: few need escapes, and escaping each of them would make a listing a fifth slower.
-    # An empty cell counts as a space, because escape_field turns it into `-`.
-    row = "".join([cell or " " for cell in cells])
-    if " " in row or not row.isprintable():
-        cells = [escape_field(cell) for cell in cells]
+    shown_id, shown_status, shown_kind, targets, created, updated = escape_cells(cells)
     if console.is_coloured:
-        cells[1] = paint_status(status, console)
-    return layout.row.format(*cells, make_visible(action or "-"))
+        shown_status = paint_status(status, console)
+
+    # The layout chooses from these columns.
+    return layout.row.format(
+        ID=shown_id,
+        STATUS=shown_status,
+        TYPE=shown_kind,
+        TARGETS=targets,
+        CREATED=created,
+        CREATED_AT=created,
+        UPDATED=updated,
+        UPDATED_AT=updated,
+        ACTION=make_visible(action or "-"),
+    )
 
 
 def format_table(executions, page, console, is_wide=False):
@@ -2471,14 +2497,15 @@ def format_targets(targets, execution, console, report_error, is_wide=False):
     for target in targets:
         node_id, status, output = read_target(target, report_error)
         updated = get_text(target, "updated_at", "target %s: " % escape_field(node_id))
-        shown = layout.format_time(updated, console.recent_times)
+        updated = escape_field(layout.format_time(updated, console.recent_times))
         yield header + layout.row.format(
-            escape_field(node_id),
-            paint_status(status, console),
-            escape_field(shown),
-            describe_output(output),
+            NODE_ID=escape_field(node_id),
+            STATUS=paint_status(status, console),
+            UPDATED=updated,
+            UPDATED_AT=updated,
+            OUTPUT=describe_output(output),
         )
-        header = ""
+        header = ""  # it belongs above the first row
     yield header + "\n" + format_recap(execution, console, is_wide)
 
 
