@@ -1292,8 +1292,7 @@ class Transport:
     def pause(self, seconds: float, failure: str = "") -> bool:
         """Report a failure, if there is one, to on_retry, and sleep.
 
-        Return False if a time limit passes meanwhile. The sleep ends at the earliest time
-        limit."""
+        Return False if a time limit passes meanwhile, which ends the sleep."""
         left = self._time_left()
         duration = min(seconds, left)
         if failure:
@@ -2219,7 +2218,7 @@ def wait_for_execution(
 # to print, the object that contains them, and the console. Of the console, it uses only
 # is_coloured, columns, recent_times, stdout_is_terminal and encode_for_stdout(). A format
 # of `get` also takes report_error(text), which it calls for each output that cannot be
-# shown.
+# shown. A member of the wrong type raises UnusableResponse.
 
 COLOURS = {
     "succeeded": "32",
@@ -2233,8 +2232,10 @@ BOLD = "1"
 
 
 def paint(text, code, console):
-    """Return text in an SGR colour (ECMA-48, 8.3.117). Without a code or colours, return it unchanged."""
-    return "\x1b[%sm%s\x1b[0m" % (code, text) if console.is_coloured and code else text
+    """Return text in an SGR colour (ECMA-48, 8.3.117), or unchanged without a code or colours."""
+    if not (console.is_coloured and code):
+        return text
+    return "\x1b[%sm%s\x1b[0m" % (code, text)
 
 
 def paint_status(status, console):
@@ -2262,11 +2263,12 @@ def format_json(list_name, elements, whole, console, report_error=do_nothing):
             continue
 
         # The list.
-        begin = "[\n    "
+        first, following = "[\n    ", ",\n    "
+        begin = first
         for element in elements:
             yield begin + encode_compact(element)
-            begin = ",\n    "
-        yield "\n  ]" if begin[0] == "," else "[]"
+            begin = following
+        yield "[]" if begin == first else "\n  ]"
     yield "\n}\n"
 
 
@@ -2277,7 +2279,7 @@ def format_jsonl(elements, whole, console, report_error=do_nothing):
 
 
 def format_ids(name, owner, elements, whole, console, report_error=do_nothing):
-    """Yield a member of each element, one per line: the ids of Executions, or the node ids of targets.
+    """Yield a member of each element, one per line: ids of Executions, or node ids of targets.
 
     `owner` is what errors call an element."""
     for element in elements:
@@ -2285,7 +2287,7 @@ def format_ids(name, owner, elements, whole, console, report_error=do_nothing):
 
 
 def find_recent_times(now):
-    """Return (earliest, latest): a recent time is later than the first, not later than the second.
+    """Return (earliest, latest): a time is recent if `earliest < time <= latest`.
 
     As in `ls -l`, half a year counts as recent. So does a day in the future, because this
     host's clock may be slow."""
@@ -2299,14 +2301,15 @@ def format_time(text, recent_times):
 
     Text that is not such a time is unchanged."""
     moment = normalize_time(text or "")
-    return moment[:19] + "Z" if moment else text
+    if moment is None:
+        return text
+    return moment[:19] + "Z"
 
 
 def format_short_time(text, recent_times):
-    """Return `07-14T09:29` for a recent `2026-07-14T11:29:39.5+02:00`.
+    """Return `07-14T09:29` for a recent time, and `2024-07-14` for a time that is not recent.
 
-    It is `2024-07-14` for a time that is not recent. Text that is not such a time is
-    unchanged."""
+    Text that is not a time is unchanged."""
     moment = normalize_time(text or "")
     if moment is None:
         return text
@@ -2350,12 +2353,9 @@ ROW_MEMBERS = ("id", "status", "type", "created_at", "updated_at", "action")
 
 
 def choose_layout(layouts, console, is_wide):
-    """Return the widest layout if `is_wide`, and otherwise the first one that fits the terminal."""
-    return (
-        layouts[0]
-        if is_wide
-        else next(layout for layout in layouts if console.columns >= layout.min_columns)
-    )
+    if is_wide:
+        return layouts[0]
+    return next(layout for layout in layouts if console.columns >= layout.min_columns)
 
 
 def format_header(layout, console):
@@ -2377,7 +2377,6 @@ def escape_cells(cells):
 
 
 def format_row(execution, layout, console):
-    """Return the row of an Execution. Raises UnusableResponse for a member of the wrong type."""
     values = []
     for name in ROW_MEMBERS:
         value = execution.get(name)
@@ -2420,44 +2419,51 @@ def format_table(executions, page, console, is_wide=False):
     for execution in executions:
         yield header + format_row(execution, layout, console)
         header = ""  # it belongs above the first row
+
+    last_line = ""
     cursor = page.get("next_cursor")
-    yield header + ("next_cursor: %s\n" % make_visible(cursor) if cursor else "")
+    if cursor:
+        last_line = "next_cursor: %s\n" % make_visible(cursor)
+    yield header + last_line
 
 
 def read_target(target, report_error):
-    """Return (node id, status, OutputRef) of a target. Reports an unreadable output. Raises UnusableResponse."""
+    """Return (node id, status, OutputRef) of a target. Reports an unreadable output."""
     node_id = get_text(target, "node_id", "a target's ")
-    status = get_text(target, "status", "target %s: " % escape_field(node_id))
+    shown_id = escape_field(node_id)
+    status = get_text(target, "status", "target %s: " % shown_id)
     output = OutputRef.from_wire(target.get("output_ref"))
     if output.kind == "unreadable":
-        report_error(
-            "the output of target %s is unreadable: %s" % (escape_field(node_id), output.fault)
-        )
+        report_error("the output of target %s is unreadable: %s" % (shown_id, output.fault))
     return node_id, status, output
 
 
 def describe_output(output):
     """Return `N bytes`, `archived: BUCKET/KEY (sha256:DIGEST)`, `no output` or `unreadable`."""
-    if output.kind == "archived":
-        # A key must not imitate a digest.
-        location = make_visible(output.location).replace(" (sha256:", "\\x20(sha256:")
-        digest = " (sha256:%s)" % escape_field(output.sha256) if output.sha256 else ""
-        return "archived: " + location + digest
-    return {"inline": describe_count(len(output.data), "byte"), "none": "no output"}.get(
-        output.kind, output.kind
-    )
+    if output.kind == "inline":
+        return describe_count(len(output.data), "byte")
+    if output.kind == "none":
+        return "no output"
+    if output.kind == "unreadable":
+        return "unreadable"
+
+    # A key must not imitate a digest.
+    location = make_visible(output.location).replace(" (sha256:", "\\x20(sha256:")
+    if not output.sha256:
+        return "archived: " + location
+    return "archived: %s (sha256:%s)" % (location, escape_field(output.sha256))
 
 
 def describe_progress(execution):
-    """Return the status and the number of succeeded targets: `started 2/5`. Raises UnusableResponse."""
-    return "%s %s" % (
-        escape_field(get_text(execution, "status")),
-        describe_targets(execution["targets"]),
-    )
+    """Return the status and the number of succeeded targets: `started 2/5`."""
+    status = escape_field(get_text(execution, "status"))
+    return "%s %s" % (status, describe_targets(execution["targets"]))
 
 
 def format_recap(execution, console, is_wide=False):
-    """Return the header and the table row of one Execution. They come last, where a terminal shows them."""
+    """Return the header and the table row of one Execution.
+
+    They come last, where a terminal shows them."""
     layout = choose_layout(RECAP_LAYOUTS, console, is_wide)
     return format_header(layout, console) + format_row(execution, layout, console)
 
@@ -2471,22 +2477,22 @@ def format_sections(targets, execution, console, report_error):
     continuation of a line that the terminal wraps may.)"""
     for target in targets:
         node_id, status, output = read_target(target, report_error)
-        description = describe_output(output)
         if output.kind == "archived":
-            body, description = description.encode("utf-8"), "archived"
+            description = "archived"
+            body = describe_output(output).encode("utf-8")
         else:
+            description = describe_output(output)
             body = console.encode_for_stdout(output.data)
             if console.stdout_is_terminal:
                 body = re.sub(b"(?m)^(?=.)", b"  ", body)  # empty lines stay empty
         if body and not body.endswith(b"\n"):
             body += b"\n"
 
-        header = [
-            paint("==> %s " % escape_field(node_id), BOLD, console),
-            paint(escape_field(status), COLOURS.get(status, BOLD), console),
-            paint(" %s <==" % description, BOLD, console),
-        ]
-        yield "".join(header).encode("utf-8") + b"\n" + body + b"\n"
+        begin = paint("==> %s " % escape_field(node_id), BOLD, console)
+        shown_status = paint(escape_field(status), COLOURS.get(status, BOLD), console)
+        end = paint(" %s <==" % description, BOLD, console)
+        header = begin + shown_status + end
+        yield header.encode("utf-8") + b"\n" + body + b"\n"
     yield format_recap(execution, console)
 
 
@@ -2514,9 +2520,8 @@ def read_inline(targets, console, report_error):
     for target in targets:
         node_id, _, output = read_target(target, report_error)
         if output.kind == "archived":
-            report_error(
-                "the output of target %s is %s" % (escape_field(node_id), describe_output(output))
-            )
+            archive = describe_output(output)
+            report_error("the output of target %s is %s" % (escape_field(node_id), archive))
         yield node_id, console.encode_for_stdout(output.data)
 
 
@@ -2565,7 +2570,7 @@ def make_folder(path):
     Return its path. Raises ExecLogError."""
     # Remove `/` and `/.` at the end, which would hide a symbolic link. (os.path.normpath
     # would also remove `link/..`, which is not always the folder that contains the link.)
-    problem, folder = "", re.sub(r"(/\.?)+$", "", path) or "/"
+    folder = re.sub(r"(/\.?)+$", "", path) or "/"
     try:
         if not os.path.lexists(folder):
             os.mkdir(folder, 0o700)
@@ -2578,10 +2583,8 @@ def make_folder(path):
     except (OSError, ValueError) as error:  # ValueError: the name contains a NUL
         problem = describe_error(error)
     if problem:
-        raise ExecLogError(
-            "the folder %s cannot be used: %s" % (path, problem),
-            "name a new folder inside an existing one",
-        )
+        message = "the folder %s cannot be used: %s" % (path, problem)
+        raise ExecLogError(message, "name a new folder inside an existing one")
     return folder
 
 
@@ -2607,9 +2610,12 @@ def format_index_line(node_id, status, kind, output):
     if kind == "inline":
         from hashlib import sha256
 
-        size, digest = "%d" % len(output.data), sha256(output.data).hexdigest()
+        size = str(len(output.data))
+        digest = sha256(output.data).hexdigest()
     fields = [escape_field(field) for field in (node_id, status, kind, size, digest)]
-    return ("\t".join(fields + [make_visible(output.location or "-")]) + "\n").encode("utf-8")
+    fields.append(make_visible(output.location or "-"))
+    line = "\t".join(fields) + "\n"
+    return line.encode("utf-8")
 
 
 def save_outputs(targets, folder, report_error):
@@ -2617,27 +2623,31 @@ def save_outputs(targets, folder, report_error):
 
     Until everything is written, the index is called `targets.partial`. Return the kind of
     each target, as in the index. Raises ExecLogError for a file that cannot be written."""
-    lines, files, kinds = [], {}, []
+    lines, kinds = [], []
+    files = {}  # the bytes of each file, by its name
     seen = set()  # node ids in lower case, because some file systems ignore case
     for target in targets:
         node_id, status, output = read_target(target, report_error)
-        kind, node = output.kind, (node_id or "").lower()
-        if not node or find_uuid(node) != node or node in seen:  # only a UUID is a safe file name
-            fault = (
-                "an earlier target has the same node id"
-                if node in seen
-                else "its node id is not a canonical UUID"
-            )
+        kind = output.kind
+        lower_id = (node_id or "").lower()
+        fault = ""
+        if lower_id in seen:
+            fault = "an earlier target has the same node id"
+        elif not lower_id or find_uuid(lower_id) != lower_id:  # only a UUID is a safe file name
+            fault = "its node id is not a canonical UUID"
+
+        if fault:
             report_error("target %s is not saved: %s" % (escape_field(node_id), fault))
             kind, output = "unsaved", OutputRef.from_wire(None)
         elif kind == "inline":
             files[node_id + ".out"] = output.data
-        seen.add(node)
+        seen.add(lower_id)
         kinds.append(kind)
         lines.append(format_index_line(node_id, status, kind, output))
 
     # Write the files.
-    partial_index, index = os.path.join(folder, "targets.partial"), os.path.join(folder, "targets")
+    partial_index = os.path.join(folder, "targets.partial")
+    index = os.path.join(folder, "targets")
     write_new_file(partial_index, b"".join(lines))
     for name, data in files.items():
         write_new_file(os.path.join(folder, name), data)
