@@ -780,23 +780,24 @@ def find_proxy(server):
 #
 # What this section relies on in http.client, from Python 3.6 to 3.13:
 #
-#     HTTPConnection.connect      connects, asks a proxy for a tunnel with the headers of
-#                                 set_tunnel() only, so without the token, and then does
-#                                 the TLS handshake with the server's name.
-#     timeout, settimeout()       limit each attempt to connect, each handshake, each read
-#                                 and each write separately.
-#     HTTPConnection.getresponse  skips responses with status 100, takes truncated headers
-#                                 for complete ones, and lets the `email` package parse
-#                                 them. After `Connection: close` it sets connection.sock
-#                                 to None; the response's file keeps the socket open.
-#     HTTPResponse.read1(n)       returns at most n bytes as soon as there are any, and b""
-#                                 at the end. It lowers response.length, the number of
-#                                 bytes to come. If a body with a Content-Length is
+#     HTTPConnection.connect      connects, asks a proxy for a tunnel with the headers
+#                                 of set_tunnel() only, so without the token, and then
+#                                 does the TLS handshake with the server's name.
+#     timeout, settimeout()       limit each attempt to connect, each handshake, each
+#                                 read and each write separately.
+#     HTTPConnection.getresponse  skips responses with status 100, takes truncated
+#                                 headers for complete ones, and lets the `email`
+#                                 package parse them. After `Connection: close` it sets
+#                                 connection.sock to None; the response's file keeps
+#                                 the socket open.
+#     HTTPResponse.read1(n)       returns at most n bytes as soon as there are any, and
+#                                 b"" at the end. It lowers response.length, the number
+#                                 of bytes to come. If a body with a Content-Length is
 #                                 truncated, it returns b"" and response.length stays
 #                                 above 0; if a chunked body is truncated, it raises.
 #
-# A request that fails raises RemoteError or a subclass of it. Private docstrings do not
-# repeat that.
+# A request that fails raises RemoteError or a subclass of it. Private docstrings do
+# not repeat that.
 
 READ_SIZE = 32 << 10  # bytes to read at once: two TLS records
 PIECE_SIZE = 1 << 20  # bytes to decompress at once
@@ -865,8 +866,8 @@ PROBLEM_HINTS = {  # by the `code` of a 400, and by the `reason` of a 403
     "caveat_violation": CAVEAT_HINT,
 }
 
-# What http.client may raise for malformed headers, apart from HTTPException, because the
-# `email` package parses them.
+# What http.client may raise for malformed headers, apart from HTTPException, because
+# the `email` package parses them.
 PARSER_ERRORS = (ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError)
 
 
@@ -882,8 +883,8 @@ def check_seconds(seconds: float, label: str) -> float:
 def check_server(server):
     """Return what Server.parse returns for the URL of a Server.
 
-    A Server made by hand may have any parts: a prefix such as `@other.example` would send
-    the token elsewhere. Raises UsageError if the URL is that of another server."""
+    A Server made by hand may have any parts: a prefix such as `@other.example` would
+    send the token elsewhere. Raises UsageError if the URL is that of another server."""
     try:
         parsed = Server.parse(server.url)
         if parsed == (server.scheme, server.host.lower(), server.port, server.prefix):
@@ -896,7 +897,7 @@ def check_server(server):
 def check_ca_file(path):
     """Raise UsageError unless the path leads to a file or a pipe that not everybody can write to.
 
-    The shell makes a pipe for `<(...)`. Raises OSError if there is nothing at the path."""
+    A shell makes a pipe for `<(...)`. Raises OSError if there is nothing at the path."""
     status = os.stat(path)
     if not stat.S_ISREG(status.st_mode) and not stat.S_ISFIFO(status.st_mode):
         raise UsageError(
@@ -911,10 +912,10 @@ def check_ca_file(path):
 def make_tls_context(ca_file):
     """Return ssl.create_default_context(), with TLS 1.2 or later.
 
-    It verifies certificates and host names. It trusts the system's CAs if `ca_file` is
-    None, and otherwise only the CAs in that file. Raises UsageError for a file that
-    everybody may write to or that cannot be used, and RemoteError if this Python has no
-    ssl module."""
+    It verifies certificates and host names. It trusts the system's CAs if `ca_file`
+    is None, and otherwise only the CAs in that file. Raises UsageError for a file
+    that everybody may write to or that cannot be used, and RemoteError if this
+    Python has no ssl module."""
     try:
         import ssl
     except ImportError:
@@ -963,8 +964,8 @@ def can_be_read(sock):
 def read_number(literal):
     """Return a JSON number as an int or a float. json.loads calls this function.
 
-    Raises ValueError for NaN, Infinity, and numbers outside the range of a double. A number
-    within the range has at most 309 digits, so int() is fast."""
+    Raises ValueError for NaN, Infinity, and numbers outside the range of a double. A
+    number within the range has at most 309 digits, so int() is fast."""
     number = float(literal)
     if not isfinite(number):
         raise ValueError("a number is out of range")
@@ -986,9 +987,9 @@ def make_cut_error(message):
 def decode_object(body, may_be_cut=False, make_error=make_malformed_error):
     """Decode a body as a JSON object. The body, a bytearray, is emptied.
 
-    Raises make_error(...) for a body that is empty, not JSON or not an object, a retryable
-    RemoteError if it may have been cut short, and UnusableResponse for one that is nested
-    too deeply."""
+    Raises make_error(...) for a body that is empty, not JSON or not an object, a
+    retryable RemoteError if it may have been cut short, and UnusableResponse for one
+    that is nested too deeply."""
     is_empty = not body
     try:
         text = body.decode("utf-8")
@@ -1069,13 +1070,13 @@ class Transport:
     A Transport belongs to one thread. After a fork, the child opens a connection of its
     own. Do not copy or pickle a Transport: a copy shares the connection, and a pickle
     contains the token. A new token needs a new Transport. To test a program without a
-    server, override get(self, path, parameters, max_bytes=None) in a subclass, and return a
-    dict. An overridden get does not retry.
+    server, override get(self, path, parameters, max_bytes=None) in a subclass, and
+    return a dict. An overridden get does not retry.
 
-    An exception of your own, from a callback or a signal handler, propagates if its class
-    inherits directly from Exception or BaseException. Any other, such as TimeoutError, may
-    be taken for a failure of the connection. After an exception has interrupted a request,
-    a new Transport is the safe choice.
+    An exception of your own, from a callback or a signal handler, propagates if its
+    class inherits directly from Exception or BaseException. Any other, such as
+    TimeoutError, may be taken for a failure of the connection. After an exception has
+    interrupted a request, a new Transport is the safe choice.
 
         server          the Server, with its host in lower case
         secrets         strings to mask: the token, the proxy's password and Basic credentials
@@ -1107,12 +1108,12 @@ class Transport:
 
             proxy           URL of an http proxy; None for no proxy
             ca_file         PEM file of the CAs to trust instead of the system's
-            timeout         seconds for each network operation (connect, handshake, read,
-                            write), at most 86400
+            timeout         seconds for each network operation (connect, handshake,
+                            read, write), at most 86400
             allow_http      whether plain http may go to hosts other than this one
             pauses          seconds before each retry of a request
-            on_retry        called as on_retry(text) before such a pause; the text says what
-                            failed
+            on_retry        called as on_retry(text) before such a pause; the text says
+                            what failed
             on_progress     called before each request and after each read of a body
             trace           called as trace(line) for each line of a request or response
                             head; the values of SECRET_HEADERS are masked
@@ -1172,10 +1173,11 @@ class Transport:
     ) -> "AnyTransport":
         """Make a Transport with the settings that the command would use.
 
-        The arguments are the values of the command's flags: a URL, a name and a path. The
-        environment and the config file supply the rest. `options` are the other arguments
-        of Transport, except proxy. Raises the errors of Transport(); UsageError for a
-        missing server; and CredentialsError for a missing token or an unusable file."""
+        The arguments are the values of the command's flags: a URL, a name and a
+        path. The environment and the config file supply the rest. `options` are the
+        other arguments of Transport, except proxy. Raises the errors of
+        Transport(); UsageError for a missing server; and CredentialsError for a
+        missing token or an unusable file."""
         found, token, source = find_settings(server, Profile(profile), token_file)
         transport = cls(found, token, proxy=find_proxy(found), **options)
         transport.token_source = source
@@ -1199,8 +1201,8 @@ class Transport:
         if connection is None:
             return None
 
-        # Readable: the server closed it, or sent something that nobody requested. After a
-        # fork, closing affects only the child's copy of the descriptor.
+        # Readable: the server closed it, or sent something that nobody requested. After
+        # a fork, closing affects only the child's copy of the descriptor.
         if self._idle_pid != os.getpid() or can_be_read(connection.sock):
             connection.close()
             return None
@@ -1210,11 +1212,11 @@ class Transport:
     def time_limit(self, seconds: float) -> "t.Iterator[None]":
         """Limit the time of requests on this Transport inside the `with` block.
 
-        After the limit, requests and reads raise TimedOut. No pause outlasts it. Limits may
-        be nested; the earliest end counts. These can overrun it: resolving a name,
+        After the limit, requests and reads raise TimedOut. No pause outlasts it. Limits
+        may be nested; the earliest end counts. These can overrun it: resolving a name,
         connecting to its further addresses, a tunnel and a TLS handshake, a server that
-        sends headers, chunk sizes or trailers byte by byte, and decoding. Raises UsageError
-        unless `seconds` is more than 0 and at most 86400."""
+        sends headers, chunk sizes or trailers byte by byte, and decoding. Raises
+        UsageError unless `seconds` is more than 0 and at most 86400."""
         end = self.clock() + check_seconds(seconds, "seconds")
         limit = object()
         try:
@@ -1242,18 +1244,19 @@ class Transport:
     ) -> "JSONObject":
         """Send a GET, and return the JSON object of its 200 response.
 
-        `path` begins with `/`, and is sent unchanged after the server's prefix. Parameters
-        are percent-encoded; those that are None, "" or 0 are left out. After a retryable
-        failure, the request is repeated, at most once for each pause, except in these
-        cases:
+        `path` begins with `/`, and is sent unchanged after the server's prefix.
+        Parameters are percent-encoded; those that are None, "" or 0 are left out.
+        After a retryable failure, the request is repeated, at most once for each
+        pause, except in these cases:
 
             a timeout, because it has already taken long enough
             a failure to connect, before the server has ever responded
             a Retry-After of more than 30 seconds, and a pause that would outlast a time limit
 
-        Raises RemoteError; ResponseTooLarge for a body of more than `max_bytes`; and
-        UsageError for an unusable CA file, for a path that does not begin with `/` or has
-        characters other than visible ASCII, and for a parameter that is not valid Unicode."""
+        Raises RemoteError; ResponseTooLarge for a body of more than `max_bytes`;
+        and UsageError for an unusable CA file, for a path that does not begin
+        with `/` or has characters other than visible ASCII, and for a parameter
+        that is not valid Unicode."""
         from urllib.parse import quote, urlencode
 
         if not isinstance(path, str) or not re.fullmatch("/[!-~]*", path):
@@ -1413,8 +1416,8 @@ class Transport:
     def _exchange(self, connection, target, max_bytes):
         """Send one request on a connection, which is then kept or closed.
 
-        Return (response, body). Raises NoResponse if the connection was lost before the
-        response."""
+        Return (response, body). Raises NoResponse if the connection was lost before
+        the response."""
         sock = connection.sock  # getresponse may set connection.sock to None
         can_be_kept = False
         try:
@@ -1492,15 +1495,14 @@ class Transport:
                 raise
             return bytearray(), False
         finally:
-            # Before 3.13, a response with a Content-Length stays open, and so blocks the
-            # next one.
+            # Before 3.13, one with a Content-Length stays open, and so blocks the next response.
             response.close()
 
     def _read_body(self, sock, response, max_bytes):
         """Return the decompressed body of a response as a bytearray.
 
-        `max_bytes` limits the number of bytes that are received, and the number that they
-        decompress to."""
+        `max_bytes` limits the number of bytes that are received, and the number
+        that they decompress to."""
         too_large = ResponseTooLarge("the response is larger than %g MiB" % (max_bytes / (1 << 20)))
         if (response.length or 0) > max_bytes:  # None without a Content-Length
             raise too_large
@@ -1512,8 +1514,8 @@ class Transport:
             unknown = response.getheader("Content-Encoding")
             raise make_malformed_error('its Content-Encoding is "%s"' % unknown)
 
-        # Read to the end, even after the end of the gzip data: the next response on this
-        # connection begins there.
+        # Read to the end, even after the end of the gzip data: the next response on
+        # this connection begins there.
         body = bytearray()
         received = 0
         for chunk in self._receive_chunks(sock, response):
@@ -1572,10 +1574,10 @@ class Transport:
 
     def _make_redirect_error(self, status, location):
         """Return the error for a redirect, which is not followed."""
-        # Show neither a query, which may contain an authorization code, nor a URL with user
-        # info. Mask first: if the token is `abcd?efgh`, cutting at `?` would leave `abcd`.
+        # Show no query, which may contain an authorization code. Mask first: if the
+        # token is `abcd?efgh`, cutting at `?` would leave `abcd`.
         shown = re.split("[?#]", mask(location, self.secrets))[0]
-        if "@" in location:
+        if "@" in location:  # user info
             shown = "***"
         refusal = "refused to follow a redirect to %s, to keep the token from other servers" % shown
         hint = "if that is the API, pass the part of its URL before /v1 as --server"
@@ -2214,11 +2216,12 @@ def wait_for_execution(
 
 # ------------------------------------------------------------------------------ Formats
 #
-# A format is a generator that yields what to print, text or bytes. It takes the elements
-# to print, the object that contains them, and the console. Of the console, it uses only
-# is_coloured, columns, recent_times, stdout_is_terminal and encode_for_stdout(). A format
-# of `get` also takes report_error(text), which it calls for each output that cannot be
-# shown. A member of the wrong type raises UnusableResponse.
+# A format is a generator that yields what to print, text or bytes. It takes the
+# elements to print, the object that contains them, and the console. Of the
+# console, it uses only is_coloured, columns, recent_times, stdout_is_terminal
+# and encode_for_stdout(). A format of `get` also takes report_error(text), which
+# it calls for each output that cannot be shown. A member of the wrong type
+# raises UnusableResponse.
 
 COLOURS = {
     "succeeded": "32",
@@ -2252,8 +2255,8 @@ encode_compact = json.JSONEncoder(separators=(",", ":")).encode
 def format_json(list_name, elements, whole, console, report_error=do_nothing):
     """Yield an object with these elements in its list.
 
-    Each member begins a line, and so does each element of the list. This is also yaml: JSON
-    is valid YAML 1.2."""
+    Each member begins a line, and so does each element of the list. This is also yaml:
+    JSON is valid YAML 1.2."""
     separator = "{\n  "
     for name, value in whole.items():
         yield separator + encode_compact(name) + ": "
@@ -2289,8 +2292,8 @@ def format_ids(name, owner, elements, whole, console, report_error=do_nothing):
 def find_recent_times(now):
     """Return (earliest, latest): a time is recent if `earliest < time <= latest`.
 
-    As in `ls -l`, half a year counts as recent. So does a day in the future, because this
-    host's clock may be slow."""
+    As in `ls -l`, half a year counts as recent. So does a day in the future, because
+    this host's clock may be slow."""
     from datetime import timedelta
 
     return to_utc_text(now - timedelta(days=180)), to_utc_text(now + timedelta(days=1))
@@ -2367,8 +2370,8 @@ def format_header(layout, console):
 def escape_cells(cells):
     """Return what escape_field returns for each cell.
 
-    It looks at all cells at once: few need escapes, and escaping each of them would make a
-    listing a fifth slower."""
+    It looks at all cells at once: few need escapes, and escaping each of them would
+    make a listing a fifth slower."""
     if all(cells):
         text = "".join(cells)
         if text.isprintable() and " " not in text:
@@ -2380,7 +2383,7 @@ def format_row(execution, layout, console):
     values = []
     for name in ROW_MEMBERS:
         value = execution.get(name)
-        if value is not None and not isinstance(value, str):
+        if not isinstance(value, str) and value is not None:
             label = "%s: %s" % (name_execution(execution), name)
             raise make_malformed_error(label + ": expected a string")
         values.append(value)
@@ -2471,10 +2474,10 @@ def format_recap(execution, console, is_wide=False):
 def format_sections(targets, execution, console, report_error):
     """Yield a section for each target, and then the recap.
 
-    A section is the line `==> NODE_ID STATUS N bytes <==`, the N bytes, a line feed if they
-    do not end with one, and an empty line. On a terminal, the bytes are made safe, and
-    their lines are indented, so that none begins like a header, an error or a recap. (The
-    continuation of a line that the terminal wraps may.)"""
+    A section is the line `==> NODE_ID STATUS N bytes <==`, the N bytes, a line feed if
+    they do not end with one, and an empty line. On a terminal, the bytes are made safe,
+    and their lines are indented, so that none begins like a header, an error or a
+    recap. (The continuation of a line that the terminal wraps may.)"""
     for target in targets:
         node_id, status, output = read_target(target, report_error)
         if output.kind == "archived":
@@ -2568,8 +2571,9 @@ def make_folder(path):
     """Make the folder of --output-dir, or accept an empty one that only the user may write to.
 
     Return its path. Raises ExecLogError."""
-    # Remove `/` and `/.` at the end, which would hide a symbolic link. (os.path.normpath
-    # would also remove `link/..`, which is not always the folder that contains the link.)
+    # Remove `/` and `/.` at the end, which would hide a symbolic link.
+    # (os.path.normpath would also remove `link/..`, which is not always the folder
+    # that contains the link.)
     folder = re.sub(r"(/\.?)+$", "", path) or "/"
     try:
         if not os.path.lexists(folder):
@@ -2621,8 +2625,9 @@ def format_index_line(node_id, status, kind, output):
 def save_outputs(targets, folder, report_error):
     """Write each inline output to a file, NODE_ID.out, and the index of all targets to `targets`.
 
-    Until everything is written, the index is called `targets.partial`. Return the kind of
-    each target, as in the index. Raises ExecLogError for a file that cannot be written."""
+    Until everything is written, the index is called `targets.partial`. Return
+    the kind of each target, as in the index. Raises ExecLogError for a file
+    that cannot be written."""
     lines, kinds = [], []
     files = {}  # the bytes of each file, by its name
     seen = set()  # node ids in lower case, because some file systems ignore case
