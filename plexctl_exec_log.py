@@ -1495,7 +1495,7 @@ class Transport:
                 raise
             return bytearray(), False
         finally:
-            # Before 3.13, one with a Content-Length stays open, and so blocks the next response.
+            # Before 3.13, a response with a Content-Length stays open, and blocks the next one.
             response.close()
 
     def _read_body(self, sock, response, max_bytes):
