@@ -896,20 +896,28 @@ def find_proxy(server):
     return proxies.get(server.scheme) or None
 
 
-# ------------------------------------------------------------------------------------------------ Transport
+# ---------------------------------------------------------------------------- Transport
 #
 # What this section relies on in http.client, from Python 3.6 to 3.13:
 #
-#     HTTPConnection.connect      connects, asks a proxy for a tunnel with the headers of set_tunnel() only, so without
-#                                 the token, and then does the TLS handshake with the server's name.
-#     timeout, settimeout()       limit each attempt to connect, each handshake, each read and each write separately.
-#     HTTPConnection.getresponse  skips responses with status 100, takes truncated headers for complete ones, and lets
-#                                 the `email` package parse them. After `Connection: close` it sets connection.sock to
-#                                 None; the response's file keeps the socket open.
-#     HTTPResponse.read1(n)       returns at most n bytes as soon as there are any, and b"" at the end. It lowers
-#                                 response.length, the number of bytes to come. If a body with a Content-Length is
-#                                 truncated, it returns b"" and response.length stays above 0; if a chunked body is
-#                                 truncated, it raises.
+#     HTTPConnection.connect      connects, asks a proxy for a tunnel with the headers
+#                                 of set_tunnel() only, so without the token, and then
+#                                 does the TLS handshake with the server's name.
+#     timeout, settimeout()       limit each attempt to connect, each handshake, each
+#                                 read and each write separately.
+#     HTTPConnection.getresponse  skips responses with status 100, takes truncated
+#                                 headers for complete ones, and lets the `email`
+#                                 package parse them. After `Connection: close` it sets
+#                                 connection.sock to None; the response's file keeps
+#                                 the socket open.
+#     HTTPResponse.read1(n)       returns at most n bytes as soon as there are any, and
+#                                 b"" at the end. It lowers response.length, the number
+#                                 of bytes to come. If a body with a Content-Length is
+#                                 truncated, it returns b"" and response.length stays
+#                                 above 0; if a chunked body is truncated, it raises.
+#
+# A request that fails raises RemoteError or a subclass of it. Private docstrings do
+# not repeat that.
 
 READ_SIZE = 32 << 10  # bytes to read at once: two TLS records
 PIECE_SIZE = 1 << 20  # bytes to decompress at once
@@ -923,6 +931,7 @@ SECRET_HEADERS = ("authorization", "proxy-authorization", "cookie", "set-cookie"
 
 HTTPS_HINT = "if this port is for https, write https:// in the server's URL"
 LOST_HINT = "the server, or a proxy in between, closed the connection: try again"
+LOST_BODY = "the connection was lost while reading the body: %s"
 GATEWAY_HINT = "a gateway in front of the server may have answered: try again"
 CONNECT_HINT = (
     "check --server, PLEXSPHERE_URL or the profile, the network, and whether you need a proxy"
@@ -931,40 +940,59 @@ PROXY_HINT = (
     "check the server's name and port, HTTPS_PROXY, HTTP_PROXY and NO_PROXY "
     "(if the proxy needs a login, put user:password@ before its host)"
 )
-TLS_HINT = "check the port (is it for https?), the server's name and the local clock; for a private CA, use --ca-file"
+TLS_HINT = (
+    "check the port (is it for https?), the server's name and the local clock; "
+    "for a private CA, use --ca-file"
+)
 CLIENT_CERTIFICATE_HINT = (
     "client certificates are not supported: ask for a server URL that does not require one"
 )
 OVERLOAD_HINT = (
     "the server, or a gateway in front of it, may be overloaded or restarting: try again later"
 )
+NOT_FOUND_HINT = (
+    "not found, or not visible to this token: "
+    "check the Project (--project), the id (for get) and the server"
+)
+SERVER_FAULT_HINT = (
+    "try again; if it keeps failing, "
+    "send the server's operators the time, the command and any correlation id"
+)
+CURSOR_HINT = (
+    "the server rejected the cursor: use it only with the filters of the listing that printed it"
+)
+CAVEAT_HINT = (
+    "the token is valid, but not here and now: "
+    "check its validity period, your source address and how you logged in"
+)
 STATUS_HINTS = {
     400: "the server rejected the value of a flag: compare the flags with --help",
-    401: "get a new token: the token%s is invalid, expired or for another server",  # %s: ` from PLEXSPHERE_TOKEN`
+    # For example, %s is ` from PLEXSPHERE_TOKEN`.
+    401: "get a new token: the token%s is invalid, expired or for another server",
     403: "ask an owner of the Project to let this token read its Executions",
-    404: "not found, or not visible to this token: check the Project (--project), the id (for get) and the server",
+    404: NOT_FOUND_HINT,
     407: PROXY_HINT,
     429: "too many requests: try again later",
-    500: "try again; if it keeps failing, send the server's operators the time, the command and any correlation id",
+    500: SERVER_FAULT_HINT,
     501: "this server cannot run actions: ask its operators to enable action dispatch",
     502: OVERLOAD_HINT,
     503: OVERLOAD_HINT,
     504: OVERLOAD_HINT,
 }
 PROBLEM_HINTS = {  # by the `code` of a 400, and by the `reason` of a 403
-    "invalid_cursor": "the server rejected the cursor: use it only with the filters of the listing that printed it",
+    "invalid_cursor": CURSOR_HINT,
     "invalid_limit": "use a --limit of at most 200",
     "invalid_status": "the server rejected the value of --status: --help lists the valid ones",
-    "caveat_violation": "the token is valid, but not here and now: check its validity period, your source address and "
-    "how you logged in",
+    "caveat_violation": CAVEAT_HINT,
 }
 
-# What http.client may raise for malformed headers, apart from HTTPException, because the `email` package parses them.
+# What http.client may raise for malformed headers, apart from HTTPException, because
+# the `email` package parses them.
 PARSER_ERRORS = (ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError)
 
 
 def check_seconds(seconds: float, label: str) -> float:
-    """Return a number of seconds if it is more than 0 and at most one day. Otherwise raises UsageError."""
+    """Return `seconds`, or raise UsageError unless it is more than 0 and at most one day."""
     if not isinstance(seconds, (int, float)) or not 0 < seconds <= 86400:
         raise UsageError(
             "%s: expected a number of seconds, more than 0 and at most 86400 (one day)" % label
@@ -973,9 +1001,10 @@ def check_seconds(seconds: float, label: str) -> float:
 
 
 def check_server(server):
-    """Return what Server.parse returns for the URL of a Server. Raises UsageError if that is another server.
+    """Return what Server.parse returns for the URL of a Server.
 
-    A Server made by hand may have any parts: a prefix such as `@other.example` would send the token elsewhere."""
+    A Server made by hand may have any parts: a prefix such as `@other.example` would
+    send the token elsewhere. Raises UsageError if the URL is that of another server."""
     try:
         parsed = Server.parse(server.url)
         if parsed == (server.scheme, server.host.lower(), server.port, server.prefix):
@@ -986,9 +1015,9 @@ def check_server(server):
 
 
 def check_ca_file(path):
-    """Raise UsageError unless the path leads to a file or a pipe, such as `<(...)`, that is not writable by everybody.
+    """Raise UsageError unless the path leads to a file or a pipe that not everybody can write to.
 
-    Raises OSError if there is none."""
+    A shell makes a pipe for `<(...)`. Raises OSError if there is nothing at the path."""
     status = os.stat(path)
     if not stat.S_ISREG(status.st_mode) and not stat.S_ISFIFO(status.st_mode):
         raise UsageError(
@@ -1001,10 +1030,12 @@ def check_ca_file(path):
 
 
 def make_tls_context(ca_file):
-    """Return ssl.create_default_context(), with TLS 1.2 or later. It verifies certificates and host names.
+    """Return ssl.create_default_context(), with TLS 1.2 or later.
 
-    It trusts the system's CAs if `ca_file` is None, and otherwise only the CAs in that file. Raises UsageError for a
-    file that everybody may write to or that cannot be used, and RemoteError if this Python has no ssl module."""
+    It verifies certificates and host names. It trusts the system's CAs if `ca_file`
+    is None, and otherwise only the CAs in that file. Raises UsageError for a file
+    that everybody may write to or that cannot be used, and RemoteError if this
+    Python has no ssl module."""
     try:
         import ssl
     except ImportError:
@@ -1018,10 +1049,13 @@ def make_tls_context(ca_file):
             check_ca_file(ca_file)
         context = ssl.create_default_context(cafile=ca_file)
     except (OSError, ValueError, TypeError) as error:
-        # If the error names another file, it is about SSLKEYLOGFILE.
-        is_about_ca = ca_file is not None and getattr(error, "filename", None) in (None, ca_file)
-        name = "CA file %s" % ca_file if is_about_ca else "file that SSLKEYLOGFILE names"
-        raise UsageError("cannot use the %s: %s" % (name, describe_error(error)))
+        # An error that names another file is about SSLKEYLOGFILE.
+        named_file = getattr(error, "filename", None)
+        if ca_file is not None and named_file in (None, ca_file):
+            label = "CA file %s" % ca_file
+        else:
+            label = "file that SSLKEYLOGFILE names"
+        raise UsageError("cannot use the %s: %s" % (label, describe_error(error)))
 
     # openssl.cnf may allow less than TLS 1.2. Python 3.6 has only the older options.
     if not hasattr(context, "minimum_version"):
@@ -1032,39 +1066,50 @@ def make_tls_context(ca_file):
 
 
 def can_be_read(sock):
-    """Return whether a read would return at once: there are bytes, or the other end has closed the connection."""
+    """Return whether a read would return at once: there are bytes, or the connection was closed."""
     import select
 
     if hasattr(sock, "pending") and sock.pending():  # bytes that SSLSocket has already decrypted
         return True
+
     if not hasattr(select, "poll"):  # Windows
-        return bool(select.select([sock], [], [], 0)[0])
+        readable, _, _ = select.select([sock], [], [], 0)
+        return bool(readable)
+
     poll = select.poll()  # select() itself refuses descriptors above 1023
     poll.register(sock, select.POLLIN)
     return bool(poll.poll(0))
 
 
 def read_number(literal):
-    """Return a JSON number as an int or a float.
+    """Return a JSON number as an int or a float. json.loads calls this function.
 
-    Raises ValueError for NaN, Infinity, and numbers outside the range of a double.
-
-    json.loads calls it. A number within the range has at most 309 digits, so int() is fast."""
-    if not isfinite(float(literal)):
+    Raises ValueError for NaN, Infinity, and numbers outside the range of a double. A
+    number within the range has at most 309 digits, so int() is fast."""
+    number = float(literal)
+    if not isfinite(number):
         raise ValueError("a number is out of range")
-    return int(literal) if literal.lstrip("-").isdigit() else float(literal)
+    if literal.lstrip("-").isdigit():
+        return int(literal)
+    return number
 
 
 def make_gateway_error(problem):
-    """Return the error for a 200 that is not what the API would send, although an earlier one was."""
+    """Return the error for a malformed 200 after one that was not malformed."""
     return RemoteError("the response is malformed: " + problem, GATEWAY_HINT, retryable=True)
+
+
+def make_cut_error(message):
+    """Return the error for a body that did not arrive whole."""
+    return RemoteError(message, LOST_HINT, retryable=True)
 
 
 def decode_object(body, may_be_cut=False, make_error=make_malformed_error):
     """Decode a body as a JSON object. The body, a bytearray, is emptied.
 
-    Raises make_error(...) for a body that is empty, not JSON or not an object, a retryable RemoteError if it may have
-    been cut short, and UnusableResponse for one that is nested too deeply."""
+    Raises make_error(...) for a body that is empty, not JSON or not an object, a
+    retryable RemoteError if it may have been cut short, and UnusableResponse for one
+    that is nested too deeply."""
     is_empty = not body
     try:
         text = body.decode("utf-8")
@@ -1076,8 +1121,10 @@ def decode_object(body, may_be_cut=False, make_error=make_malformed_error):
         raise make_malformed_error("its body is nested too deeply")
     except ValueError:  # UnicodeDecodeError and JSONDecodeError are ValueErrors
         if may_be_cut:
-            raise RemoteError("the body is malformed or was cut short", LOST_HINT, retryable=True)
-        raise make_error("its body is empty" if is_empty else "its body is not valid JSON")
+            raise make_cut_error("the body is malformed or was cut short")
+        if is_empty:
+            raise make_error("its body is empty")
+        raise make_error("its body is not valid JSON")
     if not isinstance(value, dict):
         raise make_error("its body is not a JSON object")
     return value
@@ -1093,7 +1140,7 @@ def make_gzip_decoder():
 
 
 def decompress(decoder, data):
-    """Yield what the next bytes of a gzip stream decompress to, in pieces of at most PIECE_SIZE bytes.
+    """Decompress the next bytes of a gzip stream, and yield pieces of at most PIECE_SIZE bytes.
 
     Raises UnusableResponse for corrupt data, and for data after the end of the stream."""
     import zlib
@@ -1116,31 +1163,47 @@ def do_nothing(*_: object) -> None:
 
 
 def read_encoding(response):
-    """Return the Content-Encoding of a response in lower case (RFC 9110, 8.4.1): "gzip", "identity" or another one."""
-    encoding = response.getheader("Content-Encoding", "").strip(" \t").lower() or "identity"
-    return "gzip" if encoding == "x-gzip" else encoding
+    """Return the Content-Encoding of a response in lower case: "gzip", "identity" or another."""
+    encoding = response.getheader("Content-Encoding", "").strip(" \t").lower()
+    if encoding == "x-gzip":  # an alias (RFC 9110, 8.4.1.3)
+        return "gzip"
+    return encoding or "identity"
+
+
+def show_member(problem, name):
+    """Return a member of a Problem as text, or "" if it is not text. A list of steps is joined."""
+    value = problem.get(name)
+    if isinstance(value, list):  # relation_path
+        return " > ".join(step for step in value if isinstance(step, str))
+    return value if isinstance(value, str) else ""
 
 
 class Transport:
-    """Sends GET requests to one server, one after the other, over one connection that is kept between them.
+    """Sends GET requests to one server, one after the other, over one connection that is kept.
 
-        with Transport.from_settings() as transport: ...                    the command's server, token and proxy
-        Transport(Server.parse("https://plexsphere.example"), token)        no proxy, no profile
+        # the command's server, token and proxy
+        with Transport.from_settings() as transport: ...
 
-    A Transport belongs to one thread. After a fork, the child opens a connection of its own. Do not copy or pickle a
-    Transport: a copy shares the connection, and a pickle contains the token. A new token needs a new Transport. To test
-    a program without a server, override get(self, path, parameters, max_bytes=256 << 20) in a subclass, and return a
-    dict. An overridden get does not retry.
+        # no proxy, no profile
+        Transport(Server.parse("https://plexsphere.example"), token)
 
-    An exception of your own, from a callback or a signal handler, propagates if its class inherits directly from
-    Exception or BaseException. Any other, such as TimeoutError, may be taken for a failure of the connection. After an
-    exception has interrupted a request, a new Transport is the safe choice.
+    A Transport belongs to one thread. After a fork, the child opens a connection of its
+    own. Do not copy or pickle a Transport: a copy shares the connection, and a pickle
+    contains the token. A new token needs a new Transport. To test a program without a
+    server, override get(self, path, parameters, max_bytes=256 << 20) in a subclass, and
+    return a dict. An overridden get does not retry.
+
+    An exception of your own, from a callback or a signal handler, propagates if its
+    class inherits directly from Exception or BaseException. Any other, such as
+    TimeoutError, may be taken for a failure of the connection. After an exception has
+    interrupted a request, a new Transport is the safe choice.
 
         server          the Server, with its host in lower case
         secrets         strings to mask: the token, the proxy's password and Basic credentials
         received        number of body bytes received so far, before decompression
         token_source    where the token came from, for the hint of a 401; "" if that is unknown
-        clock           the monotonic clock, a function that returns seconds (default: time.monotonic)
+        clock           the monotonic clock, a function that returns seconds
+                        (default: time.monotonic)
     """
 
     def __init__(
@@ -1163,17 +1226,21 @@ class Transport:
 
         Raises UsageError, CredentialsError, and RemoteError if plain http is refused.
 
-            proxy           URL of an http proxy; None for no proxy. It is used for this host, too, and can read the
-                            token if the server's URL is for plain http
+            proxy           URL of an http proxy; None for no proxy. It is used for this
+                            host, too, and can read the token if the server's URL is for
+                            plain http
             ca_file         PEM file of the CAs to trust instead of the system's
-            timeout         seconds for each network operation (connect, handshake, read, write), at most 86400
+            timeout         seconds for each network operation (connect, handshake,
+                            read, write), at most 86400
             allow_http      whether plain http may go to hosts other than this one
             pauses          seconds before each retry of a request
-            on_retry        called as on_retry(text) before such a pause; the text says what failed
+            on_retry        called as on_retry(text) before such a pause; the text says
+                            what failed
             on_progress     called before each request and after each read of a body
-            trace           called as trace(line) for each line of a request or response head; the values of
-                            SECRET_HEADERS are masked
-            clock, sleep    replacements for time.monotonic and time.sleep, for tests: replace both or neither
+            trace           called as trace(line) for each line of a request or response
+                            head; the values of SECRET_HEADERS are masked
+            clock, sleep    replacements for time.monotonic and time.sleep, for tests:
+                            replace both or neither
 
         Callbacks get unescaped text."""
         server = check_server(server)
@@ -1184,17 +1251,23 @@ class Transport:
             )
         token = validate_token(token)
         self.server = server
-        self._proxy = None if proxy is None else Proxy(proxy)
-        self.secrets = [token] + (self._proxy.secrets if self._proxy else [])
+        self.secrets = [token]
         self.received = 0
+        self.token_source = ""
+        self._proxy = None
+        if proxy is not None:
+            self._proxy = Proxy(proxy)
+            self.secrets += self._proxy.secrets
 
         # Options.
         self._ca_file = ca_file
         self._timeout = check_seconds(timeout, "timeout")
         self._pauses = tuple(pauses)
-        self._on_retry, self._on_progress, self._trace = on_retry, on_progress, trace
-        self.clock, self._sleep = clock, sleep
-        self.token_source = ""
+        self._on_retry = on_retry
+        self._on_progress = on_progress
+        self._trace = trace
+        self.clock = clock
+        self._sleep = sleep
         self._headers = {
             "Host": server.authority,
             "Authorization": "Bearer " + token,
@@ -1207,7 +1280,8 @@ class Transport:
         self._tls_context = None  # made for the first connection
         self._was_answered = False  # whether the server has sent any response
         self._has_found_api = False  # whether a 200 was a JSON object
-        self._ends: "t.Dict[object, float]" = {}  # the end of each time limit in force, by the clock
+        # The end of each time limit in force, by the clock. The limits may end in any order.
+        self._ends: "t.Dict[object, float]" = {}
         self._idle = None  # the connection that is kept for the next request
         self._idle_pid = 0  # the process that opened it
 
@@ -1221,9 +1295,11 @@ class Transport:
     ) -> "AnyTransport":
         """Make a Transport with the settings that the command would use.
 
-        The arguments are the values of the command's flags: a URL, a name and a path. The environment and the config
-        file supply the rest. `options` are the other arguments of Transport, except proxy. Raises the errors of
-        Transport(); UsageError for a missing server; and CredentialsError for a missing token or an unusable file."""
+        The arguments are the values of the command's flags: a URL, a name and a
+        path. The environment and the config file supply the rest. `options` are the
+        other arguments of Transport, except proxy. Raises the errors of
+        Transport(); UsageError for a missing server; and CredentialsError for a
+        missing token or an unusable file."""
         found, token, source = find_settings(server, Profile(profile), token_file)
         transport = cls(found, token, proxy=find_proxy(found), **options)
         transport.token_source = source
@@ -1242,12 +1318,13 @@ class Transport:
             connection.close()
 
     def _take_idle(self):
-        """Remove and return the idle connection, or None if there is none that this process can use."""
+        """Remove and return the idle connection, or None if this process can use none."""
         connection, self._idle = self._idle, None
         if connection is None:
             return None
-        # Readable: the server closed it, or sent something that nobody requested. After a fork, closing affects only
-        # the child's copy of the descriptor.
+
+        # Readable: the server closed it, or sent something that nobody requested. After
+        # a fork, closing affects only the child's copy of the descriptor.
         if self._idle_pid != os.getpid() or can_be_read(connection.sock):
             connection.close()
             return None
@@ -1257,10 +1334,11 @@ class Transport:
     def time_limit(self, seconds: float) -> "t.Iterator[None]":
         """Limit the time of requests on this Transport inside the `with` block.
 
-        After the limit, requests and reads raise TimedOut. No pause outlasts it. Limits may be nested; the earliest
-        end counts. These can overrun it: resolving a name, connecting to its further addresses, a tunnel and a TLS
-        handshake, a server that sends headers, chunk sizes or trailers byte by byte, and decoding. Raises UsageError
-        unless `seconds` is more than 0 and at most 86400."""
+        After the limit, requests and reads raise TimedOut. No pause outlasts it. Limits
+        may be nested; the earliest end counts. These can overrun it: resolving a name,
+        connecting to its further addresses, a tunnel and a TLS handshake, a server that
+        sends headers, chunk sizes or trailers byte by byte, and decoding. Raises
+        UsageError unless `seconds` is more than 0 and at most 86400."""
         end = self.clock() + check_seconds(seconds, "seconds")
         limit = object()
         try:
@@ -1278,7 +1356,9 @@ class Transport:
             raise TimedOut("the time limit has passed")
 
     def _socket_timeout(self):
-        """Return the seconds for the next network operation. It is never 0, which would mean non-blocking."""
+        """Return the seconds for the next network operation.
+
+        It is never 0, which would mean non-blocking."""
         return max(min(self._timeout, self._time_left()), 0.001)
 
     def get(
@@ -1286,16 +1366,18 @@ class Transport:
     ) -> "JSONObject":
         """Send a GET, and return the JSON object of its 200 response.
 
-        `path` begins with `/`, and is sent unchanged after the server's prefix. Parameters are percent-encoded; those
-        that are None, "" or 0 are left out. After a retryable failure, the request is repeated, at most once for each
+        `path` begins with `/`, and is sent unchanged after the server's prefix.
+        Parameters are percent-encoded; those that are None, "" or 0 are left out.
+        After a retryable failure, the request is repeated, at most once for each
         pause, except in these cases:
 
             a timeout, because it has already taken long enough
             a failure to connect, before the server has ever responded
             a Retry-After of more than 30 seconds, and a pause that would outlast a time limit
 
-        Raises RemoteError; ResponseTooLarge for a body of more than `max_bytes`; and UsageError for an unusable CA
-        file, for a path that does not begin with `/` or has characters other than visible ASCII, and for a parameter
+        Raises RemoteError; ResponseTooLarge for a body of more than `max_bytes`;
+        and UsageError for an unusable CA file, for a path that does not begin
+        with `/` or has characters other than visible ASCII, and for a parameter
         that is not valid Unicode."""
         from urllib.parse import quote, urlencode
 
@@ -1303,22 +1385,20 @@ class Transport:
             raise UsageError(
                 "path: expected / and visible ASCII, with other characters percent-encoded"
             )
+        fields = [(name, value) for name, value in parameters.items() if value]
         try:
-            query = urlencode(
-                [pair for pair in parameters.items() if pair[1]],
-                quote_via=quote,
-                safe="",
-                errors="surrogateescape",
-            )
+            query = urlencode(fields, quote_via=quote, safe="", errors="surrogateescape")
         except UnicodeEncodeError:
             raise UsageError("a parameter contains a lone surrogate, which cannot be sent")
-        target = self.server.prefix + path + ("?" + query if query else "")
+        target = self.server.prefix + path
+        if query:
+            target += "?" + query
 
-        for pause in self._pauses:
+        for scheduled_pause in self._pauses:
             try:
                 return self._get_once(target, max_bytes)
             except RemoteError as error:
-                pause = pause if error.retry_after is None else error.retry_after
+                pause = scheduled_pause if error.retry_after is None else error.retry_after
                 if not self._can_repeat(error, pause):
                     raise
                 failure = str(error)
@@ -1326,23 +1406,23 @@ class Transport:
         return self._get_once(target, max_bytes)
 
     def _can_repeat(self, error, pause):
-        """Return whether to send a request again after a pause."""
-        is_hopeless = (
-            isinstance(error, TimedOut)
-            or isinstance(error, ConnectError)
-            and not self._was_answered
-            or (error.retry_after or 0) > LONGEST_RETRY_AFTER
-        )
-        return error.retryable and not is_hopeless and pause < self._time_left()
+        if not error.retryable or isinstance(error, TimedOut):
+            return False
+        if isinstance(error, ConnectError) and not self._was_answered:
+            return False
+        if error.retry_after is not None and error.retry_after > LONGEST_RETRY_AFTER:
+            return False
+        return pause < self._time_left()
 
     def pause(self, seconds: float, failure: str = "") -> bool:
-        """Report a failure, if there is one, to on_retry, and sleep. Return False if a time limit passes meanwhile.
+        """Report a failure, if there is one, to on_retry, and sleep.
 
-        The sleep ends at the earliest time limit."""
+        Return False if a time limit passes meanwhile, which ends the sleep."""
         left = self._time_left()
+        duration = min(seconds, left)
         if failure:
-            self._on_retry("%s; waiting %.1f s" % (failure, min(seconds, left)))
-        self._sleep(max(0.0, min(seconds, left)))
+            self._on_retry("%s; waiting %.1f s" % (failure, duration))
+        self._sleep(max(0.0, duration))
         return seconds < left
 
     def _get_once(self, target, max_bytes):
@@ -1355,7 +1435,8 @@ class Transport:
 
         # Chunks, a Content-Length and a gzip stream mark the end of the body.
         has_length = response.getheader("Content-Length") is not None
-        may_be_cut = not (response.chunked or has_length or read_encoding(response) == "gzip")
+        is_gzip = read_encoding(response) == "gzip"
+        may_be_cut = not (response.chunked or has_length or is_gzip)
         make_error = make_gateway_error if self._has_found_api else make_malformed_error
         value = decode_object(body, may_be_cut, make_error)
         self._has_found_api = True
@@ -1363,47 +1444,50 @@ class Transport:
 
     def _exchange_on_idle_or_new(self, target, max_bytes):
         """Send one request on the idle connection or on a new one, and return (response, body)."""
-        idle = self._take_idle()
-        if idle is not None:
+        idle_connection = self._take_idle()
+        if idle_connection is not None:
             try:
-                return self._exchange(idle, target, max_bytes)
+                return self._exchange(idle_connection, target, max_bytes)
             except NoResponse:
                 pass  # some servers close an idle connection without saying so
-        return self._exchange(self._connect(), target, max_bytes)
+
+        new_connection = self._connect()
+        return self._exchange(new_connection, target, max_bytes)
 
     def _connect(self):
-        """Return a new connection. For https via a proxy, it goes through a tunnel that the proxy opens.
+        """Return a new connection.
 
-        Raises ConnectError or TimedOut, and UsageError for an unusable CA file."""
+        For https via a proxy, it goes through a tunnel that the proxy opens. Raises
+        ConnectError or TimedOut, and UsageError for an unusable CA file."""
         from http import client
 
         server, proxy = self.server, self._proxy
         peer = proxy or server
+        is_https = server.scheme == "https"
+        if is_https and self._tls_context is None:
+            self._tls_context = make_tls_context(self._ca_file)
+
+        timeout = self._socket_timeout()
         connection: "client.HTTPConnection"
-        if server.scheme == "https":
-            self._tls_context = context = self._tls_context or make_tls_context(self._ca_file)
+        if is_https:
             connection = client.HTTPSConnection(
-                peer.host, peer.port, timeout=self._socket_timeout(), context=context
+                peer.host, peer.port, timeout=timeout, context=self._tls_context
             )
         else:
-            connection = client.HTTPConnection(peer.host, peer.port, timeout=self._socket_timeout())
+            connection = client.HTTPConnection(peer.host, peer.port, timeout=timeout)
 
-        if proxy and server.scheme == "https":
-            self._trace_lines(
-                ">", "CONNECT %s:%d" % (server.host, server.port), proxy.headers.items()
-            )
+        if proxy and is_https:
+            first_line = "CONNECT %s:%d" % (server.host, server.port)
+            self._trace_lines(">", first_line, proxy.headers.items())
 
         is_connected = False
         try:
-            if proxy and server.scheme == "https":
+            if proxy and is_https:
                 connection.set_tunnel(server.host, server.port, proxy.headers)
             connection.connect()
             is_connected = True
-        except (
-            OSError,
-            client.HTTPException,
-            ValueError,
-        ) as error:  # ValueError: CertificateError on 3.6
+        except (OSError, client.HTTPException, ValueError) as error:
+            # On 3.6, CertificateError is a ValueError.
             raise self._make_connect_error(error)
         finally:
             if not is_connected:
@@ -1411,68 +1495,58 @@ class Transport:
         return connection
 
     def _make_timeout_error(self, what, advice=""):
-        """Return the error for a network operation that took too long. Its hint begins with `advice`."""
+        """Return the error for a network operation that took too long.
+
+        Its hint begins with `advice`."""
         if self._time_left() <= 0.01:  # a socket may time out a little early
             return TimedOut("the time limit has passed: " + what)
-        return TimedOut(
-            "timed out: " + what,
-            advice + "if the server or network is slow, raise --timeout (now %g s)" % self._timeout,
-            retryable=True,
-        )
+        hint = "if the server or network is slow, raise --timeout (now %g s)" % self._timeout
+        return TimedOut("timed out: " + what, advice + hint, retryable=True)
 
     def _make_connect_error(self, error):
         """Return the error for a connection that could not be made: DNS, TCP, proxy or TLS."""
         import socket
 
         ssl = sys.modules.get("ssl")  # None without https
-        peer, host, hint = self.server.authority, self.server.host, CONNECT_HINT
-        if self._proxy:
-            peer += " through proxy %s:%d" % (self._proxy.host, self._proxy.port)
-            host, hint = self._proxy.host, PROXY_HINT
+        server, proxy = self.server, self._proxy
+        if proxy:
+            peer = "%s through proxy %s:%d" % (server.authority, proxy.host, proxy.port)
+            host, hint = proxy.host, PROXY_HINT
+        else:
+            peer = server.authority
+            host, hint = server.host, CONNECT_HINT
 
         # The order matters: except for CertificateError on 3.6, all of these are OSErrors.
         if isinstance(error, socket.timeout):
             return self._make_timeout_error("connecting to " + peer, hint + "; ")
+
         if ssl and isinstance(error, (ssl.SSLError, ssl.CertificateError)):
-            # The other end closed the connection. Python 3.6 and 3.7 name the EOF of OpenSSL 3 only in the message.
-            was_closed = isinstance(
-                error, (ssl.SSLEOFError, ssl.SSLZeroReturnError)
-            ) or "unexpected eof while reading" in str(error)
-            return ConnectError(
-                "TLS with %s failed: %s" % (self.server.authority, describe_error(error)),
-                TLS_HINT,
-                was_closed,
-            )
+            # Python 3.6 and 3.7 name the EOF of OpenSSL 3 only in the message.
+            is_eof = "unexpected eof while reading" in str(error)
+            was_closed = is_eof or isinstance(error, (ssl.SSLEOFError, ssl.SSLZeroReturnError))
+            message = "TLS with %s failed: %s" % (server.authority, describe_error(error))
+            return ConnectError(message, TLS_HINT, retryable=was_closed)
+
         if isinstance(error, socket.gaierror):
-            return ConnectError(
-                "cannot connect to %s: the name %s does not resolve" % (peer, host),
-                hint,
-                error.errno == socket.EAI_AGAIN,
-            )
-        return ConnectError(
-            "cannot connect to %s: %s" % (peer, describe_error(error)), hint, retryable=True
-        )
+            message = "cannot connect to %s: the name %s does not resolve" % (peer, host)
+            may_resolve_later = error.errno == socket.EAI_AGAIN
+            return ConnectError(message, hint, retryable=may_resolve_later)
+
+        message = "cannot connect to %s: %s" % (peer, describe_error(error))
+        return ConnectError(message, hint, retryable=True)
 
     def _exchange(self, connection, target, max_bytes):
-        """Send one request on a connection, which is then kept or closed, and return (response, body).
+        """Send one request on a connection, which is then kept or closed.
 
-        Raises RemoteError: NoResponse if the connection was lost before the response."""
+        Return (response, body). Raises NoResponse if the connection was lost before
+        the response."""
         sock = connection.sock  # getresponse may set connection.sock to None
-        body, can_be_kept = bytearray(), False
+        can_be_kept = False
         try:
             response = self._read_head(connection, sock, target)
             self._was_answered = True
-            try:
-                body = self._read_body(
-                    sock, response, max_bytes if response.status == 200 else ERROR_BODY_LIMIT
-                )
-                can_be_kept = response.status >= 200 and not response.will_close
-            except RemoteError:
-                # The body of an error need not arrive: the status says enough.
-                if response.status == 200:
-                    raise
-            finally:
-                response.close()  # before 3.13, one with a Content-Length stays open, and so blocks the next response
+            body, is_complete = self._read_to_end(sock, response, max_bytes)
+            can_be_kept = is_complete and response.status >= 200 and not response.will_close
             return response, body
         finally:
             if can_be_kept:
@@ -1481,7 +1555,7 @@ class Transport:
                 connection.close()
 
     def _read_head(self, connection, sock, target):
-        """Send a request, and return its response once the headers have arrived. Raises RemoteError."""
+        """Send a request, and return its response once the headers have arrived."""
         import socket
         from http.client import HTTPException
 
@@ -1497,78 +1571,100 @@ class Transport:
             response = connection.getresponse()
         except socket.timeout:
             raise self._make_timeout_error("no response")
-        except (
-            OSError
-        ) as error:  # including RemoteDisconnected: it was closed before the first byte
-            # With TLS 1.3, a server may reject the client only now: with an alert, such as "certificate required".
-            why = ": " + describe_error(error) if "alert" in str(error) else ""
-            hint = (
-                CLIENT_CERTIFICATE_HINT
-                if "certificate required" in why
-                else self._suspect_https(LOST_HINT)
-            )
-            raise NoResponse(
-                "the connection was lost before a response arrived" + why, hint, retryable=not why
-            )
+        except OSError as error:
+            # RemoteDisconnected is one: the connection was closed before the first byte.
+            raise self._make_no_response_error(error)
         except (HTTPException,) + PARSER_ERRORS as error:
-            raise UnusableResponse(
-                "the response is not valid HTTP: %s" % describe_error(error),
-                self._suspect_https(API_HINT),
-            )
+            message = "the response is not valid HTTP: %s" % describe_error(error)
+            raise UnusableResponse(message, self._suspect_https(API_HINT))
 
         version = "1.0" if response.version == 10 else "1.1"
-        self._trace_lines(
-            "<",
-            "HTTP/%s %d %s" % (version, response.status, response.reason),
-            response.getheaders(),
-        )
+        status_line = "HTTP/%s %d %s" % (version, response.status, response.reason)
+        self._trace_lines("<", status_line, response.getheaders())
         return response
 
+    def _make_no_response_error(self, error):
+        """Return the error for a connection that was lost before a response arrived."""
+        message = "the connection was lost before a response arrived"
+        if "alert" not in str(error):
+            return NoResponse(message, self._suspect_https(LOST_HINT), retryable=True)
+
+        # With TLS 1.3, a server may reject the client only after the handshake: with an
+        # alert, such as "certificate required".
+        reason = describe_error(error)
+        if "certificate required" in reason:
+            hint = CLIENT_CERTIFICATE_HINT
+        else:
+            hint = self._suspect_https(LOST_HINT)
+        return NoResponse("%s: %s" % (message, reason), hint)
+
     def _suspect_https(self, hint):
-        """Return the hint about https if the first response to plain http cannot be used, and otherwise `hint`."""
-        return hint if self._was_answered or self.server.scheme == "https" else HTTPS_HINT
+        """Return `hint`, or HTTPS_HINT if the first response to plain http cannot be used."""
+        if self._was_answered or self.server.scheme == "https":
+            return hint
+        return HTTPS_HINT
+
+    def _read_to_end(self, sock, response, max_bytes):
+        """Read and close a response, and return (body, is_complete).
+
+        The body of an error need not arrive: the status says enough."""
+        if response.status != 200:
+            max_bytes = ERROR_BODY_LIMIT
+        try:
+            return self._read_body(sock, response, max_bytes), True
+        except RemoteError:
+            if response.status == 200:
+                raise
+            return bytearray(), False
+        finally:
+            # Before 3.13, a response with a Content-Length stays open, and blocks the next one.
+            response.close()
 
     def _read_body(self, sock, response, max_bytes):
-        """Return the decompressed body of a response as a bytearray. Raises RemoteError.
+        """Return the decompressed body of a response as a bytearray.
 
-        `max_bytes` limits the number of bytes that are received, and the number that they decompress to."""
+        `max_bytes` limits the number of bytes that are received, and the number
+        that they decompress to."""
         too_large = ResponseTooLarge("the response is larger than %g MiB" % (max_bytes / (1 << 20)))
         if (response.length or 0) > max_bytes:  # None without a Content-Length
             raise too_large
         encoding = read_encoding(response)
-        decoder = make_gzip_decoder() if encoding == "gzip" else None
+        decoder = None
+        if encoding == "gzip":
+            decoder = make_gzip_decoder()  # None without zlib
         if decoder is None and encoding != "identity":
-            raise make_malformed_error(
-                'its Content-Encoding is "%s"' % response.getheader("Content-Encoding")
-            )
+            unknown = response.getheader("Content-Encoding")
+            raise make_malformed_error('its Content-Encoding is "%s"' % unknown)
 
-        # Read to the end, even after the end of the gzip data: the next response on this connection begins there.
-        body, received = bytearray(), 0
+        # Read to the end, even after the end of the gzip data: the next response on
+        # this connection begins there.
+        body = bytearray()
+        received = 0
         for chunk in self._receive_chunks(sock, response):
             received += len(chunk)
             if received > max_bytes:  # gzip data may decompress to nothing for ever
                 raise too_large
-            for piece in decompress(decoder, chunk) if decoder else [chunk]:
+            pieces = [chunk]
+            if decoder:
+                pieces = decompress(decoder, chunk)
+            for piece in pieces:
                 body += piece
                 if len(body) > max_bytes:
                     raise too_large
 
         if decoder and not decoder.eof:
-            raise RemoteError(
-                "the body was cut short: its gzip data has no end", LOST_HINT, retryable=True
-            )
+            raise make_cut_error("the body was cut short: its gzip data has no end")
         return body
 
     def _receive_chunks(self, sock, response):
-        """Yield the bytes of a body as they arrive. Raises RemoteError if they stop before its end."""
+        """Yield the bytes of a body as they arrive; raise RemoteError if its end is missing."""
         import socket
         from http.client import HTTPException
 
         while True:
             try:
-                if (
-                    self._ends and not response.isclosed()
-                ):  # from 3.13 on, a response closes itself at its end
+                # From 3.13 on, a response closes itself at its end.
+                if self._ends and not response.isclosed():
                     self._check_time()
                     # Without a time limit, the timeout that _read_head has set still applies.
                     sock.settimeout(self._socket_timeout())
@@ -1576,15 +1672,9 @@ class Transport:
             except socket.timeout:
                 raise self._make_timeout_error("the body stalled")
             except OSError as error:
-                raise RemoteError(
-                    "the connection was lost while reading the body: %s" % describe_error(error),
-                    LOST_HINT,
-                    retryable=True,
-                )
+                raise make_cut_error(LOST_BODY % describe_error(error))
             except (HTTPException, ValueError, OverflowError):  # the last two: bad chunk sizes
-                raise RemoteError(
-                    "the chunked body is malformed or was cut short", LOST_HINT, retryable=True
-                )
+                raise make_cut_error("the chunked body is malformed or was cut short")
             if not chunk:
                 break
 
@@ -1593,33 +1683,27 @@ class Transport:
             yield chunk
 
         if response.length:
-            missing = describe_count(response.length, "byte") + (
-                " is" if response.length == 1 else " are"
-            )
-            raise RemoteError(
-                "the connection was lost while reading the body: %s missing" % missing,
-                LOST_HINT,
-                retryable=True,
-            )
+            verb = "is" if response.length == 1 else "are"
+            missing = "%s %s missing" % (describe_count(response.length, "byte"), verb)
+            raise make_cut_error(LOST_BODY % missing)
 
     def _trace_lines(self, mark, first, headers):
         """Trace a request or a response, with the values of SECRET_HEADERS masked."""
         self._trace(mark + " " + first)
         for name, value in headers:
-            self._trace(
-                "%s %s: %s" % (mark, name, "***" if name.lower() in SECRET_HEADERS else value)
-            )
+            shown = "***" if name.lower() in SECRET_HEADERS else value
+            self._trace("%s %s: %s" % (mark, name, shown))
 
     def _make_redirect_error(self, status, location):
         """Return the error for a redirect, which is not followed."""
-        # Show neither a query, which may contain an authorization code, nor a URL with user info. Mask first: if the
+        # Show no query, which may contain an authorization code. Mask first: if the
         # token is `abcd?efgh`, cutting at `?` would leave `abcd`.
-        shown = "***" if "@" in location else re.split("[?#]", mask(location, self.secrets))[0]
-        return RemoteError(
-            "HTTP %d: refused to follow a redirect to %s, to keep the token from other servers"
-            % (status, shown),
-            "if that is the API, pass the part of its URL before /v1 as --server",
-        )
+        shown = re.split("[?#]", mask(location, self.secrets))[0]
+        if "@" in location:  # user info
+            shown = "***"
+        refusal = "refused to follow a redirect to %s, to keep the token from other servers" % shown
+        hint = "if that is the API, pass the part of its URL before /v1 as --server"
+        return RemoteError("HTTP %d: %s" % (status, refusal), hint)
 
     def _make_error(self, response, body):
         """Return the error for a response that is not a 200."""
@@ -1631,48 +1715,49 @@ class Transport:
         except RemoteError:
             problem = {}
 
-        def show(name):
-            """Return a member of the Problem as text, or "" if it is not text. The list `relation_path` is joined."""
-            value = problem.get(name)
-            if isinstance(value, list):
-                value = " > ".join(step for step in value if isinstance(step, str))
-            return value if isinstance(value, str) else ""
-
         # Retry-After may also be a date, which is ignored.
         seconds = response.getheader("Retry-After", "").strip()
-        retry_after = float(seconds) if re.fullmatch("[0-9]+", seconds) else None
-        correlation_id = show("correlation_id") or response.getheader("X-Correlation-Id")
-        parts = [show("detail")] + [
-            label + ": " + text
-            for label, text in (
-                ("code", show("code")),
-                ("reason", show("reason")),
-                ("relation path", show("relation_path")),
-                ("correlation id", correlation_id),
-                ("retry after", retry_after and seconds + " s"),
-            )
-            if text
-        ]
-        description = "; ".join(filter(None, [show("title") or response.reason] + parts))
-        message = ("HTTP %d %s" % (status, description)).rstrip()  # there may be no description
-        message = mask(message, self.secrets)
-        return APIError(
-            message, self._choose_hint(status, problem, show), status, problem, retry_after
-        )
+        retry_after = None
+        if re.fullmatch("[0-9]+", seconds):
+            retry_after = float(seconds)
 
-    def _choose_hint(self, status, problem, show):
-        """Return the hint for the status of a response. show(name) returns a member of its Problem."""
+        # Describe what is known.
+        title = show_member(problem, "title") or response.reason
+        header_id = response.getheader("X-Correlation-Id")
+        details = [
+            ("code", show_member(problem, "code")),
+            ("reason", show_member(problem, "reason")),
+            ("relation path", show_member(problem, "relation_path")),
+            ("correlation id", show_member(problem, "correlation_id") or header_id),
+        ]
+        if retry_after:
+            details.append(("retry after", seconds + " s"))
+        parts = [title, show_member(problem, "detail")]
+        parts += [label + ": " + text for label, text in details if text]
+        description = "; ".join(part for part in parts if part)
+
+        message = ("HTTP %d %s" % (status, description)).rstrip()  # there may be no description
+        hint = self._choose_hint(status, problem)
+        return APIError(mask(message, self.secrets), hint, status, problem, retry_after)
+
+    def _choose_hint(self, status, problem):
         if status == 401:
-            return STATUS_HINTS[401] % (" from " + self.token_source if self.token_source else "")
+            source = ""
+            if self.token_source:
+                source = " from " + self.token_source
+            return STATUS_HINTS[401] % source
         if status == 404 and self.server.prefix.endswith("/v1"):
             return "leave /v1 out of the server's URL"
         if status == 400 and not problem and self.server.scheme == "http":
             return HTTPS_HINT
-        if status in (400, 403, 404) and not problem or 300 <= status < 400:
+        if status in (400, 403, 404) and not problem:
             return API_HINT
-        return PROBLEM_HINTS.get(
-            show("code" if status == 400 else "reason"), STATUS_HINTS.get(status, "")
-        )
+        if 300 <= status < 400:
+            return API_HINT
+
+        member = "code" if status == 400 else "reason"
+        status_hint = STATUS_HINTS.get(status, "")
+        return PROBLEM_HINTS.get(show_member(problem, member), status_hint)
 
 
 # --------------------------------------------------------------------------------------- Wire model
@@ -2329,12 +2414,14 @@ class SinglePage(Listing):
         self.next_cursor = self.page.get("next_cursor") or None
 
 
-# -------------------------------------------------------------------------------------------------- Formats
+# ------------------------------------------------------------------------------ Formats
 #
-# A format is a generator that yields what to print, text or bytes. It takes the elements to print, the object that
-# contains them, and the console. Of the console, it uses only is_coloured, columns, recent_times, stdout_is_terminal
-# and encode_for_stdout(). A format of `get` also takes report_error(text), which it calls for each output that cannot
-# be shown.
+# A format is a generator that yields what to print, text or bytes. It takes the
+# elements to print, the object that contains them, and the console. Of the
+# console, it uses only is_coloured, columns, recent_times, stdout_is_terminal
+# and encode_for_stdout(). A format of `get` also takes report_error(text), which
+# it calls for each output that cannot be shown. A member of the wrong type
+# raises UnusableResponse.
 
 COLOURS = {
     "succeeded": "32",
@@ -2348,12 +2435,16 @@ BOLD = "1"
 
 
 def paint(text, code, console):
-    """Return text in an SGR colour (ECMA-48, 8.3.117). Without a code or colours, return it unchanged."""
-    return "\x1b[%sm%s\x1b[0m" % (code, text) if console.is_coloured and code else text
+    """Return text in an SGR colour (ECMA-48, 8.3.117), or unchanged without a code or colours."""
+    if not (console.is_coloured and code):
+        return text
+    return "\x1b[%sm%s\x1b[0m" % (code, text)
 
 
 def paint_status(status, console):
-    """Return a status, padded, then coloured: str.format would count the characters of the escape sequences."""
+    """Return a status, padded, then coloured.
+
+    str.format would count the characters of the escape sequences."""
     return paint("%-9s" % escape_field(status), COLOURS.get(status), console)
 
 
@@ -2362,9 +2453,10 @@ encode_compact = json.JSONEncoder(separators=(",", ":")).encode
 
 
 def format_json(list_name, elements, whole, console, report_error=do_nothing):
-    """Yield an object with these elements in its list: a line for each member, and one for each element of the list.
+    """Yield an object with these elements in its list.
 
-    This is also yaml: JSON is valid YAML 1.2."""
+    Each member begins a line, and so does each element of the list. This is also yaml:
+    JSON is valid YAML 1.2."""
     separator = "{\n  "
     for name, value in whole.items():
         yield separator + encode_compact(name) + ": "
@@ -2374,11 +2466,12 @@ def format_json(list_name, elements, whole, console, report_error=do_nothing):
             continue
 
         # The list.
-        begin = "[\n    "
+        first, following = "[\n    ", ",\n    "
+        begin = first
         for element in elements:
             yield begin + encode_compact(element)
-            begin = ",\n    "
-        yield "\n  ]" if begin[0] == "," else "[]"
+            begin = following
+        yield "[]" if begin == first else "\n  ]"
     yield "\n}\n"
 
 
@@ -2389,7 +2482,7 @@ def format_jsonl(elements, whole, console, report_error=do_nothing):
 
 
 def format_ids(name, owner, elements, whole, console, report_error=do_nothing):
-    """Yield a member of each element, one per line: the ids of Executions, or the node ids of targets.
+    """Yield a member of each element, one per line: ids of Executions, or node ids of targets.
 
     `owner` is what errors call an element."""
     for element in elements:
@@ -2397,24 +2490,29 @@ def format_ids(name, owner, elements, whole, console, report_error=do_nothing):
 
 
 def find_recent_times(now):
-    """Return (earliest, latest): a time is recent if it is later than the first, and not later than the second.
+    """Return (earliest, latest): a time is recent if `earliest < time <= latest`.
 
-    As in `ls -l`, half a year counts as recent. So does a day in the future, because this host's clock may be slow."""
+    As in `ls -l`, half a year counts as recent. So does a day in the future, because
+    this host's clock may be slow."""
     from datetime import timedelta
 
     return to_utc_text(now - timedelta(days=180)), to_utc_text(now + timedelta(days=1))
 
 
 def format_time(text, recent_times):
-    """Return `2026-07-14T09:29:39Z` for `2026-07-14T11:29:39.5+02:00`. Text that is not such a time is unchanged."""
+    """Return `2026-07-14T09:29:39Z` for `2026-07-14T11:29:39.5+02:00`.
+
+    Text that is not such a time is unchanged."""
     moment = normalize_time(text or "")
-    return moment[:19] + "Z" if moment else text
+    if moment is None:
+        return text
+    return moment[:19] + "Z"
 
 
 def format_short_time(text, recent_times):
-    """Return `07-14T09:29` for a recent `2026-07-14T11:29:39.5+02:00`, and `2024-07-14` for a time that is not recent.
+    """Return `07-14T09:29` for a recent time, and `2024-07-14` for a time that is not recent.
 
-    Text that is not such a time is unchanged."""
+    Text that is not a time is unchanged."""
     moment = normalize_time(text or "")
     if moment is None:
         return text
@@ -2424,76 +2522,97 @@ def format_short_time(text, recent_times):
     return moment[:10]
 
 
-class Layout(namedtuple("Layout", "min_columns names row format_time")):
+class Layout(namedtuple("Layout", "min_columns format_time row")):
     """The layout of a table.
 
     min_columns     the narrowest terminal that it fits
-    names           the names of all cells, including those that `row` leaves out
-    row             the format of a row, whose widths are minimum widths
     format_time     the function that formats a time; it takes the time and Console.recent_times
+    row             the format of a row: the names of its columns, and their minimum widths
     """
 
 
-# fmt: off
 EXECUTION_LAYOUTS = [
-    Layout(130, "ID STATUS TYPE TARGETS CREATED_AT UPDATED_AT ACTION", "{:36}  {:9}  {:7}  {:7}  {:20}  {:20}  {}\n",
-           format_time),
-    Layout(104, "ID STATUS TYPE TARGETS CREATED UPDATED ACTION", "{0:36}  {1:9}  {3:7}  {4:11}  {5:11}  {6}\n",
-           format_short_time),
-    Layout(88, "ID STATUS TYPE TARGETS CREATED UPDATED ACTION", "{0:36} {1:9} {3:7} {4:11} {6}\n", format_short_time),
-    Layout(0, "ID STATUS TYPE TARGETS CREATED UPDATED ACTION", "{0:36} {1:9} {4:11} {6}\n", format_short_time),
+    Layout(
+        130,
+        format_time,
+        "{ID:36}  {STATUS:9}  {TYPE:7}  {TARGETS:7}  {CREATED_AT:20}  {UPDATED_AT:20}  {ACTION}\n",
+    ),
+    Layout(
+        104,
+        format_short_time,
+        "{ID:36}  {STATUS:9}  {TARGETS:7}  {CREATED:11}  {UPDATED:11}  {ACTION}\n",
+    ),
+    Layout(88, format_short_time, "{ID:36} {STATUS:9} {TARGETS:7} {CREATED:11} {ACTION}\n"),
+    Layout(0, format_short_time, "{ID:36} {STATUS:9} {CREATED:11} {ACTION}\n"),
 ]
 # In the recap of `get`, all columns are worth a second line for the action.
-RECAP_LAYOUTS = EXECUTION_LAYOUTS[:2] + [
-    Layout(0, "ID STATUS TYPE TARGETS CREATED UPDATED ACTION", "{0:36} {1:9} {3:7} {4:11} {5:11} {6}\n",
-           format_short_time),
-]
+RECAP_ROW = "{ID:36} {STATUS:9} {TARGETS:7} {CREATED:11} {UPDATED:11} {ACTION}\n"
+RECAP_LAYOUTS = EXECUTION_LAYOUTS[:2] + [Layout(0, format_short_time, RECAP_ROW)]
 TARGET_LAYOUTS = [
-    Layout(104, "NODE_ID STATUS UPDATED_AT OUTPUT", "{:36}  {:9}  {:20}  {}\n", format_time),
-    Layout(0, "NODE_ID STATUS UPDATED OUTPUT", "{:36}  {:9}  {:11}  {}\n", format_short_time),
+    Layout(104, format_time, "{NODE_ID:36}  {STATUS:9}  {UPDATED_AT:20}  {OUTPUT}\n"),
+    Layout(0, format_short_time, "{NODE_ID:36}  {STATUS:9}  {UPDATED:11}  {OUTPUT}\n"),
 ]
-# fmt: on
-ROW_MEMBERS = "id status type created_at updated_at action".split()
+ROW_MEMBERS = ("id", "status", "type", "created_at", "updated_at", "action")
 
 
 def choose_layout(layouts, console, is_wide):
-    """Return the widest layout if `is_wide`, and otherwise the first one that fits the terminal."""
-    return (
-        layouts[0]
-        if is_wide
-        else next(layout for layout in layouts if console.columns >= layout.min_columns)
-    )
+    if is_wide:
+        return layouts[0]
+    return next(layout for layout in layouts if console.columns >= layout.min_columns)
 
 
 def format_header(layout, console):
-    """Return the header line of a table."""
-    return paint(layout.row.format(*layout.names.split())[:-1], BOLD, console) + "\n"
+    titles = {name: name for name in re.findall("[A-Z_]+", layout.row)}
+    header = layout.row.format_map(titles).rstrip("\n")
+    return paint(header, BOLD, console) + "\n"
+
+
+def escape_cells(cells):
+    """Return what escape_field returns for each cell.
+
+    It looks at all cells at once: few need escapes, and escaping each of them would
+    make a listing a fifth slower."""
+    if all(cells):
+        text = "".join(cells)
+        if text.isprintable() and " " not in text:
+            return cells
+    return [escape_field(cell) for cell in cells]
 
 
 def format_row(execution, layout, console):
-    """Return the row of an Execution. Raises UnusableResponse for a member of the wrong type."""
-    values = [execution.get(name) for name in ROW_MEMBERS]
-    if not {str, type(None)}.issuperset(map(type, values)):
-        for name in ROW_MEMBERS:
-            check_type(execution.get(name), str, "%s: %s" % (name_execution(execution), name))
-    execution_id, status, kind, created, updated, action = values
-    targets = expect_objects(execution, "targets")
+    values = []
+    for name in ROW_MEMBERS:
+        value = execution.get(name)
+        if not isinstance(value, str) and value is not None:
+            label = "%s: %s" % (name_execution(execution), name)
+            raise make_malformed_error(label + ": expected a string")
+        values.append(value)
+    execution_id, status, kind, created_at, updated_at, action = values
+
     cells = [
         execution_id,
         status,
         kind,
-        describe_targets(targets),
-        layout.format_time(created, console.recent_times),
-        layout.format_time(updated, console.recent_times),
+        describe_targets(expect_objects(execution, "targets")),
+        layout.format_time(created_at, console.recent_times),
+        layout.format_time(updated_at, console.recent_times),
     ]
-    # Look at all cells at once: few need escapes, and escaping each of them would make a listing a fifth slower.
-    # An empty cell counts as a space, because escape_field turns it into `-`.
-    row = "".join([cell or " " for cell in cells])
-    if " " in row or not row.isprintable():
-        cells = [escape_field(cell) for cell in cells]
+    shown_id, shown_status, shown_kind, targets, created, updated = escape_cells(cells)
     if console.is_coloured:
-        cells[1] = paint_status(status, console)
-    return layout.row.format(*cells, make_visible(action or "-"))
+        shown_status = paint_status(status, console)
+
+    # The layout chooses from these columns.
+    return layout.row.format(
+        ID=shown_id,
+        STATUS=shown_status,
+        TYPE=shown_kind,
+        TARGETS=targets,
+        CREATED=created,
+        CREATED_AT=created,
+        UPDATED=updated,
+        UPDATED_AT=updated,
+        ACTION=make_visible(action or "-"),
+    )
 
 
 def format_table(executions, page, console, is_wide=False):
@@ -2503,44 +2622,51 @@ def format_table(executions, page, console, is_wide=False):
     for execution in executions:
         yield header + format_row(execution, layout, console)
         header = ""  # it belongs above the first row
+
+    last_line = ""
     cursor = page.get("next_cursor")
-    yield header + ("next_cursor: %s\n" % make_visible(cursor) if cursor else "")
+    if cursor:
+        last_line = "next_cursor: %s\n" % make_visible(cursor)
+    yield header + last_line
 
 
 def read_target(target, report_error):
-    """Return (node id, status, OutputRef) of a target. Reports an unreadable output. Raises UnusableResponse."""
+    """Return (node id, status, OutputRef) of a target. Reports an unreadable output."""
     node_id = get_text(target, "node_id", "a target's ")
-    status = get_text(target, "status", "target %s: " % escape_field(node_id))
+    shown_id = escape_field(node_id)
+    status = get_text(target, "status", "target %s: " % shown_id)
     output = OutputRef.from_wire(target.get("output_ref"))
     if output.kind == "unreadable":
-        report_error(
-            "the output of target %s is unreadable: %s" % (escape_field(node_id), output.fault)
-        )
+        report_error("the output of target %s is unreadable: %s" % (shown_id, output.fault))
     return node_id, status, output
 
 
 def describe_output(output):
     """Return `N bytes`, `archived: BUCKET/KEY (sha256:DIGEST)`, `no output` or `unreadable`."""
-    if output.kind == "archived":
-        # A key must not imitate a digest.
-        location = make_visible(output.location).replace(" (sha256:", "\\x20(sha256:")
-        digest = " (sha256:%s)" % escape_field(output.sha256) if output.sha256 else ""
-        return "archived: " + location + digest
-    return {"inline": describe_count(len(output.data), "byte"), "none": "no output"}.get(
-        output.kind, output.kind
-    )
+    if output.kind == "inline":
+        return describe_count(len(output.data), "byte")
+    if output.kind == "none":
+        return "no output"
+    if output.kind == "unreadable":
+        return "unreadable"
+
+    # A key must not imitate a digest.
+    location = make_visible(output.location).replace(" (sha256:", "\\x20(sha256:")
+    if not output.sha256:
+        return "archived: " + location
+    return "archived: %s (sha256:%s)" % (location, escape_field(output.sha256))
 
 
 def describe_progress(execution):
-    """Return the status and the number of succeeded targets: `started 2/5`. Raises UnusableResponse."""
-    return "%s %s" % (
-        escape_field(get_text(execution, "status")),
-        describe_targets(execution["targets"]),
-    )
+    """Return the status and the number of succeeded targets: `started 2/5`."""
+    status = escape_field(get_text(execution, "status"))
+    return "%s %s" % (status, describe_targets(execution["targets"]))
 
 
 def format_recap(execution, console, is_wide=False):
-    """Return the header and the table row of one Execution. They come last, where a terminal shows them."""
+    """Return the header and the table row of one Execution.
+
+    They come last, where a terminal shows them."""
     layout = choose_layout(RECAP_LAYOUTS, console, is_wide)
     return format_header(layout, console) + format_row(execution, layout, console)
 
@@ -2548,27 +2674,28 @@ def format_recap(execution, console, is_wide=False):
 def format_sections(targets, execution, console, report_error):
     """Yield a section for each target, and then the recap.
 
-    A section is the line `==> NODE_ID STATUS N bytes <==`, the N bytes, a line feed if they do not end with one, and an
-    empty line. On a terminal, the bytes are made safe, and their lines are indented, so that none begins like a header,
-    an error or a recap. (The continuation of a line that the terminal wraps may.)"""
+    A section is the line `==> NODE_ID STATUS N bytes <==`, the N bytes, a line feed if
+    they do not end with one, and an empty line. On a terminal, the bytes are made safe,
+    and their lines are indented, so that none begins like a header, an error or a
+    recap. (The continuation of a line that the terminal wraps may.)"""
     for target in targets:
         node_id, status, output = read_target(target, report_error)
-        description = describe_output(output)
         if output.kind == "archived":
-            body, description = description.encode("utf-8"), "archived"
+            description = "archived"
+            body = describe_output(output).encode("utf-8")
         else:
+            description = describe_output(output)
             body = console.encode_for_stdout(output.data)
             if console.stdout_is_terminal:
                 body = re.sub(b"(?m)^(?=.)", b"  ", body)  # empty lines stay empty
         if body and not body.endswith(b"\n"):
             body += b"\n"
 
-        header = [
-            paint("==> %s " % escape_field(node_id), BOLD, console),
-            paint(escape_field(status), COLOURS.get(status, BOLD), console),
-            paint(" %s <==" % description, BOLD, console),
-        ]
-        yield "".join(header).encode("utf-8") + b"\n" + body + b"\n"
+        begin = paint("==> %s " % escape_field(node_id), BOLD, console)
+        shown_status = paint(escape_field(status), COLOURS.get(status, BOLD), console)
+        end = paint(" %s <==" % description, BOLD, console)
+        header = begin + shown_status + end
+        yield header.encode("utf-8") + b"\n" + body + b"\n"
     yield format_recap(execution, console)
 
 
@@ -2579,14 +2706,15 @@ def format_targets(targets, execution, console, report_error, is_wide=False):
     for target in targets:
         node_id, status, output = read_target(target, report_error)
         updated = get_text(target, "updated_at", "target %s: " % escape_field(node_id))
-        shown = layout.format_time(updated, console.recent_times)
+        updated = escape_field(layout.format_time(updated, console.recent_times))
         yield header + layout.row.format(
-            escape_field(node_id),
-            paint_status(status, console),
-            escape_field(shown),
-            describe_output(output),
+            NODE_ID=escape_field(node_id),
+            STATUS=paint_status(status, console),
+            UPDATED=updated,
+            UPDATED_AT=updated,
+            OUTPUT=describe_output(output),
         )
-        header = ""
+        header = ""  # it belongs above the first row
     yield header + "\n" + format_recap(execution, console, is_wide)
 
 
@@ -2595,9 +2723,8 @@ def read_inline(targets, console, report_error):
     for target in targets:
         node_id, _, output = read_target(target, report_error)
         if output.kind == "archived":
-            report_error(
-                "the output of target %s is %s" % (escape_field(node_id), describe_output(output))
-            )
+            archive = describe_output(output)
+            report_error("the output of target %s is %s" % (escape_field(node_id), archive))
         yield node_id, console.encode_for_stdout(output.data)
 
 
@@ -2641,12 +2768,13 @@ GET_FORMATS: "t.Dict[str, t.Callable[..., t.Iterator[t.Any]]]" = {
 
 
 def make_folder(path):
-    """Make the folder of --output-dir, or accept an empty one that only the user may write to. Return its path.
+    """Make the folder of --output-dir, or accept an empty one that only the user may write to.
 
-    Raises ExecLogError."""
-    # Remove `/` and `/.` at the end, which would hide a symbolic link. (os.path.normpath would also remove `link/..`,
-    # which is not always the folder that contains the link.)
-    problem, folder = "", re.sub(r"(/\.?)+$", "", path) or "/"
+    Return its path. Raises ExecLogError."""
+    # Remove `/` and `/.` at the end, which would hide a symbolic link.
+    # (os.path.normpath would also remove `link/..`, which is not always the folder
+    # that contains the link.)
+    folder = re.sub(r"(/\.?)+$", "", path) or "/"
     try:
         if not os.path.lexists(folder):
             os.mkdir(folder, 0o700)
@@ -2659,10 +2787,8 @@ def make_folder(path):
     except (OSError, ValueError) as error:  # ValueError: the name contains a NUL
         problem = describe_error(error)
     if problem:
-        raise ExecLogError(
-            "the folder %s cannot be used: %s" % (path, problem),
-            "name a new folder inside an existing one",
-        )
+        message = "the folder %s cannot be used: %s" % (path, problem)
+        raise ExecLogError(message, "name a new folder inside an existing one")
     return folder
 
 
@@ -2670,7 +2796,9 @@ OUTPUT_KINDS = ("inline", "archived", "none", "unreadable", "unsaved")  # as the
 
 
 def write_new_file(path, data):
-    """Write a file with mode 0600. It must not exist, even as a link. Raises ExecLogError, which names the file."""
+    """Write a file with mode 0600. It must not exist, even as a link.
+
+    Raises ExecLogError, which names the file."""
     try:
         with open(path, "xb", opener=partial(os.open, mode=0o600)) as file:
             file.write(data)
@@ -2679,42 +2807,52 @@ def write_new_file(path, data):
 
 
 def format_index_line(node_id, status, kind, output):
-    """Return the line of a target in the index: NODE_ID, STATUS, kind, BYTES, SHA256, BUCKET/KEY, separated by tabs."""
+    """Return the line of a target in the index.
+
+    It is NODE_ID, STATUS, kind, BYTES, SHA256 and BUCKET/KEY, separated by tabs."""
     size, digest = "", output.sha256
     if kind == "inline":
         from hashlib import sha256
 
-        size, digest = "%d" % len(output.data), sha256(output.data).hexdigest()
+        size = str(len(output.data))
+        digest = sha256(output.data).hexdigest()
     fields = [escape_field(field) for field in (node_id, status, kind, size, digest)]
-    return ("\t".join(fields + [make_visible(output.location or "-")]) + "\n").encode("utf-8")
+    fields.append(make_visible(output.location or "-"))
+    line = "\t".join(fields) + "\n"
+    return line.encode("utf-8")
 
 
 def save_outputs(targets, folder, report_error):
-    """Write each inline output to a file, NODE_ID.out, and the index of all targets to the file `targets`.
+    """Write each inline output to a file, NODE_ID.out, and the index of all targets to `targets`.
 
-    Until everything is written, the index is called `targets.partial`. Return the kind of each target, as in the index.
-    Raises ExecLogError for a file that cannot be written."""
-    lines, files, kinds = [], {}, []
+    Until everything is written, the index is called `targets.partial`. Return
+    the kind of each target, as in the index. Raises ExecLogError for a file
+    that cannot be written."""
+    lines, kinds = [], []
+    files = {}  # the bytes of each file, by its name
     seen = set()  # node ids in lower case, because some file systems ignore case
     for target in targets:
         node_id, status, output = read_target(target, report_error)
-        kind, node = output.kind, (node_id or "").lower()
-        if not node or find_uuid(node) != node or node in seen:  # only a UUID is a safe file name
-            fault = (
-                "an earlier target has the same node id"
-                if node in seen
-                else "its node id is not a canonical UUID"
-            )
+        kind = output.kind
+        lower_id = (node_id or "").lower()
+        fault = ""
+        if lower_id in seen:
+            fault = "an earlier target has the same node id"
+        elif not lower_id or find_uuid(lower_id) != lower_id:  # only a UUID is a safe file name
+            fault = "its node id is not a canonical UUID"
+
+        if fault:
             report_error("target %s is not saved: %s" % (escape_field(node_id), fault))
             kind, output = "unsaved", OutputRef.from_wire(None)
         elif kind == "inline":
             files[node_id + ".out"] = output.data
-        seen.add(node)
+        seen.add(lower_id)
         kinds.append(kind)
         lines.append(format_index_line(node_id, status, kind, output))
 
     # Write the files.
-    partial_index, index = os.path.join(folder, "targets.partial"), os.path.join(folder, "targets")
+    partial_index = os.path.join(folder, "targets.partial")
+    index = os.path.join(folder, "targets")
     write_new_file(partial_index, b"".join(lines))
     for name, data in files.items():
         write_new_file(os.path.join(folder, name), data)

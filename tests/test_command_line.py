@@ -2080,28 +2080,6 @@ def test_value_for_a_switch_is_refused_and_not_shown(argv, error):
         ),
         pytest.param(LIST + ("-vh",), "malformed or combined flags -v...", id="-vh"),
         pytest.param(LIST + ("-n-3",), "malformed or combined flags -n...", id="-n-3"),
-<<<<<<< HEAD
-        # A dash of another kind.
-        pytest.param(
-            LIST + ("\u2014failed",),
-            "unknown flag \u2014f...; did you mean --failed?",
-            id="em dash",
-        ),
-        pytest.param(
-            LIST + ("\u2013status=x",),
-            "unknown flag \u2013s...; did you mean --status?",
-            id="en dash",
-        ),
-        pytest.param(
-            ["\u2212running"], "unknown flag \u2212r...; did you mean --running?", id="minus sign"
-        ),
-        pytest.param(
-            ["get", "\u2014\u2014waitt"],
-            "unknown flag \u2014\u2014...; did you mean --wait?",
-            id="two em dashes",
-        ),
-=======
->>>>>>> main
         # One hyphen before a long name.
         pytest.param(LIST + ("-node",), "unknown flag -n...; did you mean --node?", id="-node"),
         pytest.param(
@@ -2189,11 +2167,23 @@ def test_unknown_flag_is_refused_and_the_nearest_one_suggested(argv, error):
 @pytest.mark.parametrize(
     "argv, error",
     [
-        pytest.param(["list", "\u2014failed"], "unknown flag \u2014f...; did you mean --failed?", id="em dash"),
-        pytest.param(["list", "\u2013status=x"], "unknown flag \u2013s...; did you mean --status?", id="en dash"),
-        pytest.param(["\u2212running"], "unknown flag \u2212r...; did you mean --running?", id="minus sign"),
         pytest.param(
-            ["get", "\u2014\u2014waitt"], "unknown flag \u2014\u2014...; did you mean --wait?", id="two em dashes"
+            ["list", "\u2014failed"],
+            "unknown flag \u2014f...; did you mean --failed?",
+            id="em dash",
+        ),
+        pytest.param(
+            ["list", "\u2013status=x"],
+            "unknown flag \u2013s...; did you mean --status?",
+            id="en dash",
+        ),
+        pytest.param(
+            ["\u2212running"], "unknown flag \u2212r...; did you mean --running?", id="minus sign"
+        ),
+        pytest.param(
+            ["get", "\u2014\u2014waitt"],
+            "unknown flag \u2014\u2014...; did you mean --wait?",
+            id="two em dashes",
         ),
     ],
 )
