@@ -95,8 +95,8 @@ can decrypt the traffic, and OPENSSL_CONF, which may load code, configures OpenS
 argparse reads LANGUAGE, LC_ALL, LC_MESSAGES and LANG, and urllib reads REQUEST_METHOD.
 
 Apart from SSLKEYLOGFILE and bytecode, which Python writes, it writes only into the
---output-dir folder: choose one whose parents others cannot write to. Started by its path,
-it imports nothing from its own folder; `python3 -I` ignores PYTHONPATH, too.
+--output-dir folder: choose one whose parents others cannot write to. Started by its
+path, it imports nothing from its own folder; `python3 -I` ignores PYTHONPATH, too.
 
 Secrets are masked on stderr only, and only where their exact text appears:
 PLEXSPHERE_TOKEN and, once the settings have been found, the token, the proxy's password
@@ -130,10 +130,10 @@ the size that is received and for the decompressed size. In memory, a decoded re
 usually takes up to five times its size, and a hostile one two hundred times: use
 `ulimit -v`.
 
---wait holds two responses, and --last N holds N Executions. A listing of several statuses
-holds all Executions of the running statuses, a page for each final status, and all
-Executions of one created_at. A listing also holds the cursors of all its pages. The number
-of pages and the size of what is printed are unlimited.
+--wait holds two responses, and --last N holds N Executions. A listing of several
+statuses holds all Executions of the running statuses, a page for each final status, and
+all Executions of one created_at. A listing also holds the cursors of all its pages. The
+number of pages and the size of what is printed are unlimited.
 
 --timeout limits each network operation, and --wait-timeout a whole wait. Nothing limits
 the total time of the other commands. These can exceed both limits, so use timeout(1):
@@ -896,7 +896,7 @@ def find_proxy(server):
     return proxies.get(server.scheme) or None
 
 
-# ---------------------------------------------------------------------------- Transport
+# ---------------------------------------------------------------------------------------- Transport
 #
 # What this section relies on in http.client, from Python 3.6 to 3.13:
 #
@@ -2414,7 +2414,7 @@ class SinglePage(Listing):
         self.next_cursor = self.page.get("next_cursor") or None
 
 
-# ------------------------------------------------------------------------------ Formats
+# ------------------------------------------------------------------------------------------ Formats
 #
 # A format is a generator that yields what to print, text or bytes. It takes the
 # elements to print, the object that contains them, and the console. Of the
