@@ -206,7 +206,7 @@ if TYPE_CHECKING:
 
 WINDOWS = os.name == "nt"
 
-__version__ = "6.2.0"
+__version__ = "6.2.1"
 __all__ = [
     "main",
     "make_parser",
@@ -1417,7 +1417,7 @@ class Transport:
     def pause(self, seconds: float, failure: str = "") -> bool:
         """Report a failure, if there is one, to on_retry, and sleep.
 
-        Return False if a time limit passes meanwhile, which ends the sleep."""
+        The sleep ends at the earliest time limit. Return False if it passes meanwhile."""
         left = self._time_left()
         duration = min(seconds, left)
         if failure:
