@@ -3268,7 +3268,10 @@ def attach_values(argv):
     attached, words = [], list(argv)
     while words:
         word = words.pop(0)
-        short = re.fullmatch("(-o|-n(?==?[0-9]))=?(.+)", word, re.DOTALL)
+        # `-ojson` or `-o=json`; `-n5` or `-n=5`, but not `-node`
+        output = re.fullmatch("(-o)=?(.+)", word, re.DOTALL)
+        last = re.fullmatch("(-n)=?([0-9].*)", word, re.DOTALL)
+        short = output or last
         if short:
             word = short.group(1)
             words.insert(0, short.group(2))
