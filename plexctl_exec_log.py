@@ -58,9 +58,9 @@ Of these, get_execution checks that the id is the one that was requested, and th
 `targets` is a list of objects. Other members, and all members of what a Listing yields,
 may be absent, null or of another type.
 
-The formats json, jsonl and yaml decode JSON and encode it again. Whole numbers stay
-exact, except that -0 becomes 0. Other numbers become doubles. If a name is repeated in
-an object, its last value counts.
+The formats json, jsonl and yaml decode JSON and encode it again. Whole numbers within
+the range of a double stay exact, except that -0 becomes 0. Other numbers become
+doubles. If a name is repeated in an object, its last value counts.
 
 What it touches, and what it trusts
 -----------------------------------
@@ -77,9 +77,9 @@ to one server:
     a profile without a server          the selected server
     a profile with a server             that server; if another one was selected, nothing is sent
 
-Certificates and host names are verified. Without --allow-http, plain http goes only to
-this host, where any user may be listening. A proxy for plain http can read the token,
-too.
+Certificates and host names are verified as ssl.create_default_context() does it.
+Without --allow-http, plain http goes only to this host, where any user may be
+listening. A proxy for plain http can read the token, too.
 
 It reads these files. On Windows, modes and owners are not checked.
 
@@ -92,11 +92,13 @@ It reads PLEXSPHERE_URL, PLEXSPHERE_TOKEN, PLEXSPHERE_PROJECT, XDG_CONFIG_HOME, 
 USERPROFILE, NO_COLOR, TERM and the proxy variables. As in every Python program,
 SSL_CERT_FILE and SSL_CERT_DIR choose the CAs, SSLKEYLOGFILE names a file whose readers
 can decrypt the traffic, and OPENSSL_CONF, which may load code, configures OpenSSL.
-argparse reads LANGUAGE, LC_ALL, LC_MESSAGES and LANG, and urllib reads REQUEST_METHOD.
+OpenSSL and the resolver read more. argparse reads LANGUAGE, LC_ALL, LC_MESSAGES and
+LANG, and urllib reads REQUEST_METHOD.
 
 Apart from SSLKEYLOGFILE and bytecode, which Python writes, it writes only into the
 --output-dir folder: choose one whose parents others cannot write to. Started by its
-path, it imports nothing from its own folder; `python3 -I` ignores PYTHONPATH, too.
+path, it imports nothing from its own folder; `python3 -I` ignores PYTHONPATH and
+SSLKEYLOGFILE, too.
 
 Secrets are masked on stderr only, and only where their exact text appears:
 PLEXSPHERE_TOKEN and, once the settings have been found, the token, the proxy's password
@@ -117,23 +119,24 @@ The server and the machines are not trusted. What reaches a reader:
                 tabs and line feeds in outputs, are shown as text, such as \\x1b.
     indented    No line of an output begins like a line that this program prints.
 
-A terminal may wrap a long line of an output, an action or an error; the wrapped part
-may look like any other line. A pipe gets exact bytes even if a terminal is at its other
-end, as with `ssh host command`, `watch` and `| cat`: use --output json there, or give
-ssh the flag -t.
+A terminal may wrap a long line of an output, an action, a place in the archive, a
+cursor or an error; the wrapped part may look like any other line. A pipe gets exact
+bytes even if a terminal is at its other end, as with `ssh host command`, `watch` or
+cat: use --output json there, or give ssh the flag -t.
 
 Limits
 ------
 A response is read whole, checked, then used. An Execution, or a page limited to one
 Execution, may be up to 256 MiB. Other pages may be up to 32 MiB. These limits hold for
-the size that is received and for the decompressed size. In memory, a decoded response
-usually takes up to five times its size, and a hostile one two hundred times: use
-`ulimit -v`.
+the size that is received, without the framing of chunks, and for the decompressed size.
+In memory, a decoded response usually takes up to five times its size, and a hostile one
+two hundred times: use `ulimit -v`.
 
 --wait holds two responses, and --last N holds N Executions. A listing of several
 statuses holds all Executions of the running statuses, a page for each final status, and
 all Executions of one created_at. A listing also holds the cursors of all its pages. The
-number of pages and the size of what is printed are unlimited.
+number of pages, the number of saved files and the size of what is printed are
+unlimited.
 
 --timeout limits each network operation, and --wait-timeout a whole wait. Nothing limits
 the total time of the other commands. These can exceed both limits, so use timeout(1):
