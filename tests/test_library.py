@@ -485,13 +485,14 @@ def test_main_writes_to_the_stdout_of_the_process(monkeypatch):
 @rule("8.3")
 def test_main_reads_sys_argv_and_writes_to_the_stderr_of_the_process(monkeypatch):
     stderr = io.TextIOWrapper(io.BytesIO(), "ascii")
-    monkeypatch.setattr(sys, "argv", ["any name", "list"])
+    # A mistake that comes before the developer's own config file is read.
+    monkeypatch.setattr(sys, "argv", ["any name", "get"])
     monkeypatch.setattr(sys, "stderr", stderr)
 
     code = program.main()
 
     assert code == 2
-    assert stderr.buffer.getvalue().startswith(b"error: no Project")
+    assert stderr.buffer.getvalue().startswith(b"error: no Execution id")
 
 
 @rule("8.3", "8.3a", "10.2d")
