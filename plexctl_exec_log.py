@@ -2920,8 +2920,10 @@ STATUS_HELP = "\nStatuses: pending, ack, started; final: succeeded, failed, canc
 LIST_HELP = """
 By default, list prints one page: the oldest 50 Executions that match. With
 --all, --last, --since, --until, --updated-since, --node or several statuses, it
-reads all pages. If it fails partway, the last line gives a value with which to
-resume: next_cursor for --cursor, or next_since for --since. Times are in UTC."""
+reads all pages; with --until, only those up to that time. If it fails partway
+without --last, the last line on standard error gives a value with which to
+resume, next_cursor for --cursor or next_since for --since. Times are in UTC,
+unless they have an offset."""
 PURPOSES = {
     "": "Show Executions (runs of actions), and what each target (machine) printed.\n",
     "list": "List the Executions (runs of actions) of a Project.\n",
