@@ -348,9 +348,8 @@ def find_suites(pythons):
 
 
 def main():
-    signal.signal(
-        signal.SIGINT, signal.SIG_DFL
-    )  # not KeyboardInterrupt, which would wait for all jobs
+    # KeyboardInterrupt would wait for all jobs.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     with ThreadPoolExecutor(2) as pool:
         pool.submit(attempt, "Windows' Python 3.13, under wine", test_on_windows)
         pool.submit(attempt, "the README's test command", test_as_readme_says).result()

@@ -43,10 +43,11 @@ HOSTS = (
     "edge-02",
     "build-01",
 )
+# A longer output goes to the object store.
 BUCKET, LARGEST_INLINE = (
     "plexsphere-exec-logs",
     16 << 10,
-)  # a longer output goes to the object store
+)
 DUMPED = "".join(
     'pg_dump: dumping contents of table "public.events_%04d"\n' % number for number in range(400)
 )

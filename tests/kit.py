@@ -306,11 +306,12 @@ LIST_FORMATS, GET_FORMATS = list(program.LIST_FORMATS), list(program.GET_FORMATS
 every_list_format = pytest.mark.parametrize("format", LIST_FORMATS)
 every_get_format = pytest.mark.parametrize("format", GET_FORMATS)
 
+#: Formats with a row of the Execution, which follows the targets in `get`.
 TABLE_FORMATS = (
     "text",
     "table",
     "wide",
-)  # with a row of the Execution; in `get`, after the targets
+)
 DOCUMENT_FORMATS = ("json", "yaml", "jsonl")  # what the server sent
 FORMATS_WITHOUT_NODES = ("raw",)  # formats of `get` that print no node ids
 
@@ -368,9 +369,8 @@ def serve_pages(plane, pages, reply=lambda number, body: Reply(body)):
 
 NO_NAME = ".".join(["a" * 60] * 5)  # 304 characters: too long for a resolver to be asked
 PATH = "/v1/projects/%s/executions" % PROJECT
-END_OF_SILENCE = (
-    5  # seconds after which an answer without end ends, so that a test fails instead of hanging
-)
+#: Seconds after which an answer without end ends, so that a test fails instead of hanging.
+END_OF_SILENCE = 5
 
 
 class Proxy(ScriptedServer):

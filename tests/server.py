@@ -128,9 +128,8 @@ class Reply:
 def read_request(stream):
     """Return the next Request, its body skipped. Raises one of GONE if there is none."""
     if stream.peek(1)[:1] == b"\x16":
-        raise ValueError(
-            "TLS on a port for http"
-        )  # readline() would wait for a line feed that may never come
+        # readline() would wait for a line feed that may never come.
+        raise ValueError("TLS on a port for http")
     # http.server would mend some targets.
     method, target, _ = stream.readline().decode("latin-1").split(" ")
     headers = {name.lower(): value for name, value in parse_headers(stream).items()}
@@ -179,9 +178,8 @@ class ScriptedServer(socketserver.ThreadingMixIn, socketserver.TCPServer):
 
     def answer_to(self, request):
         """Return the answer to a request for which nothing is scripted: anything that script() takes but None."""
-        raise LookupError(
-            "nothing is scripted for " + request.target
-        )  # in a thread: pytest fails the test
+        # An exception in a thread makes pytest fail the test.
+        raise LookupError("nothing is scripted for " + request.target)
 
     def serve(self, sock):
         """Serve one connection after its handshake: request by request, to its end."""
@@ -236,8 +234,7 @@ class ScriptedServer(socketserver.ThreadingMixIn, socketserver.TCPServer):
         self.open.discard(request)
         with contextlib.suppress(*GONE):
             if self.context:
-                request.settimeout(
-                    0
-                )  # only sends our close_notify, and does not wait for the client's
+                # This only sends our close_notify, and does not wait for the client's.
+                request.settimeout(0)
                 request.unwrap()
         request.close()

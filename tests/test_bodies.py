@@ -541,9 +541,8 @@ def test_cursor_that_cannot_be_sent_back_is_malformed(plane, cursor, flags):
     "cursor",
     [
         pytest.param("c" * 8192, id="8 KiB, the longest"),
-        pytest.param(
-            "\U0001f600", id="a character beyond the BMP"
-        ),  # in JSON, it is a pair of surrogates
+        # In JSON, it is a pair of surrogates.
+        pytest.param("\U0001f600", id="a character beyond the BMP"),
     ],
 )
 def test_longest_and_unusual_cursors_are_followed(plane, cursor):

@@ -136,9 +136,8 @@ QUERIES_OF_A_MERGE = [
 
 
 def test_every_flag_that_makes_a_walk_is_combined_with_the_others():
-    names = {flag.partition("=")[0] for flag in FLAGS_OF_A_WALK} - {
-        "--failed"
-    }  # which stands for several statuses
+    # --failed is left out: it makes a walk by its several statuses.
+    names = {flag.partition("=")[0] for flag in FLAGS_OF_A_WALK} - {"--failed"}
 
     assert names == {flag.names[-1] for flag in program.FLAGS if flag.reads_all_pages}
 
@@ -558,14 +557,12 @@ def test_updated_since_compares_instants_with_all_digits(plane):
 @rule("1.9e")
 def test_updated_since_with_last_prints_those_created_last(plane):
     wires = [
-        execution(
-            id="a", created_at="2026-07-14T09:01:00Z", updated_at="2026-07-14T09:59:00Z"
-        ),  # updated last
+        # It was updated last.
+        execution(id="a", created_at="2026-07-14T09:01:00Z", updated_at="2026-07-14T09:59:00Z"),
         execution(id="b", created_at="2026-07-14T09:02:00Z", updated_at="2026-07-14T09:50:00Z"),
         execution(id="c", created_at="2026-07-14T09:03:00Z", updated_at="2026-07-14T09:40:00Z"),
-        execution(
-            id="d", created_at="2026-07-14T09:04:00Z", updated_at="2026-07-14T09:05:00Z"
-        ),  # created last
+        # It was created last.
+        execution(id="d", created_at="2026-07-14T09:04:00Z", updated_at="2026-07-14T09:05:00Z"),
     ]
     serve_pages(plane, [wires])
 

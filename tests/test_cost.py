@@ -14,9 +14,8 @@ BODY = 2 << 20
 def measure_peak(plane, argv, bodies):
     """Return the peak of memory of a run that reads these bodies, as a multiple of BODY."""
     tracemalloc = pytest.importorskip("tracemalloc", reason="PyPy does not trace memory")
-    plane.script(
-        *[Reply(body, framing="chunked", slices=1 << 16) for body in bodies]
-    )  # the server copies slices
+    # The server copies slices.
+    plane.script(*[Reply(body, framing="chunked", slices=1 << 16) for body in bodies])
     with open(os.devnull, "wb") as nowhere:
         tracemalloc.start()
         try:

@@ -97,9 +97,8 @@ def test_status_403_means_exit_4(plane):
     ],
 )
 def test_status_403_with_code_rebac_denied_means_exit_77(plane, body):
-    plane.script(
-        Reply(body, 403, [("Content-Type", "text/html")])
-    )  # the type that the server states does not matter
+    # The type that the server states does not matter.
+    plane.script(Reply(body, 403, [("Content-Type", "text/html")]))
 
     result = run_cli(*GET, plane=plane)
 

@@ -61,10 +61,11 @@ FEW_PLACES = {
     "a file is renamed": ({"rename of os"}, {"save_outputs"}),
     "a folder is made": ({"mkdir"}, {"make_folder"}),
     "SIGINT is set": ({"signal of signal"}, {"restore_sigint"}),
+    # Neither function catches it: one is a subclass, the other has a parameter of this type.
     "everything is caught": (
         {"Exception"},
         {"ExecLogError", "describe_error"},
-    ),  # neither catches: a base, a type
+    ),
     "the process ends": ({"_exit"}, {"run_as_script"}),
 }
 FORBIDDEN_NAMES = {

@@ -77,9 +77,8 @@ def test_invalid_certificate_means_exit_1_and_nothing_is_sent(certificate, flags
 )
 def test_cas_come_from_a_flag_or_a_variable(tls_plane, flags, env):
     if hasattr(ssl, "TLSVersion"):
-        tls_plane.context.maximum_version = (
-            ssl.TLSVersion.TLSv1_2
-        )  # the oldest that the program accepts
+        # This is the oldest version that the program accepts.
+        tls_plane.context.maximum_version = ssl.TLSVersion.TLSv1_2
 
     result = run_cli(*LIST, *flags, plane=tls_plane, env=env)
 

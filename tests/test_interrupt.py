@@ -90,9 +90,8 @@ def test_ctrl_c_during_a_pause_kills_the_process_without_a_message(plane, comman
     plane.script(Reply(STARTED))
 
     with start_line(command + list(GET) + ["--wait"], plane) as process:
-        read_until(
-            process.stderr.fileno(), b"status: started 0/0\n"
-        )  # the program pauses for two seconds
+        # The program pauses for two seconds.
+        read_until(process.stderr.fileno(), b"status: started 0/0\n")
         process.send_signal(signal.SIGINT)
         result = finish_process(process)
 

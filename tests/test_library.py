@@ -262,9 +262,8 @@ def hostile_folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("hostile")
     (folder / "plexctl_exec_log.py").write_bytes(SOURCE.encode("utf-8"))
     names = list_imported_modules()
-    names.update(
-        getattr(sys, "stdlib_module_names", sys.builtin_module_names)
-    )  # 3.10 and later have the former
+    # Python 3.10 and later have sys.stdlib_module_names.
+    names.update(getattr(sys, "stdlib_module_names", sys.builtin_module_names))
     names.update(
         [
             "email",
@@ -333,10 +332,11 @@ def test_wait_and_output_dir_import_nothing_from_the_scripts_folder(
 @rule("8.2")
 def test_list_through_a_proxy_imports_nothing_from_the_scripts_folder(plane, hostile_folder):
     flags = ["--last", "2", "--since", "07-01", "--until", "2030-01-01T00:00+01:00", "-v"]
+    # The plane is the proxy, and answers itself.
     env = {
         "PLEXSPHERE_URL": "http://plane.test",
         "HTTP_PROXY": plane.url,
-    }  # the plane is the proxy, and answers itself
+    }
 
     result = run_python(
         "plexctl_exec_log.py",
@@ -510,6 +510,7 @@ def test_main_runs_in_several_threads_each_with_its_own_streams(plane):
         *results, refused = pool.map(run_get, [SHOWCASE] * 6 + ["nonsense"])
 
     assert [result.code for result in results] == [0, 0, 0, 0, 0, 0]
+    # There is a line for each target.
     assert [result.out.count(b"\n") for result in results] == [
         6,
         6,
@@ -517,7 +518,7 @@ def test_main_runs_in_several_threads_each_with_its_own_streams(plane):
         6,
         6,
         6,
-    ]  # a line for each target
+    ]
     messages = sorted(result.err for result in results)
     assert messages[:5] == ["", "", "", "", ""]
     assert messages[5].startswith("retry: HTTP 503")

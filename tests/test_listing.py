@@ -1183,9 +1183,8 @@ def test_listing_sends_its_filters_and_counts_what_it_drops():
     assert ids == ["b", "c"]
     assert listing.page_count == 2
     assert listing.count == 5
-    assert (
-        listing.next_cursor is None
-    )  # `until` has ended the query, although the second page has a cursor
+    # `until` has ended the query, although the second page has a cursor.
+    assert listing.next_cursor is None
     assert transport.queries == [
         {"action_name": "x", "limit": 7, "status": "failed", "cursor": "c2"},
         {"action_name": "x", "limit": 7, "status": "failed", "cursor": "c3"},

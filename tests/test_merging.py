@@ -108,9 +108,8 @@ class MovingServer:
 
     def __init__(self, seed):
         self.random = random.Random(seed)
-        self.steps = [
-            self.random.choice([0, 0, 1, 2, 3]) for _ in range(20)
-        ]  # the place of each status in LIFE
+        # The place of each status in LIFE.
+        self.steps = [self.random.choice([0, 0, 1, 2, 3]) for _ in range(20)]
         self.has_run_throughout = [step < 3 for step in self.steps]
 
     def answer_to(self, request):

@@ -362,9 +362,8 @@ def test_terminal_of_every_width_gets_safe_outputs(plane, columns):
     lines = run_on_screen(plane, wire, *GET, "-o", "lines", columns=columns)
 
     assert text.code == 0
-    assert text.out.decode("utf-8").startswith(
-        HOSTILE_OUTPUTS_IN_TEXT + "ID "
-    )  # the recap, which has columns
+    # The recap has columns.
+    assert text.out.decode("utf-8").startswith(HOSTILE_OUTPUTS_IN_TEXT + "ID ")
     assert raw.code == 0
     assert raw.out.decode("utf-8") == HOSTILE_OUTPUTS_IN_RAW
     assert lines.code == 0

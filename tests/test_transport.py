@@ -399,9 +399,8 @@ def test_network_timeout_is_not_retried(plane, answer, timeout, reason):
     assert result.out == b""
     assert error_lines(result) == [reason]
     assert slept == []
-    wait_until(
-        lambda: plane.requests
-    )  # on a loaded machine, the run may end before the plane reads the request
+    # On a loaded machine, the run may end before the plane reads the request.
+    wait_until(lambda: plane.requests)
     assert plane.connections == 1
     assert len(plane.requests) == 1
 
@@ -1012,9 +1011,8 @@ def test_secrets_of_a_transport_include_those_of_its_proxy():
 
     transport = program.Transport(server, TOKEN, proxy="ann:a%20b@proxy.test")
 
-    assert sorted(transport.secrets) == sorted(
-        [TOKEN, "a b", "YW5uOmEgYg=="]
-    )  # the last one is base64: `ann:a b`
+    # The last one is base64: `ann:a b`.
+    assert sorted(transport.secrets) == sorted([TOKEN, "a b", "YW5uOmEgYg=="])
 
 
 @rule("10.2d")
@@ -1171,9 +1169,8 @@ def test_body_of_more_than_max_bytes_raises_response_too_large(plane, transport,
 
 @rule("10.3", "3.11")
 def test_content_length_of_more_than_256_mib_is_refused_unread(plane, transport):
-    plane.script(
-        stall(b"HTTP/1.1 200 OK\r\nContent-Length: 268435457\r\n\r\n{}")
-    )  # 256 MiB and one byte
+    # The length is 256 MiB and one byte.
+    plane.script(stall(b"HTTP/1.1 200 OK\r\nContent-Length: 268435457\r\n\r\n{}"))
 
     with pytest.raises(program.ResponseTooLarge):
         transport.get(PATH, {})
@@ -1412,9 +1409,8 @@ def test_limit_ends_a_body_that_stalls_after_a_late_beginning(plane):
 
     def arrive_late():
         if transport.received:
-            clock.slept = (
-                59.8  # as if the first bytes had taken so long: 0.2 of the 60 seconds are left
-            )
+            # As if the first bytes had taken so long: 0.2 of the 60 seconds are left.
+            clock.slept = 59.8
 
     transport = program.Transport(
         program.Server.parse(plane.url),
@@ -1423,9 +1419,8 @@ def test_limit_ends_a_body_that_stalls_after_a_late_beginning(plane):
         clock=clock.now,
         on_progress=arrive_late,
     )
-    plane.script(
-        stall(LENGTH_12_HEAD + b'{"items":')
-    )  # after 5 seconds, the server closes the connection
+    # After 5 seconds, the server closes the connection.
+    plane.script(stall(LENGTH_12_HEAD + b'{"items":'))
 
     with transport, transport.time_limit(60):
         # A read that waited for longer than what is left of the limit would raise another error: a lost connection.

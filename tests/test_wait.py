@@ -312,6 +312,7 @@ def test_retryable_failure_is_waited_out_after_the_first_response(plane, transpo
 
     assert found["status"] == "succeeded"
     assert len(plane.requests) == 8
+    # Twice, there are two retries and the pause of the schedule.
     assert clock.sleeps == [
         2,
         0.5,
@@ -320,7 +321,7 @@ def test_retryable_failure_is_waited_out_after_the_first_response(plane, transpo
         0.5,
         1,
         4.5,
-    ]  # twice, two retries and the pause of the schedule
+    ]
 
 
 @rule("9.1c", "3.8")
@@ -583,9 +584,8 @@ def test_wait_ends_on_time_if_a_body_stalls_after_a_late_beginning(plane):
 
     def arrive_late():
         if transport.received:
-            clock.slept = (
-                59.8  # as if the first bytes had taken so long: 0.2 of the 60 seconds are left
-            )
+            # As if the first bytes had taken so long: 0.2 of the 60 seconds are left.
+            clock.slept = 59.8
 
     transport = program.Transport(
         program.Server.parse(plane.url),

@@ -168,26 +168,25 @@ def make_open_config(home):
 def test_windows_finds_the_home_folder_and_checks_no_modes(plane, windows_program, tmp_path):
     make_open_config(tmp_path)
     env = {"PLEXSPHERE_TOKEN": None, "HOME": "/nowhere"}  # without a token, the config file is read
-    env[HOME] = str(
-        tmp_path
-    )  # kit's HOME is "HOME", and on Windows "USERPROFILE", where "HOME" must not count
+    # HOME of kit.py is "HOME", and on Windows "USERPROFILE", where "HOME" must not count.
+    env[HOME] = str(tmp_path)
 
     result = call_main(windows_program, plane, LIST, env)
 
     assert result.code == 0
-    assert (
-        plane.requests[0].headers["authorization"] == "Bearer " + TOKEN
-    )  # that of the config file
+    # This is the token of the config file.
+    assert plane.requests[0].headers["authorization"] == "Bearer " + TOKEN
 
 
 @posix_only
 @rule("8.5")
 def test_systems_except_windows_refuse_an_open_config_file_for_its_mode(plane, tmp_path):
     make_open_config(tmp_path)
+    # Without a token, the config file is read.
     env = {
         "PLEXSPHERE_TOKEN": None,
         "HOME": str(tmp_path),
-    }  # without a token, the config file is read
+    }
 
     result = call_main(program, plane, LIST, env)
 
@@ -211,9 +210,8 @@ out, err = child.communicate(timeout=60)
 print(json.dumps({"code": child.returncode, "out": out.decode(), "err": err.decode()}))
 """
 CREATE_NO_WINDOW = 0x08000000
-CONTROL_C_EXIT = (
-    0xC000013A  # STATUS_CONTROL_C_EXIT, the exit code of a process that Ctrl-C has ended
-)
+# STATUS_CONTROL_C_EXIT, the exit code of a process that Ctrl-C has ended.
+CONTROL_C_EXIT = 0xC000013A
 
 
 @windows_only
