@@ -819,7 +819,6 @@ def find_settings(server_url, profile, token_file):
         advice = "pass --server, set PLEXSPHERE_URL, or use a profile with a server"
         raise UsageError("no server", "%s; %s" % (advice, profile.describe_missing()))
 
-    # A profile's token goes only to the profile's server, if it names one.
     if not token_name and profile.get("server") is not None:
         pin_token(profile.title, profile.get("server"), server, server_source)
     return server, token, token_source
@@ -1128,6 +1127,7 @@ def decode_object(body, may_be_cut=False, make_error=make_malformed_error):
         if is_empty:
             raise make_error("its body is empty")
         raise make_error("its body is not valid JSON")
+
     if not isinstance(value, dict):
         raise make_error("its body is not a JSON object")
     return value
@@ -2411,8 +2411,6 @@ class SinglePage(Listing):
     def _query(self, status=None):
         parameters = dict(status=status, **self._parameters)
         self.page = get_page(self._transport, self._project, parameters)
-        self.page_count = 1
-        self.count = len(self.page["items"])
         yield from self.page["items"]
         self.next_cursor = self.page.get("next_cursor") or None
 
@@ -2940,7 +2938,7 @@ def quote_value(value):
 
 
 def suggest(word, known, prefix=""):
-    """Return `; did you mean PREFIXWORD?` with the nearest known word, or "" if none is near."""
+    """Return `; did you mean PREFIXWORD?` with the nearest known word, or "" if no word is near."""
     from difflib import get_close_matches
 
     near = get_close_matches(word, known, n=1, cutoff=0.75)
