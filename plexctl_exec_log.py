@@ -462,11 +462,8 @@ class APIError(RemoteError):
             self.exit_code = 4
 
 
-API_HINT = "check --server, PLEXSPHERE_URL or the profile: does it point to the API?"
-
-
-def make_malformed_error(problem: str) -> UnusableResponse:
-    return UnusableResponse("the response is malformed: " + problem, API_HINT)
+def make_malformed_error(problem: str, hint: str = "") -> UnusableResponse:
+    return UnusableResponse("the response is malformed: " + problem, hint)
 
 
 TYPE_NAMES: "t.Dict[type, str]" = {str: "a string", dict: "an object", list: "a list"}
@@ -932,9 +929,11 @@ LONGEST_RETRY_AFTER = 30.0  # seconds; if the server asks for more, the attempts
 SECRET_HEADERS = ("authorization", "proxy-authorization", "cookie", "set-cookie", "location")
 
 HTTPS_HINT = "if this port is for https, write https:// in the server's URL"
+API_HINT = "check --server, PLEXSPHERE_URL or the profile: does it point to the API?"
 LOST_HINT = "the server, or a proxy in between, closed the connection: try again"
 LOST_BODY = "the connection was lost while reading the body: %s"
 GATEWAY_HINT = "a gateway in front of the server may have answered: try again"
+RECONNECT_HINT = "an earlier request succeeded: check the network, and try again"
 CONNECT_HINT = (
     "check --server, PLEXSPHERE_URL or the profile, the network, and whether you need a proxy"
 )
@@ -963,6 +962,7 @@ SERVER_FAULT_HINT = (
 CURSOR_HINT = (
     "the server rejected the cursor: use it only with the filters of the listing that printed it"
 )
+NEXT_CURSOR_HINT = "the server rejected the cursor of the next page: start the listing again"
 CAVEAT_HINT = (
     "the token is valid, but not here and now: "
     "check its validity period, your source address and how you logged in"
@@ -1096,8 +1096,13 @@ def read_number(literal):
     return number
 
 
+def make_foreign_error(problem):
+    """Return the error for a 200 that another server than the API may have sent."""
+    return make_malformed_error(problem, API_HINT)
+
+
 def make_gateway_error(problem):
-    """Return the error for a malformed 200 after one that was not malformed."""
+    """Return the error for a 200 that is not the API's, although an earlier one was."""
     return RemoteError("the response is malformed: " + problem, GATEWAY_HINT, retryable=True)
 
 
@@ -1205,9 +1210,13 @@ class Transport:
         secrets         strings to mask: the token, the proxy's password and Basic credentials
         received        number of body bytes received so far, before decompression
         token_source    where the token came from, for the hint of a 401; "" if that is unknown
+        has_found_api   whether a 200 was a JSON object. Hints then no longer doubt the
+                        server's URL
         clock           the monotonic clock, a function that returns seconds
                         (default: time.monotonic)
     """
+
+    has_found_api = False
 
     def __init__(
         self,
@@ -1282,7 +1291,6 @@ class Transport:
         # State.
         self._tls_context = None  # made for the first connection
         self._was_answered = False  # whether the server has sent any response
-        self._has_found_api = False  # whether a 200 was a JSON object
         # The end of each time limit in force, by the clock. The limits may end in any order.
         self._ends: "t.Dict[object, float]" = {}
         self._idle = None  # the connection that is kept for the next request
@@ -1440,9 +1448,9 @@ class Transport:
         has_length = response.getheader("Content-Length") is not None
         is_gzip = read_encoding(response) == "gzip"
         may_be_cut = not (response.chunked or has_length or is_gzip)
-        make_error = make_gateway_error if self._has_found_api else make_malformed_error
+        make_error = make_gateway_error if self.has_found_api else make_foreign_error
         value = decode_object(body, may_be_cut, make_error)
-        self._has_found_api = True
+        self.has_found_api = True
         return value
 
     def _exchange_on_idle_or_new(self, target, max_bytes):
@@ -1518,6 +1526,9 @@ class Transport:
         else:
             peer = server.authority
             host, hint = server.host, CONNECT_HINT
+        tls_hint = TLS_HINT
+        if self.has_found_api:
+            hint = tls_hint = RECONNECT_HINT
 
         # The order matters: except for CertificateError on 3.6, all of these are OSErrors.
         if isinstance(error, socket.timeout):
@@ -1528,7 +1539,7 @@ class Transport:
             is_eof = "unexpected eof while reading" in str(error)
             was_closed = is_eof or isinstance(error, (ssl.SSLEOFError, ssl.SSLZeroReturnError))
             message = "TLS with %s failed: %s" % (server.authority, describe_error(error))
-            return ConnectError(message, TLS_HINT, retryable=was_closed)
+            return ConnectError(message, tls_hint, retryable=was_closed)
 
         if isinstance(error, socket.gaierror):
             message = "cannot connect to %s: the name %s does not resolve" % (peer, host)
@@ -1560,7 +1571,7 @@ class Transport:
     def _read_head(self, connection, sock, target):
         """Send a request, and return its response once the headers have arrived."""
         import socket
-        from http.client import HTTPException
+        from http.client import BadStatusLine, HTTPException
 
         headers = self._headers
         if self._proxy and self.server.scheme == "http":
@@ -1579,7 +1590,9 @@ class Transport:
             raise self._make_no_response_error(error)
         except (HTTPException,) + PARSER_ERRORS as error:
             message = "the response is not valid HTTP: %s" % describe_error(error)
-            raise UnusableResponse(message, self._suspect_https(API_HINT))
+            # A port for https sends no HTTP at all, and so no headers that are too long.
+            hint = self._explain_stranger(may_be_https=isinstance(error, BadStatusLine))
+            raise UnusableResponse(message, hint)
 
         version = "1.0" if response.version == 10 else "1.1"
         status_line = "HTTP/%s %d %s" % (version, response.status, response.reason)
@@ -1589,23 +1602,26 @@ class Transport:
     def _make_no_response_error(self, error):
         """Return the error for a connection that was lost before a response arrived."""
         message = "the connection was lost before a response arrived"
+        hint = LOST_HINT
+        if self.server.scheme == "http" and not self._was_answered:
+            hint = HTTPS_HINT
         if "alert" not in str(error):
-            return NoResponse(message, self._suspect_https(LOST_HINT), retryable=True)
+            return NoResponse(message, hint, retryable=True)
 
         # With TLS 1.3, a server may reject the client only after the handshake: with an
         # alert, such as "certificate required".
         reason = describe_error(error)
         if "certificate required" in reason:
             hint = CLIENT_CERTIFICATE_HINT
-        else:
-            hint = self._suspect_https(LOST_HINT)
         return NoResponse("%s: %s" % (message, reason), hint)
 
-    def _suspect_https(self, hint):
-        """Return `hint`, or HTTPS_HINT if the first response to plain http cannot be used."""
-        if self._was_answered or self.server.scheme == "https":
-            return hint
-        return HTTPS_HINT
+    def _explain_stranger(self, may_be_https=False):
+        """Return the hint for a response that does not look like the API's."""
+        if self.has_found_api:
+            return GATEWAY_HINT
+        if may_be_https and self.server.scheme == "http":
+            return HTTPS_HINT
+        return API_HINT
 
     def _read_to_end(self, sock, response, max_bytes):
         """Read and close a response, and return (body, is_complete).
@@ -1706,6 +1722,8 @@ class Transport:
             shown = "***"
         refusal = "refused to follow a redirect to %s, to keep the token from other servers" % shown
         hint = "if that is the API, pass the part of its URL before /v1 as --server"
+        if self.has_found_api:
+            hint = GATEWAY_HINT
         return RemoteError("HTTP %d: %s" % (status, refusal), hint)
 
     def _make_error(self, response, body):
@@ -1749,18 +1767,17 @@ class Transport:
             if self.token_source:
                 source = " from " + self.token_source
             return STATUS_HINTS[401] % source
-        if status == 404 and self.server.prefix.endswith("/v1"):
+        if status == 404 and self.server.prefix.endswith("/v1") and not self.has_found_api:
             return "leave /v1 out of the server's URL"
-        if status == 400 and not problem and self.server.scheme == "http":
-            return HTTPS_HINT
-        if status in (400, 403, 404) and not problem:
-            return API_HINT
-        if 300 <= status < 400:
-            return API_HINT
+        is_bare = status in (400, 403, 404) and not problem
+        if is_bare or 300 <= status < 400:
+            return self._explain_stranger(may_be_https=status == 400)
 
         member = "code" if status == 400 else "reason"
-        status_hint = STATUS_HINTS.get(status, "")
-        return PROBLEM_HINTS.get(show_member(problem, member), status_hint)
+        reason = show_member(problem, member)
+        if reason == "invalid_cursor" and self.has_found_api:  # not one that the user typed
+            return NEXT_CURSOR_HINT
+        return PROBLEM_HINTS.get(reason, STATUS_HINTS.get(status, ""))
 
 
 # --------------------------------------------------------------------------------------- Wire model
@@ -1986,9 +2003,10 @@ def get_page(
     is_one_execution = str(parameters.get("limit")) == "1"
     max_bytes = EXECUTION_LIMIT if is_one_execution else PAGE_LIMIT
     path = EXECUTIONS % parse_named_uuid(project, "project")
+    hint = "" if transport.has_found_api else API_HINT
     page = transport.get(path, parameters, max_bytes)
     if "items" not in page:
-        raise make_malformed_error('it has no member "items"')
+        raise make_malformed_error('it has no member "items"', hint)
     page["items"] = expect_objects(page, "items")
     check_cursor(get_text(page, "next_cursor") or "")
     return page
@@ -2287,14 +2305,15 @@ def get_execution(
     project = parse_named_uuid(project, "project")
     execution_id = parse_named_uuid(execution_id, "execution_id")
     path = "%s/%s" % (EXECUTIONS % project, execution_id)
+    hint = "" if transport.has_found_api else API_HINT
     execution = transport.get(path, {}, EXECUTION_LIMIT)
 
     found = get_text(execution, "id")
     if not found:
-        raise make_malformed_error("the Execution has no id")
+        raise make_malformed_error("the Execution has no id", hint)
     if found.lower() != execution_id:
         problem = "expected Execution %s, but its id is %s" % (execution_id, found)
-        raise make_malformed_error(problem)
+        raise make_malformed_error(problem, hint)
     execution["targets"] = expect_objects(execution, "targets")
     return execution
 

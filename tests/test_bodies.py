@@ -96,10 +96,7 @@ NO_JSON_VALUE = [
 @every_complete_framing
 @pytest.mark.parametrize(
     "body",
-    NO_JSON_OBJECT
-    + NO_JSON
-    + NO_UTF_8
-    + [pytest.param(b'{"a":' + b"[" * 200000, id="nested too deeply")],
+    NO_JSON_OBJECT + NO_JSON + NO_UTF_8,
 )
 def test_malformed_body_is_an_error_and_not_requested_again(plane, transport, body, framing):
     plane.script(Reply(body, framing=framing))
@@ -406,7 +403,7 @@ def test_targets_of_another_type_are_an_error(plane, wrong, format):
     assert result.code == 1
     assert result.out == b""
     assert error_lines(result) == ["the response is malformed: targets: expected a list"]
-    assert len(hint_lines(result)) == 1
+    assert hint_lines(result) == []
 
 
 @rule("4.3", "3.9b", "3.10")
@@ -418,7 +415,7 @@ def test_target_that_is_not_an_object_is_an_error(plane, wrong, format):
     assert result.code == 1
     assert result.out == b""
     assert error_lines(result) == ["the response is malformed: targets: expected a list of objects"]
-    assert len(hint_lines(result)) == 1
+    assert hint_lines(result) == []
 
 
 @rule("4.3")
@@ -447,7 +444,7 @@ def test_items_of_another_type_are_an_error(plane, wrong, format):
     assert result.code == 1
     assert result.out == b""
     assert error_lines(result) == ["the response is malformed: items: expected a list"]
-    assert len(hint_lines(result)) == 1
+    assert hint_lines(result) == []
 
 
 @rule("4.3", "3.9b", "3.10")
@@ -459,7 +456,7 @@ def test_item_that_is_not_an_object_is_an_error(plane, wrong, format):
     assert result.code == 1
     assert result.out == b""
     assert error_lines(result) == ["the response is malformed: items: expected a list of objects"]
-    assert len(hint_lines(result)) == 1
+    assert hint_lines(result) == []
 
 
 @rule("4.3", "3.9b", "3.10")
@@ -509,7 +506,7 @@ def test_next_cursor_of_another_type_is_an_error(plane, wrong, format):
     assert result.code == 1
     assert result.out == b""
     assert error_lines(result) == ["the response is malformed: next_cursor: expected a string"]
-    assert len(hint_lines(result)) == 1
+    assert hint_lines(result) == []
 
 
 @rule("4.3b")
@@ -586,17 +583,6 @@ def test_execution_may_lack_everything_except_its_id(plane, body, format):
             "the response is malformed: the Execution has no id",
             id="Id in capitals",
         ),
-        pytest.param({"id": 0}, "the response is malformed: id: expected a string", id="number"),
-        pytest.param(
-            {"id": [EXECUTION]},
-            "the response is malformed: id: expected a string",
-            id="list with the id",
-        ),
-        pytest.param(
-            {"id": {EXECUTION: 1}},
-            "the response is malformed: id: expected a string",
-            id="object with the id",
-        ),
         pytest.param(
             {"id": "4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5fx"},
             "the response is malformed: expected Execution 4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f, "
@@ -624,6 +610,25 @@ def test_execution_with_another_id_is_an_error_that_doubts_the_server(plane, bod
     assert result.out == b""
     assert error_lines(result) == [error]
     assert len(hint_lines(result)) == 1
+
+
+@rule("4.3a", "3.10")
+@text_and_json
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        pytest.param(0, id="number"),
+        pytest.param([EXECUTION], id="list with the id"),
+        pytest.param({EXECUTION: 1}, id="object with the id"),
+    ],
+)
+def test_id_of_another_type_is_an_error(plane, wrong, format):
+    result = run_against(plane, {"id": wrong}, *GET, "--output", format)
+
+    assert result.code == 1
+    assert result.out == b""
+    assert error_lines(result) == ["the response is malformed: id: expected a string"]
+    assert hint_lines(result) == []
 
 
 # ---- 3.11: sizes

@@ -3,6 +3,7 @@
 import os
 import re
 import shutil
+import socket
 import ssl
 import sys
 
@@ -11,13 +12,18 @@ import pytest
 import plexctl_exec_log as program
 from control_plane import TOKEN, ControlPlane
 from kit import (
+    ALL,
+    GET,
     LIST,
     PATH,
     ROOT,
+    STARTED,
     Proxy,
     Raw,
     error_lines,
+    execution,
     hint_lines,
+    page,
     posix_only,
     retry_lines,
     rule,
@@ -530,19 +536,6 @@ def test_hint_for_an_invalid_response_over_https_asks_for_the_api(tls_plane):
     assert "check --server" in hint_lines(result)[0]
 
 
-def test_hint_for_an_invalid_response_after_a_valid_one_asks_for_the_api(plane):
-    # The first response was valid HTTP, so that this port cannot be for https.
-    plane.script(Reply(b"<p>", 503), TLS_ALERT)
-
-    result = run_cli(*LIST, plane=plane)
-
-    assert result.code == 1
-    assert len(error_lines(result)) == 1
-    assert len(hint_lines(result)) == 1
-    assert "check --server" in hint_lines(result)[0]
-    assert len(plane.requests) == 2
-
-
 @pytest.mark.parametrize(
     "answers",
     [
@@ -620,3 +613,115 @@ def test_hint_for_a_problem_does_not_doubt_the_server(plane, status, hint):
     assert result.code == 1
     assert len(error_lines(result)) == 1
     assert hint_lines(result) == [hint]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        pytest.param(b"HTTP/1.1 200 OK\r\n" + b"a: b\r\n" * 101, id="101 headers"),
+        pytest.param(b"HTTP/1.1 200 OK\r\na: " + b"b" * 70000, id="a header of 70 KB"),
+    ],
+)
+def test_hint_for_headers_beyond_the_limits_asks_for_the_api_and_not_for_https(plane, answer):
+    plane.script(answer)
+
+    result = run_cli(*LIST, plane=plane)
+
+    assert result.code == 1
+    assert len(error_lines(result)) == 1
+    assert len(hint_lines(result)) == 1
+    assert "check --server" in hint_lines(result)[0]
+
+
+# ---- hints after a good response: the URL of the server is right
+
+BY_A_GATEWAY = "a gateway in front of the server may have answered: try again"
+FIRST_PAGE = Reply(page(execution(), next_cursor="c2"))
+
+
+@rule("3.9d")
+@pytest.mark.parametrize(
+    "answer",
+    [
+        pytest.param(Reply(b"<p>", 400), id="400 without a Problem"),
+        pytest.param(Reply(b"<p>", 403), id="403 without a Problem"),
+        pytest.param(Reply(b"<p>", 404), id="404 without a Problem"),
+        pytest.param(Reply(b"<p>", 302), id="302 without a Location"),
+        pytest.param(Reply(b"", 302, [("Location", "https://sso.example/")]), id="302"),
+        pytest.param(TLS_ALERT, id="not HTTP"),
+        pytest.param(b"HTTP/1.1 200 OK\r\n" + b"a: b\r\n" * 101, id="101 headers"),
+    ],
+)
+@pytest.mark.parametrize("prefix", ["", "/v1"])
+def test_walk_after_a_good_page_suspects_a_gateway(plane, answer, prefix):
+    plane.script(FIRST_PAGE, answer)
+
+    result = run_cli(*ALL, "--server", plane.url + prefix, plane=plane)
+
+    assert result.code in (1, 4)
+    assert len(error_lines(result)) == 1
+    assert hint_lines(result) == [BY_A_GATEWAY]
+    assert len(plane.requests) == 2
+
+
+@rule("3.9d")
+def test_wait_after_a_good_poll_suspects_a_gateway(plane):
+    plane.script(Reply(STARTED), Reply(b"<p>", 404))
+
+    result = run_cli(*GET, "--wait", plane=plane)
+
+    assert result.code == 1
+    assert error_lines(result) == ["HTTP 404 Not Found"]
+    assert hint_lines(result) == [BY_A_GATEWAY]
+
+
+@rule("3.9d")
+@pytest.mark.parametrize(
+    "argv, good, body, error",
+    [
+        pytest.param(ALL, FIRST_PAGE, {}, 'it has no member "items"', id="page without items"),
+        pytest.param(
+            GET + ("--wait",), Reply(STARTED), {}, "the Execution has no id", id="without an id"
+        ),
+    ],
+)
+def test_response_without_its_members_after_a_good_one_has_no_hint(plane, argv, good, body, error):
+    plane.script(good, Reply(body))
+
+    result = run_cli(*argv, plane=plane)
+
+    assert result.code == 1
+    assert error_lines(result) == ["the response is malformed: " + error]
+    assert hint_lines(result) == []  # the first response would get: does it point to the API?
+
+
+@rule("3.9d")
+@posix_only  # Windows keeps the socket listening
+def test_connection_that_fails_after_a_good_page_does_not_doubt_the_server(plane):
+    def stop_listening(request):
+        plane.socket.shutdown(socket.SHUT_RDWR)
+        return Reply(page(execution(), next_cursor="c2"), framing="close")
+
+    plane.answer_to = stop_listening
+
+    result = run_cli(*ALL, plane=plane)
+
+    assert result.code == 1
+    assert len(error_lines(result)) == 1
+    assert "cannot connect" in error_lines(result)[0]
+    assert hint_lines(result) == ["an earlier request succeeded: check the network, and try again"]
+
+
+@rule("3.9d")
+def test_only_a_cursor_that_was_typed_is_blamed(plane):
+    refusal = Reply({"code": "invalid_cursor"}, 400)
+    plane.script(refusal, FIRST_PAGE, refusal)
+
+    typed = run_cli(*LIST, "--cursor", "c1", plane=plane)
+    walked = run_cli(*ALL, plane=plane)
+
+    assert len(hint_lines(typed)) == len(hint_lines(walked)) == 1
+    assert "use it only with the filters of the listing" in hint_lines(typed)[0]
+    assert hint_lines(walked) == [
+        "the server rejected the cursor of the next page: start the listing again"
+    ]
