@@ -653,7 +653,7 @@ def read_config(path):
     # Raise outside of `except`, because the JSON error carries the whole text, with its tokens.
     if fault:
         raise CredentialsError("%s is not valid JSON: %s" % (path, fault))
-    return check_type(config or {}, dict, "%s: top level" % path, CredentialsError)
+    return check_type(config, dict, "%s: top level" % path, CredentialsError) or {}
 
 
 def read_profile(name):
@@ -672,7 +672,7 @@ def read_profile(name):
         raise CredentialsError("there is no config file", "looked for " + " and ".join(paths))
 
     def expect_object(value, label):
-        return check_type(value or {}, dict, "%s: %s" % (path, label), CredentialsError)
+        return check_type(value, dict, "%s: %s" % (path, label), CredentialsError) or {}
 
     # Find the profile. An unknown name is not shown, because it may be a token
     # in the wrong place.
@@ -761,19 +761,23 @@ def validate_token(token, source=""):
     if not isinstance(token, str):
         token = ""
     token = token.strip()
-    if re.fullmatch("[!-~]+", token):
+    advice = ""
+    if token[:7].lower() == "bearer ":
+        problem = 'the token begins with "Bearer "'
+        advice = 'remove the word "Bearer" from the token'
+    elif token.startswith(('"', "'")):
+        problem = "the token begins with a quotation mark"
+        advice = "remove the quotation marks around the token"
+    elif re.fullmatch("[!-~]+", token):
         return token
+    else:
+        problem = "the token is empty, or contains characters other than visible ASCII"
 
     origin = ""
     if source:
         origin = "it came from " + source
-    if token[:7].lower() == "bearer ":
-        hint = 'remove the word "Bearer" from the token'
-        if origin:
-            hint += "; " + origin
-        raise CredentialsError('the token begins with "Bearer "', hint)
-    problem = "the token is empty, or contains characters other than visible ASCII"
-    raise CredentialsError(problem, origin)
+    hint = "; ".join(part for part in (advice, origin) if part)
+    raise CredentialsError(problem, hint)
 
 
 def pin_token(title, profile_server, server, server_source):

@@ -976,6 +976,22 @@ def test_error_for_a_config_file_that_is_not_json_does_not_carry_its_text(home):
             'profile "lab": expected an object',
             id="the profile is a string",
         ),
+        # These are false in Python, as null is.
+        pytest.param([], "top level: expected an object", id="the config file is an empty list"),
+        pytest.param(False, "top level: expected an object", id="the config file is false"),
+        pytest.param(0, "top level: expected an object", id="the config file is zero"),
+        pytest.param({"profiles": ""}, "profiles: expected an object", id="profiles is empty"),
+        pytest.param({"profiles": False}, "profiles: expected an object", id="profiles is false"),
+        pytest.param(
+            {"profiles": {"lab": 0}},
+            'profile "lab": expected an object',
+            id="the profile is zero",
+        ),
+        pytest.param(
+            {"profiles": {"lab": []}},
+            'profile "lab": expected an object',
+            id="the profile is an empty list",
+        ),
     ],
 )
 def test_wrong_type_in_the_config_file_means_exit_3_and_its_place_is_named(
@@ -1400,7 +1416,7 @@ def test_white_space_around_a_token_is_removed(plane, home, source):
 @rule("2.5")
 @each_token_source
 def test_token_may_have_any_visible_ascii_characters(plane, home, source):
-    token = "!\"#$%&'()*+,-./0123456789:;<=>?@ABCXYZ[\\]^_`abcxyz{|}~"
+    token = "!#$%&'()*+,-./0123456789:;<=>?@ABCXYZ[\\]^_`abcxyz{|}~\""
     flags, env = give_token(home, source, token)
     plane.script(Reply(page()))
 
@@ -1458,6 +1474,24 @@ def test_token_that_begins_with_bearer_means_exit_3(plane, home, source, token):
     assert result.out == b""
     assert error_lines(result) == ['the token begins with "Bearer "']
     assert hint_lines(result) == ['remove the word "Bearer" from the token; it came from ' + source]
+    assert plane.connections == 0
+
+
+@rule("2.5")
+@each_token_source
+@pytest.mark.parametrize("token", ['"hunter22"', "'hunter22'", '"hunter22'])
+def test_token_that_begins_with_a_quotation_mark_means_exit_3(plane, home, source, token):
+    flags, env = give_token(home, source, token)
+
+    result = run_with_home(home, plane, flags + ["--server", plane.url], env)
+
+    assert result.code == 3
+    assert result.out == b""
+    assert error_lines(result) == ["the token begins with a quotation mark"]
+    assert hint_lines(result) == [
+        "remove the quotation marks around the token; it came from " + source
+    ]
+    assert "hunter22" not in result.err
     assert plane.connections == 0
 
 
