@@ -3844,9 +3844,9 @@ class Console:
         self.flush()
         self.write_line("%s: %s" % (label, text))
 
-    def hint(self, text):
-        """Write a hint to stderr, if that is a terminal."""
-        if self.stderr_is_terminal:
+    def hint(self, text, always=False):
+        """Write a hint to stderr, if that is a terminal or `always` is true."""
+        if always or self.stderr_is_terminal:
             self.report("hint", text)
 
     def show_progress(self, text):
@@ -4025,8 +4025,10 @@ def run_list(flags, console, transport):
     # Say how to continue.
     cursor = listing.next_cursor
     if cursor:
+        # A loop over pages, which passes --limit or --cursor, would repeat this for each.
         console.hint(
-            "more Executions follow (the oldest come first): use --last N, --since WHEN or --all"
+            "more Executions follow (the oldest come first): use --last N, --since WHEN or --all",
+            always=flags.limit is None and flags.cursor is None,
         )
     elif first is None:
         console.hint(describe_no_match(flags))
@@ -4046,7 +4048,8 @@ def request_execution(flags, console, transport):
 
     if flags.timeout and not flags.wait_timeout:
         console.hint(
-            "--timeout limits each network operation; to limit the wait, use --wait-timeout"
+            "--timeout limits each network operation; to limit the wait, use --wait-timeout",
+            always=True,
         )
 
     def show_status(execution):
@@ -4079,8 +4082,8 @@ def report_unfinished(execution, flags, console):
     if not isinstance(status, str) or not status or status in FINAL_STATUSES:
         return
     progress = describe_progress(execution)
-    if flags.output_dir or flags.output in ("raw", "lines"):
-        # A script would not see the status otherwise.
+    if flags.exit_status or flags.output_dir or flags.output in ("raw", "lines"):
+        # A script would not see the status, or what its exit code means, otherwise.
         console.write_line("status: " + progress)
     else:
         console.hint("the Execution has not finished: " + progress)

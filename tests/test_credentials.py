@@ -1102,7 +1102,7 @@ def test_token_file_that_is_closed_to_others_is_accepted(plane, home, mode):
     result = run_with_home(home, plane, ["--token-file", "my-token"], {"PLEXSPHERE_URL": plane.url})
 
     assert result.code == 0
-    assert result.err == ""
+    assert error_lines(result) == []
     assert plane.requests[0].headers["authorization"] == "Bearer " + TOKEN
 
 
@@ -1116,7 +1116,7 @@ def test_config_file_that_is_closed_to_others_is_accepted(plane, home, mode):
     result = run_with_home(home, plane)
 
     assert result.code == 0
-    assert result.err == ""
+    assert error_lines(result) == []
     assert plane.requests[0].headers["authorization"] == "Bearer " + TOKEN
 
 
@@ -1232,7 +1232,7 @@ def test_file_of_the_user_or_root_is_accepted(plane, home, monkeypatch, owner):
     result = run_with_home(home, plane, ["--token-file", "my-token"], {"PLEXSPHERE_URL": plane.url})
 
     assert result.code == 0
-    assert result.err == ""
+    assert error_lines(result) == []
     assert plane.requests[0].headers["authorization"] == "Bearer " + TOKEN
 
 

@@ -241,7 +241,7 @@ def test_ca_file_that_only_its_group_can_write_to_is_accepted(tls_plane, tmp_pat
     result = run_cli(*LIST, "--ca-file", path, plane=tls_plane)
 
     assert result.code == 0
-    assert result.err == ""
+    assert error_lines(result) == []
 
 
 # ---- 8.4: a Python without TLS
@@ -261,7 +261,7 @@ def test_plain_http_works_on_a_python_without_ssl(plane):
     result = run_python("-c", NO_SSL % ROOT, *LIST, plane=plane)
 
     assert result.code == 0
-    assert result.err == ""
+    assert error_lines(result) == []
     assert len(plane.requests) == 1
 
 
@@ -377,7 +377,7 @@ def test_allow_http_allows_plain_http_to_another_host(plane):
         result = run_cli(*LIST, "--allow-http", plane=plane, env=env)
 
     assert result.code == 0
-    assert result.err == ""
+    assert error_lines(result) == []
     assert len(proxy.requests) == 1
 
 

@@ -11,6 +11,7 @@ from kit import (
     NODES,
     error_lines,
     execution,
+    hint_lines,
     inline,
     listed,
     page,
@@ -52,7 +53,9 @@ def test_cursor_of_the_next_page_is_on_stderr(plane):
 
     assert result.code == 0
     assert result.out == b"e-1\n"
-    assert result.err == "next_cursor: c2\n"
+    assert len(hint_lines(result)) == 1
+    assert result.err.startswith("hint: ")
+    assert result.err.endswith("\nnext_cursor: c2\n")
 
 
 @rule("5.8e", "6.3a")

@@ -103,6 +103,17 @@ def test_output_dir_ends_with_the_status_on_stderr(plane, tmp_path, terminals):
     assert result.err == folder + ": 1 inline, 1 archived\nstatus: started 2/2\n"
 
 
+@rule("9.6b", "9.2")
+@pytest.mark.parametrize("format", ["text", "jsonl"])
+def test_exit_status_ends_with_the_status_of_an_unfinished_run_on_stderr(plane, format):
+    plane.script(Reply(execution(TWO_OF_THREE, status="started")))
+
+    result = run_cli(*GET, "--exit-status", "-o", format, plane=plane)
+
+    assert result.code == 5
+    assert result.err == "status: started 2/3\n"
+
+
 @rule("9.6b", "9.2", "5.7b")
 def test_line_with_the_status_follows_the_errors_and_changes_no_exit_code(plane):
     plane.script(Reply(execution([target(archive())], status="started")))
