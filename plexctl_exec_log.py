@@ -2328,8 +2328,8 @@ def count_succeeded(targets):
 
 
 def describe_targets(targets):
-    """Return `SUCCEEDED/TOTAL`, such as `2/5`."""
-    return "%d/%d" % (count_succeeded(targets), len(targets))
+    """Return how many targets succeeded: `2 of 5 succeeded`."""
+    return "%d of %d succeeded" % (count_succeeded(targets), len(targets))
 
 
 # Seconds. Each scheduled pause is half as long again as the one before.
@@ -2612,16 +2612,17 @@ def format_row(execution, layout, console):
             raise make_malformed_error(label + ": expected a string")
         values.append(value)
     execution_id, status, kind, created_at, updated_at, action = values
+    targets = expect_objects(execution, "targets")
 
     cells = [
         execution_id,
         status,
         kind,
-        describe_targets(expect_objects(execution, "targets")),
+        "%d/%d" % (count_succeeded(targets), len(targets)),
         layout.format_time(created_at, console.recent_times),
         layout.format_time(updated_at, console.recent_times),
     ]
-    shown_id, shown_status, shown_kind, targets, created, updated = escape_cells(cells)
+    shown_id, shown_status, shown_kind, tally, created, updated = escape_cells(cells)
     if console.is_coloured:
         shown_status = paint_status(status, console)
 
@@ -2630,7 +2631,7 @@ def format_row(execution, layout, console):
         ID=shown_id,
         STATUS=shown_status,
         TYPE=shown_kind,
-        TARGETS=targets,
+        TARGETS=tally,
         CREATED=created,
         CREATED_AT=created,
         UPDATED=updated,
@@ -2682,9 +2683,9 @@ def describe_output(output):
 
 
 def describe_progress(execution):
-    """Return the status and the number of succeeded targets: `started 2/5`."""
+    """Return the status and the number of succeeded targets: `started (2 of 5 succeeded)`."""
     status = escape_field(get_text(execution, "status"))
-    return "%s %s" % (status, describe_targets(execution["targets"]))
+    return "%s (%s)" % (status, describe_targets(execution["targets"]))
 
 
 def format_recap(execution, console, is_wide=False):
@@ -2937,7 +2938,9 @@ EXAMPLES = {
 """,
 }
 EXAMPLES[""] = EXAMPLES["list"] + EXAMPLES["get"]
-STATUS_HELP = "\nStatuses: pending, ack, started; final: succeeded, failed, cancelled, timeout."
+STATUS_HELP = """
+Statuses: pending, ack, started; final: succeeded, failed, cancelled, timeout.
+TARGETS is succeeded/total: with 2/5, two of five targets have succeeded."""
 LIST_HELP = """
 By default, list prints one page: the oldest 50 Executions that match. With
 --all, --last, --since, --until, --updated-since, --node or several statuses, it

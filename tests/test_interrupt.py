@@ -91,7 +91,7 @@ def test_ctrl_c_during_a_pause_kills_the_process_without_a_message(plane, comman
 
     with start_line(command + list(GET) + ["--wait"], plane) as process:
         # The program pauses for two seconds.
-        read_until(process.stderr.fileno(), b"status: started 0/0\n")
+        read_until(process.stderr.fileno(), b"status: started (0 of 0 succeeded)\n")
         process.send_signal(signal.SIGINT)
         result = finish_process(process)
 

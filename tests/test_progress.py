@@ -355,7 +355,7 @@ def test_wait_shows_the_status_again_after_a_retry(plane, start_session):
 
     assert result.code == 0
     shown_after_the_retry = result.err.partition("retry: ")[2]
-    assert "\rstatus: started 0/1\r" in shown_after_the_retry
+    assert "\rstatus: started (0 of 1 succeeded)\r" in shown_after_the_retry
     screen = draw_screen(result.err)
     assert len(screen) == 2
     assert screen[0].startswith("retry: ")
@@ -441,7 +441,7 @@ def test_wait_shows_the_status_on_a_line_if_stdout_is_a_pipe(plane, start_sessio
     assert "\r" not in result.err
     screen = draw_screen(result.err)
     assert len(screen) == 4
-    assert screen[0] == r"status: a\nb\x1b[2J***" + "x" * 50 + " 1/2"  # not cut
+    assert screen[0] == r"status: a\nb\x1b[2J***" + "x" * 50 + " (1 of 2 succeeded)"  # not cut
     assert screen[1].startswith("error: ")
     assert screen[2].startswith("hint: ")
     assert screen[3] == ""

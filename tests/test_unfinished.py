@@ -17,10 +17,10 @@ TWO_OF_THREE = [
 @pytest.mark.parametrize(
     "status, shown",
     [
-        ("pending", "pending 2/3"),
-        ("ack", "ack 2/3"),
-        ("started", "started 2/3"),
-        ("on hold", "on\\x20hold 2/3"),
+        ("pending", "pending (2 of 3 succeeded)"),
+        ("ack", "ack (2 of 3 succeeded)"),
+        ("started", "started (2 of 3 succeeded)"),
+        ("on hold", "on\\x20hold (2 of 3 succeeded)"),
     ],
 )
 @pytest.mark.parametrize("format", ["text", "table", "wide", "id", "json", "yaml", "jsonl"])
@@ -73,10 +73,10 @@ on_every_stderr = pytest.mark.parametrize(
 @pytest.mark.parametrize(
     "status, line",
     [
-        ("pending", "status: pending 2/3\n"),
-        ("ack", "status: ack 2/3\n"),
-        ("started", "status: started 2/3\n"),
-        ("on hold", "status: on\\x20hold 2/3\n"),
+        ("pending", "status: pending (2 of 3 succeeded)\n"),
+        ("ack", "status: ack (2 of 3 succeeded)\n"),
+        ("started", "status: started (2 of 3 succeeded)\n"),
+        ("on hold", "status: on\\x20hold (2 of 3 succeeded)\n"),
     ],
 )
 def test_raw_and_lines_end_with_the_status_on_stderr(plane, format, out, status, line, terminals):
@@ -100,7 +100,7 @@ def test_output_dir_ends_with_the_status_on_stderr(plane, tmp_path, terminals):
     result = run_cli(*GET, "--output-dir", folder, plane=plane, terminals=terminals)
 
     assert result.code == 0
-    assert result.err == folder + ": 1 inline, 1 archived\nstatus: started 2/2\n"
+    assert result.err == folder + ": 1 inline, 1 archived\nstatus: started (2 of 2 succeeded)\n"
 
 
 @rule("9.6b", "9.2")
@@ -111,7 +111,7 @@ def test_exit_status_ends_with_the_status_of_an_unfinished_run_on_stderr(plane, 
     result = run_cli(*GET, "--exit-status", "-o", format, plane=plane)
 
     assert result.code == 5
-    assert result.err == "status: started 2/3\n"
+    assert result.err == "status: started (2 of 3 succeeded)\n"
 
 
 @rule("9.6b", "9.2", "5.7b")
@@ -122,7 +122,7 @@ def test_line_with_the_status_follows_the_errors_and_changes_no_exit_code(plane)
 
     assert result.code == 1
     assert result.err.startswith("error: the output of target ")
-    assert result.err.endswith("\nstatus: started 1/1\n")
+    assert result.err.endswith("\nstatus: started (1 of 1 succeeded)\n")
 
 
 @rule("9.6b", "5.4")
@@ -132,4 +132,4 @@ def test_hint_counts_all_targets_even_if_some_are_selected(plane):
     result = run_cli(*GET, "--node", NODES[2], plane=plane, terminals=["stderr"])
 
     assert result.code == 0
-    assert hint_lines(result) == ["the Execution has not finished: started 2/3"]
+    assert hint_lines(result) == ["the Execution has not finished: started (2 of 3 succeeded)"]

@@ -369,7 +369,7 @@ def test_server_that_is_gone_is_waited_for(plane):
 
     assert clock.slept == 60
     assert str(caught.value).startswith(
-        'the wait timed out; the last status of Execution 4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f was "started" (0/0); '
+        'the wait timed out; the last status of Execution 4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f was "started" (0 of 0 succeeded); '
         "the last failure was: cannot connect to 127.0.0.1:"
     )
 
@@ -466,7 +466,7 @@ def test_wait_timeout_has_the_last_response(plane, transport, seconds):
     error = caught.value
     assert error.execution == execution([target(status="failed")], status="ack")
     assert str(error) == (
-        'the wait timed out; the last status of Execution 4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f was "ack" (0/1)'
+        'the wait timed out; the last status of Execution 4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f was "ack" (0 of 1 succeeded)'
     )
     assert error.hint == "the Execution may still be running: wait again, or longer"
     assert error.exit_code == 124
@@ -534,7 +534,7 @@ def test_failure_midway_is_named_when_time_is_up(plane, transport, clock, second
 
     assert clock.sleeps == pytest.approx(sleeps)
     assert str(caught.value) == (
-        'the wait timed out; the last status of Execution 4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f was "started" (0/0); '
+        'the wait timed out; the last status of Execution 4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f was "started" (0 of 0 succeeded); '
         "the last failure was: HTTP 503 Service Unavailable"
     )
 
@@ -573,7 +573,7 @@ def test_wait_ends_on_time_even_if_the_server_falls_silent(plane, answer):
 
     assert time.monotonic() - began < 20  # far less than the timeout of 60 s
     assert str(caught.value) == (
-        'the wait timed out; the last status of Execution 4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f was "started" (0/0)'
+        'the wait timed out; the last status of Execution 4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f was "started" (0 of 0 succeeded)'
     )
     assert caught.value.execution == execution(status="started")
 
@@ -615,9 +615,9 @@ def test_wait_timeout_means_exit_124_and_names_the_last_status(plane):
     assert result.code == 124
     assert result.out == b""
     assert result.err.splitlines() == [
-        "status: st\\x1barted 2/3",
+        "status: st\\x1barted (2 of 3 succeeded)",
         "error: the wait timed out; "
-        'the last status of Execution 4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f was "st\\x1barted" (2/3)',
+        'the last status of Execution 4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f was "st\\x1barted" (2 of 3 succeeded)',
         "hint: the Execution may still be running: wait again, or longer",
     ]
 
@@ -628,31 +628,31 @@ def test_wait_timeout_means_exit_124_and_names_the_last_status(plane):
 @rule("9.1b", "9.1c", "3.8c", "5.10", "10.5a")
 def test_stderr_has_one_safe_line_per_change_and_failure(plane):
     plane.script(
-        reply_status(None),  # status: - 0/0
+        reply_status(None),  # status: - (0 of 0 succeeded)
         BUSY,  # retry: ...
-        reply_status("pending"),  # status: pending 0/0
+        reply_status("pending"),  # status: pending (0 of 0 succeeded)
         reply_status("pending"),  # no line
-        reply_status("started"),  # status: started 0/0
+        reply_status("started"),  # status: started (0 of 0 succeeded)
         reply_status("started", "failed"),  # no line: still none has succeeded
-        reply_status("started", "succeeded", "x"),  # status: started 1/2
+        reply_status("started", "succeeded", "x"),  # status: started (1 of 2 succeeded)
         reply_status("started", "succeeded", "x"),  # no line
-        reply_status("ack", "succeeded"),  # status: ack 1/1
-        reply_status("\x1b[2J error: x"),  # status: \x1b[2J\x20error:\x20x 0/0
-        reply_status("succeeded"),  # status: succeeded 0/0
+        reply_status("ack", "succeeded"),  # status: ack (1 of 1 succeeded)
+        reply_status("\x1b[2J error: x"),  # status: \x1b[2J\x20error:\x20x (0 of 0 succeeded)
+        reply_status("succeeded"),  # status: succeeded (0 of 0 succeeded)
     )
 
     result = run_cli(*WAIT, plane=plane)
 
     assert result.code == 0
     assert result.err.splitlines() == [
-        "status: - 0/0",
+        "status: - (0 of 0 succeeded)",
         "retry: HTTP 503 Service Unavailable; waiting 0.5 s",
-        "status: pending 0/0",
-        "status: started 0/0",
-        "status: started 1/2",
-        "status: ack 1/1",
-        "status: \\x1b[2J\\x20error:\\x20x 0/0",
-        "status: succeeded 0/0",
+        "status: pending (0 of 0 succeeded)",
+        "status: started (0 of 0 succeeded)",
+        "status: started (1 of 2 succeeded)",
+        "status: ack (1 of 1 succeeded)",
+        "status: \\x1b[2J\\x20error:\\x20x (0 of 0 succeeded)",
+        "status: succeeded (0 of 0 succeeded)",
     ]
 
 
@@ -672,7 +672,7 @@ def test_wait_prints_the_last_response_as_a_get_does(plane, format, status, code
     assert plain.out != b""
     assert waited.out == plain.out
     assert plain.err == ""
-    assert waited.err == "status: %s 2/2\n" % status
+    assert waited.err == "status: %s (2 of 2 succeeded)\n" % status
     assert len(plane.requests) == 2  # one for each run
 
 
