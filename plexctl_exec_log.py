@@ -1781,6 +1781,8 @@ class Transport:
         reason = show_member(problem, member)
         if reason == "invalid_cursor" and self.has_found_api:  # not one that the user typed
             return NEXT_CURSOR_HINT
+        if status == 404 and self.has_found_api:
+            return "not found, or no longer visible to this token"
         return PROBLEM_HINTS.get(reason, STATUS_HINTS.get(status, ""))
 
 

@@ -676,6 +676,16 @@ def test_wait_after_a_good_poll_suspects_a_gateway(plane):
 
 
 @rule("3.9d")
+def test_wait_for_an_execution_that_disappears_does_not_doubt_the_server(plane):
+    plane.script(Reply(STARTED), Reply({"title": "Not Found"}, 404))
+
+    result = run_cli(*GET, "--wait", plane=plane)
+
+    assert result.code == 1
+    assert hint_lines(result) == ["not found, or no longer visible to this token"]
+
+
+@rule("3.9d")
 @pytest.mark.parametrize(
     "argv, good, body, error",
     [
