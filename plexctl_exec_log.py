@@ -2819,7 +2819,9 @@ def make_folder(path):
     return folder
 
 
-OUTPUT_KINDS = ("inline", "archived", "none", "unreadable", "unsaved")  # as the index names them
+# The kinds of outputs in the index. In the folder, inline outputs are files, and `none`
+# has nothing to save; the others are missing.
+OUTPUT_KINDS = ("inline", "archived", "none", "unreadable", "unsaved")
 
 
 def write_new_file(path, data):
@@ -2888,6 +2890,24 @@ def save_outputs(targets, folder, report_error):
     except OSError as error:
         raise ExecLogError("cannot write %s: %s" % (index, describe_error(error)))
     return kinds
+
+
+def describe_saved(kinds, total, is_selection):
+    """Return a summary of a folder, or "" if it has the outputs of all targets.
+
+    It is `1 inline, 1 archived` or, if only some targets were selected,
+    `2 of 5 targets: 1 inline, 1 archived`."""
+    found = [kind for kind in OUTPUT_KINDS if kind in kinds]
+    counts = ", ".join("%d %s" % (kinds.count(kind), kind) for kind in found)
+    if is_selection:
+        summary = "%d of %s" % (len(kinds), describe_count(total, "target"))
+        if counts:
+            summary += ": " + counts
+        return summary
+
+    if set(kinds) <= {"inline", "none"}:
+        return ""
+    return counts
 
 
 # ------------------------------------------------------------------------------------- Command line
@@ -4122,9 +4142,11 @@ def run_get(flags, console, transport):
         report_error("node %s is not a target of Execution %s" % (node, flags.execution_id))
     if not targets and not missing and (flags.node or flags.statuses):
         console.hint("no target matches")
-    if set(kinds) - {"inline", "none"}:
-        counts = ["%d %s" % (kinds.count(kind), kind) for kind in OUTPUT_KINDS if kind in kinds]
-        console.write_line("%s: %s" % (folder, ", ".join(counts)))
+    if folder:
+        is_selection = bool(flags.node or flags.statuses)
+        summary = describe_saved(kinds, len(execution["targets"]), is_selection)
+        if summary:
+            console.write_line("%s: %s" % (folder, summary))
     report_unfinished(execution, flags, console)
 
     if errors:

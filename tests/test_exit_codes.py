@@ -205,7 +205,8 @@ def test_codes_0_and_5_come_without_an_error(plane, argv, code):
             GET + ("--wait", "--wait-timeout", "2"),  # not more than the first pause
             Reply(execution(status="ack")),
             124,
-            'the wait timed out; the last status of Execution 4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f was "ack" (0 of 0 succeeded)',
+            "the wait timed out; the last status of Execution 4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f "
+            'was "ack" (0 of 0 succeeded)',
             id="124: the wait timed out",
         ),
     ],

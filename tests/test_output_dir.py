@@ -315,6 +315,34 @@ def test_stdout_gets_the_recap_and_exit_status_counts_as_usual(plane, folder, fl
     assert sorted(os.listdir(str(folder))) == [FIRST_FILE, SECOND_FILE, "targets"]
 
 
+@rule("9.3c", "5.4")
+@pytest.mark.parametrize(
+    "flags, summary",
+    [
+        # Without a selection, a folder of inline outputs would get no summary.
+        pytest.param(["--failed"], "2 of 5 targets: 1 inline, 1 archived", id="some"),
+        pytest.param(["--running", "--failed"], "3 of 5 targets: 2 inline, 1 archived", id="more"),
+        pytest.param(["--status", "succeeded"], "1 of 5 targets: 1 none", id="no output"),
+        pytest.param(["--node", NODES[0]], "1 of 5 targets: 1 inline", id="a node"),
+        pytest.param(["--status", "cancelled"], "0 of 5 targets", id="none of them"),
+    ],
+)
+def test_summary_says_how_many_targets_were_selected(plane, folder, flags, summary):
+    targets = [
+        target(inline(b"x"), NODES[0], status="failed"),
+        target(archive(), NODES[1], status="failed"),
+        target(None, NODES[2], status="succeeded"),
+        target(inline(b"y"), NODES[3], status="started"),
+        target(inline(b"z"), NODES[4], status="on hold"),
+    ]
+    argv = GET + ("--output-dir", str(folder)) + tuple(flags)
+
+    result = run_against(plane, execution(targets), *argv)
+
+    assert result.code == 0
+    assert result.err == "%s: %s\n" % (folder, summary)
+
+
 @rule("9.3a", "9.8", "5.4")
 def test_only_selected_targets_are_saved_and_have_a_line(plane, folder):
     argv = GET + ("--output-dir", str(folder), "--node", NODES[1])
@@ -323,7 +351,7 @@ def test_only_selected_targets_are_saved_and_have_a_line(plane, folder):
 
     assert result.code == 0
     assert result.out == RECAP_OF_FAILED_ON_TWO
-    assert result.err == ""
+    assert result.err == "%s: 1 of 3 targets: 1 inline\n" % folder
     assert read_folder(folder) == {
         SECOND_FILE: b"y",
         "targets": (
@@ -352,6 +380,7 @@ def test_node_that_is_not_a_target_is_an_error_and_others_are_saved(plane, folde
     assert result.err == (
         "error: node a1b2c305-0000-4000-8000-000000000005 is not a target of "
         "Execution 4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f\n"
+        "%s: 1 of 3 targets: 1 inline\n" % folder
     )
     assert sorted(os.listdir(str(folder))) == [SECOND_FILE, "targets"]
 

@@ -369,7 +369,8 @@ def test_server_that_is_gone_is_waited_for(plane):
 
     assert clock.slept == 60
     assert str(caught.value).startswith(
-        'the wait timed out; the last status of Execution 4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f was "started" (0 of 0 succeeded); '
+        "the wait timed out; the last status of Execution 4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f "
+        'was "started" (0 of 0 succeeded); '
         "the last failure was: cannot connect to 127.0.0.1:"
     )
 
@@ -466,7 +467,8 @@ def test_wait_timeout_has_the_last_response(plane, transport, seconds):
     error = caught.value
     assert error.execution == execution([target(status="failed")], status="ack")
     assert str(error) == (
-        'the wait timed out; the last status of Execution 4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f was "ack" (0 of 1 succeeded)'
+        "the wait timed out; the last status of Execution 4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f "
+        'was "ack" (0 of 1 succeeded)'
     )
     assert error.hint == "the Execution may still be running: wait again, or longer"
     assert error.exit_code == 124
@@ -534,7 +536,8 @@ def test_failure_midway_is_named_when_time_is_up(plane, transport, clock, second
 
     assert clock.sleeps == pytest.approx(sleeps)
     assert str(caught.value) == (
-        'the wait timed out; the last status of Execution 4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f was "started" (0 of 0 succeeded); '
+        "the wait timed out; the last status of Execution 4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f "
+        'was "started" (0 of 0 succeeded); '
         "the last failure was: HTTP 503 Service Unavailable"
     )
 
@@ -573,7 +576,8 @@ def test_wait_ends_on_time_even_if_the_server_falls_silent(plane, answer):
 
     assert time.monotonic() - began < 20  # far less than the timeout of 60 s
     assert str(caught.value) == (
-        'the wait timed out; the last status of Execution 4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f was "started" (0 of 0 succeeded)'
+        "the wait timed out; the last status of Execution 4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f "
+        'was "started" (0 of 0 succeeded)'
     )
     assert caught.value.execution == execution(status="started")
 
