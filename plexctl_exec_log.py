@@ -2444,8 +2444,8 @@ class SinglePage(Listing):
 #
 # A format is a generator that yields what to print, text or bytes. It takes the
 # elements to print, the object that contains them, and the console. Of the
-# console, it uses only is_coloured, columns, recent_times, stdout_is_terminal
-# and encode_for_stdout(). A format of `get` also takes report_error(text), which
+# console, it uses only is_coloured, columns, recent_times, compares_updates,
+# stdout_is_terminal and encode_for_stdout(). A format of `get` also takes report_error(text), which
 # it calls for each output that cannot be shown. A member of the wrong type
 # raises UnusableResponse.
 
@@ -2571,8 +2571,14 @@ EXECUTION_LAYOUTS = [
     Layout(88, format_short_time, "{ID:36} {STATUS:9} {TARGETS:7} {CREATED:11} {ACTION}\n"),
     Layout(0, format_short_time, "{ID:36} {STATUS:9} {CREATED:11} {ACTION}\n"),
 ]
-# In the recap of `get`, all columns are worth a second line for the action.
-RECAP_ROW = "{ID:36} {STATUS:9} {TARGETS:7} {CREATED:11} {UPDATED:11} {ACTION}\n"
+# With --updated-since, a narrow table shows the time that is compared.
+UPDATED_LAYOUTS = EXECUTION_LAYOUTS[:2] + [
+    Layout(88, format_short_time, "{ID:36} {STATUS:9} {TARGETS:7} {UPDATED:11} {ACTION}\n"),
+    Layout(0, format_short_time, "{ID:36} {STATUS:9} {UPDATED:11} {ACTION}\n"),
+]
+# In the recap of `get`, all columns are worth a second line for the action. It is indented,
+# because an action may be named `error: ...`.
+RECAP_ROW = "{ID:36} {STATUS:9} {TARGETS:7} {CREATED:11} {UPDATED}\n  {ACTION}\n"
 RECAP_LAYOUTS = EXECUTION_LAYOUTS[:2] + [Layout(0, format_short_time, RECAP_ROW)]
 TARGET_LAYOUTS = [
     Layout(104, format_time, "{NODE_ID:36}  {STATUS:9}  {UPDATED_AT:20}  {OUTPUT}\n"),
@@ -2644,7 +2650,8 @@ def format_row(execution, layout, console):
 
 def format_table(executions, page, console, is_wide=False):
     """Yield a row for each Execution of a listing, and finally the cursor of the next page."""
-    layout = choose_layout(EXECUTION_LAYOUTS, console, is_wide)
+    layouts = UPDATED_LAYOUTS if console.compares_updates else EXECUTION_LAYOUTS
+    layout = choose_layout(layouts, console, is_wide)
     header = format_header(layout, console)
     for execution in executions:
         yield header + format_row(execution, layout, console)
@@ -3759,6 +3766,8 @@ class Console:
                         or reports no width
         is_coloured     whether tables and sections get colours
         recent_times    what find_recent_times returns; narrow tables show other times as dates
+        compares_updates    whether `list` compares times of update; narrow tables then show
+                        these instead of times of creation
         progress        the function that returns the progress line, or None if no such line is
                         shown
     """
@@ -3782,6 +3791,7 @@ class Console:
 
         self.is_coloured = False
         self.recent_times = "", ""
+        self.compares_updates = False
         self.progress = None
         self._begin = time.monotonic()
         self._pending = []  # bytes for stdout
@@ -4170,6 +4180,7 @@ def run(argv, console, sleep):
     flags = parse_arguments(flags, words, now)
 
     console.recent_times = find_recent_times(now)
+    console.compares_updates = flags.updated_since is not None
     console.is_coloured = flags.color == "always"
     if flags.color not in ("always", "never"):
         has_no_colour = WINDOWS or os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"

@@ -245,7 +245,7 @@ def test_table_of_targets_and_the_recap_show_the_date_of_an_old_time(plane):
     result = run_on_screen(plane, wire, *GET_TABLE, "--color", "never", columns=80)
 
     assert "  2024-11-29   no output\n" in result.out.decode("utf-8")
-    assert " 2024-11-28 " in result.out.decode("utf-8").splitlines()[-1]
+    assert " 2024-11-28 " in result.out.decode("utf-8").splitlines()[-2]
 
 
 @rule("5.2c")
@@ -306,10 +306,21 @@ NARROWEST = """\
 ID                                   STATUS    CREATED     ACTION
 4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f succeeded 05-01T09:15 A
 """
-#: The recap of FOUR_TARGETS on a terminal of fewer than 104 columns. 79 columns come before the action.
+#: The recap of FOUR_TARGETS on a terminal of fewer than 104 columns. Its widest line has 78 columns.
 NARROW_RECAP = """\
-ID                                   STATUS    TARGETS CREATED     UPDATED     ACTION
-4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f succeeded 2/4     05-01T09:15 05-02T10:00 A
+ID                                   STATUS    TARGETS CREATED     UPDATED
+  ACTION
+4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f succeeded 2/4     05-01T09:15 05-02T10:00
+  A
+"""
+#: The table of FOUR_TARGETS with --updated-since on a terminal of fewer than 104, and fewer than 88, columns.
+NARROW_BY_UPDATE = """\
+ID                                   STATUS    TARGETS UPDATED     ACTION
+4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f succeeded 2/4     05-02T10:00 A
+"""
+NARROWEST_BY_UPDATE = """\
+ID                                   STATUS    UPDATED     ACTION
+4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f succeeded 05-02T10:00 A
 """
 #: The width of a terminal, and the table on it. The layouts change at 88, 104 and 130 columns. Each of these widths is
 #: tried, the width below it, and others far from them.
@@ -363,6 +374,27 @@ def test_width_of_the_terminal_decides_the_columns_of_list(plane, columns, table
     )
 
     assert result.out.decode("utf-8") == table + "next_cursor: c\n"
+
+
+@posix_only
+@rule("5.2")
+@pytest.mark.parametrize(
+    "columns, table",
+    [
+        (80, NARROWEST_BY_UPDATE),
+        (87, NARROWEST_BY_UPDATE),
+        (88, NARROW_BY_UPDATE),
+        (103, NARROW_BY_UPDATE),
+        (104, MIDDLE),
+        (130, WIDEST),
+    ],
+)
+def test_narrow_table_shows_the_time_that_updated_since_compares(plane, columns, table):
+    flags = ("--updated-since", "2026-05-02", "--color", "never")
+
+    result = run_on_screen(plane, page(FOUR_TARGETS), *LIST, *flags, columns=columns)
+
+    assert result.out.decode("utf-8") == table
 
 
 @posix_only
