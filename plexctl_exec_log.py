@@ -8,8 +8,8 @@
 # mypy: check-untyped-defs, allow-untyped-defs, allow-untyped-calls, no-warn-return-any
 """plexctl exec-log: show what the actions of a control plane did, and what each machine printed.
 
-    plexctl_exec_log.py [exec-log] list --project UUID [flags]
-    plexctl_exec_log.py [exec-log] get UUID --project UUID [flags]
+    plexctl_exec_log.py [exec-log] list [flags]
+    plexctl_exec_log.py [exec-log] get UUID [flags]
 
 An Execution is one run of an action of the plexsphere control plane; its targets are
 the machines that it ran on. The file needs Python 3.6 or later and the standard
@@ -100,7 +100,7 @@ Apart from SSLKEYLOGFILE and bytecode, which Python writes, it writes only into 
 path, it imports nothing from its own folder; `python3 -I` ignores PYTHONPATH and
 SSLKEYLOGFILE, too.
 
-Secrets are masked on stderr only, and only where their exact text appears:
+The command masks secrets on stderr only, and only where their exact text appears:
 PLEXSPHERE_TOKEN and, once the settings have been found, the token, the proxy's password
 and its Basic credentials, if they have at least 8 characters. Before that, an error may
 quote a path, whole, or another argument of up to 40 characters, so do not type a token
@@ -901,7 +901,7 @@ def find_proxy(server):
 
 # ---------------------------------------------------------------------------------------- Transport
 #
-# What this section relies on in http.client, from Python 3.6 to 3.13:
+# What this section relies on in http.client, from Python 3.6 to 3.15:
 #
 #     HTTPConnection.connect      connects, asks a proxy for a tunnel with the headers
 #                                 of set_tunnel() only, so without the token, and then
@@ -2969,14 +2969,18 @@ EXAMPLES = {
 EXAMPLES[""] = EXAMPLES["list"] + EXAMPLES["get"]
 STATUS_HELP = """
 Statuses: pending, ack, started; final: succeeded, failed, cancelled, timeout.
-TARGETS is succeeded/total: with 2/5, two of five targets have succeeded."""
+In tables, TARGETS is succeeded/total: 2/5 means that two of five succeeded."""
 LIST_HELP = """
+
 By default, list prints one page: the oldest 50 Executions that match. With
 --all, --last, --since, --until, --updated-since, --node or several statuses, it
-reads all pages; with --until, only those up to that time. If it fails partway
-without --last, the last line on standard error gives a value with which to
-resume, next_cursor for --cursor or next_since for --since. Times are in UTC,
-unless they have an offset."""
+reads all pages; with --until, only those up to that time. --last goes by the
+time of creation, also with --failed. Use jsonl for long listings.
+
+If a listing fails partway, the last line on standard error usually gives a
+value with which to resume, next_cursor for --cursor or next_since for --since.
+If there is no such line, as with --last, start again. Times are in UTC, unless
+they have an offset."""
 PURPOSES = {
     "": "Show Executions (runs of actions), and what each target (machine) printed.\n",
     "list": "List the Executions (runs of actions) of a Project.\n",
@@ -3151,7 +3155,7 @@ FLAGS = [
          "only Executions that ran on this machine (repeatable; TARGETS still counts all)",
          get_help="only this target (repeatable)", is_repeatable=True, keeps=ran_on_any),
     Flag("", "-o --output", "FORMAT", str,
-         "one of the formats below (default: text)"),
+         "output format (default: text)"),
     Flag("", "--server", "URL", parse_nonempty,
          "control plane (default: from --profile, PLEXSPHERE_URL or the default profile)"),
     Flag("", "--token-file", "FILE", parse_nonempty,
@@ -3189,11 +3193,11 @@ FLAGS = [
          "only Executions updated at or after WHEN; "
          "a finished one was updated last when it ended", keeps=was_updated_since),
     Flag("list", "-n --last", "N", parse_count,
-         "only the newest N, printed oldest first", reads_all_pages=True),
+         "only the N that were created last, printed oldest first", reads_all_pages=True),
     Flag("list", "--all", "", None,
          "read all pages", reads_all_pages=True),
     Flag("list", "--limit", "N", parse_limit,
-         "Executions per page, at most 200 (default: 50; 200 if several pages are read)"),
+         "size of a page, at most 200 Executions (default: 50; 200 if several pages are read)"),
     Flag("list", "--cursor", "CURSOR", str,
          "start at this cursor (the previous page's next_cursor)"),
 
@@ -3222,7 +3226,7 @@ def find_flag(word):
 # fmt: off
 HABITS = {
     "": {
-        "token": "--token-file", "url": "--server", "host": "--server", "context": "--profile",
+        "token": "--token-file", "url": "--server", "host": "--node or --server", "context": "--profile",
         "debug": "--verbose", "json": "-o json", "format": "--output",
         "machine": "--node", "target": "--node",
     },
