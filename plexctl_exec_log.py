@@ -43,20 +43,34 @@ status, and its output, or where the output is archived, or why it cannot be rea
     except ExecLogError as error:
         print("the report is incomplete:", type(error).__name__, error.hint)
 
-Executions and targets are the JSON objects of the API, as dicts. A program reads these
-members:
+Executions and targets are the JSON objects of the API, as dicts. Two paths are requested:
 
-    execution   id, status, action      strings; RUNNING_STATUSES and FINAL_STATUSES list statuses
-                type                    "builtin" or "hook"
-                created_at, updated_at  times (RFC 3339), such as "2026-07-14T09:28:41Z"
-                targets                 a list of targets
-    target      node_id, status         strings
-                created_at, updated_at  times
-                output_ref              for OutputRef.from_wire; absent or null without an output
+    /v1/projects/PROJECT/executions         get_page; it returns {"items": [Execution, ...],
+                                            "next_cursor": text, null or absent}. The
+                                            parameters are status, action_name, limit and cursor
+    /v1/projects/PROJECT/executions/ID      get_execution; it returns an Execution, such as this
 
-Of these, get_execution checks that the id is the one that was requested, and that
-`targets` is a list of objects. Other members, and all members of what a Listing yields,
-may be absent, null or of another type.
+    {"id": "019f5fdd-76ef-7ee4-9d7e-18d62ffa4a61", "action": "collect-diagnostics",
+     "type": "builtin", "status": "failed",
+     "created_at": "2026-07-14T09:02:57Z", "updated_at": "2026-07-14T09:29:39Z",
+     "targets": [
+        {"node_id": "019d907a-eb47-73a5-a611-bb4e4cda0712", "status": "succeeded",
+         "created_at": "2026-07-14T09:02:57Z", "updated_at": "2026-07-14T09:03:10Z",
+         "output_ref": {"kind": "inline", "inline_bytes": "ZG9uZQo="}},
+        {"node_id": "019d297b-ba27-797c-a09e-d0cec33ceb2d", "status": "failed",
+         "created_at": "2026-07-14T09:02:57Z", "updated_at": "2026-07-14T09:29:39Z",
+         "output_ref": {"kind": "object_store", "bucket": "logs", "key": "db-02.log",
+                        "sha256": "64 hexadecimal digits, or absent"}},
+        {"node_id": "019d0fbb-eddf-7f59-96a3-862448e7e91c", "status": "cancelled",
+         "created_at": "2026-07-14T09:02:57Z", "updated_at": "2026-07-14T09:02:58Z",
+         "output_ref": null}]}
+
+The type is "builtin" or "hook". RUNNING_STATUSES and FINAL_STATUSES list the statuses.
+Times are those of RFC 3339. Without an output, `output_ref` is null or absent.
+
+get_execution checks that the id is the one that was requested, and that `targets` is a
+list of objects. Other members, and all members of what a Listing yields, may be absent,
+null or of another type.
 
 The formats json, jsonl and yaml decode JSON and encode it again. Whole numbers within
 the range of a double stay exact, except that -0 becomes 0. Other numbers become
@@ -627,7 +641,8 @@ def read_private_file(path, limit, name):
                 raise CredentialsError("%s is insecure: %s" % (name, problem), hint)
             data = file.read(limit + 1)
     except (OSError, ValueError) as error:  # ValueError: the path contains a NUL
-        raise CredentialsError("cannot read %s: %s" % (name, describe_error(error)))
+        # The cause has the path, which may be a token.
+        raise CredentialsError("cannot read %s: %s" % (name, describe_error(error))) from None
 
     if len(data) > limit:
         raise CredentialsError("%s is larger than %d KiB" % (name, limit >> 10))
@@ -1254,7 +1269,9 @@ class Transport:
                             what failed
             on_progress     called before each request and after each read of a body
             trace           called as trace(line) for each line of a request or response
-                            head; the values of SECRET_HEADERS are masked
+                            head. *** replaces the values of Authorization,
+                            Proxy-Authorization, Cookie, Set-Cookie and Location. A token
+                            that a server echoes in another header is shown
             clock, sleep    replacements for time.monotonic and time.sleep, for tests:
                             replace both or neither
 
@@ -1393,7 +1410,8 @@ class Transport:
         Raises RemoteError; ResponseTooLarge for a body of more than `max_bytes`;
         and UsageError for an unusable CA file, for a path that does not begin
         with `/` or has characters other than visible ASCII, and for a parameter
-        that is not valid Unicode."""
+        with a lone surrogate, except those for bytes (U+DC80 to U+DCFF, PEP 383),
+        which are sent as these bytes."""
         from urllib.parse import quote, urlencode
 
         if not isinstance(path, str) or not re.fullmatch("/[!-~]*", path):
@@ -1697,7 +1715,8 @@ class Transport:
             except OSError as error:
                 raise make_cut_error(LOST_BODY % describe_error(error))
             except (HTTPException, ValueError, OverflowError):  # the last two: bad chunk sizes
-                raise make_cut_error("the chunked body is malformed or was cut short")
+                # The cause quotes the chunk size, in which a server may echo the token.
+                raise make_cut_error("the chunked body is malformed or was cut short") from None
             if not chunk:
                 break
 
@@ -2096,11 +2115,20 @@ class Listing:
     an `id` that is not a string.
 
     `since` compares the time of creation: it leaves out a long run that failed just
-    now. For what has ended since a time, compare `updated_at` of what is yielded.
+    now. For what has ended since a time, compare `updated_at` of what is yielded. It
+    skips no page: all are read.
 
-    `since` skips no page: all are read. To find new Executions later, note next_cursor
-    while iterating (it is None at the end), start at the last one noted, and skip the
-    ids already seen. That does not find an old Execution whose status has changed.
+    To find new Executions later, note next_cursor while iterating (it is None at the
+    end), start at the last one noted, and skip the ids already seen. To find what has
+    ended, too, do one of these:
+
+        get the Executions again that had not finished at the last look, by their ids,
+        and go on at the noted cursor for the new ones
+
+        read all pages, and keep what has an `updated_at` at or after the *start* of the
+        last look, or a little earlier if the clocks differ; some will repeat. The
+        largest `updated_at` seen is no such time: a run that ended during the last
+        look, after its page was read, would be missed
 
         page_count    number of pages received
         count         number of Executions on these pages, including those that do not match
@@ -2305,8 +2333,8 @@ def get_execution(
 ) -> "JSONObject":
     """Return one Execution.
 
-    Its `targets` are a list; OutputRef.from_wire reads the `output_ref` of a target.
-    Raises UsageError for a malformed UUID, RemoteError for a malformed response, and
+    Its `targets` are a list, [] if they are absent or null; OutputRef.from_wire reads
+    the `output_ref` of a target. Raises UsageError for a malformed UUID, RemoteError for a malformed response, and
     the errors of Transport.get."""
     project = parse_named_uuid(project, "project")
     execution_id = parse_named_uuid(execution_id, "execution_id")

@@ -4,10 +4,12 @@ Also 6.2f: a body that needs more memory than there is."""
 
 import os
 import sys
+import traceback
 
 import pytest
 
 import plexctl_exec_log as program
+from control_plane import TOKEN
 from kit import (
     ALL,
     EXECUTION,
@@ -610,6 +612,20 @@ def test_execution_with_another_id_is_an_error_that_doubts_the_server(plane, bod
     assert result.out == b""
     assert error_lines(result) == [error]
     assert len(hint_lines(result)) == 1
+
+
+@rule("2.7b", "3.9a")
+def test_traceback_of_a_malformed_chunk_size_does_not_show_it(plane):
+    head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+    plane.script(head + TOKEN.encode() + b"\r\n{}\r\n")
+    transport = program.Transport(program.Server.parse(plane.url), TOKEN, pauses=())
+
+    with pytest.raises(program.RemoteError, match="chunked body") as caught:
+        transport.get(PATH, {})
+
+    error = caught.value
+    printed = traceback.format_exception(type(error), error, error.__traceback__)
+    assert TOKEN not in "".join(printed)
 
 
 @rule("4.3a", "3.10")

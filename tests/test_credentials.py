@@ -5,6 +5,7 @@ import codecs
 import contextlib
 import json
 import os
+import traceback
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -961,6 +962,17 @@ def test_error_for_a_config_file_that_is_not_json_does_not_carry_its_text(home):
     # Python's own error, a JSONDecodeError, has the whole text in its `doc`.
     assert caught.value.__context__ is None
     assert caught.value.__cause__ is None
+
+
+@rule("2.5d", "2.7b")
+def test_traceback_of_an_unreadable_token_file_does_not_show_what_the_message_hides(home):
+    with surroundings(env={HOME: str(home), "PLEXSPHERE_URL": "http://127.0.0.1:1"}):
+        with pytest.raises(program.CredentialsError, match="cannot read the token file") as caught:
+            program.Transport.from_settings(token_file="hunter22hunter22")
+
+    error = caught.value
+    printed = traceback.format_exception(type(error), error, error.__traceback__)
+    assert "No such file or directory: 'hunter22" not in "".join(printed)
 
 
 @rule("2.5a")

@@ -569,6 +569,17 @@ def read_example():
     return re.search("(?m)^    try:\n(?:(?:    .*)?\n)+", program.__doc__).group().rstrip() + "\n"
 
 
+@rule("10.1a")
+def test_sample_in_the_docstring_is_an_execution_with_an_output_of_each_kind():
+    sample = json.loads(re.search(r"(?m)^    \{(?:.|\n)*?\]\}$", program.__doc__).group())
+
+    refs = [target["output_ref"] for target in sample["targets"]]
+    outputs = [program.OutputRef.from_wire(ref) for ref in refs]
+    assert [output.kind for output in outputs] == ["inline", "archived", "none"]
+    assert outputs[0].data == b"done\n"
+    assert outputs[1].location == "logs/db-02.log"
+
+
 def test_typed_program_covers_the_example():
     assert read_example() in read_text(os.path.join(HERE, "typed_program.py"))
 
