@@ -1895,9 +1895,12 @@ def test_newline_in_a_refused_value_is_shown_escaped():
     assert error_lines(result)[0].startswith('--limit "7\\n": ')
 
 
-@rule("1.14a")
-def test_token_as_a_refused_value_is_masked():
-    result = run_cli(*LIST, "--last=" + TOKEN, env=UNREACHABLE)
+@rule("1.14a", "2.7")
+@pytest.mark.parametrize("end", ["", "\n"], ids=["as it is", "a line feed ends the variable"])
+def test_token_as_a_refused_value_is_masked(end):
+    env = dict(UNREACHABLE, PLEXSPHERE_TOKEN=TOKEN + end)
+
+    result = run_cli(*LIST, "--last=" + TOKEN, env=env)
 
     assert result.code == 2
     assert result.out == b""
