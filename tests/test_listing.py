@@ -1147,6 +1147,21 @@ def test_iteration_starts_again_after_one_that_was_abandoned():
     assert [query["cursor"] for query in transport.queries] == [None, None, "c2", "c3"]
 
 
+@rule("10.5b", "10.5c")
+def test_second_iteration_that_fails_has_the_cursor_of_its_own_page(plane, transport):
+    plane.script(*[Reply(wire) for wire in THREE_PAGES])
+    listing = program.Listing(transport, PROJECT)
+    abandoned = iter(listing)
+    assert [next(abandoned)["id"] for _ in range(3)] == ["a", "b", "c"]
+    assert listing.next_cursor == "c3"
+
+    plane.script(Reply({}, 404))
+    with pytest.raises(program.APIError):
+        name_all(listing)
+
+    assert listing.next_cursor is None  # the first page
+
+
 @rule("10.5b", "1.8a", "10.3a")
 def test_listing_requests_200_executions_per_page():
     transport = Canned(*THREE_PAGES)
