@@ -612,6 +612,7 @@ def test_execution_with_another_id_is_an_error_that_doubts_the_server(plane, bod
     assert result.out == b""
     assert error_lines(result) == [error]
     assert len(hint_lines(result)) == 1
+    assert "--server" in hint_lines(result)[0]
 
 
 @rule("2.7b", "3.9a")

@@ -20,6 +20,7 @@ from kit import (
     execution,
     hint_lines,
     inline,
+    make_transport,
     page,
     retry_lines,
     rule,
@@ -191,6 +192,25 @@ def test_connection_that_is_lost_within_gzip_data_is_cut_short(plane):
     assert len(hint_lines(result)) == 1
     assert "--server" not in hint_lines(result)[0]  # it does not doubt that the server is the API
     assert len(plane.requests) == 3
+
+
+@rule("3.12a", "3.9a", "3.8")
+@pytest.mark.parametrize(
+    "options",
+    [
+        pytest.param({"framing": "chunked", "cut": len(gzip_whole(PLAIN_BODY))}, id="last chunk"),
+        pytest.param({"announce": len(gzip_whole(PLAIN_BODY)) + 1}, id="last announced byte"),
+    ],
+)
+def test_body_whose_end_is_missing_after_its_gzip_data_is_cut_short(plane, clock, options):
+    cut = Reply(gzip_whole(PLAIN_BODY), headers=IS_GZIP, **options)
+    plane.script(cut, Reply(PLAIN_BODY))
+
+    with make_transport(plane, clock) as transport:
+        found = transport.get(PATH, {})
+
+    assert found == PLAIN_WIRE
+    assert clock.sleeps == [0.5]
 
 
 # ---- malformed

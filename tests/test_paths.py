@@ -8,6 +8,7 @@ import pytest
 
 import plexctl_exec_log as program
 from kit import (
+    ALL,
     EXECUTION,
     GET,
     LIST,
@@ -16,6 +17,7 @@ from kit import (
     execution,
     hint_lines,
     inline,
+    page,
     posix_only,
     rule,
     run_cli,
@@ -69,6 +71,22 @@ def test_ca_file_may_be_a_pipe_or_a_link(tls_plane, tmp_path):
 
     assert from_pipe.code == 0
     assert from_link.code == 0
+
+
+@rule("3.2b", "3.7")
+@posix_only
+def test_ca_file_that_is_a_pipe_is_read_once_for_several_connections(tls_plane):
+    reading, writing = os.pipe()
+    with open(CA_FILE, "rb") as file:
+        os.write(writing, file.read())
+    os.close(writing)
+    tls_plane.script(Reply(page(next_cursor="c2"), close=True), Reply(page()))
+
+    result = run_cli(*ALL, "--ca-file", "/dev/fd/%d" % reading, plane=tls_plane)
+    os.close(reading)
+
+    assert result.code == 0
+    assert tls_plane.connections == 2
 
 
 @rule("3.2b")

@@ -257,6 +257,13 @@ def test_tunnel_names_every_port_and_host_header_omits_a_default_one(tls_proxy, 
     "url, variable, before_address, after_address",
     [
         pytest.param(
+            "http://control-plane.test",
+            "Http_Proxy",
+            "",
+            "",
+            id="for http, the variable in mixed case",
+        ),
+        pytest.param(
             "http://control-plane.test", "HTTP_PROXY", "", "", id="for http, only host:port"
         ),
         pytest.param(

@@ -309,6 +309,7 @@ every_retryable_failure = pytest.mark.parametrize(
         pytest.param(Reply(page(), framing="chunked", cut=2), id="cut chunk"),
         pytest.param(CHUNKED_HEAD + b'c\r\n{"items":[]}\r\n', id="no last chunk"),
         pytest.param(CHUNKED_HEAD + b"-5\r\n", id="no chunk size"),
+        pytest.param(CHUNKED_HEAD + b"-%s\r\n" % (b"f" * 99), id="a huge negative chunk size"),
         pytest.param(OK_HEAD + b'\r\n{"items":[]', id="cut, without a length"),
         pytest.param(OK_HEAD + b"\r\n", id="no body and no length"),
         pytest.param(b"HTTP/1.1 200 OK\r\nContent-Length: 12\r", id="ends within the headers"),
@@ -716,6 +717,19 @@ def test_failure_to_connect_after_any_response_is_repeated(plane, transport, clo
     assert clock.sleeps == [0.5, 1]
 
 
+@rule("3.8a")
+def test_failure_to_connect_after_a_body_that_was_cut_short_is_repeated(plane):
+    clock = Clock(during={1: plane.close})  # the server closes during the first pause
+    plane.script(Reply(page(), cut=9))
+
+    with make_transport(plane, clock) as transport:
+        with pytest.raises(program.RemoteError) as caught:
+            transport.get(PATH, {})
+
+    assert str(caught.value).startswith("cannot connect to 127.0.0.1:%d: " % plane.address[1])
+    assert clock.sleeps == [0.5, 1]
+
+
 # ---- the kept connection
 
 LONG_PAGE = encode(page(execution(action="x" * 9000), next_cursor="c2"))
@@ -826,6 +840,19 @@ def test_connection_is_kept_after_a_complete_error_response(either_plane, failur
     assert slept == [0.5]
     assert len(either_plane.requests) == 3
     assert either_plane.connections == connections
+
+
+@rule("3.7", "3.8a")
+def test_connection_is_not_kept_after_an_error_response_that_stalls(plane):
+    # On the same connection, the second request would get no response.
+    plane.script(stall(b"HTTP/1.1 503 Busy\r\nContent-Length: 9\r\n\r\n"), LAST_PAGE)
+
+    # The headers must arrive in time, on a loaded machine, too.
+    result = run_cli(*LIST, "--timeout", "1", plane=plane)
+
+    assert result.code == 0
+    assert len(retry_lines(result)) == 1
+    assert plane.connections == 2
 
 
 @rule("3.7")
@@ -975,6 +1002,20 @@ def test_on_retry_is_called_before_each_of_the_pauses(plane, pauses, events):
 
     assert seen == events
     assert len(plane.requests) == 1 + len(pauses)
+
+
+@rule("10.2b")
+def test_pauses_of_an_iterator_are_those_of_every_request(plane):
+    slept = []
+    server = program.Server.parse(plane.url)
+    plane.script(*[BUSY_REPLY] * 6)
+
+    with program.Transport(server, TOKEN, pauses=iter([3, 2]), sleep=slept.append) as transport:
+        for _ in range(2):
+            with pytest.raises(program.APIError):
+                transport.get(PATH, {})
+
+    assert slept == [3, 2, 3, 2]
 
 
 @rule("10.2b", "10.2c")
@@ -1218,6 +1259,29 @@ def test_network_timeout_well_before_the_end_of_a_limit_is_retryable(plane, cloc
             transport.get(PATH, {})
 
     assert caught.value.retryable
+
+
+@rule("10.4", "3.8")
+def test_network_timeout_just_before_the_end_of_a_limit_counts_as_its_end(plane, transport):
+    plane.script(HANG)
+
+    # The fake clock stands still, as if the socket had timed out 10 milliseconds too early.
+    with transport.time_limit(0.01):
+        with pytest.raises(program.TimedOut, match="^the time limit has passed: ") as caught:
+            transport.get(PATH, {})
+
+    assert not caught.value.retryable
+
+
+@rule("10.4", "9.1d")
+def test_response_that_ends_its_connection_is_read_within_a_limit(plane, transport):
+    # At the end of such a body, Python 3.13 closes the socket at once.
+    plane.script(Reply(EMPTY_PAGE, headers=[("Connection", "close")], close=True))
+
+    with transport.time_limit(60):
+        found = transport.get(PATH, {})
+
+    assert found == {"items": []}
 
 
 @rule("10.4")
