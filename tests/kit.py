@@ -533,6 +533,7 @@ class Clock:
         return self.slept + (time.monotonic() if self.running else 0.0)
 
     def sleep(self, seconds):
+        assert seconds >= 0  # time.sleep() refuses less
         self.sleeps.append(seconds)
         self.slept += seconds
         self.during.get(len(self.sleeps), int)()

@@ -716,6 +716,14 @@ def test_from_settings_uses_the_proxy_of_the_environment(plane):
     assert len(proxy.requests) == 1
 
 
+@rule("10.2a", "10.2c")
+def test_from_settings_knows_where_the_token_came_from(plane):
+    with surroundings(plane):
+        transport = program.Transport.from_settings()
+
+    assert transport.token_source == "PLEXSPHERE_TOKEN"
+
+
 @rule("10.2")
 def test_transport_uses_the_proxy_that_it_is_given(plane):
     server = program.Server.parse(UNREACHABLE_URL)

@@ -457,6 +457,29 @@ def test_wait_ends_on_time(plane, transport, clock, seconds, sleeps, polls):
 
 
 @rule("9.1d", "10.5a")
+def test_poll_that_ends_after_the_limit_is_followed_by_no_negative_pause():
+    clock = Clock()
+    polls = [Poll(seconds=5, mebibytes=0), Poll(seconds=0, mebibytes=0)]
+
+    # After the first poll, the limit is 2 seconds ago. The fake clock refuses to sleep for -2.
+    with pytest.raises(program.WaitTimeout):
+        program.wait_for_execution(PollingTransport(polls, clock), PROJECT, EXECUTION, 3)
+
+    assert clock.slept == 5
+
+
+@rule("9.1d", "10.5a")
+def test_wait_timeout_names_the_id_in_its_canonical_form(plane, transport):
+    plane.script(STILL_RUNNING)
+    as_typed = "{4D5C2A10-93BE-4E0F-8A57-6F1B2C3D4E5F}"
+
+    with pytest.raises(program.WaitTimeout) as caught:
+        program.wait_for_execution(transport, PROJECT, as_typed, 1)
+
+    assert "Execution 4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f " in str(caught.value)
+
+
+@rule("9.1d", "10.5a")
 @pytest.mark.parametrize("seconds", [0, 1, 10])
 def test_wait_timeout_has_the_last_response(plane, transport, seconds):
     plane.script(*[reply_status("ack", "failed")] * 9)
