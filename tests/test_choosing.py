@@ -212,6 +212,12 @@ def test_action_name_is_sent_in_the_given_spelling(plane, flags, sent):
             id="limit and action",
         ),
         pytest.param(
+            ["--limit=1000"],
+            [{"limit": "1000"}],
+            ["e0", "e1", "e2", "e3"],
+            id="a limit that only the server rejects",
+        ),
+        pytest.param(
             ["--cursor=c2", "--status=failed,failed"],
             [{"status": "failed", "cursor": "c2"}],
             ["e4"],
@@ -392,6 +398,12 @@ WALKS_AND_MATCHES = [
         [[listed("a", "02:00:00.123456789Z"), listed("b", "02:00:00.123456788Z")]],
         ["a"],
         id="a difference in the ninth digit",
+    ),
+    pytest.param(
+        ["--last=1"],
+        [[listed("a", "02:00:00.1234567892Z"), listed("b", "02:00:00.1234567891Z")]],
+        ["a"],
+        id="a difference in the tenth digit",
     ),
     pytest.param(
         ["--last=2"],

@@ -9,7 +9,7 @@ import json
 import shutil
 import time
 from collections import namedtuple
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 
 import pytest
 
@@ -39,6 +39,7 @@ from kit import (
     rule,
     run_against,
     run_cli,
+    run_process,
     serve_pages,
     surroundings,
     target,
@@ -983,6 +984,7 @@ EVERY_WHEN = [
     ("7d",  "2026-07-07T09:31:07.2Z", "2026-07-07T09:31:07.25Z", "2026-07-07T09:31:07Z"),
     ("2w",  "2026-06-30T09:31:07.2Z", "2026-06-30T09:31:07.25Z", "2026-06-30T09:31:07Z"),
     ("0s",  "2026-07-14T09:31:07.2Z", "2026-07-14T09:31:07.25Z", "2026-07-14T09:31:07Z"),
+    ("86400s", "2026-07-13T09:31:07.2Z", "2026-07-13T09:31:07.25Z", "2026-07-13T09:31:07Z"),
     # days
     ("today",     "2026-07-13T23:59:59.2Z", "2026-07-14T00:00:00Z", "2026-07-14T00:00:00Z"),
     ("yesterday", "2026-07-12T23:59:59.2Z", "2026-07-13T00:00:00Z", "2026-07-13T00:00:00Z"),
@@ -997,6 +999,10 @@ EVERY_WHEN = [
     ("2026-08-01",       "2026-07-31T23:59:59.2Z", "2026-08-01T00:00:00Z", "2026-08-01T00:00:00Z"),
     ("2026-07-14T09",    "2026-07-14T08:59:59.2Z", "2026-07-14T09:00:00Z", "2026-07-14T09:00:00Z"),
     ("2026-07-14 09:30", "2026-07-14T09:29:59.2Z", "2026-07-14T09:30:00Z", "2026-07-14T09:30:00Z"),
+    # an hour of one digit
+    ("2026-07-14 9:15",  "2026-07-14T09:14:59.2Z", "2026-07-14T09:15:00Z", "2026-07-14T09:15:00Z"),
+    ("2026-07-14T9",     "2026-07-14T08:59:59.2Z", "2026-07-14T09:00:00Z", "2026-07-14T09:00:00Z"),
+    ("07-14T9:15",       "2026-07-14T09:14:59.2Z", "2026-07-14T09:15:00Z", "2026-07-14T09:15:00Z"),
     # with an offset after the minutes, with a space, or without an offset
     ("2026-07-14T09:30Z",         "2026-07-14T09:29:59.2Z", "2026-07-14T09:30:00Z", "2026-07-14T09:30:00Z"),
     ("2026-01-01T00:30+01:00",    "2025-12-31T23:29:59.2Z", "2025-12-31T23:30:00Z", "2025-12-31T23:30:00Z"),
@@ -1018,6 +1024,8 @@ FULL_TIMES = [
     ("2026-07-14T11:30:15+02:00", "2026-07-14T09:30:14.2Z", "2026-07-14T09:30:15Z"),
     ("2026-07-14T09:30:15Z",      "2026-07-14T09:30:14.2Z", "2026-07-14T09:30:15Z"),
     ("2026-07-14T09:30:15.5Z",    "2026-07-14T09:30:15.2Z", "2026-07-14T09:30:15.5Z"),
+    # Only the first six digits count.
+    ("2026-07-14T09:30:15.1234567891Z", "2026-07-14T09:30:15.123455999Z", "2026-07-14T09:30:15.123456Z"),
 ]
 # fmt: on
 
@@ -1065,6 +1073,21 @@ def test_until_selects_what_was_created_before_this_instant(
     assert result.code == 0
     assert result.out == encode(earlier) + b"\n"
     assert result.err == "hint: created before " + shown + " (now: 2026-07-14T09:31:07Z)\n"
+
+
+@rule("1.9a")
+@pytest.mark.parametrize("zone", ["XYZ-5:45", "XYZ5:45"], ids=["east of UTC", "west of UTC"])
+def test_age_does_not_depend_on_the_time_zone(plane, zone):
+    now = datetime.now(timezone.utc)
+    three_hours_ago, an_hour_ago = [
+        execution(created_at=(now - timedelta(hours=hours)).isoformat()) for hours in (3, 1)
+    ]
+    plane.script(Reply(page(three_hours_ago, an_hour_ago)))
+
+    result = run_process(*LIST, "--since", "2h", "-o", "jsonl", plane=plane, env={"TZ": zone})
+
+    assert result.code == 0
+    assert result.out == encode(an_hour_ago) + b"\n"
 
 
 @rule("1.9b")

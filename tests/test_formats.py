@@ -274,6 +274,19 @@ def test_error_midway_in_json_starts_a_line_of_a_shared_pipe(plane):
 
 
 @posix_only
+@rule("5.1b", "3.8c")
+def test_retry_midway_in_json_starts_a_line_of_a_shared_pipe(plane):
+    plane.script(Reply(page(execution(), next_cursor="c2")), Reply({}, 503), Reply(page()))
+
+    result = run_in_shell("2>&1", *ALL, "-o", "json", plane=plane)
+
+    assert result.code == 0
+    rows, _, rest = result.out.partition(b"\nretry: HTTP 503 ")
+    assert close_off(rows) == {"items": [execution()]}
+    assert rest.endswith(b"}\n")
+
+
+@posix_only
 @rule("5.1b", "6.3")
 def test_error_midway_in_json_starts_a_line_of_a_shared_file(plane, tmp_path):
     script_failure_midway(plane)

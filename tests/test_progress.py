@@ -246,12 +246,12 @@ def test_merge_on_a_terminal_shows_no_progress_after_its_first_row(plane, start_
 @rule("9.5", "9.5a")
 def test_get_on_a_terminal_shows_mebibytes_after_a_second(plane, start_session):
     line_was_seen = threading.Event()
-    large = execution([target(inline(b"out\n"))], padding="x" * 300000)  # 0.286 MiB
+    large = execution([target(inline(b"out\n"))], padding="x" * 460000)  # 0.439 MiB
     plane.script(make_slow_reply(large, until=line_was_seen))
 
     began = time.monotonic()
     session = start_session(GET, stdout="terminal")
-    session.wait_for("\r0[.]3 MiB$")
+    session.wait_for("\r0[.]4 MiB$")
     waited = time.monotonic() - began
     line_was_seen.set()
     result = session.finish()

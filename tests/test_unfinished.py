@@ -35,8 +35,20 @@ def test_hint_after_get_says_that_the_execution_has_not_finished(plane, format, 
 
 
 @rule("9.6b")
-@pytest.mark.parametrize("status", ["succeeded", "failed", "cancelled", "timeout", None, ""])
-def test_no_hint_is_given_if_the_status_is_final_or_absent(plane, status):
+@pytest.mark.parametrize(
+    "status",
+    [
+        "succeeded",
+        "failed",
+        "cancelled",
+        "timeout",
+        None,
+        "",
+        pytest.param(5, id="a number"),
+        pytest.param(["started"], id="a list"),
+    ],
+)
+def test_no_hint_is_given_if_the_status_is_final_absent_or_no_text(plane, status):
     plane.script(Reply(execution(TWO_OF_THREE, status=status)))
 
     result = run_cli(*GET, "-o", "raw", plane=plane, terminals=["stderr"])
