@@ -4003,8 +4003,8 @@ def explain_failure(error, flags, is_walk):
 def describe_resumption(error, flags, listing):
     """Return the last line on stderr after a failed listing, which says where to
     resume, or "" if that would fail again."""
-    would_fail_again = isinstance(error, UnusableResponse) or getattr(error, "status", 0) == 400
-    if flags.last or would_fail_again:
+    is_rejected = isinstance(error, APIError) and error.status == 400 and error.problem
+    if flags.last or is_rejected or isinstance(error, UnusableResponse):
         return ""
     if listing.next_since:
         return "next_since: %sZ" % listing.next_since.isoformat()[:19]

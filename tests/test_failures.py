@@ -503,6 +503,16 @@ def test_merge_at_whose_later_page_a_gateway_answers_can_be_resumed(plane):
     assert result.err.endswith("\nnext_since: 2026-07-14T09:00:00Z\n")
 
 
+@rule("6.3a", "6.3d")
+def test_walk_at_whose_later_page_a_gateway_answers_with_400_can_be_resumed(plane):
+    plane.script(FIRST_PAGE, Reply(b"<html>", 400))
+
+    result = run_cli(*ALL, "--output", "id", plane=plane)
+
+    assert result.code == 1
+    assert result.err.endswith("\nnext_cursor: c2\n")  # none, if the body were a Problem
+
+
 @rule("3.9c", "3.8a")
 @every_body_of_a_gateway
 def test_walk_continues_after_a_gateway_has_answered_twice(plane, body, problem):
