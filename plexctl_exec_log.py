@@ -223,7 +223,7 @@ if TYPE_CHECKING:
 
 WINDOWS = os.name == "nt"
 
-__version__ = "6.3.0"
+__version__ = "7.0.0.dev0"
 __all__ = [
     "main",
     "make_parser",
