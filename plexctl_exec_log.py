@@ -197,24 +197,37 @@ if __name__ == "__main__":
     restore_sigint()  # before the imports below, which take some time
 
 import argparse
+import http.client
 import io
 import json
 import os
 import re
+import socket
 import stat
 import time
 from binascii import a2b_base64, b2a_base64
 from collections import namedtuple
 from contextlib import contextmanager
+from datetime import datetime, timedelta, timezone
 from functools import partial
 from itertools import chain, groupby
 from math import isfinite
+from urllib.parse import quote, unquote_to_bytes, urlencode
+
+# A Python may be built without these two.
+try:
+    import ssl
+except ImportError:
+    ssl = None  # type: ignore[assignment]
+try:
+    import zlib
+except ImportError:
+    zlib = None  # type: ignore[assignment]
 
 # Type checkers assume True; at run time, importing `typing` is slow.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import typing as t
-    from datetime import datetime
     from uuid import UUID as AnyUUID
 
     AnyTransport = t.TypeVar("AnyTransport", bound="Transport")
@@ -881,8 +894,6 @@ class Proxy:
         self.secrets = []
 
         if at:  # RFC 7617
-            from urllib.parse import unquote_to_bytes
-
             if ":" not in user_info:
                 user_info += ":"
             login = unquote_to_bytes(os.fsencode(user_info))
@@ -1057,9 +1068,7 @@ def make_tls_context(ca_file):
     is None, and otherwise only the CAs in that file. Raises UsageError for a file
     that everybody may write to or that cannot be used, and RemoteError if this
     Python has no ssl module."""
-    try:
-        import ssl
-    except ImportError:
+    if ssl is None:
         raise RemoteError(
             "this Python has no TLS: it was built without the ssl module",
             "use a Python built with ssl",
@@ -1159,9 +1168,7 @@ def decode_object(body, may_be_cut=False, make_error=make_malformed_error):
 
 def make_gzip_decoder():
     """Return a decompressor for one gzip stream (RFC 1952), or None if this Python has no zlib."""
-    try:
-        import zlib
-    except ImportError:
+    if zlib is None:
         return None
     return zlib.decompressobj(16 + zlib.MAX_WBITS)  # 16: with the header and the checksum of gzip
 
@@ -1170,8 +1177,6 @@ def decompress(decoder, data):
     """Decompress the next bytes of a gzip stream, and yield pieces of at most PIECE_SIZE bytes.
 
     Raises UnusableResponse for corrupt data, and for data after the end of the stream."""
-    import zlib
-
     while True:
         try:
             piece = decoder.decompress(data, PIECE_SIZE)
@@ -1412,8 +1417,6 @@ class Transport:
         with `/` or has characters other than visible ASCII, and for a parameter
         with a lone surrogate, except those for bytes (U+DC80 to U+DCFF, PEP 383),
         which are sent as these bytes."""
-        from urllib.parse import quote, urlencode
-
         if not isinstance(path, str) or not re.fullmatch("/[!-~]*", path):
             raise UsageError(
                 "path: expected / and visible ASCII, with other characters percent-encoded"
@@ -1492,8 +1495,6 @@ class Transport:
 
         For https via a proxy, it goes through a tunnel that the proxy opens. Raises
         ConnectError or TimedOut, and UsageError for an unusable CA file."""
-        from http import client
-
         server, proxy = self.server, self._proxy
         peer = proxy or server
         is_https = server.scheme == "https"
@@ -1501,13 +1502,13 @@ class Transport:
             self._tls_context = make_tls_context(self._ca_file)
 
         timeout = self._socket_timeout()
-        connection: "client.HTTPConnection"
+        connection: http.client.HTTPConnection
         if is_https:
-            connection = client.HTTPSConnection(
+            connection = http.client.HTTPSConnection(
                 peer.host, peer.port, timeout=timeout, context=self._tls_context
             )
         else:
-            connection = client.HTTPConnection(peer.host, peer.port, timeout=timeout)
+            connection = http.client.HTTPConnection(peer.host, peer.port, timeout=timeout)
 
         if proxy and is_https:
             first_line = "CONNECT %s:%d" % (server.host, server.port)
@@ -1519,7 +1520,7 @@ class Transport:
                 connection.set_tunnel(server.host, server.port, proxy.headers)
             connection.connect()
             is_connected = True
-        except (OSError, client.HTTPException, ValueError) as error:
+        except (OSError, http.client.HTTPException, ValueError) as error:
             # On 3.6, CertificateError is a ValueError.
             raise self._make_connect_error(error)
         finally:
@@ -1538,9 +1539,6 @@ class Transport:
 
     def _make_connect_error(self, error):
         """Return the error for a connection that could not be made: DNS, TCP, proxy or TLS."""
-        import socket
-
-        ssl = sys.modules.get("ssl")  # None without https
         server, proxy = self.server, self._proxy
         if proxy:
             peer = "%s through proxy %s:%d" % (server.authority, proxy.host, proxy.port)
@@ -1592,9 +1590,6 @@ class Transport:
 
     def _read_head(self, connection, sock, target):
         """Send a request, and return its response once the headers have arrived."""
-        import socket
-        from http.client import BadStatusLine, HTTPException
-
         headers = self._headers
         if self._proxy and self.server.scheme == "http":
             target = "http://" + self.server.authority + target
@@ -1610,10 +1605,10 @@ class Transport:
         except OSError as error:
             # RemoteDisconnected is one: the connection was closed before the first byte.
             raise self._make_no_response_error(error)
-        except (HTTPException,) + PARSER_ERRORS as error:
+        except (http.client.HTTPException,) + PARSER_ERRORS as error:
             message = "the response is not valid HTTP: %s" % describe_error(error)
             # A port for https sends no HTTP at all, and so no headers that are too long.
-            hint = self._explain_stranger(may_be_https=isinstance(error, BadStatusLine))
+            hint = self._explain_stranger(may_be_https=isinstance(error, http.client.BadStatusLine))
             raise UnusableResponse(message, hint)
 
         version = "1.0" if response.version == 10 else "1.1"
@@ -1699,9 +1694,6 @@ class Transport:
 
     def _receive_chunks(self, sock, response):
         """Yield the bytes of a body as they arrive; raise RemoteError if its end is missing."""
-        import socket
-        from http.client import HTTPException
-
         while True:
             try:
                 # From 3.13 on, a response closes itself at its end.
@@ -1714,8 +1706,9 @@ class Transport:
                 raise self._make_timeout_error("the body stalled")
             except OSError as error:
                 raise make_cut_error(LOST_BODY % describe_error(error))
-            except (HTTPException, ValueError, OverflowError):  # the last two: bad chunk sizes
-                # The cause quotes the chunk size, in which a server may echo the token.
+            except (http.client.HTTPException, ValueError, OverflowError):
+                # The last two are about the sizes of chunks. They quote the size, in which
+                # a server may echo the token.
                 raise make_cut_error("the chunked body is malformed or was cut short") from None
             if not chunk:
                 break
@@ -1885,16 +1878,12 @@ def parse_moment(text):
     """Return the naive datetime for `2026-11-24T09:30:00`.
 
     Raises ValueError if it is not in the calendar."""
-    from datetime import datetime
-
     year, month, day, hour, minute, second = map(int, re.split("[T:-]", text))
     return datetime(year, month, day, hour, minute, second)
 
 
 def parse_offset(text):
     """Return the timedelta of an offset from UTC: `Z`, `+02:00` or `+0200`."""
-    from datetime import timedelta
-
     if text == "Z":
         return timedelta(0)
     offset = timedelta(hours=int(text[1:3]), minutes=int(text[-2:]))
@@ -2046,8 +2035,6 @@ def read_merge_id(execution):
 
 def to_utc_text(moment):
     """Convert an aware datetime to the form that normalize_time returns. None stays None."""
-    from datetime import datetime
-
     if moment is None:
         return None
     offset = None
@@ -2210,8 +2197,6 @@ class Listing:
     @property
     def next_since(self) -> "t.Optional[datetime]":
         """The value for `since` with which a merge that failed can be resumed, or None."""
-        from datetime import timezone
-
         if not self._latest or not self._is_ascending:
             return None
         try:
@@ -2548,8 +2533,6 @@ def find_recent_times(now):
 
     As in `ls -l`, half a year counts as recent. So does a day in the future, because
     this host's clock may be slow."""
-    from datetime import timedelta
-
     return to_utc_text(now - timedelta(days=180)), to_utc_text(now + timedelta(days=1))
 
 
@@ -3535,8 +3518,6 @@ def parse_time(text, now):
     """Return the time for `2026-07-14 09:30` or `07-14T11:30+0200`. Raises ValueError.
 
     A time without a year is of this year, or of last year if this year's is still to come."""
-    from datetime import datetime, timezone
-
     match = re.fullmatch(PARTIAL_TIME, text, re.VERBOSE)
     if not match:
         raise ValueError
@@ -3558,8 +3539,6 @@ def parse_when(text, now, after=None):
 
     A time of day, such as `9:30`, is the first one after `after`; if that is None,
     the most recent one."""
-    from datetime import timedelta
-
     age = re.fullmatch("-?([0-9]{1,9})([smhdw])", text)
     if age:
         return now - timedelta(seconds=int(age.group(1)) * UNIT_SECONDS[age.group(2)])
@@ -3583,8 +3562,6 @@ def parse_when(text, now, after=None):
 
 def get_time():
     """Return the present time as an aware datetime in UTC."""
-    from datetime import datetime, timezone
-
     return datetime.fromtimestamp(time.time(), timezone.utc)
 
 
