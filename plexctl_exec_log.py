@@ -202,6 +202,7 @@ import io
 import json
 import os
 import re
+import selectors
 import socket
 import stat
 import time
@@ -1097,18 +1098,11 @@ def make_tls_context(ca_file):
 
 def can_be_read(sock):
     """Return whether a read would return at once: there are bytes, or the connection was closed."""
-    import select
-
     if hasattr(sock, "pending") and sock.pending():  # bytes that SSLSocket has already decrypted
         return True
-
-    if not hasattr(select, "poll"):  # Windows
-        readable, _, _ = select.select([sock], [], [], 0)
-        return bool(readable)
-
-    poll = select.poll()  # select() itself refuses descriptors above 1023
-    poll.register(sock, select.POLLIN)
-    return bool(poll.poll(0))
+    with selectors.DefaultSelector() as selector:
+        selector.register(sock, selectors.EVENT_READ)
+        return bool(selector.select(0))
 
 
 def read_number(literal):

@@ -31,7 +31,7 @@ ALLOWED_IMPORTS = {
     "math",
     "os",
     "re",
-    "select",
+    "selectors",
     "shlex",
     "signal",
     "socket",
