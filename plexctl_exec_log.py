@@ -293,6 +293,9 @@ def make_visible(text: str) -> str:
 
 def escape_field(text: "t.Optional[str]") -> str:
     r"""Return text as one field of a line: `a b` becomes `a\x20b`, and None or "" becomes `-`."""
+    # Listings are faster with this check, because few fields need escapes.
+    if text and text.isprintable() and " " not in text:
+        return text
     return make_visible(text or "-").replace(" ", "\\x20")
 
 
@@ -2604,18 +2607,6 @@ def format_header(layout, console):
     return paint(header, BOLD, console) + "\n"
 
 
-def escape_cells(cells):
-    """Return what escape_field returns for each cell.
-
-    It looks at all cells at once: few need escapes, and escaping each of them would
-    make a listing a fifth slower."""
-    if all(cells):
-        text = "".join(cells)
-        if text.isprintable() and " " not in text:
-            return cells
-    return [escape_field(cell) for cell in cells]
-
-
 def format_row(execution, layout, console):
     values = []
     for name in ROW_MEMBERS:
@@ -2627,24 +2618,15 @@ def format_row(execution, layout, console):
     execution_id, status, kind, created_at, updated_at, action = values
     targets = expect_objects(execution, "targets")
 
-    cells = [
-        execution_id,
-        status,
-        kind,
-        "%d/%d" % (count_succeeded(targets), len(targets)),
-        layout.format_time(created_at, console.recent_times),
-        layout.format_time(updated_at, console.recent_times),
-    ]
-    shown_id, shown_status, shown_kind, tally, created, updated = escape_cells(cells)
-    if console.is_coloured:
-        shown_status = paint_status(status, console)
+    created = escape_field(layout.format_time(created_at, console.recent_times))
+    updated = escape_field(layout.format_time(updated_at, console.recent_times))
 
     # The layout chooses from these columns.
     return layout.row.format(
-        ID=shown_id,
-        STATUS=shown_status,
-        TYPE=shown_kind,
-        TARGETS=tally,
+        ID=escape_field(execution_id),
+        STATUS=paint_status(status, console),
+        TYPE=escape_field(kind),
+        TARGETS="%d/%d" % (count_succeeded(targets), len(targets)),
         CREATED=created,
         CREATED_AT=created,
         UPDATED=updated,
