@@ -166,7 +166,7 @@ Where to look in the code
 -------------------------
     connections, certificates       Transport._connect, make_tls_context
     where settings come from        choose_setting, find_settings, find_project
-    where the token goes            find_settings, pin_token, Transport._read_head
+    where the token goes            find_settings, pin_token, Transport.get, Transport._read_head
     what is read                    Transport._read_body, decompress, decode_object
                                     read_private_file, check_ca_file
     what is written                 Console, make_folder, save_outputs
@@ -571,8 +571,6 @@ class Server(namedtuple("Server", "scheme host port prefix")):
 
         Raises UsageError, whose message begins with `label`. The message does not quote
         the URL, because the faulty part may be a password."""
-        if not isinstance(url, str):
-            url = ""
         url = url.strip()
 
         match = re.fullmatch(SERVER_URL_PATTERN, url, re.ASCII | re.IGNORECASE | re.VERBOSE)
@@ -790,8 +788,6 @@ def validate_token(token, source=""):
     `source` says where the token came from. The token must consist of visible ASCII
     characters. http.client accepts others, and its own errors quote the token: see
     HTTPConnection.putheader."""
-    if not isinstance(token, str):
-        token = ""
     token = token.strip()
     advice = ""
     if token[:7].lower() == "bearer ":
@@ -879,9 +875,6 @@ class Proxy:
     """
 
     def __init__(self, url: str) -> None:
-        if not isinstance(url, str):
-            url = ""
-
         # `http://ann:p@ss@proxy:80` becomes `http`, `ann:p@ss` and `proxy:80`.
         # `proxy:80` has only the last of these.
         scheme, _, remainder = url.rpartition("://")
@@ -1027,29 +1020,6 @@ PROBLEM_HINTS = {  # by the `code` of a 400, and by the `reason` of a 403
 PARSER_ERRORS = (ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError)
 
 
-def check_seconds(seconds: float, label: str) -> float:
-    """Return `seconds`, or raise UsageError unless it is more than 0 and at most one day."""
-    if not isinstance(seconds, (int, float)) or not 0 < seconds <= 86400:
-        raise UsageError(
-            "%s: expected a number of seconds, more than 0 and at most 86400 (one day)" % label
-        )
-    return seconds
-
-
-def check_server(server):
-    """Return what Server.parse returns for the URL of a Server.
-
-    A Server made by hand may have any parts: a prefix such as `@other.example` would
-    send the token elsewhere. Raises UsageError if the URL is that of another server."""
-    try:
-        parsed = Server.parse(server.url)
-        if parsed == (server.scheme, server.host.lower(), server.port, server.prefix):
-            return parsed
-    except (AttributeError, LookupError, TypeError, ValueError, OverflowError, UsageError):
-        pass  # it is not a Server, or one of its parts has the wrong type or form
-    raise UsageError("server: expected a Server, such as Server.parse(url)")
-
-
 def check_ca_file(path):
     """Raise UsageError unless the path leads to a file or a pipe that not everybody can write to.
 
@@ -1082,7 +1052,7 @@ def make_tls_context(ca_file):
             ca_file = os.fspath(ca_file)
             check_ca_file(ca_file)
         context = ssl.create_default_context(cafile=ca_file)
-    except (OSError, ValueError, TypeError) as error:
+    except (OSError, ValueError) as error:
         # An error that names another file is about SSLKEYLOGFILE.
         named_file = getattr(error, "filename", None)
         if ca_file is not None and named_file in (None, ca_file):
@@ -1227,7 +1197,7 @@ class Transport:
     TimeoutError, may be taken for a failure of the connection. After an exception has
     interrupted a request, a new Transport is the safe choice.
 
-        server          the Server, with its host in lower case
+        server          the Server
         secrets         strings to mask: the token, the proxy's password and Basic credentials
         received        number of body bytes received so far, before decompression
         token_source    where the token came from, for the hint of a 401; "" if that is unknown
@@ -1264,7 +1234,7 @@ class Transport:
                             plain http
             ca_file         PEM file of the CAs to trust instead of the system's
             timeout         seconds for each network operation (connect, handshake,
-                            read, write), at most 86400
+                            read, write)
             allow_http      whether plain http may go to hosts other than this one
             pauses          seconds before each retry of a request
             on_retry        called as on_retry(text) before such a pause; the text says
@@ -1278,8 +1248,7 @@ class Transport:
                             replace both or neither
 
         Callbacks get unescaped text."""
-        server = check_server(server)
-        if server.scheme == "http" and not allow_http and not is_this_host(server.host):
+        if server.scheme != "https" and not allow_http and not is_this_host(server.host):
             raise RemoteError(
                 "plain http to %s would expose the token to the network" % server.host,
                 "use https://, or allow plain http with --allow-http",
@@ -1296,7 +1265,7 @@ class Transport:
 
         # Options.
         self._ca_file = ca_file
-        self._timeout = check_seconds(timeout, "timeout")
+        self._timeout = timeout
         self._pauses = tuple(pauses)
         self._on_retry = on_retry
         self._on_progress = on_progress
@@ -1373,7 +1342,11 @@ class Transport:
         connecting to its further addresses, a tunnel and a TLS handshake, a server that
         sends headers, chunk sizes or trailers byte by byte, and decoding. Raises
         UsageError unless `seconds` is more than 0 and at most 86400."""
-        end = self.clock() + check_seconds(seconds, "seconds")
+        if not isinstance(seconds, (int, float)) or not 0 < seconds <= 86400:
+            raise UsageError(
+                "seconds: expected a number of seconds, more than 0 and at most 86400 (one day)"
+            )
+        end = self.clock() + seconds
         limit = object()
         try:
             self._ends[limit] = end
@@ -1410,11 +1383,13 @@ class Transport:
             a Retry-After of more than 30 seconds, and a pause that would outlast a time limit
 
         Raises RemoteError; ResponseTooLarge for a body of more than `max_bytes`;
-        and UsageError for an unusable CA file, for a path that does not begin
-        with `/` or has characters other than visible ASCII, and for a parameter
-        with a lone surrogate, except those for bytes (U+DC80 to U+DCFF, PEP 383),
-        which are sent as these bytes."""
-        if not isinstance(path, str) or not re.fullmatch("/[!-~]*", path):
+        and UsageError for an unusable CA file, for a prefix and path that together do
+        not begin with `/` or have characters other than visible ASCII, and for a
+        parameter with a lone surrogate, except those for bytes (U+DC80 to U+DCFF,
+        PEP 383), which are sent as these bytes."""
+        # If this began with `@other.example`, a proxy would send the token there.
+        target = self.server.prefix + path
+        if not re.fullmatch("/[!-~]*", target):
             raise UsageError(
                 "path: expected / and visible ASCII, with other characters percent-encoded"
             )
@@ -1423,7 +1398,6 @@ class Transport:
             query = urlencode(fields, quote_via=quote, safe="", errors="surrogateescape")
         except UnicodeEncodeError:
             raise UsageError("a parameter contains a lone surrogate, which cannot be sent")
-        target = self.server.prefix + path
         if query:
             target += "?" + query
 
@@ -1588,7 +1562,7 @@ class Transport:
     def _read_head(self, connection, sock, target):
         """Send a request, and return its response once the headers have arrived."""
         headers = self._headers
-        if self._proxy and self.server.scheme == "http":
+        if self._proxy and self.server.scheme != "https":
             target = "http://" + self.server.authority + target
             headers = dict(headers, **self._proxy.headers)
         self._trace_lines(">", "GET %s HTTP/1.1" % target, headers.items())
@@ -2034,17 +2008,11 @@ def to_utc_text(moment):
     """Convert an aware datetime to the form that normalize_time returns. None stays None."""
     if moment is None:
         return None
-    offset = None
-    if isinstance(moment, datetime):
-        offset = moment.utcoffset()
+    offset = moment.utcoffset()
     if offset is None:
         example = "datetime.now(timezone.utc)"
         raise UsageError("since and until: expected an aware datetime, such as " + example)
-
-    try:
-        utc = moment.replace(tzinfo=None) - offset
-    except OverflowError:
-        raise UsageError("since and until: expected a time between the years 1 and 9999 in UTC")
+    utc = moment.replace(tzinfo=None) - offset
     return normalize_time(utc.isoformat() + "Z")
 
 
@@ -2150,22 +2118,18 @@ class Listing:
         cursor         the page to start with; not with several statuses, because a
                        cursor belongs to one query
         """
-        problem = 'statuses: expected an iterable of non-empty strings, such as ("failed",)'
-        try:
-            chosen = set(statuses or ())
-        except TypeError:  # not iterable, or with an element that is not hashable
-            raise UsageError(problem)
-        are_texts = all(status and isinstance(status, str) for status in chosen)
-        if isinstance(statuses, str) or not are_texts:
-            raise UsageError(problem)
-
+        chosen = set(statuses or ())
+        if isinstance(statuses, str) or not all(chosen):
+            raise UsageError(
+                'statuses: expected an iterable of non-empty strings, such as ("failed",)'
+            )
         if cursor is not None and not isinstance(cursor, str):
             raise UsageError("cursor: expected a string or None")
         if cursor and len(chosen) > 1:
             raise UsageError("cursor works with at most one status")
-        if action_name is not None and not (action_name and isinstance(action_name, str)):
+        if action_name is not None and not action_name:
             raise UsageError("action_name: expected a non-empty string or None")
-        if limit is not None and not (isinstance(limit, int) and limit >= 0):
+        if limit is not None and limit < 0:
             raise UsageError("limit: expected a whole number that is not negative, or None")
 
         # Known statuses come in life-cycle order, before the others.

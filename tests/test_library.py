@@ -1213,9 +1213,6 @@ def test_time_limit_of_unusable_seconds_is_a_usage_error(transport, seconds):
     [
         pytest.param("failed", id="one text"),
         pytest.param(["failed", ""], id="an empty status"),
-        pytest.param(5, id="a number"),
-        pytest.param(["failed", 5], id="a number in a list"),
-        pytest.param([["failed"]], id="a list in a list"),
     ],
 )
 def test_listing_refuses_unusable_statuses(transport, statuses):
@@ -1231,11 +1228,9 @@ def test_listing_refuses_unusable_statuses(transport, statuses):
     [
         pytest.param({"since": datetime(2026, 7, 14)}, id="since without a time zone"),
         pytest.param({"until": datetime(2026, 7, 14)}, id="until without a time zone"),
-        pytest.param({"since": "2026-07-14T00:00:00Z"}, id="since as text"),
-        pytest.param({"until": "2026-07-14T00:00:00Z"}, id="until as text"),
     ],
 )
-def test_listing_refuses_a_time_that_is_not_an_aware_datetime(transport, times):
+def test_listing_refuses_a_naive_datetime(transport, times):
     with pytest.raises(program.UsageError, match="^since and until: expected an aware datetime"):
         program.Listing(transport, PROJECT, **times)
 
@@ -1247,17 +1242,10 @@ def test_listing_refuses_a_cursor_with_several_statuses(transport):
 
 
 @rule("10.6a")
-@pytest.mark.parametrize("server", ["https://h", None])
-def test_transport_refuses_what_is_not_a_server(server):
-    with pytest.raises(program.UsageError, match="^server: expected a Server"):
-        program.Transport(server, "token")
-
-
-@rule("10.6a")
 @pytest.mark.parametrize(
     "token",
     [
-        pytest.param(None, id="None"),
+        pytest.param("", id="empty"),
         pytest.param("a b", id="a space inside"),
         pytest.param("\xe9", id="a letter beyond ASCII"),
     ],
@@ -1279,22 +1267,6 @@ def test_transport_refuses_a_token_with_the_word_bearer(transport):
 
 
 @rule("10.6a")
-@pytest.mark.parametrize(
-    "timeout",
-    [
-        pytest.param(0, id="zero"),
-        pytest.param(None, id="None"),
-        pytest.param("30", id="text"),
-        pytest.param(86400.1, id="more than a day"),
-        pytest.param(float("nan"), id="NaN"),
-    ],
-)
-def test_transport_refuses_an_unusable_timeout(transport, timeout):
-    with pytest.raises(program.UsageError, match="^timeout: expected a number of seconds"):
-        program.Transport(transport.server, "token", timeout=timeout)
-
-
-@rule("10.6a")
 def test_timeout_and_time_limit_of_a_day_are_accepted(transport):
     with program.Transport(transport.server, TOKEN, timeout=86400) as patient:
         with patient.time_limit(86400):
@@ -1304,10 +1276,9 @@ def test_timeout_and_time_limit_of_a_day_are_accepted(transport):
 
 
 @rule("10.6a")
-@pytest.mark.parametrize("proxy", [pytest.param(7, id="number"), pytest.param("", id="empty")])
-def test_transport_refuses_an_unusable_proxy(transport, proxy):
+def test_transport_refuses_an_empty_proxy(transport):
     with pytest.raises(program.UsageError, match="^the proxy: expected http://host:port"):
-        program.Transport(transport.server, "token", proxy=proxy)
+        program.Transport(transport.server, "token", proxy="")
 
 
 @rule("10.6a")
@@ -1329,7 +1300,6 @@ def test_from_settings_refuses_a_profile_without_a_config_file(plane):
 @pytest.mark.parametrize(
     "url",
     [
-        pytest.param(None, id="None"),
         pytest.param("", id="empty"),
         pytest.param("ftp://h", id="another scheme"),
         pytest.param("plane.example", id="no scheme"),

@@ -16,20 +16,18 @@ from server import Reply
 
 
 @rule("10.6a")
-@pytest.mark.parametrize("action_name", ["", 5, b"restart-nginx", [], False], ids=ascii)
-def test_action_name_is_a_non_empty_string_or_none(plane, transport, action_name):
+def test_empty_action_name_is_refused(plane, transport):
     with pytest.raises(program.UsageError) as caught:
-        program.Listing(transport, PROJECT, action_name=action_name)
+        program.Listing(transport, PROJECT, action_name="")
 
     assert str(caught.value) == "action_name: expected a non-empty string or None"
     assert plane.requests == []
 
 
 @rule("10.6a")
-@pytest.mark.parametrize("limit", [-1, 1.5, 50.0, float("nan"), "50", b"50", [50]], ids=ascii)
-def test_limit_is_a_whole_number_that_is_not_negative_or_none(plane, transport, limit):
+def test_negative_limit_is_refused(plane, transport):
     with pytest.raises(program.UsageError) as caught:
-        program.Listing(transport, PROJECT, limit=limit)
+        program.Listing(transport, PROJECT, limit=-1)
 
     assert str(caught.value) == "limit: expected a whole number that is not negative, or None"
     assert plane.requests == []
@@ -59,7 +57,7 @@ def test_limit_is_sent_unless_it_is_0_or_none(plane, transport, limit, sent):
 
 @rule("10.3")
 @pytest.mark.parametrize(
-    "path", ["/v1/a b", "/v1/\u00e9", "/v1/\x7f", "/v1/x\r\nX-Evil: y", "", None], ids=ascii
+    "path", ["/v1/a b", "/v1/\u00e9", "/v1/\x7f", "/v1/x\r\nX-Evil: y", ""], ids=ascii
 )
 def test_path_that_is_not_visible_ascii_is_refused_before_anything_is_sent(plane, transport, path):
     with pytest.raises(program.UsageError) as caught:
@@ -98,60 +96,26 @@ def test_path_may_be_a_slash_and_have_a_query(plane, transport):
 
 @rule("10.6a")
 @pytest.mark.parametrize(
-    "parts",
-    [
-        pytest.param(("ftp", "h.test", 21, ""), id="another scheme"),
-        pytest.param(("HTTPS", "h.test", 443, ""), id="scheme in capitals"),
-        pytest.param((None, "h.test", 443, ""), id="scheme is None"),
-        pytest.param(([], "h.test", 443, ""), id="scheme is a list"),
-        pytest.param(("https", "", 443, ""), id="empty host"),
-        pytest.param(("https", None, 443, ""), id="host is None"),
-        pytest.param(("https", 5, 443, ""), id="host is a number"),
-        pytest.param(("https", "ann@h.test", 443, ""), id="user info"),
-        pytest.param(("https", "h.test/x", 443, ""), id="path in the host"),
-        pytest.param(("https", "h.test:444", 443, ""), id="port in the host"),
-        pytest.param(("https", "[::1]", 443, ""), id="brackets"),
-        pytest.param(("https", " h.test", 443, ""), id="space before the host"),
-        pytest.param(("https", "h.test\n", 443, ""), id="line feed after the host"),
-        pytest.param(("https", "\u212a.test", 443, ""), id="Kelvin sign, whose lower case is k"),
-        pytest.param(("https", "h.test", 0, ""), id="port 0"),
-        pytest.param(("https", "h.test", 65536, ""), id="port 65536"),
-        pytest.param(("https", "h.test", "443", ""), id="port is text"),
-        pytest.param(("https", "h.test", None, ""), id="port is None"),
-        pytest.param(("https", "h.test", float("inf"), ""), id="port is infinite"),
-        pytest.param(("https", "h.test", float("nan"), ""), id="port is NaN"),
-        pytest.param(("https", "h.test", 80.5, ""), id="port is a fraction"),
-        pytest.param(("https", "h.test", 443, "/"), id="prefix is a slash"),
-        pytest.param(("https", "h.test", 443, "/x/"), id="slash after the prefix"),
-        pytest.param(("https", "h.test", 443, "x"), id="prefix without a slash"),
-        pytest.param(("https", "h.test", 443, "@other.test"), id="prefix makes the host user info"),
-        pytest.param(("https", "h.test", 443, ".other.test"), id="prefix continues the host"),
-        pytest.param(("https", "h.test", 443, "/x?y"), id="query in the prefix"),
-        pytest.param(("https", "h.test", 443, "/x\r\nX-Evil: y"), id="line break in the prefix"),
-        pytest.param(("https", "h.test", 443, None), id="prefix is None"),
-    ],
+    "prefix", ["@other.test", ".other.test", ":1", "x", "?x=", "/x\r\nX-Evil: y"], ids=ascii
 )
-def test_server_that_parse_could_not_return_is_refused(parts):
-    with pytest.raises(program.UsageError, match="^server: expected a Server"):
-        program.Transport(program.Server(*parts), TOKEN)
+def test_prefix_of_a_server_made_by_hand_cannot_send_the_token_elsewhere(plane, prefix):
+    """A proxy gets the whole URL, such as `http://control-plane.test@other.test/v1/...`."""
+    with Proxy(plane) as proxy:
+        server = program.Server("http", "control-plane.test", 80, prefix)
+        with program.Transport(server, TOKEN, proxy=proxy.url, allow_http=True) as transport:
+            with pytest.raises(program.UsageError, match="^path: "):
+                program.get_page(transport, PROJECT)
+
+        assert proxy.connections == 0
 
 
-@rule("10.6a")
-@pytest.mark.parametrize(
-    "parts, url",
-    [
-        pytest.param(("https", "h.test", 443, ""), "https://h.test", id="default port"),
-        pytest.param(
-            ("https", "H.Test", 8443, "/Pre/x"), "https://h.test:8443/Pre/x", id="host in capitals"
-        ),
-        pytest.param(("https", "FE80::A", 443, ""), "https://[fe80::a]", id="IPv6 in capitals"),
-        pytest.param(("http", "LocalHost", 80, ""), "http://localhost", id="this host in capitals"),
-    ],
-)
-def test_server_made_by_hand_is_accepted_with_its_host_in_lower_case(parts, url):
-    transport = program.Transport(program.Server(*parts), TOKEN)
+@rule("10.6a", "3.3")
+@pytest.mark.parametrize("scheme", ["http", "HTTP", "HTTPS", "ftp", ""])
+def test_every_scheme_except_https_counts_as_plain_http(scheme):
+    server = program.Server(scheme, "control-plane.test", 443, "")
 
-    assert transport.server.url == url
+    with pytest.raises(program.RemoteError, match="^plain http to control-plane.test"):
+        program.Transport(server, TOKEN)
 
 
 # ---- times
@@ -186,24 +150,6 @@ def test_offset_of_a_time_may_have_seconds(plane, transport):
     listing = program.Listing(transport, PROJECT, since=datetime(1937, 1, 1, tzinfo=amsterdam))
 
     assert [wire["id"] for wire in listing] == ["b"]
-
-
-@rule("10.6a")
-@pytest.mark.parametrize(
-    "moment",
-    [
-        pytest.param(datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=1))), id="before year 1"),
-        pytest.param(
-            datetime(9999, 12, 31, 23, 59, tzinfo=timezone(timedelta(hours=-1))),
-            id="after year 9999",
-        ),
-    ],
-)
-def test_time_outside_the_calendar_in_utc_is_refused(transport, moment):
-    with pytest.raises(program.UsageError, match="between the years 1 and 9999 in UTC"):
-        program.Listing(transport, PROJECT, since=moment)
-    with pytest.raises(program.UsageError, match="between the years 1 and 9999 in UTC"):
-        program.Listing(transport, PROJECT, until=moment)
 
 
 # ---- errors
