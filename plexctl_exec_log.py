@@ -830,7 +830,9 @@ def find_settings(server_url, profile, token_file):
     variable = "PLEXSPHERE_URL", os.environ.get("PLEXSPHERE_URL")
     url, url_name = choose_setting(("--server", server_url), variable, profile, "server")
     variable = "PLEXSPHERE_TOKEN", os.environ.get("PLEXSPHERE_TOKEN")
-    token, token_name = choose_setting(("--token-file", token_file), variable, profile, "token")
+    flag = "--token-file", token_file
+    token_or_path, token_name = choose_setting(flag, variable, profile, "token")
+    token_is_from_profile = token_name == ""
     server_source = url_name or "server of " + profile.title
     token_source = token_name or profile.title
 
@@ -838,17 +840,19 @@ def find_settings(server_url, profile, token_file):
     server = None
     if url is not None:
         server = Server.parse(url, server_source)
-    if token_file is not None:
-        token = read_private_file(os.fspath(token_file), 64 << 10, "the token file")
-    if token is None:
+    if token_or_path is None:
         advice = "pass --token-file, set PLEXSPHERE_TOKEN, or use a profile with a token"
         raise CredentialsError("no token", "%s; %s" % (advice, profile.describe_missing()))
-    token = validate_token(token, token_source)
+    if token_file is None:
+        text = token_or_path
+    else:
+        text = read_private_file(os.fspath(token_file), 64 << 10, "the token file")
+    token = validate_token(text, token_source)
     if server is None:
         advice = "pass --server, set PLEXSPHERE_URL, or use a profile with a server"
         raise UsageError("no server", "%s; %s" % (advice, profile.describe_missing()))
 
-    if not token_name and profile.get("server") is not None:
+    if token_is_from_profile and profile.get("server") is not None:
         pin_token(profile.title, profile.get("server"), server, server_source)
     return server, token, token_source
 
