@@ -2330,9 +2330,8 @@ def make_wait_timeout(execution_id, execution, failure=""):
     return WaitTimeout(message, hint, execution)
 
 
-def poll_until_final(transport, project, execution_id, is_single, on_status):
-    """Poll until the status is final or a time limit of the Transport passes, or just
-    once if `is_single` is true.
+def poll_until_final(transport, project, execution_id, on_status):
+    """Poll until the status is final or a time limit of the Transport passes.
 
     This is the loop of wait_for_execution."""
     execution = None  # the last response
@@ -2367,7 +2366,7 @@ def poll_until_final(transport, project, execution_id, is_single, on_status):
 
         # Pause, if there is time.
         pause = min(max(step, shortest_pause, retry_after), LONGEST_WAIT)
-        if is_single or not transport.pause(pause, failure):
+        if not transport.pause(pause, failure):
             raise make_wait_timeout(execution_id, execution, failure)
         step = min(step * 1.5, LONGEST_POLL_PAUSE)
 
@@ -2381,10 +2380,7 @@ def wait_for_execution(
 ) -> "JSONObject":
     """Wait until the status of an Execution is final, and return the Execution.
 
-        seconds     limits the wait; None means no limit, even if the status is unknown;
-                    0 means one poll, with its retries. Only the Transport's timeout
-                    limits that poll: it raises TimedOut if the server does not respond
-                    in time
+        seconds     limits the wait; None means no limit, even if the status is unknown
         on_status   called as on_status(execution) after the first poll, and when the
                     status or the number of succeeded targets has changed
 
@@ -2396,13 +2392,13 @@ def wait_for_execution(
     and reported to the Transport's on_retry.
 
     Raises WaitTimeout when this limit or one of the Transport's has passed, UsageError
-    for seconds that are negative or exceed a day, and the errors of get_execution."""
+    unless `seconds` is more than 0 and at most 86400, or None, and the errors of
+    get_execution."""
     execution_id = parse_named_uuid(execution_id, "execution_id")
-    is_single = seconds == 0
-    if seconds is None or is_single:
-        return poll_until_final(transport, project, execution_id, is_single, on_status)
+    if seconds is None:
+        return poll_until_final(transport, project, execution_id, on_status)
     with transport.time_limit(seconds):
-        return poll_until_final(transport, project, execution_id, is_single, on_status)
+        return poll_until_final(transport, project, execution_id, on_status)
 
 
 class SinglePage(Listing):

@@ -985,7 +985,7 @@ def test_error_of_a_wait_that_timed_out_has_the_last_response(plane, transport):
     plane.script(Reply(STARTED))
 
     with pytest.raises(program.WaitTimeout) as caught:
-        program.wait_for_execution(transport, PROJECT, EXECUTION, seconds=0)
+        program.wait_for_execution(transport, PROJECT, EXECUTION, seconds=1)
 
     assert caught.value.exit_code == 124
     assert caught.value.retryable is False
@@ -1187,6 +1187,7 @@ def test_parameter_with_a_lone_surrogate_is_a_usage_error(plane, transport):
 @pytest.mark.parametrize(
     "seconds",
     [
+        pytest.param(0, id="zero"),
         pytest.param(-1, id="negative"),
         pytest.param("5", id="text"),
         pytest.param(86400.1, id="more than a day"),
