@@ -374,7 +374,8 @@ class ReaderGone(ExecLogError):
 
 
 class UsageError(ExecLogError):
-    """An argument, a server URL, a proxy or a CA file is missing or unusable."""
+    """An argument, a server URL, a proxy or a CA file is missing or unusable, or plain
+    http to another host was not allowed."""
 
     exit_code = 2
 
@@ -387,7 +388,7 @@ class CredentialsError(ExecLogError):
 
 
 class RemoteError(ExecLogError):
-    """The request failed, or this module refuses to send it.
+    """The request failed.
 
         retryable       whether the same request may succeed in a moment
         retry_after     seconds that the server asks clients to wait, or None
@@ -400,8 +401,7 @@ class RemoteError(ExecLogError):
     Not retryable: a name that does not exist, a rejected certificate, a time limit that
     has passed, and everything else.
 
-    A lost connection, a redirect, and plain http that is refused raise RemoteError or a
-    private subclass.
+    A lost connection and a redirect raise RemoteError or a private subclass.
     """
 
     def __init__(
@@ -1231,7 +1231,7 @@ class Transport:
     ) -> None:
         """Prepare requests; nothing is sent.
 
-        Raises UsageError, CredentialsError, and RemoteError if plain http is refused.
+        Raises CredentialsError, and UsageError, also for plain http that is refused.
 
             proxy           URL of an http proxy; None for no proxy. It is used for this
                             host, too, and can read the token if the server's URL is for
@@ -1253,7 +1253,7 @@ class Transport:
 
         Callbacks get unescaped text."""
         if server.scheme != "https" and not allow_http and not is_this_host(server.host):
-            raise RemoteError(
+            raise UsageError(
                 "plain http to %s would expose the token to the network" % server.host,
                 "use https://, or allow plain http with --allow-http",
             )
@@ -2875,8 +2875,8 @@ def describe_saved(kinds, total, is_selection):
 
 EXIT_CODES = """exit codes:
   0    everything that was requested was written
-  1    a failure not listed below (network, server, plain http that is refused),
-         or a part of what was requested is missing
+  1    a failure not listed below (network, server), or a part of what was
+         requested is missing
   2    usage: an unusable flag, URL, proxy or CA file; no Project, id or server
   3    no usable token, profile or config file; or the token was rejected (401)
   4    forbidden (403)

@@ -332,7 +332,7 @@ def test_plain_http_may_go_to_this_host(host):
 def test_plain_http_to_another_host_is_refused(host):
     server = program.Server.parse("http://%s:65535" % host)
 
-    with pytest.raises(program.RemoteError) as caught:
+    with pytest.raises(program.UsageError) as caught:
         program.Transport(server, TOKEN)
 
     assert str(
@@ -351,7 +351,7 @@ def test_plain_http_to_another_host_can_be_allowed(host):
 
 
 @rule("3.3")
-def test_plain_http_to_another_host_means_exit_1_without_allow_http(plane):
+def test_plain_http_to_another_host_means_exit_2_without_allow_http(plane):
     # A request would reach the proxy. There is no variable in place of the flag.
     with Proxy(plane) as proxy:
         env = {
@@ -361,7 +361,7 @@ def test_plain_http_to_another_host_means_exit_1_without_allow_http(plane):
         }
         result = run_cli(*LIST, plane=plane, env=env)
 
-    assert result.code == 1
+    assert result.code == 2
     assert result.out == b""
     assert error_lines(result) == [
         "plain http to control-plane.test would expose the token to the network"

@@ -1285,7 +1285,7 @@ def test_transport_refuses_an_empty_proxy(transport):
 @rule("10.6a")
 def test_transport_refuses_plain_http_to_another_host():
     with pytest.raises(
-        program.RemoteError, match="^plain http to plane.example would expose the token"
+        program.UsageError, match="^plain http to plane.example would expose the token"
     ):
         program.Transport(program.Server.parse("http://plane.example"), "token")
 

@@ -114,7 +114,7 @@ def test_prefix_of_a_server_made_by_hand_cannot_send_the_token_elsewhere(plane, 
 def test_every_scheme_except_https_counts_as_plain_http(scheme):
     server = program.Server(scheme, "control-plane.test", 443, "")
 
-    with pytest.raises(program.RemoteError, match="^plain http to control-plane.test"):
+    with pytest.raises(program.UsageError, match="^plain http to control-plane.test"):
         program.Transport(server, TOKEN)
 
 
