@@ -2401,19 +2401,6 @@ def wait_for_execution(
         return poll_until_final(transport, project, execution_id, on_status)
 
 
-class SinglePage(Listing):
-    """A Listing of one page, from which nothing is left out. Its limit is never lowered.
-
-    page        the response; it is set when the iterator is asked for the first Execution
-    """
-
-    def _query(self, status=None):
-        parameters = dict(status=status, **self._parameters)
-        self.page = get_page(self._transport, self._project, parameters)
-        yield from self.page["items"]
-        self.next_cursor = self.page.get("next_cursor") or None
-
-
 # ------------------------------------------------------------------------------------------ Formats
 #
 # A format is a generator that yields what to print, text or bytes. It takes the
@@ -3932,13 +3919,17 @@ def describe_resumption(error, flags, listing):
 
 def filter_executions(executions, flags):
     """Return an iterator of the Executions that every filter of this program (not of
-    the server) keeps. The iterator may raise UnusableResponse."""
+    the server) keeps. The iterator may raise UnusableResponse.
+
+    With --last, read all of them, and return an iterator of the newest."""
     for flag in FLAGS:
         if flag.keeps is None:
             continue
         value = getattr(flags, flag.attribute)
         if value:
             executions = filter(partial(flag.keeps, value), executions)
+    if flags.last:
+        executions = select_last(executions, flags.last)
     return iter(executions)
 
 
@@ -3952,14 +3943,16 @@ def describe_no_match(flags):
     return hint
 
 
+def needs_walk(flags):
+    """Return whether `list` reads all pages, and not just one."""
+    if len(flags.statuses) > 1:
+        return True
+    return any(flag.reads_all_pages and getattr(flags, flag.attribute) for flag in FLAGS)
+
+
 def make_listing(flags, transport):
-    """Return the Listing that the flags describe: a SinglePage, or one that reads all pages."""
-    walks = any(flag.reads_all_pages and getattr(flags, flag.attribute) for flag in FLAGS)
-    if walks or len(flags.statuses) > 1:
-        listing_class, default_limit = Listing, 200
-    else:
-        listing_class, default_limit = SinglePage, 0  # the server's default
-    return listing_class(
+    """Return the Listing that the flags describe."""
+    return Listing(
         transport,
         flags.project,
         statuses=flags.statuses,
@@ -3967,8 +3960,19 @@ def make_listing(flags, transport):
         since=flags.since,
         until=flags.until,
         cursor=flags.cursor,
-        limit=default_limit if flags.limit is None else flags.limit,
+        limit=200 if flags.limit is None else flags.limit,
     )
+
+
+def request_page(flags, transport):
+    """Return the page that the flags describe, with at most one status."""
+    parameters = {
+        "status": flags.statuses[0] if flags.statuses else None,
+        "action_name": flags.action_name,
+        "limit": flags.limit,
+        "cursor": flags.cursor,
+    }
+    return get_page(transport, flags.project, parameters)
 
 
 def describe_walk(listing):
@@ -3982,16 +3986,19 @@ def run_list(flags, console, transport):
     """Run the command `list` and return its exit code."""
     if flags.time_hint:
         console.hint(flags.time_hint)
-    listing = make_listing(flags, transport)
-    is_walk = not isinstance(listing, SinglePage)
+    is_walk = needs_walk(flags)
+    listing = make_listing(flags, transport)  # for one page, it only says where to resume
     reads_before_printing = flags.last is not None or len(flags.statuses) > 1
     if is_walk and console.can_show_progress(is_quiet=reads_before_printing):
         console.progress = partial(describe_walk, listing)
 
     try:
-        executions = filter_executions(listing, flags)
-        if flags.last:
-            executions = iter(select_last(executions, flags.last))
+        if is_walk:
+            page: "JSONObject" = {"items": []}
+            executions = filter_executions(listing, flags)
+        else:
+            page = request_page(flags, transport)
+            executions = iter(page["items"])
 
         # Print. On a terminal, the first Execution ends the progress line.
         first = next(executions, None)
@@ -3999,7 +4006,6 @@ def run_list(flags, console, transport):
             executions = chain([first], executions)
         if console.stdout_is_terminal:
             console.progress = None
-        page = {"items": []} if is_walk else listing.page
         print_chunks(LIST_FORMATS[flags.output](executions, page, console), console)
     except RemoteError as error:
         hint = explain_failure(error, flags, is_walk)
@@ -4007,7 +4013,7 @@ def run_list(flags, console, transport):
         return report_failure(console, error, hint, last_line)
 
     # Say how to continue.
-    cursor = listing.next_cursor
+    cursor = page.get("next_cursor")
     if cursor:
         # A loop over pages, which passes --limit or --cursor, would repeat this for each.
         console.hint(
