@@ -2934,22 +2934,59 @@ def quote_value(value):
     return ' "%s"' % value
 
 
-def suggest(word, known, prefix=""):
-    """Return `; did you mean PREFIXWORD?` with the nearest known word, or "" if no word is near."""
+# What operators type out of habit, and what to use here instead.
+HABITS = {
+    # Flags of other programs
+    "--after": "--since",
+    "--before": "--until",
+    "--context": "--profile",
+    "--debug": "--verbose",
+    "--exit-code": "--exit-status",
+    "--follow": "get UUID --wait",
+    "--format": "--output",
+    "--from": "--since",
+    "--host": "--node or --server",
+    "--json": "-o json",
+    "--lines": "--last or -o lines",
+    "--machine": "--node",
+    "--tail": "--last",
+    "--target": "--node",
+    "--to": "--until",
+    "--token": "--token-file",
+    "--url": "--server",
+    "--watch": "get UUID --wait",
+    "-f": "get UUID --wait",
+    "-w": "get UUID --wait",
+    # A switch with a value
+    "--wait=": "--wait-timeout TIME",
+    # Commands
+    "describe": "get UUID",
+    "log": "get UUID",
+    "logs": "get UUID",
+    "ls": "list",
+    "show": "get UUID",
+    "version": "--version",
+    "wait": "get UUID --wait",
+    "watch": "get UUID --wait",
+    # Statuses
+    "running": "--running",
+    "success": "succeeded",
+}
+
+
+def suggest(word, known):
+    """Return `; did you mean ...?` with what HABITS has for a word, or with the known word
+    that it abbreviates or resembles; or ""."""
     from difflib import get_close_matches
 
-    near = get_close_matches(word, known, n=1, cutoff=0.75)
-    if not near:
+    if word in HABITS:
+        meant = [HABITS[word]]
+    else:
+        meant = [name for name in known if len(word) > 2 and name.startswith(word)]
+        meant += get_close_matches(word, known, n=1, cutoff=0.75)
+    if not meant:
         return ""
-    return "; did you mean %s%s?" % (prefix, near[0])
-
-
-def suggest_status(word):
-    habits = {"running": "--running", "success": "succeeded"}
-    habit = habits.get(word.lower())
-    if habit:
-        return "; did you mean %s?" % habit
-    return suggest(word.lower(), STATUSES)
+    return "; did you mean %s?" % meant[0]
 
 
 def parse_nonempty(text):
@@ -2986,15 +3023,6 @@ def parse_duration(text):
             "expected a duration such as 30, 20s, 5m, 2h or 1d (more than 0 s, at most 1d)"
         )
     return seconds
-
-
-def is_duration(word):
-    """Return whether a word is a duration, such as `5s`. A UUID of 32 decimal digits is not one."""
-    try:
-        parse_duration(word)
-    except UsageError:
-        return False
-    return not find_uuid(word)
 
 
 def parse_color(text):
@@ -3152,45 +3180,8 @@ FLAGS = [
 ]
 # fmt: on
 FLAGS_BY_NAME = {name: flag for flag in FLAGS for name in flag.names}
+TAKES_VALUE = {name for name, flag in FLAGS_BY_NAME.items() if flag.metavar}
 COMMANDS = "list", "get"
-
-
-def find_flag(word):
-    """Return the Flag that a word names, perhaps with a value, as in `--limit=5`; or None."""
-    return FLAGS_BY_NAME.get(word.partition("=")[0])
-
-
-# Flags and commands of other programs, and what to use here instead.
-# fmt: off
-HABITS = {
-    "": {
-        "token": "--token-file", "url": "--server", "host": "--node or --server", "context": "--profile",
-        "debug": "--verbose", "json": "-o json", "format": "--output",
-        "machine": "--node", "target": "--node",
-    },
-    "list": {
-        "from": "--since", "to": "--until", "after": "--since", "before": "--until",
-        "tail": "--last", "lines": "--last",
-        "watch": "get UUID --wait", "follow": "get UUID --wait",
-        "w": "get UUID --wait", "f": "get UUID --wait",
-    },
-    "get": {
-        "watch": "--wait", "follow": "--wait", "w": "--wait", "f": "--wait",
-        "lines": "-o lines", "exit-code": "--exit-status",
-    },
-}
-# fmt: on
-WAIT_VALUE_ERROR = "--wait takes no value; did you mean --wait-timeout TIME?"
-COMMAND_HABITS = {
-    "ls": "list",
-    "log": "get UUID",
-    "logs": "get UUID",
-    "show": "get UUID",
-    "describe": "get UUID",
-    "wait": "get UUID --wait",
-    "watch": "get UUID --wait",
-    "version": "--version",
-}
 
 
 def get_program_name():
@@ -3202,27 +3193,12 @@ def get_program_name():
     return name
 
 
-def suggest_flag(word, command):
-    """Return `; did you mean ...?` for the name of an unknown flag, without its dashes, or ""."""
-    word = word.replace("_", "-").lower()
-    habit = HABITS[command].get(word) or HABITS[""].get(word)
-    if habit:
-        return "; did you mean %s?" % habit
-    known = [flag.names[-1].strip("-") for flag in FLAGS if flag.list_help]
-    longer = [name for name in known if len(word) > 1 and name.startswith(word)]
-    if longer:
-        word = longer[0]
-    return suggest(word, known, "--")
-
-
 # What wikis and editors make of a hyphen: an en dash, an em dash or a minus sign.
 DASHES = "-\u2013\u2014\u2212"
 
 
-def make_unknown_flag_error(word, words):
-    """Return the UsageError for an unknown flag among these words.
-
-    It shows a plain name, and never a value."""
+def make_unknown_flag_error(word):
+    """Return the UsageError for an unknown flag. It shows a plain name, and never a value."""
     name = word.partition("=")[0]
     if re.fullmatch("--[A-Za-z_-]{1,40}|-[^-]", name):
         shown = " " + name
@@ -3231,136 +3207,78 @@ def make_unknown_flag_error(word, words):
     else:
         shown = " %s..." % name[:2]
 
-    command = next((other for other in words if other in COMMANDS), "")
-    suggestion = suggest_flag(name.strip(DASHES), command)
+    letters = name.strip(DASHES).replace("_", "-").lower()
+    dashes = "-" if len(letters) == 1 else "--"
+    known = [flag.names[-1] for flag in FLAGS if flag.list_help]
+    suggestion = suggest(dashes + letters, known)
     if name[:2] in FLAGS_BY_NAME and not suggestion:
         return UsageError("malformed or combined flags" + shown)
     return UsageError("unknown flag" + shown + suggestion)
 
 
-def attach_value(flag, word, words):
-    """Return the name of a flag with its value attached, or the bare name of a switch.
-
-    Unless the word contains the value, it is taken from the front of `words`."""
-    name, equals, value = word.partition("=")
-    if not flag.metavar:
-        if equals and name == "--wait":
-            raise UsageError(WAIT_VALUE_ERROR)
-        if equals:
-            raise UsageError("%s takes no value" % name)
-        return name
-
-    if not equals:
-        if not words or find_flag(words[0]):
-            raise UsageError("%s needs a value" % name)
-        value = words.pop(0)
-    if value == "--":
-        raise UsageError("%s needs a value" % name)
-    return "%s=%s" % (flag.names[-1], value)
-
-
-def attach_values(argv):
-    """Return a command line in which values are attached to flags.
-
-    `-n5 -o json` becomes `--last=5 --output=json`. argparse cannot do it on all
-    Pythons: it takes a value that begins with `-` for a flag, refuses `-n5` before 3.8
-    if abbreviations are off, and makes an empty list of `FLAG=--` before 3.12.2."""
-    attached, words = [], list(argv)
-    while words:
-        word = words.pop(0)
-        # `-ojson` or `-o=json`; `-n5` or `-n=5`, but not `-node`
-        output = re.fullmatch("(-o)=?(.+)", word, re.DOTALL)
-        last = re.fullmatch("(-n)=?([0-9].*)", word, re.DOTALL)
-        short = output or last
-        if short:
-            word = short.group(1)
-            words.insert(0, short.group(2))
-        if word == "--":
-            raise UsageError('unexpected argument "--"', "leave it out")
-        flag = find_flag(word)
-        if flag is None and re.match("-[^-].", word, re.DOTALL):
-            raise make_unknown_flag_error(word, argv)
-        if flag is not None:
-            word = attach_value(flag, word, words)
-        attached.append(word)
-    return attached
-
-
 def refuse_unknown_flags(words):
     """Raise UsageError if one of the words that argparse left over begins like a flag."""
     for word in words:
-        flag = find_flag(word)
-        if flag:  # left over by the parser of the other command
-            raise UsageError("%s works only with %s" % (flag.names[-1], flag.command))
         if word.startswith(tuple(DASHES)) and word != "-":
-            raise make_unknown_flag_error(word, words)
+            raise make_unknown_flag_error(word)
 
 
-def describe_place(word, argv):
-    """Return a word's place in argv: ` after --status`, ` after the id`, ` after list`, or ""."""
-    attached = attach_values(argv)
-    position = max(number for number, other in enumerate(attached) if other == word)
-    if position == 0:
-        return ""
-    previous = attached[position - 1].partition("=")[0]
-    if find_uuid(previous):
-        return " after the id"
-    if previous in FLAGS_BY_NAME or previous in COMMANDS:
-        return " after " + previous
-    return ""
+def make_switch_error(name):
+    """Return the UsageError for a switch that was given a value, which is not shown."""
+    return UsageError("%s takes no value%s" % (name, suggest(name + "=", ())))
 
 
-def refuse_words(words, argv):
-    """Raise UsageError if there are any words.
+def attach_values(argv):
+    """Return (words, numbers): the command line for argparse, with values attached to flags.
 
-    They are not shown, because they may be secrets; their place is."""
-    if not words:
-        return
-    place = describe_place(words[0], argv)
-    advice = "put each value after its flag; quote values with spaces"
-    raise UsageError("unexpected argument%s: %s" % (place, advice))
+    `numbers` says which words of `argv`, counted from 1, are neither flags nor values:
+    argparse will return them. Each branch answers something that argparse does:
+
+    --cursor -x         it takes -x for a flag
+    -n5, -ojson         it refuses them before Python 3.8, if abbreviations are off
+    --, --cursor=--     it takes flags after -- for words, and loses the value -- before 3.12.2
+    --wait=5m, -v=      it reports them like a missing value; -v= is an IndexError before 3.10
+    -vh, -node          from 3.8 on, it takes them for -v -h and -n ode
+    """
+    attached: "t.List[str]" = []
+    numbers = []
+    for number, word in enumerate(argv, 1):
+        name = word.partition("=")[0]
+        if attached and attached[-1] in TAKES_VALUE and name not in FLAGS_BY_NAME:
+            word = attached.pop() + "=" + word
+        elif re.match("-o[^=]|-n[0-9]", word):
+            word = word[:2] + "=" + word[2:]
+
+        name, equals, value = word.partition("=")
+        if "--" in (word, value):
+            raise UsageError('unexpected argument "--"', "leave it out")
+        if name in FLAGS_BY_NAME:
+            if equals and name not in TAKES_VALUE:
+                raise make_switch_error(name)
+        elif name[:2] in FLAGS_BY_NAME:
+            raise make_unknown_flag_error(word)
+        else:
+            numbers.append(number)
+        attached.append(word)
+    return attached, numbers
 
 
 class FlagParser(argparse.ArgumentParser):
-    """A parser of flags that raises UsageError.
-
-    argparse would exit, and show values, which may be secrets."""
+    """A parser of command lines that attach_values returns."""
 
     color: bool  # whether Python 3.14 and later may colour the help
 
-    def parse_known_args(self, args=None, namespace=None):
-        """Return (namespace, words left over). Raises UsageError for a flag without its value."""
-        if args is None:
-            args = sys.argv[1:]
-        return super().parse_known_args(attach_values(args), namespace)
-
-    def parse_args(self, args=None, namespace=None):
-        """Return the namespace. Raises UsageError if a word is left over."""
-        if args is None:
-            args = sys.argv[1:]
-        argv = list(args)
-        flags, words = self.parse_known_args(argv, namespace)
-        refuse_unknown_flags(words)
-        refuse_words(words, argv)
-        return flags
-
     def error(self, message):
-        """Raise UsageError for an argument that a caller has added. It shows only the name."""
-        name = "an argument"
-        if message.startswith("argument "):
-            name = message.partition(":")[0]
-        raise UsageError("%s is missing or malformed" % name)
+        """Raise UsageError: a flag lacks its value. argparse would exit."""
+        name = message.partition(":")[0].replace("argument ", "")
+        raise UsageError(name + " needs a value")
 
 
 def make_parser(command: str = "") -> argparse.ArgumentParser:
     """Return a new parser of all flags.
 
     With a command, it has only that command's flags and the common ones. The parser is
-    for help pages and completion: it does not check whether flags fit together. To run
-    a command line, pass the arguments to main().
-
-    Its parse_known_args() returns positional arguments as unparsed words: `exec-log`,
-    `list` or `get`, and an id. It raises UsageError, never SystemExit."""
+    for help pages. To run a command line, pass the arguments to main()."""
     if command not in ("",) + COMMANDS:
         raise UsageError('command: expected "list", "get" or ""')
     usage = {"": "{list,get} [UUID]", "list": "list", "get": "get UUID"}[command]
@@ -3405,15 +3323,16 @@ def make_parser(command: str = "") -> argparse.ArgumentParser:
 
 
 def describe_unknown_command(word):
-    meant = COMMAND_HABITS.get(word)
+    """Return the error for an unknown command. It shows only a word that resembles a known
+    one, or an id, because another may be a secret."""
     if find_uuid(word):
-        meant = "get UUID"
-    if meant:
-        suggestion = "; did you mean %s?" % meant
+        suggestion = "; did you mean get UUID?"
     else:
         # `exec-log exec-log` is unknown, too.
         known = [name for name in COMMANDS + ("help", "exec-log") if name != word]
-        suggestion = suggest(word, known) or "; expected list or get"
+        suggestion = suggest(word, known)
+    if not suggestion:
+        return "unknown command; expected list or get"
     return "unknown command" + quote_value(word) + suggestion
 
 
@@ -3540,16 +3459,18 @@ def select_statuses(flags):
     is_left_to_server = flags.command == "list" and len(selected) == 1
     for status in selected:
         if status not in STATUSES and not is_left_to_server:
-            fault = "unknown status" + suggest_status(status)
+            fault = "unknown status" + suggest(status.lower(), STATUSES)
             raise UsageError("--status%s: %s" % (quote_value(status), fault))
     return selected
 
 
-def read_positionals(flags, words):
-    """Return the id from --id or from these words, or None. Any other word is refused."""
+def read_id(flags, words, numbers):
+    """Return the id from --id or from these words, or None. Any other word is refused.
+
+    `numbers` ends with the numbers of these words on the command line."""
     execution_id = flags.id
-    if flags.wait and any(is_duration(word) for word in words):
-        raise UsageError(WAIT_VALUE_ERROR)
+    if flags.wait and any(re.fullmatch("[0-9.]{1,9}[smhd]?", word) for word in words):
+        raise make_switch_error("--wait")
     if words and flags.command == "get" and execution_id is None:
         if not words[0]:
             hint = "the command inside $(...) may have found nothing: run it by itself"
@@ -3563,7 +3484,11 @@ def read_positionals(flags, words):
         if flags.command == "list":
             raise UsageError("list takes no id; did you mean get UUID?")
         raise UsageError("get takes one id; for several, use xargs -n1")
-    refuse_words(words, flags.argv)
+    if words:
+        # The word is not shown, because it may be a secret.
+        place = "number %d after the program's name" % numbers[-len(words)]
+        advice = "put each value after its flag; quote values with spaces"
+        raise UsageError("unexpected argument (%s): %s" % (place, advice))
     return execution_id
 
 
@@ -3589,41 +3514,49 @@ def check_flags(flags):
 
 
 def read_command_line(argv):
-    """Return (flags, words): the flags, not yet checked together, and the words after the command.
+    """Return the flags, not yet checked together.
 
-    `flags.command` is the command or "", and `flags.argv` is the whole command line."""
-    flags, words = make_parser().parse_known_args(argv)
-    refuse_unknown_flags(words)
+    `flags.command` is the command, and `flags.execution_id` the id from --id or the word.
+    With --help or --version, words are not checked, and there may be no command."""
+    attached, numbers = attach_values(argv)
+    flags, words = make_parser().parse_known_args(attached)
+
+    # Take the command.
     if words[:1] == ["exec-log"]:
         words = words[1:]
     if words[:1] == ["help"]:
         flags.help = True
         words = words[1:]
-
-    flags.argv = argv
     flags.command = ""
     if words and words[0] in COMMANDS:
         flags.command = words[0]
         words = words[1:]
-    return flags, words
+
+    if flags.help or flags.version:
+        refuse_unknown_flags(words)
+        return flags
+
+    # Judge the words from left to right: a word after an unknown flag may be its value, and secret.
+    if not flags.command and words:
+        refuse_unknown_flags(words[:1])
+        raise UsageError(describe_unknown_command(words[0]))
+    if not flags.command:
+        raise UsageError("expected a command: list or get")
+    refuse_unknown_flags(words)
+    flags.execution_id = read_id(flags, words, numbers)
+    return flags
 
 
-def parse_arguments(flags, words, now):
+def parse_arguments(flags, now):
     """Convert and check what read_command_line returned, and return the flags.
 
     The result has these members, too:
 
-    execution_id        from --id or the word
     statuses            from --status, --running and --failed
     since, until        aware datetimes, or None
     updated_since       a time in the form of normalize_time, or None
     time_hint           the hint that gives these times in full, or ""
     """
-    if not flags.command and words:
-        raise UsageError(describe_unknown_command(words[0]))
-    if not flags.command:
-        raise UsageError("expected a command: list or get")
-    flags.execution_id = read_positionals(flags, words)
     check_flags(flags)
     flags.statuses = select_statuses(flags)
     if flags.cursor and len(flags.statuses) > 1:
@@ -3900,7 +3833,7 @@ def explain_failure(error, flags, is_walk):
     if not isinstance(error, APIError) or error.status != 400:
         return ""
     if error.problem.get("code") == "invalid_status" and len(flags.statuses) == 1:
-        return error.hint + suggest_status(flags.statuses[0])
+        return error.hint + suggest(flags.statuses[0].lower(), STATUSES)
     return ""
 
 
@@ -4123,7 +4056,7 @@ def run_get(flags, console, transport):
 
 def run(argv, console, sleep):
     """Run a command line and return its exit code. Raises ExecLogError."""
-    flags, words = read_command_line(argv)
+    flags = read_command_line(argv)
     if flags.help:
         print_chunks([make_parser(flags.command).format_help()], console)
         return 0
@@ -4132,7 +4065,7 @@ def run(argv, console, sleep):
         return 0
 
     now = get_time()
-    flags = parse_arguments(flags, words, now)
+    flags = parse_arguments(flags, now)
 
     console.recent_times = find_recent_times(now)
     console.compares_updates = flags.updated_since is not None

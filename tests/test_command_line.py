@@ -697,30 +697,30 @@ def test_value_is_sent_percent_encoded_even_if_it_begins_with_a_hyphen(plane, fl
         pytest.param(("--yes",), id="then an ignored flag"),
         pytest.param(("-n", "5"), id="then a short flag with its value"),
         pytest.param(("-v",), id="then a short switch"),
-        pytest.param(("--",), id="then a double hyphen"),
     ],
 )
-def test_known_flag_or_double_hyphen_is_not_a_value(flag, following):
+def test_known_flag_is_not_a_value(flag, following):
     result = run_cli(*LIST, flag, *following, env=UNREACHABLE)
 
     assert result.code == 2
     assert result.out == b""
     assert len(error_lines(result)) == 1
-    # Such as "--since needs a value". If a value was refused, a colon would follow the flag. A refused
-    # value that begins with - is not shown (1.14a).
-    assert error_lines(result)[0].startswith(flag + " ")
+    # Such as "--since needs a value", or "-n/--last needs a value".
+    assert error_lines(result)[0].startswith(flag)
+    assert error_lines(result)[0].endswith(" needs a value")
 
 
 @rule("1.4b")
 @pytest.mark.parametrize(
     "flag", ["--cursor", "--action-name", "--status", "--server", "-o", "-n", "--since"]
 )
-def test_double_hyphen_after_an_equals_sign_is_not_a_value(flag):
-    result = run_cli(*LIST, flag + "=--", env=UNREACHABLE)
+@pytest.mark.parametrize("form", ["%s --", "%s=--"])
+def test_double_hyphen_is_not_a_value(flag, form):
+    result = run_cli(*LIST, *(form % flag).split(), env=UNREACHABLE)
 
     assert result.code == 2
     assert result.out == b""
-    assert error_lines(result) == [flag + " needs a value"]
+    assert error_lines(result) == ['unexpected argument "--"']
 
 
 @rule("1.4")
@@ -1483,42 +1483,37 @@ def test_double_hyphen_by_itself_is_refused(argv):
 
 @rule("1.4b", "1.14", "1.14a")
 @pytest.mark.parametrize(
-    "argv, place",
+    "argv, number",
     [
-        pytest.param(LIST + ("x",), " after --project", id="list x"),
-        pytest.param(LIST + ("",), " after --project", id="list and an empty argument"),
-        pytest.param(LIST + ("-",), " after --project", id="list and a hyphen"),
-        pytest.param(("list", "help", "--project", PROJECT), " after list", id="list help"),
-        pytest.param(("list", "list"), " after list", id="list list"),
+        # LIST is `exec-log list --project UUID`, and GET is `exec-log get --project UUID --id UUID`.
+        pytest.param(LIST + ("x",), 5, id="list x"),
+        pytest.param(LIST + ("",), 5, id="list and an empty argument"),
+        pytest.param(LIST + ("-",), 5, id="list and a hyphen"),
+        pytest.param(("list", "help", "--project", PROJECT), 2, id="list help"),
+        pytest.param(("exec-log", "list", "list"), 3, id="list list"),
+        pytest.param(("get", EXECUTION, "x", "--project", PROJECT), 3, id="get UUID x"),
         pytest.param(
-            ("get", EXECUTION, "x", "--project", PROJECT), " after the id", id="get UUID x"
+            ("get", EXECUTION, "--project", PROJECT, ""), 5, id="get UUID and an empty argument"
         ),
+        pytest.param(GET + ("x",), 7, id="get --id UUID x"),
+        pytest.param(LIST + ("--status", "failed", "timeout"), 7, id="two values of a flag"),
+        pytest.param(LIST + ("--status", "failed", "failed"), 7, id="a value twice"),
         pytest.param(
-            ("get", EXECUTION, "--project", PROJECT, ""),
-            " after --project",
-            id="get UUID and an empty argument",
+            LIST + ("failed", "--status", "failed"), 5, id="a word that is also a later value"
         ),
-        pytest.param(GET + ("x",), " after --id", id="get --id UUID x"),
-        pytest.param(
-            LIST + ("--status", "failed", "timeout"), " after --status", id="two values of a flag"
-        ),
-        pytest.param(
-            LIST + ("--status", "failed", "failed"), " after --status", id="a value twice"
-        ),
-        pytest.param(
-            LIST + ("-n5", "x", "--all"), " after --last", id="in the middle, after a short flag"
-        ),
-        pytest.param(LIST + ("-v", "x"), " after -v", id="after a short switch"),
-        pytest.param(LIST + ("s3same9x", "s3same9x"), "", id="after itself"),
+        pytest.param(LIST + ("-n5", "x", "--all"), 6, id="in the middle, after a short flag"),
+        pytest.param(LIST + ("-o=json", "-v", "x"), 7, id="after a short switch"),
+        pytest.param(LIST + ("s3same9x", "s3same9x"), 5, id="the first of two"),
     ],
 )
-def test_superfluous_argument_is_refused_and_only_its_place_is_shown(argv, place):
+def test_superfluous_argument_is_refused_and_only_its_number_is_shown(argv, number):
     result = run_cli(*argv, env=UNREACHABLE)
 
     assert result.code == 2
     assert result.out == b""
     assert error_lines(result) == [
-        "unexpected argument" + place + ": put each value after its flag; quote values with spaces"
+        "unexpected argument (number %d after the program's name): "
+        "put each value after its flag; quote values with spaces" % number
     ]
 
 
@@ -1559,7 +1554,7 @@ def test_word_after_wait_that_is_not_a_duration_is_a_superfluous_argument():
     assert result.code == 2
     assert result.out == b""
     assert len(error_lines(result)) == 1
-    assert "after --wait" in error_lines(result)[0]
+    assert "number 8 " in error_lines(result)[0]
     assert "--wait-timeout" not in result.err  # which the error for a duration suggests
     assert "soon" not in result.err
 
@@ -1619,8 +1614,11 @@ def test_missing_command_is_refused(argv):
         ),
         pytest.param(["hepl"], 'unknown command "hepl"; did you mean help?', id="hepl"),
         pytest.param(
+            ["exec", "list"], 'unknown command "exec"; did you mean exec-log?', id="abbreviation"
+        ),
+        pytest.param(
             ["exec-log", "exec-log"],
-            'unknown command "exec-log"; expected list or get',
+            "unknown command; expected list or get",
             id="exec-log twice",
         ),
         pytest.param(
@@ -1628,14 +1626,26 @@ def test_missing_command_is_refused(argv):
             'unknown command "exec-logs"; did you mean exec-log?',
             id="exec-logs",
         ),
-        # no near word
+        # no near word, so that the word may be a secret
         pytest.param(
-            ["LIST", "--project", PROJECT],
-            'unknown command "LIST"; expected list or get',
-            id="LIST",
+            ["hunter2", "list"], "unknown command; expected list or get", id="before a command"
         ),
         pytest.param(
-            ["", "--project", PROJECT], 'unknown command ""; expected list or get', id="empty"
+            ["", "--project", PROJECT], "unknown command; expected list or get", id="empty"
+        ),
+        # before an unknown flag
+        pytest.param(
+            ["logs", "-f"], 'unknown command "logs"; did you mean get UUID?', id="logs -f"
+        ),
+        pytest.param(
+            ["logs", "-tail", "5"],
+            'unknown command "logs"; did you mean get UUID?',
+            id="logs -tail",
+        ),
+        pytest.param(
+            ["hunter2", "--bogus"],
+            "unknown command; expected list or get",
+            id="a secret before an unknown flag",
         ),
         # an id
         pytest.param(
@@ -1803,6 +1813,11 @@ def test_empty_status_is_refused(argv, shown):
             id="get suggests the nearest",
         ),
         pytest.param(
+            GET + ("--status", "can"),
+            '--status "can": unknown status; did you mean cancelled?',
+            id="get suggests what it abbreviates",
+        ),
+        pytest.param(
             GET + ("--status", "x"),
             '--status "x": unknown status',
             id="get knows none that is near",
@@ -1933,7 +1948,6 @@ def test_token_as_a_refused_value_is_masked(end):
 
 #: Words, after which a value of x's is refused.
 WORDS_BEFORE_A_VALUE = [
-    pytest.param((), id="command"),
     pytest.param(("get",), id="id after get"),
     pytest.param(("list", "--project"), id="project"),
     pytest.param(GET + ("--node",), id="node"),
@@ -2121,9 +2135,7 @@ def test_value_for_a_switch_is_refused_and_not_shown(argv, error):
         ),
         # A typing error. Dashes, underscores and case do not matter.
         pytest.param(
-            ["x", "--sinc"],
-            "unknown flag --sinc; did you mean --since?",
-            id="--sinc without a command",
+            ["--sinc"], "unknown flag --sinc; did you mean --since?", id="--sinc without a command"
         ),
         pytest.param(
             GET + ("--sinc", "2h"), "unknown flag --sinc; did you mean --since?", id="--sinc of get"
@@ -2163,7 +2175,7 @@ def test_value_for_a_switch_is_refused_and_not_shown(argv, error):
             "unknown flag --EXIT-STATUS; did you mean --exit-status?",
             id="--EXIT-STATUS",
         ),
-        # An abbreviation of more than one letter suggests the first flag that it begins, except an ignored one.
+        # An abbreviation of at least two letters suggests the first flag that it begins, except an ignored one.
         pytest.param(
             ["list", "--proj", "x"], "unknown flag --proj; did you mean --project?", id="--proj x"
         ),
@@ -2173,7 +2185,12 @@ def test_value_for_a_switch_is_refused_and_not_shown(argv, error):
         pytest.param(["list", "--cu"], "unknown flag --cu; did you mean --cursor?", id="--cu"),
         pytest.param(["list", "--a"], "unknown flag --a", id="--a"),
         pytest.param(["list", "--ye"], "unknown flag --ye", id="--ye"),
-        # A flag of other programs whose value is a secret.
+        # A flag of other programs whose value is a secret, also where a command is expected.
+        pytest.param(
+            ["exec-log", "--token", "SECRET", "list"],
+            "unknown flag --token; did you mean --token-file?",
+            id="--token SECRET list",
+        ),
         pytest.param(
             LIST + ("--token", "SECRET"),
             "unknown flag --token; did you mean --token-file?",
@@ -2228,47 +2245,33 @@ def test_dash_of_another_kind_gets_a_suggestion(argv, error):
     "value", [pytest.param("", id="without a value"), pytest.param("=7", id="with a value")]
 )
 @pytest.mark.parametrize(
-    "command, flag, suggestion",
+    "flag, suggestion",
     [
-        ("list", "--tail", "--last"),
-        ("list", "--lines", "--last"),
-        ("list", "--watch", "get UUID --wait"),
-        ("list", "--follow", "get UUID --wait"),
-        ("list", "-w", "get UUID --wait"),
-        ("list", "-f", "get UUID --wait"),
-        ("list", "--token", "--token-file"),
-        ("list", "--url", "--server"),
-        ("list", "--host", "--node or --server"),
-        ("list", "--context", "--profile"),
-        ("list", "--debug", "--verbose"),
-        ("list", "--json", "-o json"),
-        ("list", "--format", "--output"),
-        ("get", "--lines", "-o lines"),
-        ("list", "--machine", "--node"),
-        ("get", "--target", "--node"),
-        ("list", "--before", "--until"),
-        ("list", "--after", "--since"),
-        ("list", "--from", "--since"),
-        ("list", "--to", "--until"),
-        ("get", "--exit-code", "--exit-status"),
-        ("get", "--exit_code", "--exit-status"),
-        ("get", "--watch", "--wait"),
-        ("get", "--follow", "--wait"),
-        ("get", "-w", "--wait"),
-        ("get", "-f", "--wait"),
-        ("get", "--token", "--token-file"),
-        ("get", "--url", "--server"),
-        ("get", "--host", "--node or --server"),
-        ("get", "--context", "--profile"),
-        ("get", "--debug", "--verbose"),
-        ("get", "--json", "-o json"),
-        ("get", "--format", "--output"),
+        ("--after", "--since"),
+        ("--before", "--until"),
+        ("--context", "--profile"),
+        ("--debug", "--verbose"),
+        ("--exit-code", "--exit-status"),
+        ("--exit_code", "--exit-status"),
+        ("--follow", "get UUID --wait"),
+        ("--format", "--output"),
+        ("--from", "--since"),
+        ("--host", "--node or --server"),
+        ("--json", "-o json"),
+        ("--lines", "--last or -o lines"),
+        ("--machine", "--node"),
+        ("--tail", "--last"),
+        ("--target", "--node"),
+        ("--to", "--until"),
+        ("--token", "--token-file"),
+        ("--url", "--server"),
+        ("--watch", "get UUID --wait"),
+        ("-f", "get UUID --wait"),
+        ("-w", "get UUID --wait"),
     ],
 )
-def test_flag_of_another_program_suggests_what_this_one_has_for_it(
-    command, flag, suggestion, value
-):
-    result = run_cli(command, flag + value, env=UNREACHABLE)
+def test_flag_of_another_program_suggests_what_this_one_has_for_it(flag, suggestion, value):
+    result = run_cli("get", flag + value, env=UNREACHABLE)
 
     assert result.code == 2
     assert result.out == b""

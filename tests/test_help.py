@@ -9,7 +9,6 @@ import pytest
 import plexctl_exec_log as program
 from control_plane import PROJECT
 from kit import (
-    EXECUTION,
     GET_FORMATS,
     LIST_FORMATS,
     posix_only,
@@ -82,47 +81,6 @@ def test_make_parser_returns_a_new_parser_each_time(command):
     second = program.make_parser(command)
 
     assert first is not second
-
-
-@rule("1.1", "1.4c")
-@pytest.mark.parametrize("command", ["", "list", "get"])
-def test_parser_reads_flags_and_has_no_positional_arguments(command):
-    parser = program.make_parser(command)
-
-    flags, words = parser.parse_known_args(
-        ["--failed", "x", "-o=json", "--node=" + PROJECT, "--node", EXECUTION]
-    )
-
-    assert flags.failed is True
-    assert flags.running is False
-    assert flags.output == "json"
-    assert flags.node == [PROJECT, EXECUTION]
-    # What is no flag is left over.
-    assert words == ["x"]
-
-
-@rule("1.1")
-@pytest.mark.parametrize("command", ["", "list", "get"])
-def test_parser_accepts_the_flags_that_have_no_effect(command):
-    parser = program.make_parser(command)
-
-    flags, words = parser.parse_known_args(["--yes", "--reveal-secrets"])
-
-    assert flags.yes is True
-    assert flags.reveal_secrets is True
-    assert words == []
-
-
-@rule("1.1")
-@pytest.mark.parametrize("command", ["", "list", "get"])
-def test_parser_does_not_remember_values_of_an_earlier_call(command):
-    parser = program.make_parser(command)
-    parser.parse_args(["--node", PROJECT])
-
-    flags = parser.parse_args([])
-
-    assert flags.node is None
-    assert parser.get_default("node") is None
 
 
 # ---- 1.14: the name of the program

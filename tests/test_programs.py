@@ -171,63 +171,6 @@ def test_program_can_tell_down_from_nonsense(plane, transport):
 
 
 @rule("1.1")
-@pytest.mark.parametrize(
-    "command, argv, message",
-    [
-        # hunter2 stands for a secret in the wrong place. It is shown only as the value of a flag.
-        pytest.param("", ["--limit"], "--limit needs a value", id="missing value"),
-        pytest.param(
-            "",
-            ["--limit=hunter2hunter2"],
-            '--limit "hunter2hunter2": expected a whole number (0 means the server\'s default)',
-            id="malformed value",
-        ),
-        pytest.param("", ["--tokn=hunter2"], "unknown flag --tokn", id="unknown long flag"),
-        pytest.param("", ["-thunter2"], "unknown flag -t...", id="unknown short flag"),
-        pytest.param("", ["--all=hunter2"], "--all takes no value", id="value for a switch"),
-        pytest.param("list", ["--wait"], "--wait works only with get", id="flag of get"),
-        pytest.param("get", ["--since=2h"], "--since works only with list", id="flag of list"),
-    ],
-)
-def test_parser_raises_usage_errors_with_the_messages_of_the_command(command, argv, message):
-    with pytest.raises(program.UsageError) as caught:
-        program.make_parser(command).parse_args(argv)
-
-    assert str(caught.value) == message
-
-
-@rule("1.1", "1.14a")
-def test_parser_refuses_a_superfluous_argument_and_does_not_show_it():
-    with pytest.raises(program.UsageError) as caught:
-        program.make_parser().parse_args(["hunter2"])
-
-    assert "hunter2" not in str(caught.value)
-
-
-@rule("1.1")
-def test_parser_reads_flags_as_the_command_does():
-    flags, words = program.make_parser().parse_known_args(
-        ["exec-log", "list", "-n5", "-ojson", "--cursor", "-x"]
-    )
-
-    assert words == ["exec-log", "list"]
-    assert flags.last == 5
-    assert flags.output == "json"
-    assert flags.cursor == "-x"
-
-
-@rule("1.1")
-def test_error_of_an_argument_that_a_program_adds_hides_its_value():
-    parser = program.make_parser("list")
-    parser.add_argument("--mine", type=int)
-
-    assert parser.parse_args(["--mine", "5", "--all"]).mine == 5
-    with pytest.raises(program.UsageError) as caught:
-        parser.parse_args(["--mine", "hunter2"])
-    assert str(caught.value) == "argument --mine is missing or malformed"
-
-
-@rule("1.1")
 def test_parser_exists_for_list_and_get_only():
     with pytest.raises(program.UsageError) as caught:
         program.make_parser("describe")
