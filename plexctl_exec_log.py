@@ -3296,6 +3296,7 @@ def make_parser(command: str = "") -> argparse.ArgumentParser:
         epilog="\n".join([FORMAT_HELP[command], EXIT_CODES, examples]),
         add_help=False,
         allow_abbrev=False,
+        argument_default=argparse.SUPPRESS,  # the namespace has only what was given
         formatter_class=formatter,
     )
     # argparse looks at the process's stdout, not at --color and the stream of the help.
@@ -3318,7 +3319,6 @@ def make_parser(command: str = "") -> argparse.ArgumentParser:
             options["metavar"] = flag.metavar
             options["type"] = flag.convert  # argparse does not catch a UsageError
         groups[flag.command].add_argument(*flag.names, **options)
-    parser.set_defaults(output="text")
     return parser
 
 
@@ -3445,18 +3445,18 @@ def describe_times(resolved, now):
     return "%s (now: %sZ)" % (", ".join(meant), now.isoformat()[:19])
 
 
-def select_statuses(flags):
+def select_statuses(command, given):
     """Return the statuses of --status, --running and --failed, without duplicates.
 
     An empty list selects all. `list` leaves a single unknown status to the server."""
-    statuses = list(chain.from_iterable(flags.status or ()))
-    if flags.running:
+    statuses = list(chain.from_iterable(given.get("status", ())))
+    if "running" in given:
         statuses += RUNNING_STATUSES
-    if flags.failed:
+    if "failed" in given:
         statuses += FAILED_STATUSES
     selected = list(dict.fromkeys(statuses))
 
-    is_left_to_server = flags.command == "list" and len(selected) == 1
+    is_left_to_server = command == "list" and len(selected) == 1
     for status in selected:
         if status not in STATUSES and not is_left_to_server:
             fault = "unknown status" + suggest(status.lower(), STATUSES)
@@ -3464,14 +3464,14 @@ def select_statuses(flags):
     return selected
 
 
-def read_id(flags, words, numbers):
+def read_id(command, given, words, numbers):
     """Return the id from --id or from these words, or None. Any other word is refused.
 
     `numbers` ends with the numbers of these words on the command line."""
-    execution_id = flags.id
-    if flags.wait and any(re.fullmatch("[0-9.]{1,9}[smhd]?", word) for word in words):
+    execution_id = given.get("id")
+    if "wait" in given and any(re.fullmatch("[0-9.]{1,9}[smhd]?", word) for word in words):
         raise make_switch_error("--wait")
-    if words and flags.command == "get" and execution_id is None:
+    if words and command == "get" and execution_id is None:
         if not words[0]:
             hint = "the command inside $(...) may have found nothing: run it by itself"
             raise UsageError("get: the id is empty", hint)
@@ -3481,7 +3481,7 @@ def read_id(flags, words, numbers):
         words = words[1:]
 
     if words and find_uuid(words[0]):
-        if flags.command == "list":
+        if command == "list":
             raise UsageError("list takes no id; did you mean get UUID?")
         raise UsageError("get takes one id; for several, use xargs -n1")
     if words:
@@ -3492,88 +3492,139 @@ def read_id(flags, words, numbers):
     return execution_id
 
 
-def check_flags(flags):
+def check_flags(command, given, execution_id):
     """Check that `get` has an id, and that the flags fit together."""
     for flag in FLAGS:
-        value = getattr(flags, flag.attribute)
-        is_given = value is not None and value is not False
-        if is_given and flag.command not in ("", flags.command):
+        if flag.attribute in given and flag.command not in ("", command):
             raise UsageError("%s works only with %s" % (flag.names[-1], flag.command))
 
-    formats = LIST_FORMATS if flags.command == "list" else GET_FORMATS
-    if flags.output not in formats:
-        expected = ", ".join(formats) + suggest(flags.output, formats)
-        raise UsageError("--output%s: expected %s" % (quote_value(flags.output), expected))
+    formats = LIST_FORMATS if command == "list" else GET_FORMATS
+    output = given.get("output", "text")
+    if output not in formats:
+        expected = ", ".join(formats) + suggest(output, formats)
+        raise UsageError("--output%s: expected %s" % (quote_value(output), expected))
 
-    if flags.command == "get" and not flags.execution_id:
+    if command == "get" and execution_id is None:
         raise UsageError("no Execution id", "pass one: get UUID")
-    if flags.wait_timeout and not flags.wait:
+    if "wait_timeout" in given and "wait" not in given:
         raise UsageError("--wait-timeout works only with --wait")
-    if flags.output_dir and flags.output != "text":
+    if "output_dir" in given and output != "text":
         raise UsageError("--output-dir works only with --output text")
 
 
 def read_command_line(argv):
-    """Return the flags, not yet checked together.
+    """Return (command, given, execution_id): what argparse reads, not yet checked together.
 
-    `flags.command` is the command, and `flags.execution_id` the id from --id or the word.
-    With --help or --version, words are not checked, and there may be no command."""
+    `given` has the values of the flags that were given, by attribute. The id of `get` is
+    that of --id or the word, or None. With --help or --version, words are not checked,
+    and the command may be ""."""
     attached, numbers = attach_values(argv)
-    flags, words = make_parser().parse_known_args(attached)
+    namespace, words = make_parser().parse_known_args(attached)
+    given = vars(namespace)
 
     # Take the command.
     if words[:1] == ["exec-log"]:
         words = words[1:]
     if words[:1] == ["help"]:
-        flags.help = True
+        given["help"] = True
         words = words[1:]
-    flags.command = ""
+    command = ""
     if words and words[0] in COMMANDS:
-        flags.command = words[0]
+        command = words[0]
         words = words[1:]
 
-    if flags.help or flags.version:
+    if "help" in given or "version" in given:
         refuse_unknown_flags(words)
-        return flags
+        return command, given, None
 
     # Judge the words from left to right: a word after an unknown flag may be its value, and secret.
-    if not flags.command and words:
+    if not command and words:
         refuse_unknown_flags(words[:1])
         raise UsageError(describe_unknown_command(words[0]))
-    if not flags.command:
+    if not command:
         raise UsageError("expected a command: list or get")
     refuse_unknown_flags(words)
-    flags.execution_id = read_id(flags, words, numbers)
-    return flags
+    return command, given, read_id(command, given, words, numbers)
 
 
-def parse_arguments(flags, now):
-    """Convert and check what read_command_line returned, and return the flags.
+class Options(
+    namedtuple(
+        "Options",
+        "command project server token_file profile ca_file allow_http timeout color verbose "
+        "output statuses nodes action_name created_since created_before updated_since time_hint "
+        "filters reads_all_pages last limit cursor "
+        "execution_id wait wait_timeout exit_status output_dir",
+    )
+):
+    """A command line that was checked.
 
-    The result has these members, too:
+    Without its flag, a member is None, or False for a switch, unless this table says more.
 
-    statuses            from --status, --running and --failed
-    since, until        aware datetimes, or None
-    updated_since       a time in the form of normalize_time, or None
+    command             "list" or "get"
+    execution_id        from --id or the word
+    output              the name of a format
+    statuses            a list, from --status, --running and --failed; an empty one selects all
+    nodes               a list, from --node; an empty one selects all
+    created_since, created_before, updated_since    aware datetimes
     time_hint           the hint that gives these times in full, or ""
+    filters             a list of functions that return whether an Execution is kept
+    reads_all_pages     whether `list` reads all pages
     """
-    check_flags(flags)
-    flags.statuses = select_statuses(flags)
-    if flags.cursor and len(flags.statuses) > 1:
+
+
+def make_options(command, given, execution_id, now):
+    """Check and convert what read_command_line returned, and return the Options."""
+    check_flags(command, given, execution_id)
+    statuses = select_statuses(command, given)
+    if given.get("cursor") and len(statuses) > 1:
         raise UsageError("--cursor works with at most one status")
 
-    since, until = resolve_times(flags.since, flags.until, now)
-    updated_since = resolve_when("--updated-since", flags.updated_since, now)
+    # Resolve the times.
+    since_text, until_text = given.get("since"), given.get("until")
+    updated_text = given.get("updated_since")
+    created_since, created_before = resolve_times(since_text, until_text, now)
+    updated_since = resolve_when("--updated-since", updated_text, now)
     resolved = [
-        ("created since", flags.since, since),
-        ("created before", flags.until, until),
-        ("updated since", flags.updated_since, updated_since),
+        ("created since", since_text, created_since),
+        ("created before", until_text, created_before),
+        ("updated since", updated_text, updated_since),
     ]
-    flags.time_hint = describe_times(resolved, now)
-    flags.since, flags.until = since, until
-    flags.updated_since = to_utc_text(updated_since)
-    del flags.id, flags.status, flags.running, flags.failed
-    return flags
+
+    # Make the filters. That of --updated-since compares texts.
+    flags = [flag for flag in FLAGS if flag.attribute in given]
+    values = dict(given, updated_since=to_utc_text(updated_since))
+    filters = [partial(flag.keeps, values[flag.attribute]) for flag in flags if flag.keeps]
+
+    return Options(
+        command=command,
+        project=given.get("project"),
+        server=given.get("server"),
+        token_file=given.get("token_file"),
+        profile=given.get("profile"),
+        ca_file=given.get("ca_file"),
+        allow_http="allow_http" in given,
+        timeout=given.get("timeout"),
+        color=given.get("color"),
+        verbose="verbose" in given,
+        output=given.get("output", "text"),
+        statuses=statuses,
+        nodes=given.get("node", []),
+        action_name=given.get("action_name"),
+        created_since=created_since,
+        created_before=created_before,
+        updated_since=updated_since,
+        time_hint=describe_times(resolved, now),
+        filters=filters,
+        reads_all_pages=len(statuses) > 1 or any(flag.reads_all_pages for flag in flags),
+        last=given.get("last"),
+        limit=given.get("limit"),
+        cursor=given.get("cursor"),
+        execution_id=execution_id,
+        wait="wait" in given,
+        wait_timeout=given.get("wait_timeout"),
+        exit_status="exit_status" in given,
+        output_dir=given.get("output_dir"),
+    )
 
 
 def find_project(project, profile):
@@ -3826,9 +3877,9 @@ def report_failure(console, error, hint="", last_line=""):
     return error.exit_code
 
 
-def explain_failure(error, flags, is_walk):
+def explain_failure(error, flags):
     """Return a better hint for a failed listing, or "" if the error's own is right."""
-    if isinstance(error, ResponseTooLarge) and not is_walk and flags.limit != 1:
+    if isinstance(error, ResponseTooLarge) and not flags.reads_all_pages and flags.limit != 1:
         return "use a smaller --limit"
     if not isinstance(error, APIError) or error.status != 400:
         return ""
@@ -3850,17 +3901,11 @@ def describe_resumption(error, flags, listing):
     return ""
 
 
-def filter_executions(executions, flags):
+def select_executions(executions, flags):
     """Return an iterator of the Executions that every filter of this program (not of
-    the server) keeps. The iterator may raise UnusableResponse.
-
-    With --last, read all of them, and return an iterator of the newest."""
-    for flag in FLAGS:
-        if flag.keeps is None:
-            continue
-        value = getattr(flags, flag.attribute)
-        if value:
-            executions = filter(partial(flag.keeps, value), executions)
+    the server) keeps; with --last, of the newest of them. Both may raise RemoteError."""
+    for keeps in flags.filters:
+        executions = filter(keeps, executions)
     if flags.last:
         executions = select_last(executions, flags.last)
     return iter(executions)
@@ -3868,7 +3913,7 @@ def filter_executions(executions, flags):
 
 def describe_no_match(flags):
     hint = "no more Executions match" if flags.cursor else "no Execution matches"
-    if (flags.since or flags.until) and not flags.updated_since:
+    if (flags.created_since or flags.created_before) and not flags.updated_since:
         hint += (
             " (--since and --until compare the time of creation;"
             " --updated-since compares the last change)"
@@ -3876,28 +3921,21 @@ def describe_no_match(flags):
     return hint
 
 
-def needs_walk(flags):
-    """Return whether `list` reads all pages, and not just one."""
-    if len(flags.statuses) > 1:
-        return True
-    return any(flag.reads_all_pages and getattr(flags, flag.attribute) for flag in FLAGS)
-
-
-def make_listing(flags, transport):
+def make_listing(flags, project, transport):
     """Return the Listing that the flags describe."""
     return Listing(
         transport,
-        flags.project,
+        project,
         statuses=flags.statuses,
         action_name=flags.action_name,
-        since=flags.since,
-        until=flags.until,
+        since=flags.created_since,
+        until=flags.created_before,
         cursor=flags.cursor,
         limit=200 if flags.limit is None else flags.limit,
     )
 
 
-def request_page(flags, transport):
+def request_page(flags, project, transport):
     """Return the page that the flags describe, with at most one status."""
     parameters = {
         "status": flags.statuses[0] if flags.statuses else None,
@@ -3905,7 +3943,7 @@ def request_page(flags, transport):
         "limit": flags.limit,
         "cursor": flags.cursor,
     }
-    return get_page(transport, flags.project, parameters)
+    return get_page(transport, project, parameters)
 
 
 def describe_walk(listing):
@@ -3915,22 +3953,21 @@ def describe_walk(listing):
     return "%s, %s" % (pages, executions)
 
 
-def run_list(flags, console, transport):
+def run_list(flags, project, console, transport):
     """Run the command `list` and return its exit code."""
     if flags.time_hint:
         console.hint(flags.time_hint)
-    is_walk = needs_walk(flags)
-    listing = make_listing(flags, transport)  # for one page, it only says where to resume
+    listing = make_listing(flags, project, transport)  # for one page, it only says where to resume
     reads_before_printing = flags.last is not None or len(flags.statuses) > 1
-    if is_walk and console.can_show_progress(is_quiet=reads_before_printing):
+    if flags.reads_all_pages and console.can_show_progress(is_quiet=reads_before_printing):
         console.progress = partial(describe_walk, listing)
 
     try:
-        if is_walk:
+        if flags.reads_all_pages:
             page: "JSONObject" = {"items": []}
-            executions = filter_executions(listing, flags)
+            executions = select_executions(listing, flags)
         else:
-            page = request_page(flags, transport)
+            page = request_page(flags, project, transport)
             executions = iter(page["items"])
 
         # Print. On a terminal, the first Execution ends the progress line.
@@ -3941,7 +3978,7 @@ def run_list(flags, console, transport):
             console.progress = None
         print_chunks(LIST_FORMATS[flags.output](executions, page, console), console)
     except RemoteError as error:
-        hint = explain_failure(error, flags, is_walk)
+        hint = explain_failure(error, flags)
         last_line = describe_resumption(error, flags, listing)
         return report_failure(console, error, hint, last_line)
 
@@ -3960,9 +3997,9 @@ def run_list(flags, console, transport):
     return 0
 
 
-def request_execution(flags, console, transport):
+def request_execution(flags, project, console, transport):
     """Return the Execution; with --wait, when its status is final."""
-    project, execution_id = flags.project, flags.execution_id
+    execution_id = flags.execution_id
     has_progress_line = console.can_show_progress(is_quiet=True)
     if not flags.wait:
         if has_progress_line:
@@ -4012,14 +4049,14 @@ def report_unfinished(execution, flags, console):
         console.hint("the Execution has not finished: " + progress)
 
 
-def run_get(flags, console, transport):
+def run_get(flags, project, console, transport):
     """Run the command `get` and return its exit code."""
     folder = None
     if flags.output_dir:
         folder = make_folder(flags.output_dir)  # before any waiting
-    execution = request_execution(flags, console, transport)
+    execution = request_execution(flags, project, console, transport)
     console.progress = None
-    nodes = dict.fromkeys(flags.node or ())
+    nodes = dict.fromkeys(flags.nodes)
     targets, missing = select_targets(execution["targets"], nodes, flags.statuses)
     errors = []
 
@@ -4038,10 +4075,10 @@ def run_get(flags, console, transport):
     # Report what is missing.
     for node in missing:
         report_error("node %s is not a target of Execution %s" % (node, flags.execution_id))
-    if not targets and not missing and (flags.node or flags.statuses):
+    if not targets and not missing and (flags.nodes or flags.statuses):
         console.hint("no target matches")
     if folder:
-        is_selection = bool(flags.node or flags.statuses)
+        is_selection = bool(flags.nodes or flags.statuses)
         summary = describe_saved(kinds, len(execution["targets"]), is_selection)
         if summary:
             console.write_line("%s: %s" % (folder, summary))
@@ -4056,16 +4093,16 @@ def run_get(flags, console, transport):
 
 def run(argv, console, sleep):
     """Run a command line and return its exit code. Raises ExecLogError."""
-    flags = read_command_line(argv)
-    if flags.help:
-        print_chunks([make_parser(flags.command).format_help()], console)
+    command, given, execution_id = read_command_line(argv)
+    if "help" in given:
+        print_chunks([make_parser(command).format_help()], console)
         return 0
-    if flags.version:
+    if "version" in given:
         print_chunks(["version=%s\n" % __version__], console)
         return 0
 
     now = get_time()
-    flags = parse_arguments(flags, now)
+    flags = make_options(command, given, execution_id, now)
 
     console.recent_times = find_recent_times(now)
     console.compares_updates = flags.updated_since is not None
@@ -4075,7 +4112,7 @@ def run(argv, console, sleep):
         console.is_coloured = console.stdout_is_terminal and not has_no_colour
 
     profile = Profile(flags.profile)
-    flags.project = find_project(flags.project, profile)
+    project = find_project(flags.project, profile)
     server, token, token_source = find_settings(flags.server, profile, flags.token_file)
     with Transport(
         server,
@@ -4094,8 +4131,8 @@ def run(argv, console, sleep):
         transport.secrets.append(os.environ.get("PLEXSPHERE_TOKEN", "").strip())
         console.add_secrets(*transport.secrets)
         if flags.command == "list":
-            return run_list(flags, console, transport)
-        return run_get(flags, console, transport)
+            return run_list(flags, project, console, transport)
+        return run_get(flags, project, console, transport)
 
 
 def main(
