@@ -3066,6 +3066,7 @@ class Flag:
     list_help           the help text for `list`; "" hides the flag
     get_help            the help text for `get`; if it differs, plain --help shows both
     is_repeatable       whether its values accumulate, in a list; otherwise the last one wins
+    is_single           whether a second, different value is a mistake instead
     reads_all_pages     whether it makes `list` read all pages
     keeps               None, or for a filter that the program applies, not the server:
                         a function that returns, for the flag's value and an Execution,
@@ -3081,6 +3082,7 @@ class Flag:
         list_help="",
         get_help=None,
         is_repeatable=False,
+        is_single=False,
         reads_all_pages=False,
         keeps=None,
     ):
@@ -3091,6 +3093,7 @@ class Flag:
         self.list_help = list_help
         self.get_help = list_help if get_help is None else get_help
         self.is_repeatable = is_repeatable
+        self.is_single = is_single
         self.reads_all_pages = reads_all_pages or keeps is not None
         self.keeps = keeps
         # The name of its attribute in argparse's namespace.
@@ -3149,7 +3152,7 @@ FLAGS = [
     Flag("", "--reveal-secrets"),
 
     Flag("list", "--action-name", "ACTION", parse_nonempty,
-         "only Executions of this action (exact name)"),
+         "only Executions of this action (exact name)", is_single=True),
     Flag("list", "--since", "WHEN", str,
          "only Executions created at or after WHEN: "
          "2h (ago), 9:30, today or '2026-07-14 09:30' (UTC)", reads_all_pages=True),
@@ -3168,7 +3171,7 @@ FLAGS = [
          "start at this cursor (the previous page's next_cursor)"),
 
     Flag("get", "--id", "UUID", parse_uuid,
-         "the Execution; `get UUID` is the same"),
+         "the Execution; `get UUID` is the same", is_single=True),
     Flag("get", "--wait", "", None,
          "wait until the Execution has succeeded, failed, been cancelled or timed out"),
     Flag("get", "--wait-timeout", "TIME", parse_duration,
@@ -3263,6 +3266,14 @@ def attach_values(argv):
     return attached, numbers
 
 
+class StoreSingle(argparse.Action):
+    """Store the value of a flag, and refuse a second, different one."""
+
+    def __call__(self, parser, namespace, value, option_string=None):
+        if vars(namespace).setdefault(self.dest, value) != value:
+            raise UsageError("%s was given twice, with different values" % option_string)
+
+
 class FlagParser(argparse.ArgumentParser):
     """A parser of command lines that attach_values returns."""
 
@@ -3316,6 +3327,8 @@ def make_parser(command: str = "") -> argparse.ArgumentParser:
         options: "t.Dict[str, t.Any]" = {"help": text or argparse.SUPPRESS, "action": "store_true"}
         if flag.metavar:
             options["action"] = "append" if flag.is_repeatable else "store"
+            if flag.is_single:
+                options["action"] = StoreSingle
             options["metavar"] = flag.metavar
             options["type"] = flag.convert  # argparse does not catch a UsageError
         groups[flag.command].add_argument(*flag.names, **options)

@@ -400,7 +400,9 @@ def test_every_flag_with_a_value_is_in_the_table_of_test_values():
 
 @rule("1.4c")
 @pytest.mark.parametrize(
-    "flag", [flag for flag in FLAGS_WITH_A_VALUE if not flag.is_repeatable], ids=name_flag
+    "flag",
+    [flag for flag in FLAGS_WITH_A_VALUE if not flag.is_repeatable and not flag.is_single],
+    ids=name_flag,
 )
 def test_last_value_of_a_repeated_flag_wins(plane, connect_timeouts, tmp_path, flag):
     write_settings(plane, tmp_path)
@@ -423,6 +425,41 @@ def test_last_value_of_a_repeated_flag_wins(plane, connect_timeouts, tmp_path, f
 
     assert with_both == with_last
     assert with_last != with_first
+
+
+@rule("1.4c", "1.14")
+@pytest.mark.parametrize(
+    "argv, flag",
+    [
+        pytest.param(
+            LIST + ("--action-name", "a", "--action-name=b"), "--action-name", id="two actions"
+        ),
+        pytest.param(GET + ("--id", "6f1d7c1e-0b5a-4c1e-9a53-2b8f0c9e7a10"), "--id", id="two ids"),
+    ],
+)
+def test_two_different_actions_or_ids_are_refused_and_not_shown(argv, flag):
+    result = run_cli(*argv, env=UNREACHABLE)
+
+    assert result.code == 2
+    assert result.out == b""
+    assert error_lines(result) == [flag + " was given twice, with different values"]
+
+
+@rule("1.4c")
+def test_the_same_action_twice_is_one_action(plane):
+    result = run_against(plane, page(), *LIST, "--action-name", "a", "--action-name=a")
+
+    assert result.code == 0
+    assert [query["action_name"] for query in read_queries(plane)] == ["a"]
+
+
+@rule("1.4c", "1.6")
+def test_the_same_id_in_two_notations_is_one_id(plane):
+    result = run_against(plane, execution(), *GET, "--id", "{%s}" % EXECUTION.upper())
+
+    assert result.code == 0
+    assert len(plane.requests) == 1
+    assert plane.requests[0].target.endswith("/executions/" + EXECUTION)
 
 
 @rule("1.4c", "1.8b")
@@ -650,7 +687,6 @@ def test_status_of_get_matches_whole_statuses_only(plane):
         pytest.param(["--cursor", "x", "--cursor="], "", id="last cursor is empty"),
         pytest.param(["--cursor", "a", "--cursor", "b"], "?cursor=b", id="two cursors"),
         pytest.param(["--limit", "9", "--limit=7"], "?limit=7", id="two limits"),
-        pytest.param(["--action-name", "a", "--action-name=b"], "?action_name=b", id="two actions"),
         pytest.param(
             [
                 "--limit",
@@ -660,11 +696,8 @@ def test_status_of_get_matches_whole_statuses_only(plane):
                 "a",
                 "--cursor",
                 "b",
-                "--action-name",
-                "a",
-                "--action-name=b",
             ],
-            "?action_name=b&limit=7&cursor=b",
+            "?limit=7&cursor=b",
             id="two of each",
         ),
         # \xe9 is sent in UTF-8, whatever the encoding of the locale.
