@@ -3890,22 +3890,22 @@ def report_failure(console, error, hint="", last_line=""):
     return error.exit_code
 
 
-def explain_failure(error, flags):
+def explain_failure(error, options):
     """Return a better hint for a failed listing, or "" if the error's own is right."""
-    if isinstance(error, ResponseTooLarge) and not flags.reads_all_pages and flags.limit != 1:
+    if isinstance(error, ResponseTooLarge) and not options.reads_all_pages and options.limit != 1:
         return "use a smaller --limit"
     if not isinstance(error, APIError) or error.status != 400:
         return ""
-    if error.problem.get("code") == "invalid_status" and len(flags.statuses) == 1:
-        return error.hint + suggest(flags.statuses[0].lower(), STATUSES)
+    if error.problem.get("code") == "invalid_status" and len(options.statuses) == 1:
+        return error.hint + suggest(options.statuses[0].lower(), STATUSES)
     return ""
 
 
-def describe_resumption(error, flags, listing):
+def describe_resumption(error, options, listing):
     """Return the last line on stderr after a failed listing, which says where to
     resume, or "" if that would fail again."""
     is_rejected = isinstance(error, APIError) and error.status == 400 and error.problem
-    if flags.last or is_rejected or isinstance(error, UnusableResponse):
+    if options.last or is_rejected or isinstance(error, UnusableResponse):
         return ""
     if listing.next_since:
         return "next_since: %sZ" % listing.next_since.isoformat()[:19]
@@ -3914,19 +3914,19 @@ def describe_resumption(error, flags, listing):
     return ""
 
 
-def select_executions(executions, flags):
+def select_executions(executions, options):
     """Return an iterator of the Executions that every filter of this program (not of
     the server) keeps; with --last, of the newest of them. Both may raise RemoteError."""
-    for keeps in flags.filters:
+    for keeps in options.filters:
         executions = filter(keeps, executions)
-    if flags.last:
-        executions = select_last(executions, flags.last)
+    if options.last:
+        executions = select_last(executions, options.last)
     return iter(executions)
 
 
-def describe_no_match(flags):
-    hint = "no more Executions match" if flags.cursor else "no Execution matches"
-    if (flags.created_since or flags.created_before) and not flags.updated_since:
+def describe_no_match(options):
+    hint = "no more Executions match" if options.cursor else "no Execution matches"
+    if (options.created_since or options.created_before) and not options.updated_since:
         hint += (
             " (--since and --until compare the time of creation;"
             " --updated-since compares the last change)"
@@ -3934,27 +3934,27 @@ def describe_no_match(flags):
     return hint
 
 
-def make_listing(flags, project, transport):
-    """Return the Listing that the flags describe."""
+def make_listing(options, project, transport):
+    """Return the Listing that the options describe."""
     return Listing(
         transport,
         project,
-        statuses=flags.statuses,
-        action_name=flags.action_name,
-        since=flags.created_since,
-        until=flags.created_before,
-        cursor=flags.cursor,
-        limit=200 if flags.limit is None else flags.limit,
+        statuses=options.statuses,
+        action_name=options.action_name,
+        since=options.created_since,
+        until=options.created_before,
+        cursor=options.cursor,
+        limit=200 if options.limit is None else options.limit,
     )
 
 
-def request_page(flags, project, transport):
-    """Return the page that the flags describe, with at most one status."""
+def request_page(options, project, transport):
+    """Return the page that the options describe, with at most one status."""
     parameters = {
-        "status": flags.statuses[0] if flags.statuses else None,
-        "action_name": flags.action_name,
-        "limit": flags.limit,
-        "cursor": flags.cursor,
+        "status": options.statuses[0] if options.statuses else None,
+        "action_name": options.action_name,
+        "limit": options.limit,
+        "cursor": options.cursor,
     }
     return get_page(transport, project, parameters)
 
@@ -3966,21 +3966,23 @@ def describe_walk(listing):
     return "%s, %s" % (pages, executions)
 
 
-def run_list(flags, project, console, transport):
+def run_list(options, project, console, transport):
     """Run the command `list` and return its exit code."""
-    if flags.time_hint:
-        console.hint(flags.time_hint)
-    listing = make_listing(flags, project, transport)  # for one page, it only says where to resume
-    reads_before_printing = flags.last is not None or len(flags.statuses) > 1
-    if flags.reads_all_pages and console.can_show_progress(is_quiet=reads_before_printing):
+    if options.time_hint:
+        console.hint(options.time_hint)
+    listing = make_listing(
+        options, project, transport
+    )  # for one page, it only says where to resume
+    reads_before_printing = options.last is not None or len(options.statuses) > 1
+    if options.reads_all_pages and console.can_show_progress(is_quiet=reads_before_printing):
         console.progress = partial(describe_walk, listing)
 
     try:
-        if flags.reads_all_pages:
+        if options.reads_all_pages:
             page: "JSONObject" = {"items": []}
-            executions = select_executions(listing, flags)
+            executions = select_executions(listing, options)
         else:
-            page = request_page(flags, project, transport)
+            page = request_page(options, project, transport)
             executions = iter(page["items"])
 
         # Print. On a terminal, the first Execution ends the progress line.
@@ -3989,10 +3991,10 @@ def run_list(flags, project, console, transport):
             executions = chain([first], executions)
         if console.stdout_is_terminal:
             console.progress = None
-        print_chunks(LIST_FORMATS[flags.output](executions, page, console), console)
+        print_chunks(LIST_FORMATS[options.output](executions, page, console), console)
     except RemoteError as error:
-        hint = explain_failure(error, flags)
-        last_line = describe_resumption(error, flags, listing)
+        hint = explain_failure(error, options)
+        last_line = describe_resumption(error, options, listing)
         return report_failure(console, error, hint, last_line)
 
     # Say how to continue.
@@ -4001,25 +4003,25 @@ def run_list(flags, project, console, transport):
         # A loop over pages, which passes --limit or --cursor, would repeat this for each.
         console.hint(
             "more Executions follow (the oldest come first): use --last N, --since WHEN or --all",
-            always=flags.limit is None and flags.cursor is None,
+            always=options.limit is None and options.cursor is None,
         )
     elif first is None:
-        console.hint(describe_no_match(flags))
-    if cursor and flags.output in ("id", "jsonl"):
+        console.hint(describe_no_match(options))
+    if cursor and options.output in ("id", "jsonl"):
         console.write_line("next_cursor: " + cursor, limit=None)
     return 0
 
 
-def request_execution(flags, project, console, transport):
+def request_execution(options, project, console, transport):
     """Return the Execution; with --wait, when its status is final."""
-    execution_id = flags.execution_id
+    execution_id = options.execution_id
     has_progress_line = console.can_show_progress(is_quiet=True)
-    if not flags.wait:
+    if not options.wait:
         if has_progress_line:
             console.progress = lambda: "%.1f MiB" % (transport.received / (1 << 20))
         return get_execution(transport, project, execution_id)
 
-    if flags.timeout and not flags.wait_timeout:
+    if options.timeout and not options.wait_timeout:
         console.hint(
             "--timeout limits each network operation; to limit the wait, use --wait-timeout",
             always=True,
@@ -4033,7 +4035,7 @@ def request_execution(flags, project, console, transport):
         else:
             console.write_line(text)
 
-    return wait_for_execution(transport, project, execution_id, flags.wait_timeout, show_status)
+    return wait_for_execution(transport, project, execution_id, options.wait_timeout, show_status)
 
 
 def select_targets(targets, nodes, statuses):
@@ -4049,28 +4051,28 @@ def select_targets(targets, nodes, statuses):
     return selected, missing
 
 
-def report_unfinished(execution, flags, console):
+def report_unfinished(execution, options, console):
     """Say on stderr that an Execution has not finished, unless it has."""
     status = execution.get("status")
     if not isinstance(status, str) or not status or status in FINAL_STATUSES:
         return
     progress = describe_progress(execution)
-    if flags.exit_status or flags.output_dir or flags.output in ("raw", "lines"):
+    if options.exit_status or options.output_dir or options.output in ("raw", "lines"):
         # A script would not see the status, or what its exit code means, otherwise.
         console.write_line("status: " + progress)
     else:
         console.hint("the Execution has not finished: " + progress)
 
 
-def run_get(flags, project, console, transport):
+def run_get(options, project, console, transport):
     """Run the command `get` and return its exit code."""
     folder = None
-    if flags.output_dir:
-        folder = make_folder(flags.output_dir)  # before any waiting
-    execution = request_execution(flags, project, console, transport)
+    if options.output_dir:
+        folder = make_folder(options.output_dir)  # before any waiting
+    execution = request_execution(options, project, console, transport)
     console.progress = None
-    nodes = dict.fromkeys(flags.nodes)
-    targets, missing = select_targets(execution["targets"], nodes, flags.statuses)
+    nodes = dict.fromkeys(options.nodes)
+    targets, missing = select_targets(execution["targets"], nodes, options.statuses)
     errors = []
 
     def report_error(text):
@@ -4083,23 +4085,25 @@ def run_get(flags, project, console, transport):
         kinds = save_outputs(targets, folder, report_error)
         print_chunks([format_recap(execution, console)], console)
     else:
-        print_chunks(GET_FORMATS[flags.output](targets, execution, console, report_error), console)
+        print_chunks(
+            GET_FORMATS[options.output](targets, execution, console, report_error), console
+        )
 
     # Report what is missing.
     for node in missing:
-        report_error("node %s is not a target of Execution %s" % (node, flags.execution_id))
-    if not targets and not missing and (flags.nodes or flags.statuses):
+        report_error("node %s is not a target of Execution %s" % (node, options.execution_id))
+    if not targets and not missing and (options.nodes or options.statuses):
         console.hint("no target matches")
     if folder:
-        is_selection = bool(flags.nodes or flags.statuses)
+        is_selection = bool(options.nodes or options.statuses)
         summary = describe_saved(kinds, len(execution["targets"]), is_selection)
         if summary:
             console.write_line("%s: %s" % (folder, summary))
-    report_unfinished(execution, flags, console)
+    report_unfinished(execution, options, console)
 
     if errors:
         return 1
-    if flags.exit_status and execution.get("status") != "succeeded":
+    if options.exit_status and execution.get("status") != "succeeded":
         return 5
     return 0
 
@@ -4115,37 +4119,37 @@ def run(argv, console, sleep):
         return 0
 
     now = get_time()
-    flags = make_options(command, given, execution_id, now)
+    options = make_options(command, given, execution_id, now)
 
     console.recent_times = find_recent_times(now)
-    console.compares_updates = flags.updated_since is not None
-    console.is_coloured = flags.color == "always"
-    if flags.color not in ("always", "never"):
+    console.compares_updates = options.updated_since is not None
+    console.is_coloured = options.color == "always"
+    if options.color not in ("always", "never"):
         has_no_colour = WINDOWS or os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
         console.is_coloured = console.stdout_is_terminal and not has_no_colour
 
-    profile = Profile(flags.profile)
-    project = find_project(flags.project, profile)
-    server, token, token_source = find_settings(flags.server, profile, flags.token_file)
+    profile = Profile(options.profile)
+    project = find_project(options.project, profile)
+    server, token, token_source = find_settings(options.server, profile, options.token_file)
     with Transport(
         server,
         token,
         proxy=find_proxy(server),
-        ca_file=flags.ca_file,
-        timeout=flags.timeout or DEFAULT_TIMEOUT,
-        allow_http=flags.allow_http,
+        ca_file=options.ca_file,
+        timeout=options.timeout or DEFAULT_TIMEOUT,
+        allow_http=options.allow_http,
         on_retry=lambda text: console.report("retry", text),
         on_progress=console.on_progress,
-        trace=console.write_line if flags.verbose else do_nothing,
+        trace=console.write_line if options.verbose else do_nothing,
         sleep=sleep,
     ) as transport:
         transport.token_source = token_source
         # This variable may contain the token that is sent, and must be masked before it.
         transport.secrets.append(os.environ.get("PLEXSPHERE_TOKEN", "").strip())
         console.add_secrets(*transport.secrets)
-        if flags.command == "list":
-            return run_list(flags, project, console, transport)
-        return run_get(flags, project, console, transport)
+        if options.command == "list":
+            return run_list(options, project, console, transport)
+        return run_get(options, project, console, transport)
 
 
 def main(
