@@ -2717,26 +2717,56 @@ def format_lines(targets, execution, console, report_error):
             yield prefix + line + b"\n"
 
 
-LIST_FORMATS: "t.Dict[str, t.Callable[..., t.Iterator[t.Any]]]" = {
-    "text": format_table,
-    "table": format_table,
-    "wide": partial(format_table, is_wide=True),
-    "id": partial(format_ids, "id", "an Execution's "),
-    "json": partial(format_json, "items"),
-    "yaml": partial(format_json, "items"),
-    "jsonl": format_jsonl,
+class Format:
+    """A format of --output.
+
+    write               the generator that yields what to print
+    help                its line in --help
+    needs_cursor        list: whether the cursor of the next page must follow on stderr,
+                        because the format does not contain it
+    needs_status        get: whether the status of an unfinished Execution must follow on
+                        stderr, because the format does not show that there is more to come
+    """
+
+    def __init__(self, write, help, needs_cursor=False, needs_status=False):
+        self.write = write
+        self.help = help
+        self.needs_cursor = needs_cursor
+        self.needs_status = needs_status
+
+
+# fmt: off
+LIST_FORMATS = {
+    "text": Format(format_table, "a table"),
+    "table": Format(format_table, "the same"),
+    "wide": Format(partial(format_table, is_wide=True),
+                   "a table with all columns, on every terminal"),
+    "id": Format(partial(format_ids, "id", "an Execution's "),
+                 "the id of each Execution", needs_cursor=True),
+    "json": Format(partial(format_json, "items"),
+                   "one object, which contains the outputs in base64"),
+    "yaml": Format(partial(format_json, "items"), "the same (JSON is valid YAML)"),
+    "jsonl": Format(format_jsonl, "an Execution on each line, as json", needs_cursor=True),
 }
-GET_FORMATS: "t.Dict[str, t.Callable[..., t.Iterator[t.Any]]]" = {
-    "text": format_sections,
-    "table": format_targets,
-    "wide": partial(format_targets, is_wide=True),
-    "id": partial(format_ids, "node_id", "a target's "),
-    "lines": format_lines,
-    "raw": format_raw,
-    "json": partial(format_json, "targets"),
-    "yaml": partial(format_json, "targets"),
-    "jsonl": format_jsonl,
+GET_FORMATS = {
+    "text": Format(format_sections,
+                   "the output of each target, below a header; then the Execution's row"),
+    "table": Format(format_targets,
+                    "a row for each target, with the size of its output; then that row"),
+    "wide": Format(partial(format_targets, is_wide=True),
+                   "the same with all columns, on every terminal"),
+    "id": Format(partial(format_ids, "node_id", "a target's "), "the node id of each target"),
+    "lines": Format(format_lines, "each line of the outputs after its node id",
+                    needs_status=True),
+    "raw": Format(format_raw, "the outputs, one after the other (in a pipe, their exact bytes)",
+                  needs_status=True),
+    "json": Format(partial(format_json, "targets"),
+                   "one object, which contains the outputs in base64"),
+    "yaml": Format(partial(format_json, "targets"), "the same (JSON is valid YAML)"),
+    "jsonl": Format(format_jsonl, "a target on each line, as json"),
 }
+# fmt: on
+FORMATS = {"list": LIST_FORMATS, "get": GET_FORMATS}
 
 
 def make_folder(path):
@@ -2873,29 +2903,6 @@ EXIT_CODES = """exit codes:
   130  killed by Ctrl-C (SIGINT; the shell reports 130)
   141  the reader closed standard output (broken pipe)
 """
-FORMAT_HELP = {
-    "list": """formats of list:
-  text    a table
-  table   the same
-  wide    a table with all columns, on every terminal
-  id      the id of each Execution
-  json    one object, which contains the outputs in base64
-  yaml    the same (JSON is valid YAML)
-  jsonl   an Execution on each line, as json
-""",
-    "get": """formats of get:
-  text    the output of each target, below a header; then the Execution's row
-  table   a row for each target, with the size of its output; then that row
-  wide    the same with all columns, on every terminal
-  id      the node id of each target
-  lines   each line of the outputs after its node id
-  raw     the outputs, one after the other (in a pipe, their exact bytes)
-  json    one object, which contains the outputs in base64
-  yaml    the same (JSON is valid YAML)
-  jsonl   a target on each line, as json
-""",
-}
-FORMAT_HELP[""] = FORMAT_HELP["list"] + "\n" + FORMAT_HELP["get"]
 EXAMPLES = {
     "list": """  %(prog)s list --failed --updated-since 9:00
   %(prog)s list --action-name restart-nginx --last 1
@@ -3187,6 +3194,15 @@ TAKES_VALUE = {name for name, flag in FLAGS_BY_NAME.items() if flag.metavar}
 COMMANDS = "list", "get"
 
 
+def describe_formats(command):
+    """Return the section of the help page about the formats of a command; "" for both."""
+    if not command:
+        return describe_formats("list") + "\n" + describe_formats("get")
+    lines = ["formats of %s:\n" % command]
+    lines += ["  %-6s  %s\n" % (name, row.help) for name, row in FORMATS[command].items()]
+    return "".join(lines)
+
+
 def get_program_name():
     """Return how the program was started, for help and hints: `NAME` or `python3 NAME.py`."""
     path = sys.argv[0] if sys.argv else ""
@@ -3304,7 +3320,7 @@ def make_parser(command: str = "") -> argparse.ArgumentParser:
         prog=get_program_name(),
         usage="%(prog)s [exec-log] " + usage + " [flags]",
         description=description,
-        epilog="\n".join([FORMAT_HELP[command], EXIT_CODES, examples]),
+        epilog="\n".join([describe_formats(command), EXIT_CODES, examples]),
         add_help=False,
         allow_abbrev=False,
         argument_default=argparse.SUPPRESS,  # the namespace has only what was given
@@ -3511,7 +3527,7 @@ def check_flags(command, given, execution_id):
         if flag.attribute in given and flag.command not in ("", command):
             raise UsageError("%s works only with %s" % (flag.names[-1], flag.command))
 
-    formats = LIST_FORMATS if command == "list" else GET_FORMATS
+    formats = FORMATS[command]
     output = given.get("output", "text")
     if output not in formats:
         expected = ", ".join(formats) + suggest(output, formats)
@@ -3991,7 +4007,7 @@ def run_list(options, project, console, transport):
             executions = chain([first], executions)
         if console.stdout_is_terminal:
             console.progress = None
-        print_chunks(LIST_FORMATS[options.output](executions, page, console), console)
+        print_chunks(LIST_FORMATS[options.output].write(executions, page, console), console)
     except RemoteError as error:
         hint = explain_failure(error, options)
         last_line = describe_resumption(error, options, listing)
@@ -4007,7 +4023,7 @@ def run_list(options, project, console, transport):
         )
     elif first is None:
         console.hint(describe_no_match(options))
-    if cursor and options.output in ("id", "jsonl"):
+    if cursor and LIST_FORMATS[options.output].needs_cursor:
         console.write_line("next_cursor: " + cursor, limit=None)
     return 0
 
@@ -4057,7 +4073,8 @@ def report_unfinished(execution, options, console):
     if not isinstance(status, str) or not status or status in FINAL_STATUSES:
         return
     progress = describe_progress(execution)
-    if options.exit_status or options.output_dir or options.output in ("raw", "lines"):
+    needs_status = options.output_dir or GET_FORMATS[options.output].needs_status
+    if needs_status or options.exit_status:
         # A script would not see the status, or what its exit code means, otherwise.
         console.write_line("status: " + progress)
     else:
@@ -4086,7 +4103,7 @@ def run_get(options, project, console, transport):
         print_chunks([format_recap(execution, console)], console)
     else:
         print_chunks(
-            GET_FORMATS[options.output](targets, execution, console, report_error), console
+            GET_FORMATS[options.output].write(targets, execution, console, report_error), console
         )
 
     # Report what is missing.
