@@ -240,7 +240,6 @@ WINDOWS = os.name == "nt"
 __version__ = "7.0.0.dev0"
 __all__ = [
     "main",
-    "make_parser",
     "Transport",
     "Server",
     "Listing",
@@ -3301,13 +3300,8 @@ class FlagParser(argparse.ArgumentParser):
         raise UsageError(name + " needs a value")
 
 
-def make_parser(command: str = "") -> argparse.ArgumentParser:
-    """Return a new parser of all flags.
-
-    With a command, it has only that command's flags and the common ones. The parser is
-    for help pages. To run a command line, pass the arguments to main()."""
-    if command not in ("",) + COMMANDS:
-        raise UsageError('command: expected "list", "get" or ""')
+def make_parser(command=""):
+    """Return a parser of the flags of a command and the common ones; of all flags for ""."""
     usage = {"": "{list,get} [UUID]", "list": "list", "get": "get UUID"}[command]
     description = PURPOSES[command] + STATUS_HELP
     if command != "get":

@@ -1,6 +1,6 @@
 """The help pages, the parsers of the two commands, and the name that the program gives itself."""
 
-import argparse
+import io
 import re
 import sys
 
@@ -16,7 +16,6 @@ from kit import (
     run_cli,
     run_on_terminal,
     run_process,
-    surroundings,
 )
 
 
@@ -43,44 +42,6 @@ def find_flags(page):
     """Return the long names of the flags that have an entry of their own on a help page."""
     # An entry begins with two spaces: `  --all ...`, `  -v, --verbose ...` or `  -n N, --last N ...`.
     return re.findall("(?m)^  (?:-[^-]+, )?(--[a-z-]+)", page)
-
-
-# ---- 1.1: make_parser
-
-
-@rule("1.1")
-@pytest.mark.parametrize(
-    "command, flags",
-    [
-        pytest.param("", COMMON_FLAGS + FLAGS_OF_LIST + FLAGS_OF_GET, id="both commands"),
-        pytest.param("list", COMMON_FLAGS + FLAGS_OF_LIST, id="list"),
-        pytest.param("get", COMMON_FLAGS + FLAGS_OF_GET, id="get"),
-    ],
-)
-def test_make_parser_returns_a_parser_of_the_flags_of_a_command(command, flags):
-    with surroundings():
-        parser = program.make_parser(command)
-
-    assert isinstance(parser, argparse.ArgumentParser)
-    assert find_flags(parser.format_help()) == flags
-
-
-@rule("1.1")
-def test_make_parser_without_a_command_has_the_flags_of_both():
-    with surroundings():
-        parser = program.make_parser()
-
-    assert find_flags(parser.format_help()) == COMMON_FLAGS + FLAGS_OF_LIST + FLAGS_OF_GET
-
-
-@rule("1.1")
-@pytest.mark.parametrize("command", ["", "list", "get"])
-def test_make_parser_returns_a_new_parser_each_time(command):
-    first = program.make_parser(command)
-
-    second = program.make_parser(command)
-
-    assert first is not second
 
 
 # ---- 1.14: the name of the program
@@ -116,9 +77,10 @@ def test_make_parser_returns_a_new_parser_each_time(command):
 def test_program_uses_the_name_it_was_started_under(monkeypatch, started, usage):
     monkeypatch.setattr(sys, "argv", [started])
 
-    page = program.make_parser().format_help()
+    out = io.BytesIO()
+    program.main(["--help"], out, io.StringIO())
 
-    assert page.startswith(usage)
+    assert out.getvalue().decode("ascii").startswith(usage)
 
 
 # ---- 1.15: the help pages

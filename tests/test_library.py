@@ -73,7 +73,6 @@ PUBLIC_NAMES = [
     "get_execution",
     "get_page",
     "main",
-    "make_parser",
     "make_visible",
     "parse_uuid",
     "wait_for_execution",
@@ -692,7 +691,6 @@ def describe_signature(function):
         pytest.param(program.OutputRef.from_wire, "(ref)", id="OutputRef.from_wire"),
         pytest.param(program.parse_uuid, "(value)", id="parse_uuid"),
         pytest.param(program.make_visible, "(text)", id="make_visible"),
-        pytest.param(program.make_parser, "(command='')", id="make_parser"),
         pytest.param(program.main, "(argv=None, stdout=None, stderr=None, sleep=...)", id="main"),
     ],
 )

@@ -167,17 +167,6 @@ def test_program_can_tell_down_from_nonsense(plane, transport):
                 elsewhere.get(PATH, {})
 
 
-# ---- the parser
-
-
-@rule("1.1")
-def test_parser_exists_for_list_and_get_only():
-    with pytest.raises(program.UsageError) as caught:
-        program.make_parser("describe")
-
-    assert str(caught.value) == 'command: expected "list", "get" or ""'
-
-
 @rule("8.3")
 def test_main_works_without_a_program_name(monkeypatch):
     monkeypatch.setattr(sys, "argv", [])

@@ -6,7 +6,6 @@ mypy must accept it as it is, and each value must have the type that is written 
 be an error: --strict reports an ignore that is not needed, so a value of type Any is noticed.
 """
 
-import argparse
 import io
 import sys
 import uuid
@@ -35,7 +34,6 @@ from plexctl_exec_log import (
     get_execution,
     get_page,
     main,
-    make_parser,
     make_visible,
     parse_uuid,
     wait_for_execution,
@@ -167,8 +165,7 @@ def explain(error: ExecLogError) -> str:
 
 
 def run() -> int:
-    parser: argparse.ArgumentParser = make_parser("list")
-    print(parser.prog, make_parser().prog, plexctl_exec_log.__version__)
+    print(plexctl_exec_log.__version__)
     project: str = parse_uuid(uuid.UUID(int=7)) or parse_uuid(
         "{00000000-0000-0000-0000-000000000007}"
     )
