@@ -2942,12 +2942,13 @@ def quote_value(value):
 
 # What operators type out of habit, and what to use here instead.
 HABITS = {
-    # Flags of other programs
+    # Flags of other programs, all with two dashes
     "--after": "--since",
     "--before": "--until",
     "--context": "--profile",
     "--debug": "--verbose",
     "--exit-code": "--exit-status",
+    "--f": "get UUID --wait",
     "--follow": "get UUID --wait",
     "--format": "--output",
     "--from": "--since",
@@ -2960,9 +2961,8 @@ HABITS = {
     "--to": "--until",
     "--token": "--token-file",
     "--url": "--server",
+    "--w": "get UUID --wait",
     "--watch": "get UUID --wait",
-    "-f": "get UUID --wait",
-    "-w": "get UUID --wait",
     # A switch with a value
     "--wait=": "--wait-timeout TIME",
     # Commands
@@ -2980,19 +2980,19 @@ HABITS = {
 }
 
 
-def suggest(word, known):
+def suggest(word, known, dashes=""):
     """Return `; did you mean ...?` with what HABITS has for a word, or with the known word
-    that it abbreviates or resembles; or ""."""
+    that it abbreviates or resembles; or "". Words are compared without their dashes."""
     from difflib import get_close_matches
 
-    if word in HABITS:
-        meant = [HABITS[word]]
-    else:
-        meant = [name for name in known if len(word) > 2 and name.startswith(word)]
-        meant += get_close_matches(word, known, n=1, cutoff=0.75)
-    if not meant:
+    habit = HABITS.get(dashes + word)
+    if habit:
+        return "; did you mean %s?" % habit
+    near = [name for name in known if len(word) > 1 and name.startswith(word)]
+    near += get_close_matches(word, known, n=1, cutoff=0.75)
+    if not near:
         return ""
-    return "; did you mean %s?" % meant[0]
+    return "; did you mean %s%s?" % (dashes, near[0])
 
 
 def parse_nonempty(text):
@@ -3225,10 +3225,9 @@ def make_unknown_flag_error(word):
     else:
         shown = " %s..." % name[:2]
 
-    letters = name.strip(DASHES).replace("_", "-").lower()
-    dashes = "-" if len(letters) == 1 else "--"
-    known = [flag.names[-1] for flag in FLAGS if flag.list_help]
-    suggestion = suggest(dashes + letters, known)
+    bare_name = name.strip(DASHES).replace("_", "-").lower()
+    known = [flag.names[-1].strip("-") for flag in FLAGS if flag.list_help]
+    suggestion = suggest(bare_name, known, "--")
     if name[:2] in FLAGS_BY_NAME and not suggestion:
         return UsageError("malformed or combined flags" + shown)
     return UsageError("unknown flag" + shown + suggestion)

@@ -1522,6 +1522,7 @@ def test_double_hyphen_by_itself_is_refused(argv):
         pytest.param(LIST + ("x",), 5, id="list x"),
         pytest.param(LIST + ("",), 5, id="list and an empty argument"),
         pytest.param(LIST + ("-",), 5, id="list and a hyphen"),
+        pytest.param(LIST + ("5m",), 5, id="list and a duration"),
         pytest.param(("list", "help", "--project", PROJECT), 2, id="list help"),
         pytest.param(("exec-log", "list", "list"), 3, id="list list"),
         pytest.param(("get", EXECUTION, "x", "--project", PROJECT), 3, id="get UUID x"),
@@ -2255,6 +2256,11 @@ def test_unknown_flag_is_refused_and_the_nearest_one_suggested(argv, error):
         ),
         pytest.param(
             ["\u2212running"], "unknown flag \u2212r...; did you mean --running?", id="minus sign"
+        ),
+        pytest.param(
+            ["list", "\u2014url=x"],
+            "unknown flag \u2014u...; did you mean --server?",
+            id="em dash before a flag of another program",
         ),
         pytest.param(
             ["get", "\u2014\u2014waitt"],
