@@ -8,8 +8,8 @@
 # mypy: check-untyped-defs, allow-untyped-defs, allow-untyped-calls, no-warn-return-any
 """plexctl exec-log: show what the actions of a control plane did, and what each machine printed.
 
-    plexctl_exec_log.py [exec-log] list [flags]
-    plexctl_exec_log.py [exec-log] get UUID [flags]
+    plexctl_exec_log.py list [flags]
+    plexctl_exec_log.py get UUID [flags]
 
 An Execution is one run of an action of the plexsphere control plane; its targets are
 the machines that it ran on. The file needs Python 3.6 or later and the standard
@@ -45,10 +45,10 @@ status, and its output, or where the output is archived, or why it cannot be rea
 
 Executions and targets are the JSON objects of the API, as dicts. Two paths are requested:
 
-    /v1/projects/PROJECT/executions         get_page; it returns {"items": [Execution, ...],
-                                            "next_cursor": text, null or absent}. The
-                                            parameters are status, action_name, limit and cursor
-    /v1/projects/PROJECT/executions/ID      get_execution; it returns an Execution, such as this
+    /v1/projects/PROJECT/executions         by get_page, with the parameters status,
+                                            action_name, limit and cursor. The response is
+                                            {"items": [Execution, ...], "next_cursor": text}
+    /v1/projects/PROJECT/executions/ID      by get_execution. The response is an Execution:
 
     {"id": "019f5fdd-76ef-7ee4-9d7e-18d62ffa4a61", "action": "collect-diagnostics",
      "type": "builtin", "status": "failed",
@@ -66,22 +66,21 @@ Executions and targets are the JSON objects of the API, as dicts. Two paths are 
          "output_ref": null}]}
 
 The type is "builtin" or "hook". RUNNING_STATUSES and FINAL_STATUSES list the statuses.
-Times are those of RFC 3339. Without an output, `output_ref` is null or absent.
+Times are those of RFC 3339. On the last page, `next_cursor` is null or absent, and so is
+`output_ref` without an output. get_execution checks that the id is the one that was
+requested, and that `targets` is a list of objects. Other members, and all members of what
+a Listing yields, may be absent, null or of another type.
 
-get_execution checks that the id is the one that was requested, and that `targets` is a
-list of objects. Other members, and all members of what a Listing yields, may be absent,
-null or of another type.
-
-The formats json, jsonl and yaml decode JSON and encode it again. Whole numbers within
-the range of a double stay exact, except that -0 becomes 0. Other numbers become
-doubles. If a name is repeated in an object, its last value counts.
+Whole numbers stay exact in json, jsonl and yaml, except that -0 becomes 0. Other numbers
+become doubles. A number outside the range of a double makes the response malformed. If a
+name is repeated in an object, its last value counts.
 
 What it touches, and what it trusts
 -----------------------------------
 It connects to the server that --server, PLEXSPHERE_URL or the profile names, or to the
-proxy that the environment names for that server. No proxy of the environment is used
-for this host. It sends only GET requests and, for https through a proxy, CONNECT to
-that proxy. It follows no redirect, and never fetches an archived output.
+proxy that the environment names for that server. It sends only GET requests and, for https
+through a proxy, CONNECT to that proxy. It follows no redirect, and never fetches an
+archived output.
 
 Flags, environment and config file select one server. The token is sent in one header,
 to one server:
@@ -92,15 +91,16 @@ to one server:
     a profile with a server             that server; if another one was selected, nothing is sent
 
 Certificates and host names are verified as ssl.create_default_context() does it.
-Without --allow-http, plain http goes only to this host, where any user may be
-listening. A proxy for plain http can read the token, too.
+Without --allow-http, plain http goes only to this host: `localhost`, a loopback address
+(127.0.0.0/8, ::1) or an unspecified one (0.0.0.0, ::). Any of its users may be listening
+there. No proxy of the environment is used for this host. A proxy for plain http can read
+the token, too.
 
 It reads these files. On Windows, modes and owners are not checked.
 
-    token file, config file     the user's or root's, without access for others (unless a pipe)
+    token file, config file     the user's or root's, without access for others. A pipe must
+                                have such an owner, too, but may have any mode
     --ca-file                   not writable by everybody; its owner and group are not checked
-
-A pipe that is given as a file may block for ever.
 
 It reads PLEXSPHERE_URL, PLEXSPHERE_TOKEN, PLEXSPHERE_PROJECT, XDG_CONFIG_HOME, HOME or
 USERPROFILE, NO_COLOR, TERM and the proxy variables. As in every Python program,
@@ -128,15 +128,15 @@ The server and the machines are not trusted. What reaches a reader:
     file of --output-dir     exact bytes            -               escaped (targets)    -
     stderr                   -                      -               escaped, masked      -
 
-    escaped     In outputs, CSI sequences (colours, cursor movements) and `ESC ( B` are removed,
-                and carriage returns become line feeds. All other control characters, except
-                tabs and line feeds in outputs, are shown as text, such as \\x1b.
-    indented    No line of an output begins like a line that this program prints.
+Escaped text has no characters that str.isprintable() calls unprintable: no control,
+format or invisible ones, except tabs and line feeds in outputs. (Combining characters, and
+letters that look alike, stay.) From outputs, CSI sequences (colours, cursor movements) and
+`ESC ( B` are removed, and carriage returns become line feeds. Indented means that no line
+of an output begins like a line that this program prints.
 
-A terminal may wrap a long line of an output, an action, a place in the archive, a
-cursor or an error; the wrapped part may look like any other line. A pipe gets exact
-bytes even if a terminal is at its other end, as with `ssh host command`, `watch` or
-cat: use --output json there, or give ssh the flag -t.
+A terminal may wrap any long line; the wrapped part may look like any other line. A pipe
+gets exact bytes even if a terminal is at its other end, as with `ssh host command`,
+`watch` or cat: use --output json there, and on terminals that are not UTF-8.
 
 Limits
 ------
@@ -144,16 +144,17 @@ A response is read whole, checked, then used. An Execution, or a page limited to
 Execution, may be up to 256 MiB. Other pages may be up to 32 MiB. These limits hold for
 the size that is received, without the framing of chunks, and for the decompressed size.
 In memory, a decoded response usually takes up to five times its size, and a hostile one
-two hundred times: use `ulimit -v`.
+two hundred times: use `ulimit -v`. Leave the stack at 8 MiB (`ulimit -s`): with less,
+deeply nested JSON can crash Python 3.13.
 
 --wait holds two responses, and --last N holds N Executions. A listing of several
 statuses holds all Executions of the running statuses, a page for each final status, and
-all Executions of one created_at. A listing also holds the cursors of all its pages. The
-number of pages, the number of saved files and the size of what is printed are
-unlimited.
+all Executions of one created_at. The number of pages, whose cursors are all kept, the
+number of saved files and the size of what is printed are unlimited.
 
 --timeout limits each network operation, and --wait-timeout a whole wait. Nothing limits
-the total time of the other commands. These can exceed both limits, so use timeout(1):
+the total time of the other commands, or of opening a pipe that was given as a file. These
+can exceed both limits, so use timeout(1):
 
     a slow resolver, and several addresses of the server, each with a full timeout
     headers, chunk sizes and trailers that arrive byte by byte
@@ -932,6 +933,9 @@ def find_proxy(server):
 #     HTTPConnection.connect      connects, asks a proxy for a tunnel with the headers
 #                                 of set_tunnel() only, so without the token, and then
 #                                 does the TLS handshake with the server's name.
+#     HTTPConnection.request      would connect by itself (auto_open) if connection.sock
+#                                 were None. It never is here: _connect connects, and
+#                                 a connection is kept only if nothing has closed it.
 #     timeout, settimeout()       limit each attempt to connect, each handshake, each
 #                                 read and each write separately.
 #     HTTPConnection.getresponse  skips responses with status 100, takes truncated
@@ -1019,7 +1023,8 @@ PROBLEM_HINTS = {  # by the `code` of a 400, and by the `reason` of a 403
 }
 
 # What http.client may raise for malformed headers, apart from HTTPException, because
-# the `email` package parses them.
+# the `email` package parses them. No document lists these; malformed headers were tried on
+# each Python. Another exception would end the command with a traceback.
 PARSER_ERRORS = (ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError)
 
 
@@ -1146,7 +1151,9 @@ def make_gzip_decoder():
 def decompress(decoder, data):
     """Decompress the next bytes of a gzip stream, and yield pieces of at most PIECE_SIZE bytes.
 
-    Raises UnusableResponse for corrupt data, and for data after the end of the stream."""
+    Each turn yields bytes or consumes data, so the loop ends. The caller limits how much
+    the pieces may add up to. Raises UnusableResponse for corrupt data, and for data after
+    the end of the stream."""
     while True:
         try:
             piece = decoder.decompress(data, PIECE_SIZE)
@@ -1378,12 +1385,17 @@ class Transport:
 
         `path` begins with `/`, and is sent unchanged after the server's prefix.
         Parameters are percent-encoded; those that are None, "" or 0 are left out.
-        After a retryable failure, the request is repeated, at most once for each
-        pause, except in these cases:
+        After a failure, the request is repeated, at most once for each pause:
 
-            a timeout, because it has already taken long enough
-            a failure to connect, before the server has ever responded
-            a Retry-After of more than 30 seconds, and a pause that would outlast a time limit
+            failure                                         repeated
+            a lost connection, a body that is cut short     yes
+            429, 500, 502, 503, 504                         yes, after the Retry-After,
+                                                            unless that exceeds 30 seconds
+            a 200 without a JSON object, after a good one   yes
+            a failure to connect                            once the server has responded
+            a timeout, and any other failure                no
+            any failure, if the pause would outlast a       no
+            time limit
 
         Raises RemoteError; ResponseTooLarge for a body of more than `max_bytes`;
         and UsageError for an unusable CA file, for a prefix and path that together do
@@ -1790,6 +1802,7 @@ def find_uuid(text):
 
     It accepts the forms of Go's uuid.Parse, which plexctl uses: canonical, after
     `urn:uuid:`, in braces, and 32 hexadecimal digits."""
+    # In lower case, no character outside ASCII becomes a hexadecimal digit.
     text = text.strip().lower()
     if re.fullmatch("[0-9a-f]{32}", text):
         return "-".join([text[:8], text[8:12], text[12:16], text[16:20], text[20:]])
