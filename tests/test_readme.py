@@ -49,7 +49,7 @@ def test_tables_match_the_program(path, tables):
 
 def test_every_format_is_in_the_readme():
     rows = re.findall(
-        r"(?m)^\| ([a-z, ]+) \|", README_TEXT.partition("\n## Formats\n")[2].partition("\n## ")[0]
+        r"(?m)^\| ([a-z, ]+) \|", README_TEXT.partition("\n## Formats and terminals\n")[2].partition("\n## ")[0]
     )
     assert sorted(", ".join(rows).split(", ")) == sorted(set(LIST_FORMATS + GET_FORMATS))
 
@@ -102,9 +102,9 @@ def test_placeholders_of_the_config_example_are_refused(tmp_path):
 
 
 def list_commands():
-    """Return the command lines of the section "Commands", except the loop."""
+    """Return the command lines of the section "Commands", except loops."""
     section = README_TEXT.partition("\n## Commands\n")[2].partition("\n## ")[0]
-    return re.findall(r"^\|.*\| `plog (.+)` \|$", section, re.MULTILINE)
+    return re.findall(r"^\|.*\| `plog ([^`$]+)` \|$", section, re.MULTILINE)
 
 
 @pytest.mark.parametrize("line", list_commands())
