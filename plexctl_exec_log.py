@@ -153,8 +153,8 @@ all Executions of one created_at. The number of pages, whose cursors are all kep
 number of saved files and the size of what is printed are unlimited.
 
 --timeout limits each network operation, and --wait-timeout a whole wait. Nothing limits
-the total time of the other commands, or of opening a pipe that was given as a file. These
-can exceed both limits, so use timeout(1):
+the total time of the other commands, or of opening a pipe that was given as a file. The
+following can exceed both limits, so use timeout(1):
 
     a slow resolver, and several addresses of the server, each with a full timeout
     headers, chunk sizes and trailers that arrive byte by byte
@@ -395,8 +395,8 @@ class RemoteError(ExecLogError):
 
     Retryable: a lost connection, a body that is cut short, a failure to connect, a
     network timeout, the statuses 429, 500, 502, 503 and 504, and a 200 whose body is
-    empty, not JSON or not an object, although an earlier one on the same Transport was
-    an object.
+    empty, not JSON or not an object, after an earlier 200 on this Transport was an
+    object.
 
     Not retryable: a name that does not exist, a rejected certificate, a time limit that
     has passed, and everything else.
@@ -998,7 +998,7 @@ CURSOR_HINT = (
 )
 NEXT_CURSOR_HINT = "the server rejected the cursor of the next page: start the listing again"
 CAVEAT_HINT = (
-    "the token is valid, but not here and now: "
+    "the token is valid, but its conditions are not met: "
     "check its validity period, your source address and how you logged in"
 )
 STATUS_HINTS = {
@@ -1439,7 +1439,8 @@ class Transport:
     def pause(self, seconds: float, failure: str = "") -> bool:
         """Report a failure, if there is one, to on_retry, and sleep.
 
-        The sleep ends at the earliest time limit. Return False if it passes meanwhile."""
+        The sleep ends at the earliest time limit. Return False if that limit cut the sleep
+        short."""
         left = self._time_left()
         duration = min(seconds, left)
         if failure:
@@ -2903,7 +2904,7 @@ def describe_saved(kinds, total, is_selection):
 # docstring says so only if there is more to say.
 
 EXIT_CODES = """exit codes:
-  0    everything that was requested was written
+  0    success: everything requested was written
   1    a failure not listed below (network, server), or a part of what was
          requested is missing
   2    usage: an unusable flag, URL, proxy or CA file; no Project, id or server
