@@ -43,7 +43,8 @@ status, and its output, or where the output is archived, or why it cannot be rea
     except ExecLogError as error:
         print("the report is incomplete:", type(error).__name__, error.hint)
 
-Executions and targets are the JSON objects of the API, as dicts. Two paths are requested:
+Executions and targets are the JSON objects of the API, as dicts. The module requests two
+paths:
 
     /v1/projects/PROJECT/executions         by get_page, with the parameters status,
                                             action_name, limit and cursor. The response is
@@ -52,7 +53,7 @@ Executions and targets are the JSON objects of the API, as dicts. Two paths are 
 
     {"id": "019f5fdd-76ef-7ee4-9d7e-18d62ffa4a61", "action": "collect-diagnostics",
      "type": "builtin", "status": "failed",
-     "created_at": "2026-07-14T09:02:57Z", "updated_at": "2026-07-14T09:29:39Z",
+     "created_at": "2026-07-14T09:02:57.25Z", "updated_at": "2026-07-14T09:29:39Z",
      "targets": [
         {"node_id": "019d907a-eb47-73a5-a611-bb4e4cda0712", "status": "succeeded",
          "created_at": "2026-07-14T09:02:57Z", "updated_at": "2026-07-14T09:03:10Z",
@@ -66,10 +67,10 @@ Executions and targets are the JSON objects of the API, as dicts. Two paths are 
          "output_ref": null}]}
 
 The type is "builtin" or "hook". RUNNING_STATUSES and FINAL_STATUSES list the statuses.
-Times are those of RFC 3339. On the last page, `next_cursor` is null or absent, and so is
-`output_ref` without an output. get_execution checks that the id is the one that was
-requested, and that `targets` is a list of objects. Other members, and all members of what
-a Listing yields, may be absent, null or of another type.
+Times are those of RFC 3339. `next_cursor` is null or absent on the last page, and
+`output_ref` if there is no output. get_execution checks that the id is the one that was
+requested, and that `targets` is a list of objects. Other members, and what a Listing yields
+(except what its docstring says that it checks), may be absent, null or of another type.
 
 Whole numbers stay exact in json, jsonl and yaml, except that -0 becomes 0. Other numbers
 become doubles. A number outside the range of a double makes the response malformed. If a
@@ -90,7 +91,7 @@ to one server:
     a profile without a server          the selected server
     a profile with a server             that server; if another one was selected, nothing is sent
 
-Certificates and host names are verified as ssl.create_default_context() does it.
+Certificates and host names are verified with the defaults of ssl.create_default_context().
 Without --allow-http, plain http goes only to this host: `localhost`, a loopback address
 (127.0.0.0/8, ::1) or an unspecified one (0.0.0.0, ::). Any of its users may be listening
 there. No proxy of the environment is used for this host. A proxy for plain http can read
@@ -98,8 +99,8 @@ the token, too.
 
 It reads these files. On Windows, modes and owners are not checked.
 
-    token file, config file     the user's or root's, without access for others. A pipe must
-                                have such an owner, too, but may have any mode
+    token file, config file     owned by the user or root, without access for group or others.
+                                A pipe must have such an owner, too, but may have any mode
     --ca-file                   not writable by everybody; its owner and group are not checked
 
 It reads PLEXSPHERE_URL, PLEXSPHERE_TOKEN, PLEXSPHERE_PROJECT, XDG_CONFIG_HOME, HOME or
@@ -149,8 +150,8 @@ deeply nested JSON can crash Python 3.13.
 
 --wait holds two responses, and --last N holds N Executions. A listing of several
 statuses holds all Executions of the running statuses, a page for each final status, and
-all Executions of one created_at. The number of pages, whose cursors are all kept, the
-number of saved files and the size of what is printed are unlimited.
+all Executions of one created_at. There is no limit on the number of pages (all their
+cursors are kept), on the number of saved files, or on the size of what is printed.
 
 --timeout limits each network operation, and --wait-timeout a whole wait. Nothing limits
 the total time of the other commands, or of opening a pipe that was given as a file. The
@@ -352,7 +353,7 @@ class ExecLogError(Exception):
     The command prints `error: MESSAGE` and `hint: HINT`, and exits with `exit_code`.
 
     The message may contain unescaped text from the server, which may even echo the
-    token. The messages of an APIError and of a redirect are masked, others are not.
+    token. The messages of an APIError and of a redirect are masked; others are not.
     Before you log one, mask every string in Transport.secrets, and pass it through
     make_visible().
 
@@ -381,8 +382,8 @@ class UsageError(ExecLogError):
 
 
 class CredentialsError(ExecLogError):
-    """There is no usable token: the token, its file, the config file or its profile is
-    missing, insecure or malformed, or the profile's token is for another server."""
+    """The token, its file, the config file or its profile is missing, insecure or malformed,
+    or the profile's token is for another server."""
 
     exit_code = 3
 
@@ -393,7 +394,7 @@ class RemoteError(ExecLogError):
         retryable       whether the same request may succeed in a moment
         retry_after     seconds that the server asks clients to wait, or None
 
-    Retryable: a lost connection, a body that is cut short, a failure to connect, a
+    Retryable: a lost connection (unless a TLS alert says why), a body that is cut short, a failure to connect, a
     network timeout, the statuses 429, 500, 502, 503 and 504, and a 200 whose body is
     empty, not JSON or not an object, after an earlier 200 on this Transport was an
     object.
@@ -401,7 +402,6 @@ class RemoteError(ExecLogError):
     Not retryable: a name that does not exist, a rejected certificate, a time limit that
     has passed, and everything else.
 
-    A lost connection and a redirect raise RemoteError or a private subclass.
     """
 
     def __init__(
@@ -888,7 +888,7 @@ class Proxy:
                 raise UsageError("not an http proxy")
             parsed = Server.parse("http://" + address)
         except UsageError:
-            hint = "check HTTPS_PROXY and HTTP_PROXY: write it as http://HOST:PORT"
+            hint = "check HTTPS_PROXY and HTTP_PROXY: write the URL as http://HOST:PORT"
             raise UsageError("the proxy: expected http://host:port", hint)
         self.host, self.port = parsed.host, parsed.port
         self.headers = {}
@@ -965,6 +965,7 @@ SECRET_HEADERS = ("authorization", "proxy-authorization", "cookie", "set-cookie"
 HTTPS_HINT = "if this port is for https, write https:// in the server's URL"
 API_HINT = "check --server, PLEXSPHERE_URL or the profile: does it point to the API?"
 LOST_HINT = "the server, or a proxy in between, closed the connection: try again"
+CUT_HINT = "the server, or a proxy in between, may have closed the connection early: try again"
 LOST_BODY = "the connection was lost while reading the body: %s"
 GATEWAY_HINT = "a gateway in front of the server may have answered: try again"
 RECONNECT_HINT = "an earlier request succeeded: check the network, and try again"
@@ -1111,7 +1112,7 @@ def make_gateway_error(problem):
 
 def make_cut_error(message):
     """Return the error for a body that did not arrive whole."""
-    return RemoteError(message, LOST_HINT, retryable=True)
+    return RemoteError(message, CUT_HINT, retryable=True)
 
 
 def decode_object(body, may_be_cut=False, make_error=make_malformed_error):
@@ -1200,7 +1201,8 @@ class Transport:
     own. Do not copy or pickle a Transport: a copy shares the connection, and a pickle
     contains the token. A new token needs a new Transport. To test a program without a
     server, override get(self, path, parameters, max_bytes=256 << 20) in a subclass, and
-    return a dict. An overridden get does not retry.
+    return a dict. Parameters may be None or 0, which are not sent. Nothing then retries or
+    limits the time, unless your get() does.
 
     An exception of your own, from a callback or a signal handler, propagates if its
     class inherits directly from Exception or BaseException. Any other, such as
@@ -1237,14 +1239,14 @@ class Transport:
     ) -> None:
         """Prepare requests; nothing is sent.
 
-        Raises CredentialsError, and UsageError, also for plain http that is refused.
+        Raises CredentialsError; and UsageError, for example if plain http is refused.
 
             proxy           URL of an http proxy; None for no proxy. It is used for this
                             host, too, and can read the token if the server's URL is for
                             plain http
             ca_file         PEM file of the CAs to trust instead of the system's
             timeout         seconds for each network operation (connect, handshake,
-                            read, write)
+                            read, write): more than 0, and at most 86400
             allow_http      whether plain http may go to hosts other than this one
             pauses          seconds before each retry of a request
             on_retry        called as on_retry(text) before such a pause; the text says
@@ -1310,7 +1312,7 @@ class Transport:
 
         The arguments are the values of the command's flags: a URL, a name and a
         path. The environment and the config file supply the rest. `options` are the
-        other arguments of Transport, except proxy. Raises the errors of
+        other arguments of Transport, except proxy. It looks up no Project. Raises the errors of
         Transport(); UsageError for a missing server; and CredentialsError for a
         missing token or an unusable file."""
         found, token, source = find_settings(server, Profile(profile), token_file)
@@ -1389,19 +1391,19 @@ class Transport:
 
             failure                                         repeated
             a lost connection, a body that is cut short     yes
-            429, 500, 502, 503, 504                         yes, after the Retry-After,
-                                                            unless that exceeds 30 seconds
+            429, 500, 502, 503, 504                         yes, after the server's Retry-After,
+                                                            if any, unless it exceeds 30 seconds
             a 200 without a JSON object, after a good one   yes
-            a failure to connect                            once the server has responded
+            a failure to connect that is retryable          once the server has responded
             a timeout, and any other failure                no
             any failure, if the pause would outlast a       no
             time limit
 
         Raises RemoteError; ResponseTooLarge for a body of more than `max_bytes`;
-        and UsageError for an unusable CA file, for a prefix and path that together do
-        not begin with `/` or have characters other than visible ASCII, and for a
-        parameter with a lone surrogate, except those for bytes (U+DC80 to U+DCFF,
-        PEP 383), which are sent as these bytes."""
+        and UsageError for an unusable CA file, for a parameter with a lone surrogate,
+        and if prefix + path does not begin with `/` or has characters other than visible
+        ASCII. The surrogates that stand for bytes (U+DC80 to U+DCFF, PEP 383) are sent
+        as these bytes."""
         # If this began with `@other.example`, a proxy would send the token there.
         target = self.server.prefix + path
         if not re.fullmatch("/[!-~]*", target):
@@ -1657,7 +1659,7 @@ class Transport:
             decoder = make_gzip_decoder()  # None without zlib
         if decoder is None and encoding != "identity":
             unknown = response.getheader("Content-Encoding")
-            raise make_malformed_error('its Content-Encoding is "%s"' % unknown)
+            raise make_malformed_error('its Content-Encoding "%s" is not supported' % unknown)
 
         # Read to the end, even after the end of the gzip data: the next response on
         # this connection begins there.
@@ -2084,25 +2086,26 @@ class Listing:
     an `id` that is not a string.
 
     `since` compares the time of creation: it leaves out a long run that failed just
-    now. For what has ended since a time, compare `updated_at` of what is yielded. It
-    skips no page: all are read.
+    now. For what has ended since a time, compare `updated_at` of what is yielded.
+    `since` does not save requests: all pages are read (only `until` ends a listing
+    early).
 
     To find new Executions later, note next_cursor while iterating (it is None at the
     end), start at the last one noted, and skip the ids already seen. To find what has
     ended, too, do one of these:
 
-        get the Executions again that had not finished at the last look, by their ids,
-        and go on at the noted cursor for the new ones
+        get_execution for each id that had not finished at the last look, and then go on
+        at the noted cursor for the new ones
 
         read all pages, and keep what has an `updated_at` at or after the *start* of the
-        last look, or a little earlier if the clocks differ; some will repeat. The
-        largest `updated_at` seen is no such time: a run that ended during the last
-        look, after its page was read, would be missed
+        last look, better a minute earlier, because clocks differ and servers may cut off
+        fractions; some will repeat. Do not use the largest `updated_at` seen instead: a
+        run that ended during the last look, after its page was read, would be missed
 
         page_count    number of pages received
         count         number of Executions on these pages, including those that do not match
-        next_cursor   the cursor of the first page that was not yielded completely: at
-                      first `cursor`; None at the end and with several statuses. It
+        next_cursor   the cursor of the first page not yet yielded completely: initially
+                      `cursor`; None at the end and with several statuses. It
                       moves on when the iterator is asked for the Execution after the
                       last one of a page
         next_since    the value for `since` with which a merge that failed can be
@@ -2753,7 +2756,7 @@ LIST_FORMATS = {
     "text": Format(format_table, "a table"),
     "table": Format(format_table, "the same"),
     "wide": Format(partial(format_table, is_wide=True),
-                   "a table with all columns, on every terminal"),
+                   "a table with all columns, whatever the terminal's width"),
     "id": Format(partial(format_ids, "id", "an Execution's "),
                  "the id of each Execution", needs_cursor=True),
     "json": Format(partial(format_json, "items"),
@@ -2765,9 +2768,9 @@ GET_FORMATS = {
     "text": Format(format_sections,
                    "the output of each target, below a header; then the Execution's row"),
     "table": Format(format_targets,
-                    "a row for each target, with the size of its output; then that row"),
+                    "a row for each target, with the size of its output; then the same"),
     "wide": Format(partial(format_targets, is_wide=True),
-                   "the same with all columns, on every terminal"),
+                   "the same with all columns, whatever the terminal's width"),
     "id": Format(partial(format_ids, "node_id", "a target's "), "the node id of each target"),
     "lines": Format(format_lines, "each line of the outputs after its node id",
                     needs_status=True),
@@ -2932,8 +2935,9 @@ LIST_HELP = """
 
 By default, list prints one page: the oldest 50 Executions that match. With
 --all, --last, --since, --until, --updated-since, --node or several statuses, it
-reads all pages; with --until, only those up to that time. --last goes by the
-time of creation, also with --failed. Use jsonl for long listings.
+reads all pages (with --until, it stops after that time). --last selects by the
+time of creation, even with --failed. For long listings, use jsonl: its lines
+can be used even if the listing fails.
 
 If a listing fails partway, the last line on standard error usually gives a
 value with which to resume, next_cursor for --cursor or next_since for --since.
@@ -3180,7 +3184,7 @@ FLAGS = [
          "only Executions created before WHEN", reads_all_pages=True),
     Flag("list", "--updated-since", "WHEN", str,
          "only Executions updated at or after WHEN; "
-         "a finished one was updated last when it ended", keeps=was_updated_since),
+         "for a finished one, this is when it ended", keeps=was_updated_since),
     Flag("list", "-n --last", "N", parse_count,
          "only the N that were created last, printed oldest first", reads_all_pages=True),
     Flag("list", "--all", "", None,
@@ -3199,7 +3203,7 @@ FLAGS = [
     Flag("get", "--exit-status", "", None,
          "exit 5 instead of 0 if the Execution has not succeeded"),
     Flag("get", "--output-dir", "FOLDER", parse_nonempty,
-         "save outputs (not archived ones) and an index in a new folder"),
+         "save inline outputs and an index in a new or empty folder"),
 ]
 # fmt: on
 FLAGS_BY_NAME = {name: flag for flag in FLAGS for name in flag.names}

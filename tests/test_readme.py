@@ -49,7 +49,7 @@ def test_tables_match_the_program(path, tables):
 
 def test_every_format_is_in_the_readme():
     rows = re.findall(
-        r"(?m)^\| ([a-z, ]+) \|",
+        r"(?m)^\| ([a-z, ]+?)(?: \(default\))? \|",
         README_TEXT.partition("\n## Formats and terminals\n")[2].partition("\n## ")[0],
     )
     assert sorted(", ".join(rows).split(", ")) == sorted(set(LIST_FORMATS + GET_FORMATS))
