@@ -1,114 +1,71 @@
-"""The README is true: its commands are run and their outputs compared, and its tables match the program."""
+"""The README is true: its commands are run beside sample data, and its tables match the program."""
 
 import json
 import os
 import re
+import shlex
+import shutil
+import subprocess
+import sys
 
 import pytest
 
 import plexctl_exec_log as program
-import renew
 from control_plane import DEMO, PROJECT
 from kit import (
-    CONTRACT,
-    GET_FORMATS,
+    HERE,
     LIST,
-    LIST_FORMATS,
+    MODULE,
     README,
     ROOT,
     error_lines,
     hint_lines,
+    make_environment,
     posix_only,
     read_text,
     rule,
     run_cli,
+    write_private_file,
 )
 
 README_TEXT = read_text(README)
-RENEW = "run: PYTHONPATH=. .venv/bin/python tests/renew.py"
+CONFIG_EXAMPLE = re.search("```json\n(.+?)```", README_TEXT, re.DOTALL).group(1)
+
+
+def read_section(title):
+    return README_TEXT.partition("\n## %s\n" % title)[2].partition("\n## ")[0]
 
 
 @posix_only
-def test_commands_print_what_the_readme_shows():
-    assert renew.COMMAND.search(README_TEXT)
-    assert renew.renew_outputs(README_TEXT) == README_TEXT, RENEW
+def test_commands_print_what_the_readme_shows(tmp_path):
+    """One bash runs the commands of all ```console blocks, in a copy of the clone, beside the sample control plane."""
+    shown = "".join(re.findall("(?ms)^```console\n(.*?)^```$", README_TEXT))
+    commands = re.findall(r"(?m)^\$ (.+)$", shown)
+    assert len(commands) == 5
+    script = "".join(
+        "echo %s\n{ %s\n} 2>&1\n" % (shlex.quote("$ " + command), command) for command in commands
+    )
+    folder = str(tmp_path)
+    shutil.copy(MODULE, folder)
+    shutil.copytree(HERE, folder + "/tests", ignore=shutil.ignore_patterns("__pycache__"))
+    os.mkdir(folder + "/tools")
+    os.symlink(sys.executable, folder + "/tools/python3")
+    path = folder + "/tools" + os.pathsep + make_environment()["PATH"]
+
+    printed = subprocess.check_output(
+        ["python3", "tests/control_plane.py", "--objects", "store", "--", "bash"],
+        input=script.encode("utf-8"),
+        cwd=folder,
+        env=make_environment(env={"PATH": path, "HOME": folder, "CLONE": folder}),
+        timeout=120,
+    )
+
+    assert printed.decode("utf-8") == shown
 
 
 @pytest.mark.parametrize(
-    "path, tables",
-    [
-        pytest.param(README, ["exit codes"], id="README.md"),
-        pytest.param(CONTRACT, ["formats", "flags", "exit codes"], id="contract.md"),
-    ],
+    "line", re.findall(r"(?m)^\|.*\| `plog ([^`$]+)` \|$", read_section("Commands"))
 )
-def test_tables_match_the_program(path, tables):
-    text = read_text(path)
-    assert re.findall("(?m)^<!-- (.+) -->\n(?s:.*?)^<!-- end -->$", text) == tables
-    assert renew.renew_tables(text) == text, RENEW
-
-
-def test_every_format_is_in_the_readme():
-    rows = re.findall(
-        r"(?m)^\| ([a-z, ]+?)(?: \(default\))? \|",
-        README_TEXT.partition("\n## Formats and terminals\n")[2].partition("\n## ")[0],
-    )
-    assert sorted(", ".join(rows).split(", ")) == sorted(set(LIST_FORMATS + GET_FORMATS))
-
-
-def test_every_link_has_a_target():
-    lines = re.findall("^#+ (.+)$", README_TEXT, re.MULTILINE)
-    headings = {"#" + re.sub("[^a-z0-9 -]", "", line.lower()).replace(" ", "-") for line in lines}
-    links = {
-        link for link in re.findall(r"(?:\]\(|src=\")([^)\"]+)", README_TEXT) if "://" not in link
-    } - headings
-    assert links
-    assert [
-        link for link in links if link[0] == "#" or not os.path.exists(os.path.join(ROOT, link))
-    ] == []
-
-
-def test_version_has_a_line_in_the_changes():
-    assert "**%s.** " % program.__version__ in README_TEXT
-
-
-def test_config_example_is_read(tmp_path, plane):
-    config = json.loads(re.search("```json\n(.+?)```", README_TEXT, re.DOTALL).group(1))
-    config["profiles"][config["default"]].update(
-        server=plane.url, token=plane.token, project=PROJECT
-    )
-    file = tmp_path / "plexctl" / "config.json"
-    file.parent.mkdir()
-    file.write_text(json.dumps(config))
-    file.chmod(0o600)
-
-    assert run_cli("list", env={"XDG_CONFIG_HOME": str(tmp_path)}).code == 0
-
-
-@rule("1.5a", "2.5", "2.5b")
-def test_placeholders_of_the_config_example_are_refused(tmp_path):
-    # In the example, "project" is not a UUID, and "token" contains spaces.
-    file = tmp_path / "plexctl" / "config.json"
-    file.parent.mkdir()
-    file.write_text(re.search("```json\n(.+?)```", README_TEXT, re.DOTALL).group(1))
-    file.chmod(0o600)
-
-    project_left_in = run_cli("list", env={"XDG_CONFIG_HOME": str(tmp_path)})
-    token_left_in = run_cli(*LIST, env={"XDG_CONFIG_HOME": str(tmp_path)})
-
-    assert project_left_in.code == 2
-    assert error_lines(project_left_in)[0].startswith('project of profile "prod": ')
-    assert token_left_in.code == 3
-    assert error_lines(token_left_in)[0].startswith("the token is empty, or contains ")
-    assert hint_lines(token_left_in) == ['it came from profile "prod"']
-
-
-def list_commands():
-    """Return the command lines of the section "Commands", except loops."""
-    section = README_TEXT.partition("\n## Commands\n")[2].partition("\n## ")[0]
-    return re.findall(r"^\|.*\| `plog ([^`$]+)` \|$", section, re.MULTILINE)
-
-
-@pytest.mark.parametrize("line", list_commands())
 def test_each_command_of_the_readme_works(plane, tmp_path, line):
     # The machine is a target of the run, which failed.
     values = {
@@ -122,3 +79,49 @@ def test_each_command_of_the_readme_works(plane, tmp_path, line):
 
     assert result.code == (5 if "--exit-status" in argv else 0)
     assert error_lines(result) == []
+
+
+def test_exit_codes_are_those_of_the_help():
+    listed = re.findall(r"(?m)^\| ([0-9]+) \| (.+) \|$", read_section("Exit codes"))
+    help_page = " ".join(run_cli("--help").out.decode("ascii").split())
+
+    assert len(listed) == 10
+    assert "exit codes: " + " ".join(" ".join(row) for row in listed) in help_page
+
+
+def test_every_format_is_in_the_readme():
+    section = read_section("Formats and terminals").replace(" (default)", "")
+    rows = re.findall(r"(?m)^\| ([a-z, ]+) \|", section)
+
+    assert set(", ".join(rows).split(", ")) == set(program.LIST_FORMATS) | set(program.GET_FORMATS)
+
+
+def test_every_link_has_a_target():
+    links = re.findall(r"\]\((?!https?:)([^)#]+)\)", README_TEXT)
+
+    assert links
+    assert [link for link in links if not os.path.exists(os.path.join(ROOT, link))] == []
+
+
+def test_config_example_is_read(tmp_path, plane):
+    config = json.loads(CONFIG_EXAMPLE)
+    config["profiles"][config["default"]].update(
+        server=plane.url, token=plane.token, project=PROJECT
+    )
+    write_private_file(tmp_path / "plexctl" / "config.json", json.dumps(config).encode())
+
+    assert run_cli("list", env={"XDG_CONFIG_HOME": str(tmp_path)}).code == 0
+
+
+@rule("1.5a", "2.5", "2.5b")
+def test_placeholders_of_the_config_example_are_refused(tmp_path):
+    # In the example, "project" is not a UUID, and "token" contains spaces.
+    write_private_file(tmp_path / "plexctl" / "config.json", CONFIG_EXAMPLE.encode())
+
+    project_left_in = run_cli("list", env={"XDG_CONFIG_HOME": str(tmp_path)})
+    token_left_in = run_cli(*LIST, env={"XDG_CONFIG_HOME": str(tmp_path)})
+
+    assert project_left_in.code == 2
+    assert error_lines(project_left_in)[0].startswith('project of profile "prod": ')
+    assert token_left_in.code == 3
+    assert hint_lines(token_left_in) == ['it came from profile "prod"']
