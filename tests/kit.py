@@ -1,9 +1,11 @@
 """Test helpers: running the program, wire objects, formats, terminals, waiting, files.
 
 run_cli("list", "--project", PROJECT, plane=plane)      a Result: code, out (bytes), err (text)
+run_line("get $ID -o raw", plane, execution())          the same, as it is typed; the plane's next answers follow
 run_process(...)                                        the same in a process of its own, where that matters
 run_against(plane, body, "get", ...)                    run_cli, with the plane's next answer scripted
 error_lines(result), hint_lines(...), retry_lines(...)  what the lines with this label say on stderr
+table(text)                                             the cases of a test, a line each
 execution(targets=[...]), target(...), inline(b"...")   wire objects (contract, section 4)
 
 What a test has not scripted, a plane answers from the sample data of control_plane.py: to LIST with the first 50 of its
@@ -21,6 +23,7 @@ import json
 import os
 import re
 import select
+import shlex
 import socket
 import subprocess
 import sys
@@ -194,6 +197,33 @@ def run_against(plane, answer, *argv, **options):
     assert not plane.answers, "an answer that was scripted before was not asked for"
     plane.script(Reply(answer) if isinstance(answer, (dict, list)) else answer)
     return run_cli(*(argv or GET), plane=plane, **options)
+
+
+def run_line(line, plane=None, *answers, env=None, **options):
+    """Run a command line as it is typed in a shell, and return its Result. $ID stands for EXECUTION, and $NODE for
+    NODES[0]. PLEXSPHERE_PROJECT is set. The plane gives these answers: JSON values, or anything that a plane takes.
+    Without a plane, nothing can be sent: UNREACHABLE is the server."""
+    assert not getattr(plane, "answers", ()), "an answer that was scripted before was not asked for"
+    for answer in answers:
+        plane.script(Reply(answer) if isinstance(answer, (dict, list)) else answer)
+    settings = dict(UNREACHABLE if plane is None else {}, PLEXSPHERE_PROJECT=PROJECT)
+    settings.update(env or {})
+    argv = shlex.split(line.replace("$ID", EXECUTION).replace("$NODE", NODES[0]))
+    return run_cli(*argv, plane=plane, env=settings, **options)
+
+
+def table(text):
+    """Return a parametrize mark for the cases of a test, which are the lines of a table.
+
+    The first line has the names of the parameters. In every other line, a `|` separates the values, which are texts
+    without the blanks around them, and the first value is the id of the case. A line that begins with `#` says what
+    the lines below it show."""
+    lines = [line.strip() for line in text.splitlines()]
+    names, *rows = [
+        [value.strip() for value in line.split("|")] for line in lines if line and line[0] != "#"
+    ]
+    assert rows, "a table without cases"
+    return pytest.mark.parametrize(names, rows, ids=[row[0] for row in rows])
 
 
 def labelled_lines(result, label):

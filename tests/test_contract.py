@@ -1,4 +1,6 @@
-"""Every rule of tests/contract.md has a test, and every rule number in a test exists. Every helper is used.
+"""Every rule of tests/contract.md has a test. Every helper is used.
+
+A rule that a test replaces leaves the contract. Its number may stay at other tests until they are replaced, too.
 
 A test carries a rule by `@rule("3.8")`, `pytestmark = rule("9.3")`, or `marks=rule("3.8")` at a row. This file reads
 the sources of the tests, so its result does not depend on which tests are run.
@@ -44,10 +46,9 @@ def name_called(call):
     return getattr(call.func, "attr", getattr(call.func, "id", None))
 
 
-def test_every_rule_has_a_test_and_every_number_is_a_rule():
+def test_every_rule_has_a_test():
     carrying = {number for path in SOURCES for number in list_carried(parse(path))}
     assert sorted(set(list_rules()) - carrying) == [], "rules without a test"
-    assert sorted(carrying - set(list_rules())) == [], "numbers that are no rules"
 
 
 def test_every_flag_is_in_the_contract():
@@ -112,7 +113,6 @@ def test_rules_are_numbered_in_order():
         re.fullmatch("([0-9]+)[.]([0-9]+)([a-z]?)", number).groups() for number in list_rules()
     ]
     numbers = [(int(section), int(number), letter) for section, number, letter in found]
-    assert len(numbers) > 50
     assert numbers == sorted(set(numbers))
 
 

@@ -1,0 +1,41 @@
+"""The two helpers that read a notation of their own: table and run_line."""
+
+import pytest
+
+from kit import EXECUTION, page, read_queries, run_line, table
+from server import DROP
+
+
+def test_each_line_of_a_table_is_a_case_named_by_its_first_value():
+    mark = table("""
+        flags     | query
+        # two values
+        -n 5      | a b
+        --all  x  |
+    """).mark
+
+    assert mark.args == (["flags", "query"], [["-n 5", "a b"], ["--all  x", ""]])
+    assert mark.kwargs == {"ids": ["-n 5", "--all  x"]}
+
+
+def test_table_without_cases_is_an_error():
+    with pytest.raises(AssertionError):
+        table("""
+            flags
+            # nothing
+        """)
+
+
+def test_line_is_split_as_a_shell_splits_it_and_answered_in_order(plane):
+    # The first answer is dropped, so that the request is repeated.
+    result = run_line("list --action-name 'a  b' --cursor $ID", plane, DROP, page())
+
+    assert result.code == 0
+    assert read_queries(plane) == 2 * [{"action_name": "a  b", "cursor": EXECUTION}]
+
+
+def test_answer_that_nobody_asked_for_is_an_error(plane):
+    run_line("list", plane, page(), page())
+
+    with pytest.raises(AssertionError):
+        run_line("list", plane)
