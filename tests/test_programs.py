@@ -1,6 +1,10 @@
-"""Section 10: what programs that import the module meet when they pass something unusual."""
+"""What programs that import the module pass and catch: arguments that are refused, and errors.
 
+Errors of the network are in test_transport.py, those of bodies in test_bodies.py."""
+
+import copy
 import io
+import pickle
 import sys
 from datetime import datetime, timedelta, timezone
 
@@ -8,93 +12,89 @@ import pytest
 
 import plexctl_exec_log as program
 from control_plane import PROJECT, TOKEN
-from kit import PATH, Proxy, listed, nobody_listening, page, read_queries, rule
-from server import Reply
-
-
-# ---- arguments
-
-
-@rule("10.6a")
-def test_empty_action_name_is_refused(plane, transport):
-    with pytest.raises(program.UsageError) as caught:
-        program.Listing(transport, PROJECT, action_name="")
-
-    assert str(caught.value) == "action_name: expected a non-empty string or None"
-    assert plane.requests == []
-
-
-@rule("10.6a")
-def test_negative_limit_is_refused(plane, transport):
-    with pytest.raises(program.UsageError) as caught:
-        program.Listing(transport, PROJECT, limit=-1)
-
-    assert str(caught.value) == "limit: expected a whole number that is not negative, or None"
-    assert plane.requests == []
-
-
-@rule("10.6a")
-@pytest.mark.parametrize("cursor", [0, 5, b"c2", ["c2"], False], ids=ascii)
-def test_cursor_is_a_string_or_none(plane, transport, cursor):
-    with pytest.raises(program.UsageError) as caught:
-        program.Listing(transport, PROJECT, cursor=cursor)
-
-    assert str(caught.value) == "cursor: expected a string or None"
-    assert plane.requests == []
-
-
-@rule("10.5b")
-@pytest.mark.parametrize(
-    "limit, sent", [(0, None), (None, None), (1, "1"), (200, "200"), (5000, "5000")]
+from kit import (
+    EXECUTION,
+    PATH,
+    Proxy,
+    listed,
+    page,
+    read_queries,
 )
-def test_limit_is_sent_unless_it_is_0_or_none(plane, transport, limit, sent):
-    plane.script(Reply(page()))
+from server import DROP, HANG, Reply
 
-    assert list(program.Listing(transport, PROJECT, limit=limit)) == []
-
-    assert read_queries(plane)[0].get("limit") == sent
+# ---- arguments that are refused
 
 
-@rule("10.3")
 @pytest.mark.parametrize(
-    "path", ["/v1/a b", "/v1/\u00e9", "/v1/\x7f", "/v1/x\r\nX-Evil: y", ""], ids=ascii
+    "arguments, error",
+    [
+        ({"statuses": "failed"}, "statuses: expected an iterable of non-empty strings, such as"),
+        ({"statuses": ["failed", ""]}, "statuses: expected an iterable of non-empty strings"),
+        ({"action_name": ""}, "action_name: expected a non-empty string or None"),
+        ({"since": datetime(2026, 7, 14)}, "since and until: expected an aware datetime, such as"),
+        ({"until": datetime(2026, 7, 14)}, "since and until: expected an aware datetime, such as"),
+        ({"limit": -1}, "limit: expected a whole number that is not negative, or None"),
+        ({"cursor": 5}, "cursor: expected a string or None"),
+        ({"cursor": b"c2"}, "cursor: expected a string or None"),
+        ({"cursor": 0}, "cursor: expected a string or None"),
+        ({"cursor": "c", "statuses": ["failed", "x"]}, "cursor works with at most one status"),
+    ],
+    ids=ascii,
 )
-def test_path_that_is_not_visible_ascii_is_refused_before_anything_is_sent(plane, transport, path):
+def test_listing_refuses_these_arguments(transport, arguments, error):
     with pytest.raises(program.UsageError) as caught:
-        transport.get(path, {})
+        program.Listing(transport, PROJECT, **arguments)
 
-    assert (
-        str(caught.value)
-        == "path: expected / and visible ASCII, with other characters percent-encoded"
-    )
+    assert str(caught.value).startswith(error)
+
+
+@pytest.mark.parametrize(
+    "operation, arguments, error",
+    [
+        (program.parse_uuid, [PROJECT + "0"], "expected a UUID, such as 6f1d7c1e-"),
+        (program.parse_uuid, [PROJECT.encode()], "expected a UUID, such as 6f1d7c1e-"),
+        (program.get_page, [PROJECT + "/.."], "project: expected a UUID"),
+        (program.get_execution, ["x", EXECUTION], "project: expected a UUID"),
+        (program.wait_for_execution, ["x", EXECUTION, 5], "project: expected a UUID"),
+        (program.Listing, [None], "project: expected a UUID"),
+        (program.get_execution, [PROJECT, "x"], "execution_id: expected a UUID"),
+        (program.wait_for_execution, [PROJECT, None], "execution_id: expected a UUID"),
+        (program.wait_for_execution, [PROJECT, EXECUTION, 0], "seconds: expected a number"),
+        (program.get_page, [PROJECT, {"cursor": "\ud800"}], "a parameter contains a lone surrog"),
+    ],
+    ids=ascii,
+)
+def test_malformed_argument_is_named_before_anything_is_sent(plane, operation, arguments, error):
+    transport = program.Transport(program.Server.parse(plane.url), TOKEN)
+    if operation is not program.parse_uuid:
+        arguments = [transport] + arguments
+
+    with pytest.raises(program.UsageError) as caught:
+        operation(*arguments)
+
+    assert str(caught.value).startswith(error)
     assert plane.connections == 0
 
 
-@rule("10.3")
-@pytest.mark.parametrize(
-    "path", ["@other.test/v1", ".other.test/v1", ":1/v1", "v1", "?a=/", "http://other.test/"]
-)
-def test_path_that_does_not_begin_with_a_slash_is_refused(plane, path):
-    with Proxy(plane) as proxy:
-        server = program.Server.parse("http://control-plane.test")
-        with program.Transport(server, TOKEN, proxy=proxy.url, allow_http=True) as transport:
-            with pytest.raises(program.UsageError, match="^path: "):
-                transport.get(path, {})
-
-        assert proxy.connections == 0
+@pytest.mark.parametrize("token", ["", "a b", "\xe9", "Bearer x"], ids=ascii)
+def test_transport_refuses_an_unusable_token(transport, token):
+    with pytest.raises(program.CredentialsError, match="^the token (is empty, or|begins with) "):
+        program.Transport(transport.server, token)
 
 
-@rule("10.3")
-def test_path_may_be_a_slash_and_have_a_query(plane, transport):
-    plane.script(Reply(b"{}"), Reply(b"{}"))
-
-    transport.get("/", {})
-    transport.get("//other.test/x?a=b", {})
-
-    assert [request.target for request in plane.requests] == ["/", "//other.test/x?a=b"]
+def test_transport_refuses_an_empty_proxy(transport):
+    with pytest.raises(program.UsageError, match="^the proxy: expected http://host:port"):
+        program.Transport(transport.server, "token", proxy="")
 
 
-@rule("10.6a")
+@pytest.mark.parametrize("scheme", ["http", "HTTP", "HTTPS", "ftp", ""])
+def test_every_scheme_except_https_counts_as_plain_http(scheme):
+    server = program.Server(scheme, "control-plane.test", 443, "")
+
+    with pytest.raises(program.UsageError, match="^plain http to control-plane.test"):
+        program.Transport(server, TOKEN)
+
+
 @pytest.mark.parametrize(
     "prefix", ["@other.test", ".other.test", ":1", "x", "?x=", "/x\r\nX-Evil: y"], ids=ascii
 )
@@ -109,19 +109,46 @@ def test_prefix_of_a_server_made_by_hand_cannot_send_the_token_elsewhere(plane, 
         assert proxy.connections == 0
 
 
-@rule("10.6a", "3.3")
-@pytest.mark.parametrize("scheme", ["http", "HTTP", "HTTPS", "ftp", ""])
-def test_every_scheme_except_https_counts_as_plain_http(scheme):
-    server = program.Server(scheme, "control-plane.test", 443, "")
+@pytest.mark.parametrize(
+    "path",
+    # Without a slash, a proxy would send the token to another server.
+    ["@other.test/v1", ".other.test/v1", ":1/v1", "v1", "?a=/", "http://other.test/", ""]
+    + ["/v1/a b", "/v1/\u00e9", "/v1/\x7f", "/v1/x\r\nX-Evil: y"],
+    ids=ascii,
+)
+def test_path_begins_with_a_slash_and_is_visible_ascii(plane, path):
+    with Proxy(plane) as proxy:
+        server = program.Server.parse("http://control-plane.test")
+        with program.Transport(server, TOKEN, proxy=proxy.url, allow_http=True) as transport:
+            with pytest.raises(program.UsageError, match="^path: expected / and visible ASCII"):
+                transport.get(path, {})
 
-    with pytest.raises(program.UsageError, match="^plain http to control-plane.test"):
-        program.Transport(server, TOKEN)
+        assert proxy.connections == 0
 
 
-# ---- times
+# ---- arguments that are accepted
 
 
-@rule("10.5b", "1.11")
+def test_path_may_be_a_slash_and_have_a_query(plane, transport):
+    plane.script(Reply(b"{}"), Reply(b"{}"))
+
+    transport.get("/", {})
+    transport.get("//other.test/x?a=b", {})
+
+    assert [request.target for request in plane.requests] == ["/", "//other.test/x?a=b"]
+
+
+@pytest.mark.parametrize(
+    "limit, sent", [(0, None), (None, None), (1, "1"), (200, "200"), (5000, "5000")]
+)
+def test_limit_is_sent_unless_it_is_0_or_none(plane, transport, limit, sent):
+    plane.script(Reply(page()))
+
+    assert list(program.Listing(transport, PROJECT, limit=limit)) == []
+
+    assert read_queries(plane)[0].get("limit") == sent
+
+
 def test_since_may_be_the_first_and_until_the_last_moment(plane, transport):
     plane.script(
         Reply(page(listed("first", "0001-01-01T00:00:00Z"), listed("last", "9999-12-31T23:59:59Z")))
@@ -136,7 +163,6 @@ def test_since_may_be_the_first_and_until_the_last_moment(plane, transport):
     assert [wire["id"] for wire in listing] == ["first", "last"]
 
 
-@rule("10.5b", "1.11")
 @pytest.mark.skipif(
     sys.version_info < (3, 7), reason="Python 3.6 has only offsets of whole minutes"
 )
@@ -152,31 +178,147 @@ def test_offset_of_a_time_may_have_seconds(plane, transport):
     assert [wire["id"] for wire in listing] == ["b"]
 
 
-# ---- errors
-
-
-@rule("10.6")
-def test_program_can_tell_down_from_nonsense(plane, transport):
-    plane.script(Reply(b"<html>"))
-    with pytest.raises(program.UnusableResponse):
-        transport.get(PATH, {})
-
-    with nobody_listening() as address:
-        with program.Transport(program.Server.parse("http://" + address), TOKEN) as elsewhere:
-            with pytest.raises(program.ConnectError):
-                elsewhere.get(PATH, {})
-
-
-@rule("8.3")
 def test_main_works_without_a_program_name(monkeypatch):
     monkeypatch.setattr(sys, "argv", [])
-    version = io.BytesIO()
     help_page = io.BytesIO()
 
-    code_of_version = program.main(["--version"], version, io.StringIO())
-    code_of_help = program.main(["--help"], help_page, io.StringIO())
+    code = program.main(["--help"], help_page, io.StringIO())
 
-    assert code_of_version == 0
-    assert version.getvalue().startswith(b"version=")
-    assert code_of_help == 0
+    assert code == 0
     assert b"python3 plexctl_exec_log.py list --failed" in help_page.getvalue()
+
+
+# ---- errors
+
+ERRORS = [
+    program.UsageError("it failed", "try again"),
+    program.CredentialsError("it failed", "try again"),
+    program.RemoteError("it failed", "try again", True, 5.0),
+    program.TimedOut("it failed", "try again", True),
+    program.ConnectError("it failed", "try again", True),
+    program.UnusableResponse("it failed", "try again"),
+    program.ResponseTooLarge("it failed", "try again"),
+    program.WaitTimeout("it failed", "try again", {"status": "started"}),
+    program.APIError("it failed", "try again", 429, {"code": "slow"}, 5.0),
+    program.APIError("it failed", "try again", 403, {"code": "rebac_denied"}),
+]
+
+
+@pytest.mark.parametrize(
+    "error_class, bases, exit_code",
+    [
+        ("UsageError", "ExecLogError", 2),
+        ("CredentialsError", "ExecLogError", 3),
+        ("RemoteError", "ExecLogError", 1),
+        ("ConnectError", "RemoteError ExecLogError", 1),
+        ("APIError", "RemoteError ExecLogError", 1),
+        ("UnusableResponse", "RemoteError ExecLogError", 1),
+        ("ResponseTooLarge", "UnusableResponse RemoteError ExecLogError", 1),
+        ("TimedOut", "RemoteError ExecLogError", 1),
+        ("WaitTimeout", "TimedOut RemoteError ExecLogError", 124),
+    ],
+)
+def test_error_class_has_these_bases_and_this_exit_code(error_class, bases, exit_code):
+    error = getattr(program, error_class)("it failed")
+
+    names = [base.__name__ for base in type(error).__mro__]
+    assert names == [error_class] + bases.split() + ["Exception", "BaseException", "object"]
+    assert error.exit_code == exit_code
+    assert str(error) == "it failed"
+    assert error.hint == ""
+
+
+@pytest.mark.parametrize("error", ERRORS, ids=lambda error: type(error).__name__)
+@pytest.mark.parametrize(
+    "duplicate",
+    [copy.copy, copy.deepcopy, lambda error: pickle.loads(pickle.dumps(error))],
+    ids=["copy", "deepcopy", "pickle"],
+)
+def test_error_can_be_copied(error, duplicate):
+    twin = duplicate(error)
+
+    assert type(twin) is type(error)
+    assert twin.args == error.args == ("it failed",)
+    assert vars(twin) == vars(error)
+    assert twin.hint == "try again"
+
+
+def catch_page_error(plane, answer):
+    """Return the error that get_page raises for this answer, without any retry."""
+    plane.script(answer)
+    timeout = 0.2 if answer is HANG else 30
+    server = program.Server.parse(plane.url)
+    with program.Transport(server, TOKEN, pauses=(), timeout=timeout) as transport:
+        with pytest.raises(program.ExecLogError) as caught:
+            program.get_page(transport, PROJECT)
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    "status, body, exit_code, problem",
+    [
+        (400, b'{"code":"x"}', 1, {"code": "x"}),
+        (401, b"{}", 3, {}),
+        (403, b"no", 4, {}),
+        (403, b'{"code":"x"}', 4, {"code": "x"}),
+        (403, b'{"code":"rebac_denied"}', 77, {"code": "rebac_denied"}),
+        (302, b"", 1, {}),  # a redirect without a Location
+    ],
+)
+def test_api_error_has_the_status_and_the_problem(plane, status, body, exit_code, problem):
+    error = catch_page_error(plane, Reply(body, status))
+
+    assert type(error) is program.APIError
+    assert (error.status, error.exit_code, error.problem) == (status, exit_code, problem)
+    assert not error.retryable
+
+
+@pytest.mark.parametrize(
+    "answer, public_class, retryable",
+    [
+        pytest.param(DROP, program.RemoteError, True, id="connection closed"),
+        pytest.param(Reply(b"{}", cut=1), program.RemoteError, True, id="body cut short"),
+        pytest.param(
+            Reply(b"", 302, [("Location", "/x")]), program.RemoteError, False, id="redirect"
+        ),
+        pytest.param(Reply({}, 503), program.APIError, True, id="503"),
+        pytest.param(Reply(b"<html>"), program.UnusableResponse, False, id="body is not JSON"),
+        pytest.param(HANG, program.TimedOut, True, id="no answer"),
+        pytest.param(
+            Reply(announce=(32 << 20) + 1), program.ResponseTooLarge, False, id="too large"
+        ),
+    ],
+)
+def test_error_of_a_failed_response_has_this_public_class(plane, answer, public_class, retryable):
+    error = catch_page_error(plane, answer)
+
+    names = [base.__name__ for base in type(error).__mro__]
+    assert next(name for name in names if name in program.__all__) == public_class.__name__
+    assert error.retryable is retryable
+
+
+# ---- masking
+
+
+def test_message_of_an_api_error_is_masked_and_its_problem_is_not(plane):
+    problem = {"title": "no: 12345678", "detail": "no: hunter:22", "code": "YW5uOmh1bnRlcjoyMg=="}
+    with Proxy(plane) as proxy:
+        server = program.Server.parse("http://control-plane.test")
+        address = proxy.url.replace("http://", "http://ann:hunter:22@")
+        plane.script(Reply(problem, 403, [("X-Correlation-Id", "12345678")]))
+        with program.Transport(server, "12345678", proxy=address, allow_http=True) as transport:
+            with pytest.raises(program.APIError) as caught:
+                transport.get(PATH, {})
+
+    assert str(caught.value) == "HTTP 403 no: ***; no: ***; code: ***; correlation id: ***"
+    assert caught.value.problem == problem
+
+
+def test_secret_of_7_characters_is_not_masked_in_the_message(plane):
+    plane.script(Reply({"title": "no: 1234567"}, 404))
+
+    with program.Transport(program.Server.parse(plane.url), "1234567") as transport:
+        with pytest.raises(program.APIError) as caught:
+            transport.get(PATH, {})
+
+    assert str(caught.value) == "HTTP 404 no: 1234567"
