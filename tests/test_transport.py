@@ -1,4 +1,4 @@
-"""Rules 3.1, 3.5, 3.7, 3.8 and 10.2 to 10.4: what is sent, how long it may take, and what is asked again."""
+"""What is sent, how long it may take, what is asked again, and which connection is kept."""
 
 import os
 import re
@@ -24,7 +24,6 @@ from kit import (
     encode,
     error_lines,
     execution,
-    hint_lines,
     make_transport,
     nobody_accepting,
     nobody_listening,
@@ -32,7 +31,6 @@ from kit import (
     posix_only,
     retry_lines,
     refuse_tunnel,
-    rule,
     run_cli,
     run_python,
     stall,
@@ -103,7 +101,6 @@ def fail_once(url, **options):
 # ---- the request
 
 
-@rule("3.1")
 @pytest.mark.parametrize(
     "argv, prefix, target",
     [
@@ -142,7 +139,7 @@ def test_request_has_this_line_and_exactly_these_headers(argv, prefix, target):
     head, _, body = requests[0].decode("ascii").partition("\r\n\r\n")
     first, *headers = head.split("\r\n")
     assert first == "GET %s HTTP/1.1" % target
-    # No rule is about Accept and User-Agent: they may change.
+    # Accept and User-Agent may change.
     assert sorted(headers) == [
         "Accept-Encoding: gzip",
         "Accept: application/json, application/problem+json",
@@ -153,7 +150,6 @@ def test_request_has_this_line_and_exactly_these_headers(argv, prefix, target):
     assert body == ""
 
 
-@rule("3.1")
 def test_every_request_is_a_get_with_the_same_headers(plane):
     # The first request is retried. That for the second page is lost, and sent once more. A redirect ends the run.
     redirect = Reply(b"", 302, [("Location", "/x")])
@@ -173,12 +169,10 @@ def test_every_request_is_a_get_with_the_same_headers(plane):
     assert resent.headers == first.headers
 
 
-@rule("2.7a", "10.2b")
-@pytest.mark.parametrize("flag", ["-v", "--verbose"])
-def test_trace_shows_requests_and_responses(plane, flag):
+def test_trace_shows_requests_and_responses(plane):
     plane.script(b"HTTP/1.0 503 Busy\r\n\r\n", Reply(page(), headers=[("X-Other", "shown")]))
 
-    result = run_cli(*LIST, flag, plane=plane)
+    result = run_cli(*LIST, "-v", plane=plane)
 
     assert result.code == 0
     assert re.findall("^> GET .*|^< HTTP.*|^< X-.*|^retry: .*", result.err, re.MULTILINE) == [
@@ -192,7 +186,6 @@ def test_trace_shows_requests_and_responses(plane, flag):
     assert result.err.count("\n> Authorization: ***\n") == 2
 
 
-@rule("2.7a")
 @pytest.mark.parametrize(
     "name", ["Authorization", "proxy-authorization", "Cookie", "SET-COOKIE", "Location"]
 )
@@ -209,7 +202,6 @@ def test_trace_masks_the_values_of_secret_headers(plane, name):
 # ---- time
 
 
-@rule("3.5")
 def test_timeout_is_30_seconds_by_default(plane, connect_timeouts):
     result = run_cli(*LIST, plane=plane)
 
@@ -217,53 +209,34 @@ def test_timeout_is_30_seconds_by_default(plane, connect_timeouts):
     assert connect_timeouts == [30]
 
 
-@rule("3.5", "3.8a")
 @pytest.mark.skipif(
     not sys.platform.startswith("linux"), reason="elsewhere, a full queue may refuse connections"
 )
 def test_timeout_limits_connecting():
-    slept = []
-
     with nobody_accepting() as address:
-        result = run_cli(
-            *LIST,
-            "--timeout=0.1",
-            env={"PLEXSPHERE_URL": "http://" + address, "PLEXSPHERE_TOKEN": TOKEN},
-            sleep=slept.append,
-        )
+        env = {"PLEXSPHERE_URL": "http://" + address, "PLEXSPHERE_TOKEN": TOKEN}
+        result = run_cli(*LIST, "--timeout=0.1", env=env)
 
     assert result.code == 1
-    assert result.out == b""
-    assert error_lines(result) == ["timed out: connecting to " + address]
-    assert len(hint_lines(result)) == 1
-    assert "--server" in hint_lines(result)[0]
-    assert "raise --timeout (now 0.1 s)" in hint_lines(result)[0]
-    assert slept == []
+    assert result.err.startswith(
+        "error: timed out: connecting to %s\nhint: check --server" % address
+    )
+    assert result.err.endswith("raise --timeout (now 0.1 s)\n")
 
 
-@rule("3.5", "3.8a")
 def test_timeout_limits_the_tls_handshake():
-    slept = []
-
     with Raw(stall(b"\x16\x03\x03")) as server:  # the beginning of a TLS record
         address = "127.0.0.1:%d" % server.address[1]
-        result = run_cli(
-            *LIST,
-            "--timeout=0.1",
-            env={"PLEXSPHERE_URL": "https://" + address, "PLEXSPHERE_TOKEN": TOKEN},
-            sleep=slept.append,
-        )
+        env = {"PLEXSPHERE_URL": "https://" + address, "PLEXSPHERE_TOKEN": TOKEN}
+        result = run_cli(*LIST, "--timeout=0.1", env=env)
 
     assert result.code == 1
-    assert result.out == b""
-    assert error_lines(result) == ["timed out: connecting to " + address]
-    assert len(hint_lines(result)) == 1
-    assert "--server" in hint_lines(result)[0]
-    assert "raise --timeout (now 0.1 s)" in hint_lines(result)[0]
-    assert slept == []
+    assert result.err.startswith(
+        "error: timed out: connecting to %s\nhint: check --server" % address
+    )
+    assert result.err.endswith("raise --timeout (now 0.1 s)\n")
 
 
-@rule("3.5")
 def test_timeout_limits_each_wait_not_their_sum(plane):
     pieces = [
         b"HTTP/1.1 200 OK\r\n",
@@ -291,8 +264,8 @@ def test_timeout_limits_each_wait_not_their_sum(plane):
 
 # ---- what is retryable
 
-every_command = pytest.mark.parametrize("argv", [LIST, ALL, GET], ids=["list", "list --all", "get"])
-every_retryable_failure = pytest.mark.parametrize(
+
+@pytest.mark.parametrize(
     "failure",
     [
         # The connection is lost.
@@ -323,100 +296,57 @@ every_retryable_failure = pytest.mark.parametrize(
         pytest.param(Reply(b"", 503, [("Location", "/y")]), id="503 with Location"),
     ],
 )
+def test_failure_is_retried_twice_after_pauses_of_0_5_and_1_second(plane, failure):
+    first, second = Clock(), Clock()
 
+    plane.script(failure, failure, Reply({"id": "right"}))
+    with make_transport(plane, first) as transport:
+        found = transport.get(PATH, {})
+    plane.script(failure, failure, failure)
+    error = fail_once(plane.url, pauses=(0.5, 1), sleep=second.sleep)
 
-@rule("3.8", "3.8a", "3.8c", "3.9a")
-@every_command
-@every_retryable_failure
-def test_every_command_succeeds_after_two_retryable_failures(plane, failure, argv):
-    slept = []
-    plane.script(failure, failure, WHOLE_REPLY)
-
-    result = run_cli(*argv, plane=plane, sleep=slept.append)
-
-    assert result.code == 0
-    assert error_lines(result) == []
-    assert len(retry_lines(result)) == 2
-    assert slept == [0.5, 1]
-    assert len(plane.requests) == 3
-
-
-@rule("3.8", "3.8a", "3.8c", "3.9a")
-@every_command
-@every_retryable_failure
-def test_every_command_fails_after_three_retryable_failures(plane, failure, argv):
-    slept = []
-    plane.script(failure, failure, failure, WHOLE_REPLY)
-
-    result = run_cli(*argv, plane=plane, sleep=slept.append)
-
-    assert result.code == 1
-    assert result.out == b""
-    assert len(error_lines(result)) == 1
-    assert len(retry_lines(result)) == 2
-    assert slept == [0.5, 1]
-    assert len(plane.requests) == 3
-
-
-@rule("3.8")
-@every_retryable_failure
-def test_error_for_a_retryable_failure_says_so(plane, failure):
-    plane.script(failure)
-
-    error = fail_once(plane.url)
-
+    assert found == {"id": "right"}
+    assert first.sleeps == second.sleeps == [0.5, 1]
+    assert len(plane.requests) == 6
     assert error.retryable
     assert not isinstance(error, program.TimedOut)
 
 
-@rule("3.8", "3.8a", "3.5")
+@pytest.mark.parametrize("argv", [LIST, ALL, GET], ids=["list", "list --all", "get"])
+def test_every_command_retries_twice(plane, argv):
+    plane.script(DROP, BUSY_REPLY, WHOLE_REPLY, DROP, BUSY_REPLY, BUSY_REPLY)
+
+    succeeded = run_cli(*argv, plane=plane)
+    failed = run_cli(*argv, plane=plane)
+
+    assert succeeded.code == 0
+    assert error_lines(succeeded) == []
+    assert len(retry_lines(succeeded)) == 2
+    assert failed.code == 1
+    assert failed.out == b""
+    assert error_lines(failed) == ["HTTP 503 Service Unavailable"]
+    assert len(retry_lines(failed)) == 2
+
+
+# The headers of the last two must arrive in time, on a loaded machine, too.
 @pytest.mark.parametrize(
-    "answer, timeout, reason",
+    "first, timeout, error",
     [
-        pytest.param(stall(b""), "0.1", "timed out: no response", id="silent"),
-        pytest.param(
-            stall(b"HTTP/1.1 200 OK\r\nContent-Length: 9"),
-            "0.1",
-            "timed out: no response",
-            id="within a header",
-        ),
-        # The headers of these must arrive in time, on a loaded machine, too.
-        pytest.param(stall(LENGTH_12_HEAD), "1", "timed out: the body stalled", id="no body"),
-        pytest.param(
-            stall(CHUNKED_HEAD + b'c\r\n{"items":[]}\r\n'),
-            "1",
-            "timed out: the body stalled",
-            id="before the last chunk",
-        ),
+        (b"", 0.1, "timed out: no response"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 9", 0.1, "timed out: no response"),
+        (LENGTH_12_HEAD, 1, "timed out: the body stalled"),
+        (CHUNKED_HEAD + b'c\r\n{"items":[]}\r\n', 1, "timed out: the body stalled"),
     ],
 )
-def test_network_timeout_is_not_retried(plane, answer, timeout, reason):
-    slept = []
-    plane.script(answer, WHOLE_REPLY)
+def test_network_timeout_is_retryable_but_not_retried(plane, clock, first, timeout, error):
+    plane.script(stall(first), WHOLE_REPLY)
 
-    result = run_cli(*LIST, "--timeout", timeout, plane=plane, sleep=slept.append)
+    raised = fail_once(plane.url, timeout=timeout, pauses=(1, 2), sleep=clock.sleep)
 
-    assert result.code == 1
-    assert result.out == b""
-    assert error_lines(result) == [reason]
-    assert slept == []
-    # On a loaded machine, the run may end before the plane reads the request.
-    wait_until(lambda: plane.requests)
-    assert plane.connections == 1
-    assert len(plane.requests) == 1
-
-
-@rule("3.8")
-@pytest.mark.parametrize(
-    "answer", [pytest.param(HANG, id="silent"), pytest.param(stall(LENGTH_12_HEAD), id="no body")]
-)
-def test_error_for_a_network_timeout_is_retryable(plane, answer):
-    plane.script(answer)
-
-    error = fail_once(plane.url, timeout=0.1)
-
-    assert isinstance(error, program.TimedOut)
-    assert error.retryable
+    assert str(raised) == error
+    assert isinstance(raised, program.TimedOut)
+    assert raised.retryable
+    assert clock.sleeps == []
 
 
 # The `email` package takes each bare CR for a line break, finds messages in messages, and raises RecursionError.
@@ -429,13 +359,9 @@ DEEP_HEADERS = (
 )
 
 
-@rule("3.8", "3.8a", "3.9")
 @pytest.mark.parametrize(
     "answer, reason",
     [
-        pytest.param(
-            Reply(b"\x1f\x8b\b\0"), "the response is malformed: ", id="gzip without its header"
-        ),
         pytest.param(Reply(b"{"), "the response is malformed: ", id="malformed"),
         pytest.param(b"no HTTP\r\n\r\n", "the response is not valid HTTP", id="not HTTP"),
         pytest.param(stall(b"SSH-2.0-9.6\r\n"), "the response is not valid HTTP", id="SSH"),
@@ -447,43 +373,30 @@ DEEP_HEADERS = (
         ),
     ],
 )
-def test_malformed_response_is_not_retried(plane, answer, reason):
-    slept = []
+def test_malformed_response_is_not_retried(plane, clock, answer, reason):
     plane.script(answer, WHOLE_REPLY)
 
-    result = run_cli(*LIST, plane=plane, sleep=slept.append)
+    error = fail_once(plane.url, pauses=(1, 2), sleep=clock.sleep)
 
-    assert result.code == 1
-    assert result.out == b""
-    errors = error_lines(result)
-    assert len(errors) == 1
-    assert errors[0].startswith(reason)
-    assert slept == []
-    assert plane.connections == 1
-    assert len(plane.requests) == 1
+    assert isinstance(error, program.UnusableResponse)
+    assert str(error).startswith(reason)
+    assert not error.retryable
+    assert clock.sleeps == []
 
 
-@rule("3.8", "3.8a")
 @pytest.mark.parametrize(
-    "status", [103, 201, 204, 206, 299, 304, 400, 401, 403, 404, 408, 409, 425, 499, 501, 505, 599]
+    "status", [103, 201, 204, 206, 299, 304, 400, 401, 403, 404, 408, 425, 499, 501, 505]
 )
-def test_http_status_except_429_500_502_503_and_504_is_not_retried(plane, status):
-    slept = []
+def test_http_status_except_429_500_502_503_and_504_is_not_retried(plane, clock, status):
     plane.script(Reply(b"", status), WHOLE_REPLY)
 
-    result = run_cli(*LIST, plane=plane, sleep=slept.append)
+    error = fail_once(plane.url, pauses=(1, 2), sleep=clock.sleep)
 
-    assert result.code != 0
-    assert result.out == b""
-    errors = error_lines(result)
-    assert len(errors) == 1
-    assert errors[0].startswith("HTTP %d " % status)
-    assert slept == []
-    assert plane.connections == 1
-    assert len(plane.requests) == 1
+    assert str(error).startswith("HTTP %d " % status)
+    assert not error.retryable
+    assert clock.sleeps == []
 
 
-@rule("3.8", "3.8a")
 @pytest.mark.parametrize(
     "answer, code, error",
     [
@@ -499,63 +412,19 @@ def test_http_status_except_429_500_502_503_and_504_is_not_retried(plane, status
             "HTTP 501 No",
             id="501, without end",
         ),
+        # The headers must arrive in time, on a loaded machine, too.
+        pytest.param(stall(b"HTTP/1.1 403 No\r\n\r\n"), 4, "HTTP 403 No", id="403, stalled"),
     ],
 )
 def test_error_response_counts_even_if_its_body_is_broken(plane, answer, code, error):
-    slept = []
     plane.script(answer, WHOLE_REPLY)
 
-    result = run_cli(*LIST, plane=plane, sleep=slept.append)
+    result = run_cli(*LIST, "--timeout", "1", plane=plane)
 
     assert result.code == code
     assert result.out == b""
-    assert error_lines(result) == [error]
-    assert slept == []
-    assert plane.connections == 1
+    assert result.err.startswith("error: %s\n" % error)
     assert len(plane.requests) == 1
-
-
-@rule("3.8", "3.8a", "3.5")
-@pytest.mark.parametrize(
-    "head",
-    [
-        pytest.param(b"HTTP/1.1 403 No\r\n\r\n", id="without a length"),
-        pytest.param(b"HTTP/1.1 403 No\r\nContent-Length: 9\r\n\r\n", id="with a length"),
-    ],
-)
-def test_error_response_counts_even_if_its_body_stalls(plane, head):
-    slept = []
-    plane.script(stall(head), WHOLE_REPLY)
-
-    # The headers must arrive in time, on a loaded machine, too.
-    result = run_cli(*LIST, "--timeout", "1", plane=plane, sleep=slept.append)
-
-    assert result.code == 4
-    assert result.out == b""
-    assert error_lines(result) == ["HTTP 403 No"]
-    assert slept == []
-    assert plane.connections == 1
-    assert len(plane.requests) == 1
-
-
-@rule("3.8")
-@pytest.mark.parametrize(
-    "answer",
-    [
-        pytest.param(Reply(b"{"), id="malformed"),
-        pytest.param(b"no HTTP\r\n\r\n", id="not HTTP"),
-        pytest.param(Reply(b"", 304), id="304"),
-        pytest.param(Reply(b"", 400), id="400"),
-        pytest.param(Reply(b"", 501), id="501"),
-    ],
-)
-def test_error_for_a_malformed_response_or_a_refusal_is_not_retryable(plane, answer):
-    plane.script(answer)
-
-    error = fail_once(plane.url)
-
-    assert not error.retryable
-    assert not isinstance(error, program.TimedOut)
 
 
 # ---- failures to connect, which are not repeated before the first response
@@ -575,111 +444,80 @@ def answer_once(says):
     return talk
 
 
-@rule("3.8", "3.8a")
-def test_refused_connection_is_retryable_but_not_repeated(clock):
-    with nobody_listening() as address:
-        error = fail_once("http://" + address, sleep=clock.sleep, pauses=(1, 2))
+def fail_to_connect(url, **options):
+    """Send a request to this URL, and return the error. Check that it is not repeated."""
+    clock = Clock()
+    error = fail_once(url, pauses=(1, 2), sleep=clock.sleep, **options)
+    assert clock.sleeps == []
+    return error
 
-    assert str(error).startswith("cannot connect to %s: " % address)
-    assert "refused" in str(error)
+
+def test_refused_connection_is_retryable():
+    with nobody_listening() as address:
+        error = fail_to_connect("http://" + address)
+
+    assert re.match("cannot connect to %s: .*refused" % address, str(error))
     assert (
         error.hint
         == "check --server, PLEXSPHERE_URL or the profile, the network, and whether you need a proxy"
     )
+    assert isinstance(error, program.ConnectError)
     assert error.retryable
-    assert clock.sleeps == []
 
 
-@rule("3.8", "3.8a")
-def test_unreachable_host_is_retryable_but_not_repeated(clock):
+def test_unreachable_host_is_retryable():
     # No TCP connection can be made to a multicast address.
-    error = fail_once("http://224.1.2.3:9", sleep=clock.sleep, pauses=(1, 2))
+    error = fail_to_connect("http://224.1.2.3:9")
 
     assert re.match("cannot connect to 224.1.2.3:9: .", str(error))
     assert error.retryable
-    assert clock.sleeps == []
 
 
-@rule("3.8", "3.8a")
-def test_resolver_that_says_try_again_is_retryable_but_not_repeated(clock, monkeypatch):
-    def try_again(*_):
-        raise socket.gaierror(socket.EAI_AGAIN, "try again")
-
-    monkeypatch.setattr(socket, "create_connection", try_again)
-
-    error = fail_once("http://again.test", sleep=clock.sleep, pauses=(1, 2))
-
-    assert str(error) == "cannot connect to again.test: the name again.test does not resolve"
-    assert error.retryable
-    assert clock.sleeps == []
-
-
-@rule("3.8", "3.8a")
-@pytest.mark.parametrize(
-    "number",
-    [
-        pytest.param(socket.EAI_FAIL, id="EAI_FAIL"),
-        pytest.param(socket.EAI_FAMILY, id="EAI_FAMILY"),
-        pytest.param(socket.EAI_MEMORY, id="EAI_MEMORY"),
-    ],
-)
-def test_resolver_that_fails_for_good_is_not_retryable(clock, monkeypatch, number):
+@pytest.mark.parametrize("name, retryable", [("EAI_AGAIN", True), ("EAI_FAIL", False)])
+def test_resolver_that_fails_is_retryable_if_it_says_try_again(monkeypatch, name, retryable):
     def fail(*_):
-        raise socket.gaierror(number, "it fails")
+        raise socket.gaierror(getattr(socket, name), "it fails")
 
     monkeypatch.setattr(socket, "create_connection", fail)
 
-    error = fail_once("http://failing.test", sleep=clock.sleep, pauses=(1, 2))
+    error = fail_to_connect("http://failing.test")
 
     assert str(error) == "cannot connect to failing.test: the name failing.test does not resolve"
-    assert not error.retryable
-    assert clock.sleeps == []
+    assert error.retryable is retryable
 
 
-@rule("3.8", "3.8a")
-def test_unknown_name_is_not_retryable(clock):
-    error = fail_once("http://" + NO_NAME, sleep=clock.sleep, pauses=(1, 2))
+def test_unknown_name_is_not_retryable():
+    error = fail_to_connect("http://" + NO_NAME)
 
     assert str(error) == "cannot connect to %s: the name %s does not resolve" % (NO_NAME, NO_NAME)
     assert not error.retryable
-    assert clock.sleeps == []
 
 
-@rule("3.8", "3.8a")
-def test_connection_closed_in_tls_handshake_is_retryable_but_not_repeated(clock):
-    with Raw(answer_once(b"")) as server:
+@pytest.mark.parametrize(
+    "says, retryable",
+    [
+        pytest.param(b"", True, id="closes the connection"),
+        pytest.param(b"HTTP/1.1 400 No\r\n\r\n", False, id="speaks no TLS"),
+    ],
+)
+def test_tls_that_fails_is_retryable_if_the_server_closes_the_connection(says, retryable):
+    with Raw(answer_once(says)) as server:
         address = "127.0.0.1:%d" % server.address[1]
-        error = fail_once("https://" + address, ca_file=CA_FILE, sleep=clock.sleep, pauses=(1, 2))
+        error = fail_to_connect("https://" + address, ca_file=CA_FILE)
 
     assert re.match("TLS with %s failed: ." % address, str(error))
-    assert error.retryable
-    assert clock.sleeps == []
+    assert error.retryable is retryable
 
 
-@rule("3.8", "3.8a")
-def test_port_without_tls_is_not_retryable(clock):
-    with Raw(answer_once(b"HTTP/1.1 400 No\r\n\r\n")) as server:
-        address = "127.0.0.1:%d" % server.address[1]
-        error = fail_once("https://" + address, ca_file=CA_FILE, sleep=clock.sleep, pauses=(1, 2))
-
-    assert re.match("TLS with %s failed: ." % address, str(error))
-    assert not error.retryable
-    assert clock.sleeps == []
-
-
-@rule("3.8", "3.8a")
-def test_untrusted_certificate_is_not_retryable(clock):
+def test_untrusted_certificate_is_not_retryable():
     with ControlPlane(tls="untrusted") as plane:
         address = "127.0.0.1:%d" % plane.address[1]
-        error = fail_once("https://" + address, ca_file=CA_FILE, sleep=clock.sleep, pauses=(1, 2))
+        error = fail_to_connect("https://" + address, ca_file=CA_FILE)
 
-    assert str(error).startswith("TLS with %s failed: " % address)
-    assert "certificate verify failed" in str(error)
+    assert re.match("TLS with %s failed: .*certificate verify failed" % address, str(error))
     assert not error.retryable
-    assert clock.sleeps == []
 
 
-@rule("3.8", "3.8a")
 @pytest.mark.parametrize(
     "answer, reason",
     [
@@ -687,23 +525,19 @@ def test_untrusted_certificate_is_not_retryable(clock):
         pytest.param(DROP, ".", id="closed"),
     ],
 )
-def test_connect_that_a_proxy_refuses_is_retryable_but_not_repeated(clock, answer, reason):
+def test_connect_that_a_proxy_refuses_is_retryable(answer, reason):
     with ScriptedServer() as proxy:
         proxy.script(answer)
         address = "127.0.0.1:%d" % proxy.address[1]
-        error = fail_once(
-            "https://control-plane.test", proxy=address, sleep=clock.sleep, pauses=(1, 2)
-        )
+        error = fail_to_connect("https://control-plane.test", proxy=address)
 
     assert re.match(
         "cannot connect to control-plane.test through proxy %s: .*%s" % (address, reason),
         str(error),
     )
     assert error.retryable
-    assert clock.sleeps == []
 
 
-@rule("3.8a")
 def test_failure_to_connect_after_any_response_is_repeated(plane, transport, clock):
     plane.script(Reply(b"", 404, close=True))
     with pytest.raises(program.APIError):
@@ -717,7 +551,6 @@ def test_failure_to_connect_after_any_response_is_repeated(plane, transport, clo
     assert clock.sleeps == [0.5, 1]
 
 
-@rule("3.8a")
 def test_failure_to_connect_after_a_body_that_was_cut_short_is_repeated(plane):
     clock = Clock(during={1: plane.close})  # the server closes during the first pause
     plane.script(Reply(page(), cut=9))
@@ -743,7 +576,6 @@ def send_two_responses(sock):
     sock.recv(1)  # wait until the client closes the connection
 
 
-@rule("3.7")
 @pytest.mark.parametrize(
     "first_page",
     [
@@ -762,7 +594,6 @@ def test_connection_is_kept_from_request_to_request(either_plane, first_page):
     assert either_plane.connections == 1
 
 
-@rule("3.7", "3.8a")
 @pytest.mark.parametrize(
     "answers, requests",
     [
@@ -788,7 +619,6 @@ def test_lost_connection_is_replaced_silently(either_plane, answers, requests):
     assert either_plane.connections == 2
 
 
-@rule("3.7", "3.8a")
 def test_new_connection_that_is_lost_is_a_failure(either_plane):
     # The first lost connection is the kept one. The next three are new: two of them are followed by a retry.
     slept = []
@@ -804,7 +634,6 @@ def test_new_connection_that_is_lost_is_a_failure(either_plane):
     assert either_plane.connections == 4
 
 
-@rule("3.7", "3.8a")
 def test_each_page_of_a_walk_has_two_retries(either_plane):
     slept = []
     either_plane.script(DROP, BUSY_REPLY, MORE_PAGES, BUSY_REPLY, BUSY_REPLY, LAST_PAGE)
@@ -819,7 +648,6 @@ def test_each_page_of_a_walk_has_two_retries(either_plane):
     assert either_plane.connections == 2
 
 
-@rule("3.7", "3.8a")
 @pytest.mark.parametrize(
     "failure, connections",
     [
@@ -842,7 +670,6 @@ def test_connection_is_kept_after_a_complete_error_response(either_plane, failur
     assert either_plane.connections == connections
 
 
-@rule("3.7", "3.8a")
 def test_connection_is_not_kept_after_an_error_response_that_stalls(plane):
     # On the same connection, the second request would get no response.
     plane.script(stall(b"HTTP/1.1 503 Busy\r\nContent-Length: 9\r\n\r\n"), LAST_PAGE)
@@ -855,7 +682,6 @@ def test_connection_is_not_kept_after_an_error_response_that_stalls(plane):
     assert plane.connections == 2
 
 
-@rule("3.7")
 def test_response_that_follows_an_interim_one_goes_to_no_other_request(plane, transport):
     def talk(sock):
         sock.sendall(b"HTTP/1.1 103 Hints\r\n\r\n")
@@ -874,67 +700,45 @@ def test_response_that_follows_an_interim_one_goes_to_no_other_request(plane, tr
 # ---- pauses and reports
 
 
-@rule("3.8b")
 @pytest.mark.parametrize(
-    "header, pause",
+    "header, pauses",
     [
-        pytest.param("0", 0, id="no pause"),
-        pytest.param("007", 7, id="leading zeros"),
-        pytest.param("30", 30, id="the longest"),
-        pytest.param(" 3 ", 3, id="spaces around it"),
+        # Up to 30 seconds, it replaces the pause. The second failure has none.
+        ("0", [0, 1]),
+        ("007", [7, 1]),
+        ("30", [30, 1]),
+        (" 3 ", [3, 1]),
+        # A longer one ends the attempts.
+        ("31", []),
+        ("9" * 3000, []),
+        # What is not a whole number is ignored.
+        ("", [0.5, 1]),
+        ("-5", [0.5, 1]),
+        ("3 s", [0.5, 1]),
+        ("1e3", [0.5, 1]),
+        ("\xb3", [0.5, 1]),
+        ("2.5", [0.5, 1]),
+        ("Fri, 31 Dec 9999 23:59:59 GMT", [0.5, 1]),
     ],
+    ids=ascii,
 )
-def test_retry_after_of_up_to_30_seconds_replaces_the_pause(plane, header, pause):
+def test_retry_after(plane, header, pauses):
     slept = []
     plane.script(Reply(b"", 429, [("Retry-After", header)]), BUSY_REPLY, BUSY_REPLY)
 
     run_cli(*LIST, plane=plane, sleep=slept.append)
 
-    assert slept == [pause, 1]  # the second failure has no Retry-After
+    assert slept == pauses
 
 
-@rule("3.8b")
-@pytest.mark.parametrize(
-    "header", [pytest.param("31", id="31"), pytest.param("9" * 3000, id="3000 digits")]
-)
-def test_retry_after_of_more_than_30_seconds_ends_the_attempts(plane, header):
-    slept = []
-    plane.script(Reply(b"", 429, [("Retry-After", header)]), LAST_PAGE)
+def test_error_says_for_how_long_the_server_asks_to_wait(plane):
+    plane.script(Reply(b"", 429, [("Retry-After", "31")]))
 
-    result = run_cli(*LIST, plane=plane, sleep=slept.append)
+    result = run_cli(*LIST, plane=plane)
 
-    assert result.code == 1
-    assert slept == []
-    errors = error_lines(result)
-    assert len(errors) == 1
-    assert errors[0].endswith("; retry after: %s s" % header)
+    assert error_lines(result) == ["HTTP 429 Too Many Requests; retry after: 31 s"]
 
 
-@rule("3.8b")
-@pytest.mark.parametrize(
-    "header",
-    [
-        pytest.param("", id="empty"),
-        pytest.param("-5", id="negative"),
-        pytest.param("3 s", id="a unit"),
-        pytest.param("1e3", id="an exponent"),
-        pytest.param("\xb3", id="a superscript 3"),
-        pytest.param("2.5", id="a fraction"),
-        pytest.param("Fri, 31 Dec 9999 23:59:59 GMT", id="a date"),
-    ],
-)
-def test_retry_after_that_is_not_a_whole_number_is_ignored(plane, header):
-    slept = []
-    plane.script(Reply(b"", 429, [("Retry-After", header)]), BUSY_REPLY, BUSY_REPLY)
-
-    result = run_cli(*LIST, plane=plane, sleep=slept.append)
-
-    assert len(error_lines(result)) == 1
-    assert slept == [0.5, 1]
-    assert "retry after" not in result.err  # "3" would give "; retry after: 3 s"
-
-
-@rule("3.8b", "3.8c")
 def test_each_retry_is_reported_on_stderr(plane):
     plane.script(
         Reply(page(), cut=9),
@@ -952,7 +756,6 @@ def test_each_retry_is_reported_on_stderr(plane):
     ]
 
 
-@rule("3.9a")
 def test_one_missing_byte_is_counted_in_the_singular(plane):
     plane.script(Reply(b"{}", cut=1))
 
@@ -965,32 +768,21 @@ def test_one_missing_byte_is_counted_in_the_singular(plane):
 # ---- as a library
 
 
-@rule("10.2b", "3.8a", "3.8b")
 @pytest.mark.parametrize(
     "pauses, events",
     [
         pytest.param((), [], id="no retry"),
         pytest.param(
-            (3, 2, 1),
+            (3, 45, 0),  # unlike a Retry-After, such a pause may be longer than 30 seconds
             [
                 "HTTP 503 Service Unavailable; waiting 3.0 s",
                 3,
-                "HTTP 503 Service Unavailable; waiting 2.0 s",
-                2,
-                "HTTP 503 Service Unavailable; waiting 1.0 s",
-                1,
-            ],
-            id="three retries",
-        ),
-        pytest.param(
-            (45, 0),  # unlike a Retry-After, such a pause may be longer than 30 seconds
-            [
                 "HTTP 503 Service Unavailable; waiting 45.0 s",
                 45,
                 "HTTP 503 Service Unavailable; waiting 0.0 s",
                 0,
             ],
-            id="a long pause and none",
+            id="three retries",
         ),
     ],
 )
@@ -1004,7 +796,6 @@ def test_on_retry_is_called_before_each_of_the_pauses(plane, pauses, events):
     assert len(plane.requests) == 1 + len(pauses)
 
 
-@rule("10.2b")
 def test_pauses_of_an_iterator_are_those_of_every_request(plane):
     slept = []
     server = program.Server.parse(plane.url)
@@ -1018,7 +809,6 @@ def test_pauses_of_an_iterator_are_those_of_every_request(plane):
     assert slept == [3, 2, 3, 2]
 
 
-@rule("10.2b", "10.2c")
 def test_on_progress_is_called_after_each_read_and_received_counts(plane):
     seen = []
     transport = program.Transport(
@@ -1035,28 +825,17 @@ def test_on_progress_is_called_after_each_read_and_received_counts(plane):
     assert seen == [0, 10, 20, 30] + [30, 37]  # each request begins with a call of its own
 
 
-@rule("10.2c")
-def test_transport_tells_its_server_and_its_token():
+def test_transport_tells_its_server_and_the_secrets_to_mask():
     server = program.Server.parse("https://a.test/b")
 
-    transport = program.Transport(server, " %s\n" % TOKEN)
+    transport = program.Transport(server, " %s\n" % TOKEN, proxy="ann:a%20b@proxy.test")
 
     assert transport.server == server
-    assert transport.secrets == [TOKEN]
+    # The last one is base64: `ann:a b`.
+    assert sorted(transport.secrets) == sorted([TOKEN, "a b", "YW5uOmEgYg=="])
     assert transport.received == 0
 
 
-@rule("10.2c")
-def test_secrets_of_a_transport_include_those_of_its_proxy():
-    server = program.Server.parse("https://a.test/b")
-
-    transport = program.Transport(server, TOKEN, proxy="ann:a%20b@proxy.test")
-
-    # The last one is base64: `ann:a b`.
-    assert sorted(transport.secrets) == sorted([TOKEN, "a b", "YW5uOmEgYg=="])
-
-
-@rule("10.2d")
 def test_close_closes_the_connection_and_a_request_opens_another(plane, transport):
     transport.get(PATH, {})
     assert len(plane.open) == 1
@@ -1068,7 +847,6 @@ def test_close_closes_the_connection_and_a_request_opens_another(plane, transpor
     assert len(plane.open) == 1
 
 
-@rule("10.2d")
 def test_connection_is_closed_at_the_end_of_with(plane):
     with make_transport(plane, Clock()) as transport:
         transport.get(PATH, {})
@@ -1097,7 +875,6 @@ with program.Transport.from_settings() as transport:
 
 
 @posix_only
-@rule("10.2d")
 def test_child_after_a_fork_opens_its_own_connection(plane):
     result = run_python("-c", FORKING_PROGRAM, PATH, plane=plane)
 
@@ -1138,7 +915,6 @@ def can_open_2048_descriptors():
     not WINDOWS and not can_open_2048_descriptors(),
     reason="the hard limit of descriptors is too low",
 )
-@rule("3.7")
 def test_connection_is_kept_in_a_program_with_more_than_1023_descriptors(plane):
     result = run_python("-c", PROGRAM_WITH_MANY_DESCRIPTORS, PATH, plane=plane)
 
@@ -1148,7 +924,6 @@ def test_connection_is_kept_in_a_program_with_more_than_1023_descriptors(plane):
     assert plane.connections == 1
 
 
-@rule("10.3")
 @pytest.mark.parametrize(
     "parameters, target",
     [
@@ -1173,19 +948,10 @@ def test_get_sends_the_parameters_that_have_a_value(plane, transport, parameters
     assert plane.requests[0].target == target
 
 
-@rule("10.3")
-def test_get_refuses_a_parameter_with_a_lone_surrogate(plane, transport):
-    with pytest.raises(program.UsageError):
-        transport.get(PATH, {"a": "\ud800"})
-
-    assert plane.connections == 0
-
-
 with_every_framing = pytest.mark.parametrize("framing", ["length", "chunked", "close"])
 HUNDRED_BYTES = b'{"a":"%s"}' % (b"x" * 92)
 
 
-@rule("10.3", "3.11")
 @with_every_framing
 def test_body_of_exactly_max_bytes_is_returned(plane, transport, framing):
     plane.script(Reply(HUNDRED_BYTES, framing=framing, slices=30))
@@ -1195,7 +961,6 @@ def test_body_of_exactly_max_bytes_is_returned(plane, transport, framing):
     assert found == {"a": "x" * 92}
 
 
-@rule("10.3", "3.11")
 @with_every_framing
 def test_body_of_more_than_max_bytes_raises_response_too_large(plane, transport, clock, framing):
     plane.script(Reply(HUNDRED_BYTES, framing=framing, slices=30))
@@ -1208,7 +973,6 @@ def test_body_of_more_than_max_bytes_raises_response_too_large(plane, transport,
     assert len(plane.requests) == 1
 
 
-@rule("10.3", "3.11")
 def test_content_length_of_more_than_256_mib_is_refused_unread(plane, transport):
     # The length is 256 MiB and one byte.
     plane.script(stall(b"HTTP/1.1 200 OK\r\nContent-Length: 268435457\r\n\r\n{}"))
@@ -1219,7 +983,6 @@ def test_content_length_of_more_than_256_mib_is_refused_unread(plane, transport)
     assert transport.received == 0
 
 
-@rule("10.3", "3.11")
 def test_max_bytes_do_not_limit_the_body_of_an_error(plane, transport):
     plane.script(Reply(b"x" * 101, 404))
 
@@ -1230,26 +993,16 @@ def test_max_bytes_do_not_limit_the_body_of_an_error(plane, transport):
 # ---- time limits
 
 
-@rule("10.4")
-def test_request_before_the_end_of_a_limit_is_sent(plane, transport, clock):
-    with transport.time_limit(86400):
-        clock.sleep(86370)  # the last 30 seconds are enough for a real request
-        transport.get(PATH, {})
-
-    assert len(plane.requests) == 1
-
-
-@rule("10.4")
 def test_request_at_the_end_of_a_limit_raises_timed_out(plane, transport, clock):
     with transport.time_limit(5):
         clock.sleep(5)
-        with pytest.raises(program.TimedOut, match="^the time limit has passed$"):
+        with pytest.raises(program.TimedOut, match="^the time limit has passed$") as caught:
             transport.get(PATH, {})
 
+    assert not caught.value.retryable
     assert plane.connections == 0
 
 
-@rule("10.4", "3.8")
 def test_network_timeout_well_before_the_end_of_a_limit_is_retryable(plane, clock):
     plane.script(HANG)
 
@@ -1261,7 +1014,6 @@ def test_network_timeout_well_before_the_end_of_a_limit_is_retryable(plane, cloc
     assert caught.value.retryable
 
 
-@rule("10.4", "3.8")
 def test_network_timeout_just_before_the_end_of_a_limit_counts_as_its_end(plane, transport):
     plane.script(HANG)
 
@@ -1273,7 +1025,6 @@ def test_network_timeout_just_before_the_end_of_a_limit_counts_as_its_end(plane,
     assert not caught.value.retryable
 
 
-@rule("10.4", "9.1d")
 def test_response_that_ends_its_connection_is_read_within_a_limit(plane, transport):
     # At the end of such a body, Python 3.13 closes the socket at once.
     plane.script(Reply(EMPTY_PAGE, headers=[("Connection", "close")], close=True))
@@ -1284,7 +1035,6 @@ def test_response_that_ends_its_connection_is_read_within_a_limit(plane, transpo
     assert found == {"items": []}
 
 
-@rule("10.4")
 def test_limit_does_not_count_after_its_with_block(plane, transport, clock):
     with transport.time_limit(5):
         pass
@@ -1295,7 +1045,6 @@ def test_limit_does_not_count_after_its_with_block(plane, transport, clock):
     assert len(plane.requests) == 1
 
 
-@rule("10.4")
 @pytest.mark.parametrize(
     "outer, inner",
     [pytest.param(5, 50, id="the outer one"), pytest.param(50, 5, id="the inner one")],
@@ -1309,7 +1058,6 @@ def test_earliest_of_two_nested_limits_counts(plane, transport, clock, outer, in
     assert plane.connections == 0
 
 
-@rule("10.4")
 def test_outer_limit_counts_after_the_inner_one_has_ended(plane, transport, clock):
     with transport.time_limit(50):
         with transport.time_limit(5):
@@ -1324,7 +1072,6 @@ def test_outer_limit_counts_after_the_inner_one_has_ended(plane, transport, cloc
             transport.get(PATH, {})
 
 
-@rule("10.4")
 @pytest.mark.parametrize(
     "seconds_of_first, seconds_of_second",
     [
@@ -1347,34 +1094,18 @@ def test_second_limit_counts_if_the_first_one_ends_before_it(
     assert plane.connections == 0
 
 
-@rule("10.4")
-def test_first_limit_does_not_count_if_it_ends_before_the_second(plane, transport, clock):
-    first, second = transport.time_limit(5), transport.time_limit(50)
-    first.__enter__()
-    second.__enter__()
-    first.__exit__(None, None, None)
-    clock.sleep(9)
-
-    transport.get(PATH, {})
-
-    assert len(plane.requests) == 1
-
-
-@rule("10.4")
-@pytest.mark.parametrize("seconds", [0, -1, 86400.5, float("nan"), float("inf"), "5", None])
+@pytest.mark.parametrize("seconds", [0, -1, 86400.5, float("nan"), "5"])
 def test_time_limit_of_0_seconds_or_more_than_a_day_is_refused(transport, seconds):
     with pytest.raises(program.UsageError, match="^seconds: .*more than 0 and at most 86400"):
         transport.time_limit(seconds).__enter__()
 
 
-@rule("10.4")
 @pytest.mark.parametrize("seconds", [0.001, 86400])
 def test_time_limit_may_be_a_millisecond_or_a_day(transport, seconds):
     with transport.time_limit(seconds):
         pass  # it raises no UsageError
 
 
-@rule("10.4", "3.8a")
 @pytest.mark.parametrize(
     "limit, sleeps",
     [
@@ -1395,7 +1126,6 @@ def test_pause_that_would_outlast_a_limit_is_not_begun(plane, transport, clock, 
     assert clock.sleeps == sleeps
 
 
-@rule("10.4", "3.8")
 @pytest.mark.parametrize(
     "answer",
     [
@@ -1416,7 +1146,6 @@ def test_limit_ends_a_request_that_takes_too_long(plane, answer):
     assert not caught.value.retryable
 
 
-@rule("10.4")
 def test_connection_gets_only_the_time_that_is_left_of_a_limit(
     either_plane, clock, connect_timeouts
 ):
@@ -1432,7 +1161,6 @@ def test_connection_gets_only_the_time_that_is_left_of_a_limit(
     assert connect_timeouts == [40]
 
 
-@rule("10.4", "3.7")
 def test_limit_ends_a_request_that_hangs_on_a_kept_connection(plane):
     plane.script(Reply(page()), stall(b""))  # after 5 seconds, the server closes the connection
 
@@ -1446,7 +1174,6 @@ def test_limit_ends_a_request_that_hangs_on_a_kept_connection(plane):
     assert plane.connections == 1
 
 
-@rule("10.4")
 def test_limit_ends_a_body_even_if_more_of_it_can_be_read(plane):
     clock = Clock()
 
@@ -1467,7 +1194,6 @@ def test_limit_ends_a_body_even_if_more_of_it_can_be_read(plane):
     assert transport.received == 4
 
 
-@rule("10.4")
 def test_limit_ends_a_body_that_stalls_after_a_late_beginning(plane):
     clock = Clock(running=True)
 
