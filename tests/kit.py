@@ -330,8 +330,8 @@ def encode(value):
 
 # ---- formats
 
-#: Tests about every format are parametrized over the program's own formats, so that they cover a new one. contract.md
-#: lists the formats, so that a lost one shows in a diff.
+#: Tests about every format are parametrized over the program's own formats, so that they cover a new one. test_help.py
+#: lists the formats, so that a lost one is noticed.
 LIST_FORMATS, GET_FORMATS = list(program.LIST_FORMATS), list(program.GET_FORMATS)
 every_list_format = pytest.mark.parametrize("format", LIST_FORMATS)
 every_get_format = pytest.mark.parametrize("format", GET_FORMATS)

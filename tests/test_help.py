@@ -1,4 +1,4 @@
-"""The help pages, the parsers of the two commands, and the name that the program gives itself."""
+"""The help pages, and the name that the program gives itself."""
 
 import io
 import re
@@ -8,157 +8,86 @@ import pytest
 
 import plexctl_exec_log as program
 from control_plane import PROJECT
-from kit import (
-    GET_FORMATS,
-    LIST_FORMATS,
-    posix_only,
-    rule,
-    run_cli,
-    run_on_terminal,
-    run_process,
+from kit import run_cli, run_process, table
+
+#: The flags with an entry of their own on a page, in its order. --yes and --reveal-secrets have none.
+COMMON_FLAGS = (
+    "--project --status --failed --running --node --output --server --token-file --profile --ca-file "
+    "--allow-http --timeout --color --verbose --help --version"
 )
+LIST_FLAGS = "--action-name --since --until --updated-since --last --all --limit --cursor"
+GET_FLAGS = "--id --wait --wait-timeout --exit-status --output-dir"
+
+every_page = pytest.mark.parametrize("line", ["--help", "list --help", "get --help"])
 
 
-def list_flags(command):
-    """Return the long names of a command's own flags, or with "" of those of both commands, in the order of the help.
+def show_help(line, **options):
+    """Return the help page that a command line prints."""
+    result = run_cli(*line.split(), **options)
 
-    contract.md has a table of them, so that a lost flag shows in a diff."""
-    return [flag.names[-1] for flag in program.FLAGS if flag.command == command and flag.list_help]
-
-
-COMMON_FLAGS, FLAGS_OF_LIST, FLAGS_OF_GET = list_flags(""), list_flags("list"), list_flags("get")
-
-every_page_of_help = pytest.mark.parametrize(
-    "argv",
-    [
-        pytest.param(["--help"], id="common page"),
-        pytest.param(["list", "--help"], id="page of list"),
-        pytest.param(["get", "--help"], id="page of get"),
-    ],
-)
+    assert (result.code, result.err) == (0, "")
+    return result.out.decode("ascii")
 
 
-def find_flags(page):
-    """Return the long names of the flags that have an entry of their own on a help page."""
-    # An entry begins with two spaces: `  --all ...`, `  -v, --verbose ...` or `  -n N, --last N ...`.
-    return re.findall("(?m)^  (?:-[^-]+, )?(--[a-z-]+)", page)
+def find_section(page, title):
+    """Return the lines of a section of a help page, whose title is a line that ends with a colon."""
+    return page.partition("\n%s:\n" % title)[2].partition("\n\n")[0].splitlines()
 
 
-# ---- 1.14: the name of the program
-
-
-@rule("1.14")
 @pytest.mark.parametrize(
-    "started, usage",
+    "started, name",
     [
-        pytest.param(
-            "/x/other",
-            "usage: other [exec-log] {list,get} [UUID] [flags]\n",
-            id="installed command",
-        ),
-        pytest.param(
-            "/x/other.py",
-            "usage: python3 other.py [exec-log] {list,get} [UUID] [flags]\n",
-            id="file",
-        ),
-        pytest.param(
-            "a\nb", "usage: a\\nb [exec-log] {list,get} [UUID] [flags]\n", id="newline in the name"
-        ),
-        pytest.param(
-            "-", "usage: python3 - [exec-log] {list,get} [UUID] [flags]\n", id="read from stdin"
-        ),
-        pytest.param(
-            "",
-            "usage: python3 plexctl_exec_log.py [exec-log] {list,get} [UUID] [flags]\n",
-            id="without a name",
-        ),
+        pytest.param("/x/other", "other", id="installed command"),
+        pytest.param("/x/other.py", "python3 other.py", id="file"),
+        pytest.param("a\nb", "a\\nb", id="newline in the name"),
+        pytest.param("-", "python3 -", id="read from stdin"),
+        pytest.param("", "python3 plexctl_exec_log.py", id="without a name"),
     ],
 )
-def test_program_uses_the_name_it_was_started_under(monkeypatch, started, usage):
+def test_program_uses_the_name_it_was_started_under(monkeypatch, started, name):
     monkeypatch.setattr(sys, "argv", [started])
 
     out = io.BytesIO()
     program.main(["--help"], out, io.StringIO())
 
+    usage = "usage: %s [exec-log] {list,get} [UUID] [flags]\n" % name
     assert out.getvalue().decode("ascii").startswith(usage)
 
 
-# ---- 1.15: the help pages
+@table("""
+    line                             | usage                    | own
+    --help                           | {list,get} [UUID]        | both
+    help                             | {list,get} [UUID]        | both
+    exec-log help                    | {list,get} [UUID]        | both
+    # Other arguments are ignored.
+    lst --help                       | {list,get} [UUID]        | both
+    list --help                      | list                     | list
+    -h list                          | list                     | list
+    help list                        | list                     | list
+    exec-log list -h x               | list                     | list
+    list --wait --limit=7 --help     | list                     | list
+    get --help                       | get UUID                 | get
+    help get                         | get UUID                 | get
+    --help get --wait                | get UUID                 | get
+    get ID --output=x --help         | get UUID                 | get
+""")
+def test_help_of_a_command_shows_its_flags_and_plain_help_those_of_both(line, usage, own):
+    page = show_help(line)
+
+    flags = {"list": LIST_FLAGS, "get": GET_FLAGS, "both": LIST_FLAGS + " " + GET_FLAGS}[own]
+    assert page.startswith("usage: python3 plexctl_exec_log.py [exec-log] %s [flags]\n" % usage)
+    # An entry begins with two spaces: `  --all ...`, `  -v, --verbose ...` or `  -n N, --last N ...`.
+    found = re.findall("(?m)^  (?:-[^-]+, )?(--[a-z-]+)", page)
+    assert " ".join(found) == COMMON_FLAGS + " " + flags
 
 
-@rule("1.15", "1.15b")
-@pytest.mark.parametrize(
-    "line",
-    [
-        pytest.param("--help", id="flag"),
-        pytest.param("help", id="word"),
-        pytest.param("exec-log help", id="word after exec-log"),
-        pytest.param("lst --help", id="with an unknown command"),
-    ],
-)
-def test_common_page_shows_the_flags_of_both_commands(line):
-    result = run_cli(*line.split())
-
-    assert result.code == 0
-    assert result.err == ""
-    page = result.out.decode("ascii")
-    assert page.startswith(
-        "usage: python3 plexctl_exec_log.py [exec-log] {list,get} [UUID] [flags]\n"
-    )
-    assert find_flags(page) == COMMON_FLAGS + FLAGS_OF_LIST + FLAGS_OF_GET
-
-
-@rule("1.15", "1.15b")
-@pytest.mark.parametrize(
-    "line",
-    [
-        pytest.param("list --help", id="after list"),
-        pytest.param("-h list", id="short, before list"),
-        pytest.param("help list", id="as a word"),
-        pytest.param("exec-log list -h x", id="with exec-log and a superfluous argument"),
-        pytest.param("list --wait --limit=7 --help", id="with a flag of get and one of list"),
-    ],
-)
-def test_page_of_list_shows_its_flags_and_ignores_other_arguments(line):
-    result = run_cli(*line.split())
-
-    assert result.code == 0
-    assert result.err == ""
-    page = result.out.decode("ascii")
-    assert page.startswith("usage: python3 plexctl_exec_log.py [exec-log] list [flags]\n")
-    assert find_flags(page) == COMMON_FLAGS + FLAGS_OF_LIST
-
-
-@rule("1.15", "1.15b")
-@pytest.mark.parametrize(
-    "line",
-    [
-        pytest.param("get --help", id="after get"),
-        pytest.param("help get", id="as a word"),
-        pytest.param("--help get --wait", id="before get, with a flag"),
-        pytest.param("get ID --output=x --help", id="with malformed values"),
-    ],
-)
-def test_page_of_get_shows_its_flags_and_ignores_other_arguments(line):
-    result = run_cli(*line.split())
-
-    assert result.code == 0
-    assert result.err == ""
-    page = result.out.decode("ascii")
-    assert page.startswith("usage: python3 plexctl_exec_log.py [exec-log] get UUID [flags]\n")
-    assert find_flags(page) == COMMON_FLAGS + FLAGS_OF_GET
-
-
-@rule("1.15b")
-@pytest.mark.parametrize(
-    "line",
-    [
-        pytest.param("list --bogus --help", id="unknown flag"),
-        pytest.param("--all=x --version", id="value for a switch"),
-        pytest.param("list -- --help", id="double hyphen"),
-        pytest.param("--help --cursor", id="missing value"),
-    ],
-)
+@table("""
+    line
+    list --bogus --help
+    --all=x --version
+    list -- --help
+    --help --cursor
+""")
 def test_help_and_version_do_not_hide_a_malformed_flag(line):
     result = run_cli(*line.split())
 
@@ -167,201 +96,63 @@ def test_help_and_version_do_not_hide_a_malformed_flag(line):
     assert result.err.startswith("error: ")
 
 
-@rule("1.15")
-@every_page_of_help
-def test_help_page_has_at_most_80_columns_on_a_wider_terminal(argv):
-    result = run_cli(*argv, env={"COLUMNS": "200"}, terminals=("stdout",))
+@every_page
+def test_help_has_at_most_80_columns_whatever_the_width_of_the_terminal(line):
+    wide = show_help(line, env={"COLUMNS": "200"}, terminals=("stdout",))
+    narrow = show_help(line, env={"COLUMNS": "40"}, terminals=("stdout",))
 
-    assert result.code == 0
-    assert max(len(line) for line in result.out.splitlines()) <= 80
-
-
-@rule("1.15")
-@every_page_of_help
-def test_help_page_of_a_narrow_terminal_is_that_of_a_wide_one(argv):
-    wide = run_cli(*argv, env={"COLUMNS": "200"}, terminals=("stdout",))
-
-    narrow = run_cli(*argv, env={"COLUMNS": "40"}, terminals=("stdout",))
-
-    assert wide.code == 0
-    assert wide.out.startswith(b"usage: ")
-    assert narrow.code == 0
-    assert narrow.out == wide.out
+    assert max(len(line) for line in wide.splitlines()) <= 80
+    assert narrow == wide
 
 
-@rule("1.15")
-@every_page_of_help
-@pytest.mark.parametrize("flag", ["--yes", "--reveal-secrets"])
-def test_help_page_does_not_show_flags_without_effect(argv, flag):
-    page = run_cli(*argv).out.decode("ascii")
-
-    assert page.startswith("usage: ")
-    assert flag not in page
-
-
-@rule("1.15", "1.15a")
-@pytest.mark.parametrize(
-    "argv, titles",
-    [
-        pytest.param(
-            ["--help"],
-            [
-                "flags",
-                "flags of list",
-                "flags of get",
-                "formats of list",
-                "formats of get",
-                "exit codes",
-                "examples, with server, token and Project set",
-            ],
-            id="common page",
-        ),
-        pytest.param(
-            ["list", "--help"],
-            [
-                "flags",
-                "flags of list",
-                "formats of list",
-                "exit codes",
-                "examples, with server, token and Project set",
-            ],
-            id="page of list",
-        ),
-        pytest.param(
-            ["get", "--help"],
-            [
-                "flags",
-                "flags of get",
-                "formats of get",
-                "exit codes",
-                "examples, with server, token and Project set",
-            ],
-            id="page of get",
-        ),
-    ],
-)
-def test_help_page_has_these_sections(argv, titles):
-    page = run_cli(*argv).out.decode("ascii")
-
-    assert re.findall(r"(?m)^(\w.*):\n", page) == titles
-
-
-@rule("1.15a")
-@every_page_of_help
-def test_help_page_lists_the_statuses(argv):
-    page = run_cli(*argv).out.decode("ascii")
+@every_page
+def test_help_lists_statuses_and_exit_codes(line):
+    page = show_help(line)
 
     assert (
         "\nStatuses: pending, ack, started; final: succeeded, failed, cancelled, timeout.\n" in page
     )
+    codes = [re.match("  ([0-9]+) ", line) for line in find_section(page, "exit codes")]
+    assert [code.group(1) for code in codes if code] == (
+        ["0", "1", "2", "3", "4", "5", "77", "124", "130", "141"]
+    )
 
 
-@rule("1.15a")
-@every_page_of_help
-def test_help_page_lists_the_exit_codes(argv):
-    page = run_cli(*argv).out.decode("ascii")
-
-    section = page.partition("exit codes:\n")[2]
-    assert re.findall(r"(?m)^  (\d+) ", section) == [
-        "0",
-        "1",
-        "2",
-        "3",
-        "4",
-        "5",
-        "77",
-        "124",
-        "130",
-        "141",
-    ]
-
-
-@rule("1.15")
-@pytest.mark.parametrize(
-    "argv, entry",
-    [
-        # Each entry ends where the next flag begins.
-        pytest.param(
-            ["--help"],
-            " --node UUID only Executions that ran on this machine (repeatable; TARGETS still counts all); "
-            "get: only this target (repeatable) -o",
-            id="node on the common page",
-        ),
-        pytest.param(
-            ["list", "--help"],
-            " --node UUID only Executions that ran on this machine (repeatable; TARGETS still counts all) -o",
-            id="node of list",
-        ),
-        pytest.param(
-            ["get", "--help"], " --node UUID only this target (repeatable) -o", id="node of get"
-        ),
-        pytest.param(
-            ["--help"],
-            " --status STATUS only Executions with these statuses, e.g. failed,timeout (repeatable); "
-            "get: only targets with these statuses (repeatable) --failed",
-            id="status on the common page",
-        ),
-        pytest.param(
-            ["list", "--help"],
-            " --status STATUS only Executions with these statuses, e.g. failed,timeout (repeatable) --failed",
-            id="status of list",
-        ),
-        pytest.param(
-            ["get", "--help"],
-            " --status STATUS only targets with these statuses (repeatable) --failed",
-            id="status of get",
-        ),
-    ],
-)
-def test_flag_of_both_commands_has_a_text_for_each(argv, entry):
-    page = run_cli(*argv).out.decode("ascii")
-
+@table("""
+    line        | entry
+    # An entry ends where the next flag begins.
+    list --help | only Executions that ran on this machine (repeatable; TARGETS still counts all) -o
+    get --help  | only this target (repeatable) -o
+    --help | ... (repeatable; TARGETS still counts all); get: only this target (repeatable) -o
+""")
+def test_flag_of_both_commands_has_a_text_for_each(line, entry):
     # Lines are broken anywhere: put them together again.
-    assert entry in " ".join(page.split())
+    page = " ".join(show_help(line).split())
+
+    assert entry.replace("...", "") in page
 
 
-@rule("1.15")
-@pytest.mark.parametrize(
-    "argv, title, formats",
-    [
-        pytest.param(["list", "--help"], "list", LIST_FORMATS, id="list"),
-        pytest.param(["get", "--help"], "get", GET_FORMATS, id="get"),
-        pytest.param(["--help"], "list", LIST_FORMATS, id="list on the common page"),
-        pytest.param(["--help"], "get", GET_FORMATS, id="get on the common page"),
-    ],
-)
-def test_help_has_a_line_for_each_format(argv, title, formats):
-    page = run_cli(*argv).out.decode("ascii")
+@table("""
+    line        | title | formats
+    list --help | list  | text table wide id json yaml jsonl
+    get --help  | get   | text table wide id lines raw json yaml jsonl
+    --help      | list  | text table wide id json yaml jsonl
+    --help      | get   | text table wide id lines raw json yaml jsonl
+""")
+def test_help_has_a_line_for_each_format(line, title, formats):
+    lines = find_section(show_help(line), "formats of " + title)
 
-    block = page.partition("formats of %s:\n" % title)[2].partition("\n\n")[0]
-    assert [line.split()[0] for line in block.splitlines()] == list(formats)
+    assert [line.split()[0] for line in lines] == formats.split()
+    assert all(len(line.split()) > 2 for line in lines)
 
 
-# From 3.14 on, argparse colours help pages by default.
+def test_help_has_no_colours_even_if_the_environment_forces_them():
+    # From 3.14 on, argparse colours help pages by default.
+    result = run_process("--help", env={"FORCE_COLOR": "1"})
 
-
-@rule("9.4")
-@every_page_of_help
-@posix_only
-def test_help_page_on_a_terminal_has_no_colours(argv):
-    result = run_on_terminal(*argv, plane=None)
-
-    assert result.code == 0
     assert b"--verbose" in result.out
     assert b"\x1b" not in result.out
 
-
-@rule("9.4")
-@every_page_of_help
-def test_help_page_has_no_colours_even_if_the_environment_forces_them(argv):
-    result = run_process(*argv, env={"FORCE_COLOR": "1"})
-
-    assert result.code == 0
-    assert b"--verbose" in result.out
-    assert b"\x1b" not in result.out
-
-
-# ---- 1.15a: the examples
 
 LIST_EXAMPLES = [
     "list --failed --updated-since 9:00",
@@ -373,25 +164,20 @@ GET_EXAMPLES = [
 ]
 
 
-@rule("1.15a")
 @pytest.mark.parametrize(
-    "argv, examples",
+    "line, examples",
     [
-        pytest.param(["--help"], LIST_EXAMPLES + GET_EXAMPLES, id="common page"),
-        pytest.param(["list", "--help"], LIST_EXAMPLES, id="page of list"),
-        pytest.param(["get", "--help"], GET_EXAMPLES, id="page of get"),
+        ("--help", LIST_EXAMPLES + GET_EXAMPLES),
+        ("list --help", LIST_EXAMPLES),
+        ("get --help", GET_EXAMPLES),
     ],
 )
-def test_help_page_has_these_examples(argv, examples):
-    page = run_cli(*argv).out.decode("ascii")
+def test_help_has_examples(line, examples):
+    section = find_section(show_help(line), "examples, with server, token and Project set")
 
-    section = page.partition("\nexamples, with server, token and Project set:\n")[2]
-    assert section == "".join(
-        "  python3 plexctl_exec_log.py " + example + "\n" for example in examples
-    )
+    assert section == ["  python3 plexctl_exec_log.py " + example for example in examples]
 
 
-@rule("1.15a")
 @pytest.mark.parametrize("example", LIST_EXAMPLES + GET_EXAMPLES)
 def test_example_runs_as_printed_with_server_token_and_project_set(plane, example):
     result = run_cli(*example.split(), plane=plane, env={"PLEXSPHERE_PROJECT": PROJECT})
