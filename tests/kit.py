@@ -357,6 +357,12 @@ def listed(name, created="09:30:00Z", status="failed", **members):
     )
 
 
+def make_pages(text):
+    """Return pages of Executions. A word has an id, a time and perhaps a status: `a@09:30:00Z=ack`. `/` ends a page."""
+    pages = text.split("/")
+    return [[listed(*re.split("[@=]", word)) for word in words.split()] for words in pages]
+
+
 #: How the ids in the output of `list` are found, and the cursor. In most formats, a line begins with the id.
 FIRST_WORD, MEMBER_ID = r"^(?!ID |next_cursor: )([^\s,]+)", r'^ +(?:\{.*?)?"id": ?"(.*?)"'
 ID_PATTERNS = {"json": MEMBER_ID, "yaml": MEMBER_ID, "jsonl": r'^\{.*?"id":"([^"]*)"'}
