@@ -1,0 +1,191 @@
+"""The runner of terminal sessions reads strictly, and shows every difference.
+
+session.py says how to read a session, and session.md shows what is equal.
+"""
+
+import os
+
+import pytest
+
+import plexctl_exec_log as program
+from kit import posix_only, read_text
+from session import SessionError, find_differences, read_sessions, rewrite
+
+pytestmark = posix_only
+
+PRESET = """# Title
+
+    $ alias plog='plexctl_exec_log.py list --output id'
+    $ export PROJECT=019a3f1c-8a52-7d0e-9b96-c2e85d7f6b13
+    $ export PLEXSPHERE_PROJECT=$PROJECT PLEXSPHERE_URL=$SERVER PLEXSPHERE_TOKEN=some-token
+
+## A session
+
+"""
+
+
+@pytest.fixture
+def write(tmp_path):
+    """A function that writes a file of sessions, and returns its path."""
+
+    def write_file(text):
+        path = tmp_path / "file.md"
+        path.write_text(text, encoding="utf-8")
+        return str(path)
+
+    return write_file
+
+
+NOT_PROSE = "this is neither prose nor indented by four spaces"
+MALFORMED = "this line is malformed"
+
+
+# fmt: off
+@pytest.mark.parametrize("lines, number, fault", [
+    # headings
+    (["prose", "", "    $ true"], 3, "a command needs a heading"),
+    (["# T", "# U"], 2, "expected `# TITLE` once, or `## SENTENCE`"),
+    (["## S"], 1, "expected `# TITLE` once, or `## SENTENCE`"),
+    (["# T", "### S"], 2, "expected `# TITLE` once, or `## SENTENCE`"),
+    (["# T", "## S", "    never x", "## U"], 4, "no command stands above this heading"),
+    (["# T", "## S", "    never x"], 3, "the file ends without a command"),
+    (["# T", "    $ true"], 2, "the file ends without a command"),
+    # what looks like a session, but is not indented like one
+    (["# T", "## S", "$ true"], 3, NOT_PROSE),
+    (["# T", "## S", "-> x y"], 3, NOT_PROSE),
+    (["# T", "## S", "   $ true"], 3, NOT_PROSE),
+    (["# T", "## S", "\t$ true"], 3, NOT_PROSE),
+    (["# T", "## S", "```"], 3, NOT_PROSE),
+    # lines that belong to no command
+    (["# T", "## S", "    true"], 3, "expected a command, `<- STATUS` or `never TEXT`"),
+    (["# T", "## S", "    $ true", "prose", "    x"], 5, "this line belongs to no command"),
+    (["# T", "## S", "    $ true", "prose", "    never x"], 5, "this line belongs to no command"),
+    (["# T", "## S", "    $ true", "prose", "    <- 200 {}"], 5, "this line belongs to no command"),
+    (["# T", "## S", "    $ true", "    x", "    > y"], 5, "this line continues nothing"),
+    (["# T", "## S", "    $ true", "", "    > y"], 5, "this line continues nothing"),
+    # lines that are nearly something else
+    (["# T", "## S", "    $ true", "    $true"], 4, MALFORMED),
+    (["# T", "## S", "    $ true", "    >x"], 4, MALFORMED),
+    (["# T", "## S", "    $ true", "    ->x"], 4, MALFORMED),
+    (["# T", "## S", "    $ true", "    <- 20 {}"], 4, MALFORMED),
+    (["# T", "## S", "    $ true", "    exit"], 4, MALFORMED),
+    (["# T", "## S", "    $ true", "    exit code 3"], 4, MALFORMED),
+    (["# T", "## S", "    $ true", "    never x"], 4, MALFORMED),
+    (["# T", "## S", "    $ true", "    2>x"], 4, MALFORMED),
+    (["# T", "## S", "    $ true", "    ! crash: x"], 4, MALFORMED),
+])
+# fmt: on
+def test_what_cannot_be_read_is_an_error_with_file_and_line(write, lines, number, fault):
+    path = write("\n".join(lines))
+
+    with pytest.raises(SessionError) as caught:
+        read_sessions(path)
+
+    assert str(caught.value) == "%s:%d: %s" % (path, number, fault)
+
+
+# fmt: off
+@pytest.mark.parametrize("case, lines, differences", [
+    # what is printed
+    ("line too many", ["$ echo a"], ["+ a"]),
+    ("line too few", ["$ true", "a"], ["- a"]),
+    ("no wildcard", ["$ echo a", "..."], ["- ...", "+ a"]),
+    ("space at the end", ["$ echo 'a '", "a"], ["- a", "+ a "]),
+    ("other stream", ["$ sh -c 'echo a >&2'", "a"], ["- a", "+ 2> a"]),
+    ("other order", ["$ sh -c 'echo a; echo hint: b >&2'", "hint: b", "a"], ["+ a", "- a"]),
+    ("exit code", ["$ false"], ["+ exit 1"]),
+    ("no exit code", ["$ true", "exit 1"], ["- exit 1"]),
+    # what no session can promise
+    ("no line feed", ["$ printf a", "a"], ["- a", "+ ! no line feed after b'a'"]),
+    ("no line feed on stderr", ["$ sh -c 'printf a >&2'"], ["+ ! no line feed after b'a'"]),
+    ("escape", ["$ printf '\\033\\n'", "\\x1b"], ["- \\x1b", "+ ! unprintable: '\\x1b'"]),
+    ("not UTF-8", ["$ printf '\\377\\n'", "\\xff"], ["- \\xff", "+ ! unprintable: '\\udcff'"]),
+    ("never on stdout", ["never p4ss", "$ echo p4ss", "p4ss"], ["- p4ss", "+ ! never: p4ss"]),
+    ("never on stderr", ["never p4ss", "$ sh -c 'echo p4ss >&2'"], ["+ ! never: p4ss"]),
+    # requests
+    ("request too many", ["$ plog"], ["+ -> $SERVER some-token"]),
+    ("other request", ["$ plog --limit 5", "-> $SERVER some-token"],
+     ["- -> $SERVER some-token", "+ -> $SERVER?limit=5 some-token"]),
+    ("request too few", ["$ plog", '<- 200 {"items": []}', "<- 200 {}"], ["- <- 200 {}"]),
+    ("no request", ["$ echo a", "<- 200 {}", "a"], ["- <- 200 {}"]),
+    ("no request for the answer above", ["<- 200 {}", "$ plog --version > file"],
+     ["+ ! no request for <- 200 {}"]),
+    # commands
+    ("unknown variable", ["$ echo $MISSING"], ["+ ! cannot be run: KeyError: 'MISSING'"]),
+    ("text without an end", ["$ cat << END", "> a"],
+     ["+ ! cannot be run: ValueError: the text of << has no end"]),
+    ("text without <<", ["$ cat a b", "> c"],
+     ["+ ! cannot be run: ValueError: the text of << has no end"]),
+])
+# fmt: on
+def test_difference_is_shown(write, case, lines, differences):
+    path = write(PRESET + "".join("    %s\n" % line for line in lines))
+
+    shown = find_differences(*read_sessions(path))
+
+    assert [line for line in shown.split("\n") if line.startswith(("- ", "+ "))] == differences
+
+
+def test_difference_begins_with_the_line_and_the_command(write):
+    path = write(PRESET + "    $ echo a\n    a\n    $ echo b\n    c\n    $ echo d\n    d\n")
+
+    assert find_differences(*read_sessions(path)) == (
+        "%s:11: - stands in the session, + happens now\n  $ echo b\n- c\n+ b\n" % path
+    )
+
+
+def test_unknown_program_is_a_difference(write):
+    path = write(PRESET + "    $ cd /\n")
+
+    assert "\n+ ! cannot be run: FileNotFoundError: " in find_differences(*read_sessions(path))
+
+
+@pytest.mark.parametrize("error", [RuntimeError("a bug"), SystemExit(2)], ids=repr)
+def test_crash_is_a_difference(write, monkeypatch, error):
+    def crash(*arguments, **options):
+        raise error
+
+    monkeypatch.setattr(program, "main", crash)
+    path = write(PRESET + "    $ plog\n    $ echo still running\n    still running\n")
+
+    assert "\n+ ! crash: %r\n" % error in find_differences(*read_sessions(path))
+    assert "still running" not in find_differences(*read_sessions(path))
+
+
+def test_nothing_outlives_a_session(write, tmp_path):
+    folder, umask = os.getcwd(), os.umask(0o022)
+    os.umask(umask)
+    path = write(
+        "# Title\n\n## First\n\n    $ touch file\n    $ umask 077\n    $ export A=1\n\n"
+        "## Second\n\n    $ ls\n    $ printenv A\n    exit 1\n"
+    )
+    preset, first, second = read_sessions(path)
+
+    assert find_differences(preset, first) == ""
+    assert find_differences(preset, second) == ""
+    assert os.getcwd() == folder
+    assert os.umask(umask) == umask
+    assert list(tmp_path.iterdir()) == [tmp_path / "file.md"]
+
+
+def test_rewriting_replaces_what_happens_and_nothing_else(write):
+    path = write(
+        PRESET + 'Prose.\n\n    $ cat << END\n    > a\n    > END\n    b\n\nMore\nprose.\n\n'
+        '    $ plog\n    <- 200 {"items": [\n    > {"id": "x"}]}\n\n## Another one\n\n    $ false'
+    )
+
+    rewrite(path)
+
+    assert read_text(path) == (
+        PRESET + 'Prose.\n\n    $ cat << END\n    > a\n    > END\n    a\n\nMore\nprose.\n\n'
+        '    $ plog\n    <- 200 {"items": [\n    > {"id": "x"}]}\n    x\n\n## Another one\n\n    $ false\n    exit 1'
+    )
+
+
+def test_rewriting_writes_a_fault_so_that_the_file_cannot_be_read(write):
+    path = write(PRESET + "    never hunter22\n    $ echo hunter22\n")
+
+    rewrite(path)
+
+    with pytest.raises(SessionError):
+        read_sessions(path)

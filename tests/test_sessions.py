@@ -1,0 +1,30 @@
+"""Every session of tests/*.md: see session.py. `pytest -k "some and words"` selects by the words of headings."""
+
+import glob
+import os
+
+import pytest
+
+from kit import HERE, posix_only
+from session import find_differences, read_sessions
+
+#: Documents that have no sessions.
+PROSE = "README.md", "contract.md"
+
+
+def list_sessions():
+    """Return a parameter for each session, with its preset."""
+    for path in sorted(glob.glob(os.path.join(HERE, "*.md"))):
+        if os.path.basename(path) not in PROSE:
+            preset, *sessions = read_sessions(os.path.relpath(path))
+            for session in sessions:
+                yield pytest.param(preset, session, id=session.title)
+
+
+@posix_only
+@pytest.mark.parametrize("preset, session", list(list_sessions()))
+def test_session(preset, session):
+    differences = find_differences(preset, session)
+
+    if differences:
+        pytest.fail(differences, pytrace=False)
