@@ -148,7 +148,6 @@ class Shell:
         """Run a command, and return it with the lines that stand below it now."""
         self.shown = step.lines[:1]
         self.own = find_lines(step.lines, "<- ")
-        self.replies = deque((line, self.make_reply(line)) for line in self.own or self.above)
         self.shows_requests = find_lines(step.lines, "-> ") != []
 
         # Split the command as a shell does.
@@ -213,6 +212,7 @@ class Shell:
     def run_program(self, argv, env, out, err):
         """Run the program in this process, and return its exit code."""
         code = 0
+        self.replies = deque((line, self.make_reply(line)) for line in self.own or self.above)
         with surroundings(env=env), mock.patch.object(time, "time", self.clock):
             try:
                 code = program.main(list(map(as_given, argv)), out, err, sleep=lambda seconds: None)
@@ -302,12 +302,13 @@ def rewrite(path):
     """Write into a file what its commands print now."""
     preset, *sessions = read_sessions(path)
     text = read_text(path).split("\n")
-    results = [result for session in sessions for result in replay(preset, session)]
-    for step, now in reversed(results):
-        end = step.number + "\n".join(step.lines).count("\n")
-        if step not in preset.steps:
-            new = "\n".join(now).split("\n")
-            text[step.number - 1 : end] = ["    " + line if line else "" for line in new]
+    results = {}
+    for session in sessions:
+        results.update((step.number, (step, now)) for step, now in replay(preset, session))
+    for number in sorted(results, reverse=True):
+        step, now = results[number]
+        old, new = ["\n".join(lines).split("\n") for lines in (step.lines, now)]
+        text[number - 1 : number - 1 + len(old)] = ["    " + line if line else "" for line in new]
     with open(path, "w", encoding="utf-8") as file:
         file.write("\n".join(text))
 

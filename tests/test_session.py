@@ -182,6 +182,17 @@ def test_rewriting_replaces_what_happens_and_nothing_else(write):
     )
 
 
+def test_rewriting_writes_what_cannot_be_run_in_the_preset(write):
+    path = write("# Title\n\n    $ echo $MISSING\n\n## First\n\n    $ true\n\n## Second\n\n    $ true\n")
+
+    rewrite(path)
+
+    assert read_text(path) == (
+        "# Title\n\n    $ echo $MISSING\n    ! cannot be run: KeyError: 'MISSING'\n\n"
+        "## First\n\n    $ true\n\n## Second\n\n    $ true\n"
+    )
+
+
 def test_rewriting_writes_a_fault_so_that_the_file_cannot_be_read(write):
     path = write(PRESET + "    never hunter22\n    $ echo hunter22\n")
 
