@@ -200,15 +200,17 @@ def run_against(plane, answer, *argv, **options):
 
 
 def run_line(line, plane=None, *answers, env=None, **options):
-    """Run a command line as it is typed in a shell, and return its Result. $ID stands for EXECUTION, and $NODE for
-    NODES[0]. PLEXSPHERE_PROJECT is set. The plane gives these answers: JSON values, or anything that a plane takes.
-    Without a plane, nothing can be sent: UNREACHABLE is the server."""
+    """Run a command line as it is typed in a shell: NAME=VALUE before it sets a variable, $ID stands for EXECUTION, and
+    $NODE for NODES[0]. PLEXSPHERE_PROJECT is set. The plane gives these answers: JSON values, or anything that it
+    takes. Without a plane, the server is UNREACHABLE."""
     assert not getattr(plane, "answers", ()), "an answer that was scripted before was not asked for"
     for answer in answers:
         plane.script(Reply(answer) if isinstance(answer, (dict, list)) else answer)
     settings = dict(UNREACHABLE if plane is None else {}, PLEXSPHERE_PROJECT=PROJECT)
     settings.update(env or {})
     argv = shlex.split(line.replace("$ID", EXECUTION).replace("$NODE", NODES[0]))
+    while argv and re.match("[A-Z_]+=", argv[0]):
+        name, _, settings[name] = argv.pop(0).partition("=")
     return run_cli(*argv, plane=plane, env=settings, **options)
 
 
