@@ -1,6 +1,7 @@
 """Settings and credentials, apart from what credentials.md shows: pipes, owners, large files, odd characters, masking,
 and Python."""
 
+import base64
 import builtins
 import codecs
 import contextlib
@@ -16,6 +17,7 @@ from control_plane import TOKEN
 from kit import (
     HOME,
     WINDOWS,
+    Proxy,
     error_lines,
     execution,
     hint_lines,
@@ -409,6 +411,38 @@ def test_token_variable_is_masked_beside_the_token_that_is_used(plane, home, var
     result = run_at_home(home, plane, "--token-file token", answer, **env)
 
     assert error_lines(result) == ["HTTP 400 Bad Request; <***> <***>"]
+
+
+@pytest.mark.parametrize(
+    "member, status",
+    [
+        pytest.param("detail", 404, id="in the detail of a Problem"),
+        # The Transport masks a Problem. Other errors are masked only where they are printed.
+        pytest.param("id", 200, id="in the id of another Execution"),
+    ],
+)
+def test_password_of_a_proxy_is_masked_before_it_is_escaped(plane, member, status):
+    # The password contains a zero width space, which is escaped on stderr.
+    credentials = base64.b64encode("ann:pass\u200bword".encode("utf-8")).decode("ascii")
+    with Proxy(plane) as proxy:
+        proxy.script(Reply({member: "<pass\u200bword> <%s> \u200b" % credentials}, status))
+        env = {
+            "PLEXSPHERE_URL": "http://control-plane.test",
+            "HTTP_PROXY": proxy.url.replace("http://", "http://ann:pass%E2%80%8Bword@"),
+        }
+
+        result = run_line("get $ID --allow-http", env=env)
+
+        assert proxy.requests[0].headers["proxy-authorization"] == "Basic " + credentials
+    assert result.code == 1
+    assert len(error_lines(result)) == 1
+    assert error_lines(result)[0].endswith(" <***> <***> \\u200b")
+
+
+def test_line_of_stderr_is_cut_after_4000_characters(plane):
+    result = run_line("list", plane, Reply({"detail": "x" * 5000}, 409))
+
+    assert result.err == ("error: HTTP 409 Conflict; " + "x" * 5000)[:4000] + "\n"
 
 
 @pytest.mark.parametrize("offset", range(3800, 3920, 9))

@@ -11,7 +11,6 @@ from kit import (
     GET,
     LIST,
     PATH,
-    FailingStream,
     error_lines,
     every_list_format,
     execution,
@@ -391,23 +390,6 @@ def test_deeply_nested_json_is_either_printed_or_gives_one_error_line(plane, for
         (1, ["the response is malformed: its body is nested too deeply"]),
         (1, ["the response is nested too deeply to be printed"]),
     ]
-
-
-@rule("6.2f")
-@pytest.mark.parametrize(
-    "exception, error",
-    [
-        pytest.param(MemoryError(), "error: out of memory\n", id="memory"),
-        pytest.param(
-            RecursionError(), "error: the response is nested too deeply to be printed\n", id="stack"
-        ),
-    ],
-)
-def test_running_out_of_memory_or_stack_gives_one_error_line(plane, exception, error):
-    result = run_cli(*LIST, plane=plane, stdout=FailingStream(exception))
-
-    assert result.code == 1
-    assert result.err == error
 
 
 # ---- failures midway

@@ -1,698 +1,337 @@
-"""Section 5: standard output and standard error as a whole, masking (2.7), and the documents json, yaml and jsonl."""
+"""Formats, apart from what list.md and get.md show: boundaries, exact bytes, odd characters and numbers, OutputRef."""
 
-import base64
-import io
 import json
 
 import pytest
 
 import plexctl_exec_log as program
-from control_plane import TOKEN
 from kit import (
-    ALL,
-    BOTH,
+    ALL_BYTES,
     DOCUMENT_FORMATS,
     GET,
-    GET_RAW,
+    GET_TABLE,
     LIST,
-    FailingStream,
-    Proxy,
+    NODES,
     archive,
-    encode,
-    error_lines,
-    every_get_format,
-    every_list_format,
     execution,
-    find_ids,
     inline,
-    listed,
     page,
     posix_only,
-    read_listing,
-    rule,
     run_against,
-    run_cli,
-    run_in_shell,
-    run_on_terminal,
-    surroundings,
+    run_line,
+    run_on_screen,
+    table,
     target,
 )
 from server import Reply
 
-#: Of its two outputs, the second is unreadable.
-HALF_READABLE = execution([target(inline(b"x\n")), target({"kind": "tape"})])
-#: Of its three outputs, the second is unreadable. The error about it comes before the third output, which would be lost
-#: if the program ended at the error.
-READABLE_AROUND = execution(
-    [target(inline(b"x\n")), target({"kind": "tape"}), target(inline(b"y\n"))]
-)
-UNREADABLE_LINE = (
-    "error: the output of target a1b2c300-0000-4000-8000-000000000000 is unreadable: "
-    'unknown kind "tape"\n'
-)
-ARCHIVED_LINE = (
-    "error: the output of target a1b2c300-0000-4000-8000-000000000000 is archived: logs/a/b.log\n"
-)
+# ---- tables
 
 
-# ---- 5.1: two streams
-
-
-@rule("5.1", "2.7a")
-@pytest.mark.parametrize(
-    "format, output",
-    [
-        pytest.param("text", b"\nx\n", id="text"),
-        pytest.param("json", b'"inline_bytes":"eAo="', id="json"),
-    ],
-)
-def test_traces_and_retries_go_to_stderr_only(plane, format, output):
-    wire = execution([target(inline(b"x\n"))])
-
-    quiet = run_against(plane, wire, *GET, "--output", format)
-    plane.script(Reply({}, 503), Reply(wire))
-    loud = run_cli(*GET, "--output", format, "-v", plane=plane)
-
-    assert quiet.code == 0
-    assert output in quiet.out
-    assert quiet.err == ""
-    assert loud.code == 0
-    assert "\nretry: " in loud.err
-    assert "\n> GET " in loud.err
-    assert loud.out == quiet.out
-
-
-@rule("5.1")
-def test_stdout_is_utf_8(plane):
-    result = run_against(plane, page(execution(action="caf\xe9 \u20ac \U0001f600")), *LIST)
-
-    assert result.code == 0
-    assert result.out.endswith(b"  caf\xc3\xa9 \xe2\x82\xac \xf0\x9f\x98\x80\n")
-
-
-@rule("5.1")
-def test_stderr_escapes_the_characters_that_its_encoding_lacks(plane):
-    plane.script(Reply({"detail": "caf\xe9 \u20ac \U0001f600"}, 404))
-    stderr = io.TextIOWrapper(io.BytesIO(), "latin-1")
-
-    with surroundings(plane):
-        code = program.main(list(GET), io.BytesIO(), stderr)
-
-    assert code == 1
-    error = stderr.buffer.getvalue().splitlines()[0]
-    assert error == b"error: HTTP 404 Not Found; caf\xe9 \\u20ac \\U0001f600"
-
-
-@rule("5.1")
-def test_messages_come_between_the_outputs_around_them(plane):
-    plane.script(Reply(READABLE_AROUND))
-    both = io.BytesIO()  # receives what is flushed from either stream
-    stdout = io.BufferedWriter(both)
-    stderr = io.TextIOWrapper(io.BufferedWriter(both), "utf-8", newline="")
-
-    with surroundings(plane):
-        code = program.main(list(GET_RAW), stdout, stderr)
-
-    # Either stream has a buffer. Therefore the order is right only if the program flushes both.
-    assert code == 1
-    assert both.getvalue().decode("utf-8") == "x\n" + UNREADABLE_LINE + "y\n"
-
-
-class UnknownEncoding(io.StringIO):
-    """A text stream of a caller, with an encoding that Python does not know."""
-
-    encoding = "no-such-encoding"
-
-
-@rule("5.1a")
-def test_stderr_with_an_unknown_encoding_changes_nothing(plane):
-    plane.script(Reply(READABLE_AROUND))
-    out = io.BytesIO()
-
-    with surroundings(plane):
-        code = program.main(list(GET_RAW), out, UnknownEncoding())
-
-    assert code == 1  # for the unreadable output
-    assert out.getvalue() == b"x\ny\n"
-
-
-#: What writing to standard error may raise.
-every_stderr_error = pytest.mark.parametrize(
-    "error",
-    [
-        pytest.param(OSError(28, "full"), id="the disk is full"),
-        pytest.param(BrokenPipeError(), id="the reader has gone"),
-        pytest.param(ValueError("closed"), id="the stream is closed"),
-    ],
-)
-
-
-@rule("5.1a")
-@every_stderr_error
-def test_failing_stderr_changes_nothing_if_an_output_is_unreadable(plane, error):
-    plane.script(Reply(READABLE_AROUND))
-    out = io.BytesIO()
-    stderr = FailingStream(error)
-    stderr.close()  # now its isatty() raises ValueError, and its write() the error
-
-    with surroundings(plane):
-        code = program.main(list(GET_RAW), out, stderr)
-
-    assert code == 1
-    assert out.getvalue() == b"x\ny\n"
-
-
-@rule("5.1a")
-@every_stderr_error
-def test_failing_stderr_changes_nothing_if_a_walk_is_traced_and_fails(plane, error):
-    answers = [
-        Reply(page(execution(), next_cursor="c")),
-        Reply({}, 503),  # is retried
-        Reply({"code": "rebac_denied"}, 403),
-    ]
-    argv = ALL + ("-o", "jsonl", "-v")
-    plane.script(*answers)
-    with_stderr = run_cli(*argv, plane=plane)
-    plane.script(*answers)
-    out = io.BytesIO()
-    stderr = FailingStream(error)
-    stderr.close()
-
-    with surroundings(plane):
-        code = program.main(list(argv), out, stderr, sleep=lambda seconds: None)
-
-    assert code == 77
-    assert with_stderr.code == 77
-    assert with_stderr.out == encode(execution()) + b"\n"
-    assert out.getvalue() == with_stderr.out
+def find_titles(screen):
+    """Return the titles of each header on a screen."""
+    lines = screen.decode("utf-8").splitlines()
+    return [" ".join(line.split()) for line in lines if line.strip()[:1].isupper()]
 
 
 @posix_only
-@rule("5.1a")
-@pytest.mark.parametrize(
-    "answer, code, out",
-    [
-        # Python exits 1 after a crash, too. Then it would not print the output after the error.
-        pytest.param(Reply(READABLE_AROUND), 1, b"x\ny\n", id="an error between two outputs"),
-        pytest.param(Reply({}, 403), 4, b"", id="403"),
-    ],
-)
-def test_closed_stderr_of_a_process_changes_nothing(plane, answer, code, out):
-    plane.script(answer)
+@table("""
+    columns | titles
+    40      | ID STATUS CREATED ACTION
+    87      | ID STATUS CREATED ACTION
+    88      | ID STATUS TARGETS CREATED ACTION
+    103     | ID STATUS TARGETS CREATED ACTION
+    104     | ID STATUS TARGETS CREATED UPDATED ACTION
+    129     | ID STATUS TARGETS CREATED UPDATED ACTION
+    130     | ID STATUS TYPE TARGETS CREATED_AT UPDATED_AT ACTION
+    # A terminal that reports no width:
+    0       | ID STATUS TYPE TARGETS CREATED_AT UPDATED_AT ACTION
+""")
+def test_width_of_the_terminal_decides_the_columns_of_list(plane, columns, titles):
+    argv = LIST + ("--color", "never")
 
-    result = run_in_shell("2>&-", *GET_RAW, plane=plane)
+    result = run_on_screen(plane, page(), *argv, columns=int(columns))
 
-    assert result.code == code
-    assert result.out == out
-
-
-# ---- 5.1b: an error starts a line of its own
-
-
-@rule("5.1b")
-def test_error_starts_a_line_if_stdout_is_a_terminal_in_mid_line(plane):
-    # The second output is empty, which leaves the terminal in mid-line.
-    wire = execution(
-        [target(inline(b"x")), target(inline(b"")), target(archive()), target(archive())]
-    )
-
-    result = run_against(plane, wire, *GET_RAW, terminals=BOTH)
-
-    assert result.code == 1
-    assert result.out == b"x"
-    assert result.err == "\n" + ARCHIVED_LINE + ARCHIVED_LINE
+    assert find_titles(result.out) == [titles]
 
 
-@rule("5.1b")
-@pytest.mark.parametrize(
-    "first, second, terminals",
-    [
-        pytest.param(b"x", b"\n", BOTH, id="the line is complete"),
-        pytest.param(b"", b"", BOTH, id="nothing was printed"),
-        pytest.param(b"x", b"", ("stderr",), id="stdout is a pipe"),
-        pytest.param(b"x", b"", ("stdout",), id="stderr is a pipe"),
-    ],
-)
-def test_error_comes_without_an_empty_line_unless_it_would_end_a_line(
-    plane, first, second, terminals
+@posix_only
+@table("""
+    columns | titles_of_targets                | titles_of_execution
+    40      | NODE_ID STATUS UPDATED OUTPUT    | ID STATUS TARGETS CREATED UPDATED / ACTION
+    103     | NODE_ID STATUS UPDATED OUTPUT    | ID STATUS TARGETS CREATED UPDATED / ACTION
+    104     | NODE_ID STATUS UPDATED_AT OUTPUT | ID STATUS TARGETS CREATED UPDATED ACTION
+    129     | NODE_ID STATUS UPDATED_AT OUTPUT | ID STATUS TARGETS CREATED UPDATED ACTION
+    130     | NODE_ID STATUS UPDATED_AT OUTPUT | ID STATUS TYPE TARGETS CREATED_AT UPDATED_AT ACTION
+    # A terminal that reports no width:
+    0       | NODE_ID STATUS UPDATED_AT OUTPUT | ID STATUS TYPE TARGETS CREATED_AT UPDATED_AT ACTION
+""")
+def test_width_of_the_terminal_decides_the_columns_of_get(
+    plane, columns, titles_of_targets, titles_of_execution
 ):
-    wire = execution(
-        [target(inline(first)), target(inline(second)), target(archive()), target(archive())]
-    )
+    argv = GET_TABLE + ("--color", "never")
 
-    result = run_against(plane, wire, *GET_RAW, terminals=terminals)
+    result = run_on_screen(plane, execution(), *argv, columns=int(columns))
 
-    assert result.code == 1
-    assert result.out == first + second
-    assert result.err == ARCHIVED_LINE + ARCHIVED_LINE
-
-
-def script_failure_midway(plane):
-    """Script a page with one Execution, and a failure of the next page."""
-    plane.script(Reply(page(execution(), next_cursor="c2")), Reply({}, 404))
-
-
-def close_off(rows):
-    """Parse the beginning of a document of `list` that lacks its end."""
-    return json.loads(rows.decode("ascii") + "]}")
+    assert find_titles(result.out) == [titles_of_targets] + titles_of_execution.split(" / ")
 
 
 @posix_only
-@rule("5.1b", "6.3")
-def test_error_midway_in_json_starts_a_line_of_a_shared_pipe(plane):
-    script_failure_midway(plane)
-
-    result = run_in_shell("2>&1", *ALL, "-o", "json", plane=plane)
-
-    assert result.code == 1
-    rows, _, messages = result.out.partition(b"\nerror: HTTP 404 ")
-    assert close_off(rows) == {"items": [execution()]}
-    _, hint, cursor, end = messages.decode("ascii").split("\n")
-    assert hint.startswith("hint: ")
-    assert cursor == "next_cursor: c2"
-    assert end == ""
-
-
-@posix_only
-@rule("5.1b", "3.8c")
-def test_retry_midway_in_json_starts_a_line_of_a_shared_pipe(plane):
-    plane.script(Reply(page(execution(), next_cursor="c2")), Reply({}, 503), Reply(page()))
-
-    result = run_in_shell("2>&1", *ALL, "-o", "json", plane=plane)
-
-    assert result.code == 0
-    rows, _, rest = result.out.partition(b"\nretry: HTTP 503 ")
-    assert close_off(rows) == {"items": [execution()]}
-    assert rest.endswith(b"}\n")
-
-
-@posix_only
-@rule("5.1b", "6.3")
-def test_error_midway_in_json_starts_a_line_of_a_shared_file(plane, tmp_path):
-    script_failure_midway(plane)
-    path = tmp_path / "file"
-
-    result = run_in_shell("> '%s' 2>&1" % path, *ALL, "-o", "json", plane=plane)
-
-    assert result.code == 1
-    rows, _, messages = path.read_bytes().partition(b"\nerror: HTTP 404 ")
-    assert close_off(rows) == {"items": [execution()]}
-    _, hint, cursor, end = messages.decode("ascii").split("\n")
-    assert hint.startswith("hint: ")
-    assert cursor == "next_cursor: c2"
-    assert end == ""
-
-
-@posix_only
-@rule("5.1b", "6.3")
-def test_error_midway_in_json_starts_a_line_of_a_terminal(plane):
-    script_failure_midway(plane)
-
-    result = run_on_terminal(*ALL, "-o", "json", plane=plane)
-
-    assert result.code == 1
-    assert close_off(result.out) == {"items": [execution()]}
-    begin, error, hint, cursor, end = result.err.split("\n")
-    assert begin == ""  # ends the line of standard output
-    assert error.startswith("error: HTTP 404 ")
-    assert hint.startswith("hint: ")
-    assert cursor == "next_cursor: c2"
-    assert end == ""
-
-
-# ---- 5.1, 6.1: a standard output that cannot be written
-
-FULL_LINE = "error: cannot write to standard output: No space left on device\n"
-
-
-@posix_only
-@rule("5.1", "6.1")
-@pytest.mark.parametrize("count", [1, 600], ids=["fits the buffer", "does not fit the buffer"])
-def test_full_stdout_of_a_process_is_one_error_line(plane, count):
-    plane.script(Reply(page(*[execution()] * count)))
-
-    result = run_in_shell(">/dev/full", *LIST, plane=plane)
-
-    assert result.code == 1
-    assert result.err == FULL_LINE
-
-
-@posix_only
-@rule("5.1", "6.1")
-def test_closed_stdout_of_a_process_is_one_error_line(plane):
-    plane.script(Reply(page(*[execution()] * 600)))
-
-    result = run_in_shell(">&-", *LIST, plane=plane)
-
-    assert result.code == 1
-    assert result.err == "error: standard output is closed\n"
-
-
-@posix_only
-@rule("5.1", "6.1")
-@pytest.mark.parametrize(
-    "argv, answer",
-    [
-        pytest.param(LIST, page(*[execution()] * 600), id="a table"),
-        # A failure to write the first output comes before the error about the second one.
-        pytest.param(GET_RAW, HALF_READABLE, id="an output before an unreadable one"),
-    ],
-)
-def test_full_raw_stdout_is_one_error_line(plane, argv, answer):
-    with open("/dev/full", "wb", buffering=0) as raw:
-        result = run_against(plane, answer, *argv, stdout=raw)
-
-    assert result.code == 1
-    assert result.err == FULL_LINE
-
-
-@posix_only
-@rule("5.1", "6.1")
-def test_version_on_a_full_raw_stdout_is_one_error_line():
-    with open("/dev/full", "wb", buffering=0) as raw:
-        result = run_cli("--version", stdout=raw)
-
-    assert result.code == 1
-    assert result.err == FULL_LINE
-
-
-# ---- 2.7: masking
-
-
-@rule("2.7")
-@pytest.mark.parametrize(
-    "token_of_environment, token_of_file, sent, shown",
-    [
-        pytest.param(
-            TOKEN,
-            "another-token-1",
-            TOKEN + " another-token-1<" + TOKEN + ">",
-            "*** ***<***>",
-            id="the token that is used, and the one in PLEXSPHERE_TOKEN",
-        ),
-        pytest.param(
-            "eight-ch", "seven-c", "eight-ch seven-c", "*** seven-c", id="only from 8 characters on"
-        ),
-        pytest.param(
-            "abcdefgh",
-            "abcdefghij",
-            "abcdefghij",
-            "***",
-            id="a token that begins with the other one",
-        ),
-        # A line has at most 4,000 characters, 27 of them in `error: HTTP 404 Not Found; `.
-        pytest.param(
-            "another-token-1",
-            TOKEN,
-            TOKEN * 300,
-            "***" * 300,
-            id="tokens are masked before the line is cut",
-        ),
-        pytest.param("another-token-1", TOKEN, "y" * 5000, "y" * 3973, id="a long line is cut"),
-    ],
-)
-def test_tokens_in_the_servers_text_are_masked_on_stderr(
-    plane, tmp_path, token_of_environment, token_of_file, sent, shown
+@table("""
+    sent                           | wide                      | narrow
+    # Times are shown in UTC, without a fraction. The present time is 2026-07-14T09:31:07.25Z.
+    2026-07-14T09:28:41Z           | 2026-07-14T09:28:41Z      | 07-14T09:28
+    2026-07-14T09:28:41.999999999Z | 2026-07-14T09:28:41Z      | 07-14T09:28
+    2026-07-14T00:28:41.5+02:00    | 2026-07-13T22:28:41Z      | 07-13T22:28
+    2026-12-31T23:45:00-00:30      | 2027-01-01T00:15:00Z      | 2027-01-01
+    2026-07-14T09:28:41-23:59      | 2026-07-15T09:27:41Z      | 07-15T09:27
+    # A narrow table shows the date if a time is 180 days old, or more than a day in the future.
+    2026-01-15T09:31:07.25Z        | 2026-01-15T09:31:07Z      | 2026-01-15
+    2026-01-15T09:31:07.250001Z    | 2026-01-15T09:31:07Z      | 01-15T09:31
+    2026-01-15T08:31:08-01:00      | 2026-01-15T09:31:08Z      | 01-15T09:31
+    2026-01-15T10:31:07+01:00      | 2026-01-15T09:31:07Z      | 2026-01-15
+    2026-07-15T09:31:07.25Z        | 2026-07-15T09:31:07Z      | 07-15T09:31
+    2026-07-15T09:31:07.250001Z    | 2026-07-15T09:31:07Z      | 2026-07-15
+    # The calendar does not matter if the offset is Z.
+    2025-02-30T00:00:00Z           | 2025-02-30T00:00:00Z      | 2025-02-30
+    # Other text is shown as sent.
+    yesterday                      | yesterday                 | yesterday
+    2026-07-14T09:28:41            | 2026-07-14T09:28:41       | 2026-07-14T09:28:41
+    2026-07-14T09:28Z              | 2026-07-14T09:28Z         | 2026-07-14T09:28Z
+    2026-07-14T09:28:41.Z          | 2026-07-14T09:28:41.Z     | 2026-07-14T09:28:41.Z
+    2026-07-14T09:28:41Zx          | 2026-07-14T09:28:41Zx     | 2026-07-14T09:28:41Zx
+    2026-07-14T09:28:41+24:00      | 2026-07-14T09:28:41+24:00 | 2026-07-14T09:28:41+24:00
+    2026-07-14T09:28:41+01:60      | 2026-07-14T09:28:41+01:60 | 2026-07-14T09:28:41+01:60
+    2026-02-30T00:00:00+01:00      | 2026-02-30T00:00:00+01:00 | 2026-02-30T00:00:00+01:00
+    0001-01-01T00:00:00+00:01      | 0001-01-01T00:00:00+00:01 | 0001-01-01T00:00:00+00:01
+    12026-07-14T09:28:41Z          | 12026-07-14T09:28:41Z     | 12026-07-14T09:28:41Z
+    \u0662026-07-14T09:28:41Z      | \u0662026-07-14T09:28:41Z | \u0662026-07-14T09:28:41Z
+    2026-07-14 09:28:41Z           | 2026-07-14\\x2009:28:41Z  | 2026-07-14\\x2009:28:41Z
+""")
+def test_time_is_shown_in_utc_and_on_narrow_terminals_without_year_and_seconds(
+    plane, sent, wide, narrow
 ):
-    path = tmp_path / "token"
-    path.write_bytes(token_of_file.encode("ascii"))
-    path.chmod(0o600)
-    argv = GET + ("--token-file", str(path))
+    answer = page(execution(created_at=sent, updated_at=sent))
 
-    result = run_against(
-        plane, Reply({"detail": sent}, 404), *argv, env={"PLEXSPHERE_TOKEN": token_of_environment}
-    )
+    in_wide = run_against(plane, answer, *LIST)
+    in_narrow = run_on_screen(plane, answer, *LIST, "--color", "never", columns=80)
 
-    assert result.code == 1
-    assert error_lines(result) == ["HTTP 404 Not Found; " + shown]
+    assert in_wide.out.decode("utf-8").splitlines()[1].split()[4:6] == [wide, wide]
+    assert in_narrow.out.decode("utf-8").splitlines()[1].split()[2] == narrow
 
 
-@rule("2.7", "5.10")
-@pytest.mark.parametrize(
-    "member, status",
-    [
-        pytest.param("detail", 404, id="in the detail of a Problem"),
-        # The Transport masks a Problem. Other errors are masked only where they are printed.
-        pytest.param("id", 200, id="in the id of another Execution"),
-    ],
-)
-def test_password_of_a_proxy_is_masked_before_it_is_escaped(plane, member, status):
-    # The password contains a zero width space, which is escaped on stderr.
-    credentials = base64.b64encode("ann:pass\u200bword".encode("utf-8")).decode("ascii")
-    with Proxy(plane) as proxy:
-        proxy.script(Reply({member: "<pass\u200bword> <%s> \u200b" % credentials}, status))
-        env = {
-            "PLEXSPHERE_URL": "http://control-plane.test",
-            "HTTP_PROXY": proxy.url.replace("http://", "http://ann:pass%E2%80%8Bword@"),
-        }
-
-        result = run_cli(*GET, "--allow-http", plane=plane, env=env)
-
-        assert proxy.requests[0].headers["proxy-authorization"] == "Basic " + credentials
-    assert result.code == 1
-    assert len(error_lines(result)) == 1
-    assert error_lines(result)[0].endswith(" <***> <***> \\u200b")
+# ---- json, yaml and jsonl
 
 
-#: An Execution with the token in its action, in a status, in place of a node id and in an output.
-WITH_TOKENS = execution(
-    [target(inline(TOKEN.encode("ascii"))), target(node=TOKEN, status=TOKEN)], action=TOKEN
-)
-
-
-@rule("2.7")
-@every_get_format
-def test_stdout_of_get_is_never_masked(plane, format):
-    result = run_against(plane, WITH_TOKENS, *GET, "-o", format, echoes=True)
-
-    assert result.code == 0
-    assert TOKEN.encode("ascii") in result.out
-    assert b"***" not in result.out
-
-
-@rule("2.7")
-@every_list_format
-def test_stdout_of_list_is_never_masked(plane, format):
-    result = run_against(plane, page(dict(WITH_TOKENS, id=TOKEN)), *LIST, "-o", format, echoes=True)
-
-    assert result.code == 0
-    assert TOKEN.encode("ascii") in result.out
-    assert b"***" not in result.out
-
-
-# ---- 5.8: what json, yaml and jsonl contain
-
-on_pipes_and_terminals = pytest.mark.parametrize(
-    "terminals", [(), BOTH], ids=["pipes", "terminals"]
-)
-
-#: The command line, and the JSON text that the server sends.
-DOCUMENTS = (
-    pytest.param(
-        GET,
-        '{"zzz": [{}, [], [[]], {"a": {"items": [], "targets": []}}], "targets": [{"output_ref": {"kind": 5}}, '
-        '{"x": [1, {"b": "\\n  \\"targets\\": []", "a": null}]}, {}], '
-        '"id": "4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f", "targets_": [], "aaa": true}',
-        id="other members that are similar to the list of targets",
-    ),
-    pytest.param(
-        GET,
-        '{"targets": [], "id": "4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f", '
-        '"numbers": [0, -1, 1000000000000000000000000000000, 1.5, 1e-07, 1.0, true, null]}',
-        id="no targets, and numbers",
-    ),
-    pytest.param(
-        GET,
-        '{"id": "4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f", "created_at": [], "status": {}, "type": 0, '
-        '"targets": [{"node_id": 5, "status": []}]}',
-        id="types that tables would refuse",
-    ),
-    pytest.param(
-        GET,
-        '{"id": "4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f", '
-        '"\u00e9\u2028\U0001f600": "\u00e9\u20ac\u2028\ufeff\U0001f600\x7f\x85\\ud800\\u0000\\/\\"\\n", '
-        '"targets": [{"\u00e9\x7f": "\\u001b\u009b"}]}',
-        id="all kinds of characters",
-    ),
-    pytest.param(
-        LIST,
-        '{"items": [{"id": "1", "targets": [{}]}, {}], "next_cursor": "c", "more": 1}',
-        id="a page and a cursor",
-    ),
-    pytest.param(
-        LIST, '{"next_cursor": "c", "items": [{"b": 1, "a": 2}]}', id="a cursor before the items"
-    ),
-    pytest.param(
-        LIST, '{"a": 1, "next_cursor": "c", "items": [], "z": [2]}', id="a cursor but no items"
-    ),
-    pytest.param(LIST, '{"items": [], "next_cursor": null}', id="neither items nor a cursor"),
-)
-
-
-@rule("5.8", "5.8c", "9.4")
-@on_pipes_and_terminals
-@pytest.mark.parametrize("argv, sent", DOCUMENTS)
-def test_json_is_what_the_server_sent_with_its_members_in_their_order(plane, argv, sent, terminals):
-    result = run_against(
-        plane, Reply(sent), *argv, "-o", "json", "--color", "always", terminals=terminals
-    )
-
-    assert result.code == 0
-    printed = json.loads(result.out.decode("ascii"))
-    # As texts, because == would ignore the order of members and the difference between 1, 1.0 and true.
-    assert json.dumps(printed) == json.dumps(json.loads(sent))
-    assert error_lines(result) == []
-    assert "next_cursor" not in result.err
-
-
-@rule("5.8c", "9.4")
-@on_pipes_and_terminals
-@pytest.mark.parametrize("argv, sent", DOCUMENTS)
-def test_yaml_is_the_bytes_of_json(plane, argv, sent, terminals):
-    as_json = run_against(
-        plane, Reply(sent), *argv, "-o", "json", "--color", "always", terminals=terminals
-    )
-    as_yaml = run_against(
-        plane, Reply(sent), *argv, "-o", "yaml", "--color", "always", terminals=terminals
-    )
-
-    assert as_json.code == 0
-    assert as_json.out.startswith(b"{\n")
-    assert as_yaml.code == 0
-    assert as_yaml.out == as_json.out
-    assert as_yaml.err == as_json.err
-
-
-@rule("5.8b", "5.8c", "9.4")
-@on_pipes_and_terminals
-@pytest.mark.parametrize(
-    "argv, sent, lines",
-    [
-        pytest.param(
-            GET,
-            '{"zzz": [{}], "targets": [{"output_ref": {"kind": 5}}, '
-            '{"x": [1, {"b": "\\n  \\"targets\\": []", "a": null}]}, {}], '
-            '"id": "4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f"}',
-            b'{"output_ref":{"kind":5}}\n{"x":[1,{"b":"\\n  \\"targets\\": []","a":null}]}\n{}\n',
-            id="three targets",
-        ),
-        pytest.param(
-            GET,
-            '{"targets": [], "id": "4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f"}',
-            b"",
-            id="no targets",
-        ),
-        pytest.param(
-            GET,
-            '{"id": "4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f", "status": {}, "targets": [{"node_id": 5, "status": []}]}',
-            b'{"node_id":5,"status":[]}\n',
-            id="types that tables would refuse",
-        ),
-        pytest.param(
-            GET,
-            '{"id": "4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f", "targets": [{"\u00e9\x7f": "\\u001b\u009b\U0001f600"}]}',
-            b'{"\\u00e9\\u007f":"\\u001b\\u009b\\ud83d\\ude00"}\n',
-            id="characters beyond ASCII",
-        ),
-        pytest.param(LIST, '{"items": []}', b"", id="no items"),
-        pytest.param(
-            LIST,
-            '{"more": 1, "items": [{"id": "1", "targets": [{}]}, {}, {"b": 1, "a": 1.0}]}',
-            b'{"id":"1","targets":[{}]}\n{}\n{"b":1,"a":1.0}\n',
-            id="three items",
-        ),
-    ],
-)
-def test_jsonl_is_a_line_for_each_execution_or_target(plane, argv, sent, lines, terminals):
-    result = run_against(
-        plane, Reply(sent), *argv, "-o", "jsonl", "--color", "always", terminals=terminals
-    )
-
-    assert result.code == 0
-    assert result.out == lines
-    assert error_lines(result) == []
-    assert "next_cursor" not in result.err
-
-
-@rule("5.8b")
-@on_pipes_and_terminals
-@pytest.mark.parametrize(
-    "sent, lines",
-    [
-        pytest.param('{"items": [{"id": "1"}], "next_cursor": "c"}', b'{"id":"1"}\n', id="an item"),
-        pytest.param('{"next_cursor": "c", "items": []}', b"", id="no items"),
-    ],
-)
-def test_jsonl_has_the_cursor_of_the_next_page_as_last_line_on_stderr(
-    plane, sent, lines, terminals
-):
-    result = run_against(plane, Reply(sent), *LIST, "-o", "jsonl", terminals=terminals)
-
-    assert result.code == 0
-    assert result.out == lines
-    assert result.err.endswith("next_cursor: c\n")
-    assert result.err.count("next_cursor") == 1
-
-
-@rule("5.8c")
 @pytest.mark.parametrize("format", DOCUMENT_FORMATS)
-def test_documents_are_ascii_with_escapes_for_other_characters(plane, format):
-    sent = (
-        '{"id": "4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f", "targets": '
-        '[{"\u00e9\u2028\U0001f600": "\u00e9\u20ac\ufeff\x7f\x85\\ud800\\u0000\\/\\"\\n"}]}'
-    )
-
-    result = run_against(plane, Reply(sent), *GET, "-o", format)
-
-    assert result.code == 0
-    assert b'"\\u00e9\\u2028\\ud83d\\ude00"' in result.out
-    assert b'"\\u00e9\\u20ac\\ufeff\\u007f\\u0085\\ud800\\u0000/\\"\\n"' in result.out
-
-
-@rule("5.8a", "1.8")
-@every_list_format
 @pytest.mark.parametrize(
-    "items, ids",
+    "sent",
     [
-        pytest.param([{"id": "1"}, {"id": "2"}], ["1", "2"], id="two Executions"),
-        pytest.param([], [], id="none"),
+        "[0, -1, 1000000000000000000000000000000, 1.5, 1e-07, 1.0, true, null]",
+        '"\u00e9\u20ac\u2028\ufeff\U0001f600\x7f\x85\\ud800\\u0000\\/\\"\\n\\u001b\u009b"',
+        '{"\u00e9\u2028\U0001f600": [[], {}, [[]]]}',
+    ],
+    ids=["numbers", "characters", "names"],
+)
+def test_documents_are_ascii_and_keep_numbers_and_characters(plane, format, sent):
+    answer = Reply('{"id": "4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f", "targets": [{"x": %s}]}' % sent)
+
+    result = run_line("get $ID --output " + format, plane, answer)
+
+    printed = json.loads(result.out.decode("ascii"))
+    element = printed if format == "jsonl" else printed["targets"][0]
+    # As texts, because == would ignore the difference between 1, 1.0 and true.
+    assert json.dumps(element["x"]) == json.dumps(json.loads(sent))
+
+
+@pytest.mark.parametrize(
+    "begin, end",
+    [
+        pytest.param('"targets": [], "junk": ', "", id="in a member"),
+        pytest.param('"targets": [{"a": ', "}]", id="in an element"),
     ],
 )
-def test_walk_prints_one_document_as_if_all_were_on_one_page(plane, format, items, ids):
-    # The members `more` and `x` of the two pages, and their cursors, are not printed.
-    first_page = page(*items[:1], next_cursor="c2", more=1)
-    second_page = page(*items[1:], next_cursor="", x=2)
+def test_nesting_does_not_multiply_the_output(plane, begin, end):
+    nested = "[" * 900 + ",".join(["0"] * 4000) + "]" * 900
+    sent = '{"id": "4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f", %s%s%s}' % (begin, nested, end)
 
-    expected = run_against(plane, page(*items), *LIST, "--output", format)
-    plane.script(Reply(first_page), Reply(second_page))
-    result = run_cli(*ALL, "--output", format, plane=plane)
+    result = run_line("get $ID --output json", plane, Reply(sent))
 
-    assert expected.code == 0
-    assert find_ids(expected, format) == ids
     assert result.code == 0
-    assert result.out == expected.out
-    assert result.err == ""
+    # If each of the 4,000 numbers had a line, indented by 900 levels, the output would be hundreds of times as large.
+    assert len(result.out) < 2 * len(sent)
 
 
-@rule("5.8a", "1.8")
-@pytest.mark.parametrize("format", ["json", "yaml"])
-@pytest.mark.parametrize("items", [[{"id": "1"}, {"id": "2"}], []], ids=["two Executions", "none"])
-def test_json_of_a_walk_has_no_member_except_items(plane, format, items):
-    plane.script(
-        Reply(page(*items[:1], next_cursor="c2", more=1)),
-        Reply(page(*items[1:], next_cursor="", x=2)),
+# ---- get
+
+
+@pytest.mark.parametrize(
+    "data, lines",
+    [
+        # Of all bytes, only the line feed ends a line.
+        pytest.param(
+            ALL_BYTES,
+            [bytes(range(10)), bytes(range(11, 256))],
+            id="all bytes, no line feed at the end",
+        ),
+        pytest.param(b"\n\na\r\n\n", [b"", b"", b"a\r", b""], id="empty lines, CR LF"),
+        pytest.param(b"", [], id="nothing"),
+    ],
+)
+def test_pipes_get_the_exact_bytes_of_outputs(plane, data, lines):
+    answer = execution([target(inline(data), "n\u00e4 1"), target(inline(b"end"), "n2")])
+    end_of_line = b"" if data.endswith(b"\n") or not data else b"\n"
+
+    as_raw = run_line("get $ID --output raw", plane, answer)
+    as_lines = run_line("get $ID --output lines", plane, answer)
+    as_text = run_line("get $ID", plane, answer)
+
+    assert as_raw.out == data + b"end"
+    assert (
+        as_lines.out == b"".join(b"n\xc3\xa4\\x201: %s\n" % line for line in lines) + b"n2: end\n"
     )
+    assert b" bytes <==\n" + data + end_of_line + b"\n==> n2" in as_text.out
 
-    result = run_cli(*ALL, "--output", format, plane=plane)
+
+#: Each output is a character.
+MIXED_TARGETS = execution(
+    [
+        target(inline(b"0"), NODES[0], "succeeded"),
+        target(inline(b"1"), NODES[1], "failed"),
+        target({"kind": "tape"}, NODES[2], [5]),
+        target(inline(b"3"), NODES[3], "cancelled"),
+        target(inline(b"4"), NODES[4], "timeout"),
+        target(inline(b"5"), NODES[5], "started"),
+        target(inline(b"6"), NODES[6], None),
+        target(inline(b"7"), NODES[7], "FAILED"),
+        target(inline(b"8"), NODES[8].upper(), "succeeded"),
+        target(inline(b"p"), NODES[3], "pending"),
+        target(inline(b"a"), None, "ack"),
+    ]
+)
+
+
+@table("""
+    flags                          | outputs
+    --node 3                       | 3p
+    --node 5 --node 1              | 15
+    --failed                       | 134
+    --running                      | 5pa
+    --status timeout --running     | 45pa
+    # A target must have one of the nodes and one of the statuses.
+    --node 3 --failed              | 3
+    --node 0 --node 1 --failed     | 1
+    --node 0 --failed              |
+    # Nodes may be in capitals, here or in the response. (Statuses of the response may not.)
+    --node C                       | 3p
+    --node 8                       | 8
+""")
+def test_flags_select_targets_in_the_order_of_the_response(plane, flags, outputs):
+    words = [NODES[int(word)] if word.isdigit() else word for word in flags.split()]
+    words = [NODES[3].upper() if word == "C" else word for word in words]
+
+    result = run_against(plane, MIXED_TARGETS, *GET, "--output", "raw", *words)
 
     assert result.code == 0
-    assert json.loads(result.out.decode("ascii")) == {"items": items}
+    assert result.out.decode("ascii") == outputs
 
 
-@rule("5.8", "5.8b", "5.8e")
-@every_list_format
-def test_every_format_of_list_shows_the_cursor_of_the_next_page(plane, format):
-    result = run_against(plane, page(listed("a"), next_cursor="c2"), *LIST, "-o", format)
+# fmt: off
+@pytest.mark.parametrize("bucket, key, shown", [
+    # Spaces are kept, so that BUCKET/KEY can be pasted.
+    ("logs", "a/b.log", "logs/a/b.log"),
+    ("  my logs", "a  b  ", "  my logs/a  b  "),
+    ("b\u00e9", "\u6f22 \u5b57", "b\u00e9/\u6f22 \u5b57"),
+    ("b", 'it\'s "$HOME" \\x20', 'b/it\'s "$HOME" \\x20'),
+    # Unprintable characters are escaped, and so are spaces other than the ASCII one.
+    ("b\tc\x1b", "k\nl\x7f m\u2028", "b\\tc\\x1b/k\\nl\\x7f m\\u2028"),
+    ("b\xa0c", "\u3000l", "b\\xa0c/\\u3000l"),
+    # A key or bucket does not look as if a digest followed: the space of ` (sha256:` is escaped.
+    ("b", "k (sha256:a) (sha256:b) c", "b/k\\x20(sha256:a)\\x20(sha256:b) c"),
+    ("b", "k (sha256:", "b/k\\x20(sha256:"),
+    ("b (sha256:a)", "k", "b\\x20(sha256:a)/k"),
+    ("b", "k(sha256:a) (sha512:a)", "b/k(sha256:a) (sha512:a)"),
+])
+# fmt: on
+def test_place_of_an_archived_output_can_be_pasted(plane, bucket, key, shown):
+    answer = execution([target(archive(bucket, key)), target(archive(bucket, key, sha256="5d41"))])
 
-    assert result.code == 0
-    assert read_listing(result, format)[1] == ["c2"]
+    result = run_line("get $ID", plane, answer)
+
+    lines = result.out.decode("utf-8").split("\n")
+    assert lines[1] == "archived: " + shown
+    assert lines[4] == "archived: " + shown + " (sha256:5d41)"
+    assert len(plane.requests) == 1  # the archive is not asked
+
+
+# ---- OutputRef
+
+
+@pytest.mark.parametrize("data", [b"", b"a", b"ab", b"abc", b"\xfb\xff\xbf", ALL_BYTES])
+def test_output_ref_reads_the_bytes_of_an_inline_output(data):
+    output = program.OutputRef.from_wire(inline(data))
+
+    assert output == ("inline", data, "", "", "")
+
+
+@pytest.mark.parametrize("members", [{}, {"inline_bytes": None}], ids=["absent", "null"])
+def test_output_ref_reads_an_inline_output_without_bytes_as_empty(members):
+    output = program.OutputRef.from_wire(dict(members, kind="inline"))
+
+    assert output == ("inline", b"", "", "", "")
+
+
+def test_output_ref_reads_an_archived_output():
+    output = program.OutputRef.from_wire(archive("b", "k/1", sha256="A b"))
+
+    # The digest is kept as sent, though it is none.
+    assert output == ("archived", b"", "b/k/1", "A b", "")
+
+
+def test_output_ref_of_null_is_none():
+    assert program.OutputRef.from_wire(None) == ("none", b"", "", "", "")
+
+
+# fmt: off
+@pytest.mark.parametrize("value, fault", [
+    (0, "output_ref: expected an object"),
+    ("", "output_ref: expected an object"),
+    ([], "output_ref: expected an object"),
+    (False, "output_ref: expected an object"),
+    ({}, 'unknown kind ""'),
+    ({"kind": None}, 'unknown kind ""'),
+    ({"kind": "INLINE"}, 'unknown kind "INLINE"'),
+    ({"kind": "none"}, 'unknown kind "none"'),  # which only OutputRef has
+    ({"kind": 1}, "kind: expected a string"),
+    ({"kind": "inline", "inline_bytes": 0}, "inline_bytes: expected a string"),
+    ({"kind": "inline", "inline_bytes": []}, "inline_bytes: expected a string"),
+    ({"kind": "object_store", "key": "k"}, "bucket or key: expected a non-empty string"),
+    ({"kind": "object_store", "bucket": "b"}, "bucket or key: expected a non-empty string"),
+    ({"kind": "object_store", "bucket": "b", "key": ""}, "bucket or key: expected a non-empty string"),
+    ({"kind": "object_store", "bucket": "", "key": "k"}, "bucket or key: expected a non-empty string"),
+    ({"kind": "object_store", "bucket": 1, "key": "k"}, "bucket: expected a string"),
+    ({"kind": "object_store", "bucket": "b", "key": ["a"]}, "key: expected a string"),
+    ({"kind": "object_store", "bucket": "b", "key": "k", "sha256": 1}, "sha256: expected a string"),
+])
+# fmt: on
+def test_output_ref_says_what_is_wrong_with_an_unreadable_output(value, fault):
+    output = program.OutputRef.from_wire(value)
+
+    assert output == ("unreadable", b"", "", "", fault)
+
+
+# fmt: off
+@pytest.mark.parametrize("text", [
+    # padding that is missing, superfluous or misplaced
+    "Y", "YQ", "YQ=", "YQ===", "=", "====", "Y===", "YWJj=", "YWJj====",
+    "YQ==YQ==", "YWJ=YWI=", "=YWJ", "YW=j", "YQ=A",
+    # other characters
+    "YWJj-_==", "YWJj.", "YWJj!!!!", "caf\u00e9", "\uff39\uff31==", "\ud800\ud800\ud800\ud800",
+    "YQ==\n", "\nYQ==", "Y Q==", "    ",
+], ids=ascii)
+# fmt: on
+def test_output_ref_of_malformed_base64_is_unreadable(text):
+    output = program.OutputRef.from_wire({"kind": "inline", "inline_bytes": text})
+
+    fault = "inline_bytes: expected standard base64 with exact padding"
+    assert output == ("unreadable", b"", "", "", fault)
