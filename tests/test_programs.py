@@ -62,7 +62,7 @@ def test_listing_refuses_these_arguments(transport, arguments, error):
         (program.wait_for_execution, [PROJECT, EXECUTION, 0], "seconds: expected a number"),
         (program.get_page, [PROJECT, {"cursor": "\ud800"}], "a parameter contains a lone surrog"),
     ],
-    ids=ascii,
+    ids=lambda value: getattr(value, "__name__", ascii(value)),
 )
 def test_malformed_argument_is_named_before_anything_is_sent(plane, operation, arguments, error):
     transport = program.Transport(program.Server.parse(plane.url), TOKEN)

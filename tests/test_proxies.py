@@ -385,7 +385,9 @@ def test_error_for_an_unusable_proxy_names_two_variables():
 
     assert result.code == 2
     assert error_lines(result) == ["the proxy: expected http://host:port"]
-    assert hint_lines(result) == ["check HTTPS_PROXY and HTTP_PROXY: write it as http://HOST:PORT"]
+    assert hint_lines(result) == [
+        "check HTTPS_PROXY and HTTP_PROXY: write the URL as http://HOST:PORT"
+    ]
 
 
 @rule("3.6")
