@@ -31,7 +31,6 @@ from kit import (
     page,
     posix_only,
     read_some,
-    rule,
     target,
 )
 from server import Reply
@@ -140,35 +139,10 @@ def make_slow_reply(value, until=None, seconds=PATIENCE):
     return Reply(drip(), framing="chunked")
 
 
-# ---- 9.5: what the progress line shows, and that it disappears
+# ---- what the progress line shows, and that it disappears
 
 
 @posix_only
-@rule("9.5", "9.5a")
-def test_walk_to_a_file_shows_pages_and_executions_after_a_second(plane, start_session):
-    line_was_seen = threading.Event()
-    plane.script(
-        Reply(page(execution(), next_cursor="c2")),
-        make_slow_reply(page(), until=line_was_seen),
-    )
-
-    began = time.monotonic()
-    session = start_session(
-        LIST + ("-o", "json", "--updated-since", "2999-01-01T00:00:00Z"), stdout="file"
-    )
-    session.wait_for("\r1 page, 1 Execution$")
-    waited = time.monotonic() - began
-    line_was_seen.set()
-    result = session.finish()
-
-    assert waited >= 1
-    assert result.code == 0
-    assert "\x1b" not in result.err
-    assert draw_screen(result.err) == ["hint: no Execution matches", ""]
-
-
-@posix_only
-@rule("9.5", "9.5a")
 def test_last_on_a_terminal_shows_pages_and_executions_after_a_second(plane, start_session):
     line_was_seen = threading.Event()
     plane.script(
@@ -194,7 +168,6 @@ def test_last_on_a_terminal_shows_pages_and_executions_after_a_second(plane, sta
 
 
 @posix_only
-@rule("9.5", "9.5a")
 def test_merge_on_a_terminal_shows_progress_before_its_first_row(plane, start_session):
     line_was_seen = threading.Event()
     plane.script(
@@ -217,7 +190,6 @@ def test_merge_on_a_terminal_shows_progress_before_its_first_row(plane, start_se
 
 
 @posix_only
-@rule("9.5a")
 def test_merge_on_a_terminal_shows_no_progress_after_its_first_row(plane, start_session):
     # The first row is printed before the second page of the failed Executions is requested.
     plane.script(
@@ -243,7 +215,6 @@ def test_merge_on_a_terminal_shows_no_progress_after_its_first_row(plane, start_
 
 
 @posix_only
-@rule("9.5", "9.5a")
 def test_get_on_a_terminal_shows_mebibytes_after_a_second(plane, start_session):
     line_was_seen = threading.Event()
     large = execution([target(inline(b"out\n"))], padding="x" * 460000)  # 0.439 MiB
@@ -270,8 +241,7 @@ def test_get_on_a_terminal_shows_mebibytes_after_a_second(plane, start_session):
 
 
 @posix_only
-@rule("9.5")
-def test_walk_counts_every_page_and_execution_even_without_a_match(plane, start_session):
+def test_walk_to_a_file_counts_every_page_and_execution_after_a_second(plane, start_session):
     first_line_was_seen = threading.Event()
     second_line_was_seen = threading.Event()
     plane.script(
@@ -282,19 +252,22 @@ def test_walk_counts_every_page_and_execution_even_without_a_match(plane, start_
         make_slow_reply(page(), until=second_line_was_seen),
     )
 
+    began = time.monotonic()
     session = start_session(ALL + ("--node", NODES[0]))  # no Execution ran on this machine
     session.wait_for("\r1 page, 1 Execution$")
+    waited = time.monotonic() - began
     first_line_was_seen.set()
     session.wait_for("\r2 pages, 3 Executions$")
     second_line_was_seen.set()
     result = session.finish()
 
+    assert waited >= 1
     assert result.code == 0
+    assert "\x1b" not in result.err
     assert draw_screen(result.err) == ["hint: no Execution matches", ""]
 
 
 @posix_only
-@rule("9.5a")
 def test_progress_line_is_removed_before_each_other_line(plane, start_session):
     line_was_seen = threading.Event()
     plane.script(
@@ -319,7 +292,6 @@ def test_progress_line_is_removed_before_each_other_line(plane, start_session):
 
 
 @posix_only
-@rule("9.5")
 def test_walk_shows_its_progress_again_after_a_retry(plane, start_session):
     line_was_seen = threading.Event()
     plane.script(
@@ -343,7 +315,6 @@ def test_walk_shows_its_progress_again_after_a_retry(plane, start_session):
 
 
 @posix_only
-@rule("9.5")
 def test_wait_shows_the_status_again_after_a_retry(plane, start_session):
     plane.script(
         Reply(execution([target(status="started")], status="started")),
@@ -363,7 +334,6 @@ def test_wait_shows_the_status_again_after_a_retry(plane, start_session):
 
 
 @posix_only
-@rule("9.5")
 def test_run_of_less_than_a_second_shows_no_progress_line(plane, start_session):
     plane.script(Reply(execution([target()])))
 
@@ -376,11 +346,10 @@ def test_run_of_less_than_a_second_shows_no_progress_line(plane, start_session):
     assert result.err == ""  # after a second, it would contain "0.0 MiB"
 
 
-# ---- 9.5a: where no progress line is shown
+# ---- where no progress line is shown
 
 
 @posix_only
-@rule("9.5a")
 @pytest.mark.parametrize(
     "argv, stdout, place",
     [
@@ -405,14 +374,13 @@ def test_no_progress_line_where_it_would_disturb(plane, start_session, argv, std
     assert "MiB" not in result.err
 
 
-# ---- 9.1b: the status of a wait
+# ---- the status of a wait
 
 #: A status that would break the line, clear the screen and show the token.
 HOSTILE_STATUS = "a\nb\x1b[2J" + TOKEN + "x" * 50
 
 
 @posix_only
-@rule("9.1b", "9.5", "9.5a", "5.10")
 def test_wait_shows_the_status_on_the_progress_line(plane, start_session):
     started = execution([target(status="succeeded"), target(status="ack")], status=HOSTILE_STATUS)
     plane.script(Reply(started), Reply(started))
@@ -430,7 +398,6 @@ def test_wait_shows_the_status_on_the_progress_line(plane, start_session):
 
 
 @posix_only
-@rule("9.1b", "9.5a", "5.10")
 def test_wait_shows_the_status_on_a_line_if_stdout_is_a_pipe(plane, start_session):
     started = execution([target(status="succeeded"), target(status="ack")], status=HOSTILE_STATUS)
     plane.script(Reply(started), Reply(started))
