@@ -218,14 +218,16 @@ def table(text):
     """Return a parametrize mark for the cases of a test, which are the lines of a table.
 
     The first line has the names of the parameters. In every other line, a `|` separates the values, which are texts
-    without the blanks around them, and the first value is the id of the case. A line that begins with `#` says what
-    the lines below it show."""
+    without the blanks around them. A line that begins with `#` says what the lines below it show. The id of a case is
+    its first value, or if others have the same one, its line."""
     lines = [line.strip() for line in text.splitlines()]
     names, *rows = [
         [value.strip() for value in line.split("|")] for line in lines if line and line[0] != "#"
     ]
     assert rows, "a table without cases"
-    return pytest.mark.parametrize(names, rows, ids=[row[0] for row in rows])
+    first_values = [row[0] for row in rows]
+    ids = [row[0] if first_values.count(row[0]) == 1 else " | ".join(row) for row in rows]
+    return pytest.mark.parametrize(names, rows, ids=ids)
 
 
 def labelled_lines(result, label):

@@ -6,16 +6,22 @@ from kit import EXECUTION, page, read_queries, run_line, table
 from server import DROP
 
 
-def test_each_line_of_a_table_is_a_case_named_by_its_first_value():
+def test_each_line_of_a_table_is_a_case_named_by_its_first_value_or_its_line():
     mark = table("""
         flags     | query
         # two values
         -n 5      | a b
         --all  x  |
+        # the same first value
+        -v        | a
+        -v        | b
     """).mark
 
-    assert mark.args == (["flags", "query"], [["-n 5", "a b"], ["--all  x", ""]])
-    assert mark.kwargs == {"ids": ["-n 5", "--all  x"]}
+    assert mark.args == (
+        ["flags", "query"],
+        [["-n 5", "a b"], ["--all  x", ""], ["-v", "a"], ["-v", "b"]],
+    )
+    assert mark.kwargs == {"ids": ["-n 5", "--all  x", "-v | a", "-v | b"]}
 
 
 def test_table_without_cases_is_an_error():
