@@ -1,4 +1,4 @@
-"""Rules 3.6: which proxies are used, what they are told, and what is never told."""
+"""Proxies: which ones are used, what they are told, and what is never told."""
 
 import base64
 import os
@@ -18,9 +18,9 @@ from kit import (
     nobody_listening,
     page,
     refuse_tunnel,
-    rule,
     run_cli,
     stall,
+    table,
 )
 from server import CA_FILE, DROP, RESET, Reply
 
@@ -67,10 +67,9 @@ def run_with_variables(url, **env):
     )
 
 
-# ---- 3.6c: TLS through a proxy
+# ---- TLS through a proxy
 
 
-@rule("3.6c", "3.2")
 def test_error_for_tls_that_fails_inside_a_tunnel_names_only_the_server():
     with ControlPlane(tls="untrusted") as plane, Proxy(plane) as proxy:
         result = run_via(proxy.url, "https://control-plane.test")
@@ -82,10 +81,9 @@ def test_error_for_tls_that_fails_inside_a_tunnel_names_only_the_server():
     assert len(proxy.requests) == 1
 
 
-# ---- 3.6b: what a proxy is told
+# ---- what a proxy is told
 
 
-@rule("3.6b")
 def test_https_goes_through_a_tunnel_that_reveals_only_host_and_port(tls_proxy):
     result = run_via(tls_proxy.url, "https://control-plane.test", "-v")
 
@@ -102,7 +100,6 @@ def test_https_goes_through_a_tunnel_that_reveals_only_host_and_port(tls_proxy):
     assert result.err.startswith("> CONNECT control-plane.test:443\n> GET /v1/")
 
 
-@rule("3.6b", "3.6a")
 def test_only_the_proxy_of_a_tunnel_gets_its_user_info(tls_proxy):
     proxy_url = tls_proxy.url.replace("http://", "http://ann:s3cret%20word@")
 
@@ -123,7 +120,6 @@ def test_only_the_proxy_of_a_tunnel_gets_its_user_info(tls_proxy):
     assert "YW5uOnMzY3JldCB3b3Jk" not in result.err
 
 
-@rule("3.6b")
 def test_http_request_to_a_proxy_names_the_whole_url(proxy):
     result = run_via(proxy.url, "http://control-plane.test")
 
@@ -136,23 +132,15 @@ def test_http_request_to_a_proxy_names_the_whole_url(proxy):
     assert "proxy-authorization" not in request.headers
 
 
-@rule("3.6a", "3.6b")
-@pytest.mark.parametrize(
-    "user_info, header",
-    [
-        pytest.param("ann@", "Basic YW5uOg==", id="ann: without a password"),
-        pytest.param(":b@", "Basic OmI=", id=":b without a user"),
-        pytest.param(
-            "a%3Ab:c%40d@", "Basic YTpiOmNAZA==", id="a:b:c@d with an escaped colon and at sign"
-        ),
-        pytest.param("a+b@b:c@", "Basic YStiQGI6Yw==", id="a+b@b:c with a plain at sign"),
-        pytest.param("%C3%A4:%FF@", "Basic w6Q6/w==", id="escaped bytes, UTF-8 or not"),
-        # The base64 of a long password has no line breaks.
-        pytest.param(
-            "ann:" + 99 * "x" + "@", "Basic YW5uOnh4" + 32 * "eHh4" + "eA==", id="a long password"
-        ),
-    ],
-)
+@table("""
+    user_info    | header
+    ann@         | Basic YW5uOg==
+    :b@          | Basic OmI=
+    # a:b:c@d, with an escaped colon and at sign; a plain at sign; bytes that are UTF-8 or not
+    a%3Ab:c%40d@ | Basic YTpiOmNAZA==
+    a+b@b:c@     | Basic YStiQGI6Yw==
+    %C3%A4:%FF@  | Basic w6Q6/w==
+""")
 def test_user_info_of_a_proxy_is_percent_decoded(proxy, user_info, header):
     result = run_via(
         proxy.url.replace("http://", "http://" + user_info), "http://control-plane.test"
@@ -163,7 +151,15 @@ def test_user_info_of_a_proxy_is_percent_decoded(proxy, user_info, header):
     assert proxy.requests[0].headers["authorization"] == "Bearer " + TOKEN
 
 
-@rule("3.6a", "3.6b")
+def test_base64_of_a_long_password_has_no_line_breaks(proxy):
+    url = proxy.url.replace("http://", "http://ann:%s@" % ("x" * 99))
+
+    assert run_via(url, "http://control-plane.test").code == 0
+
+    header = proxy.requests[0].headers["proxy-authorization"]
+    assert header == "Basic YW5uOnh4" + 32 * "eHh4" + "eA=="
+
+
 def test_user_info_of_a_proxy_may_contain_bytes_that_are_not_text(proxy):
     # This is how Python shows the byte 0xFF of a variable. On Windows, variables contain no bytes.
     password = "\udcff"
@@ -180,31 +176,13 @@ def test_user_info_of_a_proxy_may_contain_bytes_that_are_not_text(proxy):
     )
 
 
-@rule("3.6b", "3.1")
-@pytest.mark.parametrize(
-    "url, target, host",
-    [
-        pytest.param(
-            "http://control-plane.test:8080/api/",
-            "http://control-plane.test:8080/api",
-            "control-plane.test:8080",
-            id="another port and a prefix",
-        ),
-        pytest.param(
-            "HTTP://Control-Plane.test:00080",
-            "http://control-plane.test",
-            "control-plane.test",
-            id="the default port, upper case",
-        ),
-        pytest.param(
-            "http://control-plane.test:443/%41",
-            "http://control-plane.test:443/%41",
-            "control-plane.test:443",
-            id="the default port of https, an escaped prefix",
-        ),
-        pytest.param("http://[FF02::DB8]:8", "http://[ff02::db8]:8", "[ff02::db8]:8", id="IPv6"),
-    ],
-)
+@table("""
+    url                               | target                            | host
+    http://control-plane.test:8080/a/ | http://control-plane.test:8080/a  | control-plane.test:8080
+    HTTP://Control-Plane.test:00080   | http://control-plane.test         | control-plane.test
+    http://control-plane.test:443/%41 | http://control-plane.test:443/%41 | control-plane.test:443
+    http://[FF02::DB8]:8              | http://[ff02::db8]:8              | [ff02::db8]:8
+""")
 def test_http_request_to_a_proxy_omits_only_a_default_port(proxy, url, target, host):
     proxy.script(Reply(page()))
 
@@ -215,30 +193,12 @@ def test_http_request_to_a_proxy_omits_only_a_default_port(proxy, url, target, h
     assert proxy.requests[0].headers["host"] == host
 
 
-@rule("3.6b", "3.1")
-@pytest.mark.parametrize(
-    "url, target, host",
-    [
-        pytest.param(
-            "https://control-plane.test:8443/a",
-            "control-plane.test:8443",
-            "control-plane.test:8443",
-            id="another port",
-        ),
-        pytest.param(
-            "https://control-plane.test:00443",
-            "control-plane.test:443",
-            "control-plane.test",
-            id="the default port",
-        ),
-        pytest.param(
-            "https://control-plane.test:80",
-            "control-plane.test:80",
-            "control-plane.test:80",
-            id="the default port of http",
-        ),
-    ],
-)
+@table("""
+    url                               | target                  | host
+    https://control-plane.test:8443/a | control-plane.test:8443 | control-plane.test:8443
+    https://control-plane.test:00443  | control-plane.test:443  | control-plane.test
+    https://control-plane.test:80     | control-plane.test:80   | control-plane.test:80
+""")
 def test_tunnel_names_every_port_and_host_header_omits_a_default_one(tls_proxy, url, target, host):
     tls_proxy.plane.script(Reply(page()))
 
@@ -249,164 +209,92 @@ def test_tunnel_names_every_port_and_host_header_omits_a_default_one(tls_proxy, 
     assert tls_proxy.plane.requests[0].headers["host"] == host
 
 
-# ---- 3.6, 3.6a: which proxy is used
+# ---- which proxy is used
 
 
-@rule("3.6", "3.6a")
-@pytest.mark.parametrize(
-    "url, variable, before_address, after_address",
-    [
-        pytest.param(
-            "http://control-plane.test",
-            "Http_Proxy",
-            "",
-            "",
-            id="for http, the variable in mixed case",
-        ),
-        pytest.param(
-            "http://control-plane.test", "HTTP_PROXY", "", "", id="for http, only host:port"
-        ),
-        pytest.param(
-            "http://control-plane.test",
-            "HTTP_PROXY",
-            "HTTP://",
-            "/",
-            id="for http, upper case and a slash",
-        ),
-        pytest.param(
-            "https://control-plane.test",
-            "https_proxy",
-            "http://",
-            "",
-            id="for https, the variable in lower case",
-        ),
-        pytest.param(
-            "https://control-plane.test",
-            "HTTPS_PROXY",
-            "ann:b@c@",
-            "",
-            id="for https, user info without http://",
-        ),
-    ],
-)
-def test_proxy_of_the_scheme_is_used(proxy, url, variable, before_address, after_address):
+@table("""
+    url                        | variable
+    http://control-plane.test  | HTTP_PROXY=$ADDRESS
+    http://control-plane.test  | HTTP_PROXY=HTTP://$ADDRESS/
+    http://control-plane.test  | Http_Proxy=$ADDRESS
+    https://control-plane.test | https_proxy=http://$ADDRESS
+    https://control-plane.test | HTTPS_PROXY=ann:b@c@$ADDRESS
+""")
+def test_proxy_of_the_scheme_is_used(proxy, url, variable):
     proxy.script(Reply(b"", 403))
-    address = "127.0.0.1:%d" % proxy.address[1]
+    name, _, value = variable.partition("=")
 
-    run_with_variables(url, **{variable: before_address + address + after_address})
+    run_with_variables(url, **{name: value.replace("$ADDRESS", "127.0.0.1:%d" % proxy.address[1])})
 
     assert proxy.connections == 1
 
 
-@rule("3.6")
-@pytest.mark.parametrize(
-    "scheme, variable",
-    [
-        pytest.param("http", "HTTPS_PROXY", id="http and the proxy for https"),
-        pytest.param("https", "HTTP_PROXY", id="https and the proxy for http"),
-        pytest.param("http", "ALL_PROXY", id="http and the proxy for all"),
-        pytest.param("https", "ALL_PROXY", id="https and the proxy for all"),
-    ],
-)
-def test_proxy_variable_of_another_scheme_or_of_all_is_not_used(proxy, scheme, variable):
+@table("""
+    variables                                   | scheme
+    # The proxy is for the other scheme, or for all.
+    HTTPS_PROXY=$URL                            | http
+    HTTP_PROXY=$URL                             | https
+    ALL_PROXY=$URL                              | http
+    ALL_PROXY=$URL                              | https
+    # An empty variable means no proxy. In lower case, it overrides one in upper case.
+    HTTP_PROXY= HTTPS_PROXY=$URL ALL_PROXY=$URL | http
+    http_proxy= HTTP_PROXY=$URL                 | http
+    # In a CGI script, HTTP_PROXY may be the header `Proxy` of a client.
+    HTTP_PROXY=$URL REQUEST_METHOD=GET          | http
+""")
+def test_no_other_proxy_is_used(proxy, variables, scheme):
+    if WINDOWS and "http_proxy" in variables:
+        pytest.skip("a variable has one spelling on Windows, in upper case")
+    pairs = [each.split("=") for each in variables.replace("$URL", proxy.url).split()]
+
     # Without a proxy, not even a resolver is asked for NO_NAME, because the name is too long.
-    result = run_with_variables("%s://%s" % (scheme, NO_NAME), **{variable: proxy.url})
+    result = run_with_variables("%s://%s" % (scheme, NO_NAME), **dict(pairs))
 
     assert result.code == 1
     assert proxy.connections == 0
     assert error_lines(result)[0].startswith("cannot connect to %s: " % NO_NAME)
 
 
-@rule("3.6")
-def test_empty_variable_means_no_proxy(proxy):
-    # HTTPS_PROXY and ALL_PROXY do not replace it.
-    result = run_with_variables(
-        "http://" + NO_NAME, HTTP_PROXY="", HTTPS_PROXY=proxy.url, ALL_PROXY=proxy.url
+@table("""
+    value
+    http://
+    http://ann:hunter22@
+    http://hunter22:0
+    http://hunter22:65536
+    http://hunter22?x
+    socks5://ann:hunter22@proxy
+    https://ann:hunter22@proxy
+    http:hunter22
+    //hunter22
+    hunter22..test
+    http://hunter 22
+    http://h\u00f6nter22:8
+""")
+def test_unusable_proxy_means_exit_2_and_is_not_shown(value):
+    result = run_via(value, "https://control-plane.test")
+
+    assert result == (
+        2,
+        b"",
+        "error: the proxy: expected http://host:port\n"
+        "hint: check HTTPS_PROXY and HTTP_PROXY: write the URL as http://HOST:PORT\n",
     )
 
-    assert result.code == 1
-    assert proxy.connections == 0
-    assert error_lines(result)[0].startswith("cannot connect to %s: " % NO_NAME)
 
+# NAME stands for NO_NAME, which is too long for a resolver. TCP cannot connect to a multicast address (224.1.2.3).
+@table("""
+    no_proxy    | host
+    *           | NAME
+    b, b.NAME , | B.NAME
+    NAME        | x.NAME
+    .NAME       | x.NAME
+    NAME:80     | NAME
+    224.1.2.3   | 224.1.2.3
+""")
+def test_no_proxy_names_servers_that_are_reached_without_a_proxy(proxy, no_proxy, host):
+    env = {"NO_PROXY": no_proxy.replace("NAME", NO_NAME)}
 
-@rule("3.6")
-def test_http_proxy_is_not_used_in_a_cgi_script(proxy):
-    # There HTTP_PROXY may be the header `Proxy` of a client. REQUEST_METHOD shows that this is a CGI script.
-    result = run_with_variables("http://" + NO_NAME, HTTP_PROXY=proxy.url, REQUEST_METHOD="GET")
-
-    assert result.code == 1
-    assert proxy.connections == 0
-    assert error_lines(result)[0].startswith("cannot connect to %s: " % NO_NAME)
-
-
-@rule("3.6")
-@pytest.mark.skipif(WINDOWS, reason="a variable has one spelling on Windows, in upper case")
-def test_empty_variable_in_lower_case_overrides_one_in_upper_case(proxy):
-    result = run_with_variables("http://" + NO_NAME, HTTP_PROXY=proxy.url, http_proxy="")
-
-    assert result.code == 1
-    assert proxy.connections == 0
-    assert error_lines(result)[0].startswith("cannot connect to %s: " % NO_NAME)
-
-
-@rule("3.6a")
-@pytest.mark.parametrize(
-    "value",
-    [
-        pytest.param("http://", id="no host"),
-        pytest.param("http://ann:hunter22@", id="no host after user info"),
-        pytest.param("http://hunter22:0", id="port 0"),
-        pytest.param("http://hunter22:65536", id="port above 65535"),
-        pytest.param("http://hunter22?x", id="query"),
-        pytest.param("socks5://ann:hunter22@proxy", id="socks5"),
-        pytest.param("https://ann:hunter22@proxy", id="https"),
-        pytest.param("http:hunter22", id="no slashes"),
-        pytest.param("//hunter22", id="no scheme"),
-        pytest.param("hunter22..test", id="empty label"),
-        pytest.param("http://hunter 22", id="space"),
-        pytest.param("http://h\u00f6nter22:8", id="not ASCII"),
-    ],
-)
-@both_ways
-def test_unusable_proxy_means_exit_2_and_is_not_shown(value, url):
-    result = run_via(value, url)
-
-    assert result.code == 2
-    assert result.out == b""
-    assert len(error_lines(result)) == 1
-    assert error_lines(result)[0].startswith("the proxy: ")
-    assert len(hint_lines(result)) == 1
-    assert "nter22" not in result.err
-
-
-@rule("3.6a")
-def test_error_for_an_unusable_proxy_names_two_variables():
-    result = run_via("socks5://proxy", "https://control-plane.test")
-
-    assert result.code == 2
-    assert error_lines(result) == ["the proxy: expected http://host:port"]
-    assert hint_lines(result) == [
-        "check HTTPS_PROXY and HTTP_PROXY: write the URL as http://HOST:PORT"
-    ]
-
-
-@rule("3.6")
-@pytest.mark.parametrize(
-    "host, no_proxy",
-    [
-        pytest.param(NO_NAME, "*", id="all hosts"),
-        pytest.param(
-            "B." + NO_NAME, "b, b." + NO_NAME + " ,", id="one of several, in another case"
-        ),
-        pytest.param("x." + NO_NAME, NO_NAME, id="a subdomain"),
-        pytest.param("x." + NO_NAME, "." + NO_NAME, id="a subdomain of a name with a leading dot"),
-        pytest.param(NO_NAME, NO_NAME + ":80", id="the same port"),
-        pytest.param("224.1.2.3", "224.1.2.3", id="an address"),
-    ],
-)
-def test_no_proxy_names_servers_that_are_reached_without_a_proxy(proxy, host, no_proxy):
-    # No packet is sent: NO_NAME is too long for a resolver, and TCP cannot connect to a multicast address (224.1.2.3).
-    result = run_via(proxy.url, "http://" + host, env={"NO_PROXY": no_proxy})
+    result = run_via(proxy.url, "http://" + host.replace("NAME", NO_NAME), env=env)
 
     assert result.code == 1
     assert proxy.connections == 0
@@ -414,26 +302,24 @@ def test_no_proxy_names_servers_that_are_reached_without_a_proxy(proxy, host, no
     assert "through proxy" not in result.err
 
 
-@rule("3.6")
-@pytest.mark.parametrize(
-    "host, no_proxy",
-    [
-        pytest.param(NO_NAME, " , ,", id="no names"),
-        pytest.param("x" + NO_NAME, NO_NAME, id="a name that only ends in the same way"),
-        pytest.param(NO_NAME + ":8", NO_NAME + ":9", id="another port"),
-        pytest.param("224.1.2.3", "224.0.0.0/8", id="a network, which urllib does not know"),
-    ],
-)
-def test_no_proxy_leaves_servers_that_it_does_not_name_to_the_proxy(proxy, host, no_proxy):
+@table("""
+    no_proxy    | host
+    , ,         | NAME
+    NAME        | xNAME
+    NAME:9      | NAME:8
+    # urllib knows no networks.
+    224.0.0.0/8 | 224.1.2.3
+""")
+def test_no_proxy_leaves_servers_that_it_does_not_name_to_the_proxy(proxy, no_proxy, host):
     proxy.script(Reply(b"", 403))
+    env = {"NO_PROXY": no_proxy.replace("NAME", NO_NAME)}
 
-    result = run_via(proxy.url, "http://" + host, env={"NO_PROXY": no_proxy})
+    result = run_via(proxy.url, "http://" + host.replace("NAME", NO_NAME), env=env)
 
     assert result.code == 4  # for the 403 of the proxy
     assert proxy.connections == 1
 
 
-@rule("3.6")
 @pytest.mark.parametrize("host", ["LOCALHOST", "127.9.9.9", "[::1]", "0.0.0.0", "[::]"])
 @pytest.mark.parametrize("scheme", ["http", "https"])
 def test_this_host_is_never_reached_through_a_proxy(proxy, scheme, host):
@@ -446,7 +332,6 @@ def test_this_host_is_never_reached_through_a_proxy(proxy, scheme, host):
     assert proxy.connections == 0
 
 
-@rule("3.6")
 @pytest.mark.parametrize("scheme", ["http", "https"])
 def test_subdomain_of_localhost_is_reached_through_a_proxy(proxy, scheme):
     proxy.script(Reply(b"", 403))
@@ -456,17 +341,14 @@ def test_subdomain_of_localhost_is_reached_through_a_proxy(proxy, scheme):
     assert proxy.connections == 1
 
 
-# ---- 3.6c: proxies that refuse, break or hang
+# ---- proxies that refuse, break or hang
 
 
-@rule("3.6c", "3.8a")
 @pytest.mark.parametrize(
     "status_line, shown",
     [
         pytest.param(b"HTTP/1.1 302 Found", "302 Found", id="302 with a Location"),
-        pytest.param(b"HTTP/1.1 403 Forbidden", "403 Forbidden", id="403"),
         pytest.param(b"HTTP/1.1 407 Login", "407 Login", id="407"),
-        pytest.param(b"HTTP/1.1 503 Busy", "503 Busy", id="503"),
     ],
 )
 def test_refused_tunnel_fails_at_once_and_the_status_is_shown(proxy, status_line, shown):
@@ -487,7 +369,6 @@ def test_refused_tunnel_fails_at_once_and_the_status_is_shown(proxy, status_line
     assert slept == []
 
 
-@rule("3.6c", "3.8a")
 @pytest.mark.parametrize(
     "answer",
     [
@@ -515,7 +396,6 @@ def test_proxy_that_does_not_speak_http_fails_at_once_and_is_named(proxy, answer
     assert slept == []
 
 
-@rule("3.6c")
 @both_ways
 def test_proxy_that_refuses_connections_means_exit_1_and_is_named(url):
     with nobody_listening() as address:
@@ -529,7 +409,6 @@ def test_proxy_that_refuses_connections_means_exit_1_and_is_named(url):
     assert "HTTPS_PROXY" in hint_lines(result)[0]
 
 
-@rule("3.6c", "3.6a")
 @both_ways
 def test_proxy_whose_name_does_not_resolve_means_exit_1_and_is_named(url):
     result = run_via(NO_NAME, url)
@@ -545,7 +424,6 @@ def test_proxy_whose_name_does_not_resolve_means_exit_1_and_is_named(url):
     assert "HTTPS_PROXY" in hint_lines(result)[0]
 
 
-@rule("3.6c", "3.5")
 @pytest.mark.parametrize(
     "first_bytes",
     [
