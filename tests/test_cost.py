@@ -1,11 +1,11 @@
-"""Section 7: a run needs the memory of one response. tests/benchmark.py measures the rest of what it costs."""
+"""A run needs the memory of one response. tests/benchmark.py measures the rest of what it costs."""
 
 import os
 
 import pytest
 
 from control_plane import PROJECT
-from kit import EXECUTION, encode, execution, inline, page, rule, run_cli, target
+from kit import EXECUTION, encode, execution, inline, page, run_cli, target
 from server import Reply
 
 BODY = 2 << 20
@@ -55,7 +55,6 @@ OUTPUTS = encode(
 )
 
 
-@rule("7.1", "1.10")
 @pytest.mark.parametrize(
     "line, bodies, bound",
     [

@@ -1,4 +1,4 @@
-"""Rule 10.2d: a program's own exception propagates, in every phase and from every callback; and time limits end."""
+"""A program's own exception propagates, in every phase and from every callback; and time limits end."""
 
 import gc
 import signal
@@ -18,7 +18,6 @@ from kit import (
     STARTED,
     nobody_accepting,
     posix_only,
-    rule,
     run_cli,
 )
 from server import HANG, Reply
@@ -78,7 +77,6 @@ def alarm():
 
 
 @posix_only
-@rule("10.2d")
 @pytest.mark.parametrize(
     "first",
     [
@@ -107,7 +105,6 @@ def test_own_exception_propagates_while_a_response_arrives(plane, alarm, first, 
 
 
 @posix_only
-@rule("10.2d")
 @pytest.mark.parametrize(
     "answer", [Reply({}, 503), Reply(STARTED)], ids=["before a retry", "before a poll"]
 )
@@ -121,7 +118,6 @@ def test_own_exception_propagates_during_a_pause(plane, alarm, answer):
 
 
 @posix_only
-@rule("10.2d")
 @pytest.mark.skipif(
     not sys.platform.startswith("linux"), reason="elsewhere a full queue may refuse connections"
 )
@@ -145,7 +141,6 @@ def test_own_exception_propagates_while_connecting(alarm):
 
 
 @posix_only
-@rule("8.3a", "10.2d")
 def test_own_exception_propagates_through_main(plane, alarm):
     plane.script(alarm.send_and_hang(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n{"))
 
@@ -158,7 +153,6 @@ def test_own_exception_propagates_through_main(plane, alarm):
 # ---- exceptions from callbacks
 
 
-@rule("10.2d", "10.2b")
 @pytest.mark.parametrize("kind", [Stop, Halt])
 @pytest.mark.parametrize("callback", ["on_retry", "sleep", "trace", "on_progress"])
 def test_exception_of_a_callback_propagates(plane, callback, kind):
@@ -174,23 +168,21 @@ def test_exception_of_a_callback_propagates(plane, callback, kind):
             transport.get(PATH, {})
 
 
-@rule("10.2d", "10.2b")
-@pytest.mark.parametrize("kind", [Stop, Halt])
 @pytest.mark.parametrize("call", range(9))
-def test_exception_of_any_call_of_trace_propagates(plane, call, kind):
+def test_exception_of_any_call_of_trace_propagates(plane, call):
     """A request has six lines (its first and five headers), and this response three."""
     lines = []
 
     def fail_at_one_line(line):
         lines.append(line)
         if len(lines) == call + 1:
-            raise kind("mine")
+            raise Stop("mine")
 
     plane.script(Reply({}))
     with program.Transport(
         program.Server.parse(plane.url), TOKEN, trace=fail_at_one_line
     ) as transport:
-        with pytest.raises(kind, match="mine"):
+        with pytest.raises(Stop, match="mine"):
             transport.get(PATH, {})
 
     assert len(lines) == call + 1
@@ -230,7 +222,6 @@ def trace_time_limit(transport, raise_at):
     return lines
 
 
-@rule("10.4")
 @pytest.mark.skipif(
     sys.implementation.name != "cpython", reason="counts the lines that CPython's tracing reports"
 )

@@ -1,4 +1,4 @@
-"""Section 6.5: Ctrl-C. That of a Windows console is in test_windows.py."""
+"""Ctrl-C. That of a Windows console is in test_windows.py."""
 
 import os
 import re
@@ -22,7 +22,6 @@ from kit import (
     posix_only,
     read_some,
     read_text,
-    rule,
     run_against,
     start_line,
     wait_until,
@@ -45,15 +44,6 @@ def make_installed_command():
     return [sys.executable, "-c", "from %s import %s as run; run()" % (module, function)]
 
 
-every_way_to_start = pytest.mark.parametrize(
-    "command",
-    [
-        pytest.param(make_command(), id="script"),
-        pytest.param(make_installed_command(), id="installed command"),
-    ],
-)
-
-
 def read_until(descriptor, wanted):
     """Read until the wanted bytes have come."""
     got = b""
@@ -67,8 +57,9 @@ def read_until(descriptor, wanted):
 
 
 @posix_only
-@rule("6.5")
-@every_way_to_start
+@pytest.mark.parametrize(
+    "command", [make_command(), make_installed_command()], ids=["script", "installed command"]
+)
 def test_ctrl_c_during_a_request_kills_the_process_without_a_message(plane, command):
     plane.script(Reply(page(SMALL_EXECUTION, next_cursor="c")), HANG)
 
@@ -84,12 +75,10 @@ def test_ctrl_c_during_a_request_kills_the_process_without_a_message(plane, comm
 
 
 @posix_only
-@rule("6.5")
-@every_way_to_start
-def test_ctrl_c_during_a_pause_kills_the_process_without_a_message(plane, command):
+def test_ctrl_c_during_a_pause_kills_the_process_without_a_message(plane):
     plane.script(Reply(STARTED))
 
-    with start_line(command + list(GET) + ["--wait"], plane) as process:
+    with start_line(make_command(*GET, "--wait"), plane) as process:
         # The program pauses for two seconds.
         read_until(process.stderr.fileno(), b"status: started (0 of 0 succeeded)\n")
         process.send_signal(signal.SIGINT)
@@ -101,7 +90,6 @@ def test_ctrl_c_during_a_pause_kills_the_process_without_a_message(plane, comman
 
 
 @posix_only
-@rule("6.5")
 def test_ctrl_c_kills_the_script_during_its_first_imports(plane, tmp_path):
     # This file is imported in place of the standard library's.
     (tmp_path / "argparse.py").write_text(
@@ -120,7 +108,6 @@ def test_ctrl_c_kills_the_script_during_its_first_imports(plane, tmp_path):
 @pytest.mark.skipif(
     sys.implementation.name == "pypy", reason="PyPy heeds SIGINT even where it was ignored"
 )
-@rule("6.5")
 def test_ignored_sigint_stays_ignored(plane):
     may_answer = threading.Event()
 
@@ -144,7 +131,6 @@ def test_ignored_sigint_stays_ignored(plane):
 # ---- main
 
 
-@rule("6.5", "8.3a")
 def test_main_lets_a_keyboard_interrupt_of_sleep_pass(plane):
     def interrupt(seconds):
         raise KeyboardInterrupt
@@ -153,7 +139,6 @@ def test_main_lets_a_keyboard_interrupt_of_sleep_pass(plane):
         run_against(plane, Reply({}, 503), *GET, sleep=interrupt)
 
 
-@rule("6.5", "8.3a")
 def test_main_lets_a_keyboard_interrupt_of_stdout_pass(plane):
     with pytest.raises(KeyboardInterrupt):
         run_against(plane, SMALL_EXECUTION, *GET, stdout=FailingStream(KeyboardInterrupt()))
