@@ -56,16 +56,8 @@ PUBLIC_NAMES = (
 ).split()
 
 #: The command line of a `get` that prints the 256 bytes of ALL_BYTES.
-GET_ALL_BYTES = (
-    "get",
-    SHOWCASE,
-    "--project",
-    PROJECT,
-    "--node",
-    SHOWCASE_NODES["binary"],
-    "--output",
-    "raw",
-)
+GET_ALL_BYTES = ("get", SHOWCASE, "--project", PROJECT, "-o", "raw")
+GET_ALL_BYTES += ("--node", SHOWCASE_NODES["binary"])
 
 
 def run_importing_program(source, plane):
@@ -117,15 +109,7 @@ def test_program_does_the_same_however_it_is_started(plane, start):
 
     assert result.code == 1
     header, row = result.out.decode("utf-8").splitlines()
-    assert header.split() == [
-        "ID",
-        "STATUS",
-        "TYPE",
-        "TARGETS",
-        "CREATED_AT",
-        "UPDATED_AT",
-        "ACTION",
-    ]
+    assert header.startswith("ID  ")
     assert row.startswith("4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f  succeeded  builtin  0/0 ")
     assert row.endswith(" red\u00e9 \u6f22")
     assert error_lines(result) == ["HTTP 404 Not Found; lost"]
@@ -142,18 +126,8 @@ def test_program_needs_no_environment_variable(plane, tmp_path):
     token_file.write_text(TOKEN)
     token_file.chmod(0o600)
 
-    out = subprocess.check_output(
-        [
-            sys.executable,
-            MODULE,
-            *GET_ALL_BYTES,
-            "--server",
-            plane.url,
-            "--token-file",
-            str(token_file),
-        ],
-        env={},
-    )
+    flags = ["--server", plane.url, "--token-file", str(token_file)]
+    out = subprocess.check_output([sys.executable, MODULE, *GET_ALL_BYTES, *flags], env={})
 
     assert out == ALL_BYTES
 
@@ -304,30 +278,17 @@ def list_changes(before):
 """
 
 
-def test_import_changes_nothing_in_the_process():
+def test_import_and_main_change_nothing_in_the_process(plane, tmp_path):
     source = """
 before = take_stock()
 import plexctl_exec_log
-print("changed:", list_changes(before))
+print("changed by the import:", list_changes(before))
 print("typing was imported:", "typing" in sys.modules)
-"""
-
-    # -S: the module `site` may import typing by itself.
-    result = run_python("-S", "-c", TAKE_STOCK + source, env={"PYTHONPATH": ROOT})
-
-    assert result.code == 0
-    assert result.out.decode("ascii").splitlines() == ["changed: []", "typing was imported: False"]
-    assert result.err == ""
-
-
-def test_main_changes_nothing_in_the_process(plane, tmp_path):
-    source = """
-import plexctl_exec_log
 
 def list_attributes():
     return {name: id(value) for name, value in vars(plexctl_exec_log).items()}
 
-before, attributes = take_stock(), list_attributes()
+attributes = list_attributes()
 codes = [plexctl_exec_log.main(argv, io.BytesIO(), io.StringIO()) for argv in json.loads(sys.argv[1])]
 print("exit codes:", codes)
 print("changed:", list_changes(before))
@@ -343,18 +304,15 @@ print("the module has changed:", list_attributes() != attributes)
         LIST + ("--all",),
         ["get", SHOWCASE, "--project", PROJECT, "--output-dir", str(tmp_path / "new")],
     ]
+    # -S: the module `site` may import typing by itself.
+    line = ["-S", "-c", TAKE_STOCK + source, json.dumps(command_lines)]
 
-    result = run_python(
-        "-S",
-        "-c",
-        TAKE_STOCK + source,
-        json.dumps(command_lines),
-        plane=plane,
-        env={"PYTHONPATH": ROOT},
-    )
+    result = run_python(*line, plane=plane, env={"PYTHONPATH": ROOT})
 
     assert result.code == 0
     assert result.out.decode("ascii").splitlines() == [
+        "changed by the import: []",
+        "typing was imported: False",
         "exit codes: [0, 0, 2, 2, 0, 1, 0, 0]",
         "changed: []",
         "the module has changed: False",
@@ -446,31 +404,17 @@ def test_typed_program_covers_the_example():
 
 
 def test_example_runs_as_printed_and_reports_each_output_of_what_failed(plane):
+    targets = [
+        target(inline(b"disk\tfull\n"), NODES[0], "failed"),
+        target(archive("logs", "a/b.log"), NODES[1], "succeeded"),
+        target({"kind": "tape"}, NODES[2], "succeeded"),
+    ]
     plane.script(
         Reply(page(execution(id=EXECUTION, created_at="2026-07-14T09:30:00Z", status="failed"))),
         Reply(page()),  # nothing was cancelled
         Reply(page(execution(id=SHOWCASE, created_at="2026-07-14T09:31:00Z", status="timeout"))),
-        Reply(
-            execution(
-                [
-                    target(
-                        inline(b"disk\tfull\n"), "a1b2c300-0000-4000-8000-000000000000", "failed"
-                    ),
-                    target(
-                        archive("logs", "a/b.log"),
-                        "a1b2c301-0000-4000-8000-000000000001",
-                        "succeeded",
-                    ),
-                    target({"kind": "tape"}, "a1b2c302-0000-4000-8000-000000000002", "succeeded"),
-                ],
-                id=EXECUTION,
-            )
-        ),
-        Reply(
-            execution(
-                [target(None, "a1b2c303-0000-4000-8000-000000000003", "timeout")], id=SHOWCASE
-            )
-        ),
+        Reply(execution(targets, id=EXECUTION)),
+        Reply(execution([target(None, NODES[3], "timeout")], id=SHOWCASE)),
     )
 
     result = run_importing_program(textwrap.dedent(read_example()), plane)
