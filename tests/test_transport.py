@@ -159,14 +159,8 @@ def test_every_request_is_a_get_with_the_same_headers(plane):
 
     assert result.code == 1
     assert error_lines(result)[0].startswith("HTTP 302: refused to follow a redirect to ")
-    first, retry, second_page, resent = plane.requests
-    assert first.method == "GET"
-    assert retry.method == "GET"
-    assert second_page.method == "GET"
-    assert resent.method == "GET"
-    assert retry.headers == first.headers
-    assert second_page.headers == first.headers
-    assert resent.headers == first.headers
+    assert [request.method for request in plane.requests] == ["GET"] * 4
+    assert [request.headers for request in plane.requests] == [plane.requests[0].headers] * 4
 
 
 def test_trace_shows_requests_and_responses(plane):
@@ -186,16 +180,14 @@ def test_trace_shows_requests_and_responses(plane):
     assert result.err.count("\n> Authorization: ***\n") == 2
 
 
-@pytest.mark.parametrize(
-    "name", ["Authorization", "proxy-authorization", "Cookie", "SET-COOKIE", "Location"]
-)
-def test_trace_masks_the_values_of_secret_headers(plane, name):
-    plane.script(Reply(page(), headers=[(name, "hush=hush; Path=/")]))
+def test_trace_masks_the_values_of_secret_headers(plane):
+    names = ["Authorization", "proxy-authorization", "Cookie", "SET-COOKIE", "Location"]
+    plane.script(Reply(page(), headers=[(name, "hush=hush; Path=/") for name in names]))
 
     result = run_cli(*LIST, "-v", plane=plane)
 
     assert result.code == 0
-    assert "\n< %s: ***\n" % name in result.err
+    assert [name for name in names if "\n< %s: ***\n" % name in result.err] == names
     assert "hush" not in result.err
 
 
@@ -948,29 +940,18 @@ def test_get_sends_the_parameters_that_have_a_value(plane, transport, parameters
     assert plane.requests[0].target == target
 
 
-with_every_framing = pytest.mark.parametrize("framing", ["length", "chunked", "close"])
-HUNDRED_BYTES = b'{"a":"%s"}' % (b"x" * 92)
-
-
-@with_every_framing
-def test_body_of_exactly_max_bytes_is_returned(plane, transport, framing):
-    plane.script(Reply(HUNDRED_BYTES, framing=framing, slices=30))
+@pytest.mark.parametrize("framing", ["length", "chunked", "close"])
+def test_body_may_have_max_bytes_and_no_more(plane, transport, clock, framing):
+    hundred_bytes = Reply(b'{"a":"%s"}' % (b"x" * 92), framing=framing, slices=30)
+    plane.script(hundred_bytes, hundred_bytes)
 
     found = transport.get(PATH, {}, max_bytes=100)
-
-    assert found == {"a": "x" * 92}
-
-
-@with_every_framing
-def test_body_of_more_than_max_bytes_raises_response_too_large(plane, transport, clock, framing):
-    plane.script(Reply(HUNDRED_BYTES, framing=framing, slices=30))
-
     with pytest.raises(program.ResponseTooLarge) as caught:
         transport.get(PATH, {}, 99)
 
+    assert found == {"a": "x" * 92}
     assert not caught.value.retryable
     assert clock.sleeps == []
-    assert len(plane.requests) == 1
 
 
 def test_content_length_of_more_than_256_mib_is_refused_unread(plane, transport):
@@ -1033,16 +1014,6 @@ def test_response_that_ends_its_connection_is_read_within_a_limit(plane, transpo
         found = transport.get(PATH, {})
 
     assert found == {"items": []}
-
-
-def test_limit_does_not_count_after_its_with_block(plane, transport, clock):
-    with transport.time_limit(5):
-        pass
-    clock.sleep(9)
-
-    transport.get(PATH, {})
-
-    assert len(plane.requests) == 1
 
 
 @pytest.mark.parametrize(
