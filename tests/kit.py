@@ -303,24 +303,6 @@ def page(*items, **members):
     return dict({"items": list(items)}, **members)
 
 
-#: The bucket and the key of an archived output, and how BUCKET/KEY is printed, so that it can be pasted.
-ARCHIVE_PLACES = (
-    pytest.param("logs", "a/b.log", "logs/a/b.log", id="plain"),
-    pytest.param("logs", "my  run.log", "logs/my  run.log", id="two spaces in the key"),
-    pytest.param("my logs", "a/b.log", "my logs/a/b.log", id="a space in the bucket"),
-    pytest.param("  logs", "a b  ", "  logs/a b  ", id="spaces around both"),
-    pytest.param("  ", "  ", "  /  ", id="spaces only"),
-    pytest.param(
-        "b\tc\x1b", "k\nl\x7f m\u2028", "b\\tc\\x1b/k\\nl\\x7f m\\u2028", id="control characters"
-    ),
-    pytest.param("b\xa0c", "\u3000l", "b\\xa0c/\\u3000l", id="spaces other than the ASCII one"),
-    pytest.param(
-        "b\u00e9", "\u6f22 \u5b57", "b\u00e9/\u6f22 \u5b57", id="printable characters beyond ASCII"
-    ),
-    pytest.param(
-        "b", 'it\'s "$HOME" \\x20', 'b/it\'s "$HOME" \\x20', id="quotes, a variable and a backslash"
-    ),
-)
 SMALL_EXECUTION = execution([target(inline(b"some output\n"))])
 STARTED = execution(status="started")
 #: A page and an Execution at once: the body of a response that suits every command.

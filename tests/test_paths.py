@@ -1,4 +1,4 @@
-"""Paths that are given to the program: which files are refused, and which folder is meant."""
+"""--ca-file: which files are accepted, and what is suggested for others."""
 
 import os
 import shlex
@@ -9,26 +9,18 @@ import pytest
 import plexctl_exec_log as program
 from kit import (
     ALL,
-    EXECUTION,
-    GET,
     LIST,
     WINDOWS,
     error_lines,
-    execution,
     hint_lines,
-    inline,
     page,
     posix_only,
     rule,
     run_cli,
-    target,
 )
 from server import CA_FILE, TLS_DIR, Reply
 
 OTHERS_CANNOT_WRITE = "use a file that others cannot write to"
-
-
-# ---- --ca-file
 
 
 @rule("3.2b")
@@ -126,46 +118,3 @@ def test_path_object_is_named_if_it_cannot_be_used(tls_plane, name):
             transport.get("/v1", {})
 
     assert str(caught.value).startswith("cannot use the CA file %s: " % os.path.join(TLS_DIR, name))
-
-
-# ---- --output-dir
-
-
-@rule("9.7")
-@posix_only
-def test_dots_after_a_link_mean_the_folder_that_the_kernel_means(plane, tmp_path, monkeypatch):
-    """`link` leads to far/away, so `link/../out` is far/out, not out beside the link."""
-    (tmp_path / "far" / "away").mkdir(parents=True)
-    (tmp_path / "link").symlink_to(tmp_path / "far" / "away")
-    monkeypatch.chdir(str(tmp_path))
-    plane.script(Reply(execution([target(inline(b"hello\n"))])))
-
-    result = run_cli(*GET, "--output-dir", "link/../out", plane=plane)
-
-    assert result.code == 0
-    assert sorted(os.listdir("far/out")) == ["a1b2c300-0000-4000-8000-000000000000.out", "targets"]
-    assert not os.path.exists("out")
-
-
-@rule("9.7a")
-@posix_only
-@pytest.mark.parametrize("end", ["/", "//", "/.", "/./"])
-def test_link_is_refused_whatever_follows_its_name(plane, tmp_path, end):
-    (tmp_path / "folder").mkdir()
-    (tmp_path / "link").symlink_to(tmp_path / "folder")
-
-    result = run_cli(*GET, "--output-dir", str(tmp_path / "link") + end, plane=plane)
-
-    assert result.code == 1
-    assert error_lines(result)[0].endswith("cannot be used: it is a symbolic link")
-    assert plane.requests == []
-
-
-@rule("9.7a")
-@posix_only
-def test_root_folder_stays_the_root_folder(plane):
-    result = run_cli(*GET, "--output-dir", "/", plane=plane)
-
-    assert result.code == 1
-    assert error_lines(result) == ["the folder / cannot be used: it is not empty"]
-    assert EXECUTION not in result.err  # nothing is said about the Execution
