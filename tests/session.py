@@ -7,23 +7,23 @@ A file begins with `# TITLE` and its preset: commands that are run before each s
 
 Lines that are not indented are prose. Lines that are indented by four spaces are:
 
-    $ COMMAND       A command; what it prints stands below it. `export`, `unset`, `alias` and `umask` are as in a shell.
+    $ COMMAND       A command; what it prints stands below it. `export`, `alias` and `umask` are as in a shell.
                     `stty columns N` makes both streams a terminal of this width; without it, they are none.
-                    `date --set TIME` stops the clock. All others are programs. No shell is started, but $NAME, ~/,
-                    NAME=VALUE before a command, `> FILE` and `<< END` are as in one. $SERVER is the server's URL.
-    > LINE          continues the text of `<< END`, or an answer
-    <- 200 TEXT     What the server answers. `<- 429 Retry-After: 5 TEXT` has a header, too. Above the first command, it
-                    answers each command of the session that has no answer of its own. base64("TEXT") is a JSON string.
+                    All others are programs. No shell is started, but quotes, $NAME, NAME=VALUE before a command, and
+                    `> FILE` at its end are as in one. $SERVER is the server's URL.
+    > LINE          continues a command whose quotes are open, or an answer
+    <- 200 TEXT     What the server answers. Above the first command, it answers each command of the session that has
+                    no answer of its own. base64("TEXT") is a JSON string.
     -> URL TOKEN    A request, without the part /v1/projects/$PROJECT/executions of its URL. If it has no answer, it is
                     always shown, and gets an empty page. Others are shown if the command shows any.
     exit N          the exit code, unless it is 0
     never TEXT      above the first command: neither stream may show this text
     error: LINE     standard error, and so are `hint: `, `retry: ` and `status: `
     2> LINE         any other line on standard error
-    LINE            standard output; `1> LINE` if it would otherwise be read as one of the above
+    LINE            standard output
 
 All of them stand in the order in which they happen. When a session fails, a line that begins with `! ` says what no
-session can promise, such as a crash.
+session can promise, such as a crash, or output that looks like one of the above.
 """
 
 import base64
@@ -35,11 +35,8 @@ import re
 import shlex
 import sys
 import tempfile
-import time
 from collections import deque, namedtuple
-from datetime import datetime, timezone
-from subprocess import PIPE, run
-from unittest import mock
+from subprocess import DEVNULL, PIPE, run
 
 import plexctl_exec_log as program
 from kit import HOME, as_given, make_environment, open_terminal, read_text, surroundings
@@ -52,10 +49,10 @@ Step = namedtuple("Step", "number lines")
 
 LABEL = re.compile("(error|hint|retry|status): ")
 #: A line below a command that begins like MARK must have one of the FORMS.
-MARK = re.compile(r"[$>!]|->|<-|[12]>|exit\b|never\b")
-FORMS = re.compile(r"-> \S+ \S+|<- [0-9]{3}( .*)?|exit [0-9]+|[12]>( .*)?")
+MARK = re.compile(r"[$>!]|->|<-|2>|exit\b|never\b")
+FORMS = re.compile(r"-> \S+ \S+|<- [0-9]{3}( .*)?|exit [0-9]+|2>( .*)?")
 FORMS_ABOVE = re.compile("<- [0-9]{3}( .*)?|never .+")
-ANSWER = re.compile(r"<- ([0-9]{3})((?: [A-Z][A-Za-z-]*: \S+)*) ?(.*)", re.DOTALL)
+ANSWER = re.compile("<- ([0-9]{3}) ?(.*)", re.DOTALL)
 
 
 class SessionError(Exception):
@@ -139,7 +136,7 @@ class Shell:
         server.answer_to = self.answer
         self.home, self.url = home, server.url
         self.env, self.aliases = {HOME: home, "SERVER": server.url}, {}
-        self.terminal, self.clock = None, time.time
+        self.terminal = None
         self.descriptors = []  # of the terminals that were opened
         self.above = find_lines(session.above, "<- ")
         self.never = [line[len("never ") :] for line in find_lines(session.above, "never ")]
@@ -151,26 +148,20 @@ class Shell:
         self.shows_requests = find_lines(step.lines, "-> ") != []
 
         # Split the command as a shell does.
-        command, *document = self.expand(step.lines[0][2:]).split("\n> ")
-        words = shlex.split(command)
-        words = [re.sub("(?:^|(?<==))~(?=/)", lambda _: self.home, word) for word in words]
-        out = Stream(self.show, "1> ", self.terminal)
+        words = shlex.split(self.expand(step.lines[0][2:].replace("\n> ", "\n")))
+        out = Stream(self.show, "", self.terminal)
         err = Stream(self.show, "2> ", self.terminal)
         target = None
         if words[-2:-1] == [">"]:
             *words, _, target = words
             out = io.BytesIO()
-        if document:
-            *words, operator, end = words
-            if operator != "<<" or end != document.pop():
-                raise ValueError("the text of << has no end")
         env = dict(self.env)
         while re.match("[A-Z_]+=", words[0]):
             name, _, env[name] = words.pop(0).partition("=")
         words = self.aliases.get(words[0], words[:1]) + words[1:]
 
         # Run it.
-        code = self.run_words(words, env, "".join(line + "\n" for line in document), out, err)
+        code = self.run_words(words, env, out, err)
         if target:
             with open(target, "wb") as file:
                 file.write(out.getvalue())
@@ -178,18 +169,16 @@ class Shell:
             if getattr(stream, "line", b""):
                 self.shown.append("! no line feed after %a" % stream.line)
         if self.shown[-1:] == [""]:
-            self.shown[-1] = "1>"  # an empty line counts only between others
+            self.shown[-1] = "! empty line at the end"  # which would not be seen
         return self.shown + ["exit %d" % code] * (code != 0)
 
-    def run_words(self, words, env, document, out, err):
+    def run_words(self, words, env, out, err):
         """Run the words of a command, and return its exit code."""
         name, values = words[0], words[1:]
         if name == "plexctl_exec_log.py":
             return self.run_program(values, env, out, err)
         if name == "export":
             self.env.update(value.split("=", 1) for value in values)
-        elif name == "unset":
-            self.env.update(dict.fromkeys(values))
         elif name == "alias":
             alias, _, text = values[0].partition("=")
             self.aliases[alias] = shlex.split(text)
@@ -198,12 +187,9 @@ class Shell:
         elif words[:2] == ["stty", "columns"]:
             self.descriptors += open_terminal(int(words[2]))
             self.terminal = self.descriptors[-1]
-        elif words[:2] == ["date", "--set"]:
-            moment = datetime.strptime(words[2], "%Y-%m-%dT%H:%M:%SZ")
-            self.clock = moment.replace(tzinfo=timezone.utc).timestamp
         else:
             env = make_environment(env=env)
-            done = run(words, input=document.encode(), stdout=PIPE, stderr=PIPE, env=env)
+            done = run(words, stdin=DEVNULL, stdout=PIPE, stderr=PIPE, env=env)
             out.write(done.stdout)
             err.write(done.stderr)
             return done.returncode
@@ -213,7 +199,7 @@ class Shell:
         """Run the program in this process, and return its exit code."""
         code = 0
         self.replies = deque((line, self.make_reply(line)) for line in self.own or self.above)
-        with surroundings(env=env), mock.patch.object(time, "time", self.clock):
+        with surroundings(env=env):
             try:
                 code = program.main(list(map(as_given, argv)), out, err, sleep=lambda seconds: None)
             except (Exception, SystemExit) as error:
@@ -235,19 +221,17 @@ class Shell:
         return reply
 
     def show(self, line, mark):
-        """Show a line of a stream, with its mark if it needs one."""
+        """Show a line of a stream, whose mark is needed unless the line has a label."""
         line = line.replace(self.home, "~").replace(self.url, "$SERVER")
-        if mark == "2> ":
-            needs_mark = not LABEL.match(line)
-        else:
-            needs_mark = LABEL.match(line) or MARK.match(line)
-
         if any(secret in line for secret in self.never):
-            self.shown.append("! never: " + line)
+            line = "! never: " + line
         elif not line.replace("\t", " ").isprintable():
-            self.shown.append("! unprintable: %a" % line)
-        else:
-            self.shown.append(mark + line if needs_mark else line)
+            line = "! unprintable: %a" % line
+        elif mark and not LABEL.match(line):
+            line = mark + line
+        elif not mark and (LABEL.match(line) or MARK.match(line)):
+            line = "! ambiguous: " + line
+        self.shown.append(line)
 
     def expand(self, text):
         """Return text with the values of its variables."""
@@ -257,8 +241,8 @@ class Shell:
         """Return the Reply that an answer describes."""
         text = self.expand(line.replace("\n> ", "\n"))
         text = re.sub(r'base64\(("(?:[^"\\]|\\.)*")\)', encode_base64, text)
-        status, headers, body = ANSWER.fullmatch(text).groups()
-        return Reply(body, int(status), re.findall(r" (\S+): (\S+)", headers))
+        status, body = ANSWER.fullmatch(text).groups()
+        return Reply(body, int(status))
 
 
 def encode_base64(match):

@@ -87,6 +87,20 @@ def test_status_line_without_a_reason_leaves_no_space_at_the_end(plane):
     assert result.err.startswith("error: HTTP 404\n")
 
 
+# fmt: off
+@pytest.mark.parametrize("body, shown", [
+    ({"correlation_id": "c-17"}, "c-17"),
+    ({"correlation_id": ""}, "h-1\\x1b"),
+    ({"correlation_id": 1}, "h-1\\x1b"),
+    (b"<html>", "h-1\\x1b"),
+])
+# fmt: on
+def test_header_replaces_a_missing_correlation_id(plane, body, shown):
+    result = run_line("get $ID", plane, Reply(body, 409, [("X-Correlation-Id", "h-1\x1b")]))
+
+    assert result.err == "error: HTTP 409 Conflict; correlation id: %s\n" % shown
+
+
 def test_body_that_is_not_utf_8_is_malformed(plane):
     result = run_line("list", plane, Reply(b'{"items":[],"a":"\xff"}'))
 

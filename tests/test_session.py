@@ -102,6 +102,9 @@ def test_what_cannot_be_read_is_an_error_with_file_and_line(write, lines, number
     ("not UTF-8", ["$ printf '\\377\\n'", "\\xff"], ["- \\xff", "+ ! unprintable: '\\udcff'"]),
     ("never on stdout", ["never p4ss", "$ echo p4ss", "p4ss"], ["- p4ss", "+ ! never: p4ss"]),
     ("never on stderr", ["never p4ss", "$ sh -c 'echo p4ss >&2'"], ["+ ! never: p4ss"]),
+    ("like stderr", ["$ echo 'hint: a'", "hint: a"], ["- hint: a", "+ ! ambiguous: hint: a"]),
+    ("like a command", ["$ echo '$ a'"], ["+ ! ambiguous: $ a"]),
+    ("empty line at the end", ["$ printf 'a\\n\\n'", "a"], ["+ ! empty line at the end"]),
     # requests
     ("request too many", ["$ plog"], ["+ -> $SERVER some-token"]),
     ("other request", ["$ plog --limit 5", "-> $SERVER some-token"],
@@ -112,10 +115,7 @@ def test_what_cannot_be_read_is_an_error_with_file_and_line(write, lines, number
      ["+ ! no request for <- 200 {}"]),
     # commands
     ("unknown variable", ["$ echo $MISSING"], ["+ ! cannot be run: KeyError: 'MISSING'"]),
-    ("text without an end", ["$ cat << END", "> a"],
-     ["+ ! cannot be run: ValueError: the text of << has no end"]),
-    ("text without <<", ["$ cat a b", "> c"],
-     ["+ ! cannot be run: ValueError: the text of << has no end"]),
+    ("open quotes", ["$ echo 'a", "> b"], ["+ ! cannot be run: ValueError: No closing quotation"]),
 ])
 # fmt: on
 def test_difference_is_shown(write, case, lines, differences):
@@ -170,14 +170,14 @@ def test_nothing_outlives_a_session(write, tmp_path):
 
 def test_rewriting_replaces_what_happens_and_nothing_else(write):
     path = write(
-        PRESET + 'Prose.\n\n    $ cat << END\n    > a\n    > END\n    b\n\nMore\nprose.\n\n'
+        PRESET + "Prose.\n\n    $ echo 'a\n    > a'\n    b\n\nMore\nprose.\n\n"
         '    $ plog\n    <- 200 {"items": [\n    > {"id": "x"}]}\n\n## Another one\n\n    $ false'
     )
 
     rewrite(path)
 
     assert read_text(path) == (
-        PRESET + 'Prose.\n\n    $ cat << END\n    > a\n    > END\n    a\n\nMore\nprose.\n\n'
+        PRESET + "Prose.\n\n    $ echo 'a\n    > a'\n    a\n    a\n\nMore\nprose.\n\n"
         '    $ plog\n    <- 200 {"items": [\n    > {"id": "x"}]}\n    x\n\n## Another one\n\n    $ false\n    exit 1'
     )
 
