@@ -18,7 +18,8 @@ def list_sessions():
         if os.path.basename(path) not in PROSE:
             preset, *sessions = read_sessions(os.path.relpath(path))
             for session in sessions:
-                yield pytest.param(preset, session, id=session.title)
+                title = "%s: %s" % (os.path.basename(path), session.title)
+                yield pytest.param(preset, session, id=title)
 
 
 @posix_only
