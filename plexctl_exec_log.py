@@ -72,8 +72,8 @@ Times are those of RFC 3339. `next_cursor` is null or absent on the last page, a
 requested, and that `targets` is a list of objects. Other members, and what a Listing yields
 (except what its docstring says that it checks), may be absent, null or of another type.
 
-Whole numbers stay exact in json, jsonl and yaml, except that -0 becomes 0. Other numbers
-become doubles. A number outside the range of a double makes the response malformed. If a
+Integers, without fraction and exponent, stay exact in json, jsonl and yaml, except that -0
+becomes 0. Other numbers become doubles. A number outside the range of a double makes the response malformed. If a
 name is repeated in an object, its last value counts.
 
 What it touches, and what it trusts
@@ -91,7 +91,8 @@ to one server:
     a profile without a server          the selected server
     a profile with a server             that server; if another one was selected, nothing is sent
 
-Certificates and host names are verified with the defaults of ssl.create_default_context().
+Certificates and host names are verified with the defaults of ssl.create_default_context(),
+and TLS is 1.2 or later.
 Without --allow-http, plain http goes only to this host: `localhost`, a loopback address
 (127.0.0.0/8, ::1) or an unspecified one (0.0.0.0, ::). Any of its users may be listening
 there. No proxy of the environment is used for this host. A proxy for plain http can read
@@ -129,11 +130,12 @@ The server and the machines are not trusted. What reaches a reader:
     file of --output-dir     exact bytes            -               escaped (targets)    -
     stderr                   -                      -               escaped, masked      -
 
-Escaped text has no characters that str.isprintable() calls unprintable: no control,
-format or invisible ones, except tabs and line feeds in outputs. (Combining characters, and
-letters that look alike, stay.) From outputs, CSI sequences (colours, cursor movements) and
-`ESC ( B` are removed, and carriage returns become line feeds. Indented means that no line
-of an output begins like a line that this program prints.
+Escaped text has no characters that str.isprintable() calls unprintable, such as control
+and format characters, except tabs and line feeds in outputs. (Combining characters, some
+that look like a space, and letters that look alike, stay.) From outputs, CSI sequences
+(colours, cursor movements) and `ESC ( B` are removed, and carriage returns become line
+feeds. Indented means that no line of an output begins like a line that this program prints,
+except the action below the row at the end.
 
 A terminal may wrap any long line; the wrapped part may look like any other line. A pipe
 gets exact bytes even if a terminal is at its other end, as with `ssh host command`,
@@ -148,7 +150,7 @@ In memory, a decoded response usually takes up to five times its size, and a hos
 two hundred times: use `ulimit -v`. Leave the stack at 8 MiB (`ulimit -s`): with less,
 deeply nested JSON can crash Python 3.13.
 
---wait holds two responses, and --last N holds N Executions. A listing of several
+--wait holds two responses, and --last N holds N Executions and a page. A listing of several
 statuses holds all Executions of the running statuses, a page for each final status, and
 all Executions of one created_at. There is no limit on the number of pages (all their
 cursors are kept), on the number of saved files, or on the size of what is printed.
@@ -161,7 +163,8 @@ following can exceed both limits, so use timeout(1):
     headers, chunk sizes and trailers that arrive byte by byte
     endless trailers, endless interim responses (status 100)
     endless headers of a proxy, before Python 3.12
-    slow parsing of hostile headers, and slow decoding of hostile bodies
+    slow parsing of hostile headers, slow decoding of hostile bodies, slow escaping of long texts
+    a full pipe at standard output or standard error
     a connection through a proxy, whose tunnel and TLS handshake each get the time that is left
 
 Where to look in the code
@@ -284,12 +287,12 @@ def make_visible(text: str) -> str:
     if text.isprintable():
         return text
 
-    visible = []
-    for character in text:
-        if not character.isprintable():
-            character = character.encode("unicode_escape").decode("ascii")
-        visible.append(character)
-    return "".join(visible)
+    unprintable = [character for character in set(text) if not character.isprintable()]
+    escapes = {
+        ord(character): character.encode("unicode_escape").decode("ascii")
+        for character in unprintable
+    }
+    return text.translate(escapes)
 
 
 def escape_field(text: "t.Optional[str]") -> str:
@@ -2279,8 +2282,8 @@ class Listing:
 def select_last(executions: "t.Iterable[JSONObject]", number: int) -> "t.List[JSONObject]":
     """Return the `number` Executions that were created last, oldest first.
 
-    Of two with the same time, the one that arrived later counts as newer. Only `number`
-    Executions are kept in memory."""
+    Of two with the same time, the one that arrived later counts as newer. Besides the
+    page that is read, only `number` Executions are kept in memory."""
     from heapq import nlargest
 
     # Arrival numbers are unique, so Executions are never compared.
@@ -2786,7 +2789,8 @@ FORMATS = {"list": LIST_FORMATS, "get": GET_FORMATS}
 
 
 def make_folder(path):
-    """Make the folder of --output-dir, or accept an empty one that only the user may write to.
+    """Make the folder of --output-dir, or accept an empty one that only its owner, the user or
+    root, may write to.
 
     Return its path. Raises ExecLogError."""
     # Remove `/` and `/.` at the end, which would hide a symbolic link.
@@ -2873,7 +2877,9 @@ def save_outputs(targets, folder, report_error):
     # Write the files.
     partial_index = os.path.join(folder, "targets.partial")
     index = os.path.join(folder, "targets")
-    write_new_file(partial_index, b"".join(lines))
+    write_new_file(partial_index, b"".join(lines))  # of two runs at a time, one fails here
+    if os.path.lexists(index):
+        raise ExecLogError("cannot write %s: another run has written it meanwhile" % index)
     for name, data in files.items():
         write_new_file(os.path.join(folder, name), data)
     try:
@@ -3717,8 +3723,8 @@ def get_width(stream):
 class Console:
     """The standard streams of one run.
 
-    Data for stdout is collected. It is written once 64 KiB have accumulated, before a
-    message or a network operation, and at the end. stderr gets printable lines with
+    Data for stdout is collected. It is written once 64 KiB have accumulated, before a hint,
+    a retry or a network operation, and at the end. stderr gets printable lines with
     secrets masked; errors writing to stderr are ignored.
 
         stdout_is_terminal, stderr_is_terminal      whether each stream is a terminal
@@ -3817,12 +3823,14 @@ class Console:
             left = left[size:]
         self._out.flush()
 
-    def redact(self, text):
-        """Mask the secrets in text, then escape its unprintable characters.
+    def redact(self, text, limit):
+        """Return the first `limit` characters of text (None: all), with its secrets masked
+        and its unprintable characters escaped.
 
-        Mask first: escaping or cutting the text could split a secret, which would then
-        not be found. Callers cut only the result."""
-        return make_visible(mask(text, self._secrets))
+        Mask first: cutting or escaping the text could split a secret, which would then
+        not be found. Cut twice, so that a huge text is not escaped whole."""
+        masked = mask(text, self._secrets)
+        return make_visible(masked[:limit])[:limit]
 
     def write_line(self, text, limit=4000):
         """Write one line to stderr, cut after `limit` characters (None: uncut).
@@ -3832,7 +3840,7 @@ class Console:
         self.show_progress("")
         begin = "\n" if self._is_mid_line and self._shares_lines else ""
         self._is_mid_line = False
-        self._write_error(begin + self.redact(text)[:limit] + "\n")
+        self._write_error(begin + self.redact(text, limit) + "\n")
 
     def report(self, label, text):
         """Write what was collected for stdout, and then the line `LABEL: TEXT` to stderr."""
@@ -3847,11 +3855,12 @@ class Console:
     def show_progress(self, text):
         """Replace the progress line; "" removes it.
 
-        A line that the terminal wraps could not be removed, so cut it."""
+        A line that the terminal wraps could not be removed, so cut it. (Wide characters
+        may still make it wrap.)"""
         if not text and not self._progress_text:
             return
         width = get_width(self._err) or 80
-        text = self.redact(text)[: width - 1]
+        text = self.redact(text, width - 1)
         if text != self._progress_text:
             self._write_error("\r%s\r%s" % (" " * len(self._progress_text), text))
             self._progress_text = text
