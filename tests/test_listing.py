@@ -371,7 +371,7 @@ def test_listing_sends_its_filters_and_counts_what_it_drops():
             listed("c", "09:29:00Z"),
             next_cursor="c3",
         ),
-        page(listed("d", "09:30:00Z"), listed("e", "09:40:00Z"), next_cursor="c4"),
+        page(listed("d", "09:30:00Z", "ack"), listed("e", "09:40:00Z"), next_cursor="c4"),
     )
     listing = program.Listing(
         transport,
