@@ -408,7 +408,7 @@ def announce_size(size):
     list --limit 1       | 256       |
     list --all --limit 1 | 256       |
 """)
-def test_body_may_have_this_size(plane, line, mebibytes, hint):
+def test_body_may_be_as_large_as_this_and_no_larger(plane, line, mebibytes, hint):
     size = int(mebibytes) << 20
 
     too_large = run_line(line, plane, announce_size(size + 1))

@@ -373,7 +373,7 @@ def test_main_runs_in_several_threads_each_with_its_own_streams(plane):
 # ---- names, types, the example
 
 
-def test_public_names():
+def test_public_names_are_these():
     assert sorted(program.__all__) == PUBLIC_NAMES
 
 
@@ -478,7 +478,7 @@ def describe_signature(function):
         "main(argv=None, stdout=None, stderr=None, sleep=...)",
     ],
 )
-def test_signature(signature):
+def test_signature_is_this(signature):
     name = signature.partition("(")[0]
     function = operator.attrgetter(name)(program)
 

@@ -714,7 +714,7 @@ def test_response_that_follows_an_interim_one_goes_to_no_other_request(plane, tr
     ],
     ids=ascii,
 )
-def test_retry_after(plane, header, pauses):
+def test_retry_after_of_up_to_30_seconds_replaces_the_pause(plane, header, pauses):
     slept = []
     plane.script(Reply(b"", 429, [("Retry-After", header)]), BUSY_REPLY, BUSY_REPLY)
 
