@@ -34,6 +34,7 @@ from kit import (
     run_cli,
     run_python,
     stall,
+    table,
     wait_until,
 )
 from server import CA_FILE, DROP, HANG, RESET, Reply, ScriptedServer
@@ -568,98 +569,51 @@ def send_two_responses(sock):
     sock.recv(1)  # wait until the client closes the connection
 
 
-@pytest.mark.parametrize(
-    "first_page",
-    [
-        pytest.param(MORE_PAGES, id="length"),
-        pytest.param(Reply(page(next_cursor="c"), framing="chunked"), id="chunked"),
-    ],
-)
-def test_connection_is_kept_from_request_to_request(either_plane, first_page):
-    either_plane.script(first_page, LAST_PAGE)
-
-    result = run_cli(*ALL, plane=either_plane)
-
-    assert result.code == 0
-    assert result.err == ""
-    assert len(either_plane.requests) == 2
-    assert either_plane.connections == 1
+#: Answers to a walk. Every page but the last is followed by another one.
+ANSWERS = {
+    "page": MORE_PAGES,
+    "chunked": Reply(page(next_cursor="c"), framing="chunked"),
+    "last": LAST_PAGE,
+    "page+bytes": send_two_responses,
+    "page,end": Reply(page(next_cursor="c"), framing="close"),  # it has no length
+    "page,close": Reply(page(next_cursor="c"), close=True),
+    "503": BUSY_REPLY,
+    "503,cut": Reply(b"{", 503, cut=0),
+    "drop": DROP,
+    "reset": RESET,
+}
 
 
-@pytest.mark.parametrize(
-    "answers, requests",
-    [
-        pytest.param([send_two_responses], 2, id="bytes follow a page"),
-        pytest.param(
-            [Reply(page(next_cursor="c"), framing="close")], 2, id="a page without length ends it"
-        ),
-        pytest.param([Reply(page(next_cursor="c"), close=True)], 2, id="it is closed after a page"),
-        pytest.param([MORE_PAGES, DROP], 3, id="it is closed after the second request"),
-        pytest.param([MORE_PAGES, RESET], 3, id="it is reset after the second request"),
-    ],
-)
-def test_lost_connection_is_replaced_silently(either_plane, answers, requests):
+@table("""
+    answers                    | pauses      | connections
+    # The connection is kept, also after an error, if its body was complete.
+    page last                  |             | 1
+    chunked last               |             | 1
+    page 503 last              | 0.5         | 1
+    page 503,cut last          | 0.5         | 2
+    # A kept connection that ends, or on which more came than was requested, is replaced silently.
+    page+bytes last            |             | 2
+    page,end last              |             | 2
+    page,close last            |             | 2
+    page drop last             |             | 2
+    page reset last            |             | 2
+    # A new one that is lost is a failure. Each page has two retries.
+    page drop drop last        | 0.5         | 3
+    page drop drop drop drop   | 0.5 1       | 4
+    drop 503 page 503 503 last | 0.5 1 0.5 1 | 2
+""")
+def test_connection_is_kept_from_request_to_request(either_plane, answers, pauses, connections):
     slept = []
-    either_plane.script(*answers + [LAST_PAGE])
+    words = answers.split()
+    either_plane.script(*[ANSWERS[word] for word in words])
 
     result = run_cli(*ALL, plane=either_plane, sleep=slept.append)
 
-    assert result.code == 0
-    assert result.err == ""
-    assert slept == []
-    assert len(either_plane.requests) == requests
-    assert either_plane.connections == 2
-
-
-def test_new_connection_that_is_lost_is_a_failure(either_plane):
-    # The first lost connection is the kept one. The next three are new: two of them are followed by a retry.
-    slept = []
-    either_plane.script(MORE_PAGES, DROP, DROP, DROP, DROP, LAST_PAGE)
-
-    result = run_cli(*ALL, plane=either_plane, sleep=slept.append)
-
-    assert result.code == 1
-    assert len(error_lines(result)) == 1
-    assert len(retry_lines(result)) == 2
-    assert slept == [0.5, 1]
-    assert len(either_plane.requests) == 5
-    assert either_plane.connections == 4
-
-
-def test_each_page_of_a_walk_has_two_retries(either_plane):
-    slept = []
-    either_plane.script(DROP, BUSY_REPLY, MORE_PAGES, BUSY_REPLY, BUSY_REPLY, LAST_PAGE)
-
-    result = run_cli(*ALL, plane=either_plane, sleep=slept.append)
-
-    assert result.code == 0
-    assert error_lines(result) == []
-    assert len(retry_lines(result)) == 4
-    assert slept == [0.5, 1, 0.5, 1]
-    assert len(either_plane.requests) == 6
-    assert either_plane.connections == 2
-
-
-@pytest.mark.parametrize(
-    "failure, connections",
-    [
-        pytest.param(BUSY_REPLY, 1, id="read to its end, so that the connection is kept"),
-        pytest.param(
-            Reply(b"{", 503, cut=0), 2, id="cut short, so that a new connection is needed"
-        ),
-    ],
-)
-def test_connection_is_kept_after_a_complete_error_response(either_plane, failure, connections):
-    slept = []
-    either_plane.script(MORE_PAGES, failure, LAST_PAGE)
-
-    result = run_cli(*ALL, plane=either_plane, sleep=slept.append)
-
-    assert result.code == 0
-    assert len(retry_lines(result)) == 1
-    assert slept == [0.5]
-    assert len(either_plane.requests) == 3
-    assert either_plane.connections == connections
+    assert result.code == (0 if words[-1] == "last" else 1)
+    assert slept == [float(pause) for pause in pauses.split()]
+    assert len(retry_lines(result)) == len(slept)
+    assert len(either_plane.requests) == len(words)
+    assert either_plane.connections == int(connections)
 
 
 def test_connection_is_not_kept_after_an_error_response_that_stalls(plane):
