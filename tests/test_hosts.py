@@ -387,26 +387,18 @@ def test_location_of_another_status_is_not_a_redirect(plane, status, error):
     assert other.connections == 0
 
 
-@pytest.mark.parametrize(
-    "location, shown",
-    [
-        pytest.param("https://sso.test/in?code=hunter22", "https://sso.test/in", id="query"),
-        pytest.param("https://sso.test#hunter22?x", "https://sso.test", id="fragment"),
-        pytest.param("/?next=hunter22", "/", id="query after a path"),
-        pytest.param("//ann:hunter22@sso.test/", "***", id="user info without a scheme"),
-        pytest.param("https://a@hunter22@sso.test/in", "***", id="user info with two at signs"),
-        pytest.param("ann:hunter22@sso.test", "***", id="user info without slashes"),
-        pytest.param(
-            "https://sso.test/\x1b[31m", "https://sso.test/\\x1b[31m", id="control character"
-        ),
-        # The token is masked first. If the query was cut off first, a part of the token would be shown.
-        pytest.param(
-            "https://sso.test/to?ken#of/x?hunter22",
-            "https://sso.test/***/x",
-            id="token with ? and #, then a query",
-        ),
-    ],
-)
+@table("""
+    location                              | shown
+    https://sso.test/in?code=hunter22     | https://sso.test/in
+    https://sso.test#hunter22?x           | https://sso.test
+    /?next=hunter22                       | /
+    # It has user info, with or without a scheme.
+    //ann:hunter22@sso.test/              | ***
+    https://a@hunter22@sso.test/in        | ***
+    ann:hunter22@sso.test                 | ***
+    # The token is masked first. If the query was cut off first, a part of the token would be shown.
+    https://sso.test/to?ken#of/x?hunter22 | https://sso.test/***/x
+""")
 def test_redirect_target_is_shown_without_secrets(plane, location, shown):
     plane.script(Reply(b"", 302, [("Location", location)]))
 
@@ -417,6 +409,14 @@ def test_redirect_target_is_shown_without_secrets(plane, location, shown):
         "HTTP 302: refused to follow a redirect to %s, to keep the token from other servers" % shown
     ]
     assert "hunter22" not in result.err
+
+
+def test_control_character_in_a_redirect_target_is_escaped(plane):
+    plane.script(Reply(b"", 302, [("Location", "https://sso.test/\x1b[31m")]))
+
+    result = run_cli(*LIST, plane=plane)
+
+    assert "redirect to https://sso.test/\\x1b[31m, to keep" in error_lines(result)[0]
 
 
 # ---- hints for a wrong server
