@@ -1,4 +1,4 @@
-"""The plane of each test, the marker `rule` and the option --rule. The module is imported from the clone."""
+"""The plane of each test. The module is imported from the clone."""
 
 import gc
 import os
@@ -13,47 +13,12 @@ from control_plane import ControlPlane  # noqa: E402
 from kit import Clock, make_environment, make_transport  # noqa: E402
 
 
-def pytest_addoption(parser):
-    parser.addoption(
-        "--rule",
-        action="append",
-        default=[],
-        metavar="N.N",
-        help="run only the tests of this rule of tests/contract.md, or of this section (may be repeated)",
-    )
-
-
-def pytest_configure(config):
-    config.addinivalue_line(
-        "markers", "rule(number, ...): the rules of tests/contract.md that the test verifies"
-    )
-
-
 def pytest_collection_finish(session):
     """Save time: set the developer's variables aside once, and let no search for garbage look at pytest itself."""
     for name in set(os.environ) - set(make_environment()):
         del os.environ[name]
     if hasattr(gc, "freeze"):  # CPython 3.7 and later
         gc.freeze()
-
-
-def pytest_collection_modifyitems(config, items):
-    """Keep the tests of the rules that --rule names."""
-    wanted = config.getoption("--rule")
-    if wanted:
-        numbers = {
-            item: [number for mark in item.iter_markers("rule") for number in mark.args]
-            for item in items
-        }
-        items[:] = [
-            item
-            for item in items
-            if any(
-                number == name or number.startswith(name + ".")
-                for number in numbers[item]
-                for name in wanted
-            )
-        ]
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ run_process(...)                                        the same in a process of
 run_against(plane, body, "get", ...)                    run_cli, with the plane's next answer scripted
 error_lines(result), hint_lines(...), retry_lines(...)  what the lines with this label say on stderr
 table(text)                                             the cases of a test, a line each
-execution(targets=[...]), target(...), inline(b"...")   wire objects (contract, section 4)
+execution(targets=[...]), target(...), inline(b"...")   wire objects
 
 What a test has not scripted, a plane answers from the sample data of control_plane.py: to LIST with the first 50 of its
 60 Executions and a next_cursor, to a `get` of its DEMO or SHOWCASE with that Execution, and to GET, whose EXECUTION it
@@ -42,7 +42,6 @@ import plexctl_exec_log as program
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(HERE)
 MODULE, README = os.path.join(ROOT, "plexctl_exec_log.py"), os.path.join(ROOT, "README.md")
-CONTRACT = os.path.join(HERE, "contract.md")
 EXECUTION = "4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f"
 NODES = [
     "%08x-0000-4000-8000-00000000000%d" % (0xA1B2C300 + number, number) for number in range(10)
@@ -57,9 +56,6 @@ MOMENTS = {"created_at": "2026-05-02T10:00:00.5Z", "updated_at": "2026-05-02T10:
 #: An environment in which a request fails: nothing listens there. A usage error comes before any request.
 UNREACHABLE = {"PLEXSPHERE_URL": "http://127.0.0.1:1", "PLEXSPHERE_TOKEN": TOKEN}
 PATIENCE = 30  # seconds after which a test has failed
-
-#: The rules of the contract (tests/contract.md) that a test verifies: @rule("3.8"), or pytestmark = rule("9.3").
-rule = pytest.mark.rule
 
 WINDOWS = os.name == "nt"
 posix_only = pytest.mark.skipif(

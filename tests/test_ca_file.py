@@ -15,7 +15,6 @@ from kit import (
     hint_lines,
     page,
     posix_only,
-    rule,
     run_cli,
 )
 from server import CA_FILE, TLS_DIR, Reply
@@ -23,7 +22,6 @@ from server import CA_FILE, TLS_DIR, Reply
 OTHERS_CANNOT_WRITE = "use a file that others cannot write to"
 
 
-@rule("3.2b")
 @pytest.mark.parametrize(
     "path", [TLS_DIR, pytest.param(os.devnull, marks=posix_only)], ids=["folder", "device"]
 )
@@ -36,7 +34,6 @@ def test_ca_file_that_is_not_a_file_is_refused(tls_plane, path):
     assert tls_plane.connections == 0
 
 
-@rule("3.2b")
 @posix_only
 def test_folder_that_everybody_may_write_to_gets_no_chmod_hint(tls_plane, tmp_path):
     tmp_path.chmod(0o777)
@@ -48,7 +45,6 @@ def test_folder_that_everybody_may_write_to_gets_no_chmod_hint(tls_plane, tmp_pa
     assert hint_lines(result) == ["use a file with certificates in PEM"]
 
 
-@rule("3.2b")
 @posix_only
 def test_ca_file_may_be_a_pipe_or_a_link(tls_plane, tmp_path):
     (tmp_path / "link").symlink_to(CA_FILE)
@@ -65,7 +61,6 @@ def test_ca_file_may_be_a_pipe_or_a_link(tls_plane, tmp_path):
     assert from_link.code == 0
 
 
-@rule("3.2b", "3.7")
 @posix_only
 def test_ca_file_that_is_a_pipe_is_read_once_for_several_connections(tls_plane):
     reading, writing = os.pipe()
@@ -81,7 +76,6 @@ def test_ca_file_that_is_a_pipe_is_read_once_for_several_connections(tls_plane):
     assert tls_plane.connections == 2
 
 
-@rule("3.2b")
 @posix_only
 @pytest.mark.skipif(
     WINDOWS or os.geteuid() != 0, reason="needs root, who alone gives files to other users"
@@ -105,7 +99,6 @@ def test_chmod_is_suggested_only_for_an_own_file(tls_plane, tmp_path):
     assert hint_lines(of_another_user) == [OTHERS_CANNOT_WRITE]
 
 
-@rule("3.2b", "10.2")
 @pytest.mark.parametrize("name", ["missing.pem", "README.md"], ids=["missing", "no PEM"])
 def test_path_object_is_named_if_it_cannot_be_used(tls_plane, name):
     class PathLike:

@@ -22,7 +22,6 @@ from kit import (
     find_ids,
     inline,
     page,
-    rule,
     run_against,
     target,
 )
@@ -179,7 +178,6 @@ every_format_of_every_command = pytest.mark.parametrize(
 )
 
 
-@rule("5.9a", "5.10")
 @every_format_of_every_command
 def test_terminal_gets_only_printable_characters_and_tabs(plane, command, format):
     _, lines = show(plane, command, format, HOSTILE_TEXT, HOSTILE_OUTPUT)
@@ -188,7 +186,6 @@ def test_terminal_gets_only_printable_characters_and_tabs(plane, command, format
     assert [line for line in lines if not line.replace("\t", "").isprintable()] == []
 
 
-@rule("5.10")
 @every_format_of_every_command
 def test_hostile_text_adds_no_line(plane, command, format):
     harmless, harmless_lines = show(plane, command, format, "no harm", HARMLESS_OUTPUT)
@@ -199,7 +196,6 @@ def test_hostile_text_adds_no_line(plane, command, format):
     assert len(hostile_lines) == len(harmless_lines)
 
 
-@rule("5.9b", "5.10")
 @pytest.mark.parametrize("command", ["list", "get"])
 def test_hostile_text_adds_no_line_that_begins_like_one_of_the_program(plane, command):
     _, harmless_lines = show(plane, command, "text", "no harm", HARMLESS_OUTPUT)

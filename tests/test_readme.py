@@ -23,7 +23,6 @@ from kit import (
     make_environment,
     posix_only,
     read_text,
-    rule,
     run_cli,
     write_private_file,
 )
@@ -113,7 +112,6 @@ def test_config_example_is_read(tmp_path, plane):
     assert run_cli("list", env={"XDG_CONFIG_HOME": str(tmp_path)}).code == 0
 
 
-@rule("1.5a", "2.5", "2.5b")
 def test_placeholders_of_the_config_example_are_refused(tmp_path):
     # In the example, "project" is not a UUID, and "token" contains spaces.
     write_private_file(tmp_path / "plexctl" / "config.json", CONFIG_EXAMPLE.encode())

@@ -9,7 +9,7 @@ from kit import HERE, posix_only
 from session import find_differences, read_sessions
 
 #: Documents that have no sessions.
-PROSE = "README.md", "contract.md"
+PROSE = ("README.md",)
 
 
 def list_sessions():
