@@ -271,10 +271,10 @@ def replay(preset, session):
     return results
 
 
-def find_differences(preset, session):
-    """Run a session. Return a text that shows where it differs from what happens now, or ""."""
+def find_differences(session, results):
+    """Return a text that shows where a session differs from what replay() returned, or ""."""
     differences = []
-    for step, now in replay(preset, session):
+    for step, now in results:
         if now != step.lines:
             title = "%s:%d: - stands in the session, + happens now" % (session.path, step.number)
             lines = difflib.ndiff(*["\n".join(each).split("\n") for each in (step.lines, now)])

@@ -9,7 +9,7 @@ import pytest
 
 import plexctl_exec_log as program
 from kit import posix_only, read_text
-from session import SessionError, find_differences, read_sessions, rewrite
+from session import SessionError, find_differences, read_sessions, replay, rewrite
 
 pytestmark = posix_only
 
@@ -22,6 +22,11 @@ PRESET = """# Title
 ## A session
 
 """
+
+
+def compare(preset, session):
+    """Run a session, and return what find_differences shows."""
+    return find_differences(session, replay(preset, session))
 
 
 @pytest.fixture
@@ -121,7 +126,7 @@ def test_what_cannot_be_read_is_an_error_with_file_and_line(write, lines, number
 def test_difference_is_shown(write, case, lines, differences):
     path = write(PRESET + "".join("    %s\n" % line for line in lines))
 
-    shown = find_differences(*read_sessions(path))
+    shown = compare(*read_sessions(path))
 
     assert [line for line in shown.split("\n") if line.startswith(("- ", "+ "))] == differences
 
@@ -129,7 +134,7 @@ def test_difference_is_shown(write, case, lines, differences):
 def test_difference_begins_with_the_line_and_the_command(write):
     path = write(PRESET + "    $ echo a\n    a\n    $ echo b\n    c\n    $ echo d\n    d\n")
 
-    assert find_differences(*read_sessions(path)) == (
+    assert compare(*read_sessions(path)) == (
         "%s:11: - stands in the session, + happens now\n  $ echo b\n- c\n+ b\n" % path
     )
 
@@ -137,7 +142,7 @@ def test_difference_begins_with_the_line_and_the_command(write):
 def test_unknown_program_is_a_difference(write):
     path = write(PRESET + "    $ cd /\n")
 
-    assert "\n+ ! cannot be run: FileNotFoundError: " in find_differences(*read_sessions(path))
+    assert "\n+ ! cannot be run: FileNotFoundError: " in compare(*read_sessions(path))
 
 
 @pytest.mark.parametrize("error", [RuntimeError("a bug"), SystemExit(2)], ids=repr)
@@ -148,8 +153,8 @@ def test_crash_is_a_difference(write, monkeypatch, error):
     monkeypatch.setattr(program, "main", crash)
     path = write(PRESET + "    $ plog\n    $ echo still running\n    still running\n")
 
-    assert "\n+ ! crash: %r\n" % error in find_differences(*read_sessions(path))
-    assert "still running" not in find_differences(*read_sessions(path))
+    assert "\n+ ! crash: %r\n" % error in compare(*read_sessions(path))
+    assert "still running" not in compare(*read_sessions(path))
 
 
 def test_nothing_outlives_a_session(write, tmp_path):
@@ -161,8 +166,8 @@ def test_nothing_outlives_a_session(write, tmp_path):
     )
     preset, first, second = read_sessions(path)
 
-    assert find_differences(preset, first) == ""
-    assert find_differences(preset, second) == ""
+    assert compare(preset, first) == ""
+    assert compare(preset, second) == ""
     assert os.getcwd() == folder
     assert os.umask(umask) == umask
     assert list(tmp_path.iterdir()) == [tmp_path / "file.md"]

@@ -6,7 +6,7 @@ import os
 import pytest
 
 from kit import HERE, posix_only
-from session import find_differences, read_sessions
+from session import find_differences, read_sessions, replay
 
 #: Documents that have no sessions.
 PROSE = ("README.md",)
@@ -24,8 +24,11 @@ def list_sessions():
 
 @posix_only
 @pytest.mark.parametrize("preset, session", list(list_sessions()))
-def test_session(preset, session):
-    differences = find_differences(preset, session)
+def test_session(preset, session, record_property):
+    results = replay(preset, session)
 
+    # .ci/ci.py counts the commands independently.
+    record_property("steps", len(results) - len(preset.steps))
+    differences = find_differences(session, results)
     if differences:
         pytest.fail(differences, pytrace=False)
