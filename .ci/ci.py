@@ -1,9 +1,9 @@
 """Decide whether a change lands. Started by .ci/run, on Python 3.11 or newer.
 
 The jobs: the README's own test command; the suite on every other Python of pyproject.toml's classifiers, four of them
-under a special condition; the sessions; the package; style and types. Pythons that this machine lacks come from Debian's
-next release. A job returns what is printed of it, or raises. All jobs run, so that one run reports all that is wrong.
-Nothing is written into the clone, except what the README's command makes there.
+under a special condition; the sessions; the package; style and types. Pythons that this machine lacks come from
+Debian's next release. A job returns what is printed of it, or raises. All jobs run, so that one run reports all that
+is wrong. Nothing is written into the clone, except what the README's command makes there.
 """
 
 import os
