@@ -350,6 +350,23 @@ def test_since_includes_its_instant_and_until_excludes_it(plane, set_clock, flag
 
 
 @table("""
+    when      | before                      | exact
+    today     | 2026-07-13T23:59:59.999999Z | 2026-07-14T00:00:00Z
+    yesterday | 2026-07-12T23:59:59.999999Z | 2026-07-13T00:00:00Z
+    9:30      | 2026-07-14T09:29:59.999999Z | 2026-07-14T09:30:00Z
+    07-14T09  | 2026-07-14T08:59:59.999999Z | 2026-07-14T09:00:00Z
+    2h        | 2026-07-14T07:31:07.249999Z | 2026-07-14T07:31:07.25Z
+""")
+def test_time_of_since_is_exact(plane, set_clock, when, before, exact):
+    set_clock("2026-07-14T09:31:07.25Z")
+    items = [listed("before", before), listed("exact", exact)]
+
+    result = run_line("list -o id --since " + when, plane, page(*items))
+
+    assert result.out == b"exact\n"
+
+
+@table("""
     since | until | hint
     9:00  | 8:00  | created since 2026-07-14T09:00:00Z, created before 2026-07-15T08:00:00Z
     22:00 | 6:00  | created since 2026-07-13T22:00:00Z, created before 2026-07-14T06:00:00Z
