@@ -242,7 +242,7 @@ if TYPE_CHECKING:
 
 WINDOWS = os.name == "nt"
 
-__version__ = "7.0.0.dev0"
+__version__ = "7.0.0"
 __all__ = [
     "main",
     "Transport",
