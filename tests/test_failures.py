@@ -174,7 +174,7 @@ def test_deeply_nested_json_is_either_printed_or_gives_one_error_line(plane, for
 # ---- a listing whose second page fails
 
 
-# The answer comes four times, because a dropped request is sent anew, and then retried twice.
+# The answer is scripted four times, for a dropped request is sent anew, and then retried twice. A 404 is not repeated.
 @pytest.mark.parametrize("format", ["json", "yaml"])
 @pytest.mark.parametrize(
     "answer",

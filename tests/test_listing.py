@@ -110,13 +110,14 @@ def test_until_ends_the_listing_after_a_page_that_lies_after_it(
 
 @table("""
     first_page                                                              | ids
-    # These are five equal times, and two. The second page, which has y, is requested.
+    # Equal times do not show the order of the server. The second page, which has y, is requested.
     a@09:40:00.5Z b@09:40:00.50Z c@11:40:00.5+02:00 d@04:40:00.500-05:00    | y
     a@09:40:00.50Z b@09:40:00.5Z                                            | y
     # The last time is later than the equal ones before it: the listing ends.
     a@09:40:00.5Z b@09:40:00.50Z c@11:40:00.5+02:00 d@09:40:00.51Z          |
-    # The times rise, though their texts fall, and fall, though their seconds rise.
+    # The times rise (9:40, 9:41), though their texts fall.
     a@11:40:00+02:00 b@09:41:00Z                                            |
+    # The first two times fall, although the last one rises.
     a@09:40:00.5Z b@09:40:00Z c@09:50:00Z                                   | y
     # The first time is earlier than 9:30, though its text is not.
     a@11:29:59.9+02:00 b@09:50:00Z                                          | a y

@@ -446,7 +446,7 @@ def test_second_iteration_of_a_merge_forgets_the_time_of_one_that_was_abandoned(
     next(abandoned)
     assert listing.next_since == datetime(2026, 7, 14, 9, tzinfo=timezone.utc)
 
-    # The second iteration fails before its first Execution. To go on at 9:00 would miss what came before.
+    # The second iteration fails before its first Execution: the time of the first iteration says nothing about it.
     plane.script(Reply({}, 404))
 
     assert read_until_it_fails(listing) == []

@@ -400,7 +400,7 @@ def test_wait_shows_the_status_on_the_progress_line(plane, start_session):
 @posix_only
 def test_wait_shows_the_status_on_a_line_if_stdout_is_a_pipe(plane, start_session):
     started = execution([target(status="succeeded"), target(status="ack")], status=HOSTILE_STATUS)
-    plane.script(Reply(started), Reply(started))
+    plane.script(Reply(started))  # the next poll would come after 2 seconds
 
     result = start_session(GET + ("--wait", "--wait-timeout=1"), stdout="pipe", columns=60).finish()
 

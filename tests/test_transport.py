@@ -195,7 +195,7 @@ def test_trace_masks_the_values_of_secret_headers(plane):
 # ---- time
 
 
-def test_timeout_is_30_seconds_by_default(plane, connect_timeouts):
+def test_timeout_of_a_connection_is_30_seconds_by_default(plane, connect_timeouts):
     result = run_cli(*LIST, plane=plane)
 
     assert result.code == 0

@@ -124,7 +124,7 @@ def test_pauses_between_polls(plane, clock, answers, pauses):
     assert clock.sleeps == read_numbers(pauses)
 
 
-def test_wait_without_a_limit_goes_on_for_days(plane, clock):
+def test_wait_without_a_limit_goes_on_for_more_than_a_day(plane, clock):
     # Of each Retry-After, a minute is waited: 1500 minutes are more than a day.
     wait(plane, clock, "started %s succeeded" % " ".join(["429:86400"] * 1500))
 
