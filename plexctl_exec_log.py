@@ -73,8 +73,8 @@ requested, and that `targets` is a list of objects. Other members, and what a Li
 (except what its docstring says that it checks), may be absent, null or of another type.
 
 Integers, without fraction and exponent, stay exact in json, jsonl and yaml, except that -0
-becomes 0. Other numbers become doubles. A number outside the range of a double makes the response malformed. If a
-name is repeated in an object, its last value counts.
+becomes 0. Other numbers become doubles. A number outside the range of a double makes the
+response malformed. If a name is repeated in an object, its last value counts.
 
 What it touches, and what it trusts
 -----------------------------------
@@ -397,14 +397,13 @@ class RemoteError(ExecLogError):
         retryable       whether the same request may succeed in a moment
         retry_after     seconds that the server asks clients to wait, or None
 
-    Retryable: a lost connection (unless a TLS alert says why), a body that is cut short, a failure to connect, a
-    network timeout, the statuses 429, 500, 502, 503 and 504, and a 200 whose body is
-    empty, not JSON or not an object, after an earlier 200 on this Transport was an
-    object.
+    Retryable: a lost connection (unless a TLS alert says why), a body that is cut short, a
+    failure to connect, a network timeout, the statuses 429, 500, 502, 503 and 504, and a
+    200 whose body is empty, not JSON or not an object, after an earlier 200 on this
+    Transport was an object.
 
     Not retryable: a name that does not exist, a rejected certificate, a time limit that
     has passed, and everything else.
-
     """
 
     def __init__(
@@ -2010,6 +2009,7 @@ def get_page(
     is_one_execution = str(parameters.get("limit")) == "1"
     max_bytes = EXECUTION_LIMIT if is_one_execution else PAGE_LIMIT
     path = EXECUTIONS % parse_named_uuid(project, "project")
+    # Ask before the request, whose response may be the first that is good.
     hint = "" if transport.has_found_api else API_HINT
     page = transport.get(path, parameters, max_bytes)
     if "items" not in page:
@@ -2303,11 +2303,12 @@ def get_execution(
     """Return one Execution.
 
     Its `targets` are a list, [] if they are absent or null; OutputRef.from_wire reads
-    the `output_ref` of a target. Raises UsageError for a malformed UUID, RemoteError for a malformed response, and
-    the errors of Transport.get."""
+    the `output_ref` of a target. Raises UsageError for a malformed UUID, RemoteError for
+    a malformed response, and the errors of Transport.get."""
     project = parse_named_uuid(project, "project")
     execution_id = parse_named_uuid(execution_id, "execution_id")
     path = "%s/%s" % (EXECUTIONS % project, execution_id)
+    # Ask before the request, whose response may be the first that is good.
     hint = "" if transport.has_found_api else API_HINT
     execution = transport.get(path, {}, EXECUTION_LIMIT)
 
@@ -2423,11 +2424,10 @@ def wait_for_execution(
 # ------------------------------------------------------------------------------------------ Formats
 #
 # A format is a generator that yields what to print, text or bytes. It takes the
-# elements to print, the object that contains them, and the console. Of the
-# console, it uses only is_coloured, columns, recent_times, compares_updates,
-# stdout_is_terminal and encode_for_stdout(). A format of `get` also takes report_error(text), which
-# it calls for each output that cannot be shown. A member of the wrong type
-# raises UnusableResponse.
+# elements to print, the object that contains them, and the console. Of the console, it
+# uses only is_coloured, columns, recent_times, compares_updates, stdout_is_terminal and
+# encode_for_stdout(). A format of `get` also takes report_error(text), which it calls for
+# each output that cannot be shown. A member of the wrong type raises UnusableResponse.
 
 COLOURS = {
     "succeeded": "32",
@@ -4006,9 +4006,8 @@ def run_list(options, project, console, transport):
     """Run the command `list` and return its exit code."""
     if options.time_hint:
         console.hint(options.time_hint)
-    listing = make_listing(
-        options, project, transport
-    )  # for one page, it only says where to resume
+    # For one page, the Listing only says where to resume.
+    listing = make_listing(options, project, transport)
     reads_before_printing = options.last is not None or len(options.statuses) > 1
     if options.reads_all_pages and console.can_show_progress(is_quiet=reads_before_printing):
         console.progress = partial(describe_walk, listing)
