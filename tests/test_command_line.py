@@ -171,7 +171,8 @@ def test_last_of_two_files_profiles_folders_and_limits_of_a_wait_counts(
     --cursor ''                     |
     --cursor x --cursor=            |
     --limit=00                      |
-    --limit 201                     | ?limit=201
+    # Only the server rejects a limit above 200.
+    --limit 123456789               | ?limit=123456789
     --limit 07                      | ?limit=7
     # The same action twice is one action.
     --action-name a --action-name=a | ?action_name=a
