@@ -28,7 +28,6 @@ from kit import (
     posix_only,
     retry_lines,
     run_cli,
-    run_process,
     run_python,
 )
 from server import CA_FILE, DROP, TLS_DIR, Reply
@@ -90,19 +89,6 @@ def test_cas_come_from_a_flag_or_a_variable(tls_plane, flags, env):
     assert len(tls_plane.requests) == 1
 
 
-#: A configuration of OpenSSL that allows everything from TLS 1.0 on.
-LAX_POLICY = """
-openssl_conf = a
-[a]
-ssl_conf = b
-[b]
-system_default = c
-[c]
-MinProtocol = TLSv1
-CipherString = DEFAULT:@SECLEVEL=0
-"""
-
-
 def read_offered_versions(hello):
     """Return the TLS versions that a ClientHello offers, two bytes each: its extension 43 (RFC 8446, 4.2.1)."""
     extension = re.search(rb"\x00\x2b\x00.[\x02-\x10]((?:\x03[\x00-\x04])+)", hello, re.DOTALL)
@@ -110,16 +96,25 @@ def read_offered_versions(hello):
     return [versions[start : start + 2] for start in range(0, len(versions), 2)]
 
 
-def test_tls_below_1_2_is_never_offered(tmp_path):
-    policy = tmp_path / "openssl.cnf"
-    policy.write_text(LAX_POLICY)
+def make_lax(context):
+    """Let a context offer TLS 1.0, as an openssl.cnf may do."""
+    context.set_ciphers("DEFAULT:@SECLEVEL=0")
+    context.options &= ~(ssl.OP_NO_TLSv1 | ssl.OP_NO_TLSv1_1)
+    if hasattr(ssl, "TLSVersion"):
+        context.minimum_version = ssl.TLSVersion.TLSv1
+    return context
+
+
+@pytest.mark.filterwarnings("ignore:ssl")  # the old versions are deprecated
+def test_tls_below_1_2_is_never_offered(monkeypatch):
+    create_context = ssl.create_default_context
+    monkeypatch.setattr(
+        ssl, "create_default_context", lambda **options: make_lax(create_context(**options))
+    )
     hellos = []
     with Raw(lambda sock: hellos.append(sock.recv(65536))) as server:
-        env = {
-            "PLEXSPHERE_URL": "https://127.0.0.1:%d" % server.address[1],
-            "OPENSSL_CONF": str(policy),
-        }
-        run_process(*LIST, plane=server, env=env)
+        url = "https://127.0.0.1:%d" % server.address[1]
+        run_cli(*LIST, plane=server, env={"PLEXSPHERE_URL": url})
 
     versions = read_offered_versions(hellos[0])
 
