@@ -25,7 +25,8 @@ those above it:
     Formats       turn a response into text, tables, ids, lines, bytes or json; save outputs
     Command line  parse flags, manage the standard streams, run
 
-Programs can import it; __all__ lists the public names. This example prints a line for
+Programs can import it; __all__ lists the public names. Type checkers check arguments; at run
+time, a wrong type may raise what Python raises. This example prints a line for
 each target of the Executions that failed, were cancelled or timed out: its node id, its
 status, and its output, or where the output is archived, or why it cannot be read.
 
@@ -362,6 +363,8 @@ class ExecLogError(Exception):
 
         exit_code   the exit code of the command
         hint        the next step for a person at the command line, or ""
+
+    Errors can be copied and pickled.
     """
 
     exit_code = 1
@@ -1249,7 +1252,8 @@ class Transport:
             ca_file         PEM file of the CAs to trust instead of the system's
             timeout         seconds for each network operation (connect, handshake,
                             read, write): more than 0, and at most 86400
-            allow_http      whether plain http may go to hosts other than this one
+            allow_http      whether plain http, which is any scheme but `https`, may go to
+                            hosts other than this one
             pauses          seconds before each retry of a request
             on_retry        called as on_retry(text) before such a pause; the text says
                             what failed
@@ -1351,11 +1355,12 @@ class Transport:
     def time_limit(self, seconds: float) -> "t.Iterator[None]":
         """Limit the time of requests on this Transport inside the `with` block.
 
-        After the limit, requests and reads raise TimedOut. No pause outlasts it. Limits
-        may be nested; the earliest end counts. These can overrun it: resolving a name,
-        connecting to its further addresses, a tunnel and a TLS handshake, a server that
-        sends headers, chunk sizes or trailers byte by byte, and decoding. Raises
-        UsageError unless `seconds` is more than 0 and at most 86400."""
+        After the limit, requests and reads raise TimedOut. No pause outlasts it. Several
+        limits may be in force, and end in any order; the earliest one counts. These can
+        overrun it: resolving a name, connecting to its further addresses, a tunnel and a
+        TLS handshake, a server that sends headers, chunk sizes or trailers byte by byte,
+        and decoding. Raises UsageError unless `seconds` is more than 0 and at most
+        86400."""
         if not isinstance(seconds, (int, float)) or not 0 < seconds <= 86400:
             raise UsageError(
                 "seconds: expected a number of seconds, more than 0 and at most 86400 (one day)"
