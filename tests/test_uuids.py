@@ -71,6 +71,8 @@ def test_node_matches_whole_ids_in_each_form_and_case(plane, text):
     {4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f
     4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f}
     (4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f)
+    x4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f}
+    {4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5fx
     4d5c2a1093be-4e0f-8a57-6f1b2c3d4e5f
     4d5c2a10-93be-4e0f-8a576f1b2c3d4e5f
     4d5c2a1-093be-4e0f-8a57-6f1b2c3d4e5f
