@@ -120,7 +120,7 @@ def check_sessions():
     shutil.copy(MODULE, copy)
     command = [python, *SUITE, "-c", copy / "pytest.ini", f"--rootdir={copy}"]
     command += [copy / "tests/test_sessions.py", f"--junitxml={report}"]
-    (copy / "pytest.ini").write_text("[pytest]\n")
+    (copy / "pytest.ini").write_text("[pytest]\njunit_family = xunit1\n")
     verdict = run_suite(*command)
 
     files = [path for path in sorted((copy / "tests").glob("*.md")) if path.name != "README.md"]
