@@ -97,6 +97,7 @@ def test_error_for_a_config_file_that_is_not_json_does_not_carry_its_text(home, 
         with pytest.raises(program.CredentialsError, match="is not valid JSON") as caught:
             program.Transport.from_settings()
 
+    assert "hunter22" not in str(caught.value)
     # Python's own error, a JSONDecodeError, has the whole text in its `doc`.
     assert caught.value.__context__ is None
     assert caught.value.__cause__ is None
