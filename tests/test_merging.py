@@ -329,7 +329,7 @@ def test_merge_that_fails_keeps_its_rows_and_says_since_when_to_resume(
     assert find_ids(result) == printed.split()
     assert len(error_lines(result)) == 1
     found = [line for line in result.err.splitlines() if line.startswith("next_")]
-    assert found == [last_line] * bool(last_line)
+    assert found == ([last_line] if last_line else [])
     assert not last_line or result.err.endswith("\n%s\n" % last_line)
 
 
