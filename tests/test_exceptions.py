@@ -78,7 +78,7 @@ def alarm():
 
 @posix_only
 @pytest.mark.parametrize(
-    "first",
+    "first_bytes",
     [
         pytest.param(b"", id="before the headers"),
         pytest.param(b"HTTP/1.1 200 OK\r\nConn", id="within the headers"),
@@ -92,11 +92,11 @@ def alarm():
     ],
 )
 @pytest.mark.parametrize("is_kept", [False, True], ids=["new connection", "kept connection"])
-def test_own_exception_propagates_while_a_response_arrives(plane, alarm, first, is_kept):
+def test_own_exception_propagates_while_a_response_arrives(plane, alarm, first_bytes, is_kept):
     with program.Transport(program.Server.parse(plane.url), TOKEN) as transport:
         if is_kept:
-            transport.get(PATH, {})
-        plane.script(alarm.send_and_hang(first))
+            transport.get(PATH, {})  # its connection is kept
+        plane.script(alarm.send_and_hang(first_bytes))
 
         with pytest.raises(Stop) as caught:
             transport.get(PATH, {})
@@ -106,7 +106,11 @@ def test_own_exception_propagates_while_a_response_arrives(plane, alarm, first, 
 
 @posix_only
 @pytest.mark.parametrize(
-    "answer", [Reply({}, 503), Reply(STARTED)], ids=["before a retry", "before a poll"]
+    "answer",
+    [
+        pytest.param(Reply({}, 503), id="before a retry"),
+        pytest.param(Reply(STARTED), id="before the next poll of a wait"),
+    ],
 )
 def test_own_exception_propagates_during_a_pause(plane, alarm, answer):
     plane.script(answer)
@@ -125,6 +129,7 @@ def test_own_exception_propagates_while_connecting(alarm):
     with nobody_accepting() as address:
         with program.Transport(program.Server.parse("http://" + address), TOKEN) as transport:
             alarm.set()
+            # pytest.raises() would keep the traceback, and with it a socket that Python leaves unclosed.
             try:
                 transport.get(PATH, {})
                 was_interrupted = False
@@ -133,7 +138,7 @@ def test_own_exception_propagates_while_connecting(alarm):
 
     assert was_interrupted
 
-    # Python itself left the socket unclosed: collect it here, where its warning is ignored.
+    # Collect that socket here, where its warning is ignored.
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         alarm.error = None
@@ -161,21 +166,21 @@ def test_exception_of_a_callback_propagates(plane, callback, kind):
 
     options = {"sleep": lambda seconds: None}
     options[callback] = fail
-    plane.script(Reply({}, 503), Reply({}))
+    plane.script(Reply({}, 503), Reply({}))  # the retry calls on_retry and sleep
 
     with program.Transport(program.Server.parse(plane.url), TOKEN, **options) as transport:
         with pytest.raises(kind, match="mine"):
             transport.get(PATH, {})
 
 
-@pytest.mark.parametrize("call", range(9))
-def test_exception_of_any_call_of_trace_propagates(plane, call):
-    """A request has six lines (its first and five headers), and this response three."""
+@pytest.mark.parametrize("number", range(1, 10))
+def test_exception_of_any_call_of_trace_propagates(plane, number):
+    """The request has six lines (its first and five headers), the response three: nine calls."""
     lines = []
 
     def fail_at_one_line(line):
         lines.append(line)
-        if len(lines) == call + 1:
+        if len(lines) == number:
             raise Stop("mine")
 
     plane.script(Reply({}))
@@ -185,7 +190,7 @@ def test_exception_of_any_call_of_trace_propagates(plane, call):
         with pytest.raises(Stop, match="mine"):
             transport.get(PATH, {})
 
-    assert len(lines) == call + 1
+    assert len(lines) == number  # no call follows
 
 
 # ---- time limits
@@ -195,13 +200,10 @@ class Interrupted(BaseException):
     """Raised by the test at a line of time_limit."""
 
 
-def count_lines_of_time_limit(transport):
-    """Return how many lines of time_limit run in `with transport.time_limit(5): pass`."""
-    return len(trace_time_limit(transport, raise_at=None))
-
-
 def trace_time_limit(transport, raise_at):
-    """Use a time limit, and raise Interrupted before its N-th line runs. Return the numbers of the lines that ran."""
+    """Run `with transport.time_limit(5): pass`, and raise Interrupted before the N-th line of time_limit (None: never).
+
+    Return the numbers of the lines that ran."""
     lines = []
 
     def trace(frame, event, argument):
@@ -226,10 +228,11 @@ def trace_time_limit(transport, raise_at):
     sys.implementation.name != "cpython", reason="counts the lines that CPython's tracing reports"
 )
 def test_time_limit_that_is_interrupted_at_any_line_ends(transport, clock):
-    last_line = count_lines_of_time_limit(transport)  # it removes the limit
-    assert last_line >= 4
+    count = len(trace_time_limit(transport, raise_at=None))
+    assert count >= 4  # otherwise, the loop below would try hardly any line
 
-    for number in range(1, last_line):
+    # The last line removes the limit: without that line, no limit can end.
+    for number in range(1, count):
         with pytest.raises(Interrupted):
             trace_time_limit(transport, raise_at=number)
         clock.sleep(10)
