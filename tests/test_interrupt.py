@@ -63,7 +63,7 @@ def read_until(descriptor, wanted):
 def test_ctrl_c_during_a_request_kills_the_process_without_a_message(plane, command):
     plane.script(Reply(page(SMALL_EXECUTION, next_cursor="c")), HANG)
 
-    with start_line(command + list(LIST) + ["--all"], plane) as process:
+    with start_line([*command, *LIST, "--all"], plane) as process:
         read_until(process.stdout.fileno(), b"restart-nginx\n")  # the row of the first page
         wait_until(lambda: len(plane.requests) == 2)  # the program waits for the second page
         process.send_signal(signal.SIGINT)
@@ -79,7 +79,7 @@ def test_ctrl_c_during_a_pause_kills_the_process_without_a_message(plane):
     plane.script(Reply(STARTED))
 
     with start_line(make_command(*GET, "--wait"), plane) as process:
-        # The program pauses for two seconds.
+        # After this line, the program pauses for two seconds. The Execution has no targets.
         read_until(process.stderr.fileno(), b"status: started (0 of 0 succeeded)\n")
         process.send_signal(signal.SIGINT)
         result = finish_process(process)
@@ -91,7 +91,7 @@ def test_ctrl_c_during_a_pause_kills_the_process_without_a_message(plane):
 
 @posix_only
 def test_ctrl_c_kills_the_script_during_its_first_imports(plane, tmp_path):
-    # This file is imported in place of the standard library's.
+    # The script imports this file in place of the standard library's, right after it has changed what SIGINT does.
     (tmp_path / "argparse.py").write_text(
         "import os, signal\nos.kill(os.getpid(), signal.SIGINT)\n"
     )
@@ -101,7 +101,7 @@ def test_ctrl_c_kills_the_script_during_its_first_imports(plane, tmp_path):
 
     assert result.code == -signal.SIGINT  # killed by the signal
     assert result.out == b""
-    assert result.err == ""
+    assert result.err == ""  # Python alone would print a traceback
 
 
 @posix_only
@@ -117,6 +117,7 @@ def test_ignored_sigint_stays_ignored(plane):
 
     plane.script(forbid_when_allowed)
 
+    # The shell ignores SIGINT, and the program inherits that.
     with start_line(
         ["sh", "-c", "trap '' INT; exec \"$@\"", "sh"] + make_command(*GET), plane
     ) as process:
@@ -136,7 +137,7 @@ def test_main_lets_a_keyboard_interrupt_of_sleep_pass(plane):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        run_against(plane, Reply({}, 503), *GET, sleep=interrupt)
+        run_against(plane, Reply({}, 503), *GET, sleep=interrupt)  # a pause follows the 503
 
 
 def test_main_lets_a_keyboard_interrupt_of_stdout_pass(plane):
