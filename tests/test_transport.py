@@ -46,17 +46,17 @@ LENGTH_12_HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 12\r\n\r\n"
 CHUNKED_HEAD = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 EMPTY_PAGE = b'{"items":[]}'  # 12 bytes
 
+MORE_PAGES = Reply(page(next_cursor="c"))  # a page that another one follows
 LAST_PAGE = Reply(page())
-MORE_PAGES = Reply(page(next_cursor="c"))  # the first page of a walk: another one follows
-BUSY_REPLY = Reply(b"", 503)
-WHOLE_REPLY = Reply(ANY_RESPONSE)  # what every command takes
+BUSY_503 = Reply(b"", 503)
+GOOD_REPLY = Reply(ANY_RESPONSE)  # every command, and Transport.get, succeeds with it
 
 
-def drip(first, piece, pause=0.01):
+def drip(first_bytes, piece, pause=0.01):
     """Return an answer that never ends, yet never stalls: after its first bytes, the same piece again and again."""
 
     def talk(sock):
-        sock.sendall(first)
+        sock.sendall(first_bytes)
         end = time.monotonic() + END_OF_SILENCE
         while time.monotonic() < end:
             sock.sendall(piece)
@@ -65,11 +65,11 @@ def drip(first, piece, pause=0.01):
     return talk
 
 
-def reset_after(first):
+def reset_after(first_bytes):
     """Return an answer whose connection is reset a moment after its first bytes."""
 
     def talk(sock):
-        sock.sendall(first)
+        sock.sendall(first_bytes)
         time.sleep(0.02)
         RESET(sock)
 
@@ -83,8 +83,8 @@ def either_plane(request):
         yield running
 
 
-def fail_once(url, **options):
-    """Send one request to this URL, without retries unless the options have pauses. Return the error that it raises.
+def catch_error(url, **options):
+    """Call Transport.get once, without retries unless the options have pauses. Return the error that it raises.
 
     The error has no traceback, because Python 3.8 leaves a socket unclosed in there."""
     server = program.Server.parse(url)
@@ -127,7 +127,7 @@ def fail_once(url, **options):
     ],
 )
 def test_request_has_this_line_and_exactly_these_headers(argv, prefix, target):
-    requests = []
+    requests = []  # as bytes
 
     def talk(sock):
         requests.append(sock.recv(65536))
@@ -140,7 +140,7 @@ def test_request_has_this_line_and_exactly_these_headers(argv, prefix, target):
     head, _, body = requests[0].decode("ascii").partition("\r\n\r\n")
     first, *headers = head.split("\r\n")
     assert first == "GET %s HTTP/1.1" % target
-    # Accept and User-Agent may change.
+    # The values of Accept and User-Agent are not promised.
     assert sorted(headers) == [
         "Accept-Encoding: gzip",
         "Accept: application/json, application/problem+json",
@@ -154,7 +154,7 @@ def test_request_has_this_line_and_exactly_these_headers(argv, prefix, target):
 def test_every_request_is_a_get_with_the_same_headers(plane):
     # The first request is retried. That for the second page is lost, and sent once more. A redirect ends the run.
     redirect = Reply(b"", 302, [("Location", "/x")])
-    plane.script(BUSY_REPLY, MORE_PAGES, DROP, redirect)
+    plane.script(BUSY_503, MORE_PAGES, DROP, redirect)
 
     result = run_cli(*ALL, plane=plane)
 
@@ -258,7 +258,7 @@ def test_timeout_limits_each_wait_not_their_sum(plane):
 # ---- what is retryable
 
 
-@pytest.mark.parametrize(
+every_retryable_failure = pytest.mark.parametrize(
     "failure",
     [
         # The connection is lost.
@@ -267,7 +267,7 @@ def test_timeout_limits_each_wait_not_their_sum(plane):
         pytest.param(b"HTTP/1.1 100 Continue\r\n\r\n", id="dropped after a 100"),
         pytest.param(reset_after(b"HTTP/1.1 2"), id="reset within the status line"),
         pytest.param(reset_after(b"HTTP/1.1 200 OK\r\nCo"), id="reset within headers"),
-        # The body is cut short.
+        # The body is cut short: it is {"items":[]}, of 12 bytes.
         pytest.param(Reply(page(), cut=9), id="cut"),
         pytest.param(reset_after(LENGTH_12_HEAD + b'{"items":'), id="cut and reset"),
         pytest.param(LENGTH_12_HEAD, id="only headers"),
@@ -289,27 +289,39 @@ def test_timeout_limits_each_wait_not_their_sum(plane):
         pytest.param(Reply(b"", 503, [("Location", "/y")]), id="503 with Location"),
     ],
 )
-def test_failure_is_retried_twice_after_pauses_of_0_5_and_1_second(plane, failure):
-    first, second = Clock(), Clock()
 
+
+@every_retryable_failure
+def test_failure_is_retried_twice_after_pauses_of_0_5_and_1_second(
+    plane, transport, clock, failure
+):
     plane.script(failure, failure, Reply({"id": "right"}))
-    with make_transport(plane, first) as transport:
-        found = transport.get(PATH, {})
-    plane.script(failure, failure, failure)
-    error = fail_once(plane.url, pauses=(0.5, 1), sleep=second.sleep)
+
+    found = transport.get(PATH, {})
 
     assert found == {"id": "right"}
-    assert first.sleeps == second.sleeps == [0.5, 1]
-    assert len(plane.requests) == 6
+    assert clock.sleeps == [0.5, 1]
+    assert len(plane.requests) == 3
+
+
+@every_retryable_failure
+def test_last_failure_is_raised_as_retryable(plane, clock, failure):
+    plane.script(failure, failure, failure)
+
+    error = catch_error(plane.url, pauses=(0.5, 1), sleep=clock.sleep)
+
     assert error.retryable
     assert not isinstance(error, program.TimedOut)
+    assert clock.sleeps == [0.5, 1]
+    assert len(plane.requests) == 3
 
 
 @pytest.mark.parametrize("argv", [LIST, ALL, GET], ids=["list", "list --all", "get"])
 def test_every_command_retries_twice(plane, argv):
-    plane.script(DROP, BUSY_REPLY, WHOLE_REPLY, DROP, BUSY_REPLY, BUSY_REPLY)
-
+    plane.script(DROP, BUSY_503, GOOD_REPLY)
     succeeded = run_cli(*argv, plane=plane)
+
+    plane.script(DROP, BUSY_503, BUSY_503)
     failed = run_cli(*argv, plane=plane)
 
     assert succeeded.code == 0
@@ -321,24 +333,25 @@ def test_every_command_retries_twice(plane, argv):
     assert len(retry_lines(failed)) == 2
 
 
-# The headers of the last two must arrive in time, on a loaded machine, too.
 @pytest.mark.parametrize(
-    "first, timeout, error",
+    "first_bytes, timeout, message",
     [
         (b"", 0.1, "timed out: no response"),
         (b"HTTP/1.1 200 OK\r\nContent-Length: 9", 0.1, "timed out: no response"),
+        # These headers must arrive within the second, on a loaded machine, too.
         (LENGTH_12_HEAD, 1, "timed out: the body stalled"),
         (CHUNKED_HEAD + b'c\r\n{"items":[]}\r\n', 1, "timed out: the body stalled"),
     ],
+    ids=["before the headers", "within the headers", "before a body", "before the last chunk"],
 )
-def test_network_timeout_is_retryable_but_not_retried(plane, clock, first, timeout, error):
-    plane.script(stall(first), WHOLE_REPLY)
+def test_network_timeout_is_retryable_but_not_retried(plane, clock, first_bytes, timeout, message):
+    plane.script(stall(first_bytes), GOOD_REPLY)  # a retry would succeed
 
-    raised = fail_once(plane.url, timeout=timeout, pauses=(1, 2), sleep=clock.sleep)
+    error = catch_error(plane.url, timeout=timeout, pauses=(1, 2), sleep=clock.sleep)
 
-    assert str(raised) == error
-    assert isinstance(raised, program.TimedOut)
-    assert raised.retryable
+    assert str(error) == message
+    assert isinstance(error, program.TimedOut)
+    assert error.retryable  # a library's caller may try again
     assert clock.sleeps == []
 
 
@@ -353,7 +366,7 @@ DEEP_HEADERS = (
 
 
 @pytest.mark.parametrize(
-    "answer, reason",
+    "answer, message",
     [
         pytest.param(Reply(b"{"), "the response is malformed: ", id="malformed"),
         pytest.param(b"no HTTP\r\n\r\n", "the response is not valid HTTP", id="not HTTP"),
@@ -366,13 +379,13 @@ DEEP_HEADERS = (
         ),
     ],
 )
-def test_malformed_response_is_not_retried(plane, clock, answer, reason):
-    plane.script(answer, WHOLE_REPLY)
+def test_malformed_response_is_not_retried(plane, clock, answer, message):
+    plane.script(answer, GOOD_REPLY)  # a retry would succeed
 
-    error = fail_once(plane.url, pauses=(1, 2), sleep=clock.sleep)
+    error = catch_error(plane.url, pauses=(1, 2), sleep=clock.sleep)
 
     assert isinstance(error, program.UnusableResponse)
-    assert str(error).startswith(reason)
+    assert str(error).startswith(message)
     assert not error.retryable
     assert clock.sleeps == []
 
@@ -381,9 +394,9 @@ def test_malformed_response_is_not_retried(plane, clock, answer, reason):
     "status", [103, 201, 204, 206, 299, 304, 400, 401, 403, 404, 408, 425, 499, 501, 505]
 )
 def test_http_status_except_429_500_502_503_and_504_is_not_retried(plane, clock, status):
-    plane.script(Reply(b"", status), WHOLE_REPLY)
+    plane.script(Reply(b"", status), GOOD_REPLY)  # a retry would succeed
 
-    error = fail_once(plane.url, pauses=(1, 2), sleep=clock.sleep)
+    error = catch_error(plane.url, pauses=(1, 2), sleep=clock.sleep)
 
     assert str(error).startswith("HTTP %d " % status)
     assert not error.retryable
@@ -393,6 +406,7 @@ def test_http_status_except_429_500_502_503_and_504_is_not_retried(plane, clock,
 @pytest.mark.parametrize(
     "answer, code, error",
     [
+        # Whole, this body would make the exit code 77.
         pytest.param(
             Reply({"code": "rebac_denied"}, 403, cut=9),
             4,
@@ -405,12 +419,12 @@ def test_http_status_except_429_500_502_503_and_504_is_not_retried(plane, clock,
             "HTTP 501 No",
             id="501, without end",
         ),
-        # The headers must arrive in time, on a loaded machine, too.
+        # These headers must arrive within the second, on a loaded machine, too.
         pytest.param(stall(b"HTTP/1.1 403 No\r\n\r\n"), 4, "HTTP 403 No", id="403, stalled"),
     ],
 )
-def test_error_response_counts_even_if_its_body_is_broken(plane, answer, code, error):
-    plane.script(answer, WHOLE_REPLY)
+def test_error_status_counts_even_if_its_body_is_broken(plane, answer, code, error):
+    plane.script(answer, GOOD_REPLY)  # a retry would succeed
 
     result = run_cli(*LIST, "--timeout", "1", plane=plane)
 
@@ -420,34 +434,34 @@ def test_error_response_counts_even_if_its_body_is_broken(plane, answer, code, e
     assert len(plane.requests) == 1
 
 
-# ---- failures to connect, which are not repeated before the first response
+# ---- failures to connect, which are not retried before the first response
 
 
-def answer_once(says):
+def answer_and_end(answer):
     """Return a function for Raw: answer whatever comes first with these bytes, end the stream, and read to its end.
 
     Closing with unread bytes would send a reset, which may overtake the answer."""
 
     def talk(sock):
         sock.recv(65536)
-        sock.sendall(says)
+        sock.sendall(answer)
         sock.shutdown(socket.SHUT_WR)
         HANG(sock)
 
     return talk
 
 
-def fail_to_connect(url, **options):
-    """Send a request to this URL, and return the error. Check that it is not repeated."""
+def fail_without_retry(url, **options):
+    """Send a request to this URL, and return its error. Check that it was not retried, although pauses are given."""
     clock = Clock()
-    error = fail_once(url, pauses=(1, 2), sleep=clock.sleep, **options)
+    error = catch_error(url, pauses=(1, 2), sleep=clock.sleep, **options)
     assert clock.sleeps == []
     return error
 
 
 def test_refused_connection_is_retryable():
     with nobody_listening() as address:
-        error = fail_to_connect("http://" + address)
+        error = fail_without_retry("http://" + address)
 
     assert re.match("cannot connect to %s: .*refused" % address, str(error))
     assert (
@@ -460,43 +474,43 @@ def test_refused_connection_is_retryable():
 
 def test_unreachable_host_is_retryable():
     # No TCP connection can be made to a multicast address.
-    error = fail_to_connect("http://224.1.2.3:9")
+    error = fail_without_retry("http://224.1.2.3:9")
 
     assert re.match("cannot connect to 224.1.2.3:9: .", str(error))
     assert error.retryable
 
 
-@pytest.mark.parametrize("name, retryable", [("EAI_AGAIN", True), ("EAI_FAIL", False)])
-def test_resolver_that_fails_is_retryable_if_it_says_try_again(monkeypatch, name, retryable):
+@pytest.mark.parametrize("error_name, retryable", [("EAI_AGAIN", True), ("EAI_FAIL", False)])
+def test_resolver_that_fails_is_retryable_if_it_says_try_again(monkeypatch, error_name, retryable):
     def fail(*_):
-        raise socket.gaierror(getattr(socket, name), "it fails")
+        raise socket.gaierror(getattr(socket, error_name), "it fails")
 
     monkeypatch.setattr(socket, "create_connection", fail)
 
-    error = fail_to_connect("http://failing.test")
+    error = fail_without_retry("http://failing.test")
 
     assert str(error) == "cannot connect to failing.test: the name failing.test does not resolve"
     assert error.retryable is retryable
 
 
 def test_unknown_name_is_not_retryable():
-    error = fail_to_connect("http://" + NO_NAME)
+    error = fail_without_retry("http://" + NO_NAME)  # no resolver is asked for 304 characters
 
     assert str(error) == "cannot connect to %s: the name %s does not resolve" % (NO_NAME, NO_NAME)
     assert not error.retryable
 
 
 @pytest.mark.parametrize(
-    "says, retryable",
+    "answer, retryable",
     [
         pytest.param(b"", True, id="closes the connection"),
         pytest.param(b"HTTP/1.1 400 No\r\n\r\n", False, id="speaks no TLS"),
     ],
 )
-def test_tls_that_fails_is_retryable_if_the_server_closes_the_connection(says, retryable):
-    with Raw(answer_once(says)) as server:
+def test_tls_that_fails_is_retryable_if_the_server_closes_the_connection(answer, retryable):
+    with Raw(answer_and_end(answer)) as server:
         address = "127.0.0.1:%d" % server.address[1]
-        error = fail_to_connect("https://" + address, ca_file=CA_FILE)
+        error = fail_without_retry("https://" + address, ca_file=CA_FILE)
 
     assert re.match("TLS with %s failed: ." % address, str(error))
     assert error.retryable is retryable
@@ -505,37 +519,37 @@ def test_tls_that_fails_is_retryable_if_the_server_closes_the_connection(says, r
 def test_untrusted_certificate_is_not_retryable():
     with ControlPlane(tls="untrusted") as plane:
         address = "127.0.0.1:%d" % plane.address[1]
-        error = fail_to_connect("https://" + address, ca_file=CA_FILE)
+        error = fail_without_retry("https://" + address, ca_file=CA_FILE)
 
     assert re.match("TLS with %s failed: .*certificate verify failed" % address, str(error))
     assert not error.retryable
 
 
 @pytest.mark.parametrize(
-    "answer, reason",
+    "answer, shown",
     [
-        pytest.param(refuse_tunnel(b"HTTP/1.1 503 No"), "503", id="refused"),
-        pytest.param(DROP, ".", id="closed"),
+        pytest.param(refuse_tunnel(b"HTTP/1.1 503 No"), "503", id="it refuses"),
+        pytest.param(DROP, ".", id="it closes the connection"),
     ],
 )
-def test_connect_that_a_proxy_refuses_is_retryable(answer, reason):
+def test_tunnel_that_a_proxy_does_not_open_is_retryable(answer, shown):
     with ScriptedServer() as proxy:
         proxy.script(answer)
         address = "127.0.0.1:%d" % proxy.address[1]
-        error = fail_to_connect("https://control-plane.test", proxy=address)
+        error = fail_without_retry("https://control-plane.test", proxy=address)
 
     assert re.match(
-        "cannot connect to control-plane.test through proxy %s: .*%s" % (address, reason),
+        "cannot connect to control-plane.test through proxy %s: .*%s" % (address, shown),
         str(error),
     )
     assert error.retryable
 
 
-def test_failure_to_connect_after_any_response_is_repeated(plane, transport, clock):
+def test_failure_to_connect_after_any_response_is_retried(plane, transport, clock):
     plane.script(Reply(b"", 404, close=True))
     with pytest.raises(program.APIError):
         transport.get(PATH, {})
-    plane.close()
+    plane.close()  # connections are refused from now on
 
     with pytest.raises(program.RemoteError) as caught:
         transport.get(PATH, {})
@@ -544,8 +558,8 @@ def test_failure_to_connect_after_any_response_is_repeated(plane, transport, clo
     assert clock.sleeps == [0.5, 1]
 
 
-def test_failure_to_connect_after_a_body_that_was_cut_short_is_repeated(plane):
-    clock = Clock(during={1: plane.close})  # the server closes during the first pause
+def test_failure_to_connect_after_a_body_that_was_cut_short_is_retried(plane):
+    clock = Clock(during={1: plane.close})  # connections are refused from the first pause on
     plane.script(Reply(page(), cut=9))
 
     with make_transport(plane, clock) as transport:
@@ -553,11 +567,12 @@ def test_failure_to_connect_after_a_body_that_was_cut_short_is_repeated(plane):
             transport.get(PATH, {})
 
     assert str(caught.value).startswith("cannot connect to 127.0.0.1:%d: " % plane.address[1])
-    assert clock.sleeps == [0.5, 1]
+    assert clock.sleeps == [0.5, 1]  # the second pause follows a failure to connect
 
 
 # ---- the kept connection
 
+# Longer than what Python reads ahead (8 KiB), so that a response behind it stays in the socket.
 LONG_PAGE = encode(page(execution(action="x" * 9000), next_cursor="c2"))
 
 
@@ -569,47 +584,47 @@ def send_two_responses(sock):
     sock.recv(1)  # wait until the client closes the connection
 
 
-#: Answers to a walk. Every page but the last is followed by another one.
+#: Answers to `list --all`. Every page except the last is followed by another one.
 ANSWERS = {
     "page": MORE_PAGES,
-    "chunked": Reply(page(next_cursor="c"), framing="chunked"),
-    "last": LAST_PAGE,
-    "page+bytes": send_two_responses,
-    "page,end": Reply(page(next_cursor="c"), framing="close"),  # it has no length
-    "page,close": Reply(page(next_cursor="c"), close=True),
-    "503": BUSY_REPLY,
-    "503,cut": Reply(b"{", 503, cut=0),
+    "chunked-page": Reply(page(next_cursor="c"), framing="chunked"),
+    "last-page": LAST_PAGE,
+    "page-and-more": send_two_responses,
+    "page-without-length": Reply(page(next_cursor="c"), framing="close"),
+    "page-then-close": Reply(page(next_cursor="c"), close=True),
+    "503": BUSY_503,
+    "503-cut": Reply(b"{", 503, cut=0),
     "drop": DROP,
     "reset": RESET,
 }
 
 
 @table("""
-    answers                    | pauses      | connections
+    answers                         | code | pauses      | connections
     # The connection is kept, also after an error, if its body was complete.
-    page last                  |             | 1
-    chunked last               |             | 1
-    page 503 last              | 0.5         | 1
-    page 503,cut last          | 0.5         | 2
+    page last-page                  | 0    |             | 1
+    chunked-page last-page          | 0    |             | 1
+    page 503 last-page              | 0    | 0.5         | 1
+    page 503-cut last-page          | 0    | 0.5         | 2
     # A kept connection that ends, or on which more came than was requested, is replaced silently.
-    page+bytes last            |             | 2
-    page,end last              |             | 2
-    page,close last            |             | 2
-    page drop last             |             | 2
-    page reset last            |             | 2
-    # A new one that is lost is a failure. Each page has two retries.
-    page drop drop last        | 0.5         | 3
-    page drop drop drop drop   | 0.5 1       | 4
-    drop 503 page 503 503 last | 0.5 1 0.5 1 | 2
+    page-and-more last-page         | 0    |             | 2
+    page-without-length last-page   | 0    |             | 2
+    page-then-close last-page       | 0    |             | 2
+    page drop last-page             | 0    |             | 2
+    page reset last-page            | 0    |             | 2
+    # A new connection that is lost is a failure. Each page has two retries.
+    page drop drop last-page        | 0    | 0.5         | 3
+    page drop drop drop drop        | 1    | 0.5 1       | 4
+    drop 503 page 503 503 last-page | 0    | 0.5 1 0.5 1 | 2
 """)
-def test_connection_is_kept_from_request_to_request(either_plane, answers, pauses, connections):
+def test_connection_is_kept_from_page_to_page(either_plane, answers, code, pauses, connections):
     slept = []
     words = answers.split()
     either_plane.script(*[ANSWERS[word] for word in words])
 
     result = run_cli(*ALL, plane=either_plane, sleep=slept.append)
 
-    assert result.code == (0 if words[-1] == "last" else 1)
+    assert result.code == int(code)
     assert slept == [float(pause) for pause in pauses.split()]
     assert len(retry_lines(result)) == len(slept)
     assert len(either_plane.requests) == len(words)
@@ -620,7 +635,7 @@ def test_connection_is_not_kept_after_an_error_response_that_stalls(plane):
     # On the same connection, the second request would get no response.
     plane.script(stall(b"HTTP/1.1 503 Busy\r\nContent-Length: 9\r\n\r\n"), LAST_PAGE)
 
-    # The headers must arrive in time, on a loaded machine, too.
+    # The headers must arrive within the second, on a loaded machine, too.
     result = run_cli(*LIST, "--timeout", "1", plane=plane)
 
     assert result.code == 0
@@ -649,12 +664,12 @@ def test_response_that_follows_an_interim_one_goes_to_no_other_request(plane, tr
 @pytest.mark.parametrize(
     "header, pauses",
     [
-        # Up to 30 seconds, it replaces the pause. The second failure has none.
+        # Up to 30 seconds, it replaces the pause of 0.5 seconds. The second failure has no such header.
         ("0", [0, 1]),
         ("007", [7, 1]),
         ("30", [30, 1]),
         (" 3 ", [3, 1]),
-        # A longer one ends the attempts.
+        # More than 30 seconds end the attempts.
         ("31", []),
         ("9" * 3000, []),
         # What is not a whole number is ignored.
@@ -662,15 +677,15 @@ def test_response_that_follows_an_interim_one_goes_to_no_other_request(plane, tr
         ("-5", [0.5, 1]),
         ("3 s", [0.5, 1]),
         ("1e3", [0.5, 1]),
-        ("\xb3", [0.5, 1]),
+        ("\xb3", [0.5, 1]),  # a superscript 3, which isdigit() takes for a digit
         ("2.5", [0.5, 1]),
         ("Fri, 31 Dec 9999 23:59:59 GMT", [0.5, 1]),
     ],
     ids=ascii,
 )
-def test_retry_after_of_up_to_30_seconds_replaces_the_pause(plane, header, pauses):
+def test_retry_after_of_the_first_failure_decides_on_the_pauses(plane, header, pauses):
     slept = []
-    plane.script(Reply(b"", 429, [("Retry-After", header)]), BUSY_REPLY, BUSY_REPLY)
+    plane.script(Reply(b"", 429, [("Retry-After", header)]), BUSY_503, BUSY_503)
 
     run_cli(*LIST, plane=plane, sleep=slept.append)
 
@@ -687,7 +702,8 @@ def test_error_says_for_how_long_the_server_asks_to_wait(plane):
 
 def test_each_retry_is_reported_on_stderr(plane):
     plane.script(
-        Reply(page(), cut=9),
+        Reply(page(), cut=9),  # 9 of 12 bytes
+        # Without close=True, the connection would be kept, and a drop on it would be no failure.
         Reply({"title": "Slow down", "code": "busy"}, 503, [("Retry-After", "7")], close=True),
         DROP,
     )
@@ -715,11 +731,12 @@ def test_one_missing_byte_is_counted_in_the_singular(plane):
 
 
 @pytest.mark.parametrize(
-    "pauses, events",
+    "pauses, requests, events",
     [
-        pytest.param((), [], id="no retry"),
+        pytest.param((), 1, [], id="no retry"),
         pytest.param(
             (3, 45, 0),  # unlike a Retry-After, such a pause may be longer than 30 seconds
+            4,
             [
                 "HTTP 503 Service Unavailable; waiting 3.0 s",
                 3,
@@ -732,20 +749,20 @@ def test_one_missing_byte_is_counted_in_the_singular(plane):
         ),
     ],
 )
-def test_on_retry_is_called_before_each_of_the_pauses(plane, pauses, events):
-    seen = []
-    plane.script(*[BUSY_REPLY] * 9)
+def test_on_retry_is_called_before_each_of_the_pauses(plane, pauses, requests, events):
+    seen = []  # the texts of on_retry, and the seconds of sleep
+    plane.script(*[BUSY_503] * 4)
 
-    fail_once(plane.url, pauses=pauses, sleep=seen.append, on_retry=seen.append)
+    catch_error(plane.url, pauses=pauses, sleep=seen.append, on_retry=seen.append)
 
     assert seen == events
-    assert len(plane.requests) == 1 + len(pauses)
+    assert len(plane.requests) == requests
 
 
-def test_pauses_of_an_iterator_are_those_of_every_request(plane):
+def test_pauses_from_an_iterator_apply_to_every_request(plane):
     slept = []
     server = program.Server.parse(plane.url)
-    plane.script(*[BUSY_REPLY] * 6)
+    plane.script(*[BUSY_503] * 6)
 
     with program.Transport(server, TOKEN, pauses=iter([3, 2]), sleep=slept.append) as transport:
         for _ in range(2):
@@ -755,7 +772,7 @@ def test_pauses_of_an_iterator_are_those_of_every_request(plane):
     assert slept == [3, 2, 3, 2]
 
 
-def test_on_progress_is_called_after_each_read_and_received_counts(plane):
+def test_on_progress_is_called_before_each_request_and_after_each_read(plane):
     seen = []
     transport = program.Transport(
         program.Server.parse(plane.url), TOKEN, on_progress=lambda: seen.append(transport.received)
@@ -768,23 +785,24 @@ def test_on_progress_is_called_after_each_read_and_received_counts(plane):
         with pytest.raises(program.APIError):
             transport.get(PATH, {})
 
-    assert seen == [0, 10, 20, 30] + [30, 37]  # each request begins with a call of its own
+    # `received` counts the bytes of both bodies, of 30 and 7 bytes.
+    assert seen == [0, 10, 20, 30] + [30, 37]
 
 
-def test_transport_tells_its_server_and_the_secrets_to_mask():
+def test_new_transport_has_its_server_and_the_secrets_to_mask():
     server = program.Server.parse("https://a.test/b")
 
     transport = program.Transport(server, " %s\n" % TOKEN, proxy="ann:a%20b@proxy.test")
 
     assert transport.server == server
-    # The last one is base64: `ann:a b`.
+    # The token without blanks, the decoded password, and `ann:a b` in base64.
     assert sorted(transport.secrets) == sorted([TOKEN, "a b", "YW5uOmEgYg=="])
     assert transport.received == 0
 
 
 def test_close_closes_the_connection_and_a_request_opens_another(plane, transport):
     transport.get(PATH, {})
-    assert len(plane.open) == 1
+    assert len(plane.open) == 1  # connections that are open at the server
 
     transport.close()
 
@@ -796,7 +814,7 @@ def test_close_closes_the_connection_and_a_request_opens_another(plane, transpor
 def test_connection_is_closed_at_the_end_of_with(plane):
     with make_transport(plane, Clock()) as transport:
         transport.get(PATH, {})
-        assert len(plane.open) == 1
+        assert len(plane.open) == 1  # connections that are open at the server
 
     wait_until(lambda: not plane.open)
 
@@ -822,15 +840,17 @@ with program.Transport.from_settings() as transport:
 
 @posix_only
 def test_child_after_a_fork_opens_its_own_connection(plane):
+    # The limits of 3 and 2 items tell the responses apart.
     result = run_python("-c", FORKING_PROGRAM, PATH, plane=plane)
 
     assert result.code == 0
     assert result.err == ""
     assert result.out == b"child: 3\nparent: 2\n"
     assert len(plane.requests) == 3
-    assert plane.connections == 2  # the parent has kept its own
+    assert plane.connections == 2  # the parent has kept the first one
 
 
+#: It uses up the descriptors to 1023, the largest for which select.select works.
 PROGRAM_WITH_MANY_DESCRIPTORS = """
 import os
 import resource
@@ -873,24 +893,30 @@ def test_connection_is_kept_in_a_program_with_more_than_1023_descriptors(plane):
 @pytest.mark.parametrize(
     "parameters, target",
     [
-        pytest.param({}, "/x/%41?", id="none"),
-        pytest.param({"a": None, "b": 0, "c": ""}, "/x/%41?", id="none that has a value"),
+        pytest.param({}, "/x", id="none"),
+        pytest.param({"a": None, "b": 0, "c": ""}, "/x", id="none that has a value"),
         pytest.param(
             {"a": None, "b": 0, "c": "", "d": "x y/&=\u00e9", "limit": 5},
-            "/x/%41??d=x%20y%2F%26%3D%C3%A9&limit=5",
+            "/x?d=x%20y%2F%26%3D%C3%A9&limit=5",
             id="some",
         ),
-        pytest.param(
-            {"a": "\udce9"}, "/x/%41??a=%E9", id="a byte of an argument that is not UTF-8"
-        ),
+        pytest.param({"a": "\udce9"}, "/x?a=%E9", id="a byte of an argument that is not UTF-8"),
     ],
 )
 def test_get_sends_the_parameters_that_have_a_value(plane, transport, parameters, target):
-    plane.script(Reply({"n": [1, None]}))
+    plane.script(Reply({}))
 
-    found = transport.get("/x/%41?", parameters)  # the path is sent unchanged
+    transport.get("/x", parameters)
 
-    assert found == {"n": [1, None]}
+    assert plane.requests[0].target == target
+
+
+@pytest.mark.parametrize("parameters, target", [({}, "/x/%41?"), ({"a": 1}, "/x/%41??a=1")])
+def test_get_sends_a_path_unchanged(plane, transport, parameters, target):
+    plane.script(Reply({}))
+
+    transport.get("/x/%41?", parameters)
+
     assert plane.requests[0].target == target
 
 
@@ -901,7 +927,7 @@ def test_body_may_have_max_bytes_and_no_more(plane, transport, clock, framing):
 
     found = transport.get(PATH, {}, max_bytes=100)
     with pytest.raises(program.ResponseTooLarge) as caught:
-        transport.get(PATH, {}, 99)
+        transport.get(PATH, {}, 99)  # max_bytes, by position
 
     assert found == {"a": "x" * 92}
     assert not caught.value.retryable
@@ -919,9 +945,9 @@ def test_content_length_of_more_than_256_mib_is_refused_unread(plane, transport)
 
 
 def test_max_bytes_do_not_limit_the_body_of_an_error(plane, transport):
-    plane.script(Reply(b"x" * 101, 404))
+    plane.script(Reply({"title": "x" * 100}, 404))
 
-    with pytest.raises(program.APIError):
+    with pytest.raises(program.APIError, match="^HTTP 404 x{100}$"):
         transport.get(PATH, {}, max_bytes=99)
 
 
@@ -961,7 +987,7 @@ def test_network_timeout_just_before_the_end_of_a_limit_counts_as_its_end(plane,
 
 
 def test_response_that_ends_its_connection_is_read_within_a_limit(plane, transport):
-    # At the end of such a body, Python 3.13 closes the socket at once.
+    # At the end of such a body, Python 3.13 closes the socket at once: its timeout can no longer be set.
     plane.script(Reply(EMPTY_PAGE, headers=[("Connection", "close")], close=True))
 
     with transport.time_limit(60):
@@ -988,11 +1014,11 @@ def test_outer_limit_counts_after_the_inner_one_has_ended(plane, transport, cloc
         with transport.time_limit(5):
             pass
 
-        clock.sleep(9)
+        clock.sleep(9)  # longer than the inner limit
         transport.get(PATH, {})
         assert len(plane.requests) == 1
 
-        clock.sleep(41)
+        clock.sleep(41)  # 50 seconds in all
         with pytest.raises(program.TimedOut, match="^the time limit has passed$"):
             transport.get(PATH, {})
 
@@ -1004,14 +1030,14 @@ def test_outer_limit_counts_after_the_inner_one_has_ended(plane, transport, cloc
         pytest.param(5, 5, id="both are equally long"),
     ],
 )
-def test_second_limit_counts_if_the_first_one_ends_before_it(
+def test_second_of_two_overlapping_limits_counts_after_the_first_was_left(
     plane, transport, clock, seconds_of_first, seconds_of_second
 ):
     first, second = transport.time_limit(seconds_of_first), transport.time_limit(seconds_of_second)
     first.__enter__()
     second.__enter__()
     first.__exit__(None, None, None)
-    clock.sleep(9)
+    clock.sleep(9)  # longer than the second limit
 
     with pytest.raises(program.TimedOut, match="^the time limit has passed$"):
         transport.get(PATH, {})
@@ -1020,7 +1046,7 @@ def test_second_limit_counts_if_the_first_one_ends_before_it(
 
 
 @pytest.mark.parametrize("seconds", [0, -1, 86400.5, float("nan"), "5"])
-def test_time_limit_of_0_seconds_or_more_than_a_day_is_refused(transport, seconds):
+def test_time_limit_must_be_a_number_above_0_and_at_most_a_day(transport, seconds):
     with pytest.raises(program.UsageError, match="^seconds: .*more than 0 and at most 86400"):
         transport.time_limit(seconds).__enter__()
 
@@ -1042,7 +1068,8 @@ def test_time_limit_may_be_a_millisecond_or_a_day(transport, seconds):
     ],
 )
 def test_pause_that_would_outlast_a_limit_is_not_begun(plane, transport, clock, limit, sleeps):
-    plane.script(*[BUSY_REPLY] * 4)
+    # Without a limit, there are pauses of 0.5 and 1 second.
+    plane.script(BUSY_503, BUSY_503, BUSY_503)
 
     with transport.time_limit(limit):
         with pytest.raises(program.APIError, match="HTTP 503"):
@@ -1116,7 +1143,7 @@ def test_limit_ends_a_body_even_if_more_of_it_can_be_read(plane):
             transport.get(PATH, {})
 
     assert not caught.value.retryable
-    assert transport.received == 4
+    assert transport.received == 4  # only the first piece
 
 
 def test_limit_ends_a_body_that_stalls_after_a_late_beginning(plane):
