@@ -49,17 +49,17 @@ def shorten(value):
 
 @pytest.mark.parametrize(
     "body",
-    # No object.
+    # JSON, but not an object.
     [b"[]", b"[{}]", b"null", b'"x"', b"1"]
-    # No JSON.
+    # Not JSON.
     + [b"", b"<html>", b"{", b"{,}", b'{"a"}', b"{}{}", b"{}\0"]
-    # No UTF-8: a byte that it never uses, half a letter, an overlong form, a surrogate, a byte order mark, UTF-16.
+    # Not UTF-8: a byte that it never uses, half a letter, an overlong form, a surrogate, a byte order mark, UTF-16.
     + [b'{"a":"\xff"}', b'{"a":"\xc3"}', b'{"a":"\xc0\x80"}', b'{"a":"\xed\xa0\x80"}']
     + [b"\xef\xbb\xbf{}", b"\xff\xfe{\0}\0"]
     # Malformed values.
     + [b'{"n":01}', b'{"n":1.}', b'{"n":tru}', b"{\"n\":'x'}", b'{"n":"x']
     + [b'{"n":"\x01"}', b'{"n":"\\x41"}']
-    # No numbers, and numbers outside the range of a double.
+    # NaN and infinities, and numbers outside the range of a double.
     + [b'{"n":NaN}', b'{"n":Infinity}', b'{"n":-Infinity}', b'{"n":-1e999}']
     + [b'{"n":1.7976931348623159e308}', b'{"n":1' + b"0" * 309 + b"}"]
     # Python 3.11 and later refuse more than 4,300 digits; before, int() takes time quadratic in their number.
@@ -73,18 +73,23 @@ def test_malformed_body_is_an_error_that_doubts_the_server(plane, transport, bod
     with pytest.raises(program.UnusableResponse) as caught:
         transport.get(PATH, {})
 
-    assert "--server" in caught.value.hint
+    assert (
+        "--server" in caught.value.hint
+    )  # the advice to check whether the server is the right one
     assert not caught.value.retryable
     assert len(plane.requests) == 1
 
 
-@pytest.mark.parametrize("body", [b"[]", b'{"a":' + b"[" * 200000], ids=shorten)
+@pytest.mark.parametrize(
+    "body", [b"[]", b'{"a":' + b"[" * 200000], ids=["not an object", "nested too deeply"]
+)
 def test_listing_does_not_suggest_to_resume_at_a_malformed_body(plane, body):
     result = run_against(plane, Reply(body), *LIST, "--cursor", "c1")
 
     assert result.code == 1
     assert len(error_lines(result)) == 1
-    assert "next_cursor" not in result.err  # the same failure would recur
+    # After a lost connection, stderr would have `next_cursor: c1`. Here, the same failure would recur.
+    assert "next_cursor" not in result.err
 
 
 @pytest.mark.parametrize(
@@ -94,12 +99,15 @@ def test_listing_does_not_suggest_to_resume_at_a_malformed_body(plane, body):
         (str(LARGEST_DOUBLE), LARGEST_DOUBLE),
         (str(-LARGEST_DOUBLE), -LARGEST_DOUBLE),
         ("-0", 0),
+        # Other numbers become doubles.
         ("-1.7976931348623157e308", -1.7976931348623157e308),
         ("1e-999", 0.0),
         ("1E+2", 100.0),
+        # A lone surrogate, a pair of surrogates, and unusual characters are text.
         (r'"\ud800"', "\ud800"),
         (r'"\ud83d\ude00\/"', "\U0001f600/"),
         ('"\x7f\ufeff"', "\x7f\ufeff"),
+        # White space, an empty name, and repeated names are valid.
         (" {\r\n\t} ", {}),
         ('[ {"":[ ]}]', [{"": []}]),
         ('{"b": 1, "b": {"c": 1, "c": null}}', {"b": {"c": None}}),  # the last value counts
@@ -134,20 +142,20 @@ SMALL_BODY = (
 
 
 @pytest.mark.parametrize("framing", ["length", "chunked"])
-@pytest.mark.parametrize("kept", [0, 9, len(SMALL_BODY) - 1])
-def test_body_that_is_cut_short_of_its_announced_end_is_retried(plane, transport, kept, framing):
-    plane.script(Reply(SMALL_BODY, framing=framing, cut=kept), Reply({"id": "whole"}))
+@pytest.mark.parametrize("sent", [0, 9, len(SMALL_BODY) - 1])
+def test_body_that_is_cut_short_of_its_announced_end_is_retried(plane, transport, sent, framing):
+    plane.script(Reply(SMALL_BODY, framing=framing, cut=sent), Reply({"id": "whole"}))
 
     assert transport.get(PATH, {}) == {"id": "whole"}
 
 
-def test_body_without_length_is_cut_short_wherever_its_json_ends(plane):
+def test_body_without_length_is_retryable_wherever_it_is_cut(plane):
     with program.Transport(program.Server.parse(plane.url), TOKEN, pauses=()) as transport:
-        for kept in range(len(SMALL_BODY)):
-            plane.script(Reply(SMALL_BODY, framing="close", cut=kept))
+        for sent in range(len(SMALL_BODY)):
+            plane.script(Reply(SMALL_BODY, framing="close", cut=sent))
             with pytest.raises(program.RemoteError) as caught:
                 transport.get(PATH, {})
-            assert caught.value.retryable, kept
+            assert caught.value.retryable, sent
 
 
 @pytest.mark.parametrize("framing", ["length", "chunked", "close"])
@@ -181,7 +189,8 @@ GOOD_EXECUTION = (
 )
 
 
-def check_that_nothing_is_shown(result, word):
+def check_that_only_an_error_is_shown(result, word):
+    """Check that a run printed nothing except one error, which contains this word."""
     assert result.code == 1
     assert result.out == b""
     (error,) = error_lines(result)
@@ -194,7 +203,7 @@ def test_no_format_of_list_prints_anything_of_a_malformed_page(plane, format):
 
     result = run_against(plane, answer, *LIST, "--output", format)
 
-    check_that_nothing_is_shown(result, "next_cursor")
+    check_that_only_an_error_is_shown(result, "next_cursor")
 
 
 @every_get_format
@@ -203,7 +212,7 @@ def test_no_format_of_get_prints_anything_of_a_malformed_execution(plane, format
 
     result = run_against(plane, answer, *GET, "--output", format)
 
-    check_that_nothing_is_shown(result, "targets")
+    check_that_only_an_error_is_shown(result, "targets")
 
 
 @pytest.mark.parametrize(
@@ -218,7 +227,7 @@ def test_no_format_of_get_prints_anything_of_a_malformed_execution(plane, format
 def test_list_prints_nothing_of_a_broken_page(plane, answer, word):
     plane.script(answer, answer, answer)  # what is cut short is requested three times
 
-    check_that_nothing_is_shown(run_cli(*LIST, plane=plane), word)
+    check_that_only_an_error_is_shown(run_cli(*LIST, plane=plane), word)
 
 
 @pytest.mark.parametrize("flags", ["", "--wait", "--output-dir ."])
@@ -238,7 +247,7 @@ def test_get_shows_and_saves_nothing_of_a_broken_execution(
     monkeypatch.chdir(str(tmp_path))
     plane.script(answer, answer, answer)  # what is cut short is requested three times
 
-    check_that_nothing_is_shown(run_cli(*GET, *flags.split(), plane=plane), word)
+    check_that_only_an_error_is_shown(run_cli(*GET, *flags.split(), plane=plane), word)
     assert os.listdir(str(tmp_path)) == []
 
 
@@ -246,40 +255,42 @@ def test_get_shows_and_saves_nothing_of_a_broken_execution(
 
 
 @table("""
-    value      | rows
+    members    | count
     null       | 0
     []         | 0
     [{}]       | 1
     [{}, {}]   | 2
 """)
-def test_items_and_targets_are_lists_of_objects_or_null(plane, value, rows):
-    value = json.loads(value)
+def test_items_and_targets_are_lists_of_objects_or_null(plane, members, count):
+    members = json.loads(members)
 
-    listed = run_against(plane, {"items": value}, *LIST)
-    got = run_against(plane, {"id": EXECUTION, "targets": value}, *GET)
+    listed = run_against(plane, {"items": members}, *LIST)
+    got = run_against(plane, {"id": EXECUTION, "targets": members}, *GET)
 
     assert listed.code == got.code == 0
-    assert listed.out.count(b"\n- ") == int(rows)
-    assert got.out.count(b"==> - - no output <==\n") == int(rows)
+    # What an empty object lacks is shown as `-`.
+    assert listed.out.count(b"\n- ") == int(count)
+    assert got.out.count(b"==> - - no output <==\n") == int(count)
 
 
 @table("""
-    value      | fault
+    members    | fault
     # Each of these is false in Python, as null is.
     {}         | expected a list
     ""         | expected a list
     0          | expected a list
     false      | expected a list
+    # A list may contain only objects.
     [1]        | expected a list of objects
     [{}, null] | expected a list of objects
     [[]]       | expected a list of objects
     [[{}]]     | expected a list of objects
 """)
-def test_items_and_targets_of_another_type_are_an_error(plane, value, fault):
-    value = json.loads(value)
+def test_items_and_targets_of_another_type_are_an_error(plane, members, fault):
+    wrong = json.loads(members)
 
-    listed = run_against(plane, {"items": value}, *LIST, "--output", "json")
-    got = run_against(plane, {"id": EXECUTION, "targets": value}, *GET, "--output", "json")
+    listed = run_against(plane, {"items": wrong}, *LIST, "--output", "json")
+    got = run_against(plane, {"id": EXECUTION, "targets": wrong}, *GET, "--output", "json")
 
     assert listed == (1, b"", "error: the response is malformed: items: %s\n" % fault)
     assert got == (1, b"", "error: the response is malformed: targets: %s\n" % fault)
@@ -311,8 +322,10 @@ def test_next_cursor_of_another_type_is_an_error(plane, wrong):
 @pytest.mark.parametrize(
     "flags, cursor",
     [
+        # 8 KiB and a byte, in UTF-8
         ("", "c" * 8193),
-        ("", "\u20ac" * 2731),  # 8 KiB and a byte, in UTF-8
+        ("", "\u20ac" * 2731),
+        # Lone surrogates. In an argument, the second one would stand for the byte 0x80.
         ("", "\ud800"),
         ("", "c\udc80"),
         ("--all", "\ud800"),
@@ -332,8 +345,9 @@ def test_cursor_that_cannot_be_sent_back_is_malformed(plane, flags, cursor):
     ]
 
 
-# In JSON, the second one is a pair of surrogates.
-@pytest.mark.parametrize("cursor", ["c" * 8192, "\U0001f600"], ids=shorten)
+@pytest.mark.parametrize(
+    "cursor", ["c" * 8192, "\U0001f600"], ids=["8 KiB", "a pair of surrogates in JSON"]
+)
 def test_longest_and_unusual_cursors_are_followed(plane, cursor):
     plane.script(Reply(page(next_cursor=cursor)), Reply(page()))
 
@@ -343,8 +357,10 @@ def test_longest_and_unusual_cursors_are_followed(plane, cursor):
     assert read_queries(plane)[1]["cursor"] == cursor
 
 
-@pytest.mark.parametrize("execution_id", [EXECUTION, EXECUTION.upper()])
-def test_execution_may_lack_everything_except_its_id(plane, execution_id):
+@pytest.mark.parametrize(
+    "execution_id", [EXECUTION, EXECUTION.upper()], ids=["as requested", "in upper case"]
+)
+def test_execution_may_lack_everything_except_its_id_in_any_case(plane, execution_id):
     result = run_against(plane, {"id": execution_id}, *GET)
 
     assert result.code == 0
@@ -352,17 +368,20 @@ def test_execution_may_lack_everything_except_its_id(plane, execution_id):
 
 
 @table("""
-    body                                             | error
-    {"id": null}                                     | the Execution has no id
-    {"id": ""}                                       | the Execution has no id
-    {"targets": []}                                  | the Execution has no id
-    {"Id": "4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f"}   | the Execution has no id
-    {"id": "4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5fx"}  | expected Execution $ID, but its id is $IDx
-    {"id": "{4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f}"} | expected Execution $ID, but its id is {$ID}
-    {"id": "a1b2c301-0000-4000-8000-000000000001"}   | expected Execution $ID, but its id is a1b2c301-
+    body                                           | error
+    # $ID is the id that was requested.
+    {"id": null}                                   | the Execution has no id
+    {"id": ""}                                     | the Execution has no id
+    {"targets": []}                                | the Execution has no id
+    {"Id": "$ID"}                                  | the Execution has no id
+    {"id": "$IDx"}                                 | expected Execution $ID, but its id is $IDx
+    {"id": "{$ID}"}                                | expected Execution $ID, but its id is {$ID}
+    {"id": "a1b2c301-0000-4000-8000-000000000001"} | expected Execution $ID, but its id is a1b2c301-
 """)
-def test_execution_with_another_id_is_an_error_that_doubts_the_server(plane, body, error):
-    result = run_against(plane, json.loads(body), *GET, "--output", "json")
+def test_execution_without_the_requested_id_is_an_error_that_doubts_the_server(plane, body, error):
+    result = run_against(
+        plane, json.loads(body.replace("$ID", EXECUTION)), *GET, "--output", "json"
+    )
 
     assert result.code == 1
     assert result.out == b""
@@ -380,7 +399,7 @@ def test_id_of_another_type_is_an_error(plane, wrong):
 
 def test_traceback_of_a_malformed_chunk_size_does_not_show_it(plane):
     head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
-    plane.script(head + TOKEN.encode() + b"\r\n{}\r\n")
+    plane.script(head + TOKEN.encode() + b"\r\n{}\r\n")  # a server may echo the token
     transport = program.Transport(program.Server.parse(plane.url), TOKEN, pauses=())
 
     with pytest.raises(program.RemoteError, match="chunked body") as caught:
@@ -404,7 +423,7 @@ def announce_size(size):
     get $ID              | 256       |
     list                 | 32        | use a smaller --limit
     list --limit 2       | 32        | use a smaller --limit
-    # An Execution alone may be larger, and no limit is smaller.
+    # A page of one Execution may be as large as that, and there is no smaller --limit.
     list --limit 1       | 256       |
     list --all --limit 1 | 256       |
 """)
@@ -412,12 +431,12 @@ def test_body_may_be_as_large_as_this_and_no_larger(plane, line, mebibytes, hint
     size = int(mebibytes) << 20
 
     too_large = run_line(line, plane, announce_size(size + 1))
-    largest = run_line(line, plane, *[announce_size(size)] * 3)
+    largest = run_line(line, plane, *[announce_size(size)] * 3)  # with two retries
 
     assert too_large.code == 1
     assert error_lines(too_large) == ["the response is larger than %s MiB" % mebibytes]
     assert hint_lines(too_large) == ([hint] if hint else [])
-    # This body is cut short, and the program notices only because it tries to read it.
+    # No body follows, and the program notices that only because it does not refuse to read it.
     assert error_lines(largest)[0].startswith("the connection was lost while reading the body: ")
 
 
@@ -430,7 +449,7 @@ def make_page(word):
 
 
 def list_requests(plane):
-    """Return the requests that came, each as STATUS:LIMIT@CURSOR."""
+    """Return the requests that came, each as STATUS:LIMIT@CURSOR. The limit is `-` if there is none."""
     words = []
     for query in read_queries(plane):
         status = query["status"] + ":" if "status" in query else ""
@@ -441,13 +460,15 @@ def list_requests(plane):
 
 @table("""
     flags            | pages                      | requests
+    # `big` is a page that is too large; `e-1>c1` has the Execution e-1 and the next cursor c1.
+    # `50@c1` asks for 50 Executions from the cursor c1 on.
     # The limit is a quarter of the one before, and is kept.
     --all            | big e-1>c1 e-2             | 200 50 50@c1
     --all            | big big big big e-1>c1 e-2 | 200 50 12 3 1 1@c1
     --all            | e-1>c1 big e-2>c2 big e-3  | 200 200@c1 50@c1 50@c2 12@c2
     --all --limit 3  | big e-1                    | 3 1
     --all --limit 8  | big big e-1                | 8 2 1
-    # A limit of 0 is the server's default, which is taken to be 50.
+    # A limit of 0 is not sent (`-`). The server's default is taken to be 50.
     --all --limit 0  | e-1>c1 big big big e-2     | - -@c1 12@c1 3@c1 1@c1
     --all --cursor x | big e-1>c1 e-2             | 200@x 50@x 50@c1
 """)
@@ -457,19 +478,19 @@ def test_walk_asks_for_a_quarter_of_a_page_that_is_too_large(plane, flags, pages
     assert result.code == 0
     assert result.err == ""
     assert list_requests(plane) == requests.split()
-    assert result.out.decode().split() == sorted(set(re.findall("e-[0-9]", pages)))
+    assert result.out.decode().split() == re.findall("e-[0-9]", pages)  # all that were served
 
 
 @pytest.mark.parametrize(
     "flag, pages, requests",
     [
-        # The queries for running statuses are read one after the other.
+        # The queries for pending, ack and started are read one after the other.
         (
             "--running",
             "big pending/e-1>c1 pending/e-2 ack/e-3 started/e-4",
             "pending:200 pending:50 pending:50@c1 ack:200 started:200",
         ),
-        # The others are read page by page.
+        # Those for failed, cancelled and timeout are read side by side: first a page of each.
         (
             "--failed",
             "big failed/e-1>c1 cancelled/e-2 timeout/e-3 failed/e-4",
@@ -486,26 +507,14 @@ def test_each_query_of_a_merge_has_a_limit_of_its_own(plane, flag, pages, reques
 
 
 def test_walk_ends_at_a_page_of_one_that_is_too_large(plane):
-    plane.script(
-        make_page("big"),
-        make_page("big"),
-        make_page("big"),
-        make_page("big"),
-        announce_size((256 << 20) + 1),
-    )
+    plane.script(*[announce_size((32 << 20) + 1)] * 4, announce_size((256 << 20) + 1))
 
     result = run_cli(*LIST, "--all", plane=plane)
 
     assert result.code == 1
     assert result.out == b""
     assert result.err == "error: the response is larger than 256 MiB\n"
-    assert read_queries(plane) == [
-        {"limit": "200"},
-        {"limit": "50"},
-        {"limit": "12"},
-        {"limit": "3"},
-        {"limit": "1"},
-    ]
+    assert list_requests(plane) == ["200", "50", "12", "3", "1"]
 
 
 # ---- a body that needs more memory than there is
@@ -573,7 +582,7 @@ def test_memory_error_while_a_body_is_decoded_propagates(plane):
 @pytest.mark.parametrize("body", [b"", b"<html>", b"{", b"[]", b"\xef\xbb\xbf{}"], ids=ascii)
 def test_body_that_is_not_an_object_is_retried_after_one_that_was(plane, transport, clock, body):
     plane.script(Reply(b"{}"), Reply(body), Reply(body), Reply(body))
-    transport.get(PATH, {})
+    transport.get(PATH, {})  # gets the object {}
 
     with pytest.raises(program.RemoteError) as caught:
         transport.get(PATH, {})
@@ -587,7 +596,7 @@ def test_body_that_is_not_an_object_is_retried_after_one_that_was(plane, transpo
 def test_body_without_a_length_may_still_be_cut_short_after_an_object(plane, transport):
     answer = Reply(b"<html>", framing="close")
     plane.script(Reply(b"{}"), answer, answer, answer)
-    transport.get(PATH, {})
+    transport.get(PATH, {})  # gets the object {}
 
     with pytest.raises(program.RemoteError) as caught:
         transport.get(PATH, {})
@@ -618,7 +627,7 @@ def test_other_malformed_responses_are_not_retryable_after_an_object(
     plane, transport, answer, error
 ):
     plane.script(Reply(b"{}"), answer)
-    transport.get(PATH, {})
+    transport.get(PATH, {})  # gets the object {}
 
     with pytest.raises(program.UnusableResponse) as caught:
         transport.get(PATH, {})
@@ -629,10 +638,12 @@ def test_other_malformed_responses_are_not_retryable_after_an_object(
 
 
 @pytest.mark.parametrize(
-    "first", [Reply({"title": "Not Found"}, 404), Reply(b"<html>")], ids=["a Problem", "a gateway"]
+    "earlier",
+    [Reply({"title": "Not Found"}, 404), Reply(b"<html>")],
+    ids=["a 404 with an object", "a 200 with HTML"],
 )
-def test_other_responses_do_not_make_a_later_body_retryable(plane, transport, first):
-    plane.script(first, Reply(b"<html>"))
+def test_other_responses_do_not_make_a_later_body_retryable(plane, transport, earlier):
+    plane.script(earlier, Reply(b"<html>"))
     with pytest.raises(program.RemoteError):
         transport.get(PATH, {})
 
