@@ -49,7 +49,7 @@ def tls_proxy(tls_plane):
 
 
 def run_via(proxy_url, url, *flags, env=None, **options):
-    """Run `list` against the server at `url`, with this proxy for http and https."""
+    """Run `list --allow-http` against the server at `url`, with this proxy for http and https."""
     whole = {
         "PLEXSPHERE_URL": url,
         "PLEXSPHERE_TOKEN": TOKEN,
@@ -61,7 +61,7 @@ def run_via(proxy_url, url, *flags, env=None, **options):
 
 
 def run_with_variables(url, **env):
-    """Run `list` against the server at `url`. The proxies are only those that these variables name."""
+    """Run `list --allow-http` against the server at `url`. Only these variables name proxies."""
     return run_cli(
         *LIST, "--allow-http", env=dict({"PLEXSPHERE_URL": url, "PLEXSPHERE_TOKEN": TOKEN}, **env)
     )
@@ -134,17 +134,19 @@ def test_http_request_to_a_proxy_names_the_whole_url(proxy):
 
 @table("""
     user_info    | header
+    # No password (base64 of `ann:`), and no name (`:b`)
     ann@         | Basic YW5uOg==
     :b@          | Basic OmI=
-    # a:b:c@d, with an escaped colon and at sign; a plain at sign; bytes that are UTF-8 or not
+    # An escaped colon and at sign (`a:b:c@d`), and plain signs, which stay (`a+b@b:c`)
     a%3Ab:c%40d@ | Basic YTpiOmNAZA==
     a+b@b:c@     | Basic YStiQGI6Yw==
+    # The bytes C3 A4 3A FF, which are not UTF-8
     %C3%A4:%FF@  | Basic w6Q6/w==
 """)
 def test_user_info_of_a_proxy_is_percent_decoded(proxy, user_info, header):
-    result = run_via(
-        proxy.url.replace("http://", "http://" + user_info), "http://control-plane.test"
-    )
+    proxy_url = proxy.url.replace("http://", "http://" + user_info)
+
+    result = run_via(proxy_url, "http://control-plane.test")
 
     assert result.code == 0
     assert proxy.requests[0].headers["proxy-authorization"] == header
@@ -152,38 +154,38 @@ def test_user_info_of_a_proxy_is_percent_decoded(proxy, user_info, header):
 
 
 def test_base64_of_a_long_password_has_no_line_breaks(proxy):
-    url = proxy.url.replace("http://", "http://ann:%s@" % ("x" * 99))
+    proxy_url = proxy.url.replace("http://", "http://ann:%s@" % ("x" * 99))
 
-    assert run_via(url, "http://control-plane.test").code == 0
+    result = run_via(proxy_url, "http://control-plane.test")
 
+    assert result.code == 0
     header = proxy.requests[0].headers["proxy-authorization"]
+    # Base64 of `ann:xx`, of 32 times `xxx`, and of `x`: 140 characters. MIME would break the line after 76.
     assert header == "Basic YW5uOnh4" + 32 * "eHh4" + "eA=="
 
 
 def test_user_info_of_a_proxy_may_contain_bytes_that_are_not_text(proxy):
     # This is how Python shows the byte 0xFF of a variable. On Windows, variables contain no bytes.
     password = "\udcff"
+    proxy_url = proxy.url.replace("http://", "http://ann:%s@" % password)
 
-    result = run_via(
-        proxy.url.replace("http://", "http://ann:%s@" % password), "http://control-plane.test"
-    )
+    result = run_via(proxy_url, "http://control-plane.test")
 
     assert result.code == 0
-    pair = b"ann:" + os.fsencode(password)
-    assert (
-        proxy.requests[0].headers["proxy-authorization"]
-        == "Basic " + base64.b64encode(pair).decode()
-    )
+    expected = "Basic " + base64.b64encode(b"ann:" + os.fsencode(password)).decode()
+    assert proxy.requests[0].headers["proxy-authorization"] == expected
 
 
 @table("""
     url                               | target                            | host
+    # A slash at the end and a default port are omitted. Scheme and host are in lower case.
     http://control-plane.test:8080/a/ | http://control-plane.test:8080/a  | control-plane.test:8080
     HTTP://Control-Plane.test:00080   | http://control-plane.test         | control-plane.test
-    http://control-plane.test:443/%41 | http://control-plane.test:443/%41 | control-plane.test:443
     http://[FF02::DB8]:8              | http://[ff02::db8]:8              | [ff02::db8]:8
+    # 443 is not the default port of http.
+    http://control-plane.test:443/%41 | http://control-plane.test:443/%41 | control-plane.test:443
 """)
-def test_http_request_to_a_proxy_omits_only_a_default_port(proxy, url, target, host):
+def test_http_request_to_a_proxy_names_the_normalized_url(proxy, url, target, host):
     proxy.script(Reply(page()))
 
     result = run_via(proxy.url, url)
@@ -214,14 +216,16 @@ def test_tunnel_names_every_port_and_host_header_omits_a_default_one(tls_proxy, 
 
 @table("""
     url                        | variable
+    # A scheme is optional. Its case does not matter, nor does that of the variable.
     http://control-plane.test  | HTTP_PROXY=$ADDRESS
     http://control-plane.test  | HTTP_PROXY=HTTP://$ADDRESS/
     http://control-plane.test  | Http_Proxy=$ADDRESS
     https://control-plane.test | https_proxy=http://$ADDRESS
+    # The last @ ends the user info.
     https://control-plane.test | HTTPS_PROXY=ann:b@c@$ADDRESS
 """)
 def test_proxy_of_the_scheme_is_used(proxy, url, variable):
-    proxy.script(Reply(b"", 403))
+    proxy.script(Reply(b"", 403))  # any answer will do
     name, _, value = variable.partition("=")
 
     run_with_variables(url, **{name: value.replace("$ADDRESS", "127.0.0.1:%d" % proxy.address[1])})
@@ -231,7 +235,7 @@ def test_proxy_of_the_scheme_is_used(proxy, url, variable):
 
 @table("""
     variables                                   | scheme
-    # The proxy is for the other scheme, or for all.
+    # The proxy is for the other scheme. ALL_PROXY is ignored.
     HTTPS_PROXY=$URL                            | http
     HTTP_PROXY=$URL                             | https
     ALL_PROXY=$URL                              | http
@@ -242,7 +246,7 @@ def test_proxy_of_the_scheme_is_used(proxy, url, variable):
     # In a CGI script, HTTP_PROXY may be the header `Proxy` of a client.
     HTTP_PROXY=$URL REQUEST_METHOD=GET          | http
 """)
-def test_no_other_proxy_is_used(proxy, variables, scheme):
+def test_no_proxy_is_used_with_these_variables(proxy, variables, scheme):
     if WINDOWS and "http_proxy" in variables:
         pytest.skip("a variable has one spelling on Windows, in upper case")
     pairs = [each.split("=") for each in variables.replace("$URL", proxy.url).split()]
@@ -256,23 +260,28 @@ def test_no_other_proxy_is_used(proxy, variables, scheme):
 
 
 @table("""
-    value
+    proxy_url
+    # No host
     http://
     http://ann:hunter22@
+    # A port or a query that is not valid
     http://hunter22:0
     http://hunter22:65536
     http://hunter22?x
+    # A scheme other than http, or without //
     socks5://ann:hunter22@proxy
     https://ann:hunter22@proxy
     http:hunter22
     //hunter22
+    # No host name
     hunter22..test
     http://hunter 22
     http://h\u00f6nter22:8
 """)
-def test_unusable_proxy_means_exit_2_and_is_not_shown(value):
-    result = run_via(value, "https://control-plane.test")
+def test_unusable_proxy_means_exit_2_and_is_not_shown(proxy_url):
+    result = run_via(proxy_url, "https://control-plane.test")
 
+    # No part of the URL, which may be a password, is in the message.
     assert result == (
         2,
         b"",
@@ -281,17 +290,20 @@ def test_unusable_proxy_means_exit_2_and_is_not_shown(value):
     )
 
 
-# NAME stands for NO_NAME, which is too long for a resolver. TCP cannot connect to a multicast address (224.1.2.3).
 @table("""
     no_proxy    | host
+    # NAME is too long for a resolver, and TCP cannot connect to a multicast address (224.1.2.3).
     *           | NAME
+    224.1.2.3   | 224.1.2.3
+    # A list, with blanks, and in any case
     b, b.NAME , | B.NAME
+    # The subdomains of a name, with or without a dot before it
     NAME        | x.NAME
     .NAME       | x.NAME
+    # The port of the URL, which is 80 by default
     NAME:80     | NAME
-    224.1.2.3   | 224.1.2.3
 """)
-def test_no_proxy_names_servers_that_are_reached_without_a_proxy(proxy, no_proxy, host):
+def test_servers_named_by_the_variable_no_proxy_are_reached_without_a_proxy(proxy, no_proxy, host):
     env = {"NO_PROXY": no_proxy.replace("NAME", NO_NAME)}
 
     result = run_via(proxy.url, "http://" + host.replace("NAME", NO_NAME), env=env)
@@ -304,13 +316,16 @@ def test_no_proxy_names_servers_that_are_reached_without_a_proxy(proxy, no_proxy
 
 @table("""
     no_proxy    | host
+    # An empty list, a name that only ends like this one, and another port
     , ,         | NAME
     NAME        | xNAME
     NAME:9      | NAME:8
-    # urllib knows no networks.
+    # As in urllib, a network is not understood.
     224.0.0.0/8 | 224.1.2.3
 """)
-def test_no_proxy_leaves_servers_that_it_does_not_name_to_the_proxy(proxy, no_proxy, host):
+def test_servers_not_named_by_the_variable_no_proxy_are_reached_through_the_proxy(
+    proxy, no_proxy, host
+):
     proxy.script(Reply(b"", 403))
     env = {"NO_PROXY": no_proxy.replace("NAME", NO_NAME)}
 
@@ -323,7 +338,7 @@ def test_no_proxy_leaves_servers_that_it_does_not_name_to_the_proxy(proxy, no_pr
 @pytest.mark.parametrize("host", ["LOCALHOST", "127.9.9.9", "[::1]", "0.0.0.0", "[::]"])
 @pytest.mark.parametrize("scheme", ["http", "https"])
 def test_this_host_is_never_reached_through_a_proxy(proxy, scheme, host):
-    # Nobody listens on port 1.
+    # Nobody listens on port 1 of this host.
     result = run_via(proxy.url, "%s://%s:1" % (scheme, host))
 
     assert result.code == 1
@@ -334,7 +349,7 @@ def test_this_host_is_never_reached_through_a_proxy(proxy, scheme, host):
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
 def test_subdomain_of_localhost_is_reached_through_a_proxy(proxy, scheme):
-    proxy.script(Reply(b"", 403))
+    proxy.script(Reply(b"", 403))  # any answer will do
 
     run_via(proxy.url, "%s://a.localhost:1" % scheme)
 
@@ -347,6 +362,7 @@ def test_subdomain_of_localhost_is_reached_through_a_proxy(proxy, scheme):
 @pytest.mark.parametrize(
     "status_line, shown",
     [
+        # refuse_tunnel() adds a Location, which is not followed.
         pytest.param(b"HTTP/1.1 302 Found", "302 Found", id="302 with a Location"),
         pytest.param(b"HTTP/1.1 407 Login", "407 Login", id="407"),
     ],
@@ -391,8 +407,7 @@ def test_proxy_that_does_not_speak_http_fails_at_once_and_is_named(proxy, answer
     assert error.startswith(
         "cannot connect to control-plane.test through proxy 127.0.0.1:%d: " % proxy.address[1]
     )
-    assert len(hint_lines(result)) == 1
-    assert "HTTPS_PROXY" in hint_lines(result)[0]
+    assert hint_lines(result) == [PROXY_ADVICE]
     assert slept == []
 
 
@@ -405,8 +420,7 @@ def test_proxy_that_refuses_connections_means_exit_1_and_is_named(url):
     assert result.out == b""
     (error,) = error_lines(result)
     assert error.startswith("cannot connect to control-plane.test through proxy %s: " % address)
-    assert len(hint_lines(result)) == 1
-    assert "HTTPS_PROXY" in hint_lines(result)[0]
+    assert hint_lines(result) == [PROXY_ADVICE]
 
 
 @both_ways
@@ -420,8 +434,7 @@ def test_proxy_whose_name_does_not_resolve_means_exit_1_and_is_named(url):
         "cannot connect to control-plane.test through proxy %s:80: the name %s does not resolve"
         % (NO_NAME, NO_NAME)
     ]
-    assert len(hint_lines(result)) == 1
-    assert "HTTPS_PROXY" in hint_lines(result)[0]
+    assert hint_lines(result) == [PROXY_ADVICE]
 
 
 @pytest.mark.parametrize(
