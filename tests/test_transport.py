@@ -693,7 +693,7 @@ def test_retry_after_of_the_first_failure_decides_on_the_pauses(plane, header, p
 
 
 def test_error_says_for_how_long_the_server_asks_to_wait(plane):
-    plane.script(Reply(b"", 429, [("Retry-After", "31")]))
+    plane.script(Reply(b"", 429, [("Retry-After", "31")]))  # longer than 30 seconds: no retry
 
     result = run_cli(*LIST, plane=plane)
 
@@ -1002,7 +1002,7 @@ def test_response_that_ends_its_connection_is_read_within_a_limit(plane, transpo
 )
 def test_earliest_of_two_nested_limits_counts(plane, transport, clock, outer, inner):
     with transport.time_limit(outer), transport.time_limit(inner):
-        clock.sleep(9)
+        clock.sleep(9)  # longer than one of them
         with pytest.raises(program.TimedOut, match="^the time limit has passed$"):
             transport.get(PATH, {})
 
