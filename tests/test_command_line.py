@@ -46,6 +46,7 @@ from server import Reply
 
 @table("""
     line
+    # The flags --yes and --reveal-secrets are ignored.
     exec-log list --status=failed --limit 7 --yes -o jsonl
     list --status=failed --limit 7 --reveal-secrets -o jsonl
     --status=failed list --limit 7 --yes -o jsonl
@@ -68,7 +69,7 @@ def test_flags_of_list_may_appear_anywhere(plane, line):
     --node $NODE get -o raw $ID --failed --yes
     --node $NODE -o raw --failed exec-log get --id $ID
     --id=$ID --node $NODE -o raw --failed get
-    # The same id twice is one id.
+    # The same id twice, in two forms, is one id.
     get --id {$ID} --id=urn:uuid:$ID --node $NODE -o raw --failed
 """)
 def test_flags_and_the_id_of_get_may_appear_anywhere(plane, line):
@@ -84,19 +85,20 @@ def test_flags_and_the_id_of_get_may_appear_anywhere(plane, line):
     ]
 
 
-@pytest.mark.parametrize("line, beginning", [("list", b"ID  "), ("get " + DEMO, b"==> ")])
-def test_format_text_and_the_flags_for_scripts_of_plexctl_change_nothing(plane, line, beginning):
+@pytest.mark.parametrize("line, start_of_output", [("list", b"ID  "), ("get " + DEMO, b"==> ")])
+def test_output_text_and_yes_and_reveal_secrets_change_nothing(plane, line, start_of_output):
+    # The plane answers from its sample data, to which the Execution DEMO belongs.
     without = run_line(line, plane)
 
     assert without.code == 0
-    assert without.out.startswith(beginning)
+    assert without.out.startswith(start_of_output)
     assert run_line(line + " --output text", plane) == without
     assert run_line(line + " --yes", plane) == without
     assert run_line(line + " --reveal-secrets", plane) == without
 
 
 @table("""
-    spelling      | long
+    flags         | same_as
     --output=json | --output json
     -o json       | --output json
     -ojson        | --output json
@@ -116,20 +118,21 @@ def test_format_text_and_the_flags_for_scripts_of_plexctl_change_nothing(plane, 
     --color always --color never                                    | --color never
     --server x --server http://127.0.0.1:2                          | --server http://127.0.0.1:2
 """)
-def test_spellings_of_a_flag_mean_the_same_and_its_last_value_counts(plane, spelling, long):
-    expected = run_line("list " + long, plane)
+def test_spellings_of_a_flag_mean_the_same_and_its_last_value_counts(plane, flags, same_as):
+    # The plane answers from its sample data: 60 Executions, the newest ones of 2026-07-14.
+    expected = run_line("list " + same_as, plane)
     expected_requests = [request.target for request in plane.requests]
     del plane.requests[:]
 
-    result = run_line("list " + spelling, plane)
+    result = run_line("list " + flags, plane)
 
     assert result == expected
     assert [request.target for request in plane.requests] == expected_requests
-    # It is no usage error. That server and that Project do not exist.
+    # 1 is for the server and the Project that do not exist. A usage error would be 2.
     assert result.code in (0, 1)
 
 
-def test_last_of_two_files_profiles_folders_and_limits_of_a_wait_counts(
+def test_last_of_two_profiles_token_files_folders_and_limits_of_a_wait_counts(
     plane, tmp_path, monkeypatch
 ):
     monkeypatch.chdir(str(tmp_path))
@@ -137,6 +140,7 @@ def test_last_of_two_files_profiles_folders_and_limits_of_a_wait_counts(
     config = {"profiles": {"lab": {"server": plane.url + "/lab", "project": PROJECT}}}
     write_private_file(tmp_path / "plexctl" / "config.json", encode(config))
 
+    # Neither the profile nor the file `missing` exists. A limit of a day would not end this test.
     line = (
         "get $ID --profile missing --profile lab --token-file missing --token-file ./token "
         "--output-dir first --output-dir last --wait --wait-timeout 1d --wait-timeout 1s"
@@ -145,14 +149,16 @@ def test_last_of_two_files_profiles_folders_and_limits_of_a_wait_counts(
     result = run_line(line, plane, execution(status="ack"), env=env)
 
     assert result.code == 124
-    assert [path.name for path in tmp_path.glob("*st")] == ["last"]
-    assert [request.target[:5] for request in plane.requests] == ["/lab/"]
-    assert plane.requests[0].headers["authorization"] == "Bearer token-of-file"
+    assert (tmp_path / "last").is_dir()
+    assert not (tmp_path / "first").exists()
+    (request,) = plane.requests  # The second one would follow after 2 seconds.
+    assert request.target.startswith("/lab/")
+    assert request.headers["authorization"] == "Bearer token-of-file"
 
 
 @table("""
     flags                           | query
-    # The next argument is the value, even if it begins with a hyphen, unless it is a known flag.
+    # The next argument is the value, even if it begins with a hyphen, unless it is exactly a known flag.
     --cursor -abc                   | ?cursor=-abc
     --cursor -oAbc                  | ?cursor=-oAbc
     --cursor --x=y                  | ?cursor=--x%3Dy
@@ -163,23 +169,24 @@ def test_last_of_two_files_profiles_folders_and_limits_of_a_wait_counts(
     --cursor -node                  | ?cursor=-node
     --action-name '-rf /'           | ?action_name=-rf%20%2F
     --status -1                     | ?status=-1
-    # After an equals sign it may even be a known flag.
+    # After an equals sign, the value may even be a known flag.
     --cursor=--all                  | ?cursor=--all
     --cursor=-n                     | ?cursor=-n
     --cursor==                      | ?cursor=%3D
-    # An empty cursor means the first page, and the limit 0 the server's default.
+    # An empty cursor means the first page, also as the last of two cursors.
     --cursor ''                     |
     --cursor x --cursor=            |
+    # The limit 0 means the server's default. Leading zeros do not matter.
     --limit=00                      |
+    --limit 07                      | ?limit=7
     # Only the server rejects a limit above 200.
     --limit 123456789               | ?limit=123456789
-    --limit 07                      | ?limit=7
     # The same action twice is one action.
     --action-name a --action-name=a | ?action_name=a
-    # Other characters are sent in UTF-8, whatever the encoding of the locale.
+    # Reserved characters are percent-encoded, and \xe9 (an accented e) as its two bytes of UTF-8.
     --status 'a&b=c/d?#%+;:@!*\xe9' | ?status=a%26b%3Dc%2Fd%3F%23%25%2B%3B%3A%40%21%2A%C3%A9
 """)
-def test_value_is_sent_percent_encoded_even_if_it_begins_with_a_hyphen(plane, flags, query):
+def test_values_of_flags_are_sent_in_the_query_percent_encoded(plane, flags, query):
     result = run_line("list " + flags, plane, page())
 
     assert result.code == 0
@@ -188,7 +195,7 @@ def test_value_is_sent_percent_encoded_even_if_it_begins_with_a_hyphen(plane, fl
 
 @posix_only
 def test_argument_that_is_not_unicode_is_sent_as_its_bytes(plane):
-    # Python passes on the bytes FF and C3, which are not valid UTF-8, as these surrogates.
+    # Python passes on the bytes FF and C3, which are not valid UTF-8, as these surrogates. %41 stays %41.
     result = run_line("list --cursor '\udcff\udcc3%41\n'", plane, page())
 
     assert result.code == 0
@@ -210,30 +217,32 @@ def test_argument_that_is_not_unicode_is_sent_as_its_bytes(plane):
     0001d    | 86400
 """)
 def test_duration_is_a_number_of_seconds_or_has_a_unit(plane, connect_timeouts, time, seconds):
+    # The last of two values counts.
     result = run_line("list --timeout 7 --timeout " + time, plane, page())
 
     assert result.code == 0
-    assert connect_timeouts == [float(seconds)]
+    assert connect_timeouts == [float(seconds)]  # the timeout of the only connection
 
 
 @table("""
-    flags                        | pages
+    flags                        | requests
     --all                        | 2
     --last 9                     | 2
     --since 2h                   | 2
     --until 2h                   | 2
     --updated-since 2h           | 2
     --node $NODE                 | 2
+    # These ask for one page. The same status twice is one status.
     --status failed,failed       | 1
     --action-name x --limit 9    | 1
     --cursor c1 --timeout 9 -v   | 1
     --yes --color never -o json  | 1
 """)
-def test_list_reads_all_pages_if_a_flag_asks_for_it(plane, flags, pages):
-    # Several statuses are in test_merging.py.
+def test_list_reads_all_pages_if_a_flag_asks_for_it(plane, flags, requests):
+    # There are two pages. Several statuses are in test_merging.py.
     run_line("list " + flags, plane, page(execution(), next_cursor="c2"), page())
 
-    assert len(plane.requests) == int(pages)
+    assert len(plane.requests) == int(requests)
 
 
 # ---- times
@@ -252,14 +261,15 @@ def set_clock(monkeypatch):
 
 @table("""
     when                      | meant
-    # ages
+    # ages, at 2026-07-14T09:31:07.25Z
     90s                       | 2026-07-14T09:29:37Z
     30m                       | 2026-07-14T09:01:07Z
     2h                        | 2026-07-14T07:31:07Z
-    -2h                       | 2026-07-14T07:31:07Z
     7d                        | 2026-07-07T09:31:07Z
     2w                        | 2026-06-30T09:31:07Z
     0s                        | 2026-07-14T09:31:07Z
+    # A hyphen before an age does not matter.
+    -2h                       | 2026-07-14T07:31:07Z
     # days
     today                     | 2026-07-14T00:00:00Z
     yesterday                 | 2026-07-13T00:00:00Z
@@ -269,7 +279,7 @@ def set_clock(monkeypatch):
     9:32                      | 2026-07-13T09:32:00Z
     23:59                     | 2026-07-13T23:59:00Z
     0:00                      | 2026-07-14T00:00:00Z
-    # RFC 3339, cut off
+    # RFC 3339, cut off (2026-08-01 is in the future)
     2026-07-14                | 2026-07-14T00:00:00Z
     2026-08-01                | 2026-08-01T00:00:00Z
     2026-07-14T09             | 2026-07-14T09:00:00Z
@@ -293,7 +303,7 @@ def set_clock(monkeypatch):
     12-31                     | 2025-12-31T00:00:00Z
     07-14T11:31+0200          | 2026-07-14T09:31:00Z
     07-14T11:32+02:00         | 2025-07-14T09:32:00Z
-    # blanks around it
+    # Blanks around it do not matter. The quotes are only for this table, which would strip the blanks.
     ' 9:30 '                  | 2026-07-14T09:30:00Z
 """)
 def test_when_is_an_age_a_day_or_a_time(plane, set_clock, when, meant):
@@ -310,12 +320,14 @@ def test_when_is_an_age_a_day_or_a_time(plane, set_clock, when, meant):
 
 @table("""
     now                     | when      | meant
+    # The present moment is the most recent 9:31 or 01-01.
     2026-07-14T09:31:00.00Z | 9:31      | 2026-07-14T09:31:00Z
     2026-01-01T00:00:00.00Z | 01-01     | 2026-01-01T00:00:00Z
+    # the 29th of February
     2024-03-01T00:00:00.00Z | 02-29     | 2024-02-29T00:00:00Z
     2024-03-01T00:00:00.00Z | yesterday | 2024-02-29T00:00:00Z
 """)
-def test_when_on_a_special_day(plane, set_clock, now, when, meant):
+def test_when_at_that_very_time_and_in_a_leap_year(plane, set_clock, now, when, meant):
     set_clock(now)
 
     result = run_line("list --since " + when, plane, page(), terminals=["stderr"])
@@ -325,6 +337,7 @@ def test_when_on_a_special_day(plane, set_clock, now, when, meant):
 
 @table("""
     flags                                            | selected
+    # The numbers are the seconds of times between 09:30:14.9 and the present time, 09:31:07.25.
     --since 2026-07-14T09:30:15Z                     | 15.0 15.2 15.5 07.2 07.25
     --since 2026-07-14T11:30:15.5+02:00              | 15.5 07.2 07.25
     --since 0s                                       | 07.25
@@ -341,7 +354,7 @@ def test_when_on_a_special_day(plane, set_clock, now, when, meant):
 def test_since_includes_its_instant_and_until_excludes_it(plane, set_clock, flags, selected):
     set_clock("2026-07-14T09:31:07.25Z")
     times = ["09:30:14.9", "09:30:15.0", "09:30:15.2", "09:30:15.5", "09:31:07.2", "09:31:07.25"]
-    # The seconds are the ids.
+    # The seconds are the ids. An Execution was updated when it was created.
     items = [listed(text[6:], text + "Z", updated_at="2026-07-14T%sZ" % text) for text in times]
 
     result = run_line("list -o jsonl " + flags, plane, page(*items))
@@ -352,16 +365,17 @@ def test_since_includes_its_instant_and_until_excludes_it(plane, set_clock, flag
 
 
 @table("""
-    when      | before                      | exact
+    when      | just_before                 | exact
+    # The present time is 2026-07-14T09:31:07.25Z.
     today     | 2026-07-13T23:59:59.999999Z | 2026-07-14T00:00:00Z
     yesterday | 2026-07-12T23:59:59.999999Z | 2026-07-13T00:00:00Z
     9:30      | 2026-07-14T09:29:59.999999Z | 2026-07-14T09:30:00Z
     07-14T09  | 2026-07-14T08:59:59.999999Z | 2026-07-14T09:00:00Z
     2h        | 2026-07-14T07:31:07.249999Z | 2026-07-14T07:31:07.25Z
 """)
-def test_time_of_since_is_exact(plane, set_clock, when, before, exact):
+def test_since_is_exact_to_the_microsecond(plane, set_clock, when, just_before, exact):
     set_clock("2026-07-14T09:31:07.25Z")
-    items = [listed("before", before), listed("exact", exact)]
+    items = [listed("just before", just_before), listed("exact", exact)]
 
     result = run_line("list -o id --since " + when, plane, page(*items))
 
@@ -370,6 +384,7 @@ def test_time_of_since_is_exact(plane, set_clock, when, before, exact):
 
 @table("""
     since | until | hint
+    # The first such time after --since may be on the next day. The present time is 2026-07-14T09:31:07Z.
     9:00  | 8:00  | created since 2026-07-14T09:00:00Z, created before 2026-07-15T08:00:00Z
     22:00 | 6:00  | created since 2026-07-13T22:00:00Z, created before 2026-07-14T06:00:00Z
     9:30  | 9:30  | created since 2026-07-14T09:30:00Z, created before 2026-07-15T09:30:00Z
@@ -400,7 +415,7 @@ def test_all_times_of_a_command_are_resolved_with_one_present_time(plane, monkey
     readings = itertools.count(1784021467.25, 3600)  # 2026-07-14T09:31:07.25Z
     monkeypatch.setattr(time, "time", lambda: next(readings))
 
-    # --updated-since is the most recent 8:00, although that is before --since.
+    # --updated-since is the most recent 8:00, not the first one after --since.
     line = "list --since 1h --until 30m --updated-since 8:00"
     result = run_line(line, plane, page(), terminals=["stderr"])
 
@@ -427,11 +442,11 @@ def test_age_does_not_depend_on_the_time_zone(plane):
 
 # fmt: off
 @pytest.mark.parametrize("when", [
-    # no age
+    # no age (\u0662 is an Arabic 2)
     "x", "2", "2H", "+2h", "1.5h", "2 h", "1h30m", "2y", "999999999w", "\u0662h",
     # neither a day nor a time of day
     "now", "Today", "24:00", "9:60", "9:5", "9", "9:30:00", "9:30Z", "",
-    # no date: 2024 is a leap year, 2026 is not, and on 2024-01-15 the most recent 02-29 is that of 2023
+    # no date: 2026 is not a leap year, nor is 2023, whose 02-29 would be the most recent one on 2024-01-15
     "2026-7-14", "2026-13-01", "2026-02-29", "2026-07-14Z", "2026-07-1.54", "2026-07-1\u0664",
     "07-32", "02-29", "07/14",
     # no time
@@ -475,12 +490,13 @@ every_selection_of_statuses = table("""
 
 @every_selection_of_statuses
 def test_list_asks_the_server_for_each_selected_status(plane, flags, statuses):
-    serve_pages(plane, [])
+    serve_pages(plane, [])  # Each request gets an empty page.
 
     result = run_line("list --action-name 'a&b' " + flags, plane)
 
     assert result.code == 0
     assert [query["status"] for query in read_queries(plane)] == statuses.split()
+    # Each request has the other filter, too.
     assert {query["action_name"] for query in read_queries(plane)} == {"a&b"}
 
 
@@ -512,10 +528,12 @@ def check_refused(line, error, hint="see --help"):
 
 @table("""
     line            | error                    | hint
+    # `--` is not accepted anywhere, not even as a value.
     -- list         | unexpected argument "--" | leave it out
     list --         | unexpected argument "--" | leave it out
     list --since -- | unexpected argument "--" | leave it out
     list -o=--      | unexpected argument "--" | leave it out
+    # no id
     get             | no Execution id          | pass one: get UUID
     get ''          | get: the id is empty     | the command inside $(...) may have found nothing: run it by itself
 """)
@@ -542,7 +560,7 @@ def test_project_is_required(line, project):
     get                 | no Execution id
     get $ID --status x  | --status "x"
     list --since x      | --since "x"
-    # None of these.
+    # none of these mistakes
     list                | PLEXSPHERE_PROJECT: expected a UUID, such as 6f1d7c1e-0b5a-4c1e-9a53-2b8f0c9e7a10
 """)
 def test_mistakes_in_the_arguments_come_before_the_project_whose_value_is_not_shown(line, error):
@@ -613,7 +631,7 @@ def test_superfluous_argument_is_refused_and_only_its_number_is_shown(line, numb
     list $ID                 | list takes no id; did you mean get UUID?
     get $ID $ID              | get takes one id; for several, use xargs -n1
     get --id $ID $ID         | get takes one id; for several, use xargs -n1
-    # a duration
+    # a duration after --wait
     get $ID --wait 5s        | --wait takes no value; did you mean --wait-timeout TIME?
     get --wait 5s $ID        | --wait takes no value; did you mean --wait-timeout TIME?
     get --wait 30 --id $ID   | --wait takes no value; did you mean --wait-timeout TIME?
@@ -624,7 +642,7 @@ def test_wrong_word_is_refused_and_the_right_one_suggested(line, error):
     check_refused(line, error)
 
 
-def test_uuid_of_decimal_digits_is_not_a_duration(plane):
+def test_uuid_of_decimal_digits_is_an_id_and_not_a_duration_after_wait(plane):
     answer = execution(id="00000000-0000-0000-0000-000000000030")
 
     result = run_line("get --wait 00000000000000000000000000000030", plane, answer)
@@ -680,31 +698,35 @@ def test_unusable_value_is_refused_and_shown(line, error):
 
 
 @table("""
-    flag                  | values
+    line                  | unusable_values
+    # at most 9 digits
     list --limit          | '' + +1 1.5 1_0 ' 1' 0x1 1234567890
     list --last           | '' 0 000 +1 1.5 ' 1' 5x 1234567890
     list --color          | '' x auto,always
+    # more than 0 s, and at most a day
     list --timeout        | '' s . 0 0.0 0s 0d 86400.5 86401s 1441m 25h 2d
+    # neither a decimal number nor a whole number with one of the units s, m, h and d
     list --timeout        | nan inf 1e2 1_0 ' 1' -1 -5m +5m 1w 5x '5 m' 5mm 1.5m 1h30m 5M
     get $ID --wait --wait-timeout | 0 25h
 """)
-def test_value_of_a_wrong_form_is_refused(flag, values):
-    # After the values of the table: a line feed, and digits that are not ASCII.
-    for value in shlex.split(values) + ["7\n", "7s\n", "\u0667", "\uff17s"]:
-        result = run_line("%s %s" % (flag, shlex.quote(value)))
+def test_value_of_a_wrong_form_is_refused(line, unusable_values):
+    # After the values of the table: a line feed at the end, and two kinds of 7 that are not ASCII.
+    for value in shlex.split(unusable_values) + ["7\n", "7s\n", "\u0667", "\uff17s"]:
+        result = run_line("%s %s" % (line, shlex.quote(value)))
         assert (value, result.code) == (value, 2)
 
 
-@pytest.mark.parametrize(
-    "name", [flag.names[-1] for flag in program.FLAGS if flag.metavar and flag.names[-1] != "--cursor"]
-)
-def test_empty_value_is_refused(name):
-    command = "get $ID" if program.FLAGS_BY_NAME[name].command == "get" else "list"
+FLAGS_WITH_VALUES = [flag.names[-1] for flag in program.FLAGS if flag.metavar]
 
-    result = run_line("%s %s ''" % (command, name))
+
+@pytest.mark.parametrize("flag", [flag for flag in FLAGS_WITH_VALUES if flag != "--cursor"])
+def test_empty_value_is_refused_except_an_empty_cursor(flag):
+    command = "get $ID" if program.FLAGS_BY_NAME[flag].command == "get" else "list"
+
+    result = run_line("%s %s ''" % (command, flag))
 
     assert result.code == 2
-    assert result.err.startswith('error: %s "": expected ' % name)
+    assert result.err.startswith('error: %s "": expected ' % flag)
 
 
 def test_newline_in_a_refused_value_is_shown_escaped():
@@ -721,7 +743,7 @@ def test_token_of_the_environment_as_a_refused_value_is_masked(end):
 
 
 @table("""
-    words
+    line
     get
     list --project
     get $ID --node
@@ -734,8 +756,9 @@ def test_token_of_the_environment_as_a_refused_value_is_masked(end):
     list --limit
     list -n
 """)
-def test_refused_value_is_shown_if_it_has_at_most_40_characters(words):
-    shown, hidden = run_line(words + " " + "x" * 40), run_line(words + " " + "x" * 41)
+def test_refused_value_is_shown_if_it_has_at_most_40_characters(line):
+    shown = run_line(line + " " + "x" * 40)
+    hidden = run_line(line + " " + "x" * 41)
 
     assert shown.code == hidden.code == 2
     assert ' "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"' in shown.err
@@ -747,6 +770,7 @@ def test_refused_value_is_shown_if_it_has_at_most_40_characters(words):
 
 @table("""
     line                                | error
+    # flags that need, or exclude, another one
     list --cursor c --failed            | --cursor works with at most one status
     list --cursor c --status ack,failed | --cursor works with at most one status
     get $ID --wait-timeout 5            | --wait-timeout works only with --wait
@@ -844,13 +868,15 @@ def test_unknown_flag_is_refused_and_the_nearest_one_suggested(line, error):
 
 @table("""
     word           | error
+    # an em dash, an en dash and a minus sign
     \u2014failed   | unknown flag \u2014f...; did you mean --failed?
     \u2013status=x | unknown flag \u2013s...; did you mean --status?
     \u2212running  | unknown flag \u2212r...; did you mean --running?
     \u2014url=x    | unknown flag \u2014u...; did you mean --server?
+    # a line feed (written as \\n in this table) in the name, which is not shown
     --all\\n=7     | unknown flag; did you mean --all?
 """)
-def test_dash_of_another_kind_gets_a_suggestion(word, error):
+def test_dash_of_another_kind_or_a_line_feed_gets_a_suggestion(word, error):
     # Not run_cli, which passes these characters as bytes if the locale lacks them.
     stderr = io.StringIO()
     with surroundings(env=UNREACHABLE):
@@ -862,6 +888,7 @@ def test_dash_of_another_kind_gets_a_suggestion(word, error):
 
 @table("""
     line                                           | code
+    # s3same9x-s3same9x stands for the secret.
     list --server s3same9x-s3same9x                | 2
     list --server=https://ann:s3same9x-s3same9x@x  | 2
     list --all=s3same9x-s3same9x                   | 2
