@@ -33,12 +33,12 @@ from kit import (
 
 
 def make_run(name, time, status="failed", node=NODES[0], updated="10:30:00Z"):
-    """Return an Execution that ran on this machine, and on NODES[3]."""
+    """Return an Execution that was created at this time of 2026-07-14, and ran on this machine and on NODES[3]."""
     targets = [target(node=node), target(node=NODES[3])]
     return listed(name, time, status, targets=targets, updated_at="2026-07-14T" + updated)
 
 
-#: Three pages, oldest first. All but two of these Executions are named after what leaves them out.
+#: Three pages, oldest first. Except a and b, each Execution is named after why one of the flags below leaves it out.
 RUNS = [
     [make_run("old", "09:00:00Z"), make_run("idle", "09:10:00Z", updated="10:04:59.9Z")],
     [make_run("elsewhere", "09:20:00Z", node=NODES[1]), make_run("running", "09:30:00Z", "ack")],
@@ -62,7 +62,7 @@ EVERY_COMBINATION = [
 
 @pytest.mark.parametrize("flags", EVERY_COMBINATION, ids=" ".join)
 def test_list_prints_what_matches_every_flag_and_reads_all_pages(plane, flags):
-    serve_pages(plane, RUNS)
+    serve_pages(plane, RUNS)  # three pages
     matching = ["old", "idle", "elsewhere", "running", "a", "b", "late"]
     for flag in flags:
         matching.remove(LEFT_OUT_BY[flag])
@@ -74,18 +74,18 @@ def test_list_prints_what_matches_every_flag_and_reads_all_pages(plane, flags):
     assert (result.code, result.err) == (0, "")
     assert find_ids(result) == matching
     assert find_ids(last) == matching[-2:]
-    # --failed stands for three statuses, each of which is a query of its own.
+    # --failed stands for three statuses, and the pages of each are read.
     assert requests == (9 if "--failed" in flags else 3)
 
 
 @table("""
     flags                                         | queries
-    # a single page
+    # a single page; `none` is a request without a query
                                                   | none
     --limit=7 --action-name x                     | action_name=x&limit=7
     --cursor=c2 --status=failed,failed            | status=failed&cursor=c2
     --cursor=                                     | none
-    # a walk, with 200 Executions on a page unless --limit says otherwise
+    # a walk of three pages, with 200 Executions on a page unless --limit says otherwise
     --all                                         | limit=200 limit=200&cursor=c2 limit=200&cursor=c3
     --all --limit 0                               | none cursor=c2 cursor=c3
     --all --limit=201                             | limit=201 limit=201&cursor=c2 limit=201&cursor=c3
@@ -101,6 +101,7 @@ def test_page_or_walk_sends_the_cursor_the_limit_and_what_the_server_filters(pla
     result = run_line("list " + flags, plane)
 
     assert result.code == 0
+    # The order of the parameters does not matter.
     sent = [request.target.partition("?")[2] or "none" for request in plane.requests]
     assert [sorted(query.split("&")) for query in sent] == [
         sorted(query.split("&")) for query in queries.split()
@@ -108,31 +109,28 @@ def test_page_or_walk_sends_the_cursor_the_limit_and_what_the_server_filters(pla
 
 
 def test_node_selects_whole_executions_of_any_of_several_machines(plane):
-    both = execution([target(node=NODES[0], status="failed"), target(node=NODES[1])], id="both")
+    on_first = execution([target(node=NODES[0]), target(node=NODES[3])], id="on-first")
+    on_second = execution([target(node=NODES[1])], id="on-second")
+    on_both = execution([target(node=NODES[0], status="failed"), target(node=NODES[1])], id="both")
+    on_third = execution([target(node=NODES[2]), target(node=NODES[3])], id="on-third")
     nowhere = dict(execution(id="nowhere"), targets=None)
-    serve_pages(plane, RUNS + [[both, nowhere, make_run("third", "11:00:00Z", node=NODES[2])]])
+    serve_pages(plane, [[on_first, on_third], [nowhere, on_second, on_both]])
 
     result = run_line("list --node %s --node=%s" % (NODES[0].upper(), NODES[1]), plane)
 
     assert result.code == 0
-    assert find_ids(result, "text") == [
-        "old",
-        "idle",
-        "elsewhere",
-        "running",
-        "a",
-        "b",
-        "late",
-        "both",
+    rows = [line.split() for line in result.out.decode().splitlines()[1:]]
+    # TARGETS, the fourth cell, counts all targets of a row, also on other machines.
+    assert [(row[0], row[3]) for row in rows] == [
+        ("on-first", "2/2"),
+        ("on-second", "1/1"),
+        ("both", "1/2"),
     ]
-    # Their rows are those of a page with just these, so that TARGETS counts NODES[3], too.
-    whole = run_line("list", plane, page(*RUNS[0] + RUNS[1] + RUNS[2] + [both]))
-    assert result.out == whole.out
 
 
 def test_updated_since_compares_instants_with_all_digits(plane):
     wires = [
-        execution(id="just before", updated_at="2026-07-14T09:29:59.999999999Z"),
+        execution(id="a nanosecond before", updated_at="2026-07-14T09:29:59.999999999Z"),
         execution(id="exact, with an offset", updated_at="2026-07-14T11:30:00+02:00"),
         execution(id="before, with an offset", updated_at="2026-07-14T10:30:00+02:00"),
         execution(id="a nanosecond after", updated_at="2026-07-14T09:30:00.000000001Z"),
@@ -150,8 +148,7 @@ def test_updated_since_compares_instants_with_all_digits(plane):
 
 @table("""
     flags                           | pages                                                    | ids
-    # A listing keeps the order of the server. Those with --last come oldest first.
-    --since 2026-07-14T02:00        | a@01:00:00Z b@03:00:00Z / / c@03:00:00Z d@02:00:00Z | b c d
+    # a@03:00:00Z is an Execution, its id and time of creation on 2026-07-14. A slash begins the next page.
     --last 2                        | a@03:00:00Z / b@04:00:00Z c@02:00:00Z / d@01:00:00Z | a b
     --last=10                       | / a@01:00:00Z b@03:00:00Z                                | a b
     -n 999999999                    | a@03:00:00Z b@01:00:00Z                                  | b a
@@ -176,6 +173,17 @@ def test_last_prints_the_newest_ones_oldest_first(plane, flags, pages, ids):
     assert find_ids(result) == ids.split()
 
 
+def test_without_last_a_walk_keeps_the_order_of_the_server(plane):
+    before, first = listed("before", "01:00:00Z"), listed("first", "03:00:00Z")
+    later, earlier = listed("later", "03:00:00Z"), listed("earlier", "02:00:00Z")
+    serve_pages(plane, [[before, first], [], [later, earlier]])
+
+    result = run_line("list -o jsonl --since 2026-07-14T02:00", plane)
+
+    assert (result.code, result.err) == (0, "")
+    assert find_ids(result) == ["first", "later", "earlier"]
+
+
 def test_last_goes_by_the_time_of_creation_also_with_updated_since(plane):
     wires = [
         # It was updated last.
@@ -198,7 +206,7 @@ def test_last_goes_by_the_time_of_creation_also_with_updated_since(plane):
     --failed --until 2026-03-01
     --last 2 --status x
 """)
-def test_json_of_a_walk_without_a_match_is_a_document(plane, flags):
+def test_json_of_a_walk_without_a_match_is_a_document_without_items(plane, flags):
     serve_pages(plane, RUNS)
 
     result = run_line("list -o json " + flags, plane)
@@ -207,7 +215,7 @@ def test_json_of_a_walk_without_a_match_is_a_document(plane, flags):
     assert json.loads(result.out.decode()) == {"items": []}
 
 
-# ---- times that are none
+# ---- malformed times
 
 MALFORMED_TIME = (
     "the response is malformed: Execution x: %s: expected a time such as 2026-11-24T09:30:00Z"
@@ -215,7 +223,7 @@ MALFORMED_TIME = (
 
 
 @pytest.mark.parametrize(
-    "value",
+    "time",
     [
         pytest.param("9999-12-31T23:30:00.5-00:31", id="the year 10000 in UTC"),
         pytest.param("0001-01-01T00:30:00+01:00", id="the year 0 in UTC"),
@@ -232,19 +240,20 @@ MALFORMED_TIME = (
         pytest.param(5, id="a number"),
     ],
 )
-def test_malformed_time_is_reported_where_times_are_compared(plane, value):
-    wires = [listed("a"), execution(id="x", created_at=value, updated_at=value)]
+def test_malformed_time_is_reported_where_times_are_compared(plane, time):
+    wires = [execution(id="good"), execution(id="x", created_at=time, updated_at=time)]
 
     created = run_line("list -o id --since 2026-01-01", plane, page(*wires))
     updated = run_line("list -o id --updated-since 2026-01-01", plane, page(*wires))
 
-    assert created[:2] == updated[:2] == (1, b"a\n")
+    assert created[:2] == updated[:2] == (1, b"good\n")
     assert error_lines(created) == [MALFORMED_TIME % "created_at"]
     assert error_lines(updated) == [MALFORMED_TIME % "updated_at"]
 
 
 @table("""
     flags                 | code
+    # Times are compared, by --running in order to merge the listings of three statuses.
     --until 2027-01-01    | 1
     --last 5              | 1
     --running             | 1
@@ -260,35 +269,41 @@ def test_malformed_created_at_matters_only_where_it_is_compared(plane, flags, co
     result = run_line("list -o id " + flags, plane)
 
     assert result.code == int(code)
-    assert result.out == (b"" if result.code else b"x\n")
-    assert error_lines(result) == [MALFORMED_TIME % "created_at"] * result.code
+    if result.code == 0:
+        assert (result.out, result.err) == (b"x\n", "")
+    else:
+        assert (result.out, error_lines(result)) == (b"", [MALFORMED_TIME % "created_at"])
 
 
 # ---- targets
 
-#: The output of each target is its number. The last two targets are faulty, and must do no harm unless they are chosen.
-ELEVEN_TARGETS = execution(
-    [
-        target(inline(b"0\n"), NODES[0], "pending"),
-        target(inline(b"1\n"), NODES[1], "ack"),
-        target(inline(b"2\n"), NODES[2], "started"),
-        target(inline(b"3\n"), NODES[3], "succeeded"),
-        target(inline(b"4\n"), NODES[4], "failed"),
-        target(inline(b"5\n"), NODES[5], "cancelled"),
-        target(inline(b"6\n"), NODES[6], "timeout"),
-        target(inline(b"7\n"), NODES[7], "FAILED"),
-        target(inline(b"8\n"), NODES[8], "failed "),
+STATUSES = "pending ack started succeeded failed cancelled timeout".split()
+#: The node of the target with each status.
+NODE_OF = dict(zip(STATUSES, NODES))
+#: A target of each status, whose output is its status, and others. Those without an output are faulty, and must do no
+#: harm unless they are selected.
+MIXED_TARGETS = execution(
+    [target(inline(b"%s\n" % status.encode()), NODE_OF[status], status) for status in STATUSES]
+    + [
+        target(
+            inline(b"pending-2\n"), NODE_OF["timeout"], "pending"
+        ),  # the second one at this node
+        target(inline(b"ack-2\n"), None, "ack"),
+        target(inline(b"FAILED\n"), NODES[7], "FAILED"),
+        target(inline(b"failed-and-a-space\n"), NODES[8], "failed "),
+        target(inline(b"null\n"), NODES[8], None),
         target({"kind": "tape"}, NODES[9].upper(), "odd"),
+        target({"kind": "tape"}, NODES[9], [5]),
         {"node_id": 7, "status": "cancelled"},
     ],
     domain_id="",  # else it is one of the nodes
 )
 
 
-def get_targets(plane, *flags, nodes=(), **options):
-    """Run `get` against the ELEVEN_TARGETS, with these flags and --node for each of the nodes with these numbers."""
-    chosen = ["--node=" + NODES[number] for number in nodes]
-    return run_line("get $ID " + " ".join(list(flags) + chosen), plane, ELEVEN_TARGETS, **options)
+def get_targets(plane, *flags, nodes="", **options):
+    """Run `get` against the MIXED_TARGETS, with these flags, and --node for the node of each of these statuses."""
+    chosen = ["--node=" + NODE_OF[status] for status in nodes.split()]
+    return run_line("get $ID " + " ".join(list(flags) + chosen), plane, MIXED_TARGETS, **options)
 
 
 def find_nodes(result):
@@ -297,22 +312,24 @@ def find_nodes(result):
 
 
 @table("""
-    nodes | flags                      | outputs
-    3     |                            | 3
+    nodes                 | flags                      | outputs
+    # Nodes are named by the status of their target, and outputs, too: pending-2 is another target of timeout's node.
+    succeeded             |                            | succeeded
+    timeout               |                            | timeout pending-2
     # Targets are shown in the order of the response, and each once.
-    5 2   |                            | 2 5
-    4 4   |                            | 4
+    cancelled started     |                            | started cancelled
+    failed failed         |                            | failed
     # Both a node and a status must match.
-    4 2   | --failed                   | 4
-    5     | --running --failed         | 5
-    3 0   | --status succeeded         | 3
-          | --status FAILED,ack        | 1 4
-          | --running --status=timeout | 0 1 2 6
+    failed started        | --failed                   | failed
+    timeout               | --failed                   | timeout
+    cancelled             | --running --failed         | cancelled
+    succeeded pending     | --status succeeded         | succeeded
+    # ack-2 is a target without a node id.
+                          | --status FAILED,ack        | ack failed ack-2
+                          | --running --status=timeout | pending ack started timeout pending-2 ack-2
 """)
 def test_nodes_and_statuses_select_targets(plane, nodes, flags, outputs):
-    numbers = [int(number) for number in nodes.split()]
-
-    result = get_targets(plane, "-o raw", flags, nodes=numbers, terminals=["stderr"])
+    result = get_targets(plane, "-o raw", flags, nodes=nodes, terminals=["stderr"])
 
     assert (result.code, result.err) == (0, "")
     assert result.out.decode("ascii").split() == outputs.split()
@@ -323,7 +340,7 @@ def test_every_format_shows_the_selected_targets_and_reports_each_missing_node_o
     missing = "019a3f1c-8a52-7d0e-9b96-c2e85d7f6b13"
     flags = "--running --failed --node %s --node %s -o %s" % (missing, missing, format)
 
-    result = get_targets(plane, flags, nodes=[3, 5])
+    result = get_targets(plane, flags, nodes="succeeded cancelled")
 
     assert result.code == 1
     assert result.err == (
@@ -331,25 +348,25 @@ def test_every_format_shows_the_selected_targets_and_reports_each_missing_node_o
         "4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f\n"
     )
     if format in FORMATS_WITHOUT_NODES:
-        assert result.out == b"5\n"
+        assert result.out == b"cancelled\n"
     else:
-        assert find_nodes(result) == [NODES[5]]
+        assert find_nodes(result) == [NODE_OF["cancelled"]]
 
 
 @every_get_format
 def test_node_whose_status_is_not_selected_gives_a_hint(plane, format):
-    # The target at this node is `started`.
-    result = get_targets(plane, "--failed -o", format, nodes=[2], terminals=["stderr"])
+    result = get_targets(plane, "--failed -o", format, nodes="started", terminals=["stderr"])
 
     assert (result.code, result.err) == (0, "hint: no target matches\n")
     assert find_nodes(result) == []
-    assert format not in FORMATS_WITHOUT_NODES or result.out == b""
+    if format in FORMATS_WITHOUT_NODES:
+        assert result.out == b""
 
 
 def test_nodes_that_are_all_missing_give_errors_and_no_hint(plane):
-    missing = "--node 019a3f1c-8a52-7d0e-9b96-c2e85d7f6b13 --node $ID"
+    two_missing = "--node 019a3f1c-8a52-7d0e-9b96-c2e85d7f6b13 --node $ID"
 
-    result = get_targets(plane, "--failed -o raw", missing, terminals=["stderr"])
+    result = get_targets(plane, "--failed -o raw", two_missing, terminals=["stderr"])
 
     assert (result.code, result.out) == (1, b"")
     assert len(error_lines(result)) == 2
@@ -361,20 +378,22 @@ def test_nodes_that_are_all_missing_give_errors_and_no_hint(plane):
 
 @table("""
     line                                            | sent | hint
+    # `sent` is the number of Executions that the server sends.
     list                                            | 0    | no Execution matches
     list --cursor=                                  | 0    | no Execution matches
     list --cursor c                                 | 0    | no more Executions match
     list --last 3 -o jsonl                          | 0    | no Execution matches
-    # The server sends an Execution, which no filter keeps.
+    # The filters do not keep the one that the server sends.
     list --updated-since=2030-01-01T00:00:00Z       | 1    | no Execution matches
     list --since=2030-01-01T00:00:00Z --updated-since=2020-01-01T00:00:00Z | 1 | no Execution matches
     list --node $ID --cursor c                      | 1    | no more Executions match
-    # Without --failed, no target was selected, so that there is no hint.
     get $ID -o raw --failed                         | 1    | no target matches
+    # An Execution without targets gets no hint, unless a flag selects targets.
     get $ID -o raw                                  | 1    |
 """)
 def test_hint_on_a_terminal_says_that_nothing_matches(plane, line, sent, hint):
-    answer = execution(items=[execution()] * int(sent))  # both an Execution and a page
+    # The answer is a page, and also an Execution, which has no targets.
+    answer = execution(items=[execution()] * int(sent))
 
     on_terminals = run_line(line, plane, answer, terminals=BOTH)
     without = run_line(line, plane, answer, terminals=["stdout"])
@@ -396,7 +415,7 @@ def test_hint_that_nothing_matches_says_which_times_are_compared(plane, flag):
 @every_list_format
 @pytest.mark.parametrize("terminals", [(), BOTH], ids=["pipes", "terminals"])
 def test_hint_says_that_more_executions_follow(plane, format, terminals):
-    answer = page(next_cursor="c")
+    answer = page(next_cursor="c")  # which is not the last page
 
     result = run_line("list -o " + format, plane, answer, terminals=terminals)
 
@@ -412,14 +431,15 @@ def test_hint_says_that_more_executions_follow(plane, format, terminals):
     --limit 0
     --cursor ''
 """)
-def test_caller_who_gives_limit_or_cursor_gets_this_hint_only_on_a_terminal(plane, flags):
+def test_with_limit_or_cursor_more_executions_are_hinted_at_only_on_a_terminal(plane, flags):
     # A loop over pages would otherwise mail a line for each.
     answer = page(execution(), next_cursor="c")
 
     on_terminal = run_line("list " + flags, plane, answer, terminals=["stderr"])
     without = run_line("list " + flags, plane, answer)
 
-    assert len(hint_lines(on_terminal)) == 1
+    (hint,) = hint_lines(on_terminal)
+    assert hint.startswith("more Executions follow")
     assert (without.code, without.err) == (0, "")
 
 
