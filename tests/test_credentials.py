@@ -45,7 +45,8 @@ def write_config(home, text):
 
 
 def run_at_home(home, plane, flags="", answer=None, **env):
-    """Run `list` with these flags, for the plane, and without a token. Return the Result."""
+    """Run `list` with these flags, without PLEXSPHERE_TOKEN unless env sets it, and return the Result. The plane gives
+    this answer, or an empty page."""
     env = dict({HOME: str(home), "PLEXSPHERE_TOKEN": None}, **env)
     return run_line("list -o id " + flags, plane, answer or page(), env=env)
 
@@ -55,6 +56,7 @@ def run_at_home(home, plane, flags="", answer=None, **env):
 
 @posix_only
 def test_config_file_is_read_once_for_project_server_and_token(plane, home):
+    # The config file is a pipe. A second reading would find a broken file in its place.
     config_file = home / ".config" / "plexctl" / "config.json"
     config_file.parent.mkdir(parents=True)
     os.mkfifo(str(config_file))
@@ -64,7 +66,7 @@ def test_config_file_is_read_once_for_project_server_and_token(plane, home):
 
     def serve_once():
         with open(str(config_file), "w") as pipe:  # waits until the program reads
-            os.replace(str(home / "broken"), str(config_file))  # for a second reading
+            os.replace(str(home / "broken"), str(config_file))
             pipe.write(json.dumps({"default": "lab", "profiles": {"lab": profile}}))
 
     with ThreadPoolExecutor(1) as pool:
@@ -79,14 +81,15 @@ def test_config_file_is_read_once_for_project_server_and_token(plane, home):
 def test_from_settings_looks_up_no_project(home):
     write_config(
         home,
-        '{"default": "lab", "profiles": {"lab": {"server": "http://127.0.0.1:1", "token": "x", "project": 5}}}',
+        '{"default": "lab", "profiles": {"lab": {"server": "http://127.0.0.1:1", "token": "t-1", "project": 5}}}',
     )
 
+    # A lookup would fail: neither the Project of the profile nor that of the environment is a UUID.
     with surroundings(env={HOME: str(home), "PLEXSPHERE_PROJECT": "x"}):
         transport = program.Transport.from_settings()
 
     assert transport.server.url == "http://127.0.0.1:1"
-    assert transport.secrets == ["x"]
+    assert transport.secrets == ["t-1"]  # its token
 
 
 @pytest.mark.parametrize("text", ['{"token": "hunter22"', "[" * 100000], ids=["cut off", "deep"])
@@ -104,19 +107,22 @@ def test_error_for_a_config_file_that_is_not_json_does_not_carry_its_text(home, 
 
 
 def test_traceback_of_an_unreadable_token_file_does_not_show_what_the_message_hides(home):
+    # The message hides the path, which may be a token in the wrong place.
     with surroundings(env={HOME: str(home), "PLEXSPHERE_URL": "http://127.0.0.1:1"}):
         with pytest.raises(program.CredentialsError, match="cannot read the token file") as caught:
             program.Transport.from_settings(token_file="hunter22hunter22")
 
     error = caught.value
     printed = traceback.format_exception(type(error), error, error.__traceback__)
+    # Python's own error is not shown. (The path itself is: the traceback quotes a line of this test.)
     assert "No such file or directory: 'hunter22" not in "".join(printed)
 
 
 # ---- files with secrets
 
-#: Ids of users. The tests that have root's rights pretend to run as USER.
+#: Ids of users. A test that needs root's rights pretends to run as USER.
 USER, ANOTHER_USER, ROOT_USER = 65534, 65533, 0
+USE_ANOTHER = "use a file that you own, with mode 0600, or a pipe"
 needs_root = pytest.mark.skipif(
     WINDOWS or os.geteuid() != 0, reason="only root can give files to other users"
 )
@@ -126,14 +132,15 @@ needs_root = pytest.mark.skipif(
 @pytest.mark.parametrize(
     "owner, mode, error, hint",
     [
-        (USER, 0o400, None, None),
-        (ROOT_USER, 0o600, None, None),
+        (USER, 0o400, "", ""),
+        (ROOT_USER, 0o600, "", ""),
         (USER, 0o640, "its mode 0640 is too open", "chmod 600 -- token"),
-        (ROOT_USER, 0o640, "its mode 0640 is too open", None),
-        (ANOTHER_USER, 0o600, "it belongs to another user (uid 65533)", None),
+        # The user cannot change the mode of these files.
+        (ROOT_USER, 0o640, "its mode 0640 is too open", USE_ANOTHER),
+        (ANOTHER_USER, 0o600, "it belongs to another user (uid 65533)", USE_ANOTHER),
     ],
 )
-def test_file_must_be_the_users_or_roots(plane, home, monkeypatch, owner, mode, error, hint):
+def test_only_a_secure_file_is_accepted(plane, home, monkeypatch, owner, mode, error, hint):
     path = write_private_file(home / "token", b"x")
     path.chmod(mode)
     os.chown(str(path), owner, -1)
@@ -141,13 +148,12 @@ def test_file_must_be_the_users_or_roots(plane, home, monkeypatch, owner, mode, 
 
     result = run_at_home(home, plane, "--token-file token")
 
-    if error is None:
-        assert (result.code, result.err) == (0, "")
-    else:
+    if error:
         assert result.code == 3
-        assert error_lines(result) == ["token is insecure: " + error]
-        assert hint_lines(result) == [hint or "use a file that you own, with mode 0600, or a pipe"]
+        assert result.err == "error: token is insecure: %s\nhint: %s\n" % (error, hint)
         assert plane.connections == 0
+    else:
+        assert (result.code, result.err) == (0, "")
 
 
 @posix_only
@@ -166,7 +172,8 @@ def test_no_command_is_suggested_for_an_unprintable_name(plane, home):
 
     result = run_at_home(home, plane, "--token-file 'x\ny'")
 
-    assert hint_lines(result) == ["use a file that you own, with mode 0600, or a pipe"]
+    # For a printable name, it would be `chmod 600 -- NAME`.
+    assert hint_lines(result) == [USE_ANOTHER]
 
 
 @posix_only
@@ -186,7 +193,7 @@ def test_mode_is_that_of_the_opened_file_even_if_its_name_is_replaced(plane, hom
     result = run_at_home(home, plane, "--token-file my-token")
 
     assert error_lines(result) == ["my-token is insecure: its mode 0644 is too open"]
-    assert not (home / "private").exists()
+    assert not (home / "private").exists()  # It has replaced my-token.
 
 
 @posix_only
@@ -205,13 +212,13 @@ def test_pipe_is_accepted_whatever_its_mode(plane, home):
 
 @pytest.mark.parametrize("excess", [0, 1], ids=["just small enough", "a byte too large"])
 def test_token_file_has_at_most_64_kib_and_config_file_1_mib(plane, home, excess):
-    # Both begin with a byte order mark.
-    write_private_file(home / "token", (codecs.BOM_UTF8 + b"x").ljust((64 << 10) + excess))
-    config = '\ufeff{"profiles": {"lab": {"token": "x"}}}'.ljust((1 << 20) - 2 + excess)
+    # Both begin with a byte order mark, which counts: \ufeff is a character of three bytes.
+    write_private_file(home / "token", (codecs.BOM_UTF8 + b"x").ljust(64 * 1024 + excess))
+    config = '\ufeff{"profiles": {"lab": {"token": "x"}}}'.ljust(1024 * 1024 - 2 + excess)
     path = write_config(home, config)
 
     of_token = run_at_home(home, plane, "--token-file token")
-    plane.answers.clear()
+    plane.answers.clear()  # an error has left the answer unused
     of_config = run_at_home(home, plane, "--profile lab")
 
     if excess:
@@ -237,11 +244,12 @@ def test_token_file_without_an_end_is_not_read_beyond_its_limit(plane, home):
     reading, writing = os.pipe()
 
     with ThreadPoolExecutor(1) as pool, open(reading, "rb", buffering=0):
-        written = pool.submit(write_until_it_breaks, writing, size=16 << 20)
+        # 16 MiB stand for an endless file.
+        written = pool.submit(write_until_it_breaks, writing, size=16 * 1024 * 1024)
         result = run_at_home(home, plane, "--token-file /dev/fd/%d" % reading)
 
     assert error_lines(result) == ["/dev/fd/%d is larger than 64 KiB" % reading]
-    assert written.result() < 1 << 20
+    assert written.result() < 1024 * 1024  # some of which is only in the buffer of the pipe
 
 
 # ---- tokens
@@ -250,6 +258,7 @@ def test_token_file_without_an_end_is_not_read_beyond_its_limit(plane, home):
 def test_token_may_have_any_visible_ascii_characters(plane, home):
     token = "!\"#$%&'()*+,-./0123456789:;<=>?@ABCXYZ[\\]^_`abcxyz{|}~"
 
+    # White space around a token is removed.
     run_at_home(home, plane, PLEXSPHERE_TOKEN="\n\t %s \r\n" % token)
 
     assert plane.requests[0].headers["authorization"] == "Bearer " + token
@@ -291,17 +300,18 @@ def test_token_in_place_of_the_path_of_a_token_file_is_not_shown(plane, home, pa
 
 
 @table("""
-    url                                      | server
+    url                                      | parts
+    # scheme, host, port and prefix
     https://plane.test                       | https plane.test 443
     https://plane.test:00443//               | https plane.test 443
     HTTP://A_b.Test./                        | http a_b.test. 80
     https://[2001:DB8::1]:65535/A/b%20c//    | https 2001:db8::1 65535 /A/b%20c
     http://127.0.0.1:1/~x;y=1,z!$&'()*+:@.-_ | http 127.0.0.1 1 /~x;y=1,z!$&'()*+:@.-_
 """)
-def test_server_has_scheme_host_port_and_prefix(url, server):
-    parsed = program.Server.parse(" %s\n" % url)
+def test_server_has_scheme_host_port_and_prefix(url, parts):
+    parsed = program.Server.parse(" %s\n" % url)  # White space around a URL is removed.
 
-    assert " ".join(map(str, parsed)).strip() == server
+    assert " ".join(map(str, parsed)).strip() == parts
 
 
 def test_label_of_a_name_has_at_most_63_characters():
@@ -352,10 +362,12 @@ def test_malformed_server_is_refused_and_not_shown(url, fault):
 
 @table("""
     token     | sent                     | shown
+    # 8 characters and 7
     12345678  | not 12345678.            | not ***.
-    # 7 characters are not masked, and a dot stands only for a dot.
     1234567   | not 1234567.             | not 1234567.
+    # adjacent tokens
     a-token-  | a-token-a-token-a-token- | *********
+    # The token is not a pattern: a dot stands only for a dot.
     a.c.e.g.  | abcdefgh                 | abcdefgh
     a/c(e)g.[ | Bearer a/c(e)g.[         | Bearer ***
 """)
@@ -369,7 +381,7 @@ def test_token_of_8_characters_or_more_is_masked_in_headers_and_errors(plane, to
     assert "> Authorization: ***\n" in result.err
 
 
-def test_trace_shows_a_header_whose_name_only_contains_a_secret_one(plane):
+def test_trace_masks_a_cookie_but_no_header_whose_name_only_contains_that_name(plane):
     headers = [("Cookie", "hunter22"), ("X-Cookie", "shown-1"), ("Cookie-Policy", "shown-2")]
 
     result = run_line("list -v", plane, Reply(page(), headers=headers))
@@ -380,16 +392,22 @@ def test_trace_shows_a_header_whose_name_only_contains_a_secret_one(plane):
     assert "hunter22" not in result.err
 
 
-@pytest.mark.parametrize("source", ["--token-file token", "", "--profile lab"])
-def test_token_from_any_source_is_masked_everywhere_on_stderr(plane, home, source):
+@table("""
+    flag               | variable
+    --token-file token |
+    --profile lab      |
+                       | another-token-0123456789
+""")
+def test_token_from_any_source_is_masked_everywhere_on_stderr(plane, home, flag, variable):
     write_private_file(home / "token", OTHER_TOKEN.encode())
     write_config(home, json.dumps({"profiles": {"lab": {"token": OTHER_TOKEN}}}))
-    env = {} if source else {"PLEXSPHERE_TOKEN": OTHER_TOKEN}
-    flags = "%s -v --action-name %s --cursor '<%s>'" % (source, OTHER_TOKEN, OTHER_TOKEN)
+    flags = "%s -v --action-name %s --cursor '<%s>'" % (flag, OTHER_TOKEN, OTHER_TOKEN)
+    answer = Reply({"detail": OTHER_TOKEN}, 400)
 
-    result = run_at_home(home, plane, flags, Reply({"detail": OTHER_TOKEN}, 400), **env)
+    result = run_at_home(home, plane, flags, answer, PLEXSPHERE_TOKEN=variable)
 
     assert error_lines(result) == ["HTTP 400 Bad Request; ***"]
+    # -v shows the URL.
     assert "action_name=***&" in result.err
     assert "cursor=%3C***%3E" in result.err
     assert OTHER_TOKEN not in result.err
@@ -397,19 +415,20 @@ def test_token_from_any_source_is_masked_everywhere_on_stderr(plane, home, sourc
 
 @table("""
     variable          | in_file
+    # the token in PLEXSPHERE_TOKEN, and the one in the token file
     another-token     | 12345678-and-more
     # If one contains the other, the longer one must be masked first: otherwise its remainder would be shown.
     12345678          | 12345678-and-more
     12345678-and-more | 12345678
     2345678-          | 12345678-9
 """)
-def test_token_variable_is_masked_beside_the_token_that_is_used(plane, home, variable, in_file):
+def test_token_variable_is_masked_beside_a_token_file(plane, home, variable, in_file):
     write_private_file(home / "token", in_file.encode())
     answer = Reply({"detail": "<%s> <%s>" % (variable, in_file)}, 400)
 
     # White space around a token is removed.
-    env = {"PLEXSPHERE_TOKEN": " %s\n" % variable}
-    result = run_at_home(home, plane, "--token-file token", answer, **env)
+    spaced = " %s\n" % variable
+    result = run_at_home(home, plane, "--token-file token", answer, PLEXSPHERE_TOKEN=spaced)
 
     assert error_lines(result) == ["HTTP 400 Bad Request; <***> <***>"]
 
@@ -423,7 +442,7 @@ def test_token_variable_is_masked_beside_the_token_that_is_used(plane, home, var
     ],
 )
 def test_password_of_a_proxy_is_masked_before_it_is_escaped(plane, member, status):
-    # The password contains a zero width space, which is escaped on stderr.
+    # The password contains a zero width space, which is escaped on stderr. It is also in Proxy-Authorization.
     credentials = base64.b64encode("ann:pass\u200bword".encode("utf-8")).decode("ascii")
     with Proxy(plane) as proxy:
         proxy.script(Reply({member: "<pass\u200bword> <%s> \u200b" % credentials}, status))
@@ -441,7 +460,7 @@ def test_password_of_a_proxy_is_masked_before_it_is_escaped(plane, member, statu
 
 
 def test_line_of_stderr_is_cut_after_4000_characters(plane):
-    result = run_line("list", plane, Reply({"detail": "x" * 5000}, 409))
+    result = run_line("list", plane, Reply({"detail": "x" * 5000}, 409))  # which is not retried
 
     assert result.err == ("error: HTTP 409 Conflict; " + "x" * 5000)[:4000] + "\n"
 
@@ -469,8 +488,9 @@ def test_repr_shows_no_secret():
 
     shown = repr([transport] + own_objects)
 
-    assert len(own_objects) >= 2  # the server, and what it knows of the proxy
+    assert len(own_objects) >= 2  # the server, and what the Transport knows of the proxy
+    # YW5uOmh1bnRlcjoyMg== is base64 of ann:hunter:22.
     assert transport.secrets == [TOKEN, "YW5uOmh1bnRlcjoyMg==", "hunter:22"]
     assert TOKEN not in shown
-    assert "YW5uOmh1bnRlcjoyMg==" not in shown  # base64 of ann:hunter:22
+    assert "YW5uOmh1bnRlcjoyMg==" not in shown
     assert "hunter:22" not in shown
