@@ -33,7 +33,7 @@ OTHER_STATUSES = [
 
 @pytest.mark.parametrize("status", OTHER_STATUSES)
 def test_http_status_other_than_200_401_and_403_means_exit_1(plane, status):
-    # With the status 200, this body would be printed. With the status 403, its code would mean 77.
+    # With the status 200, this body would be printed. With the status 403, its code would mean exit code 77.
     answer = Reply({"id": EXECUTION, "code": "rebac_denied"}, status)
     plane.script(answer, answer, answer)  # three, because some statuses are retried twice
 
@@ -48,6 +48,7 @@ def test_http_status_other_than_200_401_and_403_means_exit_1(plane, status):
 # fmt: off
 @pytest.mark.parametrize("body, code", [
     (b'{"code": "rebac_denied"}', 77),
+    # Other members do not matter, \u005f is an underscore, and the last of two members with a name counts.
     (b'{"code": "rebac_denied", "status": 400}', 77),
     (b'{"code": "rebac\\u005fdenied", "relation_path": 7}', 77),
     (b'{"code": "other", "code": "rebac_denied"}', 77),
@@ -59,7 +60,7 @@ def test_http_status_other_than_200_401_and_403_means_exit_1(plane, status):
     (b'{"Code": "rebac_denied", "reason": "rebac_denied", "title": "rebac_denied"}', 4),
     (b'{"error": {"code": "rebac_denied"}}', 4),
     (b'[{"code": "rebac_denied"}]', 4),
-    # What is no JSON has no code.
+    # A body that is not valid JSON has no code.
     (b"", 4),
     (b"rebac_denied", 4),
     (b'{"code": "rebac_denied"', 4),
@@ -90,12 +91,13 @@ def test_status_line_without_a_reason_leaves_no_space_at_the_end(plane):
 # fmt: off
 @pytest.mark.parametrize("body, shown", [
     ({"correlation_id": "c-17"}, "c-17"),
+    # The header is shown, with its ESC escaped.
     ({"correlation_id": ""}, "h-1\\x1b"),
     ({"correlation_id": 1}, "h-1\\x1b"),
     (b"<html>", "h-1\\x1b"),
 ])
 # fmt: on
-def test_header_replaces_a_missing_correlation_id(plane, body, shown):
+def test_header_replaces_a_missing_or_unusable_correlation_id(plane, body, shown):
     result = run_line("get $ID", plane, Reply(body, 409, [("X-Correlation-Id", "h-1\x1b")]))
 
     assert result.err == "error: HTTP 409 Conflict; correlation id: %s\n" % shown
@@ -140,11 +142,11 @@ def test_error_for_a_body_that_ends_early_names_two_causes(plane, answer, error)
     assert error_lines(result) == [error]
     (hint,) = hint_lines(result)
     assert "--server" not in hint  # it does not doubt that the server is the API
-    assert len(plane.requests) == 3
+    assert len(plane.requests) == 3  # it was retried twice
 
 
 def nest_lists(levels):
-    """Return an Execution with lists in lists."""
+    """Return the answer with an Execution that has as many levels of lists in lists."""
     return Reply('{"id":"%s","deep":%s}' % (EXECUTION, "[" * levels + "]" * levels))
 
 
@@ -174,7 +176,7 @@ def test_deeply_nested_json_is_either_printed_or_gives_one_error_line(plane, for
 # ---- a listing whose second page fails
 
 
-# The answer is scripted four times, for a dropped request is sent anew, and then retried twice. A 404 is not repeated.
+# The answer is scripted four times, because a dropped request is sent anew, and then retried twice.
 @pytest.mark.parametrize("format", ["json", "yaml"])
 @pytest.mark.parametrize(
     "answer",
