@@ -45,14 +45,16 @@ def test_statuses_and_types_are_shown_as_the_server_sent_them(plane):
     assert [row[1] for row in listed] == STATUSES
     assert [row[2] for row in listed] == ["Cron"] * 10
     assert [row[1] for row in got[:10]] == STATUSES
-    assert got[-1][3] == "1/10"  # only the status `succeeded` counts as that
+    assert (
+        got[-1][3] == "1/10"
+    )  # TARGETS of the row of the Execution: only the status `succeeded` counts as that
 
 
 # ---- missing values
 
 
 @table("""
-    name       | row
+    member     | row
     id         | - succeeded builtin 0/0 2026-05-02T10:00:00Z 2026-05-02T10:00:09Z restart-nginx
     status     | $ID - builtin 0/0 2026-05-02T10:00:00Z 2026-05-02T10:00:09Z restart-nginx
     type       | $ID succeeded - 0/0 2026-05-02T10:00:00Z 2026-05-02T10:00:09Z restart-nginx
@@ -60,10 +62,10 @@ def test_statuses_and_types_are_shown_as_the_server_sent_them(plane):
     updated_at | $ID succeeded builtin 0/0 2026-05-02T10:00:00Z - restart-nginx
     action     | $ID succeeded builtin 0/0 2026-05-02T10:00:00Z 2026-05-02T10:00:09Z -
 """)
-def test_absent_or_null_scalar_of_an_execution_is_a_dash(plane, name, row):
+def test_absent_or_null_scalar_of_an_execution_is_a_dash(plane, member, row):
     absent, null = execution(), execution()
-    del absent[name]
-    null[name] = None
+    del absent[member]
+    null[member] = None
 
     result = run_against(plane, page(absent, null), *LIST)
 
@@ -77,6 +79,7 @@ def test_absent_or_null_scalar_of_an_execution_is_a_dash(plane, name, row):
     [
         ("text", b"==> - - 2 bytes <==\nxy\n\n"),
         ("lines", b"-: xy\n"),
+        # the node id in a column of 36 characters, the status, and the time of the last update
         ("table", b"\n-" + b" " * 37 + b"-          -                     2 bytes"),
     ],
 )
@@ -93,15 +96,15 @@ def test_absent_or_null_scalars_of_a_target_are_dashes(plane, format, printed):
 
 # ---- values of the wrong type
 
-#: Both values are false in Python, so that a check such as `if value` does not see them.
+#: Both values are false in Python, so that a check such as `if value` would not refuse them.
 every_wrong_type = pytest.mark.parametrize("wrong", [0, {}], ids=ascii)
 
 
 @every_wrong_type
-@pytest.mark.parametrize("name", ["id", "status", "type", "created_at", "updated_at", "action"])
-def test_wrong_type_in_a_listing_ends_it_after_the_rows_before(plane, name, wrong):
+@pytest.mark.parametrize("member", ["id", "status", "type", "created_at", "updated_at", "action"])
+def test_wrong_type_in_a_listing_ends_it_after_the_rows_before(plane, member, wrong):
     faulty = execution(id="e-2")
-    faulty[name] = wrong
+    faulty[member] = wrong
 
     result = run_against(plane, page(execution(id="e-1"), faulty, execution(id="e-3")), *LIST)
 
@@ -109,7 +112,7 @@ def test_wrong_type_in_a_listing_ends_it_after_the_rows_before(plane, name, wron
     assert [row[0] for row in read_cells(result)] == ["e-1"]
     assert error_lines(result) == [
         "the response is malformed: Execution %s: %s: expected a string"
-        % ("-" if name == "id" else "e-2", name)
+        % ("-" if member == "id" else "e-2", member)  # a dash in place of the unusable id
     ]
 
 
@@ -127,7 +130,8 @@ def test_wrong_types_that_are_not_shown_do_not_matter(plane):
 
 @every_wrong_type
 @table("""
-    format | name       | error
+    format | member     | error
+    # A node id of the wrong type cannot name the target in the error.
     text   | node_id    | a target's node_id: expected a string
     table  | node_id    | a target's node_id: expected a string
     wide   | node_id    | a target's node_id: expected a string
@@ -138,11 +142,11 @@ def test_wrong_types_that_are_not_shown_do_not_matter(plane):
     wide   | updated_at | target a1b2c301-0000-4000-8000-000000000001: updated_at: expected a string
 """)
 def test_wrong_type_in_a_target_ends_a_get_after_the_targets_before(
-    plane, format, name, error, wrong
+    plane, format, member, error, wrong
 ):
     good = target(inline(b"fine\n"), "a1b2c300-0000-4000-8000-000000000000")
     faulty = target(inline(b"odd\n"), "a1b2c301-0000-4000-8000-000000000001")
-    faulty[name] = wrong
+    faulty[member] = wrong
 
     result = run_against(plane, execution([good, faulty]), *GET, "--output", format)
 
@@ -151,22 +155,20 @@ def test_wrong_type_in_a_target_ends_a_get_after_the_targets_before(
     assert b"a1b2c300-0000-4000-8000-000000000000" in result.out
     assert b"a1b2c301-0000-4000-8000-000000000001" not in result.out
     assert b"odd" not in result.out
-    # The recap, which begins with the header ID, is not printed either.
+    # Neither is the row of the Execution, above which the header begins with ID.
     assert b"\nID " not in result.out
 
 
 @every_wrong_type
 @pytest.mark.parametrize("format", TABLE_FORMATS)
-def test_wrong_type_in_an_execution_ends_a_get_before_the_recap(plane, format, wrong):
-    wire = execution(
-        [target(inline(b"fine\n"), "a1b2c300-0000-4000-8000-000000000000")], action=wrong
-    )
+def test_wrong_type_in_an_execution_ends_a_get_before_its_row(plane, format, wrong):
+    good = target(inline(b"fine\n"), "a1b2c300-0000-4000-8000-000000000000")
 
-    result = run_against(plane, wire, *GET, "--output", format)
+    result = run_against(plane, execution([good], action=wrong), *GET, "--output", format)
 
     assert result.code == 1
     assert error_lines(result) == [
         "the response is malformed: Execution 4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f: action: expected a string"
     ]
     assert b"a1b2c300-0000-4000-8000-000000000000" in result.out
-    assert b"\nID " not in result.out
+    assert b"\nID " not in result.out  # the header above the row
