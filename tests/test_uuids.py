@@ -17,7 +17,7 @@ from kit import (
 )
 
 every_form = table("""
-    text
+    uuid
     4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f
     4D5C2A10-93BE-4E0F-8A57-6F1B2C3D4E5F
     urn:uuid:4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f
@@ -28,20 +28,21 @@ every_form = table("""
 
 
 @every_form
-def test_uuid_is_read_in_each_of_its_forms_and_sent_in_the_canonical_one(plane, text):
+def test_uuid_is_read_in_each_of_its_forms_and_sent_in_the_canonical_one(plane, uuid):
     answer = execution(id="4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f")
 
-    run_line("get --project ' %s\n' %s" % (text, text), plane, answer)
-    run_line("get --id ' %s\n'" % text, plane, answer, env={"PLEXSPHERE_PROJECT": text})
+    # White space around it does not matter. The Project and the Execution have the same UUID.
+    run_line("get --project ' %s\n' %s" % (uuid, uuid), plane, answer)
+    run_line("get --id ' %s\n'" % uuid, plane, answer, env={"PLEXSPHERE_PROJECT": uuid})
 
-    assert program.parse_uuid(" %s\n" % text) == "4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f"
+    assert program.parse_uuid(" %s\n" % uuid) == "4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f"
     assert [request.target for request in plane.requests] == 2 * [
         "/v1/projects/4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f/executions/4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f"
     ]
 
 
 @every_form
-def test_node_matches_whole_ids_in_each_form_and_case(plane, text):
+def test_node_matches_whole_ids_in_each_form_and_case(plane, uuid):
     nodes = [
         # parts of it, longer ones, and another one
         "",
@@ -55,11 +56,12 @@ def test_node_matches_whole_ids_in_each_form_and_case(plane, text):
         "4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f",
         "4D5C2A10-93BE-4E0F-8A57-6F1B2C3D4E5F",
     ]
+    # Each output, and each id of an Execution, is the place of the node in this list.
     targets = [target(inline(b"%d\n" % place), node) for place, node in enumerate(nodes)]
     items = [listed(str(place), targets=[each]) for place, each in enumerate(targets)]
 
-    of_list = run_line("list -o jsonl --node " + text, plane, page(*items))
-    of_get = run_line("get $ID -o raw --node " + text, plane, execution(targets))
+    of_list = run_line("list -o jsonl --node " + uuid, plane, page(*items))
+    of_get = run_line("get $ID -o raw --node " + uuid, plane, execution(targets))
 
     assert find_ids(of_list) == ["7", "8"]
     assert of_get.out == b"7\n8\n"
@@ -67,7 +69,7 @@ def test_node_matches_whole_ids_in_each_form_and_case(plane, text):
 
 @table("""
     text
-    # a brace, a hyphen or a prefix is missing, moved or too much
+    # A brace, a hyphen or a prefix is missing, moved, replaced or too much.
     {4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f
     4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f}
     (4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f)
@@ -82,7 +84,7 @@ def test_node_matches_whole_ids_in_each_form_and_case(plane, text):
     urn:uuid:{4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f}
     urn:4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f
     uuid:4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f
-    # a digit less, a digit more, a letter, a space, and a wide 4, which int() would accept
+    # a digit less (twice), a digit more, a letter, a space, and a wide 4, which int() would accept
     4d5c2a1093be4e0f8a576f1b2c3d4e5
     4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5
     4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f0
@@ -90,7 +92,7 @@ def test_node_matches_whole_ids_in_each_form_and_case(plane, text):
     4d5c2a10- 3be-4e0f-8a57-6f1b2c3d4e5f
     \uff14d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f
 """)
-def test_text_in_none_of_these_forms_is_refused(text):
+def test_text_that_is_not_in_one_of_the_forms_is_refused(text):
     result = run_cli("list", "--project", text, env=UNREACHABLE)
 
     assert result.code == 2
