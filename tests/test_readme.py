@@ -14,7 +14,6 @@ import plexctl_exec_log as program
 from control_plane import DEMO, PROJECT
 from kit import (
     HERE,
-    LIST,
     MODULE,
     README,
     ROOT,
@@ -28,6 +27,7 @@ from kit import (
 )
 
 README_TEXT = read_text(README)
+#: The first block of JSON, in the section on installing: a config file with placeholders.
 CONFIG_EXAMPLE = re.search("```json\n(.+?)```", README_TEXT, re.DOTALL).group(1)
 
 
@@ -40,7 +40,8 @@ def test_commands_print_what_the_readme_shows(tmp_path):
     """One bash runs the commands of all ```console blocks, in a copy of the clone, beside the sample control plane."""
     shown = "".join(re.findall("(?ms)^```console\n(.*?)^```$", README_TEXT))
     commands = re.findall(r"(?m)^\$ (.+)$", shown)
-    assert len(commands) == 5
+    assert len(commands) == 5  # so that none is overlooked
+    # Bash prints each command before it runs it, as a terminal would.
     script = "".join(
         "echo %s\n{ %s\n} 2>&1\n" % (shlex.quote("$ " + command), command) for command in commands
     )
@@ -66,7 +67,7 @@ def test_commands_print_what_the_readme_shows(tmp_path):
     "line", re.findall(r"(?m)^\|.*\| `plog ([^`$]+)` \|$", read_section("Commands"))
 )
 def test_each_command_of_the_readme_works(plane, tmp_path, line):
-    # The machine is a target of the run, which failed.
+    # These run and machine are in the plane's sample data: the machine is a target of the run, which failed.
     values = {
         "ID": DEMO,
         "NODE": "019d907a-eb47-73a5-a611-bb4e4cda0712",
@@ -76,19 +77,20 @@ def test_each_command_of_the_readme_works(plane, tmp_path, line):
 
     result = run_cli(*argv, plane=plane, env={"PLEXSPHERE_PROJECT": PROJECT})
 
+    # With --exit-status, 5 says that the run has not succeeded.
     assert result.code == (5 if "--exit-status" in argv else 0)
     assert error_lines(result) == []
 
 
-def test_exit_codes_are_those_of_the_help():
+def test_exit_codes_of_the_readme_are_those_of_the_help():
     listed = re.findall(r"(?m)^\| ([0-9]+) \| (.+) \|$", read_section("Exit codes"))
     help_page = " ".join(run_cli("--help").out.decode("ascii").split())
 
-    assert len(listed) == 10
+    assert len(listed) == 10  # 0 to 5, 77, 124, 130 and 141
     assert "exit codes: " + " ".join(" ".join(row) for row in listed) in help_page
 
 
-def test_every_format_is_in_the_readme():
+def test_formats_of_the_readme_are_those_of_the_program():
     section = read_section("Formats and terminals").replace(" (default)", "")
     rows = re.findall(r"(?m)^\| ([a-z, ]+) \|", section)
 
@@ -98,11 +100,11 @@ def test_every_format_is_in_the_readme():
 def test_every_link_has_a_target():
     links = re.findall(r"\]\((?!https?:)([^)#]+)\)", README_TEXT)
 
-    assert links
+    assert links  # files, such as tests/README.md
     assert [link for link in links if not os.path.exists(os.path.join(ROOT, link))] == []
 
 
-def test_config_example_is_read(tmp_path, plane):
+def test_config_example_works_with_real_values(tmp_path, plane):
     config = json.loads(CONFIG_EXAMPLE)
     config["profiles"][config["default"]].update(
         server=plane.url, token=plane.token, project=PROJECT
@@ -116,10 +118,11 @@ def test_placeholders_of_the_config_example_are_refused(tmp_path):
     # In the example, "project" is not a UUID, and "token" contains spaces.
     write_private_file(tmp_path / "plexctl" / "config.json", CONFIG_EXAMPLE.encode())
 
-    project_left_in = run_cli("list", env={"XDG_CONFIG_HOME": str(tmp_path)})
-    token_left_in = run_cli(*LIST, env={"XDG_CONFIG_HOME": str(tmp_path)})
+    without_flags = run_cli("list", env={"XDG_CONFIG_HOME": str(tmp_path)})
+    with_project = run_cli("list", "--project", PROJECT, env={"XDG_CONFIG_HOME": str(tmp_path)})
 
-    assert project_left_in.code == 2
-    assert error_lines(project_left_in)[0].startswith('project of profile "prod": ')
-    assert token_left_in.code == 3
-    assert hint_lines(token_left_in) == ['it came from profile "prod"']
+    assert without_flags.code == 2
+    assert error_lines(without_flags)[0].startswith('project of profile "prod": ')
+    assert with_project.code == 3
+    assert error_lines(with_project)[0].startswith("the token ")
+    assert hint_lines(with_project) == ['it came from profile "prod"']
