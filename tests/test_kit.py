@@ -9,10 +9,10 @@ from server import DROP
 def test_each_line_of_a_table_is_a_case_named_by_its_first_value_or_its_line():
     mark = table("""
         flags     | query
-        # two values
+        # two values, and an empty one
         -n 5      | a b
         --all  x  |
-        # the same first value
+        # the same first value: the line is the name
         -v        | a
         -v        | b
     """).mark
@@ -24,7 +24,7 @@ def test_each_line_of_a_table_is_a_case_named_by_its_first_value_or_its_line():
     assert mark.kwargs == {"ids": ["-n 5", "--all  x", "-v | a", "-v | b"]}
 
 
-def test_table_without_cases_is_an_error():
+def test_table_with_only_a_header_is_an_error():
     with pytest.raises(AssertionError):
         table("""
             flags
@@ -33,7 +33,7 @@ def test_table_without_cases_is_an_error():
 
 
 def test_line_is_split_as_a_shell_splits_it_and_answered_in_order(plane):
-    # The first answer is dropped, so that the request is repeated.
+    # The first answer closes the connection, so that the request is repeated. $ID stands for EXECUTION.
     result = run_line("list --action-name 'a  b' --cursor $ID", plane, DROP, page())
 
     assert result.code == 0
@@ -41,7 +41,8 @@ def test_line_is_split_as_a_shell_splits_it_and_answered_in_order(plane):
 
 
 def test_answer_that_nobody_asked_for_is_an_error(plane):
-    run_line("list", plane, page(), page())
+    run_line("list", plane, page(), page())  # one request
 
+    # The next run finds the answer that is left.
     with pytest.raises(AssertionError):
         run_line("list", plane)
