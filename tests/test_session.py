@@ -46,7 +46,7 @@ MALFORMED = "this line is malformed"
 
 
 # fmt: off
-@pytest.mark.parametrize("lines, number, fault", [
+@pytest.mark.parametrize("lines, line_number, fault", [
     # headings
     (["prose", "", "    $ true"], 3, "a command needs a heading"),
     (["# T", "# U"], 2, "expected `# TITLE` once, or `## SENTENCE`"),
@@ -80,20 +80,21 @@ MALFORMED = "this line is malformed"
     (["# T", "## S", "    $ true", "    ! crash: x"], 4, MALFORMED),
 ])
 # fmt: on
-def test_what_cannot_be_read_is_an_error_with_file_and_line(write, lines, number, fault):
+def test_what_cannot_be_read_is_an_error_with_file_and_line(write, lines, line_number, fault):
     path = write("\n".join(lines))
 
     with pytest.raises(SessionError) as caught:
         read_sessions(path)
 
-    assert str(caught.value) == "%s:%d: %s" % (path, number, fault)
+    assert str(caught.value) == "%s:%d: %s" % (path, line_number, fault)
 
 
+# In the differences, + is before what happens now, and - before what stands in the session.
 # fmt: off
 @pytest.mark.parametrize("case, lines, differences", [
     # what is printed
-    ("line too many", ["$ echo a"], ["+ a"]),
-    ("line too few", ["$ true", "a"], ["- a"]),
+    ("printed line not in the session", ["$ echo a"], ["+ a"]),
+    ("line not printed", ["$ true", "a"], ["- a"]),
     ("no wildcard", ["$ echo a", "..."], ["- ...", "+ a"]),
     ("space at the end", ["$ echo 'a '", "a"], ["- a", "+ a "]),
     ("other stream", ["$ sh -c 'echo a >&2'", "a"], ["- a", "+ 2> a"]),
@@ -111,10 +112,10 @@ def test_what_cannot_be_read_is_an_error_with_file_and_line(write, lines, number
     ("like a command", ["$ echo '$ a'"], ["+ ! ambiguous: $ a"]),
     ("empty line at the end", ["$ printf 'a\\n\\n'", "a"], ["+ ! empty line at the end"]),
     # requests
-    ("request too many", ["$ plog"], ["+ -> $SERVER some-token"]),
+    ("request not in the session", ["$ plog"], ["+ -> $SERVER some-token"]),
     ("other request", ["$ plog --limit 5", "-> $SERVER some-token"],
      ["- -> $SERVER some-token", "+ -> $SERVER?limit=5 some-token"]),
-    ("request too few", ["$ plog", '<- 200 {"items": []}', "<- 200 {}"], ["- <- 200 {}"]),
+    ("request not sent", ["$ plog", '<- 200 {"items": []}', "<- 200 {}"], ["- <- 200 {}"]),
     ("no request", ["$ echo a", "<- 200 {}", "a"], ["- <- 200 {}"]),
     ("no request for the answer above", ["<- 200 {}", "$ plog --version > file"],
      ["+ ! no request for <- 200 {}"]),
@@ -124,6 +125,7 @@ def test_what_cannot_be_read_is_an_error_with_file_and_line(write, lines, number
 ])
 # fmt: on
 def test_difference_is_shown(write, case, lines, differences):
+    # PRESET makes `plog` an alias for `list --output id`.
     path = write(PRESET + "".join("    %s\n" % line for line in lines))
 
     shown = compare(*read_sessions(path))
@@ -132,6 +134,7 @@ def test_difference_is_shown(write, case, lines, differences):
 
 
 def test_difference_begins_with_the_line_and_the_command(write):
+    # `$ echo b` is the third line below the PRESET, which has 8 lines.
     path = write(PRESET + "    $ echo a\n    a\n    $ echo b\n    c\n    $ echo d\n    d\n")
 
     assert compare(*read_sessions(path)) == (
@@ -159,14 +162,15 @@ def test_crash_is_a_difference(write, monkeypatch, error):
 
 def test_nothing_outlives_a_session(write, tmp_path):
     folder, umask = os.getcwd(), os.umask(0o022)
-    os.umask(umask)
+    os.umask(umask)  # os.umask() cannot read the umask without setting it
+    # The first session makes a file, and sets a umask and a variable. The second one finds no file and no variable.
     path = write(
         "# Title\n\n## First\n\n    $ touch file\n    $ umask 077\n    $ export A=1\n\n"
         "## Second\n\n    $ ls\n    $ printenv A\n    exit 1\n"
     )
     preset, first, second = read_sessions(path)
 
-    assert compare(preset, first) == ""
+    assert compare(preset, first) == ""  # no difference
     assert compare(preset, second) == ""
     assert os.getcwd() == folder
     assert os.umask(umask) == umask
@@ -174,6 +178,7 @@ def test_nothing_outlives_a_session(write, tmp_path):
 
 
 def test_rewriting_replaces_what_happens_and_nothing_else(write):
+    # `echo` prints two lines, not `b`; `plog` prints `x`; `false` has an exit code.
     path = write(
         PRESET + "Prose.\n\n    $ echo 'a\n    > a'\n    b\n\nMore\nprose.\n\n"
         '    $ plog\n    <- 200 {"items": [\n    > {"id": "x"}]}\n\n## Another one\n\n    $ false'
@@ -201,7 +206,7 @@ def test_rewriting_writes_what_cannot_be_run_in_the_preset(write):
 def test_rewriting_writes_a_fault_so_that_the_file_cannot_be_read(write):
     path = write(PRESET + "    never hunter22\n    $ echo hunter22\n")
 
-    rewrite(path)
+    rewrite(path)  # It writes `! never: hunter22`.
 
     with pytest.raises(SessionError):
         read_sessions(path)
