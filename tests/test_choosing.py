@@ -48,6 +48,7 @@ RUNS = [
         make_run("late", "10:00:00Z"),
     ],
 ]
+#: What each flag leaves out.
 LEFT_OUT_BY = {
     "--since 2026-07-14T09:10": "old",
     "--updated-since 2026-07-14T10:05": "idle",
@@ -67,9 +68,9 @@ def test_list_prints_what_matches_every_flag_and_reads_all_pages(plane, flags):
     for flag in flags:
         matching.remove(LEFT_OUT_BY[flag])
 
-    result = run_line("list --all -o jsonl %s" % " ".join(flags), plane)
+    result = run_line("list --all -o jsonl " + " ".join(flags), plane)
     requests = len(plane.requests)
-    last = run_line("list --last 2 -o jsonl %s" % " ".join(flags), plane)
+    last = run_line("list --last 2 -o jsonl " + " ".join(flags), plane)
 
     assert (result.code, result.err) == (0, "")
     assert find_ids(result) == matching
@@ -241,6 +242,7 @@ MALFORMED_TIME = (
     ],
 )
 def test_malformed_time_is_reported_where_times_are_compared(plane, time):
+    # The times of the first one are of May 2026.
     wires = [execution(id="good"), execution(id="x", created_at=time, updated_at=time)]
 
     created = run_line("list -o id --since 2026-01-01", plane, page(*wires))
@@ -285,9 +287,8 @@ NODE_OF = dict(zip(STATUSES, NODES))
 MIXED_TARGETS = execution(
     [target(inline(b"%s\n" % status.encode()), NODE_OF[status], status) for status in STATUSES]
     + [
-        target(
-            inline(b"pending-2\n"), NODE_OF["timeout"], "pending"
-        ),  # the second one at this node
+        # another target at the node of `timeout`
+        target(inline(b"pending-2\n"), NODE_OF["timeout"], "pending"),
         target(inline(b"ack-2\n"), None, "ack"),
         target(inline(b"FAILED\n"), NODES[7], "FAILED"),
         target(inline(b"failed-and-a-space\n"), NODES[8], "failed "),
