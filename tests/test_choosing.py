@@ -280,8 +280,8 @@ def test_malformed_created_at_matters_only_where_it_is_compared(plane, flags, co
 # ---- targets
 
 STATUSES = "pending ack started succeeded failed cancelled timeout".split()
-#: The node of the target with each status.
-NODE_OF = dict(zip(STATUSES, NODES))
+#: The node of the target with each status. FAILED is not a status that the program knows.
+NODE_OF = dict(zip(STATUSES + ["FAILED"], NODES))
 #: A target of each status, whose output is its status, and others. Those without an output are faulty, and must do no
 #: harm unless they are selected.
 MIXED_TARGETS = execution(
@@ -290,7 +290,7 @@ MIXED_TARGETS = execution(
         # another target at the node of `timeout`
         target(inline(b"pending-2\n"), NODE_OF["timeout"], "pending"),
         target(inline(b"ack-2\n"), None, "ack"),
-        target(inline(b"FAILED\n"), NODES[7], "FAILED"),
+        target(inline(b"FAILED\n"), NODE_OF["FAILED"].upper(), "FAILED"),
         target(inline(b"failed-and-a-space\n"), NODES[8], "failed "),
         target(inline(b"null\n"), NODES[8], None),
         target({"kind": "tape"}, NODES[9].upper(), "odd"),
@@ -317,6 +317,8 @@ def find_nodes(result):
     # Nodes are named by the status of their target, and outputs, too: pending-2 is another target of timeout's node.
     succeeded             |                            | succeeded
     timeout               |                            | timeout pending-2
+    # In the response, this node id is in capitals.
+    FAILED                |                            | FAILED
     # Targets are shown in the order of the response, and each once.
     cancelled started     |                            | started cancelled
     failed failed         |                            | failed
