@@ -32,17 +32,16 @@ from kit import (
 )
 from server import CA_FILE, DROP, TLS_DIR, Reply
 
-TLS_ADVICE = "check the port (is it for https?), the server's name and the local clock; for a private CA, use --ca-file"
-UNTRUSTED_CA = os.path.join(TLS_DIR, "untrusted.pem")
+ANOTHER_CA = os.path.join(TLS_DIR, "untrusted.pem")
 
 
 # ---- certificates
 
 
 @pytest.mark.parametrize(
-    "certificate, flags, system_cas",
+    "certificate, flags, ssl_cert_file",
     [
-        # Without system_cas, the CAs of the system count, and the test's own CA is not among them.
+        # True is a valid certificate. Without SSL_CERT_FILE (None), the CAs of the system count, not CA_FILE.
         pytest.param("expired", (), CA_FILE, id="expired"),
         pytest.param("wrong-host", (), CA_FILE, id="another host's"),
         pytest.param(
@@ -51,26 +50,30 @@ UNTRUSTED_CA = os.path.join(TLS_DIR, "untrusted.pem")
         pytest.param("untrusted", (), CA_FILE, id="from an unknown CA"),
         pytest.param(True, (), None, id="valid, but its CA is not among the system's"),
         pytest.param(
-            True, ("--ca-file", UNTRUSTED_CA), CA_FILE, id="valid, but --ca-file names another CA"
+            True, ("--ca-file", ANOTHER_CA), CA_FILE, id="valid, but --ca-file names another CA"
         ),
     ],
 )
-def test_invalid_certificate_means_exit_1_and_nothing_is_sent(certificate, flags, system_cas):
+def test_certificate_that_is_rejected_means_exit_1_and_nothing_is_sent(
+    certificate, flags, ssl_cert_file
+):
     with ControlPlane(tls=certificate) as server:
-        result = run_cli(*LIST, *flags, plane=server, env={"SSL_CERT_FILE": system_cas})
+        result = run_cli(*LIST, *flags, plane=server, env={"SSL_CERT_FILE": ssl_cert_file})
 
     assert result.code == 1
     assert result.out == b""
     assert error_lines(result)[0].startswith("TLS with localhost:%d failed: " % server.address[1])
-    assert hint_lines(result) == [TLS_ADVICE]
-    assert server.connections == 1
+    assert hint_lines(result) == [
+        "check the port (is it for https?), the server's name and the local clock; for a private CA, use --ca-file"
+    ]
+    assert server.connections == 1  # there was no retry
     assert server.requests == []
 
 
 @pytest.mark.parametrize(
     "flags, env",
     [
-        # None removes a variable.
+        # None removes a variable. Otherwise run_cli sets SSL_CERT_FILE to CA_FILE.
         pytest.param((), {"SSL_CERT_FILE": CA_FILE, "SSL_CERT_DIR": None}, id="SSL_CERT_FILE"),
         pytest.param((), {"SSL_CERT_FILE": None, "SSL_CERT_DIR": TLS_DIR}, id="SSL_CERT_DIR"),
         pytest.param(
@@ -78,9 +81,8 @@ def test_invalid_certificate_means_exit_1_and_nothing_is_sent(certificate, flags
         ),
     ],
 )
-def test_cas_come_from_a_flag_or_a_variable(tls_plane, flags, env):
-    if hasattr(ssl, "TLSVersion"):
-        # This is the oldest version that the program accepts.
+def test_tls_1_2_works_with_cas_from_a_flag_or_a_variable(tls_plane, flags, env):
+    if hasattr(ssl, "TLSVersion"):  # Python 3.7 and later
         tls_plane.context.maximum_version = ssl.TLSVersion.TLSv1_2
 
     result = run_cli(*LIST, *flags, plane=tls_plane, env=env)
@@ -111,7 +113,7 @@ def test_tls_below_1_2_is_never_offered(monkeypatch):
     monkeypatch.setattr(
         ssl, "create_default_context", lambda **options: make_lax(create_context(**options))
     )
-    hellos = []
+    hellos = []  # the first message of each connection, which the server then closes
     with Raw(lambda sock: hellos.append(sock.recv(65536))) as server:
         url = "https://127.0.0.1:%d" % server.address[1]
         run_cli(*LIST, plane=server, env={"PLEXSPHERE_URL": url})
@@ -131,7 +133,7 @@ IS_CPYTHON = sys.implementation.name == "cpython"
 @pytest.mark.skipif(
     not IS_CPYTHON, reason="PyPy's ssl module fails at a connection that is reset here"
 )
-def test_alert_of_a_server_that_demands_a_certificate_is_shown_and_final(tls_plane):
+def test_alert_of_a_server_that_demands_a_certificate_is_shown_and_not_retried(tls_plane):
     tls_plane.context.verify_mode = ssl.CERT_REQUIRED
 
     # With TLS 1.3 the alert comes after the handshake, and is lost if the server's reset overtakes it: then try again.
@@ -153,20 +155,19 @@ def test_alert_of_a_server_that_demands_a_certificate_is_shown_and_final(tls_pla
 
 
 @pytest.mark.parametrize(
-    "path, shown",
+    "path, path_in_error",
     [
-        (os.path.join(TLS_DIR, "missing.pem"), os.path.join(TLS_DIR, "missing.pem")),
-        (os.path.join(TLS_DIR, "README.md"), os.path.join(TLS_DIR, "README.md")),  # no PEM
-        ("ca\0.pem", "ca\\x00.pem"),
+        pytest.param("missing.pem", "missing.pem", id="missing"),
+        pytest.param(__file__, __file__, id="not PEM"),
+        pytest.param("ca\0.pem", "ca\\x00.pem", id="NUL in the path, which the error escapes"),
     ],
-    ids=["missing", "not PEM", "NUL"],
 )
-def test_unusable_ca_file_means_exit_2_and_is_named(tls_plane, path, shown):
+def test_unusable_ca_file_means_exit_2_and_is_named(tls_plane, path, path_in_error):
     result = run_cli(*LIST, "--ca-file", path, plane=tls_plane)
 
     assert result.code == 2
     assert result.out == b""
-    assert error_lines(result)[0].startswith("cannot use the CA file %s: " % shown)
+    assert error_lines(result)[0].startswith("cannot use the CA file %s: " % path_in_error)
     assert tls_plane.connections == 0
 
 
@@ -179,7 +180,7 @@ def test_unusable_ca_file_means_exit_2_and_is_named(tls_plane, path, shown):
         pytest.param((), id="without --ca-file"),
         pytest.param(
             ("--ca-file", CA_FILE),
-            id="with a usable --ca-file",
+            id="with --ca-file, which is not blamed",
             marks=pytest.mark.skipif(not IS_CPYTHON, reason="PyPy's error does not name the file"),
         ),
     ],
@@ -207,7 +208,7 @@ def test_ca_file_that_anyone_can_write_to_is_refused(tls_plane, tmp_path, monkey
     assert result.code == 2
     assert result.out == b""
     assert error_lines(result) == ["the CA file it's a CA is insecure: anyone can write to it"]
-    assert hint_lines(result) == ["""chmod o-w -- 'it'"'"'s a CA'"""]
+    assert hint_lines(result) == ["""chmod o-w -- 'it'"'"'s a CA'"""]  # quoted for a shell
     assert tls_plane.connections == 0
 
 
@@ -235,17 +236,17 @@ sys.exit(plexctl_exec_log.main(sys.argv[1:]))
 """
 
 
-def test_plain_http_works_on_a_python_without_ssl(plane):
-    found = run_python("-c", NO_SSL % ROOT, *LIST, plane=plane)
+def test_plain_http_works_and_a_failure_is_reported_on_a_python_without_ssl(plane):
+    listed = run_python("-c", NO_SSL % ROOT, *LIST, plane=plane)
     with nobody_listening() as address:
         env = {"PLEXSPHERE_URL": "http://" + address}
         refused = run_python("-c", NO_SSL % ROOT, *LIST, plane=plane, env=env)
 
-    assert found.code == 0
-    assert error_lines(found) == []
+    assert listed.code == 0
+    assert error_lines(listed) == []
+    assert len(plane.requests) == 1
     assert refused.code == 1
     assert error_lines(refused)[0].startswith("cannot connect to %s: " % address)
-    assert len(plane.requests) == 1
 
 
 def test_https_means_exit_1_on_a_python_without_ssl(plane):
@@ -263,25 +264,34 @@ def test_https_means_exit_1_on_a_python_without_ssl(plane):
 # ---- plain http
 
 
-@pytest.mark.parametrize(
-    "host",
-    # The last but three are other ways to write ::1.
-    ["LocalHost", "127.0.0.1", "127.255.255.254", "[::1]", "[0:0::0001]", "[::0.0.0.1]"]
-    + ["0.0.0.0", "[::]"],
-)
+@table("""
+    host
+    LocalHost
+    127.0.0.1
+    127.255.255.254
+    # ::1, and other ways to write it
+    [::1]
+    [0:0::0001]
+    [::0.0.0.1]
+    # A connection to these reaches this host, too.
+    0.0.0.0
+    [::]
+""")
 def test_plain_http_may_go_to_this_host(host):
-    server = program.Server.parse("http://%s:65535" % host)
+    server = program.Server.parse("http://%s:8080" % host)
 
-    program.Transport(server, TOKEN)  # raises nothing
+    program.Transport(server, TOKEN)  # raises nothing, without allow_http
 
 
 @table("""
     host
+    # Names that only contain localhost or 127.
     a.localhost
     localhost.evil.test
     notlocalhost
     127.evil.test
     127.0.0.1.evil.test
+    # Addresses outside 127.0.0.0 to 127.255.255.255, or malformed ones.
     127.0.0.1.
     127.0.0.256
     128.0.0.1
@@ -300,24 +310,22 @@ def test_plain_http_may_go_to_this_host(host):
     localhost.
 """)
 def test_plain_http_to_another_host_must_be_allowed(host):
-    server = program.Server.parse("http://%s:65535" % host)
+    server = program.Server.parse("http://%s:8080" % host)
 
     program.Transport(server, TOKEN, allow_http=True)  # raises nothing
     with pytest.raises(program.UsageError) as caught:
         program.Transport(server, TOKEN)
 
-    assert str(
-        caught.value
-    ) == "plain http to %s would expose the token to the network" % host.strip("[]")
+    shown = host.strip("[]")
+    assert str(caught.value) == "plain http to %s would expose the token to the network" % shown
 
 
 def test_plain_http_to_another_host_means_exit_2_without_allow_http(plane):
-    # A request would reach the proxy. There is no variable in place of the flag.
-    with Proxy(plane) as proxy:
+    with Proxy(plane) as proxy:  # would receive the request
         env = {
             "PLEXSPHERE_URL": "http://control-plane.test",
             "HTTP_PROXY": proxy.url,
-            "PLEXSPHERE_ALLOW_HTTP": "1",
+            "PLEXSPHERE_ALLOW_HTTP": "1",  # there is no such variable
         }
         result = run_cli(*LIST, plane=plane, env=env)
 
@@ -331,7 +339,7 @@ def test_plain_http_to_another_host_means_exit_2_without_allow_http(plane):
 
 
 def test_allow_http_allows_plain_http_to_another_host(plane):
-    with Proxy(plane) as proxy:
+    with Proxy(plane) as proxy:  # only the proxy can reach that host
         env = {"PLEXSPHERE_URL": "http://control-plane.test", "HTTP_PROXY": proxy.url}
         result = run_cli(*LIST, "--allow-http", plane=plane, env=env)
 
@@ -384,14 +392,15 @@ def test_location_of_another_status_is_not_a_redirect(plane, status, error):
 
 @table("""
     location                              | shown
+    # The query and the fragment are cut off.
     https://sso.test/in?code=hunter22     | https://sso.test/in
     https://sso.test#hunter22?x           | https://sso.test
     /?next=hunter22                       | /
-    # It has user info, with or without a scheme.
+    # A URL with user info is hidden, with or without a scheme.
     //ann:hunter22@sso.test/              | ***
     https://a@hunter22@sso.test/in        | ***
     ann:hunter22@sso.test                 | ***
-    # The token is masked first. If the query was cut off first, a part of the token would be shown.
+    # The token, to?ken#of, is masked first. If the query was cut off first, `to` would be shown.
     https://sso.test/to?ken#of/x?hunter22 | https://sso.test/***/x
 """)
 def test_redirect_target_is_shown_without_secrets(plane, location, shown):
@@ -423,21 +432,22 @@ def test_control_character_in_a_redirect_target_is_escaped(plane):
 #     redirect            a 302 with a Location
 #     drop                a connection that is closed in place of an answer
 #     alert               no HTTP: what a port for https may answer to plain http
-#     many, long          101 headers; a header of 70 KB
+#     many_headers        a 200 with 101 headers
+#     long_header         a 200 with a header of 70 KB
 #     page                a page, and another one follows
 
 ANSWERS = {
     "redirect": Reply(b"", 302, [("Location", "https://sso.example/")]),
     "drop": DROP,
     "alert": b"\x15\x03\x01\x00\x02\x02\x46",
-    "many": b"HTTP/1.1 200 OK\r\n" + b"a: b\r\n" * 101,
-    "long": b"HTTP/1.1 200 OK\r\na: " + b"b" * 70000,
+    "many_headers": b"HTTP/1.1 200 OK\r\n" + b"a: b\r\n" * 101,
+    "long_header": b"HTTP/1.1 200 OK\r\na: " + b"b" * 70000,
     "page": Reply(page(execution(), next_cursor="c2")),
 }
 
 
 def read_hint(scheme, prefix, answers, argv=LIST):
-    """Run against these answers, from a server whose URL has this prefix. Return the only hint."""
+    """Run `list` against these answers, from a server whose URL ends with this prefix. Return the only hint."""
     with ControlPlane(tls=scheme == "https") as plane:
         for word in answers.split():
             status, _, is_problem = word.partition(":")
@@ -452,17 +462,21 @@ def read_hint(scheme, prefix, answers, argv=LIST):
 
 
 @table("""
-    answers     | scheme | prefix
-    200         | http   |
-    302         | http   |
-    403         | http   |
-    404         | http   |
-    404         | http   | /v12
-    many        | http   |
-    long        | http   |
-    400         | https  |
-    400         | https  | /v1
-    alert       | https  |
+    answers      | scheme | prefix
+    # an HTML page
+    200          | http   |
+    302          | http   |
+    403          | http   |
+    404          | http   |
+    # The hint to leave /v1 out is only for a 404, and for a URL that ends with /v1.
+    404          | http   | /v12
+    400          | https  | /v1
+    # With http, these two have another hint: write https://.
+    400          | https  |
+    alert        | https  |
+    # HTTP that cannot be read
+    many_headers | http   |
+    long_header  | http   |
 """)
 def test_hint_asks_whether_the_server_is_the_api(answers, scheme, prefix):
     hint = read_hint(scheme, prefix, answers)
@@ -470,6 +484,7 @@ def test_hint_asks_whether_the_server_is_the_api(answers, scheme, prefix):
     assert hint == "check --server, PLEXSPHERE_URL or the profile: does it point to the API?"
 
 
+# A lost connection is retried twice.
 @pytest.mark.parametrize("answers", ["400", "drop drop drop", "alert"])
 def test_hint_for_a_wrong_first_response_to_http_asks_for_https(answers):
     hint = read_hint("http", "", answers)
@@ -490,7 +505,7 @@ def test_hint_for_plain_http_to_a_real_port_for_https_asks_for_https(tls_plane):
 @table("""
     answers             | scheme
     drop drop drop      | https
-    # A port that has answered http is not for https. The second attempt loses the kept connection, and a new one.
+    # A port that has answered http (503) is not for https. The second attempt loses the kept connection, and a new one.
     503 drop drop drop  | http
 """)
 def test_hint_for_a_lost_connection_says_who_closed_it(answers, scheme):
@@ -516,9 +531,11 @@ def test_hint_for_a_problem_does_not_doubt_the_server(answers, hint):
 # ---- hints after a good response: the URL of the server is right
 
 
-@pytest.mark.parametrize("answer", ["400", "403", "404", "302", "redirect", "alert", "many"])
+@pytest.mark.parametrize(
+    "answer", ["400", "403", "404", "302", "redirect", "alert", "many_headers"]
+)
 @pytest.mark.parametrize("prefix", ["", "/v1"])
-def test_walk_after_a_good_page_suspects_a_gateway(answer, prefix):
+def test_hint_for_a_wrong_second_page_suspects_a_gateway(answer, prefix):
     hint = read_hint("http", prefix, "page " + answer, ALL)
 
     assert hint == "a gateway in front of the server may have answered: try again"
@@ -549,16 +566,16 @@ def test_response_without_its_members_after_a_good_one_has_no_hint(plane, argv, 
 
     assert result.code == 1
     assert error_lines(result) == ["the response is malformed: " + error]
-    assert hint_lines(result) == []  # the first response would get: does it point to the API?
+    assert hint_lines(result) == []  # for a first response it would be: does it point to the API?
 
 
 @posix_only  # Windows keeps the socket listening
 def test_connection_that_fails_after_a_good_page_does_not_doubt_the_server(plane):
-    def stop_listening(request):
+    def stop_listening_and_close_the_connection(request):
         plane.socket.shutdown(socket.SHUT_RDWR)
         return Reply(page(execution(), next_cursor="c2"), framing="close")
 
-    plane.answer_to = stop_listening
+    plane.answer_to = stop_listening_and_close_the_connection
 
     result = run_cli(*ALL, plane=plane)
 
@@ -573,10 +590,10 @@ def test_only_a_cursor_that_was_typed_is_blamed(plane):
     plane.script(refusal, ANSWERS["page"], refusal)
 
     typed = run_cli(*LIST, "--cursor", "c1", plane=plane)
-    walked = run_cli(*ALL, plane=plane)
+    followed = run_cli(*ALL, plane=plane)  # its first page has a cursor, which is refused
 
-    assert len(hint_lines(typed)) == len(hint_lines(walked)) == 1
+    assert len(hint_lines(typed)) == 1
     assert "use it only with the filters of the listing" in hint_lines(typed)[0]
-    assert hint_lines(walked) == [
+    assert hint_lines(followed) == [
         "the server rejected the cursor of the next page: start the listing again"
     ]
