@@ -48,14 +48,7 @@ from kit import (
 )
 from server import Reply
 
-PUBLIC_NAMES = (
-    "APIError ConnectError CredentialsError ExecLogError FAILED_STATUSES FINAL_STATUSES "
-    "Listing OutputRef RUNNING_STATUSES RemoteError ResponseTooLarge Server TimedOut "
-    "Transport UnusableResponse UsageError WaitTimeout get_execution get_page main "
-    "make_visible parse_uuid wait_for_execution"
-).split()
-
-#: The command line of a `get` that prints the 256 bytes of ALL_BYTES.
+#: The command line of a `get` that prints the 256 bytes of ALL_BYTES, which are in the sample data of control_plane.py.
 GET_ALL_BYTES = ("get", SHOWCASE, "--project", PROJECT, "-o", "raw")
 GET_ALL_BYTES += ("--node", SHOWCASE_NODES["binary"])
 
@@ -74,10 +67,10 @@ def run_importing_program(source, plane):
 
 @pytest.mark.skipif(sys.version_info < (3, 8), reason="needs the argument feature_version")
 def test_source_is_python_3_6():
-    ast.parse(SOURCE, feature_version=(3, 6))
+    ast.parse(SOURCE, feature_version=(3, 6))  # raises SyntaxError for later syntax
 
 
-#: The program's environment, in which Python takes its arguments and streams for ASCII.
+#: An environment in which Python takes arguments and standard streams for ASCII.
 ASCII = {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}
 
 
@@ -86,7 +79,7 @@ ASCII = {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}
     [
         pytest.param(["plexctl_exec_log.py"], id="by its path"),
         pytest.param(["-m", "plexctl_exec_log"], id="as a module"),
-        pytest.param(["-"], id="from stdin"),
+        pytest.param(["-"], id="from stdin"),  # which has the source in all of these
         pytest.param(["-I", "-u", "-B", "-S", "plexctl_exec_log.py"], id="isolated and unbuffered"),
         pytest.param(
             ["-bb", "-OO", "-X", "dev", "-W", "error", "plexctl_exec_log.py"],
@@ -99,6 +92,7 @@ ASCII = {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}
 )
 def test_program_does_the_same_however_it_is_started(plane, start):
     action = "red\u00e9 \u6f22"  # neither ASCII nor Latin-1 has both letters
+    # A page with one row, and a second page that fails.
     plane.script(
         Reply(page(execution(action=action), next_cursor="c")), Reply({"detail": "lost"}, 404)
     )
@@ -169,8 +163,7 @@ runpy.run_path(sys.argv[0], run_name="__main__")
     ],
 )
 def test_program_writes_no_file_and_runs_no_program(tls_plane, argv):
-    # The plane serves the Executions of control_plane.py, of which SHOWCASE is one.
-    # -B: Python itself would write the bytecode of what it imports.
+    # -B: otherwise Python itself would write the bytecode of what it imports.
     result = run_python("-B", "-c", WATCHED, MODULE, *argv, plane=tls_plane)
 
     assert result.code == 0
@@ -179,11 +172,14 @@ def test_program_writes_no_file_and_runs_no_program(tls_plane, argv):
 
 
 # ---- the folder of the script
+#
+# Some modules are imported only where they are needed, so the flags of these tests use as many as possible.
 
 
 @pytest.fixture(scope="module")
 def hostile_folder(tmp_path_factory):
-    """A folder with a copy of the program, and with a hostile file for every module of the standard library."""
+    """A folder with a copy of the program. Beside it, each module of the standard library has a hostile namesake, which
+    ends the process with exit code 9 if it is imported."""
     folder = tmp_path_factory.mktemp("hostile")
     # What the program imports, and what that imports. Python 3.10 and later have sys.stdlib_module_names.
     names = set(re.findall(r"(?m)^ *(?:import|from) (\w+)", SOURCE))
@@ -200,6 +196,7 @@ def hostile_folder(tmp_path_factory):
 def test_wait_and_output_dir_import_nothing_from_the_scripts_folder(
     tls_plane, hostile_folder, tmp_path
 ):
+    # One output can be saved, and the other one is an error.
     tls_plane.script(Reply(execution([target(inline(b"one\n")), target({"kind": "?"}, NODES[1])])))
     flags = ["--wait", "--wait-timeout", "9", "--output-dir", str(tmp_path / "new")]
 
@@ -235,8 +232,8 @@ def test_list_through_a_proxy_imports_nothing_from_the_scripts_folder(plane, hos
     ],
 )
 def test_script_removes_only_its_own_folder_from_the_import_path(tmp_path, env):
-    """The first entry that is left is the folder of PYTHONPATH."""
-    # The program imports this file in place of the standard library's argparse.
+    # The program imports this file from PYTHONPATH, in place of the standard library's argparse. It prints the first
+    # entry of the path, which must be the folder of PYTHONPATH.
     (tmp_path / "argparse.py").write_text(
         "import os, sys\nos.write(1, sys.path[0].encode())\nos._exit(0)\n"
     )
@@ -297,14 +294,14 @@ print("the module has changed:", list_attributes() != attributes)
     command_lines = [
         ["--help"],
         ["--version"],
-        ["nonsense"],
-        ["list"],  # without a Project
+        ["nonsense"],  # exit code 2
+        ["list"],  # 2: without a Project
         LIST,
-        GET,  # the plane has no such Execution
+        GET,  # 1: the plane has no such Execution
         LIST + ("--all",),
         ["get", SHOWCASE, "--project", PROJECT, "--output-dir", str(tmp_path / "new")],
     ]
-    # -S: the module `site` may import typing by itself.
+    # typing would cost time at each start. -S: otherwise the module `site` may import it.
     line = ["-S", "-c", TAKE_STOCK + source, json.dumps(command_lines)]
 
     result = run_python(*line, plane=plane, env={"PYTHONPATH": ROOT})
@@ -322,16 +319,15 @@ print("the module has changed:", list_attributes() != attributes)
 
 def test_main_writes_to_the_stdout_of_the_process(monkeypatch):
     stdout = io.TextIOWrapper(io.BytesIO(), "utf-16-le")
-    stdout.write("me")  # is still in the buffer of the text layer
+    stdout.write("A")  # is still in the buffer of the text layer
     monkeypatch.setattr(sys, "stdout", stdout)
 
     code = program.main(["--version"])
 
     assert code == 0
     # What was written before comes first. The program writes bytes, whatever the encoding is.
-    assert (
-        stdout.buffer.getvalue() == b"m\0e\0version=" + program.__version__.encode("ascii") + b"\n"
-    )
+    version = program.__version__.encode("ascii")
+    assert stdout.buffer.getvalue() == b"A\0version=" + version + b"\n"
 
 
 def test_main_reads_sys_argv_and_writes_to_the_stderr_of_the_process(monkeypatch):
@@ -354,12 +350,13 @@ def test_main_runs_in_several_threads_each_with_its_own_streams(plane):
         code = program.main(["get", execution_id, "--output", "jsonl"], out, err, slept.append)
         return Result(code, out.getvalue(), err.getvalue())
 
-    plane.script(Reply({}, 503))  # the answer to whoever asks first
+    # The answer to whoever asks first. All others get SHOWCASE, which has six targets.
+    plane.script(Reply({}, 503))
 
     with surroundings(plane, {"PLEXSPHERE_PROJECT": PROJECT}), ThreadPoolExecutor(8) as pool:
         *results, refused = pool.map(run_get, [SHOWCASE] * 6 + ["nonsense"])
 
-    # Each get prints a line for each of its six targets, and one of them retries.
+    # Each get prints a line for each target, and one of them retries.
     assert [(result.code, result.out.count(b"\n")) for result in results] == [(0, 6)] * 6
     *silent, retrying = sorted(result.err for result in results)
     assert silent == [""] * 5
@@ -372,6 +369,13 @@ def test_main_runs_in_several_threads_each_with_its_own_streams(plane):
 
 # ---- names, types, the example
 
+PUBLIC_NAMES = (
+    "APIError ConnectError CredentialsError ExecLogError FAILED_STATUSES FINAL_STATUSES "
+    "Listing OutputRef RUNNING_STATUSES RemoteError ResponseTooLarge Server TimedOut "
+    "Transport UnusableResponse UsageError WaitTimeout get_execution get_page main "
+    "make_visible parse_uuid wait_for_execution"
+).split()
+
 
 def test_public_names_are_these():
     assert sorted(program.__all__) == PUBLIC_NAMES
@@ -381,6 +385,7 @@ def test_typed_program_imports_and_uses_every_public_name():
     # .ci/ci.py runs `mypy --strict` on this program.
     words = re.findall(r"\w+", read_text(os.path.join(HERE, "typed_program.py")))
 
+    # A name occurs in the import, and where it is used.
     assert [name for name in PUBLIC_NAMES if words.count(name) < 2] == []
 
 
@@ -407,12 +412,14 @@ def test_example_runs_as_printed_and_reports_each_output_of_what_failed(plane):
     targets = [
         target(inline(b"disk\tfull\n"), NODES[0], "failed"),
         target(archive("logs", "a/b.log"), NODES[1], "succeeded"),
-        target({"kind": "tape"}, NODES[2], "succeeded"),
+        target({"kind": "tape"}, NODES[2], "succeeded"),  # an unknown kind
     ]
     plane.script(
+        # It lists what failed, what was cancelled, and what timed out,
         Reply(page(execution(id=EXECUTION, created_at="2026-07-14T09:30:00Z", status="failed"))),
-        Reply(page()),  # nothing was cancelled
+        Reply(page()),
         Reply(page(execution(id=SHOWCASE, created_at="2026-07-14T09:31:00Z", status="timeout"))),
+        # and gets the two Executions.
         Reply(execution(targets, id=EXECUTION)),
         Reply(execution([target(None, NODES[3], "timeout")], id=SHOWCASE)),
     )
@@ -501,7 +508,7 @@ def test_from_settings_uses_the_proxy_of_the_environment(plane):
 
 
 def test_from_settings_knows_where_the_token_came_from(plane):
-    with surroundings(plane):
+    with surroundings(plane):  # sets PLEXSPHERE_URL and PLEXSPHERE_TOKEN
         transport = program.Transport.from_settings()
 
     assert transport.token_source == "PLEXSPHERE_TOKEN"
@@ -557,8 +564,9 @@ class CannedTransport(program.Transport):
         return execution(status="failed", items=[STARTED])  # an Execution and a page
 
 
+# A page of one Execution may have 256 MiB, any other one 32 MiB.
 @pytest.mark.parametrize("limit, max_bytes", [(1, 256 << 20), ("1", 256 << 20), (11, 32 << 20)])
-def test_get_page_uses_a_get_that_a_test_overrides(limit, max_bytes):
+def test_get_page_passes_max_bytes_to_a_get_that_a_test_overrides(limit, max_bytes):
     transport = CannedTransport()
 
     found = program.get_page(transport, PROJECT, {"limit": limit})
@@ -572,7 +580,7 @@ def test_listing_uses_a_get_that_a_test_overrides():
 
     found = list(program.Listing(transport, PROJECT, statuses=["failed", "started"]))
 
-    assert found == [STARTED]  # both queries have returned the same Execution
+    assert found == [STARTED]  # once, although both queries have returned it
     assert transport.asked == [(PATH, "started", 32 << 20), (PATH, "failed", 32 << 20)]
 
 
