@@ -72,11 +72,12 @@ def make_answers(words):
 
 @table("""
     pages                                           | requests | printed
-    # A page ends the listing if its times ascend, are not all equal, and are all at or after 9:30.
+    # Each time is an Execution that was created then; `/` ends a page. The first page after 9:30 ends the listing: one
+    # whose times ascend, are not all equal, and are all at or after 9:30.
     9:30 9:40 / 9:50 / 9:55                         | 1 |
     9:00 9:10 / 9:30 9:40 / 9:50 / 9:20             | 2 | 9:00 9:10
     9:10 / 9:40 9:40 9:50 / 9:55                    | 2 | 9:10
-    # It does not end if its first time is earlier,
+    # A page does not end the listing if its first time is earlier,
     9:10 9:40 / 9:50 9:55 / 9:56                    | 2 | 9:10
     9:29 9:30 / 9:29 9:40 9:50 / 9:56               | 3 | 9:29 9:29
     # if a time falls,
@@ -93,7 +94,7 @@ def make_answers(words):
     9:00 / 9:10 / 9:20                              | 3 | 9:00 9:10 9:20
 """)
 @pytest.mark.parametrize("format", ["jsonl", "json"])
-def test_until_ends_the_listing_after_a_page_that_lies_after_it(
+def test_until_ends_the_listing_after_a_page_of_later_times(
     plane, pages, requests, printed, format
 ):
     # The id of each Execution is its time.
@@ -109,8 +110,8 @@ def test_until_ends_the_listing_after_a_page_that_lies_after_it(
 
 
 @table("""
-    first_page                                                              | ids
-    # Equal times do not show the order of the server. The second page, which has y, is requested.
+    first_page                                                              | printed
+    # Equal times do not show the order of the server: the second page is requested, which has y.
     a@09:40:00.5Z b@09:40:00.50Z c@11:40:00.5+02:00 d@04:40:00.500-05:00    | y
     a@09:40:00.50Z b@09:40:00.5Z                                            | y
     # The last time is later than the equal ones before it: the listing ends.
@@ -122,13 +123,13 @@ def test_until_ends_the_listing_after_a_page_that_lies_after_it(
     # The first time is earlier than 9:30, though its text is not.
     a@11:29:59.9+02:00 b@09:50:00Z                                          | a y
 """)
-def test_until_compares_times_and_not_texts(plane, first_page, ids):
+def test_until_compares_times_and_not_texts(plane, first_page, printed):
     serve_pages(plane, make_pages(first_page + " / y@09:20:00Z"))
 
     result = run_line("list --until=2026-07-14T09:30 -o jsonl", plane)
 
     assert result.code == 0
-    assert find_ids(result) == ids.split()
+    assert find_ids(result) == printed.split()
 
 
 # ---- a listing fails midway
@@ -136,7 +137,7 @@ def test_until_compares_times_and_not_texts(plane, first_page, ids):
 
 @table("""
     flags                           | answers          | code | printed | last_line
-    # The first page fails, and its cursor was given.
+    # The first page fails, whose cursor was typed. A lost connection is retried twice.
     --cursor=c7                     | 404              | 1    |         | next_cursor: c7
     --cursor=c7                     | 401              | 3    |         | next_cursor: c7
     --cursor=c7 --status=ack        | drop drop drop   | 1    |         | next_cursor: c7
@@ -150,6 +151,7 @@ def test_until_compares_times_and_not_texts(plane, first_page, ids):
     --all                           | two 503:31       | 1    | a b     | next_cursor: -c2
     --all                           | two html html html | 1  | a b     | next_cursor: -c2
     --all --timeout 1               | two hang         | 1    | a b     | next_cursor: -c2
+    # a and b ran on no node.
     --node $NODE                    | two 404          | 1    |         | next_cursor: -c2
     # There is no such line on a first page without a cursor,
                                     | 404              | 1    |         |
@@ -185,6 +187,7 @@ def test_listing_that_fails_keeps_its_rows_and_says_where_to_resume(
 
 
 def test_cursor_to_resume_at_is_not_cut(plane):
+    # Other lines of standard error are cut after 4,000 characters.
     result = run_line("list --cursor " + "c" * 5000, plane, Reply({}, 404))
 
     assert result.err.endswith("\nnext_cursor: %s\n" % ("c" * 5000))
@@ -196,31 +199,36 @@ def test_table_and_json_of_a_listing_that_fails_keep_their_rows(plane):
 
     assert find_ids(text, "text") == ["a", "b"]
     assert find_ids(document, "json") == ["a", "b"]
-    assert b"next_" not in text.out + document.out
-    with pytest.raises(ValueError):  # it is not closed off
+    with pytest.raises(ValueError):  # the json is incomplete
         json.loads(document.out.decode())
+    # The cursor is only on standard error, also for the formats that otherwise print it on standard output.
+    assert b"next_" not in text.out + document.out
+    assert text.err.endswith("\nnext_cursor: -c2\n")
+    assert document.err.endswith("\nnext_cursor: -c2\n")
 
 
 @table("""
-    start | cursors | repeated
-    # The cursors of the first, second, third and fourth page
-          | x x     | x
-          | x y x   | x
-          | x y z y | y
-    # after --cursor
-    x     | x       | x
-    x     | y x     | x
-    x     | y y     | y
+    typed | next_cursors | repeated
+    # Each page has a next_cursor: those of the first, second, third and fourth page.
+          | x x          | x
+          | x y x        | x
+          | x y z y      | y
+    # The first page is that of --cursor x.
+    x     | x            | x
+    x     | y x          | x
+    x     | y y          | y
 """)
-def test_cursor_that_a_walk_has_followed_is_an_error(plane, start, cursors, repeated):
-    # Each page has one Execution, whose id is the cursor of the page. What follows the loop would be an empty page.
-    serve_pages(plane, [])
-    answers = [page(listed(cursor), next_cursor=cursor) for cursor in cursors.split()]
+def test_cursor_that_was_followed_before_is_an_error(plane, typed, next_cursors, repeated):
+    # Each page has one Execution, whose id is the next_cursor of the page.
+    answers = [page(listed(cursor), next_cursor=cursor) for cursor in next_cursors.split()]
+    serve_pages(
+        plane, []
+    )  # Another request would get an empty page, and the listing would succeed.
 
-    result = run_line("list --all -o jsonl --cursor=" + start, plane, *answers)
+    result = run_line("list --all -o jsonl --cursor=" + typed, plane, *answers)
 
     assert result.code == 1
-    assert find_ids(result) == cursors.split()
+    assert find_ids(result) == next_cursors.split()
     assert error_lines(result) == ["the server's cursors form a loop: %s was repeated" % repeated]
 
 
@@ -254,11 +262,12 @@ def test_get_page_returns_the_page_as_the_server_sent_it():
 
 
 @pytest.mark.parametrize("make_id", [uuid.UUID, "urn:uuid:{}".format, str.upper])
-def test_get_execution_returns_the_execution_with_a_list_of_targets(make_id):
+def test_get_execution_takes_ids_in_any_form_and_turns_null_targets_into_a_list(make_id):
     transport = Canned({"id": EXECUTION.upper(), "targets": None, "b": 1})
 
     found = program.get_execution(transport, make_id(PROJECT), make_id(EXECUTION))
 
+    # The id stays as it was sent: the letters of EXECUTION in upper case.
     assert found == {"id": "4D5C2A10-93BE-4E0F-8A57-6F1B2C3D4E5F", "targets": [], "b": 1}
     assert transport.paths == [
         "/v1/projects/019a3f1c-8a52-7d0e-9b96-c2e85d7f6b13/"  # PROJECT
@@ -299,8 +308,8 @@ def test_get_execution_refuses_a_malformed_execution(sent, problem):
     assert not caught.value.retryable
 
 
-def name_all(listing):
-    """Return the ids of all Executions of a Listing."""
+def read_ids(listing):
+    """Iterate over a Listing to its end, and return the ids of its Executions."""
     return [wire["id"] for wire in listing]
 
 
@@ -329,18 +338,19 @@ def test_counters_of_a_listing_follow_its_pages():
     for wire in listing:
         seen.append((wire["id"], listing.page_count, listing.count, listing.next_cursor))
 
-    # The id, page_count, count and next_cursor, which is that of the first page that was not yielded completely.
+    # The id, page_count, count and next_cursor, which leads to the page of the id: None to the first one.
     assert seen == [("a", 1, 2, None), ("b", 1, 2, None), ("c", 3, 3, "c3")]
     assert (listing.page_count, listing.count, listing.next_cursor) == (3, 3, None)
-    assert [query["limit"] for query in transport.queries] == [200, 200, 200]
+    assert [query["limit"] for query in transport.queries] == [200, 200, 200]  # by default
 
 
-@pytest.mark.parametrize("steps", [1, 3], ids=["abandoned", "complete"])
-def test_each_iteration_of_a_listing_starts_again_with_its_counters(steps):
-    transport = Canned(*THREE_PAGES[:steps] + THREE_PAGES)
+# The first iteration reads one Execution, which needs one page, or three, which need three pages.
+@pytest.mark.parametrize("read", [1, 3], ids=["abandoned", "at the last Execution"])
+def test_each_iteration_of_a_listing_starts_again_with_its_counters(read):
+    transport = Canned(*THREE_PAGES[:read] + THREE_PAGES)
     listing = program.Listing(transport, PROJECT)
     first = iter(listing)
-    for _ in range(steps):
+    for _ in range(read):
         next(first)
 
     second = iter(listing)
@@ -348,7 +358,7 @@ def test_each_iteration_of_a_listing_starts_again_with_its_counters(steps):
 
     assert first_of_second["id"] == "a"
     assert (listing.page_count, listing.count, listing.next_cursor) == (1, 2, None)
-    assert name_all(second) == ["b", "c"]
+    assert read_ids(second) == ["b", "c"]
     assert [query["cursor"] for query in transport.queries[-3:]] == [None, "c2", "c3"]
 
 
@@ -361,7 +371,7 @@ def test_second_iteration_that_fails_has_the_cursor_of_its_own_page(plane, trans
 
     plane.script(Reply({}, 404))
     with pytest.raises(program.APIError):
-        name_all(listing)
+        read_ids(listing)
 
     assert listing.next_cursor is None  # the first page
 
@@ -369,17 +379,18 @@ def test_second_iteration_that_fails_has_the_cursor_of_its_own_page(plane, trans
 def test_listing_sends_its_filters_and_counts_what_it_drops():
     transport = Canned(
         page(
-            listed("a", "09:00:00Z"),
+            listed("a", "09:00:00Z"),  # before `since`
             listed("b", "09:10:00Z"),
             listed("c", "09:29:00Z"),
             next_cursor="c3",
         ),
+        # Both are not before `until`. It ends the listing here, although the page has a cursor.
         page(listed("d", "09:30:00Z", "ack"), listed("e", "09:40:00Z"), next_cursor="c4"),
     )
     listing = program.Listing(
         transport,
         PROJECT,
-        statuses=["failed", "failed"],
+        statuses=["failed", "failed"],  # one status
         action_name="x",
         since=datetime.datetime(2026, 7, 14, 9, 10, tzinfo=datetime.timezone.utc),
         until=datetime.datetime(2026, 7, 14, 9, 30, tzinfo=datetime.timezone.utc),
@@ -387,10 +398,9 @@ def test_listing_sends_its_filters_and_counts_what_it_drops():
         cursor="c2",
     )
 
-    ids = name_all(listing)
+    ids = read_ids(listing)
 
     assert ids == ["b", "c"]
-    # `until` has ended the query, although the second page has a cursor.
     assert (listing.page_count, listing.count, listing.next_cursor) == (2, 5, None)
     assert transport.queries == [
         {"action_name": "x", "limit": 7, "status": "failed", "cursor": "c2"},
@@ -400,9 +410,10 @@ def test_listing_sends_its_filters_and_counts_what_it_drops():
 
 @table("""
     statuses  | answers         | page_count | count | next_cursor
+    # The second page fails, and the first one.
               | two cut cut cut | 1          | 2     | -c2
     x         | 404             | 0          | 0     |
-    # One status, and the cursor of the second page names this page itself.
+    # The second page has its own cursor.
     failed    | two circle      | 2          | 3     | -c2
     # In a merge, there is no cursor: the second query fails, or the second page of the first query.
     failed x  | two 404         | 1          | 2     |
@@ -415,19 +426,20 @@ def test_next_cursor_is_that_of_the_page_to_request_again(
     listing = program.Listing(transport, PROJECT, statuses=statuses.split())
 
     with pytest.raises(program.RemoteError):
-        name_all(listing)
+        read_ids(listing)
 
     assert listing.page_count == int(page_count)
     assert listing.count == int(count)
     assert listing.next_cursor == (next_cursor or None)
 
 
-@pytest.mark.parametrize("make_statuses", [list, tuple, set, iter])
+@pytest.mark.parametrize("make_statuses", [list, tuple, set, iter])  # any iterable
 def test_unknown_statuses_are_queried_last_in_alphabetical_order(plane, transport, make_statuses):
     plane.script(Reply(page()), Reply(page()), Reply(page()))
     statuses = make_statuses(["x", "odd", "failed", "x"])
 
-    name_all(program.Listing(transport, PROJECT, statuses=statuses, limit=None))
+    # Without a limit, each query has only the parameter `status`.
+    read_ids(program.Listing(transport, PROJECT, statuses=statuses, limit=None))
 
     assert read_queries(plane) == [{"status": "failed"}, {"status": "odd"}, {"status": "x"}]
 
@@ -451,4 +463,4 @@ def test_since_and_until_are_moments_with_their_fraction_in_any_zone(hours):
         transport, PROJECT, since=since.astimezone(zone), until=until.astimezone(zone)
     )
 
-    assert name_all(listing) == ["at since", "between", "a microsecond before until"]
+    assert read_ids(listing) == ["at since", "between", "a microsecond before until"]
