@@ -1,4 +1,4 @@
-"""Listings of several statuses, and what a walk leaves out: nothing that runs is missed, and nothing comes twice.
+"""Listings of several statuses, and Executions that a listing leaves out.
 
 A listing of several statuses is a merge: there is a query for each status.
 """
@@ -30,7 +30,7 @@ from server import HANG, Reply
 
 
 def make_answers(text):
-    """Return pages of Executions, as make_pages reads them. After a `+`, a page has the cursor c2."""
+    """Return pages of Executions, as make_pages reads them. A page that ends with `+` has the next_cursor c2."""
     pages = [(one_page.strip(" +"), "+" in one_page.split()) for one_page in text.split(" / ")]
     return [page(*make_pages(words)[0], next_cursor="c2" * has_next) for words, has_next in pages]
 
@@ -44,6 +44,7 @@ def read_statuses(result):
 
 
 def test_running_statuses_are_read_to_their_ends_before_final_ones(plane):
+    # Two pages of pending, one of started, and two of failed: `+` says that another page follows.
     answers = make_answers(
         "p1@09:00:00Z=pending + / p2@09:02:00Z=pending / s1@09:01:00Z=started / "
         "f1@09:00:30Z=failed + / f2@09:03:00Z=failed"
@@ -59,14 +60,15 @@ def test_running_statuses_are_read_to_their_ends_before_final_ones(plane):
         {"limit": "200", "status": "failed"},
         {"limit": "200", "status": "failed", "cursor": "c2"},
     ]
-    assert find_ids(result) == ["p1", "f1", "s1", "p2", "f2"]
+    assert find_ids(result) == ["p1", "f1", "s1", "p2", "f2"]  # in the order of their times
 
 
 # fmt: off
 @table("""
     pages | ids
+    # An Execution is ID@TIME=STATUS. Without a status, it has failed.
     a@09:00:00Z b@09:01:00Z=timeout / c@09:02:00Z=timeout d@09:03:00Z=cancelled / e@09:03:30Z | a b c d e
-    # Of equal times, even if their texts differ, the ids decide.
+    # If times are equal, even if their texts differ, the ids decide.
     a@09:00:00Z=timeout b@09:00:00Z c@09:00:00Z=cancelled                                     | a b c
     a@09:00:00.50Z=timeout b@09:00:00.5Z c@09:00:00.500Z=cancelled / d@09:00:01.000Z=timeout e@09:00:01Z | a b c d e
     # Times are compared with all digits of their fractions,
@@ -87,16 +89,19 @@ def test_merge_is_in_the_order_of_created_at_and_then_of_the_id(plane, pages, id
 
 
 @table("""
-    statuses        | printed
+    statuses        | printed_statuses
     # running statuses, final ones, and both
     pending,started | pending started started
     failed,timeout  | failed timeout timeout
     started,failed  | started failed failed
 """)
-def test_equal_times_come_once_for_each_id_in_the_order_of_ids(plane, statuses, printed):
+def test_executions_of_the_same_time_come_once_in_the_order_of_ids(
+    plane, statuses, printed_statuses
+):
     first, second = statuses.split(",")
+    # The second query finds b and c again, with the second status, which is then printed.
     answers = [
-        page(*[listed(name, "09:30:00Z", first) for name in "cab"]),
+        page(*[listed(name, "09:30:00Z", first) for name in "cab"]),  # not in the order of ids
         page(*[listed(name, "09:30:00Z", second) for name in "bc"]),
     ]
 
@@ -104,12 +109,12 @@ def test_equal_times_come_once_for_each_id_in_the_order_of_ids(plane, statuses, 
 
     assert result.code == 0
     assert find_ids(result) == ["a", "b", "c"]
-    assert read_statuses(result) == printed.split()
+    assert read_statuses(result) == printed_statuses.split()
 
 
 @table("""
     copies_of_b
-    # The answers to the queries for pending, ack and started
+    # b in the answers for pending, ack and started. It always has the same time, differently written.
     b@09:30:00.50Z=pending /                        / b@09:30:00.5Z=started
     b@09:30:00.50Z=pending / b@11:30:00.5+02:00=ack / b@09:30:00.5Z=started
     / b@11:30:00.5+02:00=ack / b@09:30:00.5Z=started
@@ -129,7 +134,7 @@ def test_execution_that_moves_on_between_queries_comes_once_as_it_was_last(plane
 
 
 def test_execution_that_starts_while_pending_is_read_is_not_missed(plane):
-    # On its first page, `pending` still has other Executions. Meanwhile, X goes from pending to started.
+    # Between the two pages of pending, X goes from pending to started. Nothing is ack, and only the last query finds X.
     answers = make_answers("w1@09:00:00Z=pending + / w2@09:01:00Z=pending /  / X@09:02:00Z=started")
 
     result = run_line("list --running -o jsonl", plane, *answers)
@@ -153,10 +158,10 @@ class MovingServer:
 
     def answer_to(self, request):
         query = dict(parse_qsl(request.target.partition("?")[2]))
-        begin = int(query.get("cursor", "0"))
+        position = int(query.get("cursor", "0"))
         found = [
             number
-            for number in range(begin, 20)
+            for number in range(position, 20)
             if self.LIFE[self.steps[number]] == query["status"]
         ]
         items = []
@@ -185,7 +190,7 @@ def test_nothing_that_runs_throughout_is_missed_or_repeated(plane, transport, se
     found = list(program.Listing(transport, PROJECT, statuses=program.RUNNING_STATUSES))
 
     ids = [wire["id"] for wire in found]
-    assert ids == sorted(set(ids))
+    assert ids == sorted(set(ids))  # none is repeated
     assert {wire["status"] for wire in found} <= {"pending", "ack", "started"}
     ran_throughout = ["e%02d" % number for number in range(20) if server.has_run_throughout[number]]
     assert [name for name in ran_throughout if name not in ids] == []
@@ -194,6 +199,7 @@ def test_nothing_that_runs_throughout_is_missed_or_repeated(plane, transport, se
 @pytest.mark.parametrize("wrong_id", [None, 5, ["x"]], ids=ascii)
 @pytest.mark.parametrize("statuses", ["pending,ack", "failed,timeout"], ids=["running", "final"])
 def test_merge_needs_ids_that_are_text(plane, statuses, wrong_id):
+    # Without a status, neither query leaves it out.
     plane.answer_to = lambda request: Reply(page(listed(wrong_id, status=None)))
 
     result = run_line("list --status " + statuses, plane)
@@ -206,7 +212,7 @@ def test_merge_needs_ids_that_are_text(plane, statuses, wrong_id):
 
 
 def test_empty_cursor_may_be_given_with_several_statuses(plane):
-    serve_pages(plane, [])
+    serve_pages(plane, [])  # Each query finds nothing.
 
     result = run_line("list --failed --cursor ''", plane)
 
@@ -219,15 +225,16 @@ def test_empty_cursor_may_be_given_with_several_statuses(plane):
 
 @table("""
     flags                       | printed
-    # This server ignores the parameter `status`.
+    # This server ignores the parameter `status`. All pages are read:
     --all --status failed       | failed
     --last 9 --status failed    | failed
     --failed                    | failed
-    # A single page is printed as it was sent, and so is what was found for a status that is none of the seven.
+    # A single page is printed as it was sent, and so is every page for a status that is none of the seven.
     --status failed             | pending succeeded failed started
     --all --status paused       | pending succeeded failed started
 """)
-def test_walk_leaves_out_what_a_server_sends_with_another_status(plane, flags, printed):
+def test_listing_of_all_pages_leaves_out_what_has_another_known_status(plane, flags, printed):
+    # The id of each Execution is its status.
     every = [
         listed(status, status=status) for status in ["pending", "succeeded", "failed", "started"]
     ]
@@ -239,7 +246,7 @@ def test_walk_leaves_out_what_a_server_sends_with_another_status(plane, flags, p
     assert find_ids(result) == printed.split()
 
 
-def test_walk_keeps_executions_without_a_known_status(plane):
+def test_listing_of_all_pages_keeps_executions_without_a_known_status(plane):
     statuses = ["paused", "ACK", None, 5, ["ack"]]
     answer = page(*[listed(str(status), status=status) for status in statuses])
 
@@ -278,7 +285,7 @@ FAILURES = {
     "404": Reply({}, 404),
     "hang": HANG,
     "rejected": Reply({"code": "invalid_cursor"}, 400),
-    "items": Reply({"items": [1]}),
+    "items": Reply({"items": [1]}),  # malformed
     "256MiB": Reply(announce=268435457),  # a byte more than a page of one Execution may have
     "circle": Reply(page(listed("e", "09:30:00Z"), next_cursor="c2")),  # its own cursor
 }
@@ -286,19 +293,20 @@ FAILURES = {
 
 @table("""
     time_of_b       | time_of_c                   | flags        | failure  | printed | last_line
-    # a was created at 9:00. The last line has the time of c, in UTC and without a fraction.
+    # a was created at 9:00. The last line has the time of c, here 9:28:41, in UTC and without a fraction.
     09:28:41Z       | 09:28:41Z                   |              | 404      | a b c   | next_since: 2026-07-14T09:28:41Z
     09:28:41.25Z    | 09:28:41.999999999Z         |              | 404      | a b c   | next_since: 2026-07-14T09:28:41Z
     11:28:41+02:00  | 2026-07-13T19:28:41.5-14:00 |              | 404      | a b c   | next_since: 2026-07-14T09:28:41Z
     09:28:41Z       | 09:28:41Z                   | --timeout 1  | hang     | a b c   | next_since: 2026-07-14T09:28:41Z
-    # It is that of all Executions, whichever a filter keeps.
+    # A filter does not change the time: a and c ran on $NODE, and nothing ran on $ID.
     09:28:41Z       | 09:28:41Z                   | --node $NODE | 404      | a c     | next_since: 2026-07-14T09:28:41Z
     09:28:41Z       | 09:28:41Z                   | --node $ID   | 404      |         | next_since: 2026-07-14T09:28:41Z
-    # There is no such line if a time has fallen (by a second, a fraction, though its text rises, at another node),
+    # There is no such line if a time has fallen: b is before a (in the third row, its text is not), or c is before b,
     08:59:59Z       | 09:28:41Z                   |              | 404      | a b c   |
     08:59:59.99999Z | 09:28:41Z                   |              | 404      | a b c   |
     10:59:59+02:00  | 09:28:41Z                   |              | 404      | a b c   |
     09:28:41.5Z     | 09:28:41.25Z                |              | 404      | a b c   |
+    # even if a filter drops b,
     08:59:59Z       | 09:28:41Z                   | --node $NODE | 404      | a c     |
     # with --last, which prints nothing,
     09:28:41Z       | 09:28:41Z                   | --last 5     | 404      |         |
@@ -334,16 +342,17 @@ def test_merge_that_fails_keeps_its_rows_and_says_since_when_to_resume(
 
 
 @table("""
-    flags                   | pages
+    flags                   | good_pages
     # The first query fails, the second one, and the second page of a running status, which is read to its end first.
     --status failed,timeout | 0
     --status failed,timeout | 1
     --running               | 1
 """)
-def test_merge_that_fails_before_its_first_execution_names_no_time(plane, flags, pages):
+def test_merge_that_fails_before_its_first_execution_names_no_time(plane, flags, good_pages):
+    # Without a status, no query leaves it out. Only the page of --running has a cursor.
     answer = page(listed("a", status=None), next_cursor="c2" * ("running" in flags))
 
-    result = run_line("list " + flags, plane, *[answer] * int(pages), Reply({}, 404))
+    result = run_line("list " + flags, plane, *[answer] * int(good_pages), Reply({}, 404))
 
     assert (result.code, result.out) == (1, b"")
     assert error_lines(result) == ["HTTP 404 Not Found"]
@@ -373,6 +382,7 @@ def test_next_since_resumes_a_merge_that_failed(plane, transport):
             next_cursor="2",
         )
     )
+    # The first page of each status, and the second page of `failed`.
     plane.script(failed, Reply(page()), Reply({}, 404))
     listing = program.Listing(transport, PROJECT, statuses=["failed", "timeout"])
     assert listing.next_since is None
@@ -381,16 +391,16 @@ def test_next_since_resumes_a_merge_that_failed(plane, transport):
     assert read_until_it_fails(listing) == ["a", "b"]
     assert listing.next_since == datetime(2026, 7, 14, 9, 0, 1, tzinfo=timezone.utc)
 
-    plane.script(Reply(failed.pieces[0]), Reply(page()), Reply(page()))
+    plane.script(failed, Reply(page()), Reply(page()))
     again = program.Listing(
         transport, PROJECT, statuses=["failed", "timeout"], since=listing.next_since
     )
     assert [wire["id"] for wire in again] == ["b", "c"]
-    assert again.next_since is None  # after the last
+    assert again.next_since is None  # this one has not failed
 
 
 @pytest.mark.parametrize(
-    "statuses, first, second",
+    "statuses, time_of_a, time_of_b",
     [
         pytest.param(["failed"], "09:00:00Z", "09:10:00Z", id="single query"),
         pytest.param(["failed", "timeout"], "09:10:00Z", "09:00:00Z", id="times have fallen"),
@@ -402,17 +412,17 @@ def test_next_since_resumes_a_merge_that_failed(plane, transport):
         ),
     ],
 )
-def test_next_since_is_none_if_it_would_not_resume(plane, transport, statuses, first, second):
-    plane.script(
-        Reply(
-            page(
-                listed("a", first),
-                listed("b", second),
-                listed("c", "2027-01-01T00:00:00Z"),
-                next_cursor="2",
-            )
-        )
+def test_next_since_is_none_if_it_would_not_resume(
+    plane, transport, statuses, time_of_a, time_of_b
+):
+    first_page = page(
+        listed("a", time_of_a),
+        listed("b", time_of_b),
+        listed("c", "2027-01-01T00:00:00Z"),  # the latest, so that a merge yields a and b
+        next_cursor="2",
     )
+    plane.script(Reply(first_page))
+    # Nothing timed out. The second page of `failed` fails.
     plane.answer_to = (
         lambda request: Reply(page()) if "timeout" in request.target else Reply({}, 404)
     )
@@ -430,6 +440,7 @@ def test_second_iteration_of_a_merge_forgets_that_times_had_fallen(plane, transp
         listed("c", "09:30:00Z"),
         next_cursor="2",
     )
+    # Each iteration begins with a page of `failed`, and one of `timeout`. The second one fails after that.
     plane.script(Reply(first), Reply(page()), Reply(second), Reply(page()), Reply({}, 404))
     listing = program.Listing(transport, PROJECT, statuses=["failed", "timeout"])
     list(listing)
@@ -439,15 +450,13 @@ def test_second_iteration_of_a_merge_forgets_that_times_had_fallen(plane, transp
 
 
 def test_second_iteration_of_a_merge_forgets_the_time_of_one_that_was_abandoned(plane, transport):
-    times = ["09:00:00Z", "09:10:00Z", "09:20:00Z"]
-    plane.script(Reply(page(*[listed("a", time) for time in times])), Reply(page()))
+    plane.script(Reply(page(listed("a", "09:00:00Z"), listed("b", "09:10:00Z"))), Reply(page()))
     listing = program.Listing(transport, PROJECT, statuses=["failed", "timeout"])
     abandoned = iter(listing)
-    next(abandoned)
+    assert next(abandoned)["id"] == "a"
     assert listing.next_since == datetime(2026, 7, 14, 9, tzinfo=timezone.utc)
 
-    # The second iteration fails before its first Execution: the time of the first iteration says nothing about it.
-    plane.script(Reply({}, 404))
+    plane.script(Reply({}, 404))  # The second iteration fails before its first Execution.
 
     assert read_until_it_fails(listing) == []
     assert listing.next_since is None
