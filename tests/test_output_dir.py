@@ -22,7 +22,7 @@ from kit import (
 )
 from server import Reply
 
-#: The first node, which most targets have.
+#: The node that target() has by default.
 FIRST_NODE = "a1b2c300-0000-4000-8000-000000000000"
 FIRST_FILE = "a1b2c300-0000-4000-8000-000000000000.out"
 SECOND_FILE = "a1b2c301-0000-4000-8000-000000000001.out"
@@ -35,7 +35,7 @@ def folder(tmp_path):
 
 
 def read_index(folder):
-    """Return the text of the file `targets`."""
+    """Return the file `targets`: a line with node, status, kind, bytes, SHA-256 and BUCKET/KEY for each target."""
     return (folder / "targets").read_bytes().decode("utf-8")
 
 
@@ -60,14 +60,15 @@ def test_file_contains_the_exact_bytes_even_if_streams_are_terminals(
 
 # fmt: off
 @pytest.mark.parametrize("members, fields", [
-    # Bucket and key keep their spaces, so that they can be pasted.
+    # Bucket and key keep their spaces, quotes and backslashes, so that they can be pasted.
     ({"bucket": "  my logs", "key": "a  b  "}, "-\t  my logs/a  b  "),
     ({"bucket": "b", "key": 'it\'s "$HOME" \\x20'}, '-\tb/it\'s "$HOME" \\x20'),
+    # Unprintable characters are escaped, and in a digest spaces, too.
     ({"bucket": "b\tc\x1b", "key": "k\nl\x7f\u2028\xa0"}, "-\tb\\tc\\x1b/k\\nl\\x7f\\u2028\\xa0"),
     ({"bucket": "b", "key": "k", "sha256": "no\t d"}, "no\\t\\x20d\tb/k"),
 ])
 # fmt: on
-def test_fields_of_an_archived_output_are_escaped(plane, folder, members, fields):
+def test_digest_bucket_and_key_are_escaped_only_where_needed(plane, folder, members, fields):
     answer = execution([target(archive(**members))])
 
     result = run_against(plane, answer, *GET, "--output-dir", str(folder))
@@ -111,7 +112,7 @@ def test_node_id_that_is_no_canonical_uuid_gets_no_file(plane, folder, node, sho
     ]
     assert read_index(folder) == shown + "\tsucceeded\tunsaved\t-\t-\t-\n"
     assert os.listdir(str(folder)) == ["targets"]
-    assert os.listdir(str(folder.parent)) == ["out"]
+    assert os.listdir(str(folder.parent)) == ["out"]  # nothing was written beside the folder
 
 
 # ---- failures
@@ -136,17 +137,17 @@ def test_folder_is_made_before_the_request_and_stays_empty_if_it_fails(plane, fo
     assert os.listdir(str(folder)) == []
 
 
-# A folder without a complete index has the file targets.partial.
+# Until the index `targets` is complete, it is the file targets.partial, which is written first and renamed last.
 @posix_only
 @pytest.mark.parametrize(
-    "name, files",
+    "name, files_in_the_end",
     [
         ("targets.partial", ["targets.partial"]),
         (SECOND_FILE, [FIRST_FILE, SECOND_FILE, "targets.partial"]),
         ("targets", ["targets", "targets.partial"]),
     ],
 )
-def test_file_is_never_replaced_and_the_error_names_it(plane, folder, name, files):
+def test_file_is_never_replaced_and_the_error_names_it(plane, folder, name, files_in_the_end):
     path = str(folder / name)
 
     def plant_and_answer(request):
@@ -162,7 +163,7 @@ def test_file_is_never_replaced_and_the_error_names_it(plane, folder, name, file
     assert result.out == b""
     (line,) = result.err.splitlines()
     assert line.startswith("error: cannot write %s: " % path)
-    assert sorted(os.listdir(str(folder))) == files
+    assert sorted(os.listdir(str(folder))) == files_in_the_end
     assert os.listdir(str(folder.parent)) == ["out"]  # no victim was written
 
 
@@ -175,6 +176,7 @@ def limit_file_size():
 
 @posix_only
 def test_file_that_cannot_be_written_is_named(plane, tmp_path):
+    # The second output is too large.
     outputs = [target(inline(b"y" * 3000), NODES[0]), target(inline(b"y" * 3001), NODES[1])]
     plane.script(Reply(execution(outputs)))
     argv = GET + ("--output-dir", "out")
@@ -205,7 +207,11 @@ def test_folder_of_another_user_is_refused(plane, folder):
 
 
 @posix_only
-@pytest.mark.parametrize("ending, words", [("x" * 300, "too long"), ("\0", "null")])
+@pytest.mark.parametrize(
+    "ending, words",
+    [("x" * 300, "too long"), ("\0", "null")],
+    ids=["a name of 303 characters", "NUL"],
+)
 def test_impossible_name_of_a_folder_is_an_error_before_anything_is_sent(
     plane, folder, ending, words
 ):
