@@ -12,14 +12,7 @@ import pytest
 
 import plexctl_exec_log as program
 from control_plane import PROJECT, TOKEN
-from kit import (
-    EXECUTION,
-    PATH,
-    Proxy,
-    listed,
-    page,
-    read_queries,
-)
+from kit import EXECUTION, PATH, Proxy, listed, page, read_queries
 from server import DROP, HANG, Reply
 
 # ---- arguments that are refused
@@ -51,6 +44,7 @@ def test_listing_refuses_these_arguments(transport, arguments, error):
 @pytest.mark.parametrize(
     "operation, arguments, error",
     [
+        # All except parse_uuid get a transport as their first argument.
         (program.parse_uuid, [PROJECT + "0"], "expected a UUID, such as 6f1d7c1e-"),
         (program.parse_uuid, [PROJECT.encode()], "expected a UUID, such as 6f1d7c1e-"),
         (program.get_page, [PROJECT + "/.."], "project: expected a UUID"),
@@ -60,11 +54,15 @@ def test_listing_refuses_these_arguments(transport, arguments, error):
         (program.get_execution, [PROJECT, "x"], "execution_id: expected a UUID"),
         (program.wait_for_execution, [PROJECT, None], "execution_id: expected a UUID"),
         (program.wait_for_execution, [PROJECT, EXECUTION, 0], "seconds: expected a number"),
-        (program.get_page, [PROJECT, {"cursor": "\ud800"}], "a parameter contains a lone surrog"),
+        (
+            program.get_page,
+            [PROJECT, {"cursor": "\ud800"}],
+            "a parameter contains a lone surrogate",
+        ),
     ],
     ids=lambda value: getattr(value, "__name__", ascii(value)),
 )
-def test_malformed_argument_is_named_before_anything_is_sent(plane, operation, arguments, error):
+def test_malformed_argument_is_an_error_before_anything_is_sent(plane, operation, arguments, error):
     transport = program.Transport(program.Server.parse(plane.url), TOKEN)
     if operation is not program.parse_uuid:
         arguments = [transport] + arguments
@@ -88,7 +86,8 @@ def test_transport_refuses_an_empty_proxy(transport):
 
 
 @pytest.mark.parametrize("scheme", ["http", "HTTP", "HTTPS", "ftp", ""])
-def test_every_scheme_except_https_counts_as_plain_http(scheme):
+def test_every_scheme_except_lower_case_https_counts_as_plain_http(scheme):
+    # Server.parse returns a scheme in lower case. A Server that a program makes by hand may have any.
     server = program.Server(scheme, "control-plane.test", 443, "")
 
     with pytest.raises(program.UsageError, match="^plain http to control-plane.test"):
@@ -103,6 +102,7 @@ def test_prefix_of_a_server_made_by_hand_cannot_send_the_token_elsewhere(plane, 
     with Proxy(plane) as proxy:
         server = program.Server("http", "control-plane.test", 80, prefix)
         with program.Transport(server, TOKEN, proxy=proxy.url, allow_http=True) as transport:
+            # The error names the path of the request, which begins with the prefix.
             with pytest.raises(program.UsageError, match="^path: "):
                 program.get_page(transport, PROJECT)
 
@@ -111,12 +111,13 @@ def test_prefix_of_a_server_made_by_hand_cannot_send_the_token_elsewhere(plane, 
 
 @pytest.mark.parametrize(
     "path",
-    # Without a slash, a proxy would send the token to another server.
+    # Without a slash at the beginning, a proxy would send the token to another server.
     ["@other.test/v1", ".other.test/v1", ":1/v1", "v1", "?a=/", "http://other.test/", ""]
+    # with characters that are not visible ASCII
     + ["/v1/a b", "/v1/\u00e9", "/v1/\x7f", "/v1/x\r\nX-Evil: y"],
     ids=ascii,
 )
-def test_path_begins_with_a_slash_and_is_visible_ascii(plane, path):
+def test_path_must_begin_with_a_slash_and_be_visible_ascii(plane, path):
     with Proxy(plane) as proxy:
         server = program.Server.parse("http://control-plane.test")
         with program.Transport(server, TOKEN, proxy=proxy.url, allow_http=True) as transport:
@@ -129,11 +130,11 @@ def test_path_begins_with_a_slash_and_is_visible_ascii(plane, path):
 # ---- arguments that are accepted
 
 
-def test_path_may_be_a_slash_and_have_a_query(plane, transport):
+def test_path_may_be_one_slash_or_begin_with_two_and_have_a_query(plane, transport):
     plane.script(Reply(b"{}"), Reply(b"{}"))
 
     transport.get("/", {})
-    transport.get("//other.test/x?a=b", {})
+    transport.get("//other.test/x?a=b", {})  # is sent to the plane, too
 
     assert [request.target for request in plane.requests] == ["/", "//other.test/x?a=b"]
 
@@ -167,7 +168,7 @@ def test_since_may_be_the_first_and_until_the_last_moment(plane, transport):
     sys.version_info < (3, 7), reason="Python 3.6 has only offsets of whole minutes"
 )
 def test_offset_of_a_time_may_have_seconds(plane, transport):
-    """Amsterdam was 19 minutes and 32 seconds ahead of UTC until 1937."""
+    """Amsterdam was 19 minutes and 32 seconds ahead of UTC. There, 1937 began when it was 23:40:28 in UTC."""
     amsterdam = timezone(timedelta(minutes=19, seconds=32))
     plane.script(
         Reply(page(listed("a", "1936-12-31T23:40:27Z"), listed("b", "1936-12-31T23:40:28Z")))
@@ -189,19 +190,6 @@ def test_main_works_without_a_program_name(monkeypatch):
 
 
 # ---- errors
-
-ERRORS = [
-    program.UsageError("it failed", "try again"),
-    program.CredentialsError("it failed", "try again"),
-    program.RemoteError("it failed", "try again", True, 5.0),
-    program.TimedOut("it failed", "try again", True),
-    program.ConnectError("it failed", "try again", True),
-    program.UnusableResponse("it failed", "try again"),
-    program.ResponseTooLarge("it failed", "try again"),
-    program.WaitTimeout("it failed", "try again", {"status": "started"}),
-    program.APIError("it failed", "try again", 429, {"code": "slow"}, 5.0),
-    program.APIError("it failed", "try again", 403, {"code": "rebac_denied"}),
-]
 
 
 @pytest.mark.parametrize(
@@ -228,18 +216,32 @@ def test_error_class_has_these_bases_and_this_exit_code(error_class, bases, exit
     assert error.hint == ""
 
 
+ERRORS = [
+    program.UsageError("it failed", "try again"),
+    program.CredentialsError("it failed", "try again"),
+    program.RemoteError("it failed", "try again", retryable=True, retry_after=5.0),
+    program.TimedOut("it failed", "try again", retryable=True),
+    program.ConnectError("it failed", "try again", retryable=True),
+    program.UnusableResponse("it failed", "try again"),
+    program.ResponseTooLarge("it failed", "try again"),
+    program.WaitTimeout("it failed", "try again", execution={"status": "started"}),
+    program.APIError("it failed", "try again", 429, {"code": "slow"}, retry_after=5.0),
+    program.APIError("it failed", "try again", 403, {"code": "rebac_denied"}),
+]
+
+
 @pytest.mark.parametrize("error", ERRORS, ids=lambda error: type(error).__name__)
 @pytest.mark.parametrize(
     "duplicate",
     [copy.copy, copy.deepcopy, lambda error: pickle.loads(pickle.dumps(error))],
     ids=["copy", "deepcopy", "pickle"],
 )
-def test_error_can_be_copied(error, duplicate):
+def test_error_can_be_copied_and_pickled(error, duplicate):
     twin = duplicate(error)
 
     assert type(twin) is type(error)
     assert twin.args == error.args == ("it failed",)
-    assert vars(twin) == vars(error)
+    assert vars(twin) == vars(error)  # such as `retryable`
     assert twin.hint == "try again"
 
 
@@ -285,13 +287,14 @@ def test_api_error_has_the_status_and_the_problem(plane, status, body, exit_code
         pytest.param(Reply(b"<html>"), program.UnusableResponse, False, id="body is not JSON"),
         pytest.param(HANG, program.TimedOut, True, id="no answer"),
         pytest.param(
-            Reply(announce=(32 << 20) + 1), program.ResponseTooLarge, False, id="too large"
+            Reply(announce=33554433), program.ResponseTooLarge, False, id="a byte more than 32 MiB"
         ),
     ],
 )
 def test_error_of_a_failed_response_has_this_public_class(plane, answer, public_class, retryable):
     error = catch_page_error(plane, answer)
 
+    # Its own class may be a private subclass.
     names = [base.__name__ for base in type(error).__mro__]
     assert next(name for name in names if name in program.__all__) == public_class.__name__
     assert error.retryable is retryable
@@ -301,6 +304,7 @@ def test_error_of_a_failed_response_has_this_public_class(plane, answer, public_
 
 
 def test_message_of_an_api_error_is_masked_and_its_problem_is_not(plane):
+    # The token, the password of the proxy, and base64 of ann:hunter:22, which is sent to the proxy.
     problem = {"title": "no: 12345678", "detail": "no: hunter:22", "code": "YW5uOmh1bnRlcjoyMg=="}
     with Proxy(plane) as proxy:
         server = program.Server.parse("http://control-plane.test")
@@ -314,7 +318,7 @@ def test_message_of_an_api_error_is_masked_and_its_problem_is_not(plane):
     assert caught.value.problem == problem
 
 
-def test_secret_of_7_characters_is_not_masked_in_the_message(plane):
+def test_token_of_7_characters_is_too_short_to_be_masked_in_the_message(plane):
     plane.script(Reply({"title": "no: 1234567"}, 404))
 
     with program.Transport(program.Server.parse(plane.url), "1234567") as transport:
