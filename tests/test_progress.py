@@ -143,7 +143,7 @@ def make_slow_reply(value, until=None, seconds=PATIENCE):
 
 
 @posix_only
-def test_last_on_a_terminal_shows_pages_and_executions_after_a_second(plane, start_session):
+def test_list_last_on_a_terminal_shows_pages_and_executions_after_a_second(plane, start_session):
     line_was_seen = threading.Event()
     plane.script(
         Reply(page(execution(), next_cursor="c2")),
@@ -155,11 +155,11 @@ def test_last_on_a_terminal_shows_pages_and_executions_after_a_second(plane, sta
     session.wait_for("\r1 page, 1 Execution$")
     waited = time.monotonic() - began
     line_was_seen.set()
-    result = session.finish()
+    result = session.finish()  # its err is all that the terminal was sent, from both streams
 
     assert waited >= 1
     assert result.code == 0
-    assert "\x1b" not in result.err
+    assert "\x1b" not in result.err  # no escape sequence is needed to remove the line
     screen = draw_screen(result.err)
     assert len(screen) == 3
     assert screen[0].startswith("ID ")
@@ -168,8 +168,9 @@ def test_last_on_a_terminal_shows_pages_and_executions_after_a_second(plane, sta
 
 
 @posix_only
-def test_merge_on_a_terminal_shows_progress_before_its_first_row(plane, start_session):
+def test_listing_of_several_statuses_shows_progress_before_its_first_row(plane, start_session):
     line_was_seen = threading.Event()
+    # The answers for pending, ack and started, which are read to their ends before anything is printed.
     plane.script(
         Reply(page(execution(status="pending"))),
         make_slow_reply(page(), until=line_was_seen),
@@ -190,8 +191,8 @@ def test_merge_on_a_terminal_shows_progress_before_its_first_row(plane, start_se
 
 
 @posix_only
-def test_merge_on_a_terminal_shows_no_progress_after_its_first_row(plane, start_session):
-    # The first row is printed before the second page of the failed Executions is requested.
+def test_listing_of_several_statuses_shows_no_progress_after_its_first_row(plane, start_session):
+    # The first row is printed before the second page of the failed Executions, which takes more than a second.
     plane.script(
         Reply(
             page(
@@ -207,17 +208,16 @@ def test_merge_on_a_terminal_shows_no_progress_after_its_first_row(plane, start_
     result = start_session(LIST + ("--status", "failed,timeout"), stdout="terminal").finish()
 
     assert result.code == 0
-    _, header, rows = result.err.partition("ID  ")
-    assert header == "ID  "
+    rows = result.err.partition("ID  ")[2]
     assert "\na " in rows
     assert "\nb " in rows
-    assert "\r" not in rows
+    assert "\r" not in rows  # a progress line begins with it
 
 
 @posix_only
 def test_get_on_a_terminal_shows_mebibytes_after_a_second(plane, start_session):
     line_was_seen = threading.Event()
-    large = execution([target(inline(b"out\n"))], padding="x" * 460000)  # 0.439 MiB
+    large = execution([target(inline(b"out\n"))], padding="x" * 460000)  # 0.44 MiB
     plane.script(make_slow_reply(large, until=line_was_seen))
 
     began = time.monotonic()
@@ -241,7 +241,7 @@ def test_get_on_a_terminal_shows_mebibytes_after_a_second(plane, start_session):
 
 
 @posix_only
-def test_walk_to_a_file_counts_every_page_and_execution_after_a_second(plane, start_session):
+def test_list_all_to_a_file_counts_every_page_and_execution_after_a_second(plane, start_session):
     first_line_was_seen = threading.Event()
     second_line_was_seen = threading.Event()
     plane.script(
@@ -292,7 +292,7 @@ def test_progress_line_is_removed_before_each_other_line(plane, start_session):
 
 
 @posix_only
-def test_walk_shows_its_progress_again_after_a_retry(plane, start_session):
+def test_list_all_shows_its_progress_again_after_a_retry(plane, start_session):
     line_was_seen = threading.Event()
     plane.script(
         make_slow_reply(page(execution(), next_cursor="c2"), until=line_was_seen),
@@ -357,13 +357,16 @@ def test_run_of_less_than_a_second_shows_no_progress_line(plane, start_session):
         pytest.param(GET, os.devnull, "foreground", id="stdout is a device"),
         pytest.param(ALL, "terminal", "foreground", id="rows go to the terminal meanwhile"),
         pytest.param(
-            ALL + ("--status", "failed"), "terminal", "foreground", id="one status is no merge"
+            ALL + ("--status", "failed"),
+            "terminal",
+            "foreground",
+            id="rows of one status go to the terminal meanwhile",
         ),
         pytest.param(GET, "terminal", "background", id="the program is in the background"),
     ],
 )
 def test_no_progress_line_where_it_would_disturb(plane, start_session, argv, stdout, place):
-    # As a page it has no Executions, and as an Execution no targets.
+    # The answer is an empty page, and also an Execution without targets. Elsewhere, a line appears after a second.
     plane.script(make_slow_reply(dict(execution(), items=[]), seconds=1.25))
 
     result = start_session(argv, stdout, place=place).finish()
@@ -383,12 +386,12 @@ HOSTILE_STATUS = "a\nb\x1b[2J" + TOKEN + "x" * 50
 @posix_only
 def test_wait_shows_the_status_on_the_progress_line(plane, start_session):
     started = execution([target(status="succeeded"), target(status="ack")], status=HOSTILE_STATUS)
-    plane.script(Reply(started), Reply(started))
+    plane.script(Reply(started))  # the next poll would come after 2 seconds
 
     result = start_session(GET + ("--wait", "--wait-timeout=1"), stdout="file", columns=60).finish()
 
     assert result.code == 124
-    # The token was masked before the line was cut to 59 characters.
+    # The token was masked before the line was cut to 59 characters, a column less than the terminal has.
     assert r"status: a\nb\x1b[2J***" + "x" * 37 in result.err.split("\r")
     screen = draw_screen(result.err)
     assert len(screen) == 3
