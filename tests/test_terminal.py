@@ -41,7 +41,7 @@ from server import Reply
     # Printable characters, tabs and line feeds stay.
     b'\\x1b[2J ~ ! "\n\ta\tb\n'                      | '\\x1b[2J ~ ! "\n\ta\tb\n'
     b'e\xcc\x81 \xe6\xbc\xa2 \xf0\x9f\x98\x80'       | 'e\u0301 \u6f22 \U0001f600'
-    # CSI sequences are removed: colours, concealed text, cursor movements, erasures, queries, all others.
+    # CSI sequences (ESC [ ...) are removed: colours, concealed text, cursor movements, erasures, queries, all others.
     b'\x1b[mx\x1b[1;31mr\x1b[38:2::255:0:0me\x1b[0m' | 'xre'
     b'\x1b[8mx\x1b[1;08my'                           | 'xy'
     b'\x1b[2Jx\x1b[H\x1b[1A\x1b[2K'                  | 'x'
@@ -54,7 +54,7 @@ from server import Reply
     b'a\r\nb\r\n'                                    | 'a\nb\n'
     b'10%\r\x1b[K\n20%\rdone\n'                      | '10%\n20%\ndone\n'
     b'a\r\r\nb\n\rc\r'                               | 'a\n\nb\n\nc\n'
-    # All other characters are escaped: window titles and links, short sequences, C1 controls, what is no UTF-8.
+    # All else is escaped: window titles and links, short sequences, C1 controls, bytes that are no UTF-8.
     b'\x1b]0;t\x07\x1b]8;;u\x1b\\'                   | '\\x1b]0;t\\x07\\x1b]8;;u\\x1b\\'
     b'\x1bc\x1b7\x1bM\x1b(0\x1b)B\x1b#8'             | '\\x1bc\\x1b7\\x1bM\\x1b(0\\x1b)B\\x1b#8'
     b'\x9b2J\x9d0;t\x9c\x85\xc2\x9b31mx\xc2\x85'     | '\\x9b2J\\x9d0;t\\x9c\\x85\\x9b31mx\\x85'
@@ -80,17 +80,19 @@ def test_raw_on_a_terminal_is_safe(plane, data, shown):
     assert result.err == ""
 
 
-#: The recap of an Execution with one target.
-RECAP_OF_ONE = (
+EXECUTIONS_HEADER = (
     "ID                                    STATUS     TYPE     TARGETS  "
     "CREATED_AT            UPDATED_AT            ACTION\n"
+)
+#: The end of the format text, after an empty line: the row of an Execution with one target.
+RECAP_OF_ONE = EXECUTIONS_HEADER + (
     "4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f  succeeded  builtin  1/1      "
     "2026-05-02T10:00:00Z  2026-05-02T10:00:09Z  restart-nginx\n"
 )
 
 
 @table(r"""
-    data                                        | size     | section
+    data                                        | size     | section_below_its_header
     b''                                         | 0 bytes  | ''
     b'x'                                        | 1 byte   | '  x\n'
     # The size is that of the bytes before they are made safe.
@@ -103,14 +105,15 @@ RECAP_OF_ONE = (
     b'\x1b[2J==> n failed 1 byte <==\n'         | 28 bytes | '  ==> n failed 1 byte <==\n'
     b'error: x\r\nhint: x\rID  S\n\nretry: x\n' | 34 bytes | '  error: x\n  hint: x\n  ID  S\n\n  retry: x\n'
 """)
-def test_text_on_a_terminal_indents_the_safe_lines(plane, data, size, section):
+def test_text_on_a_terminal_indents_the_safe_lines(plane, data, size, section_below_its_header):
     wire = execution([target(inline(ast.literal_eval(data)))])
 
     result = run_against(plane, wire, *GET, "--color", "never", terminals=["stdout"])
 
     assert result.code == 0
     header = "==> a1b2c300-0000-4000-8000-000000000000 succeeded %s <==\n" % size
-    assert result.out.decode("utf-8") == header + ast.literal_eval(section) + "\n" + RECAP_OF_ONE
+    section = header + ast.literal_eval(section_below_its_header)
+    assert result.out.decode("utf-8") == section + "\n" + RECAP_OF_ONE
     assert result.err == ""
 
 
@@ -149,7 +152,7 @@ def test_lines_on_a_terminal_are_safe_and_each_follows_its_node(plane, data, lin
     ],
 )
 def test_output_in_a_pipe_is_the_bytes_themselves(plane, data, section):
-    """text adds a line feed only to a last line that has none."""
+    """text adds a line feed to a last line that has none, and then an empty line."""
     wire = execution([target(inline(data))])
 
     raw = run_against(plane, wire, *GET_RAW, "--color", "always", terminals=["stderr"])
@@ -249,6 +252,7 @@ def test_process_on_two_terminals_shows_safe_outputs(plane, columns, format, out
 
 
 @posix_only
+# Below 104 columns, ACTION has two more lines, one below the header and one below the row.
 @pytest.mark.parametrize("columns, lines", [(80, 5), (104, 3), (200, 3)])
 def test_action_cannot_forge_a_line_on_a_terminal_of_any_width(plane, columns, lines):
     result = run_on_screen(
@@ -259,7 +263,7 @@ def test_action_cannot_forge_a_line_on_a_terminal_of_any_width(plane, columns, l
     shown = result.out.decode("utf-8").split("\n")
     assert len(shown) == lines
     assert shown[0].startswith("ID ")
-    assert shown[-2].endswith("  a\\n==> b")  # on a line of its own below 104 columns, indented
+    assert shown[-2].endswith("  a\\n==> b")  # if on a line of its own, the action is indented
     assert shown[-1] == ""
 
 
@@ -268,11 +272,14 @@ def test_action_cannot_forge_a_line_on_a_terminal_of_any_width(plane, columns, l
 
 @table(r"""
     character    | visible
+    # Control characters.
     '\0'         | '\\x00'
+    '\a\b'       | '\\x07\\x08'
     '\t'         | '\\t'
     '\n'         | '\\n'
     '\r'         | '\\r'
     '\x1b'       | '\\x1b'
+    '\x7f\x85'   | '\\x7f\\x85'
     '\x9b'       | '\\x9b'
     # A no-break space, a zero width space, a right-to-left override, a line separator, private use.
     '\xa0'       | '\\xa0'
@@ -325,24 +332,12 @@ def test_terminal_gets_all_printable_characters_and_escapes_for_others(plane):
 
 # ---- text of others on stdout
 
-#: A text of the server that would be several lines and would control a terminal.
-HOSTILE = (
-    "x\n==> forged up 1 bytes <==\nerror: forged\nhint: forged\nnext_cursor: forged\r\n\r\x1b]0;t\x07"
-    "\x1b[2J\b\x7f\t\x9b2J\x85\u202e\u2028\U000e0041\ud800"
-)
-#: How it is shown where spaces stay: in ACTION, in BUCKET/KEY, in cursors and in messages.
-HOSTILE_VISIBLE = (
-    "x\\n==> forged up 1 bytes <==\\nerror: forged\\nhint: forged\\nnext_cursor: forged\\r\\n\\r\\x1b]0;t\\x07"
-    "\\x1b[2J\\x08\\x7f\\t\\x9b2J\\x85\\u202e\\u2028\\U000e0041\\ud800"
-)
-#: How it is shown in a column.
-HOSTILE_FIELD = (
-    "x\\n==>\\x20forged\\x20up\\x201\\x20bytes\\x20<==\\nerror:\\x20forged\\nhint:\\x20forged\\nnext_cursor:\\x20forged"
-    "\\r\\n\\r\\x1b]0;t\\x07\\x1b[2J\\x08\\x7f\\t\\x9b2J\\x85\\u202e\\u2028\\U000e0041\\ud800"
-)
-#: The same without the lone surrogate, which makes a cursor malformed, and how it is shown.
-HOSTILE_CURSOR = HOSTILE[:-1]
-HOSTILE_CURSOR_VISIBLE = HOSTILE_VISIBLE[: -len("\\ud800")]
+#: A text of the server that would forge lines and control a terminal.
+HOSTILE = "x\n==> forged\nerror: forged\r\x1b[2J\x9b2J\t\u2028\ud800"
+#: How it is shown where spaces stay: in ACTION, in BUCKET/KEY and in messages.
+HOSTILE_VISIBLE = r"x\n==> forged\nerror: forged\r\x1b[2J\x9b2J\t\u2028\ud800"
+#: How it is shown in all other columns.
+HOSTILE_FIELD = r"x\n==>\x20forged\nerror:\x20forged\r\x1b[2J\x9b2J\t\u2028\ud800"
 #: An Execution with this text in every member that is shown.
 HOSTILE_EXECUTION = execution(
     [target(archive(HOSTILE, HOSTILE, sha256=HOSTILE), HOSTILE, HOSTILE, updated_at=HOSTILE)],
@@ -351,19 +346,6 @@ HOSTILE_EXECUTION = execution(
     created_at=HOSTILE,
     updated_at=HOSTILE,
     action=HOSTILE,
-)
-#: The header of the table of Executions, and the rest of the row of HOSTILE_EXECUTION after its id.
-EXECUTIONS_HEADER = (
-    "ID                                    STATUS     TYPE     TARGETS  "
-    "CREATED_AT            UPDATED_AT            ACTION\n"
-)
-HOSTILE_REST_OF_ROW = (
-    ("  " + HOSTILE_FIELD)  # STATUS
-    + ("  " + HOSTILE_FIELD)  # TYPE
-    + "  0/1    "  # TARGETS
-    + ("  " + HOSTILE_FIELD)  # CREATED_AT
-    + ("  " + HOSTILE_FIELD)  # UPDATED_AT
-    + ("  " + HOSTILE_VISIBLE + "\n")  # ACTION
 )
 with_and_without_colours = pytest.mark.parametrize("color", ["never", "always"])
 
@@ -375,19 +357,16 @@ def remove_colours(data):
 
 @with_and_without_colours
 def test_hostile_text_cannot_break_the_table_of_list(plane, color):
-    wire = page(dict(HOSTILE_EXECUTION, id=HOSTILE), next_cursor=HOSTILE_CURSOR)
+    # A lone surrogate, with which HOSTILE ends, would make a cursor malformed.
+    wire = page(dict(HOSTILE_EXECUTION, id=HOSTILE), next_cursor="x\n==> forged\x1b[2J")
 
     result = run_against(plane, wire, *LIST, "--color", color)
 
     assert result.code == 0
-    assert remove_colours(result.out) == (
-        EXECUTIONS_HEADER
-        + HOSTILE_FIELD
-        + HOSTILE_REST_OF_ROW
-        + "next_cursor: "
-        + HOSTILE_CURSOR_VISIBLE
-        + "\n"
-    )
+    assert remove_colours(result.out) == EXECUTIONS_HEADER + (
+        "{field}  {field}  {field}  0/1      {field}  {field}  {visible}\n"
+        "next_cursor: x\\n==> forged\\x1b[2J\n"
+    ).format(field=HOSTILE_FIELD, visible=HOSTILE_VISIBLE)
 
 
 @with_and_without_colours
@@ -396,20 +375,11 @@ def test_hostile_text_cannot_break_sections_and_the_recap(plane, color):
 
     assert result.code == 0
     assert remove_colours(result.out) == (
-        ("==> " + HOSTILE_FIELD + " " + HOSTILE_FIELD + " archived <==\n")
-        + (
-            "archived: "
-            + HOSTILE_VISIBLE
-            + "/"
-            + HOSTILE_VISIBLE
-            + " (sha256:"
-            + HOSTILE_FIELD
-            + ")\n"
-        )
-        + "\n"
-        + EXECUTIONS_HEADER
-        + ("4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f" + HOSTILE_REST_OF_ROW)
-    )
+        "==> {field} {field} archived <==\n"
+        "archived: {visible}/{visible} (sha256:{field})\n"
+        "\n" + EXECUTIONS_HEADER + "4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f  "
+        "{field}  {field}  0/1      {field}  {field}  {visible}\n"
+    ).format(field=HOSTILE_FIELD, visible=HOSTILE_VISIBLE)
 
 
 @with_and_without_colours
@@ -419,27 +389,17 @@ def test_hostile_text_cannot_break_the_table_of_targets(plane, color):
     assert result.code == 0
     assert remove_colours(result.out) == (
         "NODE_ID                               STATUS     UPDATED_AT            OUTPUT\n"
-        + (HOSTILE_FIELD + "  " + HOSTILE_FIELD + "  " + HOSTILE_FIELD)
-        + (
-            "  archived: "
-            + HOSTILE_VISIBLE
-            + "/"
-            + HOSTILE_VISIBLE
-            + " (sha256:"
-            + HOSTILE_FIELD
-            + ")\n"
-        )
-        + "\n"
-        + EXECUTIONS_HEADER
-        + ("4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f" + HOSTILE_REST_OF_ROW)
-    )
+        "{field}  {field}  {field}  archived: {visible}/{visible} (sha256:{field})\n"
+        "\n" + EXECUTIONS_HEADER + "4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f  "
+        "{field}  {field}  0/1      {field}  {field}  {visible}\n"
+    ).format(field=HOSTILE_FIELD, visible=HOSTILE_VISIBLE)
 
 
 # ---- text of others on stderr
 
 
 @pytest.mark.parametrize(
-    "answer, argv, shown, code",
+    "answer, argv, part_of_stderr, code",
     [
         pytest.param(
             Reply(
@@ -473,7 +433,7 @@ def test_hostile_text_cannot_break_the_table_of_targets(plane, color):
             id="a header that is traced",
         ),
         pytest.param(
-            # The second answer is an Execution.
+            # The retry gets an Execution.
             Reply({"title": HOSTILE, "detail": HOSTILE, "code": HOSTILE, "reason": HOSTILE}, 503),
             GET,
             "retry: HTTP 503 " + HOSTILE_VISIBLE,
@@ -481,10 +441,10 @@ def test_hostile_text_cannot_break_the_table_of_targets(plane, color):
             id="a failure that is retried",
         ),
         pytest.param(
-            # Longer than the 4,000 characters of other lines.
-            Reply(page(next_cursor=HOSTILE_CURSOR * 30)),
+            # Longer than the 4,000 characters of other lines, which are cut.
+            Reply(page(next_cursor="c\nerror: forged\x1b" * 300)),
             LIST + ("-o", "jsonl"),
-            "next_cursor: " + HOSTILE_CURSOR_VISIBLE * 30 + "\n",
+            "next_cursor: " + r"c\nerror: forged\x1b" * 300 + "\n",
             0,
             id="a cursor",
         ),
@@ -519,13 +479,13 @@ def test_hostile_text_cannot_break_the_table_of_targets(plane, color):
         ),
     ],
 )
-def test_server_text_is_one_line_in_every_message(plane, answer, argv, shown, code):
+def test_server_text_is_one_line_in_every_message(plane, answer, argv, part_of_stderr, code):
     plane.script(answer, Reply(execution()))
 
     result = run_cli(*argv, plane=plane)
 
     assert result.code == code
-    assert shown in result.err
+    assert part_of_stderr in result.err
     lines = (result.out.decode("utf-8") + result.err).split("\n")
     assert [line for line in lines if not line.isprintable()] == []
     assert [line for line in lines if re.match("(==>|[a-z_]+:) forged", line)] == []
@@ -540,10 +500,12 @@ def test_server_text_is_one_line_in_every_message(plane, answer, argv, shown, co
         # On Windows, auto means no colours.
         ((), BOTH, {}, not WINDOWS),
         (("--color", "auto"), BOTH, {"TERM": "xterm-256color"}, not WINDOWS),
+        # Only stdout has to be a terminal. NO_COLOR counts unless it is empty.
         ((), ("stdout",), {"NO_COLOR": ""}, not WINDOWS),
         ((), ("stderr",), {}, False),
         ((), BOTH, {"NO_COLOR": "0"}, False),
         ((), BOTH, {"TERM": "dumb"}, False),
+        # The flag overrides all of these.
         (("--color", "always"), (), {"NO_COLOR": "1", "TERM": "dumb"}, True),
         (("--color", "never"), BOTH, {}, False),
     ],
@@ -561,31 +523,34 @@ def test_colours_depend_on_the_flag_the_terminal_and_the_environment(
 
 
 @table(r"""
-    status         | section                        | cell
+    status         | status_in_section              | cell_in_table
     succeeded      | '\x1b[32msucceeded\x1b[0m'     | '\x1b[32msucceeded\x1b[0m'
     failed         | '\x1b[31mfailed\x1b[0m'        | '\x1b[31mfailed   \x1b[0m'
     timeout        | '\x1b[31mtimeout\x1b[0m'       | '\x1b[31mtimeout  \x1b[0m'
     cancelled      | '\x1b[33mcancelled\x1b[0m'     | '\x1b[33mcancelled\x1b[0m'
     started        | '\x1b[36mstarted\x1b[0m'       | '\x1b[36mstarted  \x1b[0m'
     ack            | '\x1b[36mack\x1b[0m'           | '\x1b[36mack      \x1b[0m'
-    # A status without a colour is bold in the header of a section, as the rest of the header.
+    # A status without a colour is bold in the header of a section, like the rest of the header.
     pending        | '\x1b[1mpending\x1b[0m'        | 'pending  '
     no_such_status | '\x1b[1mno_such_status\x1b[0m' | 'no_such_status'
 """)
-def test_headers_are_bold_and_statuses_have_these_colours(plane, status, section, cell):
-    section, cell = ast.literal_eval(section), ast.literal_eval(cell)
+def test_headers_are_bold_and_statuses_have_these_colours(
+    plane, status, status_in_section, cell_in_table
+):
+    cell = ast.literal_eval(cell_in_table)
     wire = execution([target(inline(b"x"), status=status)], status=status)
 
     text = run_against(plane, wire, *GET, "--color", "always")
-    targets = run_against(plane, wire, *GET_TABLE, "--color", "always")
+    table_of_targets = run_against(plane, wire, *GET_TABLE, "--color", "always")
     listing = run_against(plane, page(wire), *LIST, "--color", "always")
 
     assert text.out.decode("ascii").startswith(
         "\x1b[1m==> a1b2c300-0000-4000-8000-000000000000 \x1b[0m"
-        + section
+        + ast.literal_eval(status_in_section)
         + "\x1b[1m 1 byte <==\x1b[0m\nx\n\n\x1b[1mID "
     )
-    targets_header, target_row, empty, *recap = targets.out.decode("ascii").split("\n")
+    lines = table_of_targets.out.decode("ascii").split("\n")
+    targets_header, target_row, empty, *recap = lines
     assert re.fullmatch("\x1b\\[1mNODE_ID .* OUTPUT\x1b\\[0m", targets_header)
     assert target_row.startswith(
         "a1b2c300-0000-4000-8000-000000000000  " + cell + "  2026-05-02T10:00:09Z"
