@@ -64,7 +64,7 @@ def make_answer(word):
 
 
 def wait(plane, clock, answers, seconds=None, **options):
-    """Wait for the EXECUTION on a new Transport, against these answers. Return the last response."""
+    """Wait for the EXECUTION, at most so many seconds, against these answers. Return the last response."""
     plane.script(*map(make_answer, answers.split()))
     as_typed = "{4D5C2A10-93BE-4E0F-8A57-6F1B2C3D4E5F}"  # messages name it in canonical form
     with make_transport(plane, clock, **options) as transport:
@@ -80,7 +80,7 @@ def read_numbers(text):
 
 @table("""
     answers                                             | pauses
-    # Only the status of the Execution counts.
+    # Only the status of the Execution counts, which stands before that of its target.
     succeeded/started                                   |
     failed                                              |
     cancelled                                           |
@@ -96,7 +96,8 @@ def read_numbers(text):
     # The time of a poll that fails does not count. That of the last successful one still does.
     started 503 503 503 503 503 503 succeeded           | 2 0.5 1 3 0.5 1 4.5
     started 503 503 started 503 503 503 succeeded       | 2 0.5 1 7.5 0.5 1 7.5
-    # Up to 30 seconds, Retry-After is the pause of a retry, which makes the poll long.
+    # Up to 30 seconds, Retry-After is the pause of a retry, which makes the poll long. No pause of the wait is longer
+    # than a minute.
     started 429:4 started succeeded                     | 2 4 20
     started 429:12 started succeeded                    | 2 12 60
     started 429:13 started succeeded                    | 2 13 60
@@ -110,7 +111,7 @@ def read_numbers(text):
     started 429:0 429:0 429:0 succeeded                 | 2 0 0 3
     started 429:2 429:2 429:2 succeeded                 | 2 2 2 3
     started 503 503 started 429:5 429:5 429:5 succeeded | 2 0.5 1 7.5 5 5 7.5
-    # So is every retryable failure waited out. The first loss of a kept connection is repaired silently.
+    # Every retryable failure is waited out, after two retries. A kept connection is replaced once without a message.
     started drop drop drop drop succeeded               | 2 0.5 1 3
     started reset reset reset reset succeeded           | 2 0.5 1 3
     started cut cut cut succeeded                       | 2 0.5 1 3
@@ -125,10 +126,10 @@ def test_pauses_between_polls(plane, clock, answers, pauses):
 
 
 def test_wait_without_a_limit_goes_on_for_more_than_a_day(plane, clock):
-    # Of each Retry-After, a minute is waited: 1500 minutes are more than a day.
+    # A minute is waited for each Retry-After.
     wait(plane, clock, "started %s succeeded" % " ".join(["429:86400"] * 1500))
 
-    assert clock.slept == 90002
+    assert clock.slept == 90002  # the first pause of 2 seconds, and 1500 minutes
 
 
 @pytest.mark.parametrize(
@@ -140,7 +141,7 @@ def test_odd_status_is_not_final(plane, clock, status):
     found = wait(plane, clock, "failed")
 
     assert found["status"] == "failed"
-    assert clock.sleeps == [2]
+    assert clock.sleeps == [2]  # there was a second poll
 
 
 @pytest.mark.parametrize("failure", ["hang", "stall"])
@@ -148,7 +149,7 @@ def test_network_timeout_is_waited_out_after_the_first_response(plane, clock, fa
     found = wait(plane, clock, "started {0} {0} succeeded".format(failure), timeout=1)
 
     assert found["status"] == "succeeded"
-    assert clock.sleeps == [2, 3, 4.5]  # without retries
+    assert clock.sleeps == [2, 3, 4.5]  # the pauses between polls: a timeout is not retried
 
 
 @table("""
@@ -162,8 +163,8 @@ def test_failure_before_the_first_response_ends_the_wait(plane, clock, answers, 
         wait(plane, clock, answers + " succeeded", 80, timeout=1)
 
     assert caught.value.exit_code == 1  # a WaitTimeout would have 124
-    assert clock.sleeps == read_numbers(pauses)
-    assert len(plane.answers) == 1
+    assert clock.sleeps == read_numbers(pauses)  # those of the retries
+    assert len(plane.answers) == 1  # `succeeded` was not asked for
 
 
 @table("""
@@ -171,6 +172,7 @@ def test_failure_before_the_first_response_ends_the_wait(plane, clock, answers, 
     401       | 3
     403       | 4
     404       | 1
+    # no HTTP, and an Execution whose status is a number
     ssh       | 1
     malformed | 1
 """)
@@ -193,19 +195,19 @@ LAST_STATUS = (
 
 
 @table("""
-    seconds | answers           | pauses      | known
+    seconds | answers           | pauses      | last_status
     # The last pause ends with the limit, and no poll begins there.
     10      | ack ack ack ack   | 2 3 4.5 0.5 | "ack" (0 of 0 succeeded)
     9.5     | ack ack ack       | 2 3 4.5     | "ack" (0 of 0 succeeded)
     1       | ack/succeeded/ack | 1           | "ack" (1 of 2 succeeded)
 """)
-def test_wait_ends_on_time(plane, clock, seconds, answers, pauses, known):
+def test_wait_ends_on_time(plane, clock, seconds, answers, pauses, last_status):
     with pytest.raises(program.WaitTimeout) as caught:
         wait(plane, clock, answers, float(seconds))
 
-    assert str(caught.value) == LAST_STATUS + known
+    assert str(caught.value) == LAST_STATUS + last_status
     assert clock.sleeps == read_numbers(pauses)
-    assert not plane.answers
+    assert not plane.answers  # all were asked for
 
 
 @table("""
@@ -280,19 +282,20 @@ def test_server_that_is_gone_is_waited_for(plane):
 
 
 @table("""
-    answers       | seconds | known
+    answers       | seconds | rest_of_error
+    # The server is silent before its response, or within it.
     hang          | 0.2     | no status of Execution 4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f is known
     stall         | 0.2     | no status of Execution 4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f is known
     # The clock takes the pause of 2 seconds for slept, so that 0.2 seconds are left for the second poll.
     started hang  | 2.2     | the last status of Execution 4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f was "started"
     started stall | 2.2     | the last status of Execution 4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f was "started"
 """)
-def test_wait_ends_on_time_even_if_the_server_is_silent(plane, answers, seconds, known):
+def test_wait_ends_on_time_even_if_the_server_is_silent(plane, answers, seconds, rest_of_error):
     # After 5 seconds, or the timeout of 60, another failure would end the wait.
     with pytest.raises(program.WaitTimeout) as caught:
         wait(plane, Clock(running=True), answers, float(seconds), timeout=60)
 
-    assert str(caught.value).startswith("the wait timed out; " + known)
+    assert str(caught.value).startswith("the wait timed out; " + rest_of_error)
 
 
 # ---- what the command prints
@@ -361,7 +364,8 @@ def test_wait_timeout_means_exit_124_and_names_the_last_status(plane):
 @every_get_format
 def test_wait_prints_the_last_response_as_a_get_does(plane, format):
     line = "get $ID --exit-status --output " + format
-    answer = execution([target(inline(b"out\n")), target(node=NODES[2])], status="failed")
+    outputs = [target(inline(b"out\n")), target(node=NODES[2])]  # both have succeeded
+    answer = execution(outputs, status="failed")
 
     plain = run_line(line, plane, answer)
     waited = run_line(line + " --wait", plane, answer)
@@ -376,25 +380,28 @@ def test_wait_prints_the_last_response_as_a_get_does(plane, format):
 
 
 @table("""
-    answer           | code | status
+    answer           | code | line_on_stderr
+    # The status of the Execution counts, not that of its target after the slash.
     succeeded/failed | 0    |
     failed/succeeded | 5    |
     cancelled        | 5    |
     timeout          | 5    |
-    # A run that has not finished says so.
+    # For a run that has not finished, standard error says so.
     pending          | 5    | status: pending (0 of 0 succeeded)
     ack              | 5    | status: ack (0 of 0 succeeded)
     started          | 5    | status: started (0 of 0 succeeded)
     SUCCEEDED        | 5    | status: SUCCEEDED (0 of 0 succeeded)
 """)
-def test_exit_status_turns_0_into_5_unless_the_status_is_succeeded(plane, answer, code, status):
+def test_exit_status_turns_0_into_5_unless_the_status_is_succeeded(
+    plane, answer, code, line_on_stderr
+):
     plain = run_line("get $ID", plane, make_answer(answer))
     result = run_line("get $ID --exit-status", plane, make_answer(answer))
 
     assert plain.code == 0
     assert b"ID  " in plain.out
     assert (result.code, result.out) == (int(code), plain.out)
-    assert result.err.splitlines() == ([status] if status else [])
+    assert result.err.splitlines() == ([line_on_stderr] if line_on_stderr else [])
 
 
 @pytest.mark.parametrize(
@@ -405,7 +412,7 @@ def test_exit_status_means_5_without_a_status(plane, members):
 
 
 def test_exit_status_is_about_the_execution_and_not_the_selected_targets(plane):
-    answer = make_answer("succeeded/failed/succeeded")
+    answer = make_answer("succeeded/failed/succeeded")  # --failed selects the first of two targets
 
     assert run_line("get $ID --exit-status --failed", plane, answer).code == 0
 
@@ -434,7 +441,7 @@ def test_exit_status_changes_no_exit_code_except_0(plane, flags, answer, code):
 
 
 @table("""
-    flags                                  | count
+    flags                                  | number_of_hints
     --wait --timeout 9                     | 1
     # without --wait, without --timeout, and with --wait-timeout
     --timeout 9                            | 0
@@ -442,10 +449,10 @@ def test_exit_status_changes_no_exit_code_except_0(plane, flags, answer, code):
     --wait --timeout 9 --wait-timeout 8    | 0
 """)
 @pytest.mark.parametrize("terminals", [(), BOTH], ids=["pipes", "terminals"])
-def test_hint_says_that_timeout_does_not_limit_the_wait(plane, flags, count, terminals):
+def test_hint_says_that_timeout_does_not_limit_the_wait(plane, flags, number_of_hints, terminals):
     result = run_line("get $ID " + flags, plane, execution(), terminals=terminals)
 
     assert result.code == 0
-    assert hint_lines(result) == int(count) * [
+    assert hint_lines(result) == int(number_of_hints) * [
         "--timeout limits each network operation; to limit the wait, use --wait-timeout"
     ]
