@@ -64,26 +64,33 @@ def call_main(module, plane, argv, env=None, stdout=None):
 # ---- a stdout whose reader has gone, or that fails
 
 
-@pytest.mark.parametrize("number, code", [(errno.EPIPE, 141), (errno.EINVAL, 141), (errno.EIO, 1)])
-def test_windows_takes_epipe_and_einval_for_a_broken_pipe(plane, windows_program, number, code):
-    stdout = FailingStream(OSError(number, "it fails"))
+@pytest.mark.parametrize(
+    "error, code, err",
+    [
+        pytest.param(errno.EPIPE, 141, "", id="EPIPE"),
+        pytest.param(errno.EINVAL, 141, "", id="EINVAL"),
+        pytest.param(errno.EIO, 1, "error: cannot write to standard output: it fails\n", id="EIO"),
+    ],
+)
+def test_windows_takes_epipe_and_einval_for_a_broken_pipe(plane, windows_program, error, code, err):
+    stdout = FailingStream(OSError(error, "it fails"))
 
     result = call_main(windows_program, plane, LIST, stdout=stdout)
 
     assert result.code == code
-    assert result.err == ("error: cannot write to standard output: it fails\n" if code == 1 else "")
+    assert result.err == err
 
 
 @pytest.mark.skipif(WINDOWS, reason="Windows reports a broken pipe as EINVAL")
-@pytest.mark.parametrize("number, code", [(errno.EPIPE, 141), (errno.EINVAL, 1)])
-def test_other_systems_take_only_epipe_for_a_broken_pipe(plane, number, code):
-    result = call_main(program, plane, LIST, stdout=FailingStream(OSError(number, "it fails")))
+@pytest.mark.parametrize("error, code", [(errno.EPIPE, 141), (errno.EINVAL, 1)])
+def test_other_systems_take_only_epipe_for_a_broken_pipe(plane, error, code):
+    result = call_main(program, plane, LIST, stdout=FailingStream(OSError(error, "it fails")))
 
     assert result.code == code
 
 
 def test_reader_that_goes_midway_ends_the_program_silently(plane):
-    plane.script(Reply(execution([target(inline(bytes(720 << 10)))])))  # more than a pipe holds
+    plane.script(Reply(execution([target(inline(bytes(737280)))])))  # more than a pipe holds
     process = start_line(make_command(*GET), plane)
     first_bytes = process.stdout.read(1000)
     process.stdout.close()
@@ -102,7 +109,7 @@ def test_reader_that_goes_midway_ends_the_program_silently(plane):
 
 
 def test_windows_has_no_colours_unless_they_are_requested(plane, windows_program):
-    auto = call_main(windows_program, plane, LIST, stdout=ByteScreen())
+    auto = call_main(windows_program, plane, LIST, stdout=ByteScreen())  # a terminal
     always = call_main(windows_program, plane, LIST + ("--color", "always"), stdout=ByteScreen())
 
     assert auto.code == always.code == 0
@@ -115,16 +122,14 @@ def test_windows_finds_the_home_folder_and_checks_no_modes(plane, windows_progra
     config = tmp_path / ".config" / "plexctl" / "config.json"
     config.parent.mkdir(parents=True)
     config.write_text('{"default": "lab", "profiles": {"lab": {"token": "%s"}}}' % TOKEN)
-    config.chmod(0o666)
-    env = {"PLEXSPHERE_TOKEN": None, "HOME": "/nowhere"}  # without a token, the config file is read
+    config.chmod(0o666)  # on other systems, a file with a token must not be readable by all
     # HOME of kit.py is "HOME", and on Windows "USERPROFILE", where "HOME" must not count.
-    env[HOME] = str(tmp_path)
+    env = {"PLEXSPHERE_TOKEN": None, "HOME": "/nowhere", HOME: str(tmp_path)}
 
     result = call_main(windows_program, plane, LIST, env)
 
     assert result.code == 0
-    # This is the token of the config file.
-    assert plane.requests[0].headers["authorization"] == "Bearer " + TOKEN
+    assert plane.requests[0].headers["authorization"] == "Bearer " + TOKEN  # of the config file
 
 
 # ---- Ctrl-C
@@ -182,7 +187,7 @@ def test_stdout_and_saved_files_have_no_newline_translation(plane, tmp_path):
 
     assert printed.code == saved.code == 0
     assert ALL_BYTES_AND_NEWLINES in printed.out
-    assert b"\r" not in printed.out.replace(ALL_BYTES_AND_NEWLINES, b"")
+    assert b"\r" not in printed.out.replace(ALL_BYTES_AND_NEWLINES, b"")  # in the other lines
     file = tmp_path / "out" / "a1b2c300-0000-4000-8000-000000000000.out"
     assert file.read_bytes() == ALL_BYTES_AND_NEWLINES
     assert b"\r" not in (tmp_path / "out" / "targets").read_bytes()
