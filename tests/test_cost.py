@@ -8,7 +8,7 @@ from control_plane import PROJECT
 from kit import EXECUTION, encode, execution, inline, page, run_cli, target
 from server import Reply
 
-BODY = 2 << 20
+BODY = 2 << 20  # bytes of a response: 2 MiB
 
 
 def measure_peak(plane, argv, bodies):
@@ -41,7 +41,7 @@ def make_page(number, cursor, status="failed", size=BODY, **members):
 
 
 def make_copies(status):
-    """Return the bodies of ten pages with one and the same Execution, each with a new cursor."""
+    """Return the bodies of ten pages of one Execution, which is always the same, and of an empty page."""
     wires = [execution(status=status, padding="x" * BODY) for _ in range(10)]
     return [encode(page(wire, next_cursor="c%d" % number)) for number, wire in enumerate(wires)] + [
         encode(page())
@@ -49,14 +49,15 @@ def make_copies(status):
 
 
 PAGES = [make_page(number, "c%d" % number if number < 4 else None) for number in range(5)]
-OTHER_PAGE = make_page(9, None, "timeout")
+PAGE_OF_TIMEOUTS = make_page(9, None, "timeout")
+#: An Execution with 60 outputs, which have a length of BODY in base64.
 OUTPUTS = encode(
     execution([target(inline(b"x" * (BODY // 60 * 3 // 4)), "%d" % number) for number in range(60)])
 )
 
 
 @pytest.mark.parametrize(
-    "line, bodies, bound",
+    "line, bodies, bound",  # of the memory, as a multiple of BODY
     [
         # A body and its text, or the text and its objects, exist together, and a little more.
         pytest.param("list", PAGES[4:], 2.6, id="list"),
@@ -69,20 +70,20 @@ OUTPUTS = encode(
         # A merge also keeps the objects of the page of the other status.
         pytest.param(
             "list --status=failed,timeout",
-            PAGES[:1] + [OTHER_PAGE] + PAGES[1:],
+            PAGES[:1] + [PAGE_OF_TIMEOUTS] + PAGES[1:],
             3.6,
             id="merge of two final statuses",
         ),
         pytest.param(
             "list --status=started,failed",
-            make_copies("started") + [encode(page())],
+            make_copies("started") + [encode(page())],  # nothing has failed
             3.6,
             id="merge, one Execution in many pages",
         ),
         # One copy is held by the merge, and another one by the query.
         pytest.param(
             "list --status=started,failed -o wide",
-            [encode(page())] + make_copies("failed"),
+            [encode(page())] + make_copies("failed"),  # nothing is started
             4.6,
             id="merge, one failed Execution in many pages",
         ),
