@@ -16,7 +16,8 @@ ALLOWED_IMPORTS = set(
     "json math os re selectors shlex signal socket ssl stat sys time typing urllib uuid zlib".split()
 )
 
-#: What is named, and the functions that may name it. "Where to look in the code" in the docstring says which matter.
+#: For each effect: the names in the source that have it, and the functions in which at least one of them occurs.
+#: `open of os` is os.open, `open of builtins` is open. "Where to look in the code" in the docstring says which matter.
 # fmt: off
 FEW_PLACES = {
     "connections are made": ({"HTTPConnection", "HTTPSConnection"}, {"Transport._connect"}),
@@ -82,12 +83,12 @@ def build_index(node, where, index):
 INDEX = build_index(TREE, "", {})
 
 
-@pytest.mark.parametrize("what", sorted(FEW_PLACES))
-def test_sensitive_names_occur_only_in_the_functions_listed_for_them(what):
-    names, expected = FEW_PLACES[what]
+@pytest.mark.parametrize("effect", sorted(FEW_PLACES))
+def test_sensitive_names_occur_exactly_in_the_functions_listed_for_them(effect):
+    names, expected = FEW_PLACES[effect]
     found = set().union(*[INDEX.get(name, set()) for name in names])
     advice = "if this is meant, change FEW_PLACES here, and 'Where to look in the code' in the program's docstring"
-    assert found == expected, "functions where %s: %s" % (what, advice)
+    assert found == expected, "functions where %s: %s" % (effect, advice)
 
 
 def test_forbidden_names_do_not_occur():
@@ -103,6 +104,7 @@ def test_only_allowed_modules_are_imported():
     }
     found |= {node.module for node in ast.walk(TREE) if isinstance(node, ast.ImportFrom)}
     assert {name.split(".")[0] for name in found} <= ALLOWED_IMPORTS
+    # All of these are in the standard library, which Python 3.10 and later can list.
     assert ALLOWED_IMPORTS - set(getattr(sys, "stdlib_module_names", ALLOWED_IMPORTS)) == set()
 
 
@@ -115,6 +117,7 @@ def test_environment_is_read_by_name_except_for_proxies():
 
 
 def test_sections_are_in_the_order_of_the_map():
+    # The map is in the docstring: a line for each section, with its name and then more than one space.
     banners = re.findall("^# -{40,} (.+)$", SOURCE, re.MULTILINE)
     assert len(banners) > 5
     assert banners == re.findall("^    ([A-Z][A-Za-z ]+?)  +\\S", program.__doc__, re.MULTILINE)
@@ -132,10 +135,11 @@ def test_no_name_is_used_above_its_definition():
     }
     defined.update({name: node.lineno for name, node in top_level.items()})
     assert len(defined) > 100
-    used = [
+    # A function or class, and a name in it that is defined below it.
+    used_too_early = [
         (name, inner.id)
         for name, node in top_level.items()
         for inner in ast.walk(node)
         if isinstance(inner, ast.Name) and defined.get(inner.id, 0) > node.lineno
     ]
-    assert used == []
+    assert used_too_early == []
