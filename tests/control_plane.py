@@ -29,7 +29,6 @@ PROJECT = "019a3f1c-8a52-7d0e-9b96-c2e85d7f6b13"
 DOMAIN = "019a3f1b-d274-76f9-b01e-93b5e86f41dc"
 STATUSES = ("pending", "ack", "started", "succeeded", "failed", "cancelled", "timeout")
 
-
 NEWEST = datetime(2026, 7, 14, 9, 31, 7)
 HOSTS = (
     "web-01",
@@ -43,11 +42,8 @@ HOSTS = (
     "edge-02",
     "build-01",
 )
-# A longer output goes to the object store.
-BUCKET, LARGEST_INLINE = (
-    "plexsphere-exec-logs",
-    16 << 10,
-)
+BUCKET = "plexsphere-exec-logs"
+LARGEST_INLINE = 16 << 10  # bytes; a longer output goes to the object store
 DUMPED = "".join(
     'pg_dump: dumping contents of table "public.events_%04d"\n' % number for number in range(400)
 )
@@ -218,7 +214,6 @@ SHOWCASE = SHOWN["id"]  # one target for every kind of output
 ADVANCING = ADVANCING_STAGES[0]["id"]  # a step further at every GET of it
 
 EXECUTIONS = [MADE[row] for row in ROWS]
-
 
 #: So chosen that a tenth of all cursors begins with a hyphen, those after the first 5, 20 and 40 Executions too.
 CURSOR_KEY = b"sample key 175532"
