@@ -3427,7 +3427,7 @@ def parse_time(text, now):
     moment = datetime(year, month, day, hour, minute, second, microsecond, timezone.utc)
     moment -= parse_offset(match.group("offset") or "Z")
     if match.group("year") is None and moment > now:
-        moment = moment.replace(year=now.year - 1)
+        moment = moment.replace(year=moment.year - 1)
     return moment
 
 
