@@ -459,7 +459,7 @@ def test_password_of_a_proxy_is_masked_before_it_is_escaped(plane, member, statu
     assert error_lines(result)[0].endswith(" <***> <***> \\u200b")
 
 
-def test_line_of_stderr_is_cut_after_4000_characters(plane):
+def test_error_is_cut_after_4000_characters(plane):
     result = run_line("list", plane, Reply({"detail": "x" * 5000}, 409))  # which is not retried
 
     assert result.err == ("error: HTTP 409 Conflict; " + "x" * 5000)[:4000] + "\n"

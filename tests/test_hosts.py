@@ -484,10 +484,15 @@ def test_hint_asks_whether_the_server_is_the_api(answers, scheme, prefix):
     assert hint == "check --server, PLEXSPHERE_URL or the profile: does it point to the API?"
 
 
-# A lost connection is retried twice.
-@pytest.mark.parametrize("answers", ["400", "drop drop drop", "alert"])
+@table("""
+    answers
+    # what a port for https answers to http: a 400 with an HTML page, a lost connection (retried twice), a TLS alert
+    400
+    drop drop drop
+    alert
+""")
 def test_hint_for_a_wrong_first_response_to_http_asks_for_https(answers):
-    hint = read_hint("http", "", answers)
+    hint = read_hint("http", prefix="", answers=answers)
 
     assert hint == "if this port is for https, write https:// in the server's URL"
 

@@ -434,7 +434,9 @@ def test_next_cursor_is_that_of_the_page_to_request_again(
 
 
 @pytest.mark.parametrize("make_statuses", [list, tuple, set, iter])  # any iterable
-def test_unknown_statuses_are_queried_last_in_alphabetical_order(plane, transport, make_statuses):
+def test_each_status_is_queried_once_and_unknown_ones_last_in_alphabetical_order(
+    plane, transport, make_statuses
+):
     plane.script(Reply(page()), Reply(page()), Reply(page()))
     statuses = make_statuses(["x", "odd", "failed", "x"])
 

@@ -451,7 +451,7 @@ def answer_and_end(answer):
     return talk
 
 
-def fail_without_retry(url, **options):
+def catch_unretried_error(url, **options):
     """Send a request to this URL, and return its error. Check that it was not retried, although pauses are given."""
     clock = Clock()
     error = catch_error(url, pauses=(1, 2), sleep=clock.sleep, **options)
@@ -461,7 +461,7 @@ def fail_without_retry(url, **options):
 
 def test_refused_connection_is_retryable():
     with nobody_listening() as address:
-        error = fail_without_retry("http://" + address)
+        error = catch_unretried_error("http://" + address)
 
     assert re.match("cannot connect to %s: .*refused" % address, str(error))
     assert (
@@ -474,7 +474,7 @@ def test_refused_connection_is_retryable():
 
 def test_unreachable_host_is_retryable():
     # No TCP connection can be made to a multicast address.
-    error = fail_without_retry("http://224.1.2.3:9")
+    error = catch_unretried_error("http://224.1.2.3:9")
 
     assert re.match("cannot connect to 224.1.2.3:9: .", str(error))
     assert error.retryable
@@ -487,14 +487,14 @@ def test_resolver_that_fails_is_retryable_if_it_says_try_again(monkeypatch, erro
 
     monkeypatch.setattr(socket, "create_connection", fail)
 
-    error = fail_without_retry("http://failing.test")
+    error = catch_unretried_error("http://failing.test")
 
     assert str(error) == "cannot connect to failing.test: the name failing.test does not resolve"
     assert error.retryable is retryable
 
 
 def test_unknown_name_is_not_retryable():
-    error = fail_without_retry("http://" + NO_NAME)  # no resolver is asked for 304 characters
+    error = catch_unretried_error("http://" + NO_NAME)  # no resolver is asked for 304 characters
 
     assert str(error) == "cannot connect to %s: the name %s does not resolve" % (NO_NAME, NO_NAME)
     assert not error.retryable
@@ -510,7 +510,7 @@ def test_unknown_name_is_not_retryable():
 def test_tls_that_fails_is_retryable_if_the_server_closes_the_connection(answer, retryable):
     with Raw(answer_and_end(answer)) as server:
         address = "127.0.0.1:%d" % server.address[1]
-        error = fail_without_retry("https://" + address, ca_file=CA_FILE)
+        error = catch_unretried_error("https://" + address, ca_file=CA_FILE)
 
     assert re.match("TLS with %s failed: ." % address, str(error))
     assert error.retryable is retryable
@@ -519,7 +519,7 @@ def test_tls_that_fails_is_retryable_if_the_server_closes_the_connection(answer,
 def test_untrusted_certificate_is_not_retryable():
     with ControlPlane(tls="untrusted") as plane:
         address = "127.0.0.1:%d" % plane.address[1]
-        error = fail_without_retry("https://" + address, ca_file=CA_FILE)
+        error = catch_unretried_error("https://" + address, ca_file=CA_FILE)
 
     assert re.match("TLS with %s failed: .*certificate verify failed" % address, str(error))
     assert not error.retryable
@@ -536,7 +536,7 @@ def test_tunnel_that_a_proxy_does_not_open_is_retryable(answer, shown):
     with ScriptedServer() as proxy:
         proxy.script(answer)
         address = "127.0.0.1:%d" % proxy.address[1]
-        error = fail_without_retry("https://control-plane.test", proxy=address)
+        error = catch_unretried_error("https://control-plane.test", proxy=address)
 
     assert re.match(
         "cannot connect to control-plane.test through proxy %s: .*%s" % (address, shown),

@@ -177,13 +177,14 @@ def test_failure_before_the_first_response_ends_the_wait(plane, clock, answers, 
     malformed | 1
 """)
 def test_failure_that_is_not_retryable_ends_the_wait_and_prints_nothing(plane, failure, code):
-    answers = make_answer("started"), make_answer(failure)
+    answers = [make_answer(word) for word in ("started", failure, "succeeded")]
 
     result = run_line("get $ID --wait --wait-timeout 99", plane, *answers)
 
     assert result.code == int(code)
     assert result.out == b""
     assert len(error_lines(result)) == 1
+    assert len(plane.requests) == 2  # `succeeded` was not asked for
 
 
 # ---- time limits
