@@ -472,7 +472,7 @@ def list_requests(plane):
     --all --limit 0  | e-1>c1 big big big e-2     | - -@c1 12@c1 3@c1 1@c1
     --all --cursor x | big e-1>c1 e-2             | 200@x 50@x 50@c1
 """)
-def test_walk_asks_for_a_quarter_of_a_page_that_is_too_large(plane, flags, pages, requests):
+def test_list_all_asks_for_a_quarter_of_a_page_that_is_too_large(plane, flags, pages, requests):
     result = run_line("list %s -o id" % flags, plane, *map(make_page, pages.split()))
 
     assert result.code == 0
@@ -506,7 +506,7 @@ def test_each_query_of_a_merge_has_a_limit_of_its_own(plane, flag, pages, reques
     assert result.out == b"e-1\ne-2\ne-3\ne-4\n"
 
 
-def test_walk_ends_at_a_page_of_one_that_is_too_large(plane):
+def test_list_all_ends_at_a_page_of_one_that_is_too_large(plane):
     plane.script(*[announce_size((32 << 20) + 1)] * 4, announce_size((256 << 20) + 1))
 
     result = run_cli(*LIST, "--all", plane=plane)

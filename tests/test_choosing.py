@@ -1,7 +1,4 @@
-"""Which Executions and targets are shown: filters and walks, the newest ones, malformed times, nothing found.
-
-A walk is a listing that reads page after page until it is complete.
-"""
+"""Which Executions and targets are shown: filters, all pages, the newest ones, malformed times, nothing found."""
 
 import itertools
 import json
@@ -86,7 +83,7 @@ def test_list_prints_what_matches_every_flag_and_reads_all_pages(plane, flags):
     --limit=7 --action-name x                     | action_name=x&limit=7
     --cursor=c2 --status=failed,failed            | status=failed&cursor=c2
     --cursor=                                     | none
-    # a walk of three pages, with 200 Executions on a page unless --limit says otherwise
+    # all three pages, with 200 Executions on a page unless --limit says otherwise
     --all                                         | limit=200 limit=200&cursor=c2 limit=200&cursor=c3
     --all --limit 0                               | none cursor=c2 cursor=c3
     --all --limit=201                             | limit=201 limit=201&cursor=c2 limit=201&cursor=c3
@@ -96,7 +93,9 @@ def test_list_prints_what_matches_every_flag_and_reads_all_pages(plane, flags):
     --node $NODE --limit 1 --cursor=              | limit=1 limit=1&cursor=c2 limit=1&cursor=c3
     --status=x --all --action-name y --cursor c3  | action_name=y&limit=200&cursor=c3&status=x
 """)
-def test_page_or_walk_sends_the_cursor_the_limit_and_what_the_server_filters(plane, flags, queries):
+def test_page_or_all_pages_get_the_cursor_the_limit_and_what_the_server_filters(
+    plane, flags, queries
+):
     serve_pages(plane, RUNS)
 
     result = run_line("list " + flags, plane)
@@ -174,7 +173,7 @@ def test_last_prints_the_newest_ones_oldest_first(plane, flags, pages, ids):
     assert find_ids(result) == ids.split()
 
 
-def test_without_last_a_walk_keeps_the_order_of_the_server(plane):
+def test_without_last_a_listing_keeps_the_order_of_the_server(plane):
     before, first = listed("before", "01:00:00Z"), listed("first", "03:00:00Z")
     later, earlier = listed("later", "03:00:00Z"), listed("earlier", "02:00:00Z")
     serve_pages(plane, [[before, first], [], [later, earlier]])
@@ -202,12 +201,13 @@ def test_last_goes_by_the_time_of_creation_also_with_updated_since(plane):
 
 @table("""
     flags
+    # The RUNS are of 2026-07-14, and none of them is at this node or has the status x.
     --since=2027-01-01
     --node 4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f
     --failed --until 2026-03-01
     --last 2 --status x
 """)
-def test_json_of_a_walk_without_a_match_is_a_document_without_items(plane, flags):
+def test_json_of_a_listing_without_a_match_is_a_document_without_items(plane, flags):
     serve_pages(plane, RUNS)
 
     result = run_line("list -o json " + flags, plane)
@@ -280,8 +280,8 @@ def test_malformed_created_at_matters_only_where_it_is_compared(plane, flags, co
 # ---- targets
 
 STATUSES = "pending ack started succeeded failed cancelled timeout".split()
-#: The node of the target with each status. FAILED is not a status that the program knows.
-NODE_OF = dict(zip(STATUSES + ["FAILED"], NODES))
+#: The node of the target with each status. The program does not know the status on-hold.
+NODE_OF = dict(zip(STATUSES + ["on-hold"], NODES))
 #: A target of each status, whose output is its status, and others. Those without an output are faulty, and must do no
 #: harm unless they are selected.
 MIXED_TARGETS = execution(
@@ -290,7 +290,8 @@ MIXED_TARGETS = execution(
         # another target at the node of `timeout`
         target(inline(b"pending-2\n"), NODE_OF["timeout"], "pending"),
         target(inline(b"ack-2\n"), None, "ack"),
-        target(inline(b"FAILED\n"), NODE_OF["FAILED"].upper(), "FAILED"),
+        target(inline(b"on-hold\n"), NODE_OF["on-hold"].upper(), "on-hold"),
+        target(inline(b"FAILED\n"), NODES[8], "FAILED"),
         target(inline(b"failed-and-a-space\n"), NODES[8], "failed "),
         target(inline(b"null\n"), NODES[8], None),
         target({"kind": "tape"}, NODES[9].upper(), "odd"),
@@ -317,8 +318,8 @@ def find_nodes(result):
     # Nodes are named by the status of their target, and outputs, too: pending-2 is another target of timeout's node.
     succeeded             |                            | succeeded
     timeout               |                            | timeout pending-2
-    # In the response, this node id is in capitals.
-    FAILED                |                            | FAILED
+    # In the response, the node id of this target is in capitals.
+    on-hold               |                            | on-hold
     # Targets are shown in the order of the response, and each once.
     cancelled started     |                            | started cancelled
     failed failed         |                            | failed

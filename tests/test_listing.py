@@ -410,13 +410,15 @@ def test_listing_sends_its_filters_and_counts_what_it_drops():
 
 @table("""
     statuses  | answers         | page_count | count | next_cursor
-    # The second page fails, and the first one.
+    # The second page fails, whose cursor is -c2.
               | two cut cut cut | 1          | 2     | -c2
+    # The first page fails, which has no cursor.
     x         | 404             | 0          | 0     |
     # The second page has its own cursor.
     failed    | two circle      | 2          | 3     | -c2
-    # In a merge, there is no cursor: the second query fails, or the second page of the first query.
+    # Two statuses are two queries, which have no cursor in common. The first page of the second query fails.
     failed x  | two 404         | 1          | 2     |
+    # After the first page of each query, the second page of the first query fails.
     failed x  | two empty 404   | 2          | 2     |
 """)
 def test_next_cursor_is_that_of_the_page_to_request_again(

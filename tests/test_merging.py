@@ -184,6 +184,8 @@ class MovingServer:
 
 @pytest.mark.parametrize("seed", range(25))
 def test_nothing_that_runs_throughout_is_missed_or_repeated(plane, transport, seed):
+    # The program reads all pages of pending, then those of ack, then those of started. In another order, it would miss
+    # an Execution that moves on to a status that was read before.
     server = MovingServer(seed)
     plane.answer_to = server.answer_to
 
