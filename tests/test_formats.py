@@ -185,7 +185,9 @@ def test_pipes_get_the_exact_bytes_of_outputs(plane, data, lines, added):
     answer = execution([target(inline(data), "n\u00e4 1"), target(inline(b"end"), "n2")])
 
     as_raw = run_line("get $ID --output raw", plane, answer)
-    as_lines = run_line("get $ID --output lines", plane, answer)
+    # Neither the flag nor the terminal makes a difference to the bytes.
+    flags = "--output lines --color always"
+    as_lines = run_line("get $ID " + flags, plane, answer, terminals=["stderr"])
     as_text = run_line("get $ID", plane, answer)
 
     assert as_raw.out == data + b"end"

@@ -374,11 +374,3 @@ def test_exit_code_survives_unusable_streams(plane, argv, answer, redirection, c
     result = run_in_shell(redirection, *argv, plane=plane)
 
     assert result.code == code
-
-
-@posix_only
-def test_nothing_is_sent_if_both_streams_are_closed(plane):
-    result = run_in_shell(">&- 2>&-", *GET, plane=plane)
-
-    assert result.code == 1
-    assert plane.requests == []

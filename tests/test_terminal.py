@@ -166,22 +166,6 @@ def test_output_in_a_pipe_is_the_bytes_themselves(plane, data, section):
     assert rest == section + RECAP_OF_ONE.encode("ascii")
 
 
-def test_lines_in_a_pipe_have_the_bytes(plane):
-    wire = execution([target(inline(b"\x1b[31mred\x1b[0m\r\n\n10%\r20%\n\xff\xc2\x85 "))])
-
-    result = run_against(
-        plane, wire, *GET, "-o", "lines", "--color", "always", terminals=("stderr",)
-    )
-
-    assert result.code == 0
-    assert result.out == (
-        b"a1b2c300-0000-4000-8000-000000000000: \x1b[31mred\x1b[0m\r\n"
-        b"a1b2c300-0000-4000-8000-000000000000: \n"
-        b"a1b2c300-0000-4000-8000-000000000000: 10%\r20%\n"
-        b"a1b2c300-0000-4000-8000-000000000000: \xff\xc2\x85 \n"
-    )
-
-
 # ---- several outputs on real terminals
 
 #: CSI sequences (ESC [ ...), such as colours, are removed. All else that could control the terminal is escaped.
