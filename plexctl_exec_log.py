@@ -3414,7 +3414,7 @@ WHEN_FORMS = (
 def parse_time(text, now):
     """Return the time for `2026-07-14 09:30` or `07-14T11:30+0200`. Raises ValueError.
 
-    A time without a year is of this year, or of last year if this year's is still to come."""
+    A time without a year is of this year or, if that is still to come, of an earlier one."""
     match = re.fullmatch(PARTIAL_TIME, text, re.VERBOSE)
     if not match:
         raise ValueError
@@ -3426,7 +3426,7 @@ def parse_time(text, now):
 
     moment = datetime(year, month, day, hour, minute, second, microsecond, timezone.utc)
     moment -= parse_offset(match.group("offset") or "Z")
-    if match.group("year") is None and moment > now:
+    while match.group("year") is None and moment > now:
         moment = moment.replace(year=moment.year - 1)
     return moment
 

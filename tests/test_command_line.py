@@ -325,6 +325,7 @@ def test_when_is_an_age_a_day_or_a_time(plane, set_clock, when, meant):
     2026-01-01T00:00:00.00Z | 01-01             | 2026-01-01T00:00:00Z
     # The last half hour of a year west of Greenwich is in the next year in UTC.
     2027-01-01T02:00:00.00Z | 12-31T23:30-02:00 | 2027-01-01T01:30:00Z
+    2027-01-01T01:00:00.00Z | 12-31T23:30-02:00 | 2026-01-01T01:30:00Z
     # the 29th of February
     2024-03-01T00:00:00.00Z | 02-29             | 2024-02-29T00:00:00Z
     2024-03-01T00:00:00.00Z | yesterday         | 2024-02-29T00:00:00Z
