@@ -82,6 +82,15 @@ def test_error_starts_a_line_if_stdout_is_a_terminal_in_mid_line(plane):
     assert result.err == "\n" + ARCHIVED_LINE + ARCHIVED_LINE
 
 
+def test_retry_starts_a_line_if_stdout_is_a_terminal_in_mid_line(plane):
+    # The line of an Execution in json ends when the next page has come, which is requested twice.
+    plane.script(Reply(page(execution(), next_cursor="c2")), Reply({}, 503), Reply(page()))
+
+    result = run_cli(*ALL, "-o", "json", plane=plane, terminals=BOTH)
+
+    assert result.err == "\nretry: HTTP 503 Service Unavailable; waiting 0.5 s\n"
+
+
 @pytest.mark.parametrize(
     "output, terminals",
     [
