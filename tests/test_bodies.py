@@ -73,9 +73,8 @@ def test_malformed_body_is_an_error_that_doubts_the_server(plane, transport, bod
     with pytest.raises(program.UnusableResponse) as caught:
         transport.get(PATH, {})
 
-    assert (
-        "--server" in caught.value.hint
-    )  # the advice to check whether the server is the right one
+    # The hint is the advice to check whether the server is the right one.
+    assert "--server" in caught.value.hint
     assert not caught.value.retryable
     assert len(plane.requests) == 1
 

@@ -19,6 +19,9 @@ from kit import (
 )
 from server import CA_FILE, TLS_DIR, Reply
 
+#: Without SSL_CERT_FILE, which names the same certificate otherwise, only --ca-file makes the server trusted.
+ONLY_FLAG = {"SSL_CERT_FILE": None}
+
 
 @pytest.mark.parametrize(
     "path", [TLS_DIR, pytest.param(os.devnull, marks=posix_only)], ids=["folder", "device"]
@@ -47,9 +50,7 @@ def test_folder_that_everybody_may_write_to_gets_no_chmod_hint(tls_plane, tmp_pa
 def test_ca_file_may_be_a_link(tls_plane, tmp_path):
     (tmp_path / "link").symlink_to(CA_FILE)
 
-    # Without SSL_CERT_FILE, which names the same certificate otherwise, only --ca-file makes the server trusted.
-    only_flag = {"SSL_CERT_FILE": None}
-    result = run_cli(*LIST, "--ca-file", str(tmp_path / "link"), plane=tls_plane, env=only_flag)
+    result = run_cli(*LIST, "--ca-file", str(tmp_path / "link"), plane=tls_plane, env=ONLY_FLAG)
 
     assert result.code == 0
 
@@ -63,9 +64,7 @@ def test_ca_file_may_be_a_pipe_which_is_read_once_for_several_connections(tls_pl
     # The connection is closed after the first page, so that the second one needs another.
     tls_plane.script(Reply(page(next_cursor="c2"), close=True), Reply(page()))
 
-    # Without SSL_CERT_FILE, which names the same certificate otherwise, only --ca-file makes the server trusted.
-    only_flag = {"SSL_CERT_FILE": None}
-    result = run_cli(*ALL, "--ca-file", "/dev/fd/%d" % reading, plane=tls_plane, env=only_flag)
+    result = run_cli(*ALL, "--ca-file", "/dev/fd/%d" % reading, plane=tls_plane, env=ONLY_FLAG)
     os.close(reading)
 
     assert result.code == 0

@@ -221,9 +221,8 @@ def test_table_and_json_of_a_listing_that_fails_keep_their_rows(plane):
 def test_cursor_that_was_followed_before_is_an_error(plane, typed, next_cursors, repeated):
     # Each page has one Execution, whose id is the next_cursor of the page.
     answers = [page(listed(cursor), next_cursor=cursor) for cursor in next_cursors.split()]
-    serve_pages(
-        plane, []
-    )  # Another request would get an empty page, and the listing would succeed.
+    # Another request would get an empty page, and the listing would succeed.
+    serve_pages(plane, [])
 
     result = run_line("list --all -o jsonl --cursor=" + typed, plane, *answers)
 

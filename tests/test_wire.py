@@ -45,9 +45,8 @@ def test_statuses_and_types_are_shown_as_the_server_sent_them(plane):
     assert [row[1] for row in listed] == STATUSES
     assert [row[2] for row in listed] == ["Cron"] * 10
     assert [row[1] for row in got[:10]] == STATUSES
-    assert (
-        got[-1][3] == "1/10"
-    )  # TARGETS of the row of the Execution: only the status `succeeded` counts as that
+    # TARGETS of the row of the Execution: only the status `succeeded` counts as that.
+    assert got[-1][3] == "1/10"
 
 
 # ---- missing values
