@@ -4052,12 +4052,11 @@ def run_list(options, project, console, transport):
     return 0
 
 
-def request_execution(options, project, console, transport):
+def request_execution(options, project, console, transport, shows_progress):
     """Return the Execution; with --wait, when its status is final."""
     execution_id = options.execution_id
-    has_progress_line = console.can_show_progress(is_quiet=True)
     if not options.wait:
-        if has_progress_line:
+        if shows_progress:
             console.progress = lambda: "%.1f MiB" % (transport.received / (1 << 20))
         return get_execution(transport, project, execution_id)
 
@@ -4069,7 +4068,7 @@ def request_execution(options, project, console, transport):
 
     def show_status(execution):
         text = "status: " + describe_progress(execution)
-        if has_progress_line:
+        if shows_progress:
             console.progress = lambda: text
             console.show_progress(text)
         else:
@@ -4091,14 +4090,19 @@ def select_targets(targets, nodes, statuses):
     return selected, missing
 
 
-def report_unfinished(execution, options, console):
-    """Say on stderr that an Execution has not finished, unless it has."""
+def report_status(execution, options, console, shows_progress):
+    """Say on stderr that an Execution has not finished, or how a wait has ended."""
     status = execution.get("status")
-    if not isinstance(status, str) or not status or status in FINAL_STATUSES:
+    if not isinstance(status, str) or not status:
         return
+    # The progress line of a wait, which showed the status, is gone.
+    was_erased = options.wait and shows_progress
+    if status in FINAL_STATUSES and not was_erased:
+        return
+
     progress = describe_progress(execution)
     needs_status = options.output_dir or GET_FORMATS[options.output].needs_status
-    if needs_status or options.exit_status:
+    if was_erased or needs_status or options.exit_status:
         # A script would not see the status, or what its exit code means, otherwise.
         console.write_line("status: " + progress)
     else:
@@ -4110,7 +4114,8 @@ def run_get(options, project, console, transport):
     folder = None
     if options.output_dir:
         folder = make_folder(options.output_dir)  # before any waiting
-    execution = request_execution(options, project, console, transport)
+    shows_progress = console.can_show_progress(is_quiet=True)
+    execution = request_execution(options, project, console, transport, shows_progress)
     console.progress = None
     nodes = dict.fromkeys(options.nodes)
     targets, missing = select_targets(execution["targets"], nodes, options.statuses)
@@ -4140,7 +4145,7 @@ def run_get(options, project, console, transport):
         summary = describe_saved(kinds, len(execution["targets"]), is_selection)
         if summary:
             console.write_line("%s: %s" % (folder, summary))
-    report_unfinished(execution, options, console)
+    report_status(execution, options, console, shows_progress)
 
     if errors:
         return 1

@@ -15,10 +15,12 @@ from kit import (
     ALL,
     EXECUTION,
     GET,
+    GET_FORMATS,
     LIST,
     NODES,
     PATIENCE,
     Result,
+    archive,
     check_promises,
     drain,
     encode,
@@ -326,9 +328,10 @@ def test_wait_shows_the_status_again_after_a_retry(plane, start_session):
     shown_after_the_retry = result.err.partition("retry: ")[2]
     assert "\rstatus: started (0 of 1 succeeded)\r" in shown_after_the_retry
     screen = draw_screen(result.err)
-    assert len(screen) == 2
+    assert len(screen) == 3
     assert screen[0].startswith("retry: ")
-    assert screen[1] == ""
+    assert screen[1] == "status: succeeded (1 of 1 succeeded)"
+    assert screen[2] == ""
 
 
 @posix_only
@@ -396,6 +399,38 @@ def test_wait_shows_the_status_on_the_progress_line(plane, start_session):
     assert screen[0].startswith("error: ")
     assert screen[1].startswith("hint: ")
     assert screen[2] == ""
+
+
+@posix_only
+@pytest.mark.parametrize("stdout", ["terminal", "file"])
+@pytest.mark.parametrize("format", GET_FORMATS)
+def test_final_status_follows_the_output_of_a_wait_once(plane, start_session, stdout, format):
+    targets = [target(inline(b"x\n")), target(node=NODES[1], status="failed")]
+    plane.script(Reply(execution(targets, status="failed")))
+
+    argv = GET + ("--wait", "--output", format)
+    result = start_session(argv, stdout=stdout, columns=130).finish()
+
+    assert result.code == 0
+    screen = draw_screen(result.err)
+    assert screen[-2:] == ["status: failed (1 of 2 succeeded)", ""]
+    assert screen.count("status: failed (1 of 2 succeeded)") == 1
+    if stdout == "file":
+        assert len(screen) == 2
+
+
+@posix_only
+def test_final_status_of_a_wait_follows_the_summary_of_a_folder(plane, start_session, tmp_path):
+    targets = [target(archive("b", "k")), target(node=NODES[1], status="failed")]
+    plane.script(Reply(execution(targets, status="failed")))
+
+    result = start_session(GET + ("--wait", "--output-dir", str(tmp_path / "out"))).finish()
+
+    assert draw_screen(result.err) == [
+        "%s: 1 archived, 1 none" % (tmp_path / "out"),
+        "status: failed (1 of 2 succeeded)",
+        "",
+    ]
 
 
 @posix_only
