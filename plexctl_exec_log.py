@@ -2746,25 +2746,27 @@ class Format:
 
     write               the generator that yields what to print
     help                its line in --help
+    is_table            list: whether a reader such as grep drops the last line, with the cursor
     needs_cursor        list: whether the cursor of the next page must follow on stderr,
                         because the format does not contain it
     needs_status        get: whether the status of an unfinished Execution must follow on
                         stderr, because the format does not show that there is more to come
     """
 
-    def __init__(self, write, help, needs_cursor=False, needs_status=False):
+    def __init__(self, write, help, is_table=False, needs_cursor=False, needs_status=False):
         self.write = write
         self.help = help
+        self.is_table = is_table
         self.needs_cursor = needs_cursor
         self.needs_status = needs_status
 
 
 # fmt: off
 LIST_FORMATS = {
-    "text": Format(format_table, "a table"),
-    "table": Format(format_table, "the same"),
+    "text": Format(format_table, "a table", is_table=True),
+    "table": Format(format_table, "the same", is_table=True),
     "wide": Format(partial(format_table, is_wide=True),
-                   "a table with all columns, whatever the terminal's width"),
+                   "a table with all columns, whatever the terminal's width", is_table=True),
     "id": Format(partial(format_ids, "id", "an Execution's "),
                  "the id of each Execution", needs_cursor=True),
     "json": Format(partial(format_json, "items"),
@@ -4011,6 +4013,7 @@ def run_list(options, project, console, transport):
     """Run the command `list` and return its exit code."""
     if options.time_hint:
         console.hint(options.time_hint)
+    list_format = LIST_FORMATS[options.output]
     # For one page, the Listing only says where to resume.
     listing = make_listing(options, project, transport)
     reads_before_printing = options.last is not None or len(options.statuses) > 1
@@ -4031,23 +4034,22 @@ def run_list(options, project, console, transport):
             executions = chain([first], executions)
         if console.stdout_is_terminal:
             console.progress = None
-        print_chunks(LIST_FORMATS[options.output].write(executions, page, console), console)
+        print_chunks(list_format.write(executions, page, console), console)
     except RemoteError as error:
         hint = explain_failure(error, options)
         last_line = describe_resumption(error, options, listing)
         return report_failure(console, error, hint, last_line)
 
-    # Say how to continue.
+    # Say how to continue. A loop over pages, which passes --cursor, would repeat the hint for each.
     cursor = page.get("next_cursor")
     if cursor:
-        # A loop over pages, which passes --limit or --cursor, would repeat this for each.
         console.hint(
             "more Executions follow (the oldest come first): use --last N, --since WHEN or --all",
-            always=options.limit is None and options.cursor is None,
+            always=options.cursor is None and (options.limit is None or list_format.is_table),
         )
     elif first is None:
         console.hint(describe_no_match(options))
-    if cursor and LIST_FORMATS[options.output].needs_cursor:
+    if cursor and list_format.needs_cursor:
         console.write_line("next_cursor: " + cursor, limit=None)
     return 0
 
