@@ -2749,16 +2749,16 @@ class Format:
     is_table            list: whether a reader such as grep drops the last line, with the cursor
     needs_cursor        list: whether the cursor of the next page must follow on stderr,
                         because the format does not contain it
-    needs_status        get: whether the status of an unfinished Execution must follow on
-                        stderr, because the format does not show that there is more to come
+    is_bare             get: whether it prints only outputs, so that stderr must say that the
+                        Execution has not finished, or that no target matches
     """
 
-    def __init__(self, write, help, is_table=False, needs_cursor=False, needs_status=False):
+    def __init__(self, write, help, is_table=False, needs_cursor=False, is_bare=False):
         self.write = write
         self.help = help
         self.is_table = is_table
         self.needs_cursor = needs_cursor
-        self.needs_status = needs_status
+        self.is_bare = is_bare
 
 
 # fmt: off
@@ -2782,10 +2782,9 @@ GET_FORMATS = {
     "wide": Format(partial(format_targets, is_wide=True),
                    "the same with all columns, whatever the terminal's width"),
     "id": Format(partial(format_ids, "node_id", "a target's "), "the node id of each target"),
-    "lines": Format(format_lines, "each line of the outputs after its node id",
-                    needs_status=True),
+    "lines": Format(format_lines, "each line of the outputs after its node id", is_bare=True),
     "raw": Format(format_raw, "the outputs, one after the other (in a pipe, their exact bytes)",
-                  needs_status=True),
+                  is_bare=True),
     "json": Format(partial(format_json, "targets"),
                    "one object, which contains the outputs in base64"),
     "yaml": Format(partial(format_json, "targets"), "the same (JSON is valid YAML)"),
@@ -4103,7 +4102,7 @@ def report_status(execution, options, console, shows_progress):
         return
 
     progress = describe_progress(execution)
-    needs_status = options.output_dir or GET_FORMATS[options.output].needs_status
+    needs_status = options.output_dir or GET_FORMATS[options.output].is_bare
     if was_erased or needs_status or options.exit_status:
         # A script would not see the status, or what its exit code means, otherwise.
         console.write_line("status: " + progress)
@@ -4141,7 +4140,7 @@ def run_get(options, project, console, transport):
     for node in missing:
         report_error("node %s is not a target of Execution %s" % (node, options.execution_id))
     if not targets and not missing and (options.nodes or options.statuses):
-        console.hint("no target matches")
+        console.hint("no target matches", always=GET_FORMATS[options.output].is_bare)
     if folder:
         is_selection = bool(options.nodes or options.statuses)
         summary = describe_saved(kinds, len(execution["targets"]), is_selection)

@@ -391,7 +391,8 @@ def test_nodes_that_are_all_missing_give_errors_and_no_hint(plane):
     list --updated-since=2030-01-01T00:00:00Z       | 1    | no Execution matches
     list --since=2030-01-01T00:00:00Z --updated-since=2020-01-01T00:00:00Z | 1 | no Execution matches
     list --node $ID --cursor c                      | 1    | no more Executions match
-    get $ID -o raw --failed                         | 1    | no target matches
+    get $ID --failed                                | 1    | no target matches
+    get $ID -o id --failed                          | 1    | no target matches
     # An Execution without targets gets no hint, unless a flag selects targets.
     get $ID -o raw                                  | 1    |
 """)
@@ -404,6 +405,23 @@ def test_hint_on_a_terminal_says_that_nothing_matches(plane, line, sent, hint):
 
     assert (on_terminals.code, without.code, without.err) == (0, 0, "")
     assert hint_lines(on_terminals) == ([hint] if hint else [])
+
+
+@table("""
+    format
+    raw
+    lines
+""")
+def test_hint_also_says_in_a_pipe_that_no_target_matches_if_only_outputs_are_printed(plane, format):
+    # An empty output would also mean that the machines which failed have printed nothing.
+    no_output = execution([target(status="failed")])
+
+    matches = run_line("get $ID --failed -o " + format, plane, no_output)
+    nothing_matches = run_line("get $ID --running -o " + format, plane, no_output)
+
+    assert (matches.out, matches.err) == (b"", "")
+    assert (nothing_matches.out, nothing_matches.err) == (b"", "hint: no target matches\n")
+    assert (matches.code, nothing_matches.code) == (0, 0)
 
 
 @pytest.mark.parametrize("flag", ["--since=2030-01-01T00:00:00Z", "--until=2020-01-01T00:00:00Z"])
