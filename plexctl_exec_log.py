@@ -3484,16 +3484,13 @@ def resolve_times(since_text, until_text, now):
 
 
 def describe_times(resolved, now):
-    """Return the hint that gives times in full, or "" if they were typed in full.
+    """Return the hint that gives the times in full, or "" if all were typed in full.
 
     `resolved` contains (name, text, aware datetime) for each flag. The last two may be None."""
-    meant = [
-        "%s %sZ" % (name, moment.isoformat()[:19])
-        for name, text, moment in resolved
-        if moment is not None and not RFC3339_TIME.fullmatch(text.strip())
-    ]
-    if not meant:
+    given = [(name, text, moment) for name, text, moment in resolved if text is not None]
+    if all(RFC3339_TIME.fullmatch(text.strip()) for _, text, _ in given):
         return ""
+    meant = ["%s %sZ" % (name, moment.isoformat()[:19]) for name, _, moment in given]
     return "%s (now: %sZ)" % (", ".join(meant), now.isoformat()[:19])
 
 
@@ -3604,7 +3601,7 @@ class Options(
         "Options",
         "command project server token_file profile ca_file allow_http timeout color verbose "
         "output statuses nodes action_name created_since created_before updated_since time_hint "
-        "filters reads_all_pages last limit cursor "
+        "until_misleads filters reads_all_pages last limit cursor "
         "execution_id wait wait_timeout exit_status output_dir",
     )
 ):
@@ -3619,6 +3616,8 @@ class Options(
     nodes               a list, from --node; an empty one selects all
     created_since, created_before, updated_since    aware datetimes
     time_hint           the hint that gives these times in full, or ""
+    until_misleads      whether --until is a time of day beside --updated-since, and without
+                        --since: it may be yesterday's, and compares another time
     filters             a list of functions that return whether an Execution is kept
     reads_all_pages     whether `list` reads all pages
     """
@@ -3641,6 +3640,12 @@ def make_options(command, given, execution_id, now):
         ("created before", until_text, created_before),
         ("updated since", updated_text, updated_since),
     ]
+
+    time_hint = describe_times(resolved, now)
+    is_most_recent = since_text is None and re.fullmatch(TIME_OF_DAY, (until_text or "").strip())
+    until_misleads = bool(is_most_recent) and updated_since is not None
+    if until_misleads:
+        time_hint += "; --until compares the time of creation"
 
     # Make the filters. That of --updated-since compares texts.
     flags = [flag for flag in FLAGS if flag.attribute in given]
@@ -3665,7 +3670,8 @@ def make_options(command, given, execution_id, now):
         created_since=created_since,
         created_before=created_before,
         updated_since=updated_since,
-        time_hint=describe_times(resolved, now),
+        time_hint=time_hint,
+        until_misleads=until_misleads,
         filters=filters,
         reads_all_pages=len(statuses) > 1 or any(flag.reads_all_pages for flag in flags),
         last=given.get("last"),
@@ -4011,7 +4017,7 @@ def describe_walk(listing):
 def run_list(options, project, console, transport):
     """Run the command `list` and return its exit code."""
     if options.time_hint:
-        console.hint(options.time_hint)
+        console.hint(options.time_hint, always=options.until_misleads)
     list_format = LIST_FORMATS[options.output]
     # For one page, the Listing only says where to resume.
     listing = make_listing(options, project, transport)

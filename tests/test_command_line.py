@@ -396,9 +396,8 @@ def test_since_is_exact_to_the_microsecond(plane, set_clock, when, just_before, 
     # Neither a day nor an age is a time of day.
     today | today | created since 2026-07-14T00:00:00Z, created before 2026-07-14T00:00:00Z
     7d    | 2h    | created since 2026-07-07T09:31:07Z, created before 2026-07-14T07:31:07Z
-    # A full time needs no hint.
-    2026-07-13T23:00:00Z   | 1:00                      | created before 2026-07-14T01:00:00Z
-    today                  | 2026-07-15T00:00:00Z      | created since 2026-07-14T00:00:00Z
+    # The hint gives full times beside others, and is not needed if all are full.
+    2026-07-13T23:00:00Z   | 1:00 | created since 2026-07-13T23:00:00Z, created before 2026-07-14T01:00:00Z
     2026-07-14T09:30:15.5Z | 2026-07-14T11:30:16+02:00 |
 """)
 def test_until_of_a_time_of_day_is_the_first_after_since(plane, set_clock, since, until, hint):
@@ -411,6 +410,35 @@ def test_until_of_a_time_of_day_is_the_first_after_since(plane, set_clock, since
     # The last hint says that nothing matches.
     hints = [hint + " (now: 2026-07-14T09:31:07Z)"] if hint else []
     assert hint_lines(result)[:-1] == hints
+
+
+@table("""
+    flags                                             | before               | since
+    # It is 9:31: yesterday's 9:45 is the most recent one.
+    --updated-since 9:00 --until 9:45                 | 2026-07-13T09:45:00Z | 2026-07-14T09:00:00Z
+    --updated-since 2026-07-14T08:00:00Z --until 9:15 | 2026-07-14T09:15:00Z | 2026-07-14T08:00:00Z
+    # Without one of the two, after --since, or with another form, --until does not mislead.
+    --until 9:45                                      |                      |
+    --updated-since 9:00                              |                      |
+    --updated-since 9:00 --since 9:00 --until 9:45    |                      |
+    --updated-since 9:00 --until 1h                   |                      |
+    --updated-since 9:00 --until 07-14T09:45          |                      |
+""")
+def test_until_of_a_time_of_day_beside_updated_since_gets_a_hint_in_a_pipe(
+    plane, set_clock, flags, before, since
+):
+    set_clock("2026-07-14T09:31:07.25Z")
+
+    result = run_line("list " + flags, plane, page())
+
+    assert result.code == 0
+    if not before:
+        assert result.err == ""
+        return
+    assert result.err == (
+        "hint: created before %s, updated since %s (now: 2026-07-14T09:31:07Z); "
+        "--until compares the time of creation\n" % (before, since)
+    )
 
 
 def test_all_times_of_a_command_are_resolved_with_one_present_time(plane, monkeypatch):
