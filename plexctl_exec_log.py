@@ -216,6 +216,7 @@ from binascii import a2b_base64, b2a_base64
 from collections import namedtuple
 from contextlib import contextmanager
 from datetime import datetime, timedelta, timezone
+from email.utils import parsedate_to_datetime
 from functools import partial
 from itertools import chain, groupby
 from math import isfinite
@@ -1222,6 +1223,9 @@ class Transport:
                         server's URL
         clock           the monotonic clock, a function that returns seconds
                         (default: time.monotonic)
+        server_date     the Date of the first 200 that was a JSON object, as the server sent it;
+                        "" if there is none, or a cache has kept it (Age)
+        date_arrival    time.time() when this Date arrived
     """
 
     has_found_api = False
@@ -1276,6 +1280,8 @@ class Transport:
         self.secrets = [token]
         self.received = 0
         self.token_source = ""
+        self.server_date = ""
+        self.date_arrival = 0.0
         self._proxy = None
         if proxy is not None:
             self._proxy = Proxy(proxy)
@@ -1301,6 +1307,7 @@ class Transport:
         # State.
         self._tls_context = None  # made for the first connection
         self._was_answered = False  # whether the server has sent any response
+        self._head_arrival = 0.0  # time.time() when the last response began
         # The end of each time limit in force, by the clock. The limits may end in any order.
         self._ends: "t.Dict[object, float]" = {}
         self._idle = None  # the connection that is kept for the next request
@@ -1471,7 +1478,11 @@ class Transport:
         may_be_cut = not (response.chunked or has_length or is_gzip)
         make_error = make_gateway_error if self.has_found_api else make_foreign_error
         value = decode_object(body, may_be_cut, make_error)
-        self.has_found_api = True
+        if not self.has_found_api:
+            self.has_found_api = True
+            self.date_arrival = self._head_arrival
+            if response.getheader("Age") is None:
+                self.server_date = response.getheader("Date", "")
         return value
 
     def _exchange_on_idle_or_new(self, target, max_bytes):
@@ -1596,6 +1607,7 @@ class Transport:
             sock.settimeout(self._socket_timeout())
             connection.request("GET", target, headers=headers)
             response = connection.getresponse()
+            self._head_arrival = time.time()
         except socket.timeout:
             raise self._make_timeout_error("no response")
         except OSError as error:
@@ -3389,6 +3401,8 @@ def describe_unknown_command(word):
 
 
 TIME_OF_DAY = "(?:[01]?[0-9]|2[0-3]):[0-5][0-9]"
+# The WHENs that any difference of two clocks changes much. `today` or `7d` it changes little.
+CLOCK_TIME = "-?[0-9]+[smh]|" + TIME_OF_DAY
 # A time of RFC 3339, with or without a year, whole or cut off after the day, the hour
 # or the minute. Spaces do not count (re.VERBOSE), except in brackets.
 PARTIAL_TIME = r"""
@@ -3601,7 +3615,7 @@ class Options(
         "Options",
         "command project server token_file profile ca_file allow_http timeout color verbose "
         "output statuses nodes action_name created_since created_before updated_since time_hint "
-        "until_misleads filters reads_all_pages last limit cursor "
+        "until_misleads goes_by_clock filters reads_all_pages last limit cursor "
         "execution_id wait wait_timeout exit_status output_dir",
     )
 ):
@@ -3618,6 +3632,7 @@ class Options(
     time_hint           the hint that gives these times in full, or ""
     until_misleads      whether --until is a time of day beside --updated-since, and without
                         --since: it may be yesterday's, and compares another time
+    goes_by_clock       whether one of these times is an age or a time of day by this host's clock
     filters             a list of functions that return whether an Execution is kept
     reads_all_pages     whether `list` reads all pages
     """
@@ -3642,10 +3657,14 @@ def make_options(command, given, execution_id, now):
     ]
 
     time_hint = describe_times(resolved, now)
-    is_most_recent = since_text is None and re.fullmatch(TIME_OF_DAY, (until_text or "").strip())
-    until_misleads = bool(is_most_recent) and updated_since is not None
+    until_is_time_of_day = re.fullmatch(TIME_OF_DAY, (until_text or "").strip())
+    until_misleads = until_is_time_of_day and since_text is None and updated_since is not None
     if until_misleads:
         time_hint += "; --until compares the time of creation"
+    clock_texts = [since_text, updated_text]
+    if since_text is None or not until_is_time_of_day:  # otherwise, it is counted from --since
+        clock_texts.append(until_text)
+    goes_by_clock = any(re.fullmatch(CLOCK_TIME, (text or "").strip()) for text in clock_texts)
 
     # Make the filters. That of --updated-since compares texts.
     flags = [flag for flag in FLAGS if flag.attribute in given]
@@ -3671,7 +3690,8 @@ def make_options(command, given, execution_id, now):
         created_before=created_before,
         updated_since=updated_since,
         time_hint=time_hint,
-        until_misleads=until_misleads,
+        until_misleads=bool(until_misleads),
+        goes_by_clock=goes_by_clock,
         filters=filters,
         reads_all_pages=len(statuses) > 1 or any(flag.reads_all_pages for flag in flags),
         last=given.get("last"),
@@ -4007,6 +4027,36 @@ def request_page(options, project, transport):
     return get_page(transport, project, parameters)
 
 
+def report_clocks(options, transport, console):
+    """Say on stderr that this host's clock and the server's differ, if that matters.
+
+    It matters if a time was typed that goes by this host's clock, or that is still to come by
+    the server's. A minute more or less does not."""
+    starts = [moment for moment in (options.created_since, options.updated_since) if moment]
+    if not (options.goes_by_clock or starts):
+        return
+    arrival = datetime.fromtimestamp(transport.date_arrival, timezone.utc)
+    try:
+        server_time = parsedate_to_datetime(transport.server_date)
+        ahead = (arrival - server_time).total_seconds()
+    except (TypeError, ValueError, OverflowError, IndexError):  # malformed, or without a zone
+        return
+
+    is_to_come = any((moment - server_time).total_seconds() > 60 for moment in starts)
+    if abs(ahead) <= 60 or not (options.goes_by_clock or is_to_come):
+        return
+    hours, minutes = divmod(int(abs(ahead) // 60), 60)
+    difference = "%d min" % minutes
+    if hours:
+        difference = "%d h %d min" % (hours, minutes)
+    side = "ahead of" if ahead > 0 else "behind"
+    text = (
+        "this host's clock is %s %s the server's: the listing may lack Executions or have too "
+        "many; write times in full, by the server's clock"
+    )
+    console.hint(text % (difference, side), always=True)
+
+
 def describe_walk(listing):
     """Return the progress line of a listing, such as `3 pages, 150 Executions`."""
     pages = describe_count(listing.page_count, "page")
@@ -4044,6 +4094,8 @@ def run_list(options, project, console, transport):
         hint = explain_failure(error, options)
         last_line = describe_resumption(error, options, listing)
         return report_failure(console, error, hint, last_line)
+
+    report_clocks(options, transport, console)
 
     # Say how to continue. A loop over pages, which passes --cursor, would repeat the hint for each.
     cursor = page.get("next_cursor")

@@ -15,7 +15,9 @@ import ssl
 import struct
 import sys
 import threading
+import time
 from collections import deque, namedtuple
+from email.utils import formatdate
 from http.client import HTTPException, parse_headers, responses
 
 TLS_DIR = os.path.join(os.path.dirname(os.path.abspath(__file__)), "tls")
@@ -47,7 +49,7 @@ class Reply:
     """One HTTP response, whole or broken on purpose.
 
     body      bytes, text, a dict or list (JSON), or with framing "chunked" or "close" an iterable of bytes
-    headers   pairs; Content-Type is added unless it is among them
+    headers   pairs; Content-Type and Date (the present time) are added unless they are among them
     framing   "length", "chunked" or "close" (ended by closing the connection)
     slices    the body goes out N bytes at a time, each a chunk of its own
     cut       the connection is closed after N bytes of the body, over TLS without close_notify
@@ -92,7 +94,10 @@ class Reply:
         """Return the status line and the headers as bytes."""
         lines = ["HTTP/1.1 %d %s" % (self.status, responses.get(self.status, "Unknown"))]
         lines += ["%s: %s" % header for header in self.headers]
-        if "content-type" not in {name.lower() for name, _ in self.headers}:
+        names = {name.lower() for name, _ in self.headers}
+        if "date" not in names:
+            lines.insert(1, "Date: " + formatdate(time.time(), usegmt=True))
+        if "content-type" not in names:
             lines.insert(
                 1, "Content-Type: application/%sjson" % ("problem+" if self.status >= 400 else "")
             )

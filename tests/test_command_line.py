@@ -17,8 +17,10 @@ import pytest
 import plexctl_exec_log as program
 from control_plane import DEMO, PROJECT, TOKEN
 from kit import (
+    BOTH,
     LIST,
     NODES,
+    PATH,
     UNREACHABLE,
     encode,
     error_lines,
@@ -501,6 +503,160 @@ def test_text_that_is_not_an_age_day_or_time_is_refused(set_clock, when):
         ": expected an age like 90s, 30m, 2h, 7d or 2w, a time of day like 9:30, today, yesterday, or a "
         "time like 2026-07-14, '2026-07-14 09:30' or 07-14T09:30 (in UTC, unless it has an offset)"
     )
+
+
+# ---- two clocks that differ
+
+#: What the server's Date is while this host's clock shows 2026-07-14T09:31:07.25Z.
+SERVER_DATES = {
+    "2 h 3 min earlier": "Tue, 14 Jul 2026 07:28:00 GMT",
+    "2 h later": "Tue, 14 Jul 2026 11:31:10 GMT",
+    "3 days later": "Fri, 17 Jul 2026 09:31:10 GMT",
+    "59.25 s earlier": "Tue, 14 Jul 2026 09:30:08 GMT",
+    "60.25 s earlier": "Tue, 14 Jul 2026 09:30:07 GMT",
+    "59.75 s later": "Tue, 14 Jul 2026 09:32:07 GMT",
+    "60.75 s later": "Tue, 14 Jul 2026 09:32:08 GMT",
+}
+
+
+def list_with_date(plane, flags, *headers):
+    """Run `list` with these flags. The server's answer, an empty page, has these headers."""
+    return run_line("list " + flags, plane, Reply(page(), headers=headers))
+
+
+def describe_clocks(difference):
+    return (
+        "hint: this host's clock is %s the server's: the listing may lack Executions or have too "
+        "many; write times in full, by the server's clock\n" % difference
+    )
+
+
+@table("""
+    date              | flags                                | difference
+    2 h 3 min earlier | --since 30m                          | 2 h 3 min ahead of
+    2 h later         | --since 30m                          | 2 h 0 min behind
+    3 days later      | --since 30m                          | 72 h 0 min behind
+    # A difference of a minute does not matter.
+    59.25 s earlier   | --since 30m                          |
+    60.25 s earlier   | --since 30m                          | 1 min ahead of
+    59.75 s later     | --since 30m                          |
+    60.75 s later     | --since 30m                          | 1 min behind
+    # Ages in seconds, minutes and hours, and times of day go by this host's clock.
+    2 h later         | --updated-since 90s                  | 2 h 0 min behind
+    2 h later         | --until 3h                           | 2 h 0 min behind
+    2 h later         | --updated-since 9:00                 | 2 h 0 min behind
+    2 h later         | --until 9:00                         | 2 h 0 min behind
+    2 h later         | --since 2026-07-14T08:00:00Z --until 1h | 2 h 0 min behind
+    # After --since, a time of day is counted from that.
+    2 h later         | --since 2026-07-14T09:00:00Z --until 9:30 |
+    # The difference changes other times little, or not at all.
+    2 h later         | --since today                        |
+    2 h later         | --since yesterday --until 9:30       |
+    2 h later         | --since 7d                           |
+    2 h later         | --since 2w                           |
+    2 h later         | --since 07-14T09:00                  |
+    2 h later         | --since 2026-07-14T09:00:00Z         |
+    2 h later         | --until 2026-07-14T09:00:00Z         |
+    # Whatever its form, a time that is still to come by the server's clock selects nothing.
+    2 h 3 min earlier | --since 2026-07-14T07:29:00Z         |
+    2 h 3 min earlier | --since 2026-07-14T07:29:01Z         | 2 h 3 min ahead of
+    2 h 3 min earlier | --updated-since 2026-07-14T07:29:01Z | 2 h 3 min ahead of
+    2 h 3 min earlier | --until 2026-07-14T07:29:01Z         |
+    # If the two clocks agree, it may be meant.
+    59.25 s earlier   | --since 2027-01-01T00:00:00Z         |
+    # Without a time, clocks do not matter.
+    2 h 3 min earlier | --last 1                             |
+""")
+def test_clock_that_differs_from_the_servers_gets_a_hint_if_times_depend_on_it(
+    plane, set_clock, date, flags, difference
+):
+    set_clock("2026-07-14T09:31:07.25Z")
+
+    result = list_with_date(plane, flags, ("Date", SERVER_DATES[date]))
+
+    assert result.code == 0
+    assert result.err == (describe_clocks(difference) if difference else "")
+
+
+@table("""
+    date
+    # These would be two hours earlier, too, if they were valid.
+    Tue, 14 Jul 2026 07:31:07
+    Tue, 14 Jul 2026 07:31:07 -0000
+    Tue, 14 Jul 2026 07:31:07 +9999999999
+    Tue, 14 Jul 99999999999 07:31:07 GMT
+    Tue, 14 Jul 2026 25:31:07 GMT
+    14 Jul
+    1
+    x
+    2026-07-14T07:31:07Z
+""")
+def test_malformed_date_of_the_server_is_ignored(plane, set_clock, date):
+    set_clock("2026-07-14T09:31:07.25Z")
+
+    result = list_with_date(plane, "--since 30m", ("Date", date))
+
+    assert (result.code, result.err) == (0, "")
+
+
+def test_date_that_is_absent_empty_or_kept_by_a_cache_is_ignored(plane, set_clock):
+    set_clock("2026-07-14T09:31:07.25Z")
+    no_date = b'HTTP/1.1 200 OK\r\nContent-Length: 12\r\n\r\n{"items":[]}'
+
+    without = run_line("list --since 30m", plane, no_date)
+    empty = list_with_date(plane, "--since 30m", ("Date", ""))
+    cached = list_with_date(
+        plane, "--since 30m", ("Date", SERVER_DATES["2 h later"]), ("Age", "7200")
+    )
+
+    assert [result.err for result in (without, empty, cached)] == ["", "", ""]
+    assert [result.code for result in (without, empty, cached)] == [0, 0, 0]
+
+
+def test_hint_about_clocks_comes_once_after_the_rows_and_before_the_other_hints(plane, set_clock):
+    set_clock("2026-07-14T09:31:07.25Z")
+    # The 503 and the second page are dated otherwise: the first 200 counts.
+    wrong = [("Date", SERVER_DATES["2 h later"])]
+    plane.script(
+        Reply({}, 503, [("Date", "Tue, 14 Jul 2026 09:31:07 GMT")]),
+        Reply(page(next_cursor="c2"), headers=wrong),
+        Reply(page()),
+    )
+
+    result = run_cli(*LIST, "--since", "30m", plane=plane, terminals=BOTH)
+
+    labels = [line.partition(":")[0] for line in result.err.splitlines()]
+    assert labels == ["hint", "retry", "hint", "hint"]
+    assert describe_clocks("2 h 0 min behind") in result.err
+    assert hint_lines(result)[2].startswith("no Execution matches")
+
+
+def test_failed_listing_gets_no_hint_about_clocks(plane, set_clock):
+    set_clock("2026-07-14T09:31:07.25Z")
+    plane.script(
+        Reply(page(next_cursor="c2"), headers=[("Date", SERVER_DATES["2 h later"])]),
+        Reply({}, 404),
+    )
+
+    result = run_cli(*LIST, "--since", "30m", plane=plane)
+
+    assert result.code == 1
+    assert "clock" not in result.err
+
+
+def test_clocks_are_compared_at_the_moment_when_the_headers_arrive(plane, set_clock):
+    set_clock("2026-07-14T09:31:07.25Z")
+    plane.script(Reply(page(), headers=[("Date", "Tue, 14 Jul 2026 09:31:07 GMT")]))
+    # Called before the request, and after each part of the body has arrived, two hours later.
+    times = iter(["2026-07-14T09:31:07.25Z"] + ["2026-07-14T11:31:07.25Z"] * 9)
+    server = program.Server.parse(plane.url)
+    transport = program.Transport(server, TOKEN, on_progress=lambda: set_clock(next(times)))
+
+    with transport:
+        transport.get(PATH, {})
+
+    assert transport.server_date == "Tue, 14 Jul 2026 09:31:07 GMT"
+    assert transport.date_arrival == 1784021467.25  # 2026-07-14T09:31:07.25Z
 
 
 # ---- statuses

@@ -12,8 +12,8 @@ from kit import SOURCE
 
 #: The only modules that may be imported, all of the standard library.
 ALLOWED_IMPORTS = set(
-    "argparse binascii collections contextlib datetime difflib functools hashlib heapq http io ipaddress itertools "
-    "json math os re selectors shlex signal socket ssl stat sys time typing urllib uuid zlib".split()
+    "argparse binascii collections contextlib datetime difflib email functools hashlib heapq http io ipaddress "
+    "itertools json math os re selectors shlex signal socket ssl stat sys time typing urllib uuid zlib".split()
 )
 
 #: For each effect: the names in the source that have it, and the functions in which at least one of them occurs.
