@@ -2988,6 +2988,9 @@ HABITS = {
     "--after": "--since",
     "--before": "--until",
     "--context": "--profile",
+    "--created-before": "--until",
+    "--created-since": "--since",
+    "--created-until": "--until",
     "--debug": "--verbose",
     "--exit-code": "--exit-status",
     "--f": "get UUID --wait",
@@ -2998,6 +3001,7 @@ HABITS = {
     "--json": "-o json",
     "--lines": "--last or -o lines",
     "--machine": "--node",
+    "--started-since": "--since",
     "--tail": "--last",
     "--target": "--node",
     "--to": "--until",
@@ -3023,15 +3027,16 @@ HABITS = {
 
 
 def suggest(word, known, dashes=""):
-    """Return `; did you mean ...?` with what HABITS has for a word, or with the known word
-    that it abbreviates or resembles; or "". Words are compared without their dashes."""
+    """Return `; did you mean ...?` with what HABITS has for a word, or with the shortest known
+    word that it abbreviates, or with one that it resembles; or "". Words are compared without
+    their dashes."""
     from difflib import get_close_matches
 
     habit = HABITS.get(dashes + word)
     if habit:
         return "; did you mean %s?" % habit
-    near = [name for name in known if len(word) > 1 and name.startswith(word)]
-    near += get_close_matches(word, known, n=1, cutoff=0.75)
+    abbreviated = [name for name in known if len(word) > 1 and name.startswith(word)]
+    near = sorted(abbreviated, key=len) + get_close_matches(word, known, n=1, cutoff=0.75)
     if not near:
         return ""
     return "; did you mean %s%s?" % (dashes, near[0])
@@ -3269,10 +3274,13 @@ def make_unknown_flag_error(word):
 
     bare_name = name.strip(DASHES).replace("_", "-").lower()
     known = [flag.names[-1].strip("-") for flag in FLAGS if flag.list_help]
+    known.remove("allow-http")  # which exposes the token
     suggestion = suggest(bare_name, known, "--")
-    if name[:2] in FLAGS_BY_NAME and not suggestion:
-        return UsageError("malformed or combined flags" + shown)
-    return UsageError("unknown flag" + shown + suggestion)
+    if suggestion or name[:2] not in FLAGS_BY_NAME:
+        return UsageError("unknown flag" + shown + suggestion)
+    if all("-" + letter in FLAGS_BY_NAME for letter in name[1:]):
+        return UsageError("short flags cannot be combined:" + shown)
+    return UsageError("malformed flag" + shown)
 
 
 def refuse_unknown_flags(words):
@@ -3297,7 +3305,7 @@ def attach_values(argv):
     -n5, -ojson         it refuses them before Python 3.8, if abbreviations are off
     --, --cursor=--     it takes flags after -- for words, and loses the value -- before 3.12.2
     --wait=5m, -v=      it reports them like a missing value; -v= is an IndexError before 3.10
-    -vh, -node          from 3.8 on, it takes them for -v -h and -n ode
+    -vh, -node, -output from 3.8 on, it takes them for -v -h, -n ode and -o utput
     """
     attached: "t.List[str]" = []
     numbers = []
@@ -3305,7 +3313,7 @@ def attach_values(argv):
         name = word.partition("=")[0]
         if attached and attached[-1] in TAKES_VALUE and name not in FLAGS_BY_NAME:
             word = attached.pop() + "=" + word
-        elif re.match("-o[^=]|-n[0-9]", word):
+        elif re.match("-o[^=]|-n[0-9]", word) and "-" + name not in FLAGS_BY_NAME:
             word = word[:2] + "=" + word[2:]
 
         name, equals, value = word.partition("=")

@@ -1004,11 +1004,17 @@ def test_flags_that_do_not_fit_are_refused(line, error):
     list -5                    | unknown flag -5
     list -x7                   | unknown flag -x...
     list -tSECRET              | unknown flag -t...
-    list -nSECRET              | malformed or combined flags -n...
-    list -n-3                  | malformed or combined flags -n...
-    list -vh                   | malformed or combined flags -v...
-    list -vo json              | malformed or combined flags -v...
+    list -nSECRET              | malformed flag -n...
+    list -n-3                  | malformed flag -n...
+    list -vx                   | malformed flag -v...
+    # Each letter is a short flag.
+    list -vh                   | short flags cannot be combined: -v...
+    list -vo json              | short flags cannot be combined: -v...
     # One hyphen before a long name.
+    list -output json          | unknown flag -o...; did you mean --output?
+    list -output=json          | unknown flag -o...; did you mean --output?
+    get $ID -output-dir x      | unknown flag -o...; did you mean --output-dir?
+    list -all                  | unknown flag -a...; did you mean --all?
     list -node x               | unknown flag -n...; did you mean --node?
     list -version              | unknown flag -v...; did you mean --version?
     get -id $ID                | unknown flag -i...; did you mean --id?
@@ -1020,12 +1026,16 @@ def test_flags_that_do_not_fit_are_refused(line, error):
     get $ID --output_dir x     | unknown flag --output_dir; did you mean --output-dir?
     get $ID --outputdir        | unknown flag --outputdir; did you mean --output-dir?
     list --Action-Name         | unknown flag --Action-Name; did you mean --action-name?
-    # An abbreviation of more than one letter suggests the first flag that it begins, except an ignored one.
+    # An abbreviation of more than one letter suggests the shortest flag that it begins, except an ignored one.
     list --proj x              | unknown flag --proj; did you mean --project?
     list --out x               | unknown flag --out; did you mean --output?
     list --cu                  | unknown flag --cu; did you mean --cursor?
+    list --al                  | unknown flag --al; did you mean --all?
     list --a                   | unknown flag --a
     list --ye                  | unknown flag --ye
+    # No error suggests the flag that exposes the token.
+    list --allow-htt           | unknown flag --allow-htt
+    list --allow-hosts         | unknown flag --allow-hosts
     # Flags of other programs. The word after one may be its value, and a secret.
     --token SECRET list        | unknown flag --token; did you mean --token-file?
     list --token=SECRET        | unknown flag --token; did you mean --token-file?
@@ -1039,6 +1049,10 @@ def test_flags_that_do_not_fit_are_refused(line, error):
     get --target               | unknown flag --target; did you mean --node?
     list --from=2h             | unknown flag --from; did you mean --since?
     list --after               | unknown flag --after; did you mean --since?
+    list --created-since       | unknown flag --created-since; did you mean --since?
+    list --started-since       | unknown flag --started-since; did you mean --since?
+    list --created-until       | unknown flag --created-until; did you mean --until?
+    list --created-before      | unknown flag --created-before; did you mean --until?
     list --to                  | unknown flag --to; did you mean --until?
     list --before              | unknown flag --before; did you mean --until?
     list --tail=5              | unknown flag --tail; did you mean --last?
