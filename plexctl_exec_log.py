@@ -2561,23 +2561,23 @@ EXECUTION_LAYOUTS = [
     Layout(
         104,
         format_short_time,
-        "{ID:36}  {STATUS:9}  {TARGETS:7}  {CREATED:11}  {UPDATED:11}  {ACTION}\n",
+        "{ID:36}  {STATUS:9}  {TARGETS:7}  {CREATED_UTC:11}  {UPDATED_UTC:11}  {ACTION}\n",
     ),
-    Layout(88, format_short_time, "{ID:36} {STATUS:9} {TARGETS:7} {CREATED:11} {ACTION}\n"),
-    Layout(0, format_short_time, "{ID:36} {STATUS:9} {CREATED:11} {ACTION}\n"),
+    Layout(88, format_short_time, "{ID:36} {STATUS:9} {TARGETS:7} {CREATED_UTC:11} {ACTION}\n"),
+    Layout(0, format_short_time, "{ID:36} {STATUS:9} {CREATED_UTC:11} {ACTION}\n"),
 ]
 # With --updated-since, a narrow table shows the time that is compared.
 UPDATED_LAYOUTS = EXECUTION_LAYOUTS[:2] + [
-    Layout(88, format_short_time, "{ID:36} {STATUS:9} {TARGETS:7} {UPDATED:11} {ACTION}\n"),
-    Layout(0, format_short_time, "{ID:36} {STATUS:9} {UPDATED:11} {ACTION}\n"),
+    Layout(88, format_short_time, "{ID:36} {STATUS:9} {TARGETS:7} {UPDATED_UTC:11} {ACTION}\n"),
+    Layout(0, format_short_time, "{ID:36} {STATUS:9} {UPDATED_UTC:11} {ACTION}\n"),
 ]
 # In the recap of `get`, all columns are worth a second line for the action. It is indented,
 # because an action may be named `error: ...`.
-RECAP_ROW = "{ID:36} {STATUS:9} {TARGETS:7} {CREATED:11} {UPDATED}\n  {ACTION}\n"
+RECAP_ROW = "{ID:36} {STATUS:9} {TARGETS:7} {CREATED_UTC:11} {UPDATED_UTC}\n  {ACTION}\n"
 RECAP_LAYOUTS = EXECUTION_LAYOUTS[:2] + [Layout(0, format_short_time, RECAP_ROW)]
 TARGET_LAYOUTS = [
     Layout(104, format_time, "{NODE_ID:36}  {STATUS:9}  {UPDATED_AT:20}  {OUTPUT}\n"),
-    Layout(0, format_short_time, "{NODE_ID:36}  {STATUS:9}  {UPDATED:11}  {OUTPUT}\n"),
+    Layout(0, format_short_time, "{NODE_ID:36}  {STATUS:9}  {UPDATED_UTC:11}  {OUTPUT}\n"),
 ]
 ROW_MEMBERS = ("id", "status", "type", "created_at", "updated_at", "action")
 
@@ -2614,9 +2614,9 @@ def format_row(execution, layout, console):
         STATUS=paint_status(status, console),
         TYPE=escape_field(kind),
         TARGETS="%d/%d" % (count_succeeded(targets), len(targets)),
-        CREATED=created,
+        CREATED_UTC=created,
         CREATED_AT=created,
-        UPDATED=updated,
+        UPDATED_UTC=updated,
         UPDATED_AT=updated,
         ACTION=make_visible(action or "-"),
     )
@@ -2718,7 +2718,7 @@ def format_targets(targets, execution, console, report_error, is_wide=False):
         yield header + layout.row.format(
             NODE_ID=escape_field(node_id),
             STATUS=paint_status(status, console),
-            UPDATED=updated,
+            UPDATED_UTC=updated,
             UPDATED_AT=updated,
             OUTPUT=describe_output(output),
         )

@@ -35,12 +35,12 @@ def find_titles(screen):
 @posix_only
 @table("""
     columns | titles
-    40      | ID STATUS CREATED ACTION
-    87      | ID STATUS CREATED ACTION
-    88      | ID STATUS TARGETS CREATED ACTION
-    103     | ID STATUS TARGETS CREATED ACTION
-    104     | ID STATUS TARGETS CREATED UPDATED ACTION
-    129     | ID STATUS TARGETS CREATED UPDATED ACTION
+    40      | ID STATUS CREATED_UTC ACTION
+    87      | ID STATUS CREATED_UTC ACTION
+    88      | ID STATUS TARGETS CREATED_UTC ACTION
+    103     | ID STATUS TARGETS CREATED_UTC ACTION
+    104     | ID STATUS TARGETS CREATED_UTC UPDATED_UTC ACTION
+    129     | ID STATUS TARGETS CREATED_UTC UPDATED_UTC ACTION
     130     | ID STATUS TYPE TARGETS CREATED_AT UPDATED_AT ACTION
     # A terminal that reports no width:
     0       | ID STATUS TYPE TARGETS CREATED_AT UPDATED_AT ACTION
@@ -55,15 +55,15 @@ def test_width_of_the_terminal_decides_the_columns_of_list(plane, columns, title
 
 @posix_only
 @table("""
-    columns | titles_of_targets                | titles_of_execution
+    columns | titles_of_targets                 | titles_of_execution
     # A slash stands where another line begins.
-    40      | NODE_ID STATUS UPDATED OUTPUT    | ID STATUS TARGETS CREATED UPDATED / ACTION
-    103     | NODE_ID STATUS UPDATED OUTPUT    | ID STATUS TARGETS CREATED UPDATED / ACTION
-    104     | NODE_ID STATUS UPDATED_AT OUTPUT | ID STATUS TARGETS CREATED UPDATED ACTION
-    129     | NODE_ID STATUS UPDATED_AT OUTPUT | ID STATUS TARGETS CREATED UPDATED ACTION
-    130     | NODE_ID STATUS UPDATED_AT OUTPUT | ID STATUS TYPE TARGETS CREATED_AT UPDATED_AT ACTION
+    40      | NODE_ID STATUS UPDATED_UTC OUTPUT | ID STATUS TARGETS CREATED_UTC UPDATED_UTC / ACTION
+    103     | NODE_ID STATUS UPDATED_UTC OUTPUT | ID STATUS TARGETS CREATED_UTC UPDATED_UTC / ACTION
+    104     | NODE_ID STATUS UPDATED_AT OUTPUT  | ID STATUS TARGETS CREATED_UTC UPDATED_UTC ACTION
+    129     | NODE_ID STATUS UPDATED_AT OUTPUT  | ID STATUS TARGETS CREATED_UTC UPDATED_UTC ACTION
+    130     | NODE_ID STATUS UPDATED_AT OUTPUT  | ID STATUS TYPE TARGETS CREATED_AT UPDATED_AT ACTION
     # A terminal that reports no width:
-    0       | NODE_ID STATUS UPDATED_AT OUTPUT | ID STATUS TYPE TARGETS CREATED_AT UPDATED_AT ACTION
+    0       | NODE_ID STATUS UPDATED_AT OUTPUT  | ID STATUS TYPE TARGETS CREATED_AT UPDATED_AT ACTION
 """)
 def test_width_of_the_terminal_decides_the_columns_of_get(
     plane, columns, titles_of_targets, titles_of_execution
@@ -117,7 +117,7 @@ def test_time_is_shown_in_utc_and_on_narrow_terminals_without_year_and_seconds(
 
     created_at, updated_at = to_pipe.out.decode("utf-8").splitlines()[1].split()[4:6]
     assert (created_at, updated_at) == (in_pipe, in_pipe)
-    # The columns are ID STATUS CREATED ACTION.
+    # The columns are ID STATUS CREATED_UTC ACTION.
     assert to_screen.out.decode("utf-8").splitlines()[1].split()[2] == narrow
 
 
