@@ -197,6 +197,27 @@ def test_mode_is_that_of_the_opened_file_even_if_its_name_is_replaced(plane, hom
 
 
 @posix_only
+def test_mode_is_that_of_the_opened_file_even_if_the_path_led_to_another_just_before(
+    plane, home, monkeypatch
+):
+    write_private_file(home / "my-token", b"x")
+    write_private_file(home / "insecure", b"another file").chmod(0o644)
+    open_file = open
+
+    def replace_and_open(path, *arguments, **options):
+        if path == "my-token":
+            os.replace(str(home / "insecure"), "my-token")
+        return open_file(path, *arguments, **options)
+
+    monkeypatch.setattr(builtins, "open", replace_and_open)
+
+    result = run_at_home(home, plane, "--token-file my-token")
+
+    assert error_lines(result) == ["my-token is insecure: its mode 0644 is too open"]
+    assert plane.connections == 0
+
+
+@posix_only
 def test_pipe_is_accepted_whatever_its_mode(plane, home):
     # As with --token-file <(pass show plexsphere).
     reading, writing = os.pipe()
@@ -208,6 +229,25 @@ def test_pipe_is_accepted_whatever_its_mode(plane, home):
     os.close(reading)
 
     assert plane.requests[0].headers["authorization"] == "Bearer token-of-pipe"
+
+
+@needs_root
+def test_pipe_of_another_user_is_refused(plane, home, monkeypatch):
+    reading, writing = os.pipe()
+    os.write(writing, b"token-of-pipe")
+    os.close(writing)
+    os.fchown(reading, ANOTHER_USER, -1)
+    monkeypatch.setattr(os, "geteuid", lambda: USER)
+
+    result = run_at_home(home, plane, "--token-file /dev/fd/%d" % reading)
+    os.close(reading)
+
+    assert result.code == 3
+    assert error_lines(result) == [
+        "/dev/fd/%d is insecure: it belongs to another user (uid 65533)" % reading
+    ]
+    assert hint_lines(result) == [USE_ANOTHER]
+    assert plane.connections == 0
 
 
 @pytest.mark.parametrize("excess", [0, 1], ids=["just small enough", "a byte too large"])
