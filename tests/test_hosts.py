@@ -107,23 +107,44 @@ def make_lax(context):
     return context
 
 
-@pytest.mark.filterwarnings("ignore:ssl")  # the old versions are deprecated
-def test_tls_below_1_2_is_never_offered(monkeypatch):
+def make_strict(context):
+    """Let a context offer only TLS 1.3, as an openssl.cnf may do."""
+    if hasattr(ssl, "TLSVersion"):
+        context.minimum_version = ssl.TLSVersion.TLSv1_3
+    else:
+        context.options |= ssl.OP_NO_TLSv1_2
+    return context
+
+
+def find_offered_versions(monkeypatch, configure):
+    """Return the TLS versions that the program offers if this function configures each default context."""
     create_context = ssl.create_default_context
     monkeypatch.setattr(
-        ssl, "create_default_context", lambda **options: make_lax(create_context(**options))
+        ssl, "create_default_context", lambda **options: configure(create_context(**options))
     )
     hellos = []  # the first message of each connection, which the server then closes
     with Raw(lambda sock: hellos.append(sock.recv(65536))) as server:
         url = "https://127.0.0.1:%d" % server.address[1]
         run_cli(*LIST, plane=server, env={"PLEXSPHERE_URL": url})
+    return read_offered_versions(hellos[0])
 
-    versions = read_offered_versions(hellos[0])
+
+@pytest.mark.filterwarnings("ignore:ssl")  # the old versions are deprecated
+def test_tls_below_1_2_is_never_offered(monkeypatch):
+    versions = find_offered_versions(monkeypatch, make_lax)
 
     assert b"\x03\x03" in versions  # TLS 1.2
     assert b"\x03\x02" not in versions  # TLS 1.1
     assert b"\x03\x01" not in versions  # TLS 1.0
     assert b"\x03\x00" not in versions  # SSL 3
+
+
+@pytest.mark.skipif(not getattr(ssl, "HAS_TLSv1_3", False), reason="this OpenSSL has no TLS 1.3")
+@pytest.mark.filterwarnings("ignore:ssl")
+def test_tls_1_2_is_not_offered_if_openssl_is_configured_to_require_1_3(monkeypatch):
+    versions = find_offered_versions(monkeypatch, make_strict)
+
+    assert versions == [b"\x03\x04"]  # TLS 1.3
 
 
 IS_CPYTHON = sys.implementation.name == "cpython"
@@ -400,6 +421,9 @@ def test_location_of_another_status_is_not_a_redirect(plane, status, error):
     //ann:hunter22@sso.test/              | ***
     https://a@hunter22@sso.test/in        | ***
     ann:hunter22@sso.test                 | ***
+    # A `?` or a `#` in the password looks like the end of the path.
+    https://ann:hunter22?x@sso.test/      | ***
+    https://ann:hunter22#x@sso.test/      | ***
     # The token, to?ken#of, is masked first. If the query was cut off first, `to` would be shown.
     https://sso.test/to?ken#of/x?hunter22 | https://sso.test/***/x
 """)
