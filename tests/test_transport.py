@@ -363,6 +363,8 @@ DEEP_HEADERS = (
     + b"\r\n"
     + EMPTY_PAGE
 )
+# One part of this boundary has a number, and the other one has none: the `email` package raises TypeError.
+ODD_BOUNDARY = [("Content-Type", "multipart/mixed; boundary*0=a; boundary*=''c")]
 
 
 @pytest.mark.parametrize(
@@ -372,6 +374,11 @@ DEEP_HEADERS = (
         pytest.param(b"no HTTP\r\n\r\n", "the response is not valid HTTP", id="not HTTP"),
         pytest.param(stall(b"SSH-2.0-9.6\r\n"), "the response is not valid HTTP", id="SSH"),
         pytest.param(DEEP_HEADERS, "the response is not valid HTTP", id="deep headers"),
+        pytest.param(
+            Reply(EMPTY_PAGE, headers=ODD_BOUNDARY),
+            "the response is not valid HTTP",
+            id="odd boundary",
+        ),
         pytest.param(
             drip(OK_HEAD, b"X: y\r\n" * 9999, pause=0),
             "the response is not valid HTTP",
@@ -945,6 +952,12 @@ def test_max_bytes_do_not_limit_the_body_of_an_error(plane, transport):
 # ---- time limits
 
 
+def test_clock_of_a_transport_is_monotonic_by_default():
+    transport = program.Transport(program.Server.parse("https://plane.test"), TOKEN)
+
+    assert transport.clock is time.monotonic
+
+
 def test_request_at_the_end_of_a_limit_raises_timed_out(plane, transport, clock):
     with transport.time_limit(5):
         clock.sleep(5)
@@ -1025,6 +1038,14 @@ def test_second_of_two_overlapping_limits_counts_after_the_first_was_left(plane,
         transport.get(PATH, {})
 
     assert plane.connections == 0
+
+
+def test_limit_of_one_transport_does_not_concern_another(plane, transport, clock):
+    with make_transport(plane, clock) as another, transport.time_limit(5):
+        clock.sleep(9)  # longer than the limit
+        another.get(PATH, {})
+
+    assert len(plane.requests) == 1
 
 
 @pytest.mark.parametrize("seconds", [0, -1, 86400.5, float("nan"), "5"])
