@@ -435,16 +435,21 @@ def test_next_cursor_is_that_of_the_page_to_request_again(
 
 
 @pytest.mark.parametrize("make_statuses", [list, tuple, set, iter])  # any iterable
-def test_each_status_is_queried_once_and_unknown_ones_last_in_alphabetical_order(
+def test_each_status_is_queried_once_in_life_cycle_order_and_unknown_ones_last_in_alphabetical_order(
     plane, transport, make_statuses
 ):
-    plane.script(Reply(page()), Reply(page()), Reply(page()))
-    statuses = make_statuses(["x", "odd", "failed", "x"])
+    plane.script(Reply(page()), Reply(page()), Reply(page()), Reply(page()))
+    statuses = make_statuses(["x", "a", "cancelled", "failed", "x"])
 
     # Without a limit, each query has only the parameter `status`.
     read_ids(program.Listing(transport, PROJECT, statuses=statuses, limit=None))
 
-    assert read_queries(plane) == [{"status": "failed"}, {"status": "odd"}, {"status": "x"}]
+    assert read_queries(plane) == [
+        {"status": "failed"},
+        {"status": "cancelled"},
+        {"status": "a"},
+        {"status": "x"},
+    ]
 
 
 @pytest.mark.parametrize("hours", [0, 5, -3.5])
