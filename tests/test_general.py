@@ -18,10 +18,12 @@ from kit import (
     NODES,
     archive,
     error_lines,
+    every_list_format,
     execution,
     find_ids,
     inline,
     page,
+    read_listing,
     run_against,
     target,
 )
@@ -126,6 +128,18 @@ def test_filter_survives_targets_whose_members_have_another_form(plane, flag, ch
 
     # The Execution is kept or not, or one error says that the response is malformed. A crash would fail the test.
     assert (result.code, len(error_lines(result))) in [(0, 0), (1, 1)]
+
+
+# ---- formats: the cursor
+
+
+@every_list_format
+def test_format_of_list_is_printed_with_the_cursor_of_the_next_page(plane, format):
+    result = run_against(plane, page(execution(), next_cursor="c2"), *LIST, "-o", format)
+
+    # A format that does not contain the cursor needs `needs_cursor`.
+    _, cursors = read_listing(result, format)
+    assert cursors == ["c2"]
 
 
 # ---- formats: hostile text on a terminal
