@@ -170,6 +170,18 @@ GET_EXAMPLES = [
 ]
 
 
+@pytest.mark.parametrize("line", ["--help", "list --help"])
+def test_help_names_every_flag_with_which_list_reads_all_pages(line):
+    # Lines are broken anywhere: put them together again.
+    page = " ".join(show_help(line).split())
+
+    (sentence,) = re.findall(r"[^.]* it reads all pages\b", page)
+    flags = {flag.names[-1] for flag in program.FLAGS if flag.reads_all_pages}
+    assert "--all" in flags
+    assert flags - set(re.findall("--[a-z-]+", sentence)) == set()
+    assert "several statuses" in sentence
+
+
 @pytest.mark.parametrize(
     "line, examples",
     [

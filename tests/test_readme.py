@@ -97,6 +97,15 @@ def test_formats_of_the_readme_are_those_of_the_program():
     assert set(", ".join(rows).split(", ")) == set(program.LIST_FORMATS) | set(program.GET_FORMATS)
 
 
+def test_readme_names_every_flag_with_which_list_reads_all_pages():
+    text = " ".join(README_TEXT.split())
+
+    (sentence,) = re.findall(r"[^.]* it reads all pages\b", text)
+    flags = {flag.names[-1] for flag in program.FLAGS if flag.reads_all_pages}
+    assert flags - set(re.findall("--[a-z-]+", sentence)) == set()
+    assert "several statuses" in sentence
+
+
 def test_every_link_has_a_target():
     links = re.findall(r"\]\((?!https?:)([^)#]+)\)", README_TEXT)
 
