@@ -8,7 +8,7 @@ import sys
 import pytest
 
 import plexctl_exec_log as program
-from kit import SOURCE
+from kit import SOURCE, VARIABLES_READ
 
 #: The only modules that may be imported, all of the standard library.
 ALLOWED_IMPORTS = set(
@@ -114,6 +114,15 @@ def test_environment_is_read_by_name_except_for_proxies():
     # Any use of os.environ except os.environ.get("NAME") and os.environ["NAME"].
     other_use = re.compile(r'os\.environ\b(?!(?:\.get\(|\[)"[A-Z_]+")')
     assert {name for name, body in functions.items() if other_use.search(body)} == {"find_proxy"}
+
+
+def test_docstring_names_every_environment_variable_that_the_program_reads():
+    # One paragraph lists all of them. Others mention some, too.
+    paragraphs = program.__doc__.split("\n\n")
+    missing = [set(VARIABLES_READ) - set(re.findall("[A-Z_]+", text)) for text in paragraphs]
+
+    assert "PLEXSPHERE_URL" in VARIABLES_READ
+    assert min(missing, key=len) == set()
 
 
 def test_sections_are_in_the_order_of_the_map():
