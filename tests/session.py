@@ -10,7 +10,7 @@ Lines that are not indented are prose. Lines that are indented by four spaces ar
     $ COMMAND       A command; what it prints stands below it. `export`, `alias` and `umask` are as in a shell.
                     `stty columns N` makes both streams a terminal of this width; without it, they are none.
                     All others are programs. No shell is started, but quotes, $NAME, NAME=VALUE before a command, and
-                    `> FILE` at its end are as in one. $SERVER is the server's URL.
+                    `> FILE` at its end are as in one. `|`, `;` and `&` need quotes. $SERVER is the server's URL.
     > LINE          continues a command whose quotes are open, or an answer
     <- 200 TEXT     What the server answers. Above the first command, it answers each command of the session that has
                     no answer of its own. base64("TEXT") is a JSON string.
@@ -53,10 +53,22 @@ MARK = re.compile(r"[$>!]|->|<-|2>|exit\b|never\b")
 FORMS = re.compile(r"-> \S+ \S+|<- [0-9]{3}( .*)?|exit [0-9]+|2>( .*)?")
 FORMS_ABOVE = re.compile("<- [0-9]{3}( .*)?|never .+")
 ANSWER = re.compile("<- ([0-9]{3}) ?(.*)", re.DOTALL)
+#: The parts of a command in which a shell finds no operators.
+QUOTED = re.compile(r"\\.|'[^']*'" + r'|"(?:\\.|[^"])*"')
 
 
 class SessionError(Exception):
     """A session that cannot be read."""
+
+
+def refuse_operators(sessions):
+    """Raise SessionError if a command has unquoted operators, which only a shell would understand."""
+    for session in sessions:
+        for number, lines in session.steps:
+            operators = re.findall("[|;&]", QUOTED.sub("", lines[0]))
+            if operators:
+                fault = "no shell is started: quote %s" % " ".join(operators)
+                raise SessionError("%s:%d: %s" % (session.path, number, fault))
 
 
 def read_sessions(path):
@@ -101,6 +113,7 @@ def read_sessions(path):
         previous, blanks = line, 0
 
     check(len(sessions) > 1 and sessions[-1].steps, "the file ends without a command")
+    refuse_operators(sessions)
     return sessions
 
 

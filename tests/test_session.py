@@ -78,6 +78,10 @@ MALFORMED = "this line is malformed"
     (["# T", "## S", "    $ true", "    never x"], 4, MALFORMED),
     (["# T", "## S", "    $ true", "    2>x"], 4, MALFORMED),
     (["# T", "## S", "    $ true", "    ! crash: x"], 4, MALFORMED),
+    # what only a shell would understand
+    (["# T", "## S", "    $ true", "    $ echo a | cat"], 4, "no shell is started: quote |"),
+    (["# T", "## S", "    $ echo '", "    > a'; echo b && true"], 3, "no shell is started: quote ; & &"),
+    (["# T", "    $ echo '' \"'\" & echo '", "    > '", "## S", "    $ true"], 2, "no shell is started: quote &"),
 ])
 # fmt: on
 def test_what_cannot_be_read_is_an_error_with_file_and_line(write, lines, line_number, fault):
