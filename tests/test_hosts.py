@@ -111,7 +111,7 @@ def make_strict(context):
     """Let a context offer only TLS 1.3, as an openssl.cnf may do."""
     if hasattr(ssl, "TLSVersion"):
         context.minimum_version = ssl.TLSVersion.TLSv1_3
-    else:
+    else:  # Python 3.6, where a minimum is a set of options, which the program can only extend
         context.options |= ssl.OP_NO_TLSv1_2
     return context
 
