@@ -3437,21 +3437,29 @@ WHEN_FORMS = (
 def parse_time(text, now):
     """Return the time for `2026-07-14 09:30` or `07-14T11:30+0200`. Raises ValueError.
 
-    A time without a year is of this year or, if that is still to come, of an earlier one."""
+    A time without a year is the most recent one."""
     match = re.fullmatch(PARTIAL_TIME, text, re.VERBOSE)
     if not match:
         raise ValueError
     parts = match.groupdict("0")
-    year = int(match.group("year") or now.year)
     names = "month", "day", "hour", "minute", "second"
     month, day, hour, minute, second = [int(parts[name]) for name in names]
     microsecond = int(parts["fraction"].ljust(6, "0")[:6])
+    rest = month, day, hour, minute, second, microsecond, timezone.utc
+    offset = parse_offset(match.group("offset") or "Z")
+    if match.group("year") is not None:
+        return datetime(int(match.group("year")), *rest) - offset
 
-    moment = datetime(year, month, day, hour, minute, second, microsecond, timezone.utc)
-    moment -= parse_offset(match.group("offset") or "Z")
-    while match.group("year") is None and moment > now:
-        moment = moment.replace(year=moment.year - 1)
-    return moment
+    # Begin with the year that it is at this offset. The last 02-29 may be eight years ago.
+    this_year = (now + offset).year
+    for year in range(this_year, this_year - 9, -1):
+        try:
+            moment = datetime(year, *rest) - offset
+        except ValueError:  # a year without this day
+            continue
+        if moment <= now:
+            return moment
+    raise ValueError
 
 
 def parse_when(text, now, after=None):

@@ -328,8 +328,14 @@ def test_when_is_an_age_a_day_or_a_time(plane, set_clock, when, meant):
     # The last half hour of a year west of Greenwich is in the next year in UTC.
     2027-01-01T02:00:00.00Z | 12-31T23:30-02:00 | 2027-01-01T01:30:00Z
     2027-01-01T01:00:00.00Z | 12-31T23:30-02:00 | 2026-01-01T01:30:00Z
-    # the 29th of February
+    # The first hours of a year east of Greenwich are in the year before in UTC.
+    2026-12-31T23:00:00.00Z | 01-01T00:30+02:00 | 2026-12-31T22:30:00Z
+    2026-12-31T22:00:00.00Z | 01-01T00:30+02:00 | 2025-12-31T22:30:00Z
+    # A year without a 29th of February is skipped, and there may be seven of them in a row (2100 is one).
     2024-03-01T00:00:00.00Z | 02-29             | 2024-02-29T00:00:00Z
+    2024-02-28T00:00:00.00Z | 02-29             | 2020-02-29T00:00:00Z
+    2027-01-01T00:00:00.00Z | 02-29             | 2024-02-29T00:00:00Z
+    2104-02-28T00:00:00.00Z | 02-29             | 2096-02-29T00:00:00Z
     2024-03-01T00:00:00.00Z | yesterday         | 2024-02-29T00:00:00Z
 """)
 def test_when_at_that_very_time_at_new_year_and_in_a_leap_year(plane, set_clock, now, when, meant):
@@ -479,9 +485,9 @@ def test_age_does_not_depend_on_the_time_zone(plane):
     "x", "2", "2H", "+2h", "1.5h", "2 h", "1h30m", "2y", "999999999w", "\u0662h",
     # neither a day nor a time of day
     "now", "Today", "24:00", "9:60", "9:5", "9", "9:30:00", "9:30Z", "",
-    # no date: 2026 is not a leap year, nor is 2023, whose 02-29 would be the most recent one on 2024-01-15
+    # no date (2026 is not a leap year, and 02-30 is in no year)
     "2026-7-14", "2026-13-01", "2026-02-29", "2026-07-14Z", "2026-07-1.54", "2026-07-1\u0664",
-    "07-32", "02-29", "07/14",
+    "07-32", "02-30", "07/14",
     # no time
     "2026-07-14T24:00", "2026-07-14T09:60", "2026-07-14T09:30:60Z", "2026-07-14  09:30", "2026-07-14T",
     "2026-07-14T09:30:", "2026-07-14T09:30.5",
