@@ -297,12 +297,19 @@ def make_visible(text: str) -> str:
     return text.translate(escapes)
 
 
+def escape_blanks(text: "t.Optional[str]") -> str:
+    r"""Return text as one field of a message: `a b` becomes `a\x20b`, and None or "" becomes `-`.
+
+    Console.redact escapes the rest, once it has masked secrets and cut the message."""
+    return (text or "-").replace(" ", "\\x20")
+
+
 def escape_field(text: "t.Optional[str]") -> str:
-    r"""Return text as one field of a line: `a b` becomes `a\x20b`, and None or "" becomes `-`."""
+    """Return text as one field of a line of stdout."""
     # Listings are faster with this check, because few fields need escapes.
     if text and text.isprintable() and " " not in text:
         return text
-    return make_visible(text or "-").replace(" ", "\\x20")
+    return escape_blanks(make_visible(text or ""))
 
 
 # A complete CSI sequence (ECMA-48, 5.4), such as `\x1b[1;31m` (red); or `ESC ( B`,
@@ -2641,16 +2648,18 @@ def format_table(executions, page, console, is_wide=False):
 def read_target(target, report_error):
     """Return (node id, status, OutputRef) of a target. Reports an unreadable output."""
     node_id = get_text(target, "node_id", "a target's ")
-    shown_id = escape_field(node_id)
-    status = get_text(target, "status", "target %s: " % shown_id)
+    name = "target " + escape_blanks(node_id)
+    status = get_text(target, "status", name + ": ")
     output = OutputRef.from_wire(target.get("output_ref"))
     if output.kind == "unreadable":
-        report_error("the output of target %s is unreadable: %s" % (shown_id, output.fault))
+        report_error("the output of %s is unreadable: %s" % (name, output.fault))
     return node_id, status, output
 
 
 def describe_output(output):
-    """Return `N bytes`, `archived: BUCKET/KEY (sha256:DIGEST)`, `no output` or `unreadable`."""
+    """Return `N bytes`, `archived: BUCKET/KEY (sha256:DIGEST)`, `no output` or `unreadable`.
+
+    Unprintable characters are not escaped."""
     if output.kind == "inline":
         return describe_count(len(output.data), "byte")
     if output.kind == "none":
@@ -2659,15 +2668,15 @@ def describe_output(output):
         return "unreadable"
 
     # A key must not imitate a digest.
-    location = make_visible(output.location).replace(" (sha256:", "\\x20(sha256:")
+    location = output.location.replace(" (sha256:", "\\x20(sha256:")
     if not output.sha256:
         return "archived: " + location
-    return "archived: %s (sha256:%s)" % (location, escape_field(output.sha256))
+    return "archived: %s (sha256:%s)" % (location, escape_blanks(output.sha256))
 
 
 def describe_progress(execution):
     """Return the status and the number of succeeded targets: `started (2 of 5 succeeded)`."""
-    status = escape_field(get_text(execution, "status"))
+    status = escape_blanks(get_text(execution, "status"))
     return "%s (%s)" % (status, describe_targets(execution["targets"]))
 
 
@@ -2690,7 +2699,7 @@ def format_sections(targets, execution, console, report_error):
         node_id, status, output = read_target(target, report_error)
         if output.kind == "archived":
             description = "archived"
-            body = describe_output(output).encode("utf-8")
+            body = make_visible(describe_output(output)).encode("utf-8")
         else:
             description = describe_output(output)
             body = console.encode_for_stdout(output.data)
@@ -2713,14 +2722,14 @@ def format_targets(targets, execution, console, report_error, is_wide=False):
     header = format_header(layout, console)
     for target in targets:
         node_id, status, output = read_target(target, report_error)
-        updated = get_text(target, "updated_at", "target %s: " % escape_field(node_id))
+        updated = get_text(target, "updated_at", "target %s: " % escape_blanks(node_id))
         updated = escape_field(layout.format_time(updated, console.recent_times))
         yield header + layout.row.format(
             NODE_ID=escape_field(node_id),
             STATUS=paint_status(status, console),
             UPDATED_UTC=updated,
             UPDATED_AT=updated,
-            OUTPUT=describe_output(output),
+            OUTPUT=make_visible(describe_output(output)),
         )
         header = ""  # it belongs above the first row
     yield header + "\n" + format_recap(execution, console, is_wide)
@@ -2732,7 +2741,7 @@ def read_inline(targets, console, report_error):
         node_id, _, output = read_target(target, report_error)
         if output.kind == "archived":
             archive = describe_output(output)
-            report_error("the output of target %s is %s" % (escape_field(node_id), archive))
+            report_error("the output of target %s is %s" % (escape_blanks(node_id), archive))
         yield node_id, console.encode_for_stdout(output.data)
 
 
@@ -2884,7 +2893,7 @@ def save_outputs(targets, folder, report_error):
             fault = "its node id is not a canonical UUID"
 
         if fault:
-            report_error("target %s is not saved: %s" % (escape_field(node_id), fault))
+            report_error("target %s is not saved: %s" % (escape_blanks(node_id), fault))
             kind, output = "unsaved", OutputRef.from_wire(None)
         elif kind == "inline":
             files[node_id + ".out"] = output.data
@@ -3768,6 +3777,9 @@ def get_width(stream):
         return 0
 
 
+LINE_LIMIT = 4000  # characters of a line on stderr: most of what a server says of a failure
+
+
 class Console:
     """The standard streams of one run.
 
@@ -3880,7 +3892,7 @@ class Console:
         masked = mask(text, self._secrets)
         return make_visible(masked[:limit])[:limit]
 
-    def write_line(self, text, limit=4000):
+    def write_line(self, text, limit=LINE_LIMIT):
         """Write one line to stderr, cut after `limit` characters (None: uncut).
 
         It begins with a line break if stdout goes to the same place and is in
@@ -4142,7 +4154,8 @@ def request_execution(options, project, console, transport, shows_progress):
         )
 
     def show_status(execution):
-        text = "status: " + describe_progress(execution)
+        # Cut it at once: the progress line is drawn anew after each read.
+        text = console.redact("status: " + describe_progress(execution), LINE_LIMIT)
         if shows_progress:
             console.progress = lambda: text
             console.show_progress(text)
@@ -4154,14 +4167,13 @@ def request_execution(options, project, console, transport, shows_progress):
 
 def select_targets(targets, nodes, statuses):
     """Return (selected targets, missing nodes). Empty nodes or statuses select all targets."""
-    selected = targets
+    selected, missing = targets, []
     if nodes:
-        selected = [target for target in selected if get_lower_node_id(target) in nodes]
+        selected = [target for target in targets if get_lower_node_id(target) in nodes]
+        found = {get_lower_node_id(target) for target in selected}
+        missing = [node for node in nodes if node not in found]
     if statuses:
         selected = [target for target in selected if target.get("status") in statuses]
-
-    found = {get_lower_node_id(target) for target in targets}
-    missing = [node for node in nodes if node not in found]
     return selected, missing
 
 

@@ -1,17 +1,18 @@
 """A run needs the memory of one response. tests/benchmark.py measures the rest of what it costs."""
 
+import json
 import os
 
 import pytest
 
 from control_plane import PROJECT
-from kit import EXECUTION, encode, execution, inline, page, run_cli, target
+from kit import EXECUTION, archive, encode, execution, inline, page, run_cli, target
 from server import Reply
 
 BODY = 2 << 20  # bytes of a response: 2 MiB
 
 
-def measure_peak(plane, argv, bodies):
+def measure_peak(plane, argv, bodies, code=0):
     """Return the peak of memory of a run that reads these bodies, as a multiple of BODY."""
     tracemalloc = pytest.importorskip("tracemalloc", reason="PyPy does not trace memory")
     # The server copies slices.
@@ -19,7 +20,8 @@ def measure_peak(plane, argv, bodies):
     with open(os.devnull, "wb") as nowhere:
         tracemalloc.start()
         try:
-            assert run_cli(*argv, plane=plane, stdout=nowhere).code == 0 and not plane.answers
+            result = run_cli(*argv, plane=plane, stdout=nowhere)
+            assert result.code == code and not plane.answers
             return tracemalloc.get_traced_memory()[1] / BODY
         finally:
             tracemalloc.stop()
@@ -91,3 +93,27 @@ OUTPUTS = encode(
 )
 def test_memory_is_that_of_one_response(plane, line, bodies, bound):
     assert measure_peak(plane, line.split() + ["--project", PROJECT], bodies) < bound
+
+
+#: BODY bytes that are unprintable characters, each of which is escaped as four: `\x85`.
+LONG_TEXT = "\x85" * (BODY // 2)
+
+
+@pytest.mark.parametrize(
+    "flags, wire",
+    [
+        ("-o raw", execution([target(archive("b", "k"))], status=LONG_TEXT)),
+        ("-o raw", execution([target(archive("b", "k"), node=LONG_TEXT)])),
+        ("-o raw", execution([target({"kind": LONG_TEXT})])),
+        ("-o raw", execution([target(archive(LONG_TEXT, "k"))])),
+        ("-o raw", execution([target(archive("b", LONG_TEXT))])),
+        ("-o raw", execution([target(archive("b", "k", sha256=LONG_TEXT))])),
+        ("-o table", execution([target({"kind": "x"}, status=["x"], node=LONG_TEXT)])),
+    ],
+    ids=["status", "node id", "kind", "bucket", "key", "digest", "node id of a malformed target"],
+)
+def test_text_of_a_message_is_cut_before_it_is_escaped(plane, flags, wire):
+    body = json.dumps(wire, ensure_ascii=False).encode("utf-8")
+    argv = ["get", EXECUTION, "--project", PROJECT] + flags.split()
+
+    assert measure_peak(plane, argv, [body], code=1) < 3.2
