@@ -281,6 +281,18 @@ STATUSES = RUNNING_STATUSES + FINAL_STATUSES
 # ---------------------------------------------------------------------------------------- Safe text
 
 
+def escape_unprintable(text, kept=""):
+    """Return text with its unprintable characters escaped, except those in `kept`."""
+    # str.translate is slow for characters that are not in the table.
+    table = {}
+    for character in set(text):
+        escape = character
+        if not character.isprintable() and character not in kept:
+            escape = character.encode("unicode_escape").decode("ascii")
+        table[ord(character)] = escape
+    return text.translate(table)
+
+
 def make_visible(text: str) -> str:
     r"""Return text as one line of printable characters.
 
@@ -288,13 +300,7 @@ def make_visible(text: str) -> str:
     newer characters that their Unicode tables lack."""
     if text.isprintable():
         return text
-
-    unprintable = [character for character in set(text) if not character.isprintable()]
-    escapes = {
-        ord(character): character.encode("unicode_escape").decode("ascii")
-        for character in unprintable
-    }
-    return text.translate(escapes)
+    return escape_unprintable(text)
 
 
 def escape_blanks(text: "t.Optional[str]") -> str:
@@ -328,7 +334,8 @@ def make_terminal_safe(data: bytes) -> bytes:
     # What remains may form a new sequence, so escape every ESC below.
     text = re.sub(TERMINAL_SEQUENCES, "", text)
     text = re.sub("\r\n?", "\n", text)
-    text = re.sub("[^\t\n -~]+", lambda match: make_visible(match.group()), text)
+    if not re.sub("[\t\n -~]+", "", text).isprintable():
+        text = escape_unprintable(text, kept="\t\n")
     return text.encode("utf-8")
 
 
