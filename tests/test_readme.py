@@ -37,7 +37,7 @@ def read_section(title):
 
 @posix_only
 def test_commands_print_what_the_readme_shows(tmp_path):
-    """One bash runs the commands of all ```console blocks, in a copy of the clone, beside the sample control plane."""
+    """A bash that was started as the README says runs the commands of all ```console blocks, in a copy of the clone."""
     shown = "".join(re.findall("(?ms)^```console\n(.*?)^```$", README_TEXT))
     commands = re.findall(r"(?m)^\$ (.+)$", shown)
     assert len(commands) == 5  # so that none is overlooked
@@ -51,12 +51,13 @@ def test_commands_print_what_the_readme_shows(tmp_path):
     os.mkdir(folder + "/tools")
     os.symlink(sys.executable, folder + "/tools/python3")
     path = folder + "/tools" + os.pathsep + make_environment()["PATH"]
+    start = re.search("`(export CLONE=)/path/to/clone`, then `(.+? -- bash)`", README_TEXT)
 
     printed = subprocess.check_output(
-        ["python3", "tests/control_plane.py", "--objects", "store", "--", "bash"],
+        ["bash", "-c", "%s%s\n%s" % (start.group(1), shlex.quote(folder), start.group(2))],
         input=script.encode("utf-8"),
         cwd=folder,
-        env=make_environment(env={"PATH": path, "HOME": folder, "CLONE": folder}),
+        env=make_environment(env={"PATH": path, "HOME": folder}),
         timeout=120,
     )
 
@@ -83,7 +84,7 @@ def test_each_command_of_the_readme_works(plane, tmp_path, line):
 
 
 def test_exit_codes_of_the_readme_are_those_of_the_help():
-    listed = re.findall(r"(?m)^\| ([0-9]+) \| (.+) \|$", read_section("Exit codes"))
+    listed = re.findall(r"(?m)^\| ([0-9]+) \| (.+) \|$", read_section("When a command fails"))
     help_page = " ".join(run_cli("--help").out.decode("ascii").split())
 
     assert len(listed) == 10  # 0 to 5, 77, 124, 130 and 141
@@ -108,9 +109,13 @@ def test_readme_names_every_flag_with_which_list_reads_all_pages():
 
 def test_every_link_has_a_target():
     links = re.findall(r"\]\((?!https?:)([^)#]+)\)", README_TEXT)
+    anchors = re.findall(r"\]\(#([^)]+)\)", README_TEXT)
+    titles = re.findall("(?m)^## (.+)$", README_TEXT)
 
     assert links  # files, such as tests/README.md
     assert [link for link in links if not os.path.exists(os.path.join(ROOT, link))] == []
+    assert anchors
+    assert set(anchors) <= {title.lower().replace(" ", "-") for title in titles}
 
 
 def test_config_example_works_with_real_values(tmp_path, plane):
