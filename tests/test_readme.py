@@ -11,7 +11,7 @@ import sys
 import pytest
 
 import plexctl_exec_log as program
-from control_plane import DEMO, PROJECT
+from control_plane import DEMO, PROJECT, SHOWCASE
 from kit import (
     HERE,
     MODULE,
@@ -33,6 +33,35 @@ CONFIG_EXAMPLE = re.search("```json\n(.+?)```", README_TEXT, re.DOTALL).group(1)
 
 def read_section(title):
     return README_TEXT.partition("\n## %s\n" % title)[2].partition("\n## ")[0]
+
+
+#: A machine that failed in DEMO and in SHOWCASE.
+NODE = "019d907a-eb47-73a5-a611-bb4e4cda0712"
+BLOCKS = re.findall("(?ms)^```sh\n(.*?)^```$", read_section("Recipes"))
+#: The loops of the table of commands, and the recipes. An empty line separates those of one block.
+RECIPES = re.findall(r"(?m)^\|.*\| `(for [^`]+)` \|$", read_section("Commands"))
+RECIPES += "\n".join(BLOCKS).split("\n\n")
+LOOPS = [recipe for recipe in RECIPES if recipe.startswith("for ")]
+every_shell = pytest.mark.parametrize("shell", ["bash", "sh"])
+every_recipe = pytest.mark.parametrize("recipe", RECIPES, ids=range(len(RECIPES)))
+
+
+def run_recipe(recipe, shell, plane, folder, token):
+    """Paste a recipe into a shell, with values for its placeholders, and for today the last hour of the sample data."""
+    for placeholder, value in (("ID", SHOWCASE), ("NODE", NODE), ("today", "2026-07-14T09:00")):
+        recipe = re.sub(r"\b%s\b" % placeholder, value, recipe)
+    plog = 'plog() { %s %s "$@"; }\n' % (shlex.quote(sys.executable), shlex.quote(MODULE))
+    env = {"PLEXSPHERE_TOKEN": token, "PLEXSPHERE_PROJECT": PROJECT}
+    return subprocess.run(
+        [shell],
+        input=plog + recipe,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        universal_newlines=True,
+        cwd=str(folder),
+        env=make_environment(plane, env),
+        timeout=120,
+    )
 
 
 @posix_only
@@ -64,16 +93,68 @@ def test_commands_print_what_the_readme_shows(tmp_path):
     assert printed.decode("utf-8") == shown
 
 
+@posix_only
+@every_shell
+@every_recipe
+def test_recipes_print_outputs_and_report_only_what_is_archived_or_unfinished(
+    plane, tmp_path, recipe, shell
+):
+    result = run_recipe(recipe, shell, plane, tmp_path, plane.token)
+
+    assert result.stdout
+    reported = re.compile("error: the output of target [-0-9a-f]+ is archived: |status: ")
+    assert [line for line in result.stderr.splitlines() if not reported.match(line)] == []
+
+
+@posix_only
+@every_shell
+@every_recipe
+def test_recipes_show_that_a_token_is_rejected(plane, tmp_path, recipe, shell):
+    result = run_recipe(recipe, shell, plane, tmp_path, "rejected-token")
+
+    assert "error: HTTP 401 Unauthorized" in result.stderr
+    # The recipe that waits says what to do.
+    assert result.stdout in ("", "see the error\n")
+
+
+@posix_only
+@every_shell
+@pytest.mark.parametrize("loop", LOOPS, ids=range(len(LOOPS)))
+def test_loops_print_nothing_if_no_run_matches(plane, tmp_path, loop, shell):
+    plane.rows.clear()
+
+    result = run_recipe(loop, shell, plane, tmp_path, plane.token)
+
+    assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
+
+
+@posix_only
+def test_search_names_the_machine_and_in_all_runs_the_run_too(plane, tmp_path):
+    search = [recipe for recipe in RECIPES if "grep" in recipe]
+    found = NODE + ": journalctl: No space left on device\n"
+
+    result = run_recipe("\n".join(search), "bash", plane, tmp_path, plane.token)
+
+    assert result.stdout == found + SHOWCASE + ": " + found
+
+
+@posix_only
+def test_an_empty_line_follows_the_row_of_each_run_in_a_loop_over_a_day(plane, tmp_path):
+    days = [loop for loop in LOOPS if "echo" in loop]
+
+    printed = run_recipe("\n".join(days), "bash", plane, tmp_path, plane.token).stdout
+
+    assert len(days) == 2
+    rows = re.findall(r"(?m)^019f\S+  .*\n(.*)\n", printed)
+    assert len(rows) > 3
+    assert set(rows) == {""}
+
+
 @pytest.mark.parametrize(
     "line", re.findall(r"(?m)^\|.*\| `plog ([^`$]+)` \|$", read_section("Commands"))
 )
 def test_each_command_of_the_readme_works(plane, tmp_path, line):
-    # These run and machine are in the plane's sample data: the machine is a target of the run, which failed.
-    values = {
-        "ID": DEMO,
-        "NODE": "019d907a-eb47-73a5-a611-bb4e4cda0712",
-        "out": str(tmp_path / "out"),
-    }
+    values = {"ID": DEMO, "NODE": NODE, "out": str(tmp_path / "out")}
     argv = [values.get(word, word) for word in line.split()]
 
     result = run_cli(*argv, plane=plane, env={"PLEXSPHERE_PROJECT": PROJECT})
