@@ -1102,9 +1102,12 @@ def can_be_read(sock):
     """Return whether a read would return at once: there are bytes, or the connection was closed."""
     if hasattr(sock, "pending") and sock.pending():  # bytes that SSLSocket has already decrypted
         return True
-    with selectors.DefaultSelector() as selector:
-        selector.register(sock, selectors.EVENT_READ)
-        return bool(selector.select(0))
+    try:
+        with selectors.DefaultSelector() as selector:
+            selector.register(sock, selectors.EVENT_READ)
+            return bool(selector.select(0))
+    except OSError:  # such as too many open files
+        return True  # so that the connection is not used again
 
 
 def read_number(literal):

@@ -24,6 +24,8 @@ from kit import (
     encode,
     error_lines,
     execution,
+    finish_process,
+    make_command,
     make_transport,
     nobody_accepting,
     nobody_listening,
@@ -32,8 +34,10 @@ from kit import (
     retry_lines,
     refuse_tunnel,
     run_cli,
+    run_process,
     run_python,
     stall,
+    start_line,
     table,
     wait_until,
 )
@@ -886,6 +890,22 @@ def test_connection_is_kept_in_a_program_with_more_than_1023_descriptors(plane):
     assert result.err == ""
     assert len(plane.requests) == 2
     assert plane.connections == 1
+
+
+@posix_only
+def test_connection_is_replaced_in_a_process_with_descriptors_for_nothing_else(plane):
+    # Three for the standard streams, and one for the connection: none to look whether the server has closed it.
+    few = ["sh", "-c", 'ulimit -n 4; exec "$@"', "sh"]
+    argv = LIST + ("--since", "400d", "--limit", "30", "--output", "id", "--verbose")
+
+    result = finish_process(start_line(few + make_command(*argv), plane))
+
+    assert result.code == 0
+    assert len(plane.requests) == 2  # for the 60 Executions of the sample
+    assert plane.connections == 2
+    # With more descriptors, there would be one connection, and the same output.
+    assert run_process(*argv, plane=plane).out == result.out
+    assert plane.connections == 3
 
 
 @pytest.mark.parametrize(
