@@ -2914,9 +2914,13 @@ def save_outputs(targets, folder, report_error):
     # Write the files.
     partial_index = os.path.join(folder, "targets.partial")
     index = os.path.join(folder, "targets")
-    write_new_file(partial_index, b"".join(lines))  # of two runs at a time, one fails here
+    write_new_file(partial_index, b"".join(lines))  # of two commands at a time, one fails here
     if os.path.lexists(index):
-        raise ExecLogError("cannot write %s: another run has written it meanwhile" % index)
+        try:
+            os.remove(partial_index)  # the other command's has become the index
+        except OSError:
+            pass
+        raise ExecLogError("cannot write %s: another process has written it" % index)
     for name, data in files.items():
         write_new_file(os.path.join(folder, name), data)
     try:

@@ -28,7 +28,7 @@ FEW_PLACES = {
         {"find_config_file", "find_settings", "find_proxy", "find_project", "run", "main"},
     ),
     "files are opened": ({"open of builtins", "open of os"}, {"read_private_file", "write_new_file"}),
-    "a file is renamed": ({"rename of os"}, {"save_outputs"}),
+    "a file is renamed or removed": ({"rename of os", "remove of os"}, {"save_outputs"}),
     "a folder is made": ({"mkdir"}, {"make_folder"}),
     "SIGINT is set": ({"signal of signal"}, {"restore_sigint"}),
     # Neither function catches it: one is a subclass, the other has a parameter of this type.
@@ -48,7 +48,7 @@ FORBIDDEN_NAMES = {
     *"CERT_NONE check_hostname verify_mode _create_unverified_context SSLContext set_debuglevel".split(),
     # Other ways to change files and the environment.
     *"fdopen read_text write_text mkstemp unlink rmdir rmtree symlink getenv putenv".split(),
-    *["remove of os", "replace of os", "chmod of os"],
+    *["replace of os", "chmod of os"],
     # Other ways to end or to catch everything.
     *"quit redirect_stdout BaseException".split(),
     "exit of sys",
