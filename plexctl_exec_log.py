@@ -1191,6 +1191,13 @@ def decompress(decoder, data):
         yield piece
 
 
+def check_seconds(seconds, label):
+    """Raise UsageError unless `seconds` is a number, more than 0 and at most a day."""
+    if not isinstance(seconds, (int, float)) or not 0 < seconds <= 86400:
+        expected = "expected a number of seconds, more than 0 and at most 86400 (one day)"
+        raise UsageError("%s: %s" % (label, expected))
+
+
 def do_nothing(*_: object) -> None:
     """The default callback."""
 
@@ -1265,7 +1272,8 @@ class Transport:
     ) -> None:
         """Prepare requests; nothing is sent.
 
-        Raises CredentialsError; and UsageError, for example if plain http is refused.
+        Raises CredentialsError; and UsageError, for example if plain http is refused, or for
+        a timeout out of range.
 
             proxy           URL of an http proxy; None for no proxy. It is used for this
                             host, too, and can read the token if the server's URL is for
@@ -1292,6 +1300,7 @@ class Transport:
                 "plain http to %s would expose the token to the network" % server.host,
                 "use https://, or allow plain http with --allow-http",
             )
+        check_seconds(timeout, "timeout")
         token = validate_token(token)
         self.server = server
         self.secrets = [token]
@@ -1385,10 +1394,7 @@ class Transport:
         TLS handshake, a server that sends headers, chunk sizes or trailers byte by byte,
         and decoding. Raises UsageError unless `seconds` is more than 0 and at most
         86400."""
-        if not isinstance(seconds, (int, float)) or not 0 < seconds <= 86400:
-            raise UsageError(
-                "seconds: expected a number of seconds, more than 0 and at most 86400 (one day)"
-            )
+        check_seconds(seconds, "seconds")
         end = self.clock() + seconds
         limit = object()
         try:

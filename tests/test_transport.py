@@ -1068,16 +1068,26 @@ def test_limit_of_one_transport_does_not_concern_another(plane, transport, clock
     assert len(plane.requests) == 1
 
 
-@pytest.mark.parametrize("seconds", [0, -1, 86400.5, float("nan"), "5"])
-def test_time_limit_must_be_a_number_above_0_and_at_most_a_day(transport, seconds):
+@pytest.mark.parametrize("seconds", [0, -1, 86400.5, float("inf"), float("nan"), "5", None])
+def test_timeout_and_time_limit_must_be_numbers_above_0_and_at_most_a_day(
+    plane, transport, monkeypatch, seconds
+):
+    monkeypatch.setenv("PLEXSPHERE_URL", plane.url)
+    monkeypatch.setenv("PLEXSPHERE_TOKEN", TOKEN)
+
     with pytest.raises(program.UsageError, match="^seconds: .*more than 0 and at most 86400"):
         transport.time_limit(seconds).__enter__()
+    with pytest.raises(program.UsageError, match="^timeout: .*more than 0 and at most 86400"):
+        program.Transport(transport.server, TOKEN, timeout=seconds)
+    with pytest.raises(program.UsageError, match="^timeout: .*more than 0 and at most 86400"):
+        program.Transport.from_settings(timeout=seconds)
 
 
 @pytest.mark.parametrize("seconds", [0.001, 86400])
-def test_time_limit_may_be_a_millisecond_or_a_day(transport, seconds):
+def test_timeout_and_time_limit_may_be_a_millisecond_or_a_day(transport, seconds):
+    program.Transport(transport.server, TOKEN, timeout=seconds)
     with transport.time_limit(seconds):
-        pass  # it raises no UsageError
+        pass  # nothing has raised a UsageError
 
 
 @pytest.mark.parametrize(
