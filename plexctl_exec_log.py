@@ -1154,6 +1154,7 @@ def decode_object(body, may_be_cut=False, make_error=make_malformed_error):
     except RecursionError:
         raise make_malformed_error("its body is nested too deeply")
     except ValueError:  # UnicodeDecodeError and JSONDecodeError are ValueErrors
+        body.clear()
         if may_be_cut:
             raise make_cut_error("the body is malformed or was cut short")
         if is_empty:
@@ -1329,6 +1330,8 @@ class Transport:
             "Accept-Encoding": "gzip" if make_gzip_decoder() else "identity",
             "User-Agent": "plexctl-exec-log/" + __version__,
         }
+        if self._proxy and server.scheme != "https":  # a tunnel has headers of its own
+            self._headers.update(self._proxy.headers)
 
         # State.
         self._tls_context = None  # made for the first connection
@@ -1491,16 +1494,21 @@ class Transport:
         """Send one request, and return the JSON object of its 200 response."""
         self._on_progress()
         self._check_time()
-        response, body = self._exchange_on_idle_or_new(target, max_bytes)
-        if response.status != 200:
-            raise self._make_error(response, body)
+        try:
+            response, body = self._exchange_on_idle_or_new(target, max_bytes)
+            if response.status != 200:
+                raise self._make_error(response, body)
 
-        # Chunks, a Content-Length and a gzip stream mark the end of the body.
-        has_length = response.getheader("Content-Length") is not None
-        is_gzip = read_encoding(response) == "gzip"
-        may_be_cut = not (response.chunked or has_length or is_gzip)
-        make_error = make_gateway_error if self.has_found_api else make_foreign_error
-        value = decode_object(body, may_be_cut, make_error)
+            # Chunks, a Content-Length and a gzip stream mark the end of the body.
+            has_length = response.getheader("Content-Length") is not None
+            is_gzip = read_encoding(response) == "gzip"
+            may_be_cut = not (response.chunked or has_length or is_gzip)
+            make_error = make_gateway_error if self.has_found_api else make_foreign_error
+            value = decode_object(body, may_be_cut, make_error)
+        except RemoteError as error:
+            # A program may keep the error, whose context and traceback would keep the body.
+            error.__context__ = None
+            raise error.with_traceback(None)
         if not self.has_found_api:
             self.has_found_api = True
             self.date_arrival = self._head_arrival
@@ -1620,15 +1628,13 @@ class Transport:
 
     def _read_head(self, connection, sock, target):
         """Send a request, and return its response once the headers have arrived."""
-        headers = self._headers
         if self._proxy and self.server.scheme != "https":
             target = "http://" + self.server.authority + target
-            headers = dict(headers, **self._proxy.headers)
-        self._trace_lines(">", "GET %s HTTP/1.1" % target, headers.items())
+        self._trace_lines(">", "GET %s HTTP/1.1" % target, self._headers.items())
 
         try:
             sock.settimeout(self._socket_timeout())
-            connection.request("GET", target, headers=headers)
+            connection.request("GET", target, headers=self._headers)
             response = connection.getresponse()
             self._head_arrival = time.time()
         except socket.timeout:
@@ -1775,13 +1781,13 @@ class Transport:
 
     def _make_error(self, response, body):
         """Return the error for a response that is not a 200."""
-        status, location = response.status, response.getheader("Location")
-        if 300 <= status < 400 and location:
-            return self._make_redirect_error(status, location)
         try:
             problem = decode_object(body)
         except RemoteError:
             problem = {}
+        status, location = response.status, response.getheader("Location")
+        if 300 <= status < 400 and location:
+            return self._make_redirect_error(status, location)
 
         # Retry-After may also be a date, which is ignored.
         seconds = response.getheader("Retry-After", "").strip()

@@ -15,6 +15,7 @@ from kit import (
     EXECUTION,
     GET,
     LIST,
+    MODULE,
     NODES,
     PATH,
     ROOT,
@@ -34,7 +35,7 @@ from kit import (
     table,
     target,
 )
-from server import Reply
+from server import DROP, Reply
 
 # ---- the text of a body
 
@@ -407,6 +408,42 @@ def test_traceback_of_a_malformed_chunk_size_does_not_show_it(plane):
     error = caught.value
     printed = traceback.format_exception(type(error), error, error.__traceback__)
     assert TOKEN not in "".join(printed)
+
+
+MARKED = b'{"id": "MARK", "padding": "%s"}' % (b"MARK" * 5000)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        pytest.param(Reply(b'{"id": "MARK", }'), id="not JSON"),
+        pytest.param(Reply(b'{"id": "MARK\xff"}'), id="not UTF-8"),
+        pytest.param(Reply(b'["MARK"]'), id="not an object"),
+        pytest.param(Reply(b'{"MARK": ' + b"[" * 200000), id="nested too deeply"),
+        pytest.param(Reply(MARKED, framing="chunked", slices=900), id="too large"),
+        pytest.param(Reply(MARKED, cut=900), id="cut short"),
+        pytest.param(Reply(MARKED, framing="chunked", slices=90, cut=900), id="cut in a chunk"),
+        pytest.param(Reply(b"MARK", 302, [("Location", "/x")]), id="redirect"),
+        pytest.param(Reply(b"MARK", 500), id="error that is not a Problem"),
+        pytest.param(DROP, id="no response"),
+        pytest.param(b"no HTTP\r\n\r\n", id="not HTTP"),
+    ],
+)
+def test_error_that_is_kept_keeps_neither_the_body_nor_the_authorization_header(plane, answer):
+    plane.script(answer)
+    transport = program.Transport(program.Server.parse(plane.url), TOKEN, pauses=())
+
+    with transport, pytest.raises(program.RemoteError) as caught:
+        transport.get(PATH, {}, max_bytes=2000)
+
+    # An exception keeps its context, and the variables of the functions that it went through.
+    assert caught.value.__context__ is None
+    assert caught.value.__cause__ is None
+    frames = [frame for frame, _ in traceback.walk_tb(caught.value.__traceback__)]
+    variables = [frame.f_locals for frame in frames if frame.f_code.co_filename == MODULE]
+    assert variables
+    assert "MARK" not in repr(variables)
+    assert TOKEN not in repr(variables)
 
 
 # ---- sizes
