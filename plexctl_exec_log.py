@@ -413,15 +413,15 @@ class RemoteError(ExecLogError):
     """The request failed.
 
         retryable       whether the same request may succeed in a moment
-        retry_after     seconds that the server asks clients to wait, or None
+        retry_after     seconds that the server asks clients to wait, at most 86400; or None
 
     Retryable: a lost connection (unless a TLS alert says why), a body that is cut short, a
     failure to connect, a network timeout, the statuses 429, 500, 502, 503 and 504, and a
     200 whose body is empty, not JSON or not an object, after an earlier 200 on this
     Transport was an object.
 
-    Not retryable: a name that does not exist, a rejected certificate, a time limit that
-    has passed, and everything else.
+    Not retryable: a name that does not exist, a rejected certificate, a proxy's 4xx to
+    CONNECT (except 408 and 429), a time limit that has passed, and everything else.
     """
 
     def __init__(
@@ -980,6 +980,7 @@ PAGE_LIMIT = 32 << 20  # bytes of a body with several Executions
 DEFAULT_TIMEOUT = 30.0  # seconds
 RETRY_PAUSES = (0.5, 1.0)  # seconds before the first and the second retry
 LONGEST_RETRY_AFTER = 30.0  # seconds; if the server asks for more, the attempts end
+RETRY_AFTER_LIMIT = 86400.0  # seconds; a longer Retry-After counts as this
 SECRET_HEADERS = ("authorization", "proxy-authorization", "cookie", "set-cookie", "location")
 
 HTTPS_HINT = "if this port is for https, write https:// in the server's URL"
@@ -1604,8 +1605,10 @@ class Transport:
             may_resolve_later = error.errno == socket.EAI_AGAIN
             return ConnectError(message, hint, retryable=may_resolve_later)
 
+        # http.client says only in its message that a proxy has refused a tunnel.
+        is_refused = re.match("Tunnel connection failed: (?!408|429)4[0-9]{2} ", str(error))
         message = "cannot connect to %s: %s" % (peer, describe_error(error))
-        return ConnectError(message, hint, retryable=True)
+        return ConnectError(message, hint, retryable=not is_refused)
 
     def _exchange(self, connection, target, max_bytes):
         """Send one request on a connection, which is then kept or closed.
@@ -1793,7 +1796,7 @@ class Transport:
         seconds = response.getheader("Retry-After", "").strip()
         retry_after = None
         if re.fullmatch("[0-9]+", seconds):
-            retry_after = float(seconds)
+            retry_after = min(float(seconds), RETRY_AFTER_LIMIT)
 
         # Describe what is known.
         title = show_member(problem, "title") or response.reason

@@ -537,13 +537,22 @@ def test_untrusted_certificate_is_not_retryable():
 
 
 @pytest.mark.parametrize(
-    "answer, shown",
+    "answer, shown, is_retryable",
     [
-        pytest.param(refuse_tunnel(b"HTTP/1.1 503 No"), "503", id="it refuses"),
-        pytest.param(DROP, ".", id="it closes the connection"),
+        (refuse_tunnel(b"HTTP/1.1 399 No"), "399", True),
+        (refuse_tunnel(b"HTTP/1.1 400 No"), "400", False),
+        (refuse_tunnel(b"HTTP/1.1 407 No"), "407", False),
+        (refuse_tunnel(b"HTTP/1.1 408 No"), "408", True),
+        (refuse_tunnel(b"HTTP/1.1 429"), "429", True),
+        (refuse_tunnel(b"HTTP/1.1 499"), "499", False),
+        (refuse_tunnel(b"HTTP/1.1 503 No"), "503", True),
+        (DROP, ".", True),
     ],
+    ids=lambda value: value if value and isinstance(value, str) else "",
 )
-def test_tunnel_that_a_proxy_does_not_open_is_retryable(answer, shown):
+def test_tunnel_that_a_proxy_refuses_with_4xx_is_not_retryable_except_408_and_429(
+    answer, shown, is_retryable
+):
     with ScriptedServer() as proxy:
         proxy.script(answer)
         address = "127.0.0.1:%d" % proxy.address[1]
@@ -553,7 +562,19 @@ def test_tunnel_that_a_proxy_does_not_open_is_retryable(answer, shown):
         "cannot connect to control-plane.test through proxy %s: .*%s" % (address, shown),
         str(error),
     )
-    assert error.retryable
+    assert error.retryable is is_retryable
+
+
+@pytest.mark.parametrize(
+    "header, seconds", [("86400", 86400), ("86401", 86400), ("9" * 400, 86400)]
+)
+def test_retry_after_counts_as_a_day_at_most(plane, transport, header, seconds):
+    plane.script(Reply({}, 429, [("Retry-After", header)]))
+
+    with pytest.raises(program.APIError) as caught:
+        transport.get(PATH, {})
+
+    assert caught.value.retry_after == seconds
 
 
 def test_failure_to_connect_after_any_response_is_retried(plane, transport, clock):
