@@ -989,6 +989,7 @@ LOST_HINT = "the server, or a proxy in between, closed the connection: try again
 CUT_HINT = "the server, or a proxy in between, may have closed the connection early: try again"
 LOST_BODY = "the connection was lost while reading the body: %s"
 GATEWAY_HINT = "a gateway in front of the server may have answered: try again"
+NOT_HTTP_HINT = "check the network: another program may have answered in place of the server"
 RECONNECT_HINT = "an earlier request succeeded: check the network, and try again"
 CONNECT_HINT = (
     "check --server, PLEXSPHERE_URL or the profile, the network, and whether you need a proxy"
@@ -1649,6 +1650,8 @@ class Transport:
             message = "the response is not valid HTTP: %s" % describe_error(error)
             # A port for https sends no HTTP at all, and so no headers that are too long.
             hint = self._explain_stranger(may_be_https=isinstance(error, http.client.BadStatusLine))
+            if self.has_found_api:
+                hint = NOT_HTTP_HINT
             raise UnusableResponse(message, hint)
 
         version = "1.0" if response.version == 10 else "1.1"

@@ -560,14 +560,21 @@ def test_hint_for_a_problem_does_not_doubt_the_server(answers, hint):
 # ---- hints after a good response: the URL of the server is right
 
 
-@pytest.mark.parametrize(
-    "answer", ["400", "403", "404", "302", "redirect", "alert", "many_headers"]
-)
+@pytest.mark.parametrize("answer", ["400", "403", "404", "302", "redirect"])
 @pytest.mark.parametrize("prefix", ["", "/v1"])
 def test_hint_for_a_wrong_second_page_suspects_a_gateway(answer, prefix):
     hint = read_hint("http", prefix, "page " + answer, ALL)
 
     assert hint == "a gateway in front of the server may have answered: try again"
+
+
+@pytest.mark.parametrize("answer", ["alert", "many_headers"])
+@pytest.mark.parametrize("prefix", ["", "/v1"])
+def test_hint_for_a_second_page_that_is_not_http_suspects_another_program(answer, prefix):
+    # Such an error is final, so no hint says to try again.
+    hint = read_hint("http", prefix, "page " + answer, ALL)
+
+    assert hint == "check the network: another program may have answered in place of the server"
 
 
 def test_wait_for_an_execution_that_disappears_does_not_doubt_the_server(plane):
