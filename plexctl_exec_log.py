@@ -1025,7 +1025,7 @@ CAVEAT_HINT = (
     "check its validity period, your source address and how you logged in"
 )
 STATUS_HINTS = {
-    400: "the server rejected the value of a flag: compare the flags with --help",
+    400: "the server rejected the value of a flag: check the flags against --help",
     # For example, %s is ` from PLEXSPHERE_TOKEN`.
     401: "get a new token: the token%s is invalid, expired or for another server",
     403: "ask an owner of the Project to let this token read its Executions",
@@ -2827,7 +2827,7 @@ GET_FORMATS = {
     "text": Format(format_sections,
                    "the output of each target, below a header; then the Execution's row"),
     "table": Format(format_targets,
-                    "a row for each target, with the size of its output; then the same"),
+                    "a row for each target, with output sizes; then the Execution's row"),
     "wide": Format(partial(format_targets, is_wide=True),
                    "the same with all columns, whatever the terminal's width"),
     "id": Format(partial(format_ids, "node_id", "a target's "), "the node id of each target"),
@@ -2999,15 +2999,19 @@ In tables, TARGETS is succeeded/total: 2/5 means that two of five succeeded."""
 LIST_HELP = """
 
 By default, list prints one page: the oldest 50 Executions that match. With
---all, --last, --since, --until, --updated-since, --node or several statuses, it
-reads all pages (with --until, it stops after that time). --last selects by the
-time of creation, even with --failed. For long listings, use jsonl: its lines
-can be used even if the listing fails.
+--all, --last, --since, --until, --updated-since, --node or several statuses
+(also --failed, --running), it reads all pages (with --until, it stops after
+that time). --last selects by the time of creation, even with --failed. For long
+listings, use jsonl: its lines can be used even if the listing fails.
+
+In list, --status, --failed and --running judge the Execution, even with --node:
+Executions that failed on another machine are listed, and an unfinished
+Execution in which this machine has failed is not.
 
 If a listing fails partway, the last line on standard error usually gives a
 value with which to resume, next_cursor for --cursor or next_since for --since.
 If there is no such line, as with --last, start again. Times are in UTC, unless
-they have an offset."""
+they have an offset. Ages and times of day go by this host's clock."""
 PURPOSES = {
     "": "Show Executions (runs of actions), and what each target (machine) printed.\n",
     "list": "List the Executions (runs of actions) of a Project.\n",
@@ -3273,7 +3277,7 @@ FLAGS = [
     Flag("get", "--exit-status", "", None,
          "exit 5 instead of 0 if the Execution has not succeeded"),
     Flag("get", "--output-dir", "FOLDER", parse_nonempty,
-         "save inline outputs and an index in a new or empty folder"),
+         "save the outputs that are not archived, and an index, in a new or empty folder"),
 ]
 # fmt: on
 FLAGS_BY_NAME = {name: flag for flag in FLAGS for name in flag.names}
