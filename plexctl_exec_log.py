@@ -25,10 +25,11 @@ those above it:
     Formats       turn a response into text, tables, ids, lines, bytes or json; save outputs
     Command line  parse flags, manage the standard streams, run
 
-Programs can import it; __all__ lists the public names. Type checkers check arguments; at run
-time, a wrong type may raise what Python raises. This example prints a line for
-each target of the Executions that failed, were cancelled or timed out: its node id, its
-status, and its output, or where the output is archived, or why it cannot be read.
+Programs can import it; __all__ lists the public names. At run time, an argument of a wrong
+type may raise TypeError or another Python error; a type checker reports it, if the file is
+copied into the program's repository. This example prints a line for each target of the
+Executions that failed, were cancelled or timed out: its node id, its status, and its
+output, or where the output is archived, or why it cannot be read.
 
     from plexctl_exec_log import *
 
@@ -68,14 +69,16 @@ paths:
          "output_ref": null}]}
 
 The type is "builtin" or "hook". RUNNING_STATUSES and FINAL_STATUSES list the statuses.
-Times are those of RFC 3339. `next_cursor` is null or absent on the last page, and
-`output_ref` if there is no output. get_execution checks that the id is the one that was
-requested, and that `targets` is a list of objects. Other members, and what a Listing yields
-(except what its docstring says that it checks), may be absent, null or of another type.
+Times are those of RFC 3339. `next_cursor` is null or absent on the last page. `output_ref`
+is null or absent if there is no output. get_execution checks that the id is the one that
+was requested, and that `targets` is a list of objects. Other members, and what a Listing
+yields (except what its docstring says that it checks), may be absent, null or of another
+type.
 
-Integers, without fraction and exponent, stay exact in json, jsonl and yaml, except that -0
-becomes 0. Other numbers become doubles. A number outside the range of a double makes the
-response malformed. If a name is repeated in an object, its last value counts.
+Integers written without a fraction or an exponent stay exact in json, jsonl and yaml,
+except that -0 becomes 0. Other numbers become doubles. A number outside the range of a
+double makes the response malformed. If a name is repeated in an object, its last value
+counts.
 
 What it touches, and what it trusts
 -----------------------------------
@@ -93,13 +96,15 @@ to one server:
     a profile with a server             that server; if another one was selected, nothing is sent
 
 Certificates and host names are verified with the defaults of ssl.create_default_context(),
-and TLS is 1.2 or later.
-Without --allow-http, plain http goes only to this host: `localhost`, a loopback address
-(127.0.0.0/8, ::1) or an unspecified one (0.0.0.0, ::). Any of its users may be listening
-there. No proxy of the environment is used for this host. A proxy for plain http can read
-the token, too.
+and TLS is 1.2 or later. To an IPv6 address, https through a proxy needs Python 3.13.
 
-It reads these files. On Windows, modes and owners are not checked.
+Without --allow-http, plain http goes only to this host: `localhost`, a loopback address
+(127.0.0.0/8, ::1; from Python 3.13 on also ::ffff:127.0.0.1) or an unspecified one
+(0.0.0.0, ::). Any of its users may be listening there. No proxy of the environment is used
+for this host. A proxy for plain http can read the token, too.
+
+It reads these files, besides those that Python and its libraries read. On Windows, modes
+and owners are not checked.
 
     token file, config file     owned by the user or root, without access for group or others.
                                 A pipe must have such an owner, too, but may have any mode
@@ -109,19 +114,21 @@ It reads PLEXSPHERE_URL, PLEXSPHERE_TOKEN, PLEXSPHERE_PROJECT, XDG_CONFIG_HOME, 
 USERPROFILE, NO_COLOR, TERM and the proxy variables. As in every Python program,
 SSL_CERT_FILE and SSL_CERT_DIR choose the CAs, SSLKEYLOGFILE names a file whose readers
 can decrypt the traffic, and OPENSSL_CONF, which may load code, configures OpenSSL.
-OpenSSL and the resolver read more. argparse reads LANGUAGE, LC_ALL, LC_MESSAGES and
-LANG, and urllib reads REQUEST_METHOD.
+OpenSSL and the resolver read more. For the words of --help, argparse reads the message
+catalogues that LANGUAGE, LC_ALL, LC_MESSAGES or LANG name, at any path and also with -I.
+urllib reads REQUEST_METHOD.
 
 Apart from SSLKEYLOGFILE and bytecode, which Python writes, it writes only into the
---output-dir folder: choose one whose parents others cannot write to. Started by its
-path, it imports nothing from its own folder; `python3 -I` ignores PYTHONPATH and
-SSLKEYLOGFILE, too.
+--output-dir folder, where it removes nothing but its own unfinished index: choose a folder
+whose parents others cannot write to. Started by its path, it imports nothing from its own
+folder; `python3 -I` ignores PYTHONPATH and SSLKEYLOGFILE, too.
 
 The command masks secrets on stderr only, and only where their exact text appears:
 PLEXSPHERE_TOKEN and, once the settings have been found, the token, the proxy's password
 and its Basic credentials, if they have at least 8 characters. Before that, an error may
-quote a path, whole, or another argument of up to 40 characters, so do not type a token
-as an argument. The traceback of a bug is not masked.
+quote any path, and any other argument of at most 40 characters, so do not type a token as
+an argument. The traceback of a bug is not masked, and tools that record local variables
+may record the token.
 
 The server and the machines are not trusted. What reaches a reader:
 
@@ -133,10 +140,10 @@ The server and the machines are not trusted. What reaches a reader:
 
 Escaped text has no characters that str.isprintable() calls unprintable, such as control
 and format characters, except tabs and line feeds in outputs. (Combining characters, some
-that look like a space, and letters that look alike, stay.) From outputs, CSI sequences
-(colours, cursor movements) and `ESC ( B` are removed, and carriage returns become line
-feeds. Indented means that no line of an output begins like a line that this program prints,
-except the action below the row at the end.
+that look like a space, letters that look alike, and letters written from right to left
+stay.) From outputs, CSI sequences (colours, cursor movements) and `ESC ( B` are removed,
+and carriage returns become line feeds. Indented lines begin with two spaces, so none looks
+like a line of this program, except the action below the last row.
 
 A terminal may wrap any long line; the wrapped part may look like any other line. A pipe
 gets exact bytes even if a terminal is at its other end, as with `ssh host command`,
@@ -151,10 +158,10 @@ In memory, a decoded response usually takes up to five times its size, and a hos
 two hundred times: use `ulimit -v`. Leave the stack at 8 MiB (`ulimit -s`): with less,
 deeply nested JSON can crash Python 3.13.
 
---wait holds two responses, and --last N holds N Executions and a page. A listing of several
-statuses holds all Executions of the running statuses, a page for each final status, and
-all Executions of one created_at. There is no limit on the number of pages (all their
-cursors are kept), on the number of saved files, or on the size of what is printed.
+In memory, --wait holds two responses, and --last N holds N Executions and a page. A listing
+of several statuses holds all Executions of the running statuses, a page for each final
+status, and all Executions of one created_at. There is no limit on the number of pages (all
+their cursors are kept), on the number of saved files, or on the size of what is printed.
 
 --timeout limits each network operation, and --wait-timeout a whole wait. Nothing limits
 the total time of the other commands, or of opening a pipe that was given as a file. The
@@ -192,7 +199,8 @@ def restore_sigint() -> None:
     """Make Ctrl-C kill the process at once, as it kills a C program, so that a shell
     loop around it stops, too.
 
-    If SIGINT is ignored, as in a background job, it stays ignored."""
+    If SIGINT is ignored, as in a background job, it stays ignored. While Python still
+    compiles this file, Ctrl-C prints a traceback."""
     import signal
 
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
@@ -397,7 +405,9 @@ class ReaderGone(ExecLogError):
 
 class UsageError(ExecLogError):
     """An argument, a server URL, a proxy or a CA file is missing or unusable, or plain
-    http to another host was not allowed."""
+    http to another host was not allowed.
+
+    To tell a user's malformed id from a malformed setting, call parse_uuid first."""
 
     exit_code = 2
 
@@ -420,8 +430,9 @@ class RemoteError(ExecLogError):
     200 whose body is empty, not JSON or not an object, after an earlier 200 on this
     Transport was an object.
 
-    Not retryable: a name that does not exist, a rejected certificate, a proxy's 4xx to
-    CONNECT (except 408 and 429), a time limit that has passed, and everything else.
+    Not retryable: a name that does not exist, a TLS error other than a closed connection
+    (such as a rejected certificate), a proxy's 4xx to CONNECT (except 408 and 429), a time
+    limit that has passed, and everything else.
     """
 
     def __init__(
@@ -1046,8 +1057,8 @@ PROBLEM_HINTS = {  # by the `code` of a 400, and by the `reason` of a 403
 }
 
 # What http.client may raise for malformed headers, apart from HTTPException, because
-# the `email` package parses them. No document lists these; malformed headers were tried on
-# each Python. Another exception would end the command with a traceback.
+# the `email` package parses them. No document lists these: some were seen when malformed
+# headers were tried on each Python, the others are a precaution against a traceback.
 PARSER_ERRORS = (ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError)
 
 
@@ -1232,15 +1243,19 @@ class Transport:
 
     A Transport belongs to one thread. After a fork, the child opens a connection of its
     own. Do not copy or pickle a Transport: a copy shares the connection, and a pickle
-    contains the token. A new token needs a new Transport. To test a program without a
-    server, override get(self, path, parameters, max_bytes=256 << 20) in a subclass, and
-    return a dict. Parameters may be None or 0, which are not sent. Nothing then retries or
-    limits the time, unless your get() does.
+    contains the token. A new token needs a new Transport.
+
+    To test a program without a server, override get(self, path, parameters,
+    max_bytes=256 << 20) in a subclass. `path` is a string and `max_bytes` an int;
+    `parameters` maps strings to strings, ints or None, of which None, "" and 0 would not be
+    sent. Return a dict, as json.loads does for an object, or raise a RemoteError. Then get()
+    is not repeated or limited in time; wait_for_execution still waits out retryable
+    failures and ends its pauses on time.
 
     An exception of your own, from a callback or a signal handler, propagates if its
-    class inherits directly from Exception or BaseException. Any other, such as
-    TimeoutError, may be taken for a failure of the connection. After an exception has
-    interrupted a request, a new Transport is the safe choice.
+    class inherits directly from Exception or BaseException. A subclass of a built-in error,
+    such as TimeoutError, may be taken for a failure of the connection. After an exception
+    has interrupted a request, a new Transport is the safe choice.
 
         server          the Server
         secrets         strings to mask: the token, the proxy's password and Basic credentials
@@ -1284,8 +1299,7 @@ class Transport:
             ca_file         PEM file of the CAs to trust instead of the system's
             timeout         seconds for each network operation (connect, handshake,
                             read, write): more than 0, and at most 86400
-            allow_http      whether plain http, which is any scheme but `https`, may go to
-                            hosts other than this one
+            allow_http      whether to allow any scheme but `https` to other hosts than this
             pauses          seconds before each retry of a request
             on_retry        called as on_retry(text) before such a pause; the text says
                             what failed
@@ -1293,7 +1307,8 @@ class Transport:
             trace           called as trace(line) for each line of a request or response
                             head. *** replaces the values of Authorization,
                             Proxy-Authorization, Cookie, Set-Cookie and Location. A token
-                            that a server echoes in another header is shown
+                            that a server echoes in another header, or in the reason
+                            phrase, is shown
             clock, sleep    replacements for time.monotonic and time.sleep, for tests:
                             replace both or neither
 
@@ -1371,7 +1386,10 @@ class Transport:
         self.close()
 
     def close(self) -> None:
-        """Close the idle connection. The next request opens another one."""
+        """Close the idle connection. The next request opens another one.
+
+        Call this between jobs that are minutes apart: if a firewall has dropped the
+        connection, the next request would take a whole timeout to fail."""
         connection = self._take_idle()
         if connection is not None:
             connection.close()
@@ -1429,7 +1447,8 @@ class Transport:
 
         `path` begins with `/`, and is sent unchanged after the server's prefix.
         Parameters are percent-encoded; those that are None, "" or 0 are left out.
-        After a failure, the request is repeated, at most once for each pause:
+        After a failure, the request is repeated, at most once for each pause. (If the idle
+        connection turns out to be closed, the request is sent again at once.)
 
             failure                                         repeated
             a lost connection, a body that is cut short     yes
@@ -1970,8 +1989,9 @@ def read_created_at(execution):
 def decode_base64(text: str) -> bytes:
     """Decode standard base64 with exact padding (RFC 4648, 4).
 
-    Raises ValueError for anything else. a2b_base64 skips characters outside the
-    alphabet, and stops at the padding: then the result is too short."""
+    Raises ValueError for anything else, except that the unused bits of the last character
+    may be set (`QR==`). a2b_base64 skips characters outside the alphabet, and stops at the
+    padding: then the result is too short."""
     padding = len(text) - len(text.rstrip("="))
     size = len(text) // 4 * 3 - padding
     try:
@@ -1992,6 +2012,8 @@ class OutputRef(namedtuple("OutputRef", "kind data location sha256 fault")):
     archived        b""     BUCKET/KEY      as the server sent it, or ""    ""
     none            b""     ""              ""                              ""
     unreadable      b""     ""              ""                              what is wrong with it
+
+    An inline output without bytes is an empty output.
     """
 
     # For type checkers only.
@@ -2126,9 +2148,8 @@ class Listing:
     the results by created_at and id. The queries for pending, ack and started are read
     to their ends before anything is yielded. An Execution whose status changes
     meanwhile is yielded once, as the latest query returned it, provided that created_at
-    ascends within each query. Because a status only moves forward, an Execution whose
-    status is always one of those requested is never missed, provided that a cursor is a
-    position in the order of creation, as the API says.
+    ascends within each query. No Execution is missed if its status is always among those
+    requested and cursors follow the order of creation.
 
     If a page exceeds 32 MiB, its query goes on with a quarter of the limit. Each
     iteration starts again, and resets the counters: use one iterator at a time. It
@@ -2149,8 +2170,8 @@ class Listing:
     end), start at the last one noted, and skip the ids already seen. To find what has
     ended, too, do one of these:
 
-        get_execution for each id that had not finished at the last look, and then go on
-        at the noted cursor for the new ones
+        call get_execution for each id that had not finished at the last look, and then go
+        on at the noted cursor for the new ones
 
         read all pages, and keep what has an `updated_at` at or after the *start* of the
         last look, better a minute earlier, because clocks differ and servers may cut off
@@ -2452,13 +2473,14 @@ def wait_for_execution(
 ) -> "JSONObject":
     """Wait until the status of an Execution is final, and return the Execution.
 
-        seconds     limits the wait; None means no limit, even if the status is unknown
+        seconds     limits the wait; None means no limit: an unknown status is polled for ever
         on_status   called as on_status(execution) after the first poll, and when the
                     status or the number of succeeded targets has changed
 
     The pauses between polls grow from 2 to 15 seconds. They are longer for a large
-    Execution (the longer of five times the last poll, and a second for each MiB) and
-    after a Retry-After, but at most a minute.
+    Execution (five times as long as the last poll took, or a second per MiB, if that is
+    longer) and after a Retry-After, but at most a minute. To stop a wait from outside, let
+    the Transport's `sleep` or `on_progress` raise an exception of your own.
 
     After the first successful poll of this wait, every retryable failure is waited out,
     and reported to the Transport's on_retry.
