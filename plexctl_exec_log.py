@@ -252,7 +252,7 @@ if TYPE_CHECKING:
 
 WINDOWS = os.name == "nt"
 
-__version__ = "7.0.0"
+__version__ = "7.1.0"
 __all__ = [
     "main",
     "Transport",
