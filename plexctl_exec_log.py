@@ -1050,10 +1050,12 @@ STATUS_HINTS = {
     504: OVERLOAD_HINT,
 }
 PROBLEM_HINTS = {  # by the `code` of a 400, and by the `reason` of a 403
-    "invalid_cursor": CURSOR_HINT,
-    "invalid_limit": "use a --limit of at most 200",
-    "invalid_status": "the server rejected the value of --status: --help lists the valid ones",
-    "caveat_violation": CAVEAT_HINT,
+    (400, "invalid_cursor"): CURSOR_HINT,
+    (400, "invalid_limit"): "use a --limit of at most 200",
+    (400, "invalid_status"): (
+        "the server rejected the value of --status: --help lists the valid ones"
+    ),
+    (403, "caveat_violation"): CAVEAT_HINT,
 }
 
 # What http.client may raise for malformed headers, apart from HTTPException, because
@@ -1851,13 +1853,16 @@ class Transport:
         if is_bare or 300 <= status < 400:
             return self._explain_stranger(may_be_https=status == 400)
 
-        member = "code" if status == 400 else "reason"
-        reason = show_member(problem, member)
-        if reason == "invalid_cursor" and self.has_found_api:  # not one that the user typed
-            return NEXT_CURSOR_HINT
         if status == 404 and self.has_found_api:
             return "not found, or no longer visible to this token"
-        return PROBLEM_HINTS.get(reason, STATUS_HINTS.get(status, ""))
+        word = ""
+        if status == 400:
+            word = show_member(problem, "code")
+        elif status == 403:
+            word = show_member(problem, "reason")
+        if word == "invalid_cursor" and status == 400 and self.has_found_api:
+            return NEXT_CURSOR_HINT  # it is not a cursor that the user typed
+        return PROBLEM_HINTS.get((status, word), STATUS_HINTS.get(status, ""))
 
 
 # --------------------------------------------------------------------------------------- Wire model
