@@ -3502,7 +3502,7 @@ PARTIAL_TIME = r"""
 WHEN_FORMS = (
     "an age like 90s, 30m, 2h, 7d or 2w, a time of day like 9:30, today, yesterday, "
     "or a time like 2026-07-14, '2026-07-14 09:30' or 07-14T09:30 "
-    "(in UTC, unless it has an offset)"
+    "(in UTC; a date with a time may have an offset)"
 )
 
 
@@ -4130,6 +4130,7 @@ def report_clocks(options, transport, console):
     try:
         server_time = parsedate_to_datetime(transport.server_date)
         ahead = (arrival - server_time).total_seconds()
+        shown_time = server_time.astimezone(timezone.utc).isoformat()[:19]
     except (TypeError, ValueError, OverflowError, IndexError):  # malformed, or without a zone
         return
 
@@ -4143,9 +4144,9 @@ def report_clocks(options, transport, console):
     side = "ahead of" if ahead > 0 else "behind"
     text = (
         "this host's clock is %s %s the server's: the listing may lack Executions or have too "
-        "many; write times in full, by the server's clock"
+        "many; write times in full, by the server's clock (%sZ)"
     )
-    console.hint(text % (difference, side), always=True)
+    console.hint(text % (difference, side, shown_time), always=True)
 
 
 def describe_walk(listing):

@@ -507,7 +507,7 @@ def test_text_that_is_not_an_age_day_or_time_is_refused(set_clock, when):
     assert error_lines(result)[0].startswith('--since "')
     assert error_lines(result)[0].endswith(
         ": expected an age like 90s, 30m, 2h, 7d or 2w, a time of day like 9:30, today, yesterday, or a "
-        "time like 2026-07-14, '2026-07-14 09:30' or 07-14T09:30 (in UTC, unless it has an offset)"
+        "time like 2026-07-14, '2026-07-14 09:30' or 07-14T09:30 (in UTC; a date with a time may have an offset)"
     )
 
 
@@ -530,10 +530,11 @@ def list_with_date(plane, flags, *headers):
     return run_line("list " + flags, plane, Reply(page(), headers=headers))
 
 
-def describe_clocks(difference):
+def describe_clocks(difference, server_time):
     return (
         "hint: this host's clock is %s the server's: the listing may lack Executions or have too "
-        "many; write times in full, by the server's clock\n" % difference
+        "many; write times in full, by the server's clock (2026-07-%sZ)\n"
+        % (difference, server_time)
     )
 
 
@@ -581,7 +582,8 @@ def test_clock_that_differs_from_the_servers_gets_a_hint_if_times_depend_on_it(
     result = list_with_date(plane, flags, ("Date", SERVER_DATES[date]))
 
     assert result.code == 0
-    assert result.err == (describe_clocks(difference) if difference else "")
+    server_time = SERVER_DATES[date][5:7] + "T" + SERVER_DATES[date][17:25]
+    assert result.err == (describe_clocks(difference, server_time) if difference else "")
 
 
 @table("""
@@ -592,6 +594,7 @@ def test_clock_that_differs_from_the_servers_gets_a_hint_if_times_depend_on_it(
     Tue, 14 Jul 2026 07:31:07 +9999999999
     Tue, 14 Jul 99999999999 07:31:07 GMT
     Tue, 14 Jul 2026 25:31:07 GMT
+    Fri, 31 Dec 9999 23:59:59 -0100
     14 Jul
     1
     x
@@ -633,7 +636,7 @@ def test_hint_about_clocks_comes_once_after_the_rows_and_before_the_other_hints(
 
     labels = [line.partition(":")[0] for line in result.err.splitlines()]
     assert labels == ["hint", "retry", "hint", "hint"]
-    assert describe_clocks("2 h 0 min behind") in result.err
+    assert describe_clocks("2 h 0 min behind", "14T11:31:10") in result.err
     assert hint_lines(result)[2].startswith("no Execution matches")
 
 
