@@ -98,10 +98,11 @@ to one server:
 Certificates and host names are verified with the defaults of ssl.create_default_context(),
 and TLS is 1.2 or later. To an IPv6 address, https through a proxy needs Python 3.13.
 
-Without --allow-http, plain http goes only to this host: `localhost`, a loopback address
-(127.0.0.0/8, ::1; from Python 3.13 on also ::ffff:127.0.0.1) or an unspecified one
-(0.0.0.0, ::). Any of its users may be listening there. No proxy of the environment is used
-for this host. A proxy for plain http can read the token, too.
+Without --allow-http, plain http goes only to this host: `localhost`, which the resolver
+maps to it, a loopback address (127.0.0.0/8, ::1; from Python 3.13 on also
+::ffff:127.0.0.1) or an unspecified one (0.0.0.0, ::). Any of its users may be listening
+there. No proxy of the environment is used for this host. A proxy for plain http can read
+the token, too.
 
 It reads these files, besides those that Python and its libraries read. On Windows, modes
 and owners are not checked.
@@ -114,21 +115,22 @@ It reads PLEXSPHERE_URL, PLEXSPHERE_TOKEN, PLEXSPHERE_PROJECT, XDG_CONFIG_HOME, 
 USERPROFILE, NO_COLOR, TERM and the proxy variables. As in every Python program,
 SSL_CERT_FILE and SSL_CERT_DIR choose the CAs, SSLKEYLOGFILE names a file whose readers
 can decrypt the traffic, and OPENSSL_CONF, which may load code, configures OpenSSL.
-OpenSSL and the resolver read more. For the words of --help, argparse reads the message
-catalogues that LANGUAGE, LC_ALL, LC_MESSAGES or LANG name, at any path and also with -I.
-urllib reads REQUEST_METHOD.
+OpenSSL and the resolver read more. With each command, argparse reads the message catalogues
+that LANGUAGE, LC_ALL, LC_MESSAGES or LANG name, at any path and also with -I, and --help
+shows their words. urllib reads REQUEST_METHOD.
 
 Apart from SSLKEYLOGFILE and bytecode, which Python writes, it writes only into the
 --output-dir folder, where it removes nothing but its own unfinished index: choose a folder
 whose parents others cannot write to. Started by its path, it imports nothing from its own
-folder; `python3 -I` ignores PYTHONPATH and SSLKEYLOGFILE, too.
+folder; `python3 -I` ignores PYTHONPATH and SSLKEYLOGFILE, too. With `python3 -m`, Python
+itself may import from the current folder first.
 
 The command masks secrets on stderr only, and only where their exact text appears:
 PLEXSPHERE_TOKEN and, once the settings have been found, the token, the proxy's password
 and its Basic credentials, if they have at least 8 characters. Before that, an error may
-quote any path, and any other argument of at most 40 characters, so do not type a token as
-an argument. The traceback of a bug is not masked, and tools that record local variables
-may record the token.
+quote any path, the server's URL, the names of profiles and of unknown flags, and any other
+argument of at most 40 characters, so put no secret in any of them. The traceback of a bug is
+not masked, and tools that record local variables may record the token.
 
 The server and the machines are not trusted. What reaches a reader:
 
@@ -143,7 +145,8 @@ and format characters, except tabs and line feeds in outputs. (Combining charact
 that look like a space, letters that look alike, and letters written from right to left
 stay.) From outputs, CSI sequences (colours, cursor movements) and `ESC ( B` are removed,
 and carriage returns become line feeds. Indented lines begin with two spaces, so none looks
-like a line of this program, except the action below the last row.
+like a line of this program, except the action below the last row. The other formats indent
+nothing: an output, an id or a status in them may look like an error of this program.
 
 A terminal may wrap any long line; the wrapped part may look like any other line. A pipe
 gets exact bytes even if a terminal is at its other end, as with `ssh host command`,
@@ -170,8 +173,10 @@ following can exceed both limits, so use timeout(1):
     a slow resolver, and several addresses of the server, each with a full timeout
     headers, chunk sizes and trailers that arrive byte by byte
     endless trailers, endless interim responses (status 100)
+    endless TLS messages without data, such as session tickets
     endless headers of a proxy, before Python 3.12
-    slow parsing of hostile headers, slow decoding of hostile bodies, slow escaping of long texts
+    slow parsing of hostile headers, slow decoding of hostile bodies
+    slow escaping of long texts, up to a second per MB
     a full pipe at standard output or standard error
     a connection through a proxy, whose tunnel and TLS handshake each get the time that is left
 
@@ -382,7 +387,8 @@ class ExecLogError(Exception):
     The message may contain unescaped text from the server, which may even echo the
     token. The messages of an APIError and of a redirect are masked; others are not.
     Before you log one, mask every string in Transport.secrets, and pass it through
-    make_visible().
+    make_visible(). The traceback of an error may keep the response and the token: call
+    with_traceback(None) before you store it.
 
         exit_code   the exit code of the command
         hint        the next step for a person at the command line, or ""
@@ -1416,9 +1422,9 @@ class Transport:
         After the limit, requests and reads raise TimedOut. No pause outlasts it. Several
         limits may be in force, and end in any order; the earliest one counts. These can
         overrun it: resolving a name, connecting to its further addresses, a tunnel and a
-        TLS handshake, a server that sends headers, chunk sizes or trailers byte by byte,
-        and decoding. Raises UsageError unless `seconds` is more than 0 and at most
-        86400."""
+        TLS handshake, a server that sends headers, chunk sizes or trailers byte by byte, or
+        TLS messages without data, and decoding. Raises UsageError unless `seconds` is more
+        than 0 and at most 86400."""
         check_seconds(seconds, "seconds")
         end = self.clock() + seconds
         limit = object()
