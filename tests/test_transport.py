@@ -16,6 +16,7 @@ from kit import (
     END_OF_SILENCE,
     GET,
     LIST,
+    MODULE,
     NO_NAME,
     PATH,
     WINDOWS,
@@ -25,7 +26,6 @@ from kit import (
     error_lines,
     execution,
     finish_process,
-    make_command,
     make_transport,
     nobody_accepting,
     nobody_listening,
@@ -917,9 +917,11 @@ def test_connection_is_kept_in_a_program_with_more_than_1023_descriptors(plane):
 def test_connection_is_replaced_in_a_process_with_descriptors_for_nothing_else(plane):
     # Three for the standard streams, and one for the connection: none to look whether the server has closed it.
     few = ["sh", "-c", 'ulimit -n 4; exec "$@"', "sh"]
+    # With -S, Python needs no more to start, whatever is in site-packages.
+    command = [sys.executable, "-S", MODULE]
     argv = LIST + ("--since", "400d", "--limit", "30", "--output", "id", "--verbose")
 
-    result = finish_process(start_line(few + make_command(*argv), plane))
+    result = finish_process(start_line(few + command + list(argv), plane))
 
     assert result.code == 0
     assert len(plane.requests) == 2  # for the 60 Executions of the sample
