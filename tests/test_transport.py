@@ -1,5 +1,6 @@
 """What is sent, how long it may take, what is asked again, and which connection is kept."""
 
+import email
 import os
 import re
 import socket
@@ -367,8 +368,6 @@ DEEP_HEADERS = (
     + b"\r\n"
     + EMPTY_PAGE
 )
-# One part of this boundary has a number, and the other one has none: the `email` package raises TypeError.
-ODD_BOUNDARY = [("Content-Type", "multipart/mixed; boundary*0=a; boundary*=''c")]
 
 
 @pytest.mark.parametrize(
@@ -378,11 +377,6 @@ ODD_BOUNDARY = [("Content-Type", "multipart/mixed; boundary*0=a; boundary*=''c")
         pytest.param(b"no HTTP\r\n\r\n", "the response is not valid HTTP", id="not HTTP"),
         pytest.param(stall(b"SSH-2.0-9.6\r\n"), "the response is not valid HTTP", id="SSH"),
         pytest.param(DEEP_HEADERS, "the response is not valid HTTP", id="deep headers"),
-        pytest.param(
-            Reply(EMPTY_PAGE, headers=ODD_BOUNDARY),
-            "the response is not valid HTTP",
-            id="odd boundary",
-        ),
         pytest.param(
             drip(OK_HEAD, b"X: y\r\n" * 9999, pause=0),
             "the response is not valid HTTP",
@@ -399,6 +393,22 @@ def test_malformed_response_is_not_retried(plane, clock, answer, message):
     assert str(error).startswith(message)
     assert not error.retryable
     assert clock.sleeps == []
+
+
+def test_header_that_the_email_package_cannot_parse_is_not_valid_http(plane):
+    # One part of this boundary has a number, and the other one has none: email raises TypeError, up to Python 3.13.
+    boundary = "multipart/mixed; boundary*0=a; boundary*=''c"
+    plane.script(Reply(page(), headers=[("Content-Type", boundary)]))
+
+    result = run_cli(*LIST, plane=plane)
+
+    try:
+        email.message_from_string("Content-Type: %s\n\n" % boundary)
+    except TypeError:
+        assert result.code == 1
+        assert error_lines(result)[0].startswith("the response is not valid HTTP: ")
+    else:
+        assert (result.code, result.err) == (0, "")
 
 
 @pytest.mark.parametrize(
