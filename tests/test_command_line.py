@@ -910,6 +910,8 @@ def test_value_of_a_wrong_form_is_refused(line, unusable_values):
     for value in shlex.split(unusable_values) + ["7\n", "7s\n", "\u0667", "\uff17s"]:
         result = run_line("%s %s" % (line, shlex.quote(value)))
         assert (value, result.code) == (value, 2)
+        # It is the value of the flag, not the timeout of the Transport, for example.
+        assert result.err.startswith("error: " + line.split()[-1])
 
 
 FLAGS_WITH_VALUES = [flag.names[-1] for flag in program.FLAGS if flag.metavar]
