@@ -3194,6 +3194,8 @@ class Flag:
     names               such as "-o --output"; the attribute is a list
     metavar             the name of its value in --help; "" for a switch
     parse               the function that parses the value; None for a switch
+    default             its value if it is not given: False for a switch, [] for a repeatable
+                        flag, and usually None for others
     list_help           the help text for `list`; "" hides the flag
     get_help            the help text for `get`; if it differs, plain --help shows both
     is_repeatable       whether its values accumulate, in a list; otherwise the last one wins
@@ -3216,6 +3218,7 @@ class Flag:
         is_single=False,
         reads_all_pages=False,
         keeps=None,
+        default=None,
     ):
         self.command = command
         self.names = names.split()
@@ -3227,8 +3230,17 @@ class Flag:
         self.is_single = is_single
         self.reads_all_pages = reads_all_pages or keeps is not None
         self.keeps = keeps
+        self.default = default
+        if is_repeatable:
+            self.default = []
+        elif not metavar:
+            self.default = False
         # The name of its attribute in argparse's namespace.
         self.attribute = self.names[-1].strip("-").replace("-", "_")
+
+    def is_given(self, options):
+        """Return whether the flag was given, with another value than its default."""
+        return getattr(options, self.attribute) != self.default
 
     def convert(self, text):
         """Convert the text to the flag's value.
@@ -3255,7 +3267,7 @@ FLAGS = [
          "only Executions that ran on this machine (repeatable; TARGETS still counts all)",
          get_help="only this target (repeatable)", is_repeatable=True, keeps=ran_on_any),
     Flag("", "-o --output", "FORMAT", str,
-         "output format (default: text)"),
+         "output format (default: text)", default="text"),
     Flag("", "--server", "URL", parse_nonempty,
          "control plane (default: from --profile, PLEXSPHERE_URL or the default profile)"),
     Flag("", "--token-file", "FILE", parse_nonempty,
@@ -3412,8 +3424,10 @@ class StoreSingle(argparse.Action):
     """Store the value of a flag, and refuse a second, different one."""
 
     def __call__(self, parser, namespace, value, option_string=None):
-        if vars(namespace).setdefault(self.dest, value) != value:
+        values = vars(namespace)
+        if values[self.dest] not in (None, value):
             raise UsageError("%s was given twice, with different values" % option_string)
+        values[self.dest] = value
 
 
 class FlagParser(argparse.ArgumentParser):
@@ -3444,7 +3458,6 @@ def make_parser(command=""):
         epilog="\n".join([describe_formats(command), EXIT_CODES, examples]),
         add_help=False,
         allow_abbrev=False,
-        argument_default=argparse.SUPPRESS,  # the namespace has only what was given
         formatter_class=formatter,
     )
     # argparse looks at the process's stdout, not at --color and the stream of the help.
@@ -3461,14 +3474,14 @@ def make_parser(command=""):
         text = flag.get_help if command == "get" else flag.list_help
         if not command and flag.get_help != flag.list_help:
             text = "%s; get: %s" % (flag.list_help, flag.get_help)
-        options: "t.Dict[str, t.Any]" = {"help": text or argparse.SUPPRESS, "action": "store_true"}
+        details: "t.Dict[str, t.Any]" = {"help": text or argparse.SUPPRESS, "action": "store_true"}
         if flag.metavar:
-            options["action"] = "append" if flag.is_repeatable else "store"
+            details["action"] = "append" if flag.is_repeatable else "store"
             if flag.is_single:
-                options["action"] = StoreSingle
-            options["metavar"] = flag.metavar
-            options["type"] = flag.convert  # argparse does not catch a UsageError
-        groups[flag.command].add_argument(*flag.names, **options)
+                details["action"] = StoreSingle
+            details["metavar"] = flag.metavar
+            details["type"] = flag.convert  # argparse does not catch a UsageError
+        groups[flag.command].add_argument(*flag.names, default=flag.default, **details)
     return parser
 
 
@@ -3582,13 +3595,17 @@ def resolve_when(flag, text, now, after=None):
         raise UsageError("%s%s: expected %s" % (flag, quote_value(text), WHEN_FORMS))
 
 
-def resolve_times(since_text, until_text, now):
-    """Return the aware datetimes for the values of --since and --until. None stays None."""
-    since = resolve_when("--since", since_text, now)
-    until = resolve_when("--until", until_text, now, after=since)
-    if since and until and until < since:
-        raise UsageError("--until: must not be before --since")
-    return since, until
+class Times(
+    namedtuple("Times", "created_since created_before updated_since hint until_misleads by_clock")
+):
+    """What --since, --until and --updated-since mean.
+
+    created_since, created_before, updated_since    aware datetimes, or None
+    hint                gives these times in full; "" if all were typed in full
+    until_misleads      whether --until is a time of day beside --updated-since, and without
+                        --since: it may be yesterday's, and compares another time
+    by_clock            whether one of them is an age or a time of day by this host's clock
+    """
 
 
 def describe_times(resolved, now):
@@ -3602,18 +3619,45 @@ def describe_times(resolved, now):
     return "%s (now: %sZ)" % (", ".join(meant), now.isoformat()[:19])
 
 
-def select_statuses(command, given):
+def resolve_times(options, now):
+    """Return the Times of a command line."""
+    since = resolve_when("--since", options.since, now)
+    until = resolve_when("--until", options.until, now, after=since)
+    if since and until and until < since:
+        raise UsageError("--until: must not be before --since")
+    updated_since = resolve_when("--updated-since", options.updated_since, now)
+    resolved = [
+        ("created since", options.since, since),
+        ("created before", options.until, until),
+        ("updated since", options.updated_since, updated_since),
+    ]
+    hint = describe_times(resolved, now)
+
+    # Without --since, a time of day is the most recent one.
+    until_is_time_of_day = bool(re.fullmatch(TIME_OF_DAY, (options.until or "").strip()))
+    until_misleads = until_is_time_of_day and since is None and updated_since is not None
+    if until_misleads:
+        hint += "; --until compares the time of creation"
+
+    clock_texts = [options.since, options.updated_since]
+    if since is None or not until_is_time_of_day:
+        clock_texts.append(options.until)
+    by_clock = any(re.fullmatch(CLOCK_TIME, (text or "").strip()) for text in clock_texts)
+    return Times(since, until, updated_since, hint, until_misleads, by_clock)
+
+
+def select_statuses(options):
     """Return the statuses of --status, --running and --failed, without duplicates.
 
     An empty list selects all. `list` leaves a single unknown status to the server."""
-    statuses = list(chain.from_iterable(given.get("status", ())))
-    if "running" in given:
+    statuses = list(chain.from_iterable(options.status))
+    if options.running:
         statuses += RUNNING_STATUSES
-    if "failed" in given:
+    if options.failed:
         statuses += FAILED_STATUSES
     selected = list(dict.fromkeys(statuses))
 
-    is_left_to_server = command == "list" and len(selected) == 1
+    is_left_to_server = options.command == "list" and len(selected) == 1
     for status in selected:
         if status not in STATUSES and not is_left_to_server:
             fault = "unknown status" + suggest(status.lower(), STATUSES)
@@ -3621,12 +3665,12 @@ def select_statuses(command, given):
     return selected
 
 
-def read_id(command, given, words, numbers):
+def read_id(options, words, numbers):
     """Return the id from --id or from these words, or None. Any other word is refused.
 
     `numbers` ends with the numbers of these words on the command line."""
-    execution_id = given.get("id")
-    if "wait" in given and any(re.fullmatch("[0-9.]{1,9}[smhd]?", word) for word in words):
+    command, execution_id = options.command, options.id
+    if options.wait and any(re.fullmatch("[0-9.]{1,9}[smhd]?", word) for word in words):
         raise make_switch_error("--wait")
     if words and command == "get" and execution_id is None:
         if not words[0]:
@@ -3649,154 +3693,81 @@ def read_id(command, given, words, numbers):
     return execution_id
 
 
-def check_flags(command, given, execution_id):
+def check_flags(options):
     """Check that `get` has an id, and that the flags fit together."""
+    command, output = options.command, options.output
     for flag in FLAGS:
-        if flag.attribute in given and flag.command not in ("", command):
+        if flag.is_given(options) and flag.command not in ("", command):
             raise UsageError("%s works only with %s" % (flag.names[-1], flag.command))
 
     formats = FORMATS[command]
-    output = given.get("output", "text")
     if output not in formats:
         expected = ", ".join(formats) + suggest(output, formats)
         raise UsageError("--output%s: expected %s" % (quote_value(output), expected))
 
-    if command == "get" and execution_id is None:
+    if command == "get" and options.id is None:
         raise UsageError("no Execution id", "pass one: get UUID")
-    if "wait_timeout" in given and "wait" not in given:
+    if options.wait_timeout is not None and not options.wait:
         raise UsageError("--wait-timeout works only with --wait")
-    if "output_dir" in given and output != "text":
+    if options.output_dir is not None and output != "text":
         raise UsageError("--output-dir works only with --output text")
 
 
 def read_command_line(argv):
-    """Return (command, given, execution_id): what argparse reads, not yet checked together.
+    """Return argparse's namespace, whose values are not yet checked together.
 
-    `given` has the values of the flags that were given, by attribute. The id of `get` is
-    that of --id or the word, or None. With --help or --version, words are not checked,
-    and the command may be ""."""
+    It has the value of every flag, by its attribute, and `command`, which is "list" or
+    "get". `id` is that of --id or the word of `get`, or None. With --help or --version,
+    words are not checked, and the command may be ""."""
     attached, numbers = attach_values(argv)
-    namespace, words = make_parser().parse_known_args(attached)
-    given = vars(namespace)
+    options, words = make_parser().parse_known_args(attached)
 
     # Take the command.
     if words[:1] == ["exec-log"]:
         words = words[1:]
     if words[:1] == ["help"]:
-        given["help"] = True
+        options.help = True
         words = words[1:]
-    command = ""
+    options.command = ""
     if words and words[0] in COMMANDS:
-        command = words[0]
+        options.command = words[0]
         words = words[1:]
 
-    if "help" in given or "version" in given:
+    if options.help or options.version:
         refuse_unknown_flags(words)
-        return command, given, None
+        return options
 
     # Judge the words from left to right: a word after an unknown flag may be its value, and secret.
-    if not command and words:
+    if not options.command and words:
         refuse_unknown_flags(words[:1])
         raise UsageError(describe_unknown_command(words[0]))
-    if not command:
+    if not options.command:
         raise UsageError("expected a command: list or get")
     refuse_unknown_flags(words)
-    return command, given, read_id(command, given, words, numbers)
+    options.id = read_id(options, words, numbers)
+    return options
 
 
-class Options(
-    namedtuple(
-        "Options",
-        "command project server token_file profile ca_file allow_http timeout color verbose "
-        "output statuses nodes action_name created_since created_before updated_since time_hint "
-        "until_misleads goes_by_clock filters reads_all_pages last limit cursor "
-        "execution_id wait wait_timeout exit_status output_dir",
-    )
-):
-    """A command line that was checked.
+def complete_options(options, now):
+    """Check what read_command_line returned, and add what follows from several flags:
 
-    Without its flag, a member is None, or False for a switch, unless this table says more.
-
-    command             "list" or "get"
-    execution_id        from --id or the word
-    output              the name of a format
     statuses            a list, from --status, --running and --failed; an empty one selects all
-    nodes               a list, from --node; an empty one selects all
-    created_since, created_before, updated_since    aware datetimes
-    time_hint           the hint that gives these times in full, or ""
-    until_misleads      whether --until is a time of day beside --updated-since, and without
-                        --since: it may be yesterday's, and compares another time
-    goes_by_clock       whether one of these times is an age or a time of day by this host's clock
+    times               Times, from --since, --until and --updated-since
     filters             a list of functions that return whether an Execution is kept
     reads_all_pages     whether `list` reads all pages
     """
-
-
-def make_options(command, given, execution_id, now):
-    """Check and convert what read_command_line returned, and return the Options."""
-    check_flags(command, given, execution_id)
-    statuses = select_statuses(command, given)
-    if given.get("cursor") and len(statuses) > 1:
+    check_flags(options)
+    options.statuses = select_statuses(options)
+    if options.cursor and len(options.statuses) > 1:
         raise UsageError("--cursor works with at most one status")
+    options.times = resolve_times(options, now)
 
-    # Resolve the times.
-    since_text, until_text = given.get("since"), given.get("until")
-    updated_text = given.get("updated_since")
-    created_since, created_before = resolve_times(since_text, until_text, now)
-    updated_since = resolve_when("--updated-since", updated_text, now)
-    resolved = [
-        ("created since", since_text, created_since),
-        ("created before", until_text, created_before),
-        ("updated since", updated_text, updated_since),
-    ]
-
-    time_hint = describe_times(resolved, now)
-    until_is_time_of_day = re.fullmatch(TIME_OF_DAY, (until_text or "").strip())
-    until_misleads = until_is_time_of_day and since_text is None and updated_since is not None
-    if until_misleads:
-        time_hint += "; --until compares the time of creation"
-    clock_texts = [since_text, updated_text]
-    if since_text is None or not until_is_time_of_day:  # otherwise, it is counted from --since
-        clock_texts.append(until_text)
-    goes_by_clock = any(re.fullmatch(CLOCK_TIME, (text or "").strip()) for text in clock_texts)
-
-    # Make the filters. That of --updated-since compares texts.
-    flags = [flag for flag in FLAGS if flag.attribute in given]
-    values = dict(given, updated_since=to_utc_text(updated_since))
-    filters = [partial(flag.keeps, values[flag.attribute]) for flag in flags if flag.keeps]
-
-    return Options(
-        command=command,
-        project=given.get("project"),
-        server=given.get("server"),
-        token_file=given.get("token_file"),
-        profile=given.get("profile"),
-        ca_file=given.get("ca_file"),
-        allow_http="allow_http" in given,
-        timeout=given.get("timeout"),
-        color=given.get("color"),
-        verbose="verbose" in given,
-        output=given.get("output", "text"),
-        statuses=statuses,
-        nodes=given.get("node", []),
-        action_name=given.get("action_name"),
-        created_since=created_since,
-        created_before=created_before,
-        updated_since=updated_since,
-        time_hint=time_hint,
-        until_misleads=bool(until_misleads),
-        goes_by_clock=goes_by_clock,
-        filters=filters,
-        reads_all_pages=len(statuses) > 1 or any(flag.reads_all_pages for flag in flags),
-        last=given.get("last"),
-        limit=given.get("limit"),
-        cursor=given.get("cursor"),
-        execution_id=execution_id,
-        wait="wait" in given,
-        wait_timeout=given.get("wait_timeout"),
-        exit_status="exit_status" in given,
-        output_dir=given.get("output_dir"),
-    )
+    # The filter of --updated-since compares texts.
+    given = [flag for flag in FLAGS if flag.is_given(options)]
+    values = dict(vars(options), updated_since=to_utc_text(options.times.updated_since))
+    options.filters = [partial(flag.keeps, values[flag.attribute]) for flag in given if flag.keeps]
+    reads_all_pages = any(flag.reads_all_pages for flag in given)
+    options.reads_all_pages = reads_all_pages or len(options.statuses) > 1
 
 
 def find_project(project, profile):
@@ -4091,7 +4062,7 @@ def select_executions(executions, options):
 
 def describe_no_match(options):
     hint = "no more Executions match" if options.cursor else "no Execution matches"
-    if (options.created_since or options.created_before) and not options.updated_since:
+    if (options.since or options.until) and not options.updated_since:
         hint += (
             " (--since and --until compare the time of creation;"
             " --updated-since compares the last change)"
@@ -4106,8 +4077,8 @@ def make_listing(options, project, transport):
         project,
         statuses=options.statuses,
         action_name=options.action_name,
-        since=options.created_since,
-        until=options.created_before,
+        since=options.times.created_since,
+        until=options.times.created_before,
         cursor=options.cursor,
         limit=200 if options.limit is None else options.limit,
     )
@@ -4124,13 +4095,13 @@ def request_page(options, project, transport):
     return get_page(transport, project, parameters)
 
 
-def report_clocks(options, transport, console):
+def report_clocks(times, transport, console):
     """Say on stderr that this host's clock and the server's differ, if that matters.
 
     It matters if a time was typed that goes by this host's clock, or that is still to come by
     the server's. A minute more or less does not."""
-    starts = [moment for moment in (options.created_since, options.updated_since) if moment]
-    if not (options.goes_by_clock or starts):
+    starts = [moment for moment in (times.created_since, times.updated_since) if moment]
+    if not (times.by_clock or starts):
         return
     arrival = datetime.fromtimestamp(transport.date_arrival, timezone.utc)
     try:
@@ -4141,7 +4112,7 @@ def report_clocks(options, transport, console):
         return
 
     is_to_come = any((moment - server_time).total_seconds() > 60 for moment in starts)
-    if abs(ahead) <= 60 or not (options.goes_by_clock or is_to_come):
+    if abs(ahead) <= 60 or not (times.by_clock or is_to_come):
         return
     hours, minutes = divmod(int(abs(ahead) // 60), 60)
     difference = "%d min" % minutes
@@ -4164,8 +4135,8 @@ def describe_walk(listing):
 
 def run_list(options, project, console, transport):
     """Run the command `list` and return its exit code."""
-    if options.time_hint:
-        console.hint(options.time_hint, always=options.until_misleads)
+    if options.times.hint:
+        console.hint(options.times.hint, always=options.times.until_misleads)
     list_format = LIST_FORMATS[options.output]
     # For one page, the Listing only says where to resume.
     listing = make_listing(options, project, transport)
@@ -4193,7 +4164,7 @@ def run_list(options, project, console, transport):
         last_line = describe_resumption(error, options, listing)
         return report_failure(console, error, hint, last_line)
 
-    report_clocks(options, transport, console)
+    report_clocks(options.times, transport, console)
 
     # Say how to continue. A loop over pages, which passes --cursor, would repeat the hint for each.
     cursor = page.get("next_cursor")
@@ -4211,7 +4182,7 @@ def run_list(options, project, console, transport):
 
 def request_execution(options, project, console, transport, shows_progress):
     """Return the Execution; with --wait, when its status is final."""
-    execution_id = options.execution_id
+    execution_id = options.id
     if not options.wait:
         if shows_progress:
             console.progress = lambda: "%.1f MiB" % (transport.received / (1 << 20))
@@ -4274,7 +4245,7 @@ def run_get(options, project, console, transport):
     shows_progress = console.can_show_progress(is_quiet=True)
     execution = request_execution(options, project, console, transport, shows_progress)
     console.progress = None
-    nodes = dict.fromkeys(options.nodes)
+    nodes = dict.fromkeys(options.node)
     targets, missing = select_targets(execution["targets"], nodes, options.statuses)
     errors = []
 
@@ -4294,11 +4265,11 @@ def run_get(options, project, console, transport):
 
     # Report what is missing.
     for node in missing:
-        report_error("node %s is not a target of Execution %s" % (node, options.execution_id))
-    if not targets and not missing and (options.nodes or options.statuses):
+        report_error("node %s is not a target of Execution %s" % (node, options.id))
+    if not targets and not missing and (options.node or options.statuses):
         console.hint("no target matches", always=GET_FORMATS[options.output].is_bare)
     if folder:
-        is_selection = bool(options.nodes or options.statuses)
+        is_selection = bool(options.node or options.statuses)
         summary = describe_saved(kinds, len(execution["targets"]), is_selection)
         if summary:
             console.write_line("%s: %s" % (folder, summary))
@@ -4313,17 +4284,16 @@ def run_get(options, project, console, transport):
 
 def run(argv, console, sleep):
     """Run a command line and return its exit code. Raises ExecLogError."""
-    command, given, execution_id = read_command_line(argv)
-    if "help" in given:
-        print_chunks([make_parser(command).format_help()], console)
+    options = read_command_line(argv)
+    if options.help:
+        print_chunks([make_parser(options.command).format_help()], console)
         return 0
-    if "version" in given:
+    if options.version:
         print_chunks(["version=%s\n" % __version__], console)
         return 0
 
     now = get_time()
-    options = make_options(command, given, execution_id, now)
-
+    complete_options(options, now)
     console.recent_times = find_recent_times(now)
     console.compares_updates = options.updated_since is not None
     console.is_coloured = options.color == "always"
