@@ -1000,68 +1000,84 @@ LONGEST_RETRY_AFTER = 30.0  # seconds; if the server asks for more, the attempts
 RETRY_AFTER_LIMIT = 86400.0  # seconds; a longer Retry-After counts as this
 SECRET_HEADERS = ("authorization", "proxy-authorization", "cookie", "set-cookie", "location")
 
-HTTPS_HINT = "if this port is for https, write https:// in the server's URL"
-API_HINT = "check --server, PLEXSPHERE_URL or the profile: does it point to the API?"
-LOST_HINT = "the server, or a proxy in between, closed the connection: try again"
-CUT_HINT = "the server, or a proxy in between, may have closed the connection early: try again"
 LOST_BODY = "the connection was lost while reading the body: %s"
+
+API_HINT = "check --server, PLEXSPHERE_URL or the profile: does it point to the API?"
 GATEWAY_HINT = "a gateway in front of the server may have answered: try again"
-NOT_HTTP_HINT = "check the network: another program may have answered in place of the server"
 RECONNECT_HINT = "an earlier request succeeded: check the network, and try again"
-CONNECT_HINT = (
-    "check --server, PLEXSPHERE_URL or the profile, the network, and whether you need a proxy"
-)
 PROXY_HINT = (
     "check the server's name and port, HTTPS_PROXY, HTTP_PROXY and NO_PROXY "
     "(if the proxy needs a login, put user:password@ before its host)"
 )
-TLS_HINT = (
-    "check the port (is it for https?), the server's name and the local clock; "
-    "for a private CA, use --ca-file"
-)
-CLIENT_CERTIFICATE_HINT = (
-    "client certificates are not supported: ask for a server URL that does not require one"
-)
 OVERLOAD_HINT = (
     "the server, or a gateway in front of it, may be overloaded or restarting: try again later"
 )
-NOT_FOUND_HINT = (
-    "not found, or not visible to this token: "
-    "check the Project (--project), the id (for get) and the server"
-)
-SERVER_FAULT_HINT = (
-    "try again; if it keeps failing, "
-    "send the server's operators the time, the command and any correlation id"
-)
-CURSOR_HINT = (
-    "the server rejected the cursor: use it only with the filters of the listing that printed it"
-)
-NEXT_CURSOR_HINT = "the server rejected the cursor of the next page: start the listing again"
-CAVEAT_HINT = (
-    "the token is valid, but its conditions are not met: "
-    "check its validity period, your source address and how you logged in"
-)
-STATUS_HINTS = {
+# The hints by their causes: a phrase, an HTTP status, or a status with the `code` of a 400 or
+# the `reason` of a 403.
+HINTS = {
+    "connect": (
+        "check --server, PLEXSPHERE_URL or the profile, the network, and whether you need a proxy"
+    ),
+    "proxy": PROXY_HINT,
+    "TLS": (
+        "check the port (is it for https?), the server's name and the local clock; "
+        "for a private CA, use --ca-file"
+    ),
+    "client certificate": (
+        "client certificates are not supported: ask for a server URL that does not require one"
+    ),
+    "plain http": "if this port is for https, write https:// in the server's URL",
+    "lost connection": "the server, or a proxy in between, closed the connection: try again",
+    "cut body": (
+        "the server, or a proxy in between, may have closed the connection early: try again"
+    ),
+    "not HTTP": API_HINT,
+    "not the API": API_HINT,
+    "redirect": "if that is the API, pass the part of its URL before /v1 as --server",
+    "/v1 twice": "leave /v1 out of the server's URL",
     400: "the server rejected the value of a flag: check the flags against --help",
+    (400, "invalid_cursor"): (
+        "the server rejected the cursor: "
+        "use it only with the filters of the listing that printed it"
+    ),
+    (400, "invalid_limit"): "use a --limit of at most 200",
+    (400, "invalid_status"): (
+        "the server rejected the value of --status: --help lists the valid ones"
+    ),
     # For example, %s is ` from PLEXSPHERE_TOKEN`.
     401: "get a new token: the token%s is invalid, expired or for another server",
     403: "ask an owner of the Project to let this token read its Executions",
-    404: NOT_FOUND_HINT,
+    (403, "caveat_violation"): (
+        "the token is valid, but its conditions are not met: "
+        "check its validity period, your source address and how you logged in"
+    ),
+    404: (
+        "not found, or not visible to this token: "
+        "check the Project (--project), the id (for get) and the server"
+    ),
     407: PROXY_HINT,
     429: "too many requests: try again later",
-    500: SERVER_FAULT_HINT,
+    500: (
+        "try again; if it keeps failing, "
+        "send the server's operators the time, the command and any correlation id"
+    ),
     501: "this server cannot run actions: ask its operators to enable action dispatch",
     502: OVERLOAD_HINT,
     503: OVERLOAD_HINT,
     504: OVERLOAD_HINT,
 }
-PROBLEM_HINTS = {  # by the `code` of a 400, and by the `reason` of a 403
-    (400, "invalid_cursor"): CURSOR_HINT,
-    (400, "invalid_limit"): "use a --limit of at most 200",
-    (400, "invalid_status"): (
-        "the server rejected the value of --status: --help lists the valid ones"
+# What replaces them once a response was the API's. A rejected cursor is then the server's own.
+LATER_HINTS = {
+    "connect": RECONNECT_HINT,
+    "proxy": RECONNECT_HINT,
+    "TLS": RECONNECT_HINT,
+    "not HTTP": "check the network: another program may have answered in place of the server",
+    "not the API": GATEWAY_HINT,
+    "redirect": GATEWAY_HINT,
+    (400, "invalid_cursor"): (
+        "the server rejected the cursor of the next page: start the listing again"
     ),
-    (403, "caveat_violation"): CAVEAT_HINT,
+    404: "not found, or no longer visible to this token",
 }
 
 # What http.client may raise for malformed headers, apart from HTTPException, because
@@ -1144,19 +1160,9 @@ def read_number(literal):
     return number
 
 
-def make_foreign_error(problem):
-    """Return the error for a 200 that another server than the API may have sent."""
-    return make_malformed_error(problem, API_HINT)
-
-
-def make_gateway_error(problem):
-    """Return the error for a 200 that is not the API's, although an earlier one was."""
-    return RemoteError("the response is malformed: " + problem, GATEWAY_HINT, retryable=True)
-
-
 def make_cut_error(message):
     """Return the error for a body that did not arrive whole."""
-    return RemoteError(message, CUT_HINT, retryable=True)
+    return RemoteError(message, HINTS["cut body"], retryable=True)
 
 
 def decode_object(body, may_be_cut=False, make_error=make_malformed_error):
@@ -1532,8 +1538,7 @@ class Transport:
             has_length = response.getheader("Content-Length") is not None
             is_gzip = read_encoding(response) == "gzip"
             may_be_cut = not (response.chunked or has_length or is_gzip)
-            make_error = make_gateway_error if self.has_found_api else make_foreign_error
-            value = decode_object(body, may_be_cut, make_error)
+            value = decode_object(body, may_be_cut, self._make_stranger_error)
         except RemoteError as error:
             # A program may keep the error, whose context and traceback would keep the body.
             error.__context__ = None
@@ -1556,6 +1561,14 @@ class Transport:
 
         new_connection = self._connect()
         return self._exchange(new_connection, target, max_bytes)
+
+    def _make_stranger_error(self, problem):
+        """Return the error for a 200 that is not a JSON object. A gateway's may soon be one."""
+        message = "the response is malformed: " + problem
+        hint = self._find_hint("not the API")
+        if self.has_found_api:
+            return RemoteError(message, hint, retryable=True)
+        return UnusableResponse(message, hint)
 
     def _connect(self):
         """Return a new connection.
@@ -1609,13 +1622,10 @@ class Transport:
         server, proxy = self.server, self._proxy
         if proxy:
             peer = "%s through proxy %s:%d" % (server.authority, proxy.host, proxy.port)
-            host, hint = proxy.host, PROXY_HINT
+            host, hint = proxy.host, self._find_hint("proxy")
         else:
             peer = server.authority
-            host, hint = server.host, CONNECT_HINT
-        tls_hint = TLS_HINT
-        if self.has_found_api:
-            hint = tls_hint = RECONNECT_HINT
+            host, hint = server.host, self._find_hint("connect")
 
         # The order matters: except for CertificateError on 3.6, all of these are OSErrors.
         if isinstance(error, socket.timeout):
@@ -1626,7 +1636,7 @@ class Transport:
             is_eof = "unexpected eof while reading" in str(error)
             was_closed = is_eof or isinstance(error, (ssl.SSLEOFError, ssl.SSLZeroReturnError))
             message = "TLS with %s failed: %s" % (server.authority, describe_error(error))
-            return ConnectError(message, tls_hint, retryable=was_closed)
+            return ConnectError(message, self._find_hint("TLS"), retryable=was_closed)
 
         if isinstance(error, socket.gaierror):
             message = "cannot connect to %s: the name %s does not resolve" % (peer, host)
@@ -1676,10 +1686,8 @@ class Transport:
         except (http.client.HTTPException,) + PARSER_ERRORS as error:
             message = "the response is not valid HTTP: %s" % describe_error(error)
             # A port for https sends no HTTP at all, and so no headers that are too long.
-            hint = self._explain_stranger(may_be_https=isinstance(error, http.client.BadStatusLine))
-            if self.has_found_api:
-                hint = NOT_HTTP_HINT
-            raise UnusableResponse(message, hint)
+            may_be_https = isinstance(error, http.client.BadStatusLine)
+            raise UnusableResponse(message, self._explain_stranger("not HTTP", may_be_https))
 
         version = "1.0" if response.version == 10 else "1.1"
         status_line = "HTTP/%s %d %s" % (version, response.status, response.reason)
@@ -1689,26 +1697,33 @@ class Transport:
     def _make_no_response_error(self, error):
         """Return the error for a connection that was lost before a response arrived."""
         message = "the connection was lost before a response arrived"
-        hint = LOST_HINT
+        cause = "lost connection"
         if self.server.scheme == "http" and not self._was_answered:
-            hint = HTTPS_HINT
+            cause = "plain http"
         if "alert" not in str(error):
-            return NoResponse(message, hint, retryable=True)
+            return NoResponse(message, HINTS[cause], retryable=True)
 
         # With TLS 1.3, a server may reject the client only after the handshake: with an
         # alert, such as "certificate required".
         reason = describe_error(error)
         if "certificate required" in reason:
-            hint = CLIENT_CERTIFICATE_HINT
-        return NoResponse("%s: %s" % (message, reason), hint)
+            cause = "client certificate"
+        return NoResponse("%s: %s" % (message, reason), HINTS[cause])
 
-    def _explain_stranger(self, may_be_https=False):
+    def _find_hint(self, *causes):
+        """Return the hint for the first of these causes that has one, or ""."""
+        for cause in causes:
+            if self.has_found_api and cause in LATER_HINTS:
+                return LATER_HINTS[cause]
+            if cause in HINTS:
+                return HINTS[cause]
+        return ""
+
+    def _explain_stranger(self, cause, may_be_https):
         """Return the hint for a response that does not look like the API's."""
-        if self.has_found_api:
-            return GATEWAY_HINT
-        if may_be_https and self.server.scheme == "http":
-            return HTTPS_HINT
-        return API_HINT
+        if may_be_https and self.server.scheme == "http" and not self.has_found_api:
+            return HINTS["plain http"]
+        return self._find_hint(cause)
 
     def _read_to_end(self, sock, response, max_bytes):
         """Read and close a response, and return (body, is_complete).
@@ -1807,10 +1822,7 @@ class Transport:
         if "@" in location:  # user info
             shown = "***"
         refusal = "refused to follow a redirect to %s, to keep the token from other servers" % shown
-        hint = "if that is the API, pass the part of its URL before /v1 as --server"
-        if self.has_found_api:
-            hint = GATEWAY_HINT
-        return RemoteError("HTTP %d: %s" % (status, refusal), hint)
+        return RemoteError("HTTP %d: %s" % (status, refusal), self._find_hint("redirect"))
 
     def _make_error(self, response, body):
         """Return the error for a response that is not a 200."""
@@ -1852,23 +1864,19 @@ class Transport:
             source = ""
             if self.token_source:
                 source = " from " + self.token_source
-            return STATUS_HINTS[401] % source
+            return HINTS[401] % source
         if status == 404 and self.server.prefix.endswith("/v1") and not self.has_found_api:
-            return "leave /v1 out of the server's URL"
+            return HINTS["/v1 twice"]
         is_bare = status in (400, 403, 404) and not problem
         if is_bare or 300 <= status < 400:
-            return self._explain_stranger(may_be_https=status == 400)
+            return self._explain_stranger("not the API", may_be_https=status == 400)
 
-        if status == 404 and self.has_found_api:
-            return "not found, or no longer visible to this token"
         word = ""
         if status == 400:
             word = show_member(problem, "code")
         elif status == 403:
             word = show_member(problem, "reason")
-        if word == "invalid_cursor" and status == 400 and self.has_found_api:
-            return NEXT_CURSOR_HINT  # it is not a cursor that the user typed
-        return PROBLEM_HINTS.get((status, word), STATUS_HINTS.get(status, ""))
+        return self._find_hint((status, word), status)
 
 
 # --------------------------------------------------------------------------------------- Wire model
