@@ -1444,15 +1444,14 @@ class Transport:
         """Return the seconds until the earliest time limit ends."""
         return min(self._ends.values(), default=float("inf")) - self.clock()
 
-    def _check_time(self):
-        if self._time_left() <= 0:
+    def _require_time(self):
+        """Return the seconds for the next network operation, which are never 0.
+
+        Raises TimedOut if a time limit has passed."""
+        left = self._time_left()
+        if left <= 0:
             raise TimedOut("the time limit has passed")
-
-    def _socket_timeout(self):
-        """Return the seconds for the next network operation.
-
-        It is never 0, which would mean non-blocking."""
-        return max(min(self._timeout, self._time_left()), 0.001)
+        return min(self._timeout, left)
 
     def get(
         self, path: str, parameters: "Parameters", max_bytes: int = EXECUTION_LIMIT
@@ -1528,39 +1527,40 @@ class Transport:
     def _get_once(self, target, max_bytes):
         """Send one request, and return the JSON object of its 200 response."""
         self._on_progress()
-        self._check_time()
+        self._require_time()
+        idle_connection = self._take_idle()
         try:
-            response, body = self._exchange_on_idle_or_new(target, max_bytes)
-            if response.status != 200:
-                raise self._make_error(response, body)
-
-            # Chunks, a Content-Length and a gzip stream mark the end of the body.
-            has_length = response.getheader("Content-Length") is not None
-            is_gzip = read_encoding(response) == "gzip"
-            may_be_cut = not (response.chunked or has_length or is_gzip)
-            value = decode_object(body, may_be_cut, self._make_stranger_error)
+            try:
+                connection = idle_connection or self._connect()
+                response, body = self._exchange(connection, target, max_bytes)
+            except NoResponse:
+                if idle_connection is None:
+                    raise
+                # Some servers close an idle connection without saying so.
+                response, body = self._exchange(self._connect(), target, max_bytes)
+            return self._read_object(response, body)
         except RemoteError as error:
             # A program may keep the error, whose context and traceback would keep the body.
             error.__context__ = None
             raise error.with_traceback(None)
+
+    def _read_object(self, response, body):
+        """Return the JSON object of a 200 response, or raise the error for another response."""
+        if response.status != 200:
+            raise self._make_error(response, body)
+
+        # Chunks, a Content-Length and a gzip stream mark the end of the body.
+        has_length = response.getheader("Content-Length") is not None
+        is_gzip = read_encoding(response) == "gzip"
+        may_be_cut = not (response.chunked or has_length or is_gzip)
+        value = decode_object(body, may_be_cut, self._make_stranger_error)
+
         if not self.has_found_api:
             self.has_found_api = True
             self.date_arrival = self._head_arrival
             if response.getheader("Age") is None:
                 self.server_date = response.getheader("Date", "")
         return value
-
-    def _exchange_on_idle_or_new(self, target, max_bytes):
-        """Send one request on the idle connection or on a new one, and return (response, body)."""
-        idle_connection = self._take_idle()
-        if idle_connection is not None:
-            try:
-                return self._exchange(idle_connection, target, max_bytes)
-            except NoResponse:
-                pass  # some servers close an idle connection without saying so
-
-        new_connection = self._connect()
-        return self._exchange(new_connection, target, max_bytes)
 
     def _make_stranger_error(self, problem):
         """Return the error for a 200 that is not a JSON object. A gateway's may soon be one."""
@@ -1581,7 +1581,7 @@ class Transport:
         if is_https and self._tls_context is None:
             self._tls_context = make_tls_context(self._ca_file)
 
-        timeout = self._socket_timeout()
+        timeout = self._require_time()
         connection: http.client.HTTPConnection
         if is_https:
             connection = http.client.HTTPSConnection(
@@ -1651,15 +1651,24 @@ class Transport:
     def _exchange(self, connection, target, max_bytes):
         """Send one request on a connection, which is then kept or closed.
 
-        Return (response, body). Raises NoResponse if the connection was lost before
-        the response."""
+        Return (response, body). The body of an error need not arrive, because its status
+        says enough. Raises NoResponse if the connection was lost before the response."""
         sock = connection.sock  # getresponse may set connection.sock to None
         can_be_kept = False
         try:
             response = self._read_head(connection, sock, target)
             self._was_answered = True
-            body, is_complete = self._read_to_end(sock, response, max_bytes)
-            can_be_kept = is_complete and response.status >= 200 and not response.will_close
+            limit = max_bytes if response.status == 200 else ERROR_BODY_LIMIT
+            try:
+                body = self._read_body(sock, response, limit)
+                can_be_kept = response.status >= 200 and not response.will_close
+            except RemoteError:
+                if response.status == 200:
+                    raise
+                body = bytearray()
+            finally:
+                # Before 3.13, a response with a Content-Length stays open, and blocks the next one.
+                response.close()
             return response, body
         finally:
             if can_be_kept:
@@ -1674,7 +1683,7 @@ class Transport:
         self._trace_lines(">", "GET %s HTTP/1.1" % target, self._headers.items())
 
         try:
-            sock.settimeout(self._socket_timeout())
+            sock.settimeout(self._require_time())
             connection.request("GET", target, headers=self._headers)
             response = connection.getresponse()
             self._head_arrival = time.time()
@@ -1725,22 +1734,6 @@ class Transport:
             return HINTS["plain http"]
         return self._find_hint(cause)
 
-    def _read_to_end(self, sock, response, max_bytes):
-        """Read and close a response, and return (body, is_complete).
-
-        The body of an error need not arrive: the status says enough."""
-        if response.status != 200:
-            max_bytes = ERROR_BODY_LIMIT
-        try:
-            return self._read_body(sock, response, max_bytes), True
-        except RemoteError:
-            if response.status == 200:
-                raise
-            return bytearray(), False
-        finally:
-            # Before 3.13, a response with a Content-Length stays open, and blocks the next one.
-            response.close()
-
     def _read_body(self, sock, response, max_bytes):
         """Return the decompressed body of a response as a bytearray.
 
@@ -1782,10 +1775,9 @@ class Transport:
         while True:
             try:
                 # From 3.13 on, a response closes itself at its end.
+                # Without a time limit, the timeout that _read_head has set still applies.
                 if self._ends and not response.isclosed():
-                    self._check_time()
-                    # Without a time limit, the timeout that _read_head has set still applies.
-                    sock.settimeout(self._socket_timeout())
+                    sock.settimeout(self._require_time())
                 chunk = response.read1(READ_SIZE)
             except socket.timeout:
                 raise self._make_timeout_error("the body stalled")
