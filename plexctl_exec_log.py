@@ -2509,10 +2509,28 @@ def wait_for_execution(
 # ------------------------------------------------------------------------------------------ Formats
 #
 # A format is a generator that yields what to print, text or bytes. It takes the
-# elements to print, the object that contains them, and the console. Of the console, it
-# uses only is_coloured, columns, recent_times, compares_updates, stdout_is_terminal and
-# encode_for_stdout(). A format of `get` also takes report_error(text), which it calls for
-# each output that cannot be shown. A member of the wrong type raises UnusableResponse.
+# elements to print, the object that contains them, and a View. A format of `get` also
+# takes report_error(text), which it calls for each output that cannot be shown. A member
+# of the wrong type raises UnusableResponse.
+
+
+class View(namedtuple("View", "is_terminal columns is_coloured recent_times compares_updates")):
+    """What a format needs to know of standard output, of the time and of the flags.
+
+    is_terminal         whether stdout is a terminal
+    columns             the width for tables
+    is_coloured         whether tables and sections get colours
+    recent_times        what find_recent_times returns; narrow tables show other times as dates
+    compares_updates    whether `list` compares times of update; narrow tables then show
+                        these instead of times of creation
+    """
+
+    def encode(self, data):
+        """Return the bytes of an output, made safe if stdout is a terminal."""
+        if not self.is_terminal:
+            return data
+        return make_terminal_safe(data)
+
 
 COLOURS = {
     "succeeded": "32",
@@ -2525,25 +2543,25 @@ COLOURS = {
 BOLD = "1"
 
 
-def paint(text, code, console):
+def paint(text, code, view):
     """Return text in an SGR colour (ECMA-48, 8.3.117), or unchanged without a code or colours."""
-    if not (console.is_coloured and code):
+    if not (view.is_coloured and code):
         return text
     return "\x1b[%sm%s\x1b[0m" % (code, text)
 
 
-def paint_status(status, console):
+def paint_status(status, view):
     """Return a status, padded, then coloured.
 
     str.format would count the characters of the escape sequences."""
-    return paint("%-9s" % escape_field(status), COLOURS.get(status), console)
+    return paint("%-9s" % escape_field(status), COLOURS.get(status), view)
 
 
 # encode_compact(value) returns a JSON value as text on one line, in ASCII.
 encode_compact = json.JSONEncoder(separators=(",", ":")).encode
 
 
-def format_json(list_name, elements, whole, console, report_error=do_nothing):
+def format_json(list_name, elements, whole, view, report_error=do_nothing):
     """Yield an object with these elements in its list.
 
     Each member begins a line, and so does each element of the list. This is also yaml:
@@ -2566,13 +2584,13 @@ def format_json(list_name, elements, whole, console, report_error=do_nothing):
     yield "\n}\n"
 
 
-def format_jsonl(elements, whole, console, report_error=do_nothing):
+def format_jsonl(elements, whole, view, report_error=do_nothing):
     """Yield one compact object on each line."""
     for element in elements:
         yield encode_compact(element) + "\n"
 
 
-def format_ids(name, owner, elements, whole, console, report_error=do_nothing):
+def format_ids(name, owner, elements, whole, view, report_error=do_nothing):
     """Yield a member of each element, one per line: ids of Executions, or node ids of targets.
 
     `owner` is what errors call an element."""
@@ -2615,7 +2633,7 @@ class Layout(namedtuple("Layout", "min_columns format_time row")):
     """The layout of a table.
 
     min_columns     the narrowest terminal that it fits
-    format_time     the function that formats a time; it takes the time and Console.recent_times
+    format_time     the function that formats a time; it takes the time and View.recent_times
     row             the format of a row: the names of its columns, and their minimum widths
     """
 
@@ -2650,19 +2668,19 @@ TARGET_LAYOUTS = [
 ROW_MEMBERS = ("id", "status", "type", "created_at", "updated_at", "action")
 
 
-def choose_layout(layouts, console, is_wide):
+def choose_layout(layouts, view, is_wide):
     if is_wide:
         return layouts[0]
-    return next(layout for layout in layouts if console.columns >= layout.min_columns)
+    return next(layout for layout in layouts if view.columns >= layout.min_columns)
 
 
-def format_header(layout, console):
+def format_header(layout, view):
     titles = {name: name for name in re.findall("[A-Z_]+", layout.row)}
     header = layout.row.format_map(titles).rstrip("\n")
-    return paint(header, BOLD, console) + "\n"
+    return paint(header, BOLD, view) + "\n"
 
 
-def format_row(execution, layout, console):
+def format_row(execution, layout, view):
     values = []
     for name in ROW_MEMBERS:
         value = execution.get(name)
@@ -2673,13 +2691,13 @@ def format_row(execution, layout, console):
     execution_id, status, kind, created_at, updated_at, action = values
     targets = expect_objects(execution, "targets")
 
-    created = escape_field(layout.format_time(created_at, console.recent_times))
-    updated = escape_field(layout.format_time(updated_at, console.recent_times))
+    created = escape_field(layout.format_time(created_at, view.recent_times))
+    updated = escape_field(layout.format_time(updated_at, view.recent_times))
 
     # The layout chooses from these columns.
     return layout.row.format(
         ID=escape_field(execution_id),
-        STATUS=paint_status(status, console),
+        STATUS=paint_status(status, view),
         TYPE=escape_field(kind),
         TARGETS="%d/%d" % (count_succeeded(targets), len(targets)),
         CREATED_UTC=created,
@@ -2690,13 +2708,13 @@ def format_row(execution, layout, console):
     )
 
 
-def format_table(executions, page, console, is_wide=False):
+def format_table(executions, page, view, is_wide=False):
     """Yield a row for each Execution of a listing, and finally the cursor of the next page."""
-    layouts = UPDATED_LAYOUTS if console.compares_updates else EXECUTION_LAYOUTS
-    layout = choose_layout(layouts, console, is_wide)
-    header = format_header(layout, console)
+    layouts = UPDATED_LAYOUTS if view.compares_updates else EXECUTION_LAYOUTS
+    layout = choose_layout(layouts, view, is_wide)
+    header = format_header(layout, view)
     for execution in executions:
-        yield header + format_row(execution, layout, console)
+        yield header + format_row(execution, layout, view)
         header = ""  # it belongs above the first row
 
     last_line = ""
@@ -2741,15 +2759,15 @@ def describe_progress(execution):
     return "%s (%s)" % (status, describe_targets(execution["targets"]))
 
 
-def format_recap(execution, console, is_wide=False):
+def format_recap(execution, view, is_wide=False):
     """Return the header and the table row of one Execution.
 
     They come last, where a terminal shows them."""
-    layout = choose_layout(RECAP_LAYOUTS, console, is_wide)
-    return format_header(layout, console) + format_row(execution, layout, console)
+    layout = choose_layout(RECAP_LAYOUTS, view, is_wide)
+    return format_header(layout, view) + format_row(execution, layout, view)
 
 
-def format_sections(targets, execution, console, report_error):
+def format_sections(targets, execution, view, report_error):
     """Yield a section for each target, and then the recap.
 
     A section is the line `==> NODE_ID STATUS N bytes <==`, the N bytes, a line feed if
@@ -2763,58 +2781,58 @@ def format_sections(targets, execution, console, report_error):
             body = make_visible(describe_output(output)).encode("utf-8")
         else:
             description = describe_output(output)
-            body = console.encode_for_stdout(output.data)
-            if console.stdout_is_terminal:
+            body = view.encode(output.data)
+            if view.is_terminal:
                 body = re.sub(b"(?m)^(?=.)", b"  ", body)  # empty lines stay empty
         if body and not body.endswith(b"\n"):
             body += b"\n"
 
-        begin = paint("==> %s " % escape_field(node_id), BOLD, console)
-        shown_status = paint(escape_field(status), COLOURS.get(status, BOLD), console)
-        end = paint(" %s <==" % description, BOLD, console)
+        begin = paint("==> %s " % escape_field(node_id), BOLD, view)
+        shown_status = paint(escape_field(status), COLOURS.get(status, BOLD), view)
+        end = paint(" %s <==" % description, BOLD, view)
         header = begin + shown_status + end
         yield header.encode("utf-8") + b"\n" + body + b"\n"
-    yield format_recap(execution, console)
+    yield format_recap(execution, view)
 
 
-def format_targets(targets, execution, console, report_error, is_wide=False):
+def format_targets(targets, execution, view, report_error, is_wide=False):
     """Yield a row for each target, without its output, and then the recap."""
-    layout = choose_layout(TARGET_LAYOUTS, console, is_wide)
-    header = format_header(layout, console)
+    layout = choose_layout(TARGET_LAYOUTS, view, is_wide)
+    header = format_header(layout, view)
     for target in targets:
         node_id, status, output = read_target(target, report_error)
         updated = get_text(target, "updated_at", "target %s: " % escape_blanks(node_id))
-        updated = escape_field(layout.format_time(updated, console.recent_times))
+        updated = escape_field(layout.format_time(updated, view.recent_times))
         yield header + layout.row.format(
             NODE_ID=escape_field(node_id),
-            STATUS=paint_status(status, console),
+            STATUS=paint_status(status, view),
             UPDATED_UTC=updated,
             UPDATED_AT=updated,
             OUTPUT=make_visible(describe_output(output)),
         )
         header = ""  # it belongs above the first row
-    yield header + "\n" + format_recap(execution, console, is_wide)
+    yield header + "\n" + format_recap(execution, view, is_wide)
 
 
-def read_inline(targets, console, report_error):
+def read_inline(targets, view, report_error):
     """Yield (node id, bytes for stdout) of each target. Reports archived outputs as errors."""
     for target in targets:
         node_id, _, output = read_target(target, report_error)
         if output.kind == "archived":
             archive = describe_output(output)
             report_error("the output of target %s is %s" % (escape_blanks(node_id), archive))
-        yield node_id, console.encode_for_stdout(output.data)
+        yield node_id, view.encode(output.data)
 
 
-def format_raw(targets, execution, console, report_error):
+def format_raw(targets, execution, view, report_error):
     """Yield the bytes of the inline outputs, one after the other, and nothing else."""
-    for _, data in read_inline(targets, console, report_error):
+    for _, data in read_inline(targets, view, report_error):
         yield data
 
 
-def format_lines(targets, execution, console, report_error):
+def format_lines(targets, execution, view, report_error):
     """Yield every line of every inline output, prefixed with its node id: `NODE_ID: LINE`."""
-    for node_id, data in read_inline(targets, console, report_error):
+    for node_id, data in read_inline(targets, view, report_error):
         lines = data.split(b"\n")  # splitlines() would also split at CR
         if not lines[-1]:
             lines.pop()  # nothing follows the last line break
@@ -3828,12 +3846,7 @@ class Console:
     secrets masked; errors writing to stderr are ignored.
 
         stdout_is_terminal, stderr_is_terminal      whether each stream is a terminal
-        columns         the width for tables; enough for the widest if stdout is not a terminal
-                        or reports no width
-        is_coloured     whether tables and sections get colours
-        recent_times    what find_recent_times returns; narrow tables show other times as dates
-        compares_updates    whether `list` compares times of update; narrow tables then show
-                        these instead of times of creation
+        columns         the width of stdout, or 0 if it is not a terminal or reports no width
         progress        the function that returns the progress line, or None if no such line is
                         shown
     """
@@ -3851,13 +3864,8 @@ class Console:
         self.stderr_is_terminal = is_terminal(stderr)
         both_are_terminals = self.stdout_is_terminal and self.stderr_is_terminal
         self._shares_lines = both_are_terminals or is_same_file(self._out, stderr)
-        self.columns = EXECUTION_LAYOUTS[0].min_columns
-        if self.stdout_is_terminal:
-            self.columns = get_width(stdout) or self.columns
+        self.columns = get_width(stdout) if self.stdout_is_terminal else 0
 
-        self.is_coloured = False
-        self.recent_times = "", ""
-        self.compares_updates = False
         self.progress = None
         self._begin = time.monotonic()
         self._pending = []  # bytes for stdout
@@ -3865,12 +3873,6 @@ class Console:
         self._is_mid_line = False  # whether stdout is in the middle of a line
         self._progress_text = ""  # the progress line that is on the terminal
         self._secrets = []
-
-    def encode_for_stdout(self, data):
-        """Return the bytes of an output, made safe if stdout is a terminal."""
-        if not self.stdout_is_terminal:
-            return data
-        return make_terminal_safe(data)
 
     def add_secrets(self, *secrets):
         """Mask these strings from now on."""
@@ -4133,7 +4135,7 @@ def describe_walk(listing):
     return "%s, %s" % (pages, executions)
 
 
-def run_list(options, project, console, transport):
+def run_list(options, project, console, view, transport):
     """Run the command `list` and return its exit code."""
     if options.times.hint:
         console.hint(options.times.hint, always=options.times.until_misleads)
@@ -4158,7 +4160,7 @@ def run_list(options, project, console, transport):
             executions = chain([first], executions)
         if console.stdout_is_terminal:
             console.progress = None
-        print_chunks(list_format.write(executions, page, console), console)
+        print_chunks(list_format.write(executions, page, view), console)
     except RemoteError as error:
         hint = explain_failure(error, options)
         last_line = describe_resumption(error, options, listing)
@@ -4237,7 +4239,7 @@ def report_status(execution, options, console, shows_progress):
         console.hint("the Execution has not finished: " + progress)
 
 
-def run_get(options, project, console, transport):
+def run_get(options, project, console, view, transport):
     """Run the command `get` and return its exit code."""
     folder = None
     if options.output_dir:
@@ -4257,10 +4259,10 @@ def run_get(options, project, console, transport):
     kinds = []
     if folder:
         kinds = save_outputs(targets, folder, report_error)
-        print_chunks([format_recap(execution, console)], console)
+        print_chunks([format_recap(execution, view)], console)
     else:
         print_chunks(
-            GET_FORMATS[options.output].write(targets, execution, console, report_error), console
+            GET_FORMATS[options.output].write(targets, execution, view, report_error), console
         )
 
     # Report what is missing.
@@ -4282,6 +4284,21 @@ def run_get(options, project, console, transport):
     return 0
 
 
+def make_view(options, console, now):
+    """Return the View of a run."""
+    is_coloured = options.color == "always"
+    if options.color not in ("always", "never"):
+        has_no_colour = WINDOWS or os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
+        is_coloured = console.stdout_is_terminal and not has_no_colour
+    return View(
+        is_terminal=console.stdout_is_terminal,
+        columns=console.columns or EXECUTION_LAYOUTS[0].min_columns,  # the widest
+        is_coloured=is_coloured,
+        recent_times=find_recent_times(now),
+        compares_updates=options.updated_since is not None,
+    )
+
+
 def run(argv, console, sleep):
     """Run a command line and return its exit code. Raises ExecLogError."""
     options = read_command_line(argv)
@@ -4294,12 +4311,7 @@ def run(argv, console, sleep):
 
     now = get_time()
     complete_options(options, now)
-    console.recent_times = find_recent_times(now)
-    console.compares_updates = options.updated_since is not None
-    console.is_coloured = options.color == "always"
-    if options.color not in ("always", "never"):
-        has_no_colour = WINDOWS or os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
-        console.is_coloured = console.stdout_is_terminal and not has_no_colour
+    view = make_view(options, console, now)
 
     profile = Profile(options.profile)
     project = find_project(options.project, profile)
@@ -4321,8 +4333,8 @@ def run(argv, console, sleep):
         transport.secrets.append(os.environ.get("PLEXSPHERE_TOKEN", "").strip())
         console.add_secrets(*transport.secrets)
         if options.command == "list":
-            return run_list(options, project, console, transport)
-        return run_get(options, project, console, transport)
+            return run_list(options, project, console, view, transport)
+        return run_get(options, project, console, view, transport)
 
 
 def main(

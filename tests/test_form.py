@@ -25,7 +25,7 @@ FEW_PLACES = {
     "the token is sent": ({"Bearer "}, {"Transport.__init__"}),
     "the environment is read": (
         {"environ of os", "getproxies_environment", "proxy_bypass_environment", "expanduser"},
-        {"find_config_file", "find_settings", "find_proxy", "find_project", "run", "main"},
+        {"find_config_file", "find_settings", "find_proxy", "find_project", "make_view", "run", "main"},
     ),
     "files are opened": ({"open of builtins", "open of os"}, {"read_private_file", "write_new_file"}),
     "a file is renamed or removed": ({"rename of os", "remove of os"}, {"save_outputs"}),
