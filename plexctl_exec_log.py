@@ -18,7 +18,8 @@ those above it:
 
     Safe text     escape control characters, mask secrets
     Errors        one family of expected failures, each with its exit code
-    Settings      find server, token and proxy in flags, environment and config file
+    Values        check the type of a JSON value; read UUIDs, times and durations
+    Settings      find server, token, Project and proxy in flags, environment and config file
     Transport     send one GET, retry it, read and decode the response, turn failures into errors
     Wire model    read the values that the server sends
     Operations    request one page, all pages or one Execution; wait until its status is final
@@ -534,6 +535,8 @@ def make_malformed_error(problem: str, hint: str = "") -> UnusableResponse:
     return UnusableResponse("the response is malformed: " + problem, hint)
 
 
+# ------------------------------------------------------------------------------------------- Values
+
 TYPE_NAMES: "t.Dict[type, str]" = {str: "a string", dict: "an object", list: "a list"}
 
 
@@ -548,6 +551,197 @@ def check_type(
     if value is not None and not isinstance(value, expected):
         raise make_error("%s: expected %s" % (label, TYPE_NAMES[expected]))
     return value
+
+
+def find_uuid(text):
+    """Return the canonical lower-case spelling of a UUID, or "" for other text.
+
+    It accepts the forms of Go's uuid.Parse, which plexctl uses: canonical, after
+    `urn:uuid:`, in braces, and 32 hexadecimal digits."""
+    # In lower case, no character outside ASCII becomes a hexadecimal digit.
+    text = text.strip().lower()
+    if re.fullmatch("[0-9a-f]{32}", text):
+        return "-".join([text[:8], text[8:12], text[12:16], text[16:20], text[20:]])
+    if text.startswith("urn:uuid:"):
+        text = text[len("urn:uuid:") :]
+    elif text.startswith("{") and text.endswith("}"):
+        text = text[1:-1]
+    if re.fullmatch("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", text):
+        return text
+    return ""
+
+
+def parse_uuid(value: "t.Union[str, AnyUUID]") -> str:
+    """Return the canonical lower-case spelling of a UUID: a uuid.UUID, or a string.
+
+    The string may be canonical, prefixed with `urn:uuid:`, in braces, or 32 hexadecimal
+    digits. Raises UsageError."""
+    uuid = find_uuid(str(value))
+    if not uuid:
+        raise UsageError("expected a UUID, such as 6f1d7c1e-0b5a-4c1e-9a53-2b8f0c9e7a10")
+    return uuid
+
+
+def parse_named_uuid(value, name):
+    """Return what parse_uuid returns for an argument or a variable. Errors begin with its name."""
+    try:
+        return parse_uuid(value)
+    except UsageError as error:
+        raise UsageError("%s: %s" % (name, error))
+
+
+# `2026-11-24T09:30:00.5Z` or `2026-11-24T11:30:00.5+02:00`: a time in the form of RFC
+# 3339, 5.6, with capital letters. The groups are the time, the fraction of a second,
+# and the offset.
+RFC3339_TIME = re.compile(
+    r"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2})(\.[0-9]+)?"
+    r"(Z|[+-](?:[01][0-9]|2[0-3]):[0-5][0-9])"
+)
+
+
+def parse_moment(text):
+    """Return the naive datetime for `2026-11-24T09:30:00`.
+
+    Raises ValueError if it is not in the calendar."""
+    year, month, day, hour, minute, second = map(int, re.split("[T:-]", text))
+    return datetime(year, month, day, hour, minute, second)
+
+
+def parse_offset(text):
+    """Return the timedelta of an offset from UTC: `Z`, `+02:00` or `+0200`."""
+    if text == "Z":
+        return timedelta(0)
+    offset = timedelta(hours=int(text[1:3]), minutes=int(text[-2:]))
+    return -offset if text[0] == "-" else offset
+
+
+def normalize_time(text):
+    """Return an RFC 3339 time in UTC, without the Z, or None if the text is not such a time.
+
+    Texts of this form sort as the times do: `09:30:00` < `09:30:00.25` < `09:30:00.3` <
+    `09:30:01`. Trailing zeros of a fraction are removed. Only a time with an offset
+    other than `Z` is checked against the calendar."""
+    match = RFC3339_TIME.fullmatch(text)
+    if not match:
+        return None
+    moment, fraction, offset = match.groups()
+    if offset != "Z":
+        try:
+            moment = (parse_moment(moment) - parse_offset(offset)).isoformat()
+        except (ValueError, OverflowError):
+            return None  # not in the calendar, or outside the years 1 to 9999 in UTC
+    if not fraction:
+        return moment
+    return moment + fraction.rstrip("0").rstrip(".")
+
+
+def to_utc_text(moment):
+    """Convert an aware datetime to the form that normalize_time returns. None stays None."""
+    if moment is None:
+        return None
+    offset = moment.utcoffset()
+    if offset is None:
+        example = "datetime.now(timezone.utc)"
+        raise UsageError("since and until: expected an aware datetime, such as " + example)
+    utc = moment.replace(tzinfo=None) - offset
+    return normalize_time(utc.isoformat() + "Z")
+
+
+UNIT_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+
+
+def parse_duration(text):
+    """Return a duration such as `30`, `0.5`, `20s`, `5m`, `2h` or `1d` in seconds."""
+    seconds = 0.0
+    if re.fullmatch("[0-9]+[smhd]", text):
+        seconds = float(text[:-1]) * UNIT_SECONDS[text[-1]]
+    elif re.fullmatch(r"[0-9]+\.?[0-9]*|\.[0-9]+", text):
+        seconds = float(text)
+    if not 0 < seconds <= 86400:
+        raise UsageError(
+            "expected a duration such as 30, 20s, 5m, 2h or 1d (more than 0 s, at most 1d)"
+        )
+    return seconds
+
+
+TIME_OF_DAY = "(?:[01]?[0-9]|2[0-3]):[0-5][0-9]"
+# The WHENs that any difference of two clocks changes much. `today` or `7d` it changes little.
+CLOCK_TIME = "-?[0-9]+[smh]|" + TIME_OF_DAY
+# A time of RFC 3339, with or without a year, whole or cut off after the day, the hour
+# or the minute. Spaces do not count (re.VERBOSE), except in brackets.
+PARTIAL_TIME = r"""
+    (?:(?P<year>[0-9]{4})-)?(?P<month>[0-9]{2})-(?P<day>[0-9]{2})
+    (?:
+        [T ](?P<hour>[0-9]{1,2})
+        (?:
+            :(?P<minute>[0-9]{2})
+            (?:
+                :(?P<second>[0-9]{2})
+                (?:\.(?P<fraction>[0-9]+))?
+            )?
+            (?P<offset>Z|[+-](?:[01][0-9]|2[0-3]):?[0-5][0-9])?
+        )?
+    )?
+"""
+
+
+def parse_time(text, now):
+    """Return the time for `2026-07-14 09:30` or `07-14T11:30+0200`. Raises ValueError.
+
+    A time without a year is the most recent one."""
+    match = re.fullmatch(PARTIAL_TIME, text, re.VERBOSE)
+    if not match:
+        raise ValueError
+    parts = match.groupdict("0")
+    names = "month", "day", "hour", "minute", "second"
+    month, day, hour, minute, second = [int(parts[name]) for name in names]
+    microsecond = int(parts["fraction"].ljust(6, "0")[:6])
+    rest = month, day, hour, minute, second, microsecond, timezone.utc
+    offset = parse_offset(match.group("offset") or "Z")
+    if match.group("year") is not None:
+        return datetime(int(match.group("year")), *rest) - offset
+
+    # Begin with the year that it is at this offset. The last 02-29 may be eight years ago.
+    this_year = (now + offset).year
+    for year in range(this_year, this_year - 9, -1):
+        try:
+            moment = datetime(year, *rest) - offset
+        except ValueError:  # a year without this day
+            continue
+        if moment <= now:
+            return moment
+    raise ValueError
+
+
+def parse_when(text, now, after=None):
+    """Return the aware datetime for a WHEN. Raises ValueError or OverflowError.
+
+    A time of day, such as `9:30`, is the first one after `after`; if that is None,
+    the most recent one."""
+    age = re.fullmatch("-?([0-9]{1,9})([smhdw])", text)
+    if age:
+        return now - timedelta(seconds=int(age.group(1)) * UNIT_SECONDS[age.group(2)])
+
+    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    if text == "today":
+        return midnight
+    if text == "yesterday":
+        return midnight - timedelta(days=1)
+
+    if re.fullmatch(TIME_OF_DAY, text):
+        start = after or now - timedelta(days=1)
+        hour, minute = map(int, text.split(":"))
+        moment = start.replace(hour=hour, minute=minute, second=0, microsecond=0)
+        if moment <= start:
+            moment += timedelta(days=1)
+        return moment
+
+    return parse_time(text, now)
+
+
+def get_time():
+    """Return the present time as an aware datetime in UTC."""
+    return datetime.fromtimestamp(time.time(), timezone.utc)
 
 
 # ----------------------------------------------------------------------------------------- Settings
@@ -892,6 +1086,22 @@ def find_settings(server_url, profile, token_file):
     if token_is_from_profile and profile.get("server") is not None:
         pin_token(profile.title, profile.get("server"), server, server_source)
     return server, token, token_source
+
+
+def find_project(project, profile):
+    """Return the UUID of the Project.
+
+    `project` is the value of --project, or None, and `profile` is a Profile.
+    Raises CredentialsError for an unusable config file, and UsageError for a
+    missing or malformed Project."""
+    variable = "PLEXSPHERE_PROJECT", os.environ.get("PLEXSPHERE_PROJECT")
+    value, name = choose_setting(("--project", project), variable, profile, "project")
+    if value is None:
+        hint = "pass --project UUID, set PLEXSPHERE_PROJECT, or use a profile with a project; "
+        raise UsageError("no Project", hint + profile.describe_missing())
+    source = name or "project of " + profile.title
+    text = check_type(value, str, source, CredentialsError)
+    return parse_named_uuid(text, source)
 
 
 def is_this_host(host: str) -> bool:
@@ -1875,51 +2085,6 @@ class Transport:
 #
 # A member of the wrong type or form raises UnusableResponse, or what `make_error` makes.
 
-# `2026-11-24T09:30:00.5Z` or `2026-11-24T11:30:00.5+02:00`: a time in the form of RFC
-# 3339, 5.6, with capital letters. The groups are the time, the fraction of a second,
-# and the offset.
-RFC3339_TIME = re.compile(
-    r"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2})(\.[0-9]+)?"
-    r"(Z|[+-](?:[01][0-9]|2[0-3]):[0-5][0-9])"
-)
-
-
-def find_uuid(text):
-    """Return the canonical lower-case spelling of a UUID, or "" for other text.
-
-    It accepts the forms of Go's uuid.Parse, which plexctl uses: canonical, after
-    `urn:uuid:`, in braces, and 32 hexadecimal digits."""
-    # In lower case, no character outside ASCII becomes a hexadecimal digit.
-    text = text.strip().lower()
-    if re.fullmatch("[0-9a-f]{32}", text):
-        return "-".join([text[:8], text[8:12], text[12:16], text[16:20], text[20:]])
-    if text.startswith("urn:uuid:"):
-        text = text[len("urn:uuid:") :]
-    elif text.startswith("{") and text.endswith("}"):
-        text = text[1:-1]
-    if re.fullmatch("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", text):
-        return text
-    return ""
-
-
-def parse_uuid(value: "t.Union[str, AnyUUID]") -> str:
-    """Return the canonical lower-case spelling of a UUID: a uuid.UUID, or a string.
-
-    The string may be canonical, prefixed with `urn:uuid:`, in braces, or 32 hexadecimal
-    digits. Raises UsageError."""
-    uuid = find_uuid(str(value))
-    if not uuid:
-        raise UsageError("expected a UUID, such as 6f1d7c1e-0b5a-4c1e-9a53-2b8f0c9e7a10")
-    return uuid
-
-
-def parse_named_uuid(value, name):
-    """Return what parse_uuid returns for an argument or a variable. Errors begin with its name."""
-    try:
-        return parse_uuid(value)
-    except UsageError as error:
-        raise UsageError("%s: %s" % (name, error))
-
 
 def get_text(record, name, label_prefix="", make_error=make_malformed_error):
     """Return a member that is a string, or None if it is null or absent."""
@@ -1946,42 +2111,6 @@ def name_execution(execution):
     if not execution_id or not isinstance(execution_id, str):
         execution_id = "-"
     return "Execution " + execution_id
-
-
-def parse_moment(text):
-    """Return the naive datetime for `2026-11-24T09:30:00`.
-
-    Raises ValueError if it is not in the calendar."""
-    year, month, day, hour, minute, second = map(int, re.split("[T:-]", text))
-    return datetime(year, month, day, hour, minute, second)
-
-
-def parse_offset(text):
-    """Return the timedelta of an offset from UTC: `Z`, `+02:00` or `+0200`."""
-    if text == "Z":
-        return timedelta(0)
-    offset = timedelta(hours=int(text[1:3]), minutes=int(text[-2:]))
-    return -offset if text[0] == "-" else offset
-
-
-def normalize_time(text):
-    """Return an RFC 3339 time in UTC, without the Z, or None if the text is not such a time.
-
-    Texts of this form sort as the times do: `09:30:00` < `09:30:00.25` < `09:30:00.3` <
-    `09:30:01`. Trailing zeros of a fraction are removed. Only a time with an offset
-    other than `Z` is checked against the calendar."""
-    match = RFC3339_TIME.fullmatch(text)
-    if not match:
-        return None
-    moment, fraction, offset = match.groups()
-    if offset != "Z":
-        try:
-            moment = (parse_moment(moment) - parse_offset(offset)).isoformat()
-        except (ValueError, OverflowError):
-            return None  # not in the calendar, or outside the years 1 to 9999 in UTC
-    if not fraction:
-        return moment
-    return moment + fraction.rstrip("0").rstrip(".")
 
 
 def read_time(execution, name):
@@ -2109,18 +2238,6 @@ def read_merge_id(execution):
     if not isinstance(execution_id, str):
         raise make_malformed_error("an Execution's id: expected a string")
     return execution_id
-
-
-def to_utc_text(moment):
-    """Convert an aware datetime to the form that normalize_time returns. None stays None."""
-    if moment is None:
-        return None
-    offset = moment.utcoffset()
-    if offset is None:
-        example = "datetime.now(timezone.utc)"
-        raise UsageError("since and until: expected an aware datetime, such as " + example)
-    utc = moment.replace(tzinfo=None) - offset
-    return normalize_time(utc.isoformat() + "Z")
 
 
 def is_page_after(until, times):
@@ -3157,23 +3274,6 @@ def parse_count(text):
     return int(text)
 
 
-UNIT_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
-
-
-def parse_duration(text):
-    """Return a duration such as `30`, `0.5`, `20s`, `5m`, `2h` or `1d` in seconds."""
-    seconds = 0.0
-    if re.fullmatch("[0-9]+[smhd]", text):
-        seconds = float(text[:-1]) * UNIT_SECONDS[text[-1]]
-    elif re.fullmatch(r"[0-9]+\.?[0-9]*|\.[0-9]+", text):
-        seconds = float(text)
-    if not 0 < seconds <= 86400:
-        raise UsageError(
-            "expected a duration such as 30, 20s, 5m, 2h or 1d (more than 0 s, at most 1d)"
-        )
-    return seconds
-
-
 def parse_color(text):
     if text not in ("auto", "always", "never"):
         raise UsageError("expected auto, always or never")
@@ -3517,89 +3617,11 @@ def describe_unknown_command(word):
     return "unknown command" + quote_value(word) + suggestion
 
 
-TIME_OF_DAY = "(?:[01]?[0-9]|2[0-3]):[0-5][0-9]"
-# The WHENs that any difference of two clocks changes much. `today` or `7d` it changes little.
-CLOCK_TIME = "-?[0-9]+[smh]|" + TIME_OF_DAY
-# A time of RFC 3339, with or without a year, whole or cut off after the day, the hour
-# or the minute. Spaces do not count (re.VERBOSE), except in brackets.
-PARTIAL_TIME = r"""
-    (?:(?P<year>[0-9]{4})-)?(?P<month>[0-9]{2})-(?P<day>[0-9]{2})
-    (?:
-        [T ](?P<hour>[0-9]{1,2})
-        (?:
-            :(?P<minute>[0-9]{2})
-            (?:
-                :(?P<second>[0-9]{2})
-                (?:\.(?P<fraction>[0-9]+))?
-            )?
-            (?P<offset>Z|[+-](?:[01][0-9]|2[0-3]):?[0-5][0-9])?
-        )?
-    )?
-"""
 WHEN_FORMS = (
     "an age like 90s, 30m, 2h, 7d or 2w, a time of day like 9:30, today, yesterday, "
     "or a time like 2026-07-14, '2026-07-14 09:30' or 07-14T09:30 "
     "(in UTC; a date with a time may have an offset)"
 )
-
-
-def parse_time(text, now):
-    """Return the time for `2026-07-14 09:30` or `07-14T11:30+0200`. Raises ValueError.
-
-    A time without a year is the most recent one."""
-    match = re.fullmatch(PARTIAL_TIME, text, re.VERBOSE)
-    if not match:
-        raise ValueError
-    parts = match.groupdict("0")
-    names = "month", "day", "hour", "minute", "second"
-    month, day, hour, minute, second = [int(parts[name]) for name in names]
-    microsecond = int(parts["fraction"].ljust(6, "0")[:6])
-    rest = month, day, hour, minute, second, microsecond, timezone.utc
-    offset = parse_offset(match.group("offset") or "Z")
-    if match.group("year") is not None:
-        return datetime(int(match.group("year")), *rest) - offset
-
-    # Begin with the year that it is at this offset. The last 02-29 may be eight years ago.
-    this_year = (now + offset).year
-    for year in range(this_year, this_year - 9, -1):
-        try:
-            moment = datetime(year, *rest) - offset
-        except ValueError:  # a year without this day
-            continue
-        if moment <= now:
-            return moment
-    raise ValueError
-
-
-def parse_when(text, now, after=None):
-    """Return the aware datetime for a WHEN. Raises ValueError or OverflowError.
-
-    A time of day, such as `9:30`, is the first one after `after`; if that is None,
-    the most recent one."""
-    age = re.fullmatch("-?([0-9]{1,9})([smhdw])", text)
-    if age:
-        return now - timedelta(seconds=int(age.group(1)) * UNIT_SECONDS[age.group(2)])
-
-    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
-    if text == "today":
-        return midnight
-    if text == "yesterday":
-        return midnight - timedelta(days=1)
-
-    if re.fullmatch(TIME_OF_DAY, text):
-        start = after or now - timedelta(days=1)
-        hour, minute = map(int, text.split(":"))
-        moment = start.replace(hour=hour, minute=minute, second=0, microsecond=0)
-        if moment <= start:
-            moment += timedelta(days=1)
-        return moment
-
-    return parse_time(text, now)
-
-
-def get_time():
-    """Return the present time as an aware datetime in UTC."""
-    return datetime.fromtimestamp(time.time(), timezone.utc)
 
 
 def resolve_when(flag, text, now, after=None):
@@ -3786,22 +3808,6 @@ def complete_options(options, now):
     options.filters = [partial(flag.keeps, values[flag.attribute]) for flag in given if flag.keeps]
     reads_all_pages = any(flag.reads_all_pages for flag in given)
     options.reads_all_pages = reads_all_pages or len(options.statuses) > 1
-
-
-def find_project(project, profile):
-    """Return the UUID of the Project.
-
-    `project` is the value of --project, or None, and `profile` is a Profile.
-    Raises CredentialsError for an unusable config file, and UsageError for a
-    missing or malformed Project."""
-    variable = "PLEXSPHERE_PROJECT", os.environ.get("PLEXSPHERE_PROJECT")
-    value, name = choose_setting(("--project", project), variable, profile, "project")
-    if value is None:
-        hint = "pass --project UUID, set PLEXSPHERE_PROJECT, or use a profile with a project; "
-        raise UsageError("no Project", hint + profile.describe_missing())
-    source = name or "project of " + profile.title
-    text = check_type(value, str, source, CredentialsError)
-    return parse_named_uuid(text, source)
 
 
 # What a stream may raise, apart from OSError: AttributeError if it is None, ValueError
