@@ -12,19 +12,8 @@
     plexctl_exec_log.py get UUID [flags]
 
 An Execution is one run of an action of the plexsphere control plane; its targets are
-the machines that it ran on. The file needs Python 3.6 or later and the standard
-library. It never changes anything on the server. Each section uses only itself and
-those above it:
-
-    Safe text     escape control characters, mask secrets
-    Errors        one family of expected failures, each with its exit code
-    Values        check the type of a JSON value; read UUIDs, times and durations
-    Settings      find server, token, Project and proxy in flags, environment and config file
-    Transport     send one GET, retry it, read and decode the response, turn failures into errors
-    Wire model    read the values that the server sends
-    Operations    request one page, all pages or one Execution; wait until its status is final
-    Formats       turn a response into text, tables, ids, lines, bytes or json; save outputs
-    Command line  parse flags, manage the standard streams, run
+the machines that it ran on. This file never changes anything on the server. Each of its
+sections uses only itself and those above it.
 
 Programs can import it; __all__ lists the public names. At run time, an argument of a wrong
 type may raise TypeError or another Python error; a type checker reports it, if the file is
@@ -46,13 +35,9 @@ output, or where the output is archived, or why it cannot be read.
     except ExecLogError as error:
         print("the report is incomplete:", type(error).__name__, error.hint)
 
-Executions and targets are the JSON objects of the API, as dicts. The module requests two
-paths:
-
-    /v1/projects/PROJECT/executions         by get_page, with the parameters status,
-                                            action_name, limit and cursor. The response is
-                                            {"items": [Execution, ...], "next_cursor": text}
-    /v1/projects/PROJECT/executions/ID      by get_execution. The response is an Execution:
+Executions and targets are the JSON objects of the API, as dicts. get_page requests
+/v1/projects/PROJECT/executions, and get_execution /v1/projects/PROJECT/executions/ID. This
+is an Execution:
 
     {"id": "019f5fdd-76ef-7ee4-9d7e-18d62ffa4a61", "action": "collect-diagnostics",
      "type": "builtin", "status": "failed",
@@ -70,16 +55,13 @@ paths:
          "output_ref": null}]}
 
 The type is "builtin" or "hook". RUNNING_STATUSES and FINAL_STATUSES list the statuses.
-Times are those of RFC 3339. `next_cursor` is null or absent on the last page. `output_ref`
-is null or absent if there is no output. get_execution checks that the id is the one that
-was requested, and that `targets` is a list of objects. Other members, and what a Listing
-yields (except what its docstring says that it checks), may be absent, null or of another
-type.
+Times are those of RFC 3339. `output_ref` is null or absent if there is no output.
+get_execution checks that the id is the one that was requested, and that `targets` is a list
+of objects. Other members, and what a Listing yields (except what its docstring says that it
+checks), may be absent, null or of another type.
 
-Integers written without a fraction or an exponent stay exact in json, jsonl and yaml,
-except that -0 becomes 0. Other numbers become doubles. A number outside the range of a
-double makes the response malformed. If a name is repeated in an object, its last value
-counts.
+Integers written without a fraction or an exponent stay exact in json, jsonl and yaml;
+read_number has the rules. If a name is repeated in an object, its last value counts.
 
 What it touches, and what it trusts
 -----------------------------------
@@ -1360,6 +1342,8 @@ def can_be_read(sock):
 def read_number(literal):
     """Return a JSON number as an int or a float. json.loads calls this function.
 
+    A number with a fraction or an exponent is a float, and -0 is 0.
+
     Raises ValueError for NaN, Infinity, and numbers outside the range of a double. A
     number within the range has at most 309 digits, so int() is fast."""
     number = float(literal)
@@ -2215,10 +2199,10 @@ def get_page(
 ) -> "JSONObject":
     """Return one page of a Project's Executions.
 
-    It is {"items": [...], "next_cursor": text, null or absent}. `parameters` are the
-    API's: status, action_name, limit, cursor. A page may be up to 32 MiB; with limit 1,
-    256 MiB. Raises UsageError for a malformed UUID, RemoteError for a malformed page,
-    and the errors of Transport.get."""
+    It is {"items": [Execution, ...], "next_cursor": text}, whose `next_cursor` is null or
+    absent on the last page. `parameters` are the API's: status, action_name, limit,
+    cursor. A page may be up to 32 MiB; with limit 1, 256 MiB. Raises UsageError for a
+    malformed UUID, RemoteError for a malformed page, and the errors of Transport.get."""
     parameters = parameters or {}
     is_one_execution = str(parameters.get("limit")) == "1"
     max_bytes = EXECUTION_LIMIT if is_one_execution else PAGE_LIMIT

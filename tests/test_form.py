@@ -125,13 +125,6 @@ def test_docstring_names_every_environment_variable_that_the_program_reads():
     assert min(missing, key=len) == set()
 
 
-def test_sections_are_in_the_order_of_the_map():
-    # The map is in the docstring: a line for each section, with its name and then more than one space.
-    banners = re.findall("^# -{40,} (.+)$", SOURCE, re.MULTILINE)
-    assert len(banners) > 5
-    assert banners == re.findall("^    ([A-Z][A-Za-z ]+?)  +\\S", program.__doc__, re.MULTILINE)
-
-
 def test_no_name_is_used_above_its_definition():
     top_level = {node.name: node for node in TREE.body if isinstance(node, DEFINITIONS)}
     assigned = [node for node in TREE.body if isinstance(node, (ast.Assign, ast.AnnAssign))]
