@@ -818,27 +818,27 @@ class Server(namedtuple("Server", "scheme host port prefix")):
         return "%s://%s%s" % (self.scheme, self.authority, self.prefix)
 
 
-def check_access(status, forbidden):
+def check_access(file_info, forbidden):
     """Return what is wrong with the owner or mode of a file or folder, or "".
 
-    `status` is its os.stat() result. The owner must be the user or root, and no bit of
+    `file_info` is its os.stat() result. The owner must be the user or root, and no bit of
     `forbidden` may be set in the mode. On Windows, os.stat() does not report them."""
     if WINDOWS:
         return ""
-    if status.st_uid not in (0, os.geteuid()):
-        return "it belongs to another user (uid %d)" % status.st_uid
-    mode = stat.S_IMODE(status.st_mode)
+    if file_info.st_uid not in (0, os.geteuid()):
+        return "it belongs to another user (uid %d)" % file_info.st_uid
+    mode = stat.S_IMODE(file_info.st_mode)
     if mode & forbidden:
         return "its mode %04o is too open" % mode
     return ""
 
 
-def suggest_chmod(mode, path, status):
+def suggest_chmod(mode, path, file_info):
     """Return the command that gives a file this mode, or "" unless it is a regular file
     that the user owns.
 
-    `status` is its os.stat() result. Not for Windows."""
-    is_own_file = status.st_uid == os.geteuid() and stat.S_ISREG(status.st_mode)
+    `file_info` is its os.stat() result. Not for Windows."""
+    is_own_file = file_info.st_uid == os.geteuid() and stat.S_ISREG(file_info.st_mode)
     if not is_own_file or not path.isprintable():
         return ""
 
@@ -860,12 +860,12 @@ def read_private_file(path, limit, name):
 
         with open(path, "rb") as file:
             # Check the opened file, not its name, which may refer to a different file by now.
-            status = os.fstat(file.fileno())
-            is_pipe = stat.S_ISFIFO(status.st_mode)  # such as `<(...)`, which may have any mode
-            problem = check_access(status, 0 if is_pipe else 0o077)
+            file_info = os.fstat(file.fileno())
+            is_pipe = stat.S_ISFIFO(file_info.st_mode)  # such as `<(...)`, which may have any mode
+            problem = check_access(file_info, 0 if is_pipe else 0o077)
             if problem:
                 general_hint = "use a file that you own, with mode 0600, or a pipe"
-                hint = suggest_chmod("600", path, status) or general_hint
+                hint = suggest_chmod("600", path, file_info) or general_hint
                 raise CredentialsError("%s is insecure: %s" % (name, problem), hint)
             data = file.read(limit + 1)
     except (OSError, ValueError) as error:  # ValueError: the path contains a NUL
@@ -1282,14 +1282,14 @@ def check_ca_file(path):
     """Raise UsageError unless the path leads to a file or a pipe that not everybody can write to.
 
     A shell makes a pipe for `<(...)`. Raises OSError if there is nothing at the path."""
-    status = os.stat(path)
-    if not stat.S_ISREG(status.st_mode) and not stat.S_ISFIFO(status.st_mode):
+    file_info = os.stat(path)
+    if not stat.S_ISREG(file_info.st_mode) and not stat.S_ISFIFO(file_info.st_mode):
         raise UsageError(
             "the CA file %s is neither a file nor a pipe" % path,
             "use a file with certificates in PEM",
         )
-    if status.st_mode & 0o002 and not WINDOWS:
-        hint = suggest_chmod("o-w", path, status) or "use a file that others cannot write to"
+    if file_info.st_mode & 0o002 and not WINDOWS:
+        hint = suggest_chmod("o-w", path, file_info) or "use a file that others cannot write to"
         raise UsageError("the CA file %s is insecure: anyone can write to it" % path, hint)
 
 
@@ -1673,8 +1673,8 @@ class Transport:
         ASCII. The surrogates that stand for bytes (U+DC80 to U+DCFF, PEP 383) are sent
         as these bytes."""
         # If this began with `@other.example`, a proxy would send the token there.
-        target = self.server.prefix + path
-        if not re.fullmatch("/[!-~]*", target):
+        request_target = self.server.prefix + path
+        if not re.fullmatch("/[!-~]*", request_target):
             raise UsageError(
                 "path: expected / and visible ASCII, with other characters percent-encoded"
             )
@@ -1684,18 +1684,18 @@ class Transport:
         except UnicodeEncodeError:
             raise UsageError("a parameter contains a lone surrogate, which cannot be sent")
         if query:
-            target += "?" + query
+            request_target += "?" + query
 
         for scheduled_pause in self._pauses:
             try:
-                return self._get_once(target, max_bytes)
+                return self._get_once(request_target, max_bytes)
             except RemoteError as error:
                 pause = scheduled_pause if error.retry_after is None else error.retry_after
                 if not self._can_repeat(error, pause):
                     raise
                 failure = str(error)
             self.pause(pause, failure)
-        return self._get_once(target, max_bytes)
+        return self._get_once(request_target, max_bytes)
 
     def _can_repeat(self, error, pause):
         if not error.retryable or isinstance(error, TimedOut):
@@ -1718,7 +1718,7 @@ class Transport:
         self._sleep(max(0.0, duration))
         return seconds < left
 
-    def _get_once(self, target, max_bytes):
+    def _get_once(self, request_target, max_bytes):
         """Send one request, and return the JSON object of its 200 response."""
         self._on_progress()
         self._require_time()
@@ -1726,12 +1726,12 @@ class Transport:
         try:
             try:
                 connection = idle_connection or self._connect()
-                response, body = self._exchange(connection, target, max_bytes)
+                response, body = self._exchange(connection, request_target, max_bytes)
             except NoResponse:
                 if idle_connection is None:
                     raise
                 # Some servers close an idle connection without saying so.
-                response, body = self._exchange(self._connect(), target, max_bytes)
+                response, body = self._exchange(self._connect(), request_target, max_bytes)
             return self._read_object(response, body)
         except RemoteError as error:
             # A program may keep the error, whose context and traceback would keep the body.
@@ -1842,7 +1842,7 @@ class Transport:
         message = "cannot connect to %s: %s" % (peer, describe_error(error))
         return ConnectError(message, hint, retryable=not is_refused)
 
-    def _exchange(self, connection, target, max_bytes):
+    def _exchange(self, connection, request_target, max_bytes):
         """Send one request on a connection, which is then kept or closed.
 
         Return (response, body). The body of an error need not arrive, because its status
@@ -1850,7 +1850,7 @@ class Transport:
         sock = connection.sock  # getresponse may set connection.sock to None
         can_be_kept = False
         try:
-            response = self._read_head(connection, sock, target)
+            response = self._read_head(connection, sock, request_target)
             self._was_answered = True
             limit = max_bytes if response.status == 200 else ERROR_BODY_LIMIT
             try:
@@ -1870,15 +1870,15 @@ class Transport:
             else:
                 connection.close()
 
-    def _read_head(self, connection, sock, target):
+    def _read_head(self, connection, sock, request_target):
         """Send a request, and return its response once the headers have arrived."""
         if self._proxy and self.server.scheme != "https":
-            target = "http://" + self.server.authority + target
-        self._trace_lines(">", "GET %s HTTP/1.1" % target, self._headers.items())
+            request_target = "http://" + self.server.authority + request_target
+        self._trace_lines(">", "GET %s HTTP/1.1" % request_target, self._headers.items())
 
         try:
             sock.settimeout(self._require_time())
-            connection.request("GET", target, headers=self._headers)
+            connection.request("GET", request_target, headers=self._headers)
             response = connection.getresponse()
             self._head_arrival = time.time()
         except socket.timeout:
