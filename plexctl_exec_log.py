@@ -1555,7 +1555,9 @@ class Transport:
             "Accept-Encoding": "gzip" if make_gzip_decoder() else "identity",
             "User-Agent": "plexctl-exec-log/" + __version__,
         }
-        if self._proxy and server.scheme != "https":  # a tunnel has headers of its own
+        self._origin = ""  # what stands before the path in a request target
+        if self._proxy and server.scheme != "https":  # it gets the request itself, not a CONNECT
+            self._origin = "http://" + server.authority
             self._headers.update(self._proxy.headers)
 
         # State.
@@ -1673,8 +1675,8 @@ class Transport:
         ASCII. The surrogates that stand for bytes (U+DC80 to U+DCFF, PEP 383) are sent
         as these bytes."""
         # If this began with `@other.example`, a proxy would send the token there.
-        request_target = self.server.prefix + path
-        if not re.fullmatch("/[!-~]*", request_target):
+        whole_path = self.server.prefix + path
+        if not re.fullmatch("/[!-~]*", whole_path):
             raise UsageError(
                 "path: expected / and visible ASCII, with other characters percent-encoded"
             )
@@ -1683,6 +1685,7 @@ class Transport:
             query = urlencode(fields, quote_via=quote, safe="", errors="surrogateescape")
         except UnicodeEncodeError:
             raise UsageError("a parameter contains a lone surrogate, which cannot be sent")
+        request_target = self._origin + whole_path
         if query:
             request_target += "?" + query
 
@@ -1872,8 +1875,6 @@ class Transport:
 
     def _read_head(self, connection, sock, request_target):
         """Send a request, and return its response once the headers have arrived."""
-        if self._proxy and self.server.scheme != "https":
-            request_target = "http://" + self.server.authority + request_target
         self._trace_lines(">", "GET %s HTTP/1.1" % request_target, self._headers.items())
 
         try:
