@@ -4089,13 +4089,13 @@ def request_page(options, project, transport):
 
 
 def report_clocks(times, transport, console):
-    """Say on stderr that this host's clock and the server's differ, if that matters.
-
-    It matters if a time was typed that goes by this host's clock, or that is still to come by
-    the server's. A minute more or less does not."""
+    """Say on stderr that this host's clock and the server's differ by more than a minute, if a
+    time was typed that goes by this host's clock, or that is still to come by the server's."""
     starts = [moment for moment in (times.created_since, times.updated_since) if moment]
     if not (times.by_clock or starts):
-        return
+        return  # no Date is parsed in vain
+
+    # Compare the clocks.
     arrival = datetime.fromtimestamp(transport.date_arrival, timezone.utc)
     try:
         server_time = parsedate_to_datetime(transport.server_date)
@@ -4104,9 +4104,13 @@ def report_clocks(times, transport, console):
     except (TypeError, ValueError, OverflowError, IndexError):  # malformed, or without a zone
         return
 
-    is_to_come = any((moment - server_time).total_seconds() > 60 for moment in starts)
-    if abs(ahead) <= 60 or not (times.by_clock or is_to_come):
+    if abs(ahead) <= 60:
         return
+    is_to_come = any((moment - server_time).total_seconds() > 60 for moment in starts)
+    if not (times.by_clock or is_to_come):
+        return
+
+    # Say how much they differ.
     hours, minutes = divmod(int(abs(ahead) // 60), 60)
     difference = "%d min" % minutes
     if hours:
