@@ -1914,14 +1914,11 @@ class Transport:
             cause = "client certificate"
         return NoResponse("%s: %s" % (message, reason), HINTS[cause])
 
-    def _find_hint(self, *causes):
-        """Return the hint for the first of these causes that has one, or ""."""
-        for cause in causes:
-            if self.has_found_api and cause in LATER_HINTS:
-                return LATER_HINTS[cause]
-            if cause in HINTS:
-                return HINTS[cause]
-        return ""
+    def _find_hint(self, cause):
+        """Return the hint for a cause that is in HINTS."""
+        if self.has_found_api and cause in LATER_HINTS:
+            return LATER_HINTS[cause]
+        return HINTS[cause]
 
     def _explain_stranger(self, cause, may_be_https):
         """Return the hint for a response that does not look like the API's."""
@@ -2063,7 +2060,10 @@ class Transport:
             word = show_member(problem, "code")
         elif status == 403:
             word = show_member(problem, "reason")
-        return self._find_hint((status, word), status)
+        for cause in ((status, word), status):
+            if cause in HINTS:
+                return self._find_hint(cause)
+        return ""
 
 
 # --------------------------------------------------------------------------------------- Wire model
