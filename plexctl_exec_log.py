@@ -60,8 +60,9 @@ get_execution checks that the id is the one that was requested, and that `target
 of objects. Other members, and what a Listing yields (except what its docstring says that it
 checks), may be absent, null or of another type.
 
-Integers written without a fraction or an exponent stay exact in json, jsonl and yaml;
-read_number has the rules. If a name is repeated in an object, its last value counts.
+Integers written without a fraction or an exponent stay exact in json, jsonl and yaml,
+except that -0 becomes 0. Other numbers become doubles; outside the range of a double, they
+make the response malformed. If a name is repeated in an object, its last value counts.
 
 What it touches, and what it trusts
 -----------------------------------
@@ -167,7 +168,8 @@ Where to look in the code
 -------------------------
     connections, certificates       Transport._connect, make_tls_context
     where settings come from        choose_setting, find_settings, find_project
-    where the token goes            find_settings, pin_token, Transport.get, Transport._read_head
+    where the token goes            find_settings, pin_token
+                                    Transport.__init__, Transport.get, Transport._read_head
     what is read                    Transport._read_body, decompress, decode_object
                                     read_private_file, check_ca_file
     what is written                 Console, make_folder, save_outputs
@@ -1342,8 +1344,6 @@ def can_be_read(sock):
 def read_number(literal):
     """Return a JSON number as an int or a float. json.loads calls this function.
 
-    A number with a fraction or an exponent is a float, and -0 is 0.
-
     Raises ValueError for NaN, Infinity, and numbers outside the range of a double. A
     number within the range has at most 309 digits, so int() is fast."""
     number = float(literal)
@@ -1855,17 +1855,16 @@ class Transport:
         try:
             response = self._read_head(connection, sock, request_target)
             self._was_answered = True
-            limit = max_bytes if response.status == 200 else ERROR_BODY_LIMIT
-            try:
-                body = self._read_body(sock, response, limit)
-                can_be_kept = response.status >= 200 and not response.will_close
-            except RemoteError:
-                if response.status == 200:
-                    raise
-                body = bytearray()
-            finally:
-                # Before 3.13, a response with a Content-Length stays open, and blocks the next one.
-                response.close()
+            # Before 3.13, a response with a Content-Length stays open, and blocks the next one.
+            with response:
+                try:
+                    limit = max_bytes if response.status == 200 else ERROR_BODY_LIMIT
+                    body = self._read_body(sock, response, limit)
+                    can_be_kept = response.status >= 200 and not response.will_close
+                except RemoteError:
+                    if response.status == 200:
+                        raise
+                    body = bytearray()
             return response, body
         finally:
             if can_be_kept:
@@ -1875,10 +1874,10 @@ class Transport:
 
     def _read_head(self, connection, sock, request_target):
         """Send a request, and return its response once the headers have arrived."""
+        timeout = self._require_time()
         self._trace_lines(">", "GET %s HTTP/1.1" % request_target, self._headers.items())
-
         try:
-            sock.settimeout(self._require_time())
+            sock.settimeout(timeout)
             connection.request("GET", request_target, headers=self._headers)
             response = connection.getresponse()
             self._head_arrival = time.time()
