@@ -59,6 +59,9 @@ from server import Reply
     b'\x1bc\x1b7\x1bM\x1b(0\x1b)B\x1b#8'             | '\\x1bc\\x1b7\\x1bM\\x1b(0\\x1b)B\\x1b#8'
     b'\x9b2J\x9d0;t\x9c\x85\xc2\x9b31mx\xc2\x85'     | '\\x9b2J\\x9d0;t\\x9c\\x85\\x9b31mx\\x85'
     b'\xff \xc3 \xe2\x82 \xc0\x9b \xed\xa0\xbd'      | '\\xff \\xc3 \\xe2\\x82 \\xc0\\x9b \\xed\\xa0\\xbd'
+    # A single unprintable character: the nearest ones above and below printable ASCII.
+    b'a\x7fb'                                        | 'a\\x7fb'
+    b'a\x1fb'                                        | 'a\\x1fb'
     # Python takes these for line breaks.
     b'a\x0bb\x0cc\x1cd\xe2\x80\xa8error: e\xc2\x85'  | 'a\\x0bb\\x0cc\\x1cd\\u2028error: e\\x85'
     # Sequences that are broken or cut off.
