@@ -1,5 +1,5 @@
 """Checks of the program's source, for security reviewers: it touches the outside world in few places, and each section
-uses only what stands above it."""
+uses only what stands above it. A suggestion names only what exists."""
 
 import ast
 import re
@@ -145,3 +145,44 @@ def test_no_name_is_used_above_its_definition():
         if isinstance(inner, ast.Name) and defined.get(inner.id, 0) > node.lineno
     ]
     assert used_too_early == []
+
+
+# ---- suggestions
+
+
+def list_values(flag):
+    """Return the words that a suggestion may have after a flag: the name of its value, or a format."""
+    formats = [*program.LIST_FORMATS, *program.GET_FORMATS] if "--output" in flag.names else []
+    return [flag.metavar, *formats] if flag.metavar else []
+
+
+def exists(suggestion):
+    """Return whether a suggestion is a status, or a command line: `[list | get [UUID]] [FLAG [VALUE]]...`."""
+    if suggestion in program.STATUSES:
+        return True
+    words = suggestion.split()
+    command = words.pop(0) if words[0] in program.COMMANDS else ""
+    if command == "get" and words[:1] == ["UUID"]:
+        del words[0]
+    while words:
+        flag = program.FLAGS_BY_NAME.get(words.pop(0))
+        if flag is None or (command and flag.command not in ("", command)):
+            return False
+        if words and words[0] in list_values(flag):
+            del words[0]
+    return True
+
+
+@pytest.mark.parametrize("habit", sorted(program.HABITS))
+def test_habit_suggests_only_flags_commands_formats_and_statuses_that_exist(habit):
+    suggestions = program.HABITS[habit].split(" or ")
+
+    assert [text for text in suggestions if not exists(text)] == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["--gone", "-o gone", "gone", "list UUID", "list --wait", "get --last", "--all N", "--last 5"],
+)
+def test_suggestion_that_names_what_does_not_exist_is_noticed(text):
+    assert not exists(text)
