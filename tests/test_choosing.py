@@ -53,8 +53,11 @@ LEFT_OUT_BY = {
     "--failed": "running",
     "--until '2026-07-14 10:00'": "late",
 }
+#: None of these flags, each one, each two of them, and so on, up to all of them.
 EVERY_COMBINATION = [
-    flags for size in range(6) for flags in itertools.combinations(sorted(LEFT_OUT_BY), size)
+    flags
+    for size in range(len(LEFT_OUT_BY) + 1)
+    for flags in itertools.combinations(sorted(LEFT_OUT_BY), size)
 ]
 
 
