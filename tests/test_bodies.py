@@ -201,7 +201,7 @@ def check_that_only_an_error_is_shown(result, word):
 def test_no_format_of_list_prints_anything_of_a_malformed_page(plane, format):
     answer = Reply(GOOD_PAGE + b'],"next_cursor":5}')  # this is checked last
 
-    result = run_against(plane, answer, *LIST, "--output", format)
+    result = run_against(plane, answer, *LIST, *format.split())
 
     check_that_only_an_error_is_shown(result, "next_cursor")
 
@@ -210,7 +210,7 @@ def test_no_format_of_list_prints_anything_of_a_malformed_page(plane, format):
 def test_no_format_of_get_prints_anything_of_a_malformed_execution(plane, format):
     answer = Reply(GOOD_EXECUTION + b",1]}")  # this is checked last
 
-    result = run_against(plane, answer, *GET, "--output", format)
+    result = run_against(plane, answer, *GET, *format.split())
 
     check_that_only_an_error_is_shown(result, "targets")
 

@@ -8,7 +8,6 @@ import pytest
 
 from kit import (
     BOTH,
-    FORMATS_WITHOUT_NODES,
     NODES,
     error_lines,
     every_get_format,
@@ -345,7 +344,7 @@ def test_nodes_and_statuses_select_targets(plane, nodes, flags, outputs):
 @every_get_format
 def test_every_format_shows_the_selected_targets_and_reports_each_missing_node_once(plane, format):
     missing = "019a3f1c-8a52-7d0e-9b96-c2e85d7f6b13"
-    flags = "--running --failed --node %s --node %s -o %s" % (missing, missing, format)
+    flags = "--running --failed --node %s --node %s %s" % (missing, missing, format)
 
     result = get_targets(plane, flags, nodes="succeeded cancelled")
 
@@ -354,7 +353,7 @@ def test_every_format_shows_the_selected_targets_and_reports_each_missing_node_o
         "error: node 019a3f1c-8a52-7d0e-9b96-c2e85d7f6b13 is not a target of Execution "
         "4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f\n"
     )
-    if format in FORMATS_WITHOUT_NODES:
+    if format == "-o raw":  # which prints no node ids
         assert result.out == b"cancelled\n"
     else:
         assert find_nodes(result) == [NODE_OF["cancelled"]]
@@ -362,11 +361,11 @@ def test_every_format_shows_the_selected_targets_and_reports_each_missing_node_o
 
 @every_get_format
 def test_node_whose_status_is_not_selected_gives_a_hint(plane, format):
-    result = get_targets(plane, "--failed -o", format, nodes="started", terminals=["stderr"])
+    result = get_targets(plane, "--failed", format, nodes="started", terminals=["stderr"])
 
     assert (result.code, result.err) == (0, "hint: no target matches\n")
     assert find_nodes(result) == []
-    if format in FORMATS_WITHOUT_NODES:
+    if format == "-o raw":  # which prints no node ids
         assert result.out == b""
 
 
@@ -412,15 +411,15 @@ def test_hint_on_a_terminal_says_that_nothing_matches(plane, line, sent, hint):
 
 @table("""
     format
-    raw
-    lines
+    -o raw
+    -o lines
 """)
 def test_hint_also_says_in_a_pipe_that_no_target_matches_if_only_outputs_are_printed(plane, format):
     # An empty output would also mean that the machines which failed have printed nothing.
     no_output = execution([target(status="failed")])
 
-    matches = run_line("get $ID --failed -o " + format, plane, no_output)
-    nothing_matches = run_line("get $ID --running -o " + format, plane, no_output)
+    matches = run_line("get $ID --failed " + format, plane, no_output)
+    nothing_matches = run_line("get $ID --running " + format, plane, no_output)
 
     assert (matches.out, matches.err) == (b"", "")
     assert (nothing_matches.out, nothing_matches.err) == (b"", "hint: no target matches\n")
@@ -442,7 +441,7 @@ def test_hint_that_nothing_matches_says_which_times_are_compared(plane, flag):
 def test_hint_says_that_more_executions_follow(plane, format, terminals):
     answer = page(next_cursor="c")  # which is not the last page
 
-    result = run_line("list -o " + format, plane, answer, terminals=terminals)
+    result = run_line("list " + format, plane, answer, terminals=terminals)
 
     assert result.code == 0
     assert hint_lines(result) == [

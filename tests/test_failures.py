@@ -157,14 +157,14 @@ def test_json_that_is_nested_too_deeply_gives_one_error_line(plane):
     assert error_lines(result) == ["the response is malformed: its body is nested too deeply"]
 
 
-@pytest.mark.parametrize("format", ["text", "json"])
+@pytest.mark.parametrize("format", ["-o text", "-o json"])
 @pytest.mark.skipif(
     sys.implementation.name == "pypy",
     reason="its encoder can exhaust the stack, and end the process, at this depth",
 )
 def test_deeply_nested_json_is_either_printed_or_gives_one_error_line(plane, format):
     # Pythons differ in how deep their decoder and their encoder can go.
-    result = run_line("get $ID --output " + format, plane, nest_lists(5000))
+    result = run_line("get $ID " + format, plane, nest_lists(5000))
 
     assert (result.code, error_lines(result)) in [
         (0, []),
@@ -177,7 +177,7 @@ def test_deeply_nested_json_is_either_printed_or_gives_one_error_line(plane, for
 
 
 # The answer is scripted four times, because a dropped request is sent anew, and then retried twice.
-@pytest.mark.parametrize("format", ["json", "yaml"])
+@pytest.mark.parametrize("format", ["-o json", "-o yaml"])
 @pytest.mark.parametrize(
     "answer",
     [
@@ -192,7 +192,7 @@ def test_document_keeps_the_items_of_earlier_pages_and_is_left_incomplete(plane,
     first_page = Reply(page({"id": "e-1"}, {"id": "e-2"}, next_cursor="c2"))
     plane.script(first_page, answer, answer, answer, answer)
 
-    result = run_cli(*ALL, "--output", format, plane=plane)
+    result = run_cli(*ALL, *format.split(), plane=plane)
 
     assert result.code == 1
     assert len(error_lines(result)) == 1

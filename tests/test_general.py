@@ -135,10 +135,10 @@ def test_filter_survives_targets_whose_members_have_another_form(plane, flag, ch
 
 @every_list_format
 def test_format_of_list_is_printed_with_the_cursor_of_the_next_page(plane, format):
-    result = run_against(plane, page(execution(), next_cursor="c2"), *LIST, "-o", format)
+    result = run_against(plane, page(execution(), next_cursor="c2"), *LIST, *format.split())
 
     # A format that does not contain the cursor needs `needs_cursor`.
-    _, cursors = read_listing(result, format)
+    _, cursors = read_listing(result)
     assert cursors == ["c2"]
 
 
@@ -174,7 +174,7 @@ def answer_with(command, text, output):
 
 def show(plane, command, format, text, output):
     """Print such a response on terminals. Return the Result, and the lines on both streams."""
-    argv = (LIST if command == "list" else GET) + ("--color", "never", "-o", format)
+    argv = (LIST if command == "list" else GET) + ("--color", "never", *format.split())
     result = run_against(plane, answer_with(command, text, output), *argv, terminals=BOTH)
     return result, (result.out.decode("utf-8") + result.err).split("\n")
 
@@ -211,9 +211,9 @@ def test_hostile_text_adds_no_line(plane, command, format):
 
 @pytest.mark.parametrize("command", ["list", "get"])
 def test_hostile_text_adds_no_line_that_begins_like_one_of_the_program(plane, command):
-    _, harmless_lines = show(plane, command, "text", "no harm", HARMLESS_OUTPUT)
+    _, harmless_lines = show(plane, command, "-o text", "no harm", HARMLESS_OUTPUT)
 
-    _, hostile_lines = show(plane, command, "text", HOSTILE_TEXT, HOSTILE_OUTPUT)
+    _, hostile_lines = show(plane, command, "-o text", HOSTILE_TEXT, HOSTILE_OUTPUT)
 
     expected = find_beginnings(harmless_lines)
     assert len(expected) > 1  # the program's own lines

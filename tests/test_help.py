@@ -140,15 +140,15 @@ def test_flag_of_both_commands_has_a_text_for_each(line, entry):
 
 @table("""
     line        | title | formats
-    list --help | list  | text table wide id json yaml jsonl
-    get --help  | get   | text table wide id lines raw json yaml jsonl
-    --help      | list  | text table wide id json yaml jsonl
-    --help      | get   | text table wide id lines raw json yaml jsonl
+    list --help | list  | -o text -o table -o wide -o id -o json -o yaml -o jsonl
+    get --help  | get   | -o text -o table -o wide -o id -o lines -o raw -o json -o yaml -o jsonl
+    --help      | list  | -o text -o table -o wide -o id -o json -o yaml -o jsonl
+    --help      | get   | -o text -o table -o wide -o id -o lines -o raw -o json -o yaml -o jsonl
 """)
 def test_help_has_a_line_for_each_format(line, title, formats):
     lines = find_section(show_help(line), "formats of " + title)
 
-    assert [line.split()[0] for line in lines] == formats.split()
+    assert " ".join("-o " + line.split()[0] for line in lines) == formats
     assert all(len(line.split()) > 2 for line in lines)  # the name and a few words
 
 

@@ -408,7 +408,7 @@ def test_final_status_follows_the_output_of_a_wait_once(plane, start_session, st
     targets = [target(inline(b"x\n")), target(node=NODES[1], status="failed")]
     plane.script(Reply(execution(targets, status="failed")))
 
-    argv = GET + ("--wait", "--output", format)
+    argv = GET + ("--wait", *format.split())
     result = start_session(argv, stdout=stdout, columns=130).finish()
 
     assert result.code == 0

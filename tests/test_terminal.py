@@ -189,7 +189,7 @@ HOSTILE_OUTPUTS = [
     [
         (
             80,
-            "text",
+            "-o text",
             "==> a1b2c300-0000-4000-8000-000000000000 succeeded 21 bytes <==\n"
             "  red\n"
             "  \\xff\\x1b]0;t\\x07\n"
@@ -208,7 +208,7 @@ HOSTILE_OUTPUTS = [
         ),
         (
             104,
-            "lines",
+            "-o lines",
             "a1b2c300-0000-4000-8000-000000000000: red\n"
             "a1b2c300-0000-4000-8000-000000000000: \\xff\\x1b]0;t\\x07\n"
             "a1b2c301-0000-4000-8000-000000000001: ==> forged <==\n"
@@ -220,7 +220,7 @@ HOSTILE_OUTPUTS = [
         ),
         (
             200,
-            "raw",
+            "-o raw",
             "red\n\\xff\\x1b]0;t\\x07==> forged <==\n\n10%\n20%\n\u6f22\\x9b2J",
             # The last output ends in mid-line.
             "\nerror: the output of target a1b2c303-0000-4000-8000-000000000003 is unreadable: ",
@@ -229,7 +229,7 @@ HOSTILE_OUTPUTS = [
 )
 def test_process_on_two_terminals_shows_safe_outputs(plane, columns, format, out, err):
     plane.script(Reply(execution(HOSTILE_OUTPUTS)))
-    argv = GET + ("-o", format, "--color", "never")
+    argv = GET + (*format.split(), "--color", "never")
 
     result = run_on_terminal(*argv, plane=plane, columns=columns)
 

@@ -368,7 +368,7 @@ def test_wait_timeout_means_exit_124_and_names_the_last_status(plane):
 
 @every_get_format
 def test_wait_prints_the_last_response_as_a_get_does(plane, format):
-    line = "get $ID --exit-status --output " + format
+    line = "get $ID --exit-status " + format
     outputs = [target(inline(b"out\n")), target(node=NODES[2])]  # both have succeeded
     answer = execution(outputs, status="failed")
 

@@ -7,7 +7,6 @@ from kit import (
     EXECUTION,
     GET,
     LIST,
-    TABLE_FORMATS,
     error_lines,
     execution,
     inline,
@@ -76,17 +75,17 @@ def test_absent_or_null_scalar_of_an_execution_is_a_dash(plane, member, row):
 @pytest.mark.parametrize(
     "format, printed",
     [
-        ("text", b"==> - - 2 bytes <==\nxy\n\n"),
-        ("lines", b"-: xy\n"),
+        ("-o text", b"==> - - 2 bytes <==\nxy\n\n"),
+        ("-o lines", b"-: xy\n"),
         # the node id in a column of 36 characters, the status, and the time of the last update
-        ("table", b"\n-" + b" " * 37 + b"-          -                     2 bytes"),
+        ("-o table", b"\n-" + b" " * 37 + b"-          -                     2 bytes"),
     ],
 )
 def test_absent_or_null_scalars_of_a_target_are_dashes(plane, format, printed):
     absent = {"output_ref": inline(b"xy")}
     null = dict(absent, node_id=None, status=None, updated_at=None)
 
-    result = run_against(plane, execution([absent, null]), *GET, "--output", format)
+    result = run_against(plane, execution([absent, null]), *GET, *format.split())
 
     assert result.code == 0
     assert result.err == ""
@@ -129,16 +128,16 @@ def test_wrong_types_that_are_not_shown_do_not_matter(plane):
 
 @every_wrong_type
 @table("""
-    format | member     | error
+    format   | member     | error
     # A node id of the wrong type cannot name the target in the error.
-    text   | node_id    | a target's node_id: expected a string
-    table  | node_id    | a target's node_id: expected a string
-    wide   | node_id    | a target's node_id: expected a string
-    lines  | node_id    | a target's node_id: expected a string
-    text   | status     | target a1b2c301-0000-4000-8000-000000000001: status: expected a string
-    table  | status     | target a1b2c301-0000-4000-8000-000000000001: status: expected a string
-    table  | updated_at | target a1b2c301-0000-4000-8000-000000000001: updated_at: expected a string
-    wide   | updated_at | target a1b2c301-0000-4000-8000-000000000001: updated_at: expected a string
+    -o text  | node_id    | a target's node_id: expected a string
+    -o table | node_id    | a target's node_id: expected a string
+    -o wide  | node_id    | a target's node_id: expected a string
+    -o lines | node_id    | a target's node_id: expected a string
+    -o text  | status     | target a1b2c301-0000-4000-8000-000000000001: status: expected a string
+    -o table | status     | target a1b2c301-0000-4000-8000-000000000001: status: expected a string
+    -o table | updated_at | target a1b2c301-0000-4000-8000-000000000001: updated_at: expected a string
+    -o wide  | updated_at | target a1b2c301-0000-4000-8000-000000000001: updated_at: expected a string
 """)
 def test_wrong_type_in_a_target_ends_a_get_after_the_targets_before(
     plane, format, member, error, wrong
@@ -147,7 +146,7 @@ def test_wrong_type_in_a_target_ends_a_get_after_the_targets_before(
     faulty = target(inline(b"odd\n"), "a1b2c301-0000-4000-8000-000000000001")
     faulty[member] = wrong
 
-    result = run_against(plane, execution([good, faulty]), *GET, "--output", format)
+    result = run_against(plane, execution([good, faulty]), *GET, *format.split())
 
     assert result.code == 1
     assert error_lines(result) == ["the response is malformed: " + error]
@@ -159,11 +158,11 @@ def test_wrong_type_in_a_target_ends_a_get_after_the_targets_before(
 
 
 @every_wrong_type
-@pytest.mark.parametrize("format", TABLE_FORMATS)
+@pytest.mark.parametrize("format", ["-o text", "-o table", "-o wide"])
 def test_wrong_type_in_an_execution_ends_a_get_before_its_row(plane, format, wrong):
     good = target(inline(b"fine\n"), "a1b2c300-0000-4000-8000-000000000000")
 
-    result = run_against(plane, execution([good], action=wrong), *GET, "--output", format)
+    result = run_against(plane, execution([good], action=wrong), *GET, *format.split())
 
     assert result.code == 1
     assert error_lines(result) == [
