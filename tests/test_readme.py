@@ -153,7 +153,7 @@ def test_an_empty_line_follows_the_row_of_each_run_in_a_loop_over_a_day(plane, t
 @pytest.mark.parametrize(
     "line", re.findall(r"(?m)^\|.*\| `plog ([^`$]+)` \|$", read_section("Commands"))
 )
-def test_each_command_of_the_readme_works(plane, tmp_path, line):
+def test_each_command_of_the_readmes_table_works(plane, tmp_path, line):
     values = {"ID": DEMO, "NODE": NODE, "out": str(tmp_path / "out")}
     argv = [values.get(word, word) for word in line.split()]
 
@@ -188,7 +188,7 @@ def test_readme_names_every_flag_with_which_list_reads_all_pages():
     assert "several statuses" in sentence
 
 
-def test_every_link_has_a_target():
+def test_every_link_to_a_file_or_a_section_has_a_target():
     links = re.findall(r"\]\((?!https?:)([^)#]+)\)", README_TEXT)
     anchors = re.findall(r"\]\(#([^)]+)\)", README_TEXT)
     titles = re.findall("(?m)^## (.+)$", README_TEXT)
@@ -201,9 +201,10 @@ def test_every_link_has_a_target():
 
 def test_config_example_works_with_real_values(tmp_path, plane):
     config = json.loads(CONFIG_EXAMPLE)
-    config["profiles"][config["default"]].update(
-        server=plane.url, token=plane.token, project=PROJECT
-    )
+    values = {"server": plane.url, "token": plane.token, "project": PROJECT}
+    profile = config["profiles"][config["default"]]
+    # Only members that the example has get a value.
+    profile.update({name: values[name] for name in profile})
     write_private_file(tmp_path / "plexctl" / "config.json", json.dumps(config).encode())
 
     assert run_cli("list", env={"XDG_CONFIG_HOME": str(tmp_path)}).code == 0

@@ -118,7 +118,7 @@ def read_numbers(text):
     started reset reset reset reset succeeded           | 2 0.5 1 3
     started cut cut cut succeeded                       | 2 0.5 1 3
     started html empty list succeeded                   | 2 0.5 1 3
-    started 429 502 504 succeeded                       | 2 0.5 1 3
+    started 429 500 502 503 504 succeeded               | 2 0.5 1 3 0.5 1
 """)
 def test_pauses_between_polls(plane, clock, answers, pauses):
     found = wait(plane, clock, answers)
@@ -298,7 +298,8 @@ def test_wait_ends_on_time_even_if_the_server_is_silent(plane, answers, seconds,
     with pytest.raises(program.WaitTimeout) as caught:
         wait(plane, Clock(running=True), answers, float(seconds), timeout=6)
 
-    # 0.2 seconds have passed. Without the limit of the wait, a request would end after 5 or 6.
+    # 0.2 seconds have passed. Without the limit of the wait, a request would end after its own timeout of 6 seconds, or
+    # when the server gives up, after 5 (END_OF_SILENCE in kit.py).
     assert time.monotonic() - began < 4
     assert str(caught.value).startswith("the wait timed out; " + rest_of_error)
 
@@ -306,7 +307,7 @@ def test_wait_ends_on_time_even_if_the_server_is_silent(plane, answers, seconds,
 # ---- what the command prints
 
 
-def test_stderr_has_one_safe_line_per_change_and_failure(plane):
+def test_stderr_in_a_pipe_has_one_safe_line_per_change_and_failure(plane):
     answers = [
         execution(status=None),  # status: - (0 of 0 succeeded)
         make_answer("503"),  # retry: ...
@@ -335,7 +336,7 @@ def test_stderr_has_one_safe_line_per_change_and_failure(plane):
     ]
 
 
-def test_each_failure_of_a_wait_is_reported_as_a_retry(plane):
+def test_each_retryable_failure_of_a_wait_is_reported_as_a_retry(plane):
     answers = map(make_answer, "started 503 503 503 succeeded".split())
     slept = []
 
