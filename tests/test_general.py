@@ -192,7 +192,9 @@ every_format_of_every_command = pytest.mark.parametrize(
 
 
 @every_format_of_every_command
-def test_terminal_gets_only_printable_characters_and_tabs(plane, command, format):
+def test_terminal_without_colours_gets_only_printable_characters_tabs_and_line_feeds(
+    plane, command, format
+):
     _, lines = show(plane, command, format, HOSTILE_TEXT, HOSTILE_OUTPUT)
 
     assert len(lines) > 1  # something was printed
@@ -210,7 +212,7 @@ def test_hostile_text_adds_no_line(plane, command, format):
 
 
 @pytest.mark.parametrize("command", ["list", "get"])
-def test_hostile_text_adds_no_line_that_begins_like_one_of_the_program(plane, command):
+def test_in_text_hostile_text_adds_no_line_that_begins_like_one_of_the_program(plane, command):
     _, harmless_lines = show(plane, command, "-o text", "no harm", HARMLESS_OUTPUT)
 
     _, hostile_lines = show(plane, command, "-o text", HOSTILE_TEXT, HOSTILE_OUTPUT)
@@ -218,3 +220,11 @@ def test_hostile_text_adds_no_line_that_begins_like_one_of_the_program(plane, co
     expected = find_beginnings(harmless_lines)
     assert len(expected) > 1  # the program's own lines
     assert find_beginnings(hostile_lines) == expected
+
+
+def test_in_raw_an_output_may_add_such_a_line_because_it_is_not_indented(plane):
+    _, harmless_lines = show(plane, "get", "-o raw", "no harm", HARMLESS_OUTPUT)
+
+    _, hostile_lines = show(plane, "get", "-o raw", HOSTILE_TEXT, HOSTILE_OUTPUT)
+
+    assert len(find_beginnings(hostile_lines)) > len(find_beginnings(harmless_lines))

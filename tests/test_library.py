@@ -162,13 +162,24 @@ runpy.run_path(sys.argv[0], run_name="__main__")
         pytest.param(GET_ALL_BYTES, id="get"),
     ],
 )
-def test_program_writes_no_file_and_runs_no_program(tls_plane, argv):
+def test_program_without_output_dir_writes_no_file_and_runs_no_program(tls_plane, argv):
     # -B: otherwise Python itself would write the bytecode of what it imports.
     result = run_python("-B", "-c", WATCHED, MODULE, *argv, plane=tls_plane)
 
     assert result.code == 0
     assert result.out != b""
     assert result.err == ""  # nothing was reported
+
+
+@pytest.mark.skipif(not hasattr(sys, "addaudithook"), reason="needs sys.addaudithook")
+def test_program_with_output_dir_is_seen_to_make_a_folder_and_files(tls_plane, tmp_path):
+    argv = ("get", SHOWCASE, "--project", PROJECT, "--output-dir", str(tmp_path / "new"))
+
+    result = run_python("-B", "-c", WATCHED, MODULE, *argv, plane=tls_plane)
+
+    assert result.code == 0
+    changes = [line.split()[0] for line in result.err.splitlines()]
+    assert {"os.mkdir", "open", "os.rename"} <= set(changes)
 
 
 # ---- the folder of the script

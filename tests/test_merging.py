@@ -29,7 +29,7 @@ from kit import (
 from server import HANG, Reply
 
 
-def make_answers(text):
+def make_linked_pages(text):
     """Return pages of Executions, as make_pages reads them. A page that ends with `+` has the next_cursor c2."""
     pages = [(one_page.strip(" +"), "+" in one_page.split()) for one_page in text.split(" / ")]
     return [page(*make_pages(words)[0], next_cursor="c2" * has_next) for words, has_next in pages]
@@ -45,7 +45,7 @@ def read_statuses(result):
 
 def test_running_statuses_are_read_to_their_ends_before_final_ones(plane):
     # Two pages of pending, one of started, and two of failed: `+` says that another page follows.
-    answers = make_answers(
+    answers = make_linked_pages(
         "p1@09:00:00Z=pending + / p2@09:02:00Z=pending / s1@09:01:00Z=started / "
         "f1@09:00:30Z=failed + / f2@09:03:00Z=failed"
     )
@@ -66,7 +66,7 @@ def test_running_statuses_are_read_to_their_ends_before_final_ones(plane):
 # fmt: off
 @table("""
     pages | ids
-    # An Execution is ID@TIME=STATUS. Without a status, it has failed.
+    # An Execution is ID@TIME=STATUS. Without a status, it has failed. The pages of each status are in order already.
     a@09:00:00Z b@09:01:00Z=timeout / c@09:02:00Z=timeout d@09:03:00Z=cancelled / e@09:03:30Z | a b c d e
     # If times are equal, even if their texts differ, the ids decide.
     a@09:00:00Z=timeout b@09:00:00Z c@09:00:00Z=cancelled                                     | a b c
@@ -135,7 +135,8 @@ def test_execution_that_moves_on_between_queries_comes_once_as_it_was_last(plane
 
 def test_execution_that_starts_while_pending_is_read_is_not_missed(plane):
     # Between the two pages of pending, X goes from pending to started. Nothing is ack, and only the last query finds X.
-    answers = make_answers("w1@09:00:00Z=pending + / w2@09:01:00Z=pending /  / X@09:02:00Z=started")
+    # `+` says that another page follows.
+    answers = make_linked_pages("w1@09:00:00Z=pending + / w2@09:01:00Z=pending /  / X@09:02:00Z=started")
 
     result = run_line("list --running -o jsonl", plane, *answers)
 
@@ -211,6 +212,9 @@ def test_merge_needs_ids_that_are_text(plane, statuses, wrong_id):
     assert error_lines(result) == [
         "the response is malformed: an Execution's id: expected a string"
     ]
+    # A single status is no merge, and jsonl prints any id.
+    single = run_line("list -o jsonl --status " + statuses.split(",")[0], plane)
+    assert (single.code, len(single.out.splitlines())) == (0, 1)
 
 
 def test_empty_cursor_may_be_given_with_several_statuses(plane):
@@ -260,8 +264,8 @@ def test_listing_of_all_pages_keeps_executions_without_a_known_status(plane):
 
 def test_time_of_an_execution_that_is_left_out_still_ends_the_query(plane):
     # a is left out, because its status is ack. The page ends the query only because a and b have two ascending times.
-    # With b alone, the second page would be requested.
-    answers = make_answers("a@09:40:00Z=ack b@09:50:00Z +")
+    # With b alone, the second page would be requested, which `+` announces.
+    answers = make_linked_pages("a@09:40:00Z=ack b@09:50:00Z +")
 
     result = run_line("list --status=failed --until=2026-07-14T09:30 -o jsonl", plane, *answers)
 
@@ -318,7 +322,7 @@ FAILURES = {
     09:28:41Z       | 09:28:41Z                   | --limit 1    | 256MiB   | a b c   |
     09:28:41Z       | 09:28:41Z                   |              | circle   | a b c d |
 """)
-def test_merge_that_fails_keeps_its_rows_and_says_since_when_to_resume(
+def test_merge_that_fails_keeps_its_rows_and_says_since_when_to_resume_if_that_may_help(
     plane, time_of_b, time_of_c, flags, failure, printed, last_line
 ):
     """The second page of the failed Executions fails. d is held back, because that page may have others of its time."""

@@ -100,11 +100,13 @@ every_wrong_type = pytest.mark.parametrize("wrong", [0, {}], ids=ascii)
 
 @every_wrong_type
 @pytest.mark.parametrize("member", ["id", "status", "type", "created_at", "updated_at", "action"])
-def test_wrong_type_in_a_listing_ends_it_after_the_rows_before(plane, member, wrong):
+def test_wrong_type_in_a_table_of_list_ends_it_after_the_rows_before(plane, member, wrong):
     faulty = execution(id="e-2")
     faulty[member] = wrong
+    answer = page(execution(id="e-1"), faulty, execution(id="e-3"))
 
-    result = run_against(plane, page(execution(id="e-1"), faulty, execution(id="e-3")), *LIST)
+    result = run_against(plane, answer, *LIST)
+    as_json = run_against(plane, answer, *LIST, "-o", "jsonl")
 
     assert result.code == 1
     assert [row[0] for row in read_cells(result)] == ["e-1"]
@@ -112,6 +114,8 @@ def test_wrong_type_in_a_listing_ends_it_after_the_rows_before(plane, member, wr
         "the response is malformed: Execution %s: %s: expected a string"
         % ("-" if member == "id" else "e-2", member)  # a dash in place of the unusable id
     ]
+    # What the server sent is printed as it is, whatever its type.
+    assert (as_json.code, len(as_json.out.splitlines())) == (0, 3)
 
 
 def test_wrong_types_that_are_not_shown_do_not_matter(plane):
