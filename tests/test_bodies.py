@@ -68,7 +68,10 @@ def shorten(value):
     + [b'{"n":1' + b"0" * 400 + b".5}"],
     ids=shorten,
 )
-def test_malformed_body_is_an_error_that_doubts_the_server(plane, transport, body):
+def test_malformed_body_of_a_first_response_is_not_retried_and_doubts_the_server(
+    plane, transport, body
+):
+    # After a good response, most are retried: test_body_that_is_not_an_object_is_retried_after_one_that_was.
     plane.script(Reply(body))
 
     with pytest.raises(program.UnusableResponse) as caught:
@@ -83,7 +86,7 @@ def test_malformed_body_is_an_error_that_doubts_the_server(plane, transport, bod
 @pytest.mark.parametrize(
     "body", [b"[]", b'{"a":' + b"[" * 200000], ids=["not an object", "nested too deeply"]
 )
-def test_listing_does_not_suggest_to_resume_at_a_malformed_body(plane, body):
+def test_listing_does_not_suggest_to_resume_at_a_first_body_that_is_malformed(plane, body):
     result = run_against(plane, Reply(body), *LIST, "--cursor", "c1")
 
     assert result.code == 1
@@ -177,7 +180,9 @@ def test_complete_body_is_read(plane, transport, framing):
     }
 
 
-# ---- nothing is shown before a response is complete and checked
+# ---- nothing is shown before a response is complete, and its lists are checked
+#
+# The members of an Execution or a target are checked when they are printed, after the rows before: see test_wire.py.
 
 #: The beginning of a page with two good Executions, and of the EXECUTION with two good targets. They lack their ends.
 GOOD_PAGE = b'{"items":[' + encode(execution(id="e-1")) + b"," + encode(execution(id="e-2"))
@@ -198,7 +203,7 @@ def check_that_only_an_error_is_shown(result, word):
 
 
 @every_list_format
-def test_no_format_of_list_prints_anything_of_a_malformed_page(plane, format):
+def test_no_format_of_list_prints_anything_of_a_page_whose_cursor_is_malformed(plane, format):
     answer = Reply(GOOD_PAGE + b'],"next_cursor":5}')  # this is checked last
 
     result = run_against(plane, answer, *LIST, *format.split())
@@ -207,7 +212,9 @@ def test_no_format_of_list_prints_anything_of_a_malformed_page(plane, format):
 
 
 @every_get_format
-def test_no_format_of_get_prints_anything_of_a_malformed_execution(plane, format):
+def test_no_format_of_get_prints_anything_of_an_execution_whose_targets_are_malformed(
+    plane, format
+):
     answer = Reply(GOOD_EXECUTION + b",1]}")  # this is checked last
 
     result = run_against(plane, answer, *GET, *format.split())
@@ -299,7 +306,8 @@ def test_items_and_targets_of_another_type_are_an_error(plane, members, fault):
 @pytest.mark.parametrize(
     "body", [{"id": EXECUTION}, {"Items": []}, {"next_cursor": "c2"}], ids=ascii
 )
-def test_absent_items_are_an_error_that_doubts_the_server(plane, body):
+def test_first_response_without_items_is_an_error_that_doubts_the_server(plane, body):
+    # A later one has no hint: test_response_without_its_members_after_a_good_one_has_no_hint in test_hosts.py.
     result = run_against(plane, body, *LIST, "--output", "json")
 
     assert result.code == 1
@@ -378,7 +386,9 @@ def test_execution_may_lack_everything_except_its_id_in_any_case(plane, executio
     {"id": "{$ID}"}                                | expected Execution $ID, but its id is {$ID}
     {"id": "a1b2c301-0000-4000-8000-000000000001"} | expected Execution $ID, but its id is a1b2c301-
 """)
-def test_execution_without_the_requested_id_is_an_error_that_doubts_the_server(plane, body, error):
+def test_first_response_without_the_requested_id_is_an_error_that_doubts_the_server(
+    plane, body, error
+):
     result = run_against(
         plane, json.loads(body.replace("$ID", EXECUTION)), *GET, "--output", "json"
     )
@@ -424,6 +434,7 @@ MARKED = b'{"id": "MARK", "padding": "%s"}' % (b"MARK" * 5000)
         pytest.param(Reply(MARKED, cut=900), id="cut short"),
         pytest.param(Reply(MARKED, framing="chunked", slices=90, cut=900), id="cut in a chunk"),
         pytest.param(Reply(b"MARK", 302, [("Location", "/x")]), id="redirect"),
+        # A Problem is the JSON object that describes an error (RFC 9457).
         pytest.param(Reply(b"MARK", 500), id="error that is not a Problem"),
         pytest.param(DROP, id="no response"),
         pytest.param(b"no HTTP\r\n\r\n", id="not HTTP"),

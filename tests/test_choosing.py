@@ -130,7 +130,7 @@ def test_node_selects_whole_executions_of_any_of_several_machines(plane):
     ]
 
 
-def test_updated_since_compares_instants_with_all_digits(plane):
+def test_updated_since_compares_instants_with_all_digits_of_the_servers_times(plane):
     wires = [
         execution(id="a nanosecond before", updated_at="2026-07-14T09:29:59.999999999Z"),
         execution(id="exact, with an offset", updated_at="2026-07-14T11:30:00+02:00"),
@@ -175,7 +175,8 @@ def test_last_prints_the_newest_ones_oldest_first(plane, flags, pages, ids):
     assert find_ids(result) == ids.split()
 
 
-def test_without_last_a_listing_keeps_the_order_of_the_server(plane):
+def test_listing_without_last_or_several_statuses_keeps_the_order_of_the_server(plane):
+    # With --last, the order would be that of the times. Several statuses are merged: test_merging.py.
     before, first = listed("before", "01:00:00Z"), listed("first", "03:00:00Z")
     later, earlier = listed("later", "03:00:00Z"), listed("earlier", "02:00:00Z")
     serve_pages(plane, [[before, first], [], [later, earlier]])
@@ -266,7 +267,7 @@ def test_malformed_time_is_reported_where_times_are_compared(plane, time):
     --node $NODE          | 0
     --all --status=ack    | 0
 """)
-def test_malformed_created_at_matters_only_where_it_is_compared(plane, flags, code):
+def test_created_at_that_is_text_but_no_time_matters_only_where_it_is_compared(plane, flags, code):
     odd = execution([target(node=NODES[0])], id="x", status="ack", created_at="soon")
     serve_pages(plane, [[odd]])
 
@@ -360,7 +361,7 @@ def test_every_format_shows_the_selected_targets_and_reports_each_missing_node_o
 
 
 @every_get_format
-def test_node_whose_status_is_not_selected_gives_a_hint(plane, format):
+def test_node_whose_status_is_not_selected_gives_a_hint_on_a_terminal(plane, format):
     result = get_targets(plane, "--failed", format, nodes="started", terminals=["stderr"])
 
     assert (result.code, result.err) == (0, "hint: no target matches\n")
@@ -427,7 +428,10 @@ def test_hint_also_says_in_a_pipe_that_no_target_matches_if_only_outputs_are_pri
 
 
 @pytest.mark.parametrize("flag", ["--since=2030-01-01T00:00:00Z", "--until=2020-01-01T00:00:00Z"])
-def test_hint_that_nothing_matches_says_which_times_are_compared(plane, flag):
+def test_hint_that_nothing_matches_says_what_since_and_until_compare_without_updated_since(
+    plane, flag
+):
+    # With --updated-since, too, it does not: see test_hint_on_a_terminal_says_that_nothing_matches.
     result = run_line("list " + flag, plane, page(execution()), terminals=BOTH)
 
     assert hint_lines(result) == [
@@ -438,7 +442,7 @@ def test_hint_that_nothing_matches_says_which_times_are_compared(plane, flag):
 
 @every_list_format
 @pytest.mark.parametrize("terminals", [(), BOTH], ids=["pipes", "terminals"])
-def test_hint_says_that_more_executions_follow(plane, format, terminals):
+def test_hint_without_limit_or_cursor_says_that_more_executions_follow(plane, format, terminals):
     answer = page(next_cursor="c")  # which is not the last page
 
     result = run_line("list " + format, plane, answer, terminals=terminals)
@@ -451,11 +455,11 @@ def test_hint_says_that_more_executions_follow(plane, format, terminals):
 
 @table("""
     flags                  | pipe
-    # `grep` drops the last line of a table, which has the cursor.
+    # With --limit, a table in a pipe gets the hint, too: `grep` drops its last line, which has the cursor.
     --limit 5              | hint
     --limit 0 -o table     | hint
     --limit 5 -o wide      | hint
-    # The other formats give the cursor where a script finds it.
+    # Other formats give the cursor where a script finds it.
     --limit 5 -o json      |
     --limit 5 -o yaml      |
     --limit 5 -o jsonl     |
@@ -464,7 +468,9 @@ def test_hint_says_that_more_executions_follow(plane, format, terminals):
     --cursor c1            |
     --cursor '' --limit 5  |
 """)
-def test_with_limit_or_cursor_more_executions_are_hinted_at_on_a_terminal(plane, flags, pipe):
+def test_with_limit_or_cursor_the_hint_that_more_follow_is_for_terminals_and_with_limit_for_tables(
+    plane, flags, pipe
+):
     answer = page(execution(), next_cursor="c2")
 
     on_terminal = run_line("list " + flags, plane, answer, terminals=["stderr"])

@@ -109,7 +109,8 @@ def test_output_text_and_yes_and_reveal_secrets_change_nothing(plane, line, star
     -n 5          | --last 5
     -n5           | --last 5
     -n=05         | --last 5
-    # The last of two values counts.
+    # Of these flags, the last of two values counts. Values of --status and of --node add up instead (test_choosing.py).
+    # Two different values of --action-name or of --id are refused (test_flags_that_do_not_fit_are_refused).
     -ojsonl -ojson                                                  | --output json
     -n9 --last=5                                                    | --last 5
     --limit 9 --limit=7                                             | --limit 7
@@ -120,7 +121,9 @@ def test_output_text_and_yes_and_reveal_secrets_change_nothing(plane, line, star
     --color always --color never                                    | --color never
     --server x --server http://127.0.0.1:2                          | --server http://127.0.0.1:2
 """)
-def test_spellings_of_a_flag_mean_the_same_and_its_last_value_counts(plane, flags, same_as):
+def test_spellings_mean_the_same_and_the_last_of_two_values_of_these_flags_counts(
+    plane, flags, same_as
+):
     # The plane answers from its sample data: 60 Executions, the newest ones of 2026-07-14.
     expected = run_line("list " + same_as, plane)
     expected_requests = [request.target for request in plane.requests]
@@ -160,7 +163,8 @@ def test_last_of_two_profiles_token_files_folders_and_limits_of_a_wait_counts(
 
 @table("""
     flags                           | query
-    # The next argument is the value, even if it begins with a hyphen, unless it is exactly a known flag.
+    # The next argument is the value, even if it begins with a hyphen, except a known flag, before which the value is
+    # missing (test_missing_or_unusable_value...), and `--`, which is refused (test_some_usage_errors...).
     --cursor -abc                   | ?cursor=-abc
     --cursor -oAbc                  | ?cursor=-oAbc
     --cursor --x=y                  | ?cursor=--x%3Dy
@@ -171,7 +175,7 @@ def test_last_of_two_profiles_token_files_folders_and_limits_of_a_wait_counts(
     --cursor -node                  | ?cursor=-node
     --action-name '-rf /'           | ?action_name=-rf%20%2F
     --status -1                     | ?status=-1
-    # After an equals sign, the value may even be a known flag.
+    # After an equals sign, the value may even be a known flag, but not `--`.
     --cursor=--all                  | ?cursor=--all
     --cursor=-n                     | ?cursor=-n
     --cursor==                      | ?cursor=%3D
@@ -543,7 +547,7 @@ def describe_clocks(difference, server_time):
     2 h 3 min earlier | --since 30m                          | 2 h 3 min ahead of
     2 h later         | --since 30m                          | 2 h 0 min behind
     3 days later      | --since 30m                          | 72 h 0 min behind
-    # A difference of a minute does not matter.
+    # A difference of up to a minute does not matter.
     59.25 s earlier   | --since 30m                          |
     60.25 s earlier   | --since 30m                          | 1 min ahead of
     59.75 s later     | --since 30m                          |
@@ -554,7 +558,7 @@ def describe_clocks(difference, server_time):
     2 h later         | --updated-since 9:00                 | 2 h 0 min behind
     2 h later         | --until 9:00                         | 2 h 0 min behind
     2 h later         | --since 2026-07-14T08:00:00Z --until 1h | 2 h 0 min behind
-    # After --since, a time of day is counted from that.
+    # After --since, the time of day of --until is counted from that.
     2 h later         | --since 2026-07-14T09:00:00Z --until 9:30 |
     # The difference changes other times little, or not at all.
     2 h later         | --since today                        |
@@ -564,14 +568,14 @@ def describe_clocks(difference, server_time):
     2 h later         | --since 07-14T09:00                  |
     2 h later         | --since 2026-07-14T09:00:00Z         |
     2 h later         | --until 2026-07-14T09:00:00Z         |
-    # Whatever its form, a time that is still to come by the server's clock selects nothing.
+    # Whatever its form, a --since or --updated-since that is still to come by the server's clock selects nothing.
     2 h 3 min earlier | --since 2026-07-14T07:29:00Z         |
     2 h 3 min earlier | --since 2026-07-14T07:29:01Z         | 2 h 3 min ahead of
     2 h 3 min earlier | --updated-since 2026-07-14T07:29:01Z | 2 h 3 min ahead of
     2 h 3 min earlier | --until 2026-07-14T07:29:01Z         |
     # If the two clocks agree, it may be meant.
     59.25 s earlier   | --since 2027-01-01T00:00:00Z         |
-    # Without a time, clocks do not matter.
+    # Without a time among the flags, clocks do not matter.
     2 h 3 min earlier | --last 1                             |
 """)
 def test_clock_that_differs_from_the_servers_gets_a_hint_if_times_depend_on_it(
@@ -588,13 +592,14 @@ def test_clock_that_differs_from_the_servers_gets_a_hint_if_times_depend_on_it(
 
 @table("""
     date
-    # These would be two hours earlier, too, if they were valid.
+    # Nearly dates. If one was taken for a date, it would be hours or years away, and get the hint of the test above.
     Tue, 14 Jul 2026 07:31:07
     Tue, 14 Jul 2026 07:31:07 -0000
     Tue, 14 Jul 2026 07:31:07 +9999999999
     Tue, 14 Jul 99999999999 07:31:07 GMT
     Tue, 14 Jul 2026 25:31:07 GMT
     Fri, 31 Dec 9999 23:59:59 -0100
+    # no dates in this form
     14 Jul
     1
     x
@@ -614,6 +619,7 @@ def test_date_that_is_absent_empty_or_kept_by_a_cache_is_ignored(plane, set_cloc
 
     without = run_line("list --since 30m", plane, no_date)
     empty = list_with_date(plane, "--since 30m", ("Date", ""))
+    # Without Age, this date gets the hint: see `2 h later` above.
     cached = list_with_date(
         plane, "--since 30m", ("Date", SERVER_DATES["2 h later"]), ("Age", "7200")
     )
@@ -622,7 +628,7 @@ def test_date_that_is_absent_empty_or_kept_by_a_cache_is_ignored(plane, set_cloc
     assert [result.code for result in (without, empty, cached)] == [0, 0, 0]
 
 
-def test_hint_about_clocks_comes_once_after_the_rows_and_before_the_other_hints(plane, set_clock):
+def test_hint_about_clocks_comes_once_and_before_the_hint_that_nothing_matches(plane, set_clock):
     set_clock("2026-07-14T09:31:07.25Z")
     # The 503 and the second page are dated otherwise: the first 200 counts.
     wrong = [("Date", SERVER_DATES["2 h later"])]
@@ -635,6 +641,7 @@ def test_hint_about_clocks_comes_once_after_the_rows_and_before_the_other_hints(
     result = run_cli(*LIST, "--since", "30m", plane=plane, terminals=BOTH)
 
     labels = [line.partition(":")[0] for line in result.err.splitlines()]
+    # The first hint says which times are meant. The other two are about the clocks, and that nothing matches.
     assert labels == ["hint", "retry", "hint", "hint"]
     assert describe_clocks("2 h 0 min behind", "14T11:31:10") in result.err
     assert hint_lines(result)[2].startswith("no Execution matches")
@@ -642,6 +649,7 @@ def test_hint_about_clocks_comes_once_after_the_rows_and_before_the_other_hints(
 
 def test_failed_listing_gets_no_hint_about_clocks(plane, set_clock):
     set_clock("2026-07-14T09:31:07.25Z")
+    # With a good second page, this date gets the hint: see the test above.
     plane.script(
         Reply(page(next_cursor="c2"), headers=[("Date", SERVER_DATES["2 h later"])]),
         Reply({}, 404),
@@ -670,6 +678,7 @@ def test_clocks_are_compared_at_the_moment_when_the_headers_arrive(plane, set_cl
 
 # ---- statuses
 
+#: A selection: flags, and all the statuses that they select together.
 every_selection_of_statuses = table("""
     flags                                    | statuses
     --status failed                          | failed
@@ -759,7 +768,8 @@ def test_project_is_required(line, project):
     # none of these mistakes
     list                | PLEXSPHERE_PROJECT: expected a UUID, such as 6f1d7c1e-0b5a-4c1e-9a53-2b8f0c9e7a10
 """)
-def test_mistakes_in_the_arguments_come_before_the_project_whose_value_is_not_shown(line, error):
+def test_mistakes_in_the_arguments_come_before_the_project_variable_which_is_not_shown(line, error):
+    # The value of the flag is shown: see `--project x` in test_missing_or_unusable_value...
     result = run_line(line, env={"PLEXSPHERE_PROJECT": "nonsense"})
 
     assert result.code == 2
@@ -769,6 +779,7 @@ def test_mistakes_in_the_arguments_come_before_the_project_whose_value_is_not_sh
 
 @table("""
     line                          | number
+    # An id, or a duration after --wait, is recognized instead: see the next table.
     list x                        | 2
     list ''                       | 2
     list --all -                  | 3
@@ -834,7 +845,7 @@ def test_superfluous_argument_is_refused_and_only_its_number_is_shown(line, numb
     get --wait 5s            | --wait takes no value; did you mean --wait-timeout TIME?
     get $ID --wait=5s        | --wait takes no value; did you mean --wait-timeout TIME?
 """)
-def test_wrong_word_is_refused_and_the_right_one_suggested(line, error):
+def test_missing_or_wrong_word_is_refused_with_a_suggestion_if_one_is_known(line, error):
     check_refused(line, error)
 
 
@@ -878,8 +889,9 @@ def test_uuid_of_decimal_digits_is_an_id_and_not_a_duration_after_wait(plane):
     get $ID --status can          | --status "can": unknown status; did you mean cancelled?
     get $ID --status Running      | --status "Running": unknown status; did you mean --running?
     get $ID --status x            | --status "x": unknown status
-    # What begins with a hyphen is not shown.
+    # What begins with a hyphen is not shown. Nor are other values that may be secrets: see the next tests.
     list --limit -5               | --limit: expected a whole number (0 means the server's default)
+    list --limit=-5               | --limit: expected a whole number (0 means the server's default)
     list -o -x                    | --output: expected text, table, wide, id, json, yaml, jsonl
     # missing: the next argument is a known flag, or there is none
     list --cursor                 | --cursor needs a value
@@ -889,7 +901,7 @@ def test_uuid_of_decimal_digits_is_an_id_and_not_a_duration_after_wait(plane):
     list -n --yes                 | -n/--last needs a value
     list -o -v                    | -o/--output needs a value
 """)
-def test_unusable_value_is_refused_and_shown(line, error):
+def test_missing_or_unusable_value_is_refused_and_shown_unless_it_may_be_a_secret(line, error):
     check_refused(line, error)
 
 
@@ -942,6 +954,7 @@ def test_token_of_the_environment_as_a_refused_value_is_masked(end):
 
 @table("""
     line
+    # `get` is followed by an id. The value of --server is not shown: see test_possible_secret... below.
     get
     list --project
     get $ID --node
@@ -954,7 +967,7 @@ def test_token_of_the_environment_as_a_refused_value_is_masked(end):
     list --limit
     list -n
 """)
-def test_refused_value_is_shown_if_it_has_at_most_40_characters(line):
+def test_refused_value_of_these_flags_is_shown_if_it_has_at_most_40_characters(line):
     shown = run_line(line + " " + "x" * 40)
     hidden = run_line(line + " " + "x" * 41)
 
@@ -1002,14 +1015,14 @@ def test_flags_that_do_not_fit_are_refused(line, error):
 
 @table("""
     line                       | error
-    # Letters, hyphens and underscores are shown, up to 40 of them, but nothing after an equals sign.
+    # A name of at most 40 letters, hyphens and underscores is shown, but nothing after an equals sign.
     list x --bogus             | unknown flag --bogus
     list --tokn=SECRET         | unknown flag --tokn
     list --aaaaaaaaaaaaaaaaaaaabbbbbbbbbbbbbbbbbbbb  | unknown flag --aaaaaaaaaaaaaaaaaaaabbbbbbbbbbbbbbbbbbbb
     list --aaaaaaaaaaaaaaaaaaaabbbbbbbbbbbbbbbbbbbbc | unknown flag
     list --x1=7                | unknown flag
     list '--a b'               | unknown flag
-    # A one-letter flag is shown, and of a longer one its first letter.
+    # After a single hyphen, a flag of one character is shown, and of a longer one its first character.
     list -x                    | unknown flag -x
     list -x=7                  | unknown flag -x
     list -5                    | unknown flag -5
@@ -1074,7 +1087,7 @@ def test_flags_that_do_not_fit_are_refused(line, error):
     list -f                    | unknown flag -f; did you mean get UUID --wait?
     get --exit_code            | unknown flag --exit_code; did you mean --exit-status?
 """)
-def test_unknown_flag_is_refused_and_the_nearest_one_suggested(line, error):
+def test_unknown_flag_is_refused_with_a_suggestion_if_one_is_near_or_known(line, error):
     check_refused(line, error)
 
 
@@ -1143,5 +1156,6 @@ def test_possible_secret_in_the_wrong_place_is_not_shown(tmp_path, monkeypatch, 
     get --all x y --version
     list --limit 7 --version
 """)
-def test_version_prints_one_line_and_ignores_other_arguments(line):
+def test_version_prints_one_line_and_ignores_words_and_known_flags(line):
+    # An unknown flag is still an error: test_help_and_version_do_not_hide_an_error_about_a_flag in test_help.py.
     assert run_line(line) == (0, b"version=%s\n" % program.__version__.encode("ascii"), "")

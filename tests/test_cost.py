@@ -93,7 +93,9 @@ OUTPUTS = encode(
         ),
     ],
 )
-def test_memory_is_that_of_one_response(plane, line, bodies, bound):
+def test_memory_depends_on_the_size_of_a_response_and_not_on_how_many_come(
+    plane, line, bodies, bound
+):
     assert measure_peak(plane, line.split() + ["--project", PROJECT], bodies) < bound
 
 

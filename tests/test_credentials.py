@@ -158,7 +158,7 @@ def test_only_a_secure_file_is_accepted(plane, home, monkeypatch, owner, mode, e
 
 @posix_only
 @pytest.mark.parametrize("mode", [0o620, 0o610, 0o602, 0o601], ids=oct)
-def test_any_permission_of_others_is_too_much(plane, home, mode):
+def test_any_permission_of_group_or_others_is_too_much(plane, home, mode):
     write_private_file(home / "token", b"x").chmod(mode)
 
     result = run_at_home(home, plane, "--token-file token")
@@ -477,7 +477,8 @@ def test_token_variable_is_masked_beside_a_token_file(plane, home, variable, in_
     "member, status",
     [
         pytest.param("detail", 404, id="in the detail of a Problem"),
-        # The Transport masks a Problem. Other errors are masked only where they are printed.
+        # A Problem is the JSON object that describes an error (RFC 9457). The Transport masks what it takes from one.
+        # Other errors are masked only where they are printed.
         pytest.param("id", 200, id="in the id of another Execution"),
     ],
 )

@@ -66,7 +66,7 @@ def test_http_status_other_than_200_401_and_403_means_exit_1(plane, status):
     (b'{"code": "rebac_denied"', 4),
     (b'{"code": "rebac_denied", "n": NaN}', 4),
     pytest.param(b"[" * 60000, 4, id="nested too deeply"),
-    # A Problem may have up to 1 MiB.
+    # A Problem, the JSON object that describes an error (RFC 9457), may have up to 1 MiB.
     pytest.param(b'{"code": "rebac_denied"}'.ljust(1048576), 77, id="1 MiB"),
     pytest.param(b'{"code": "rebac_denied"}'.ljust(1048577), 4, id="1 MiB and a byte"),
 ])
@@ -135,7 +135,8 @@ def test_body_that_is_not_utf_8_is_malformed(plane):
         ),
     ],
 )
-def test_error_for_a_body_that_ends_early_names_two_causes(plane, answer, error):
+def test_error_for_a_body_without_a_length_that_ends_early_names_two_causes(plane, answer, error):
+    # With a length, it is known to be cut short: test_each_retry_is_reported_on_stderr in test_transport.py.
     result = run_line("list", plane, answer, answer, answer)
 
     assert result.code == 1

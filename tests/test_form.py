@@ -85,6 +85,7 @@ INDEX = build_index(TREE, "", {})
 
 @pytest.mark.parametrize("effect", sorted(FEW_PLACES))
 def test_sensitive_names_occur_exactly_in_the_functions_listed_for_them(effect):
+    # FEW_PLACES, above, has for each effect the names that have it, and all functions that contain one of them.
     names, expected = FEW_PLACES[effect]
     found = set().union(*[INDEX.get(name, set()) for name in names])
     advice = "if this is meant, change FEW_PLACES here, and 'Where to look in the code' in the program's docstring"

@@ -180,7 +180,7 @@ def test_nesting_does_not_multiply_the_output(plane, before, after):
         pytest.param(b"", [], b"", id="nothing"),
     ],
 )
-def test_pipes_get_the_exact_bytes_of_outputs(plane, data, lines, added):
+def test_pipes_get_the_exact_bytes_of_outputs_with_raw_lines_and_text(plane, data, lines, added):
     answer = execution([target(inline(data), "n\u00e4 1"), target(inline(b"end"), "n2")])
 
     as_raw = run_line("get $ID --output raw", plane, answer)
@@ -213,7 +213,7 @@ def test_pipes_get_the_exact_bytes_of_outputs(plane, data, lines, added):
     ("b", "k(sha256:a) (sha512:a)", "b/k(sha256:a) (sha512:a)"),
 ])
 # fmt: on
-def test_place_of_an_archived_output_can_be_pasted(plane, bucket, key, shown):
+def test_place_of_an_archived_output_is_escaped_only_where_needed(plane, bucket, key, shown):
     # The first target has no digest, the second one has.
     answer = execution([target(archive(bucket, key)), target(archive(bucket, key, sha256="5d41"))])
 

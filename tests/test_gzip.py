@@ -204,7 +204,9 @@ def test_gzip_data_with_a_changed_bit_is_an_error(plane):
     ],
 )
 @pytest.mark.parametrize("slices", [None, 10], ids=["whole", "in chunks of 10 bytes"])
-def test_corrupt_gzip_data_is_malformed_and_not_requested_again(plane, data, message, slices):
+def test_corrupt_gzip_data_of_a_first_response_is_malformed_and_not_requested_again(
+    plane, data, message, slices
+):
     framing = "chunked" if slices else "length"
     plane.script(Reply(data, headers=IS_GZIP, framing=framing, slices=slices))
 

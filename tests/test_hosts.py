@@ -452,7 +452,7 @@ def test_control_character_in_a_redirect_target_is_escaped(plane):
 # In the tables, a word stands for an answer:
 #
 #     404                 an HTML page with this status; 200, too
-#     404:problem         a Problem with this status
+#     404:problem         a Problem, the JSON object that describes an error (RFC 9457), with this status
 #     redirect            a 302 with a Location
 #     drop                a connection that is closed in place of an answer
 #     alert               no HTTP: what a port for https may answer to plain http

@@ -172,7 +172,7 @@ def test_until_compares_times_and_not_texts(plane, first_page, printed):
     --since 2026-07-14              | two soon         | 1    | a b     |
     --node $NODE                    | two targets      | 1    |         |
 """)
-def test_listing_that_fails_keeps_its_rows_and_says_where_to_resume(
+def test_listing_that_fails_keeps_its_rows_and_says_where_to_resume_if_that_may_help(
     plane, flags, answers, code, printed, last_line
 ):
     result = run_line("list -o jsonl " + flags, plane, *make_answers(answers))

@@ -427,7 +427,7 @@ def test_final_status_of_a_wait_follows_the_summary_of_a_folder(plane, start_ses
     result = start_session(GET + ("--wait", "--output-dir", str(tmp_path / "out"))).finish()
 
     assert draw_screen(result.err) == [
-        "%s: 1 archived, 1 none" % (tmp_path / "out"),
+        "%s: 1 archived, 1 none" % (tmp_path / "out"),  # the summary
         "status: failed (1 of 2 succeeded)",
         "",
     ]

@@ -337,7 +337,7 @@ def test_servers_not_named_by_the_variable_no_proxy_are_reached_through_the_prox
 
 @pytest.mark.parametrize("host", ["LOCALHOST", "127.9.9.9", "[::1]", "0.0.0.0", "[::]"])
 @pytest.mark.parametrize("scheme", ["http", "https"])
-def test_this_host_is_never_reached_through_a_proxy(proxy, scheme, host):
+def test_this_host_is_not_reached_through_a_proxy_of_the_environment(proxy, scheme, host):
     # Nobody listens on port 1 of this host.
     result = run_via(proxy.url, "%s://%s:1" % (scheme, host))
 
@@ -357,6 +357,8 @@ def test_subdomain_of_localhost_is_reached_through_a_proxy(proxy, scheme):
 
 
 # ---- proxies that refuse, break or hang
+#
+# This is the first request. After a response, a failure to connect is retried: test_transport.py.
 
 
 @pytest.mark.parametrize(

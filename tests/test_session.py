@@ -121,6 +121,7 @@ def test_what_cannot_be_read_is_an_error_with_file_and_line(write, lines, line_n
      ["- -> $SERVER some-token", "+ -> $SERVER?limit=5 some-token"]),
     ("request not sent", ["$ plog", '<- 200 {"items": []}', "<- 200 {}"], ["- <- 200 {}"]),
     ("no request", ["$ echo a", "<- 200 {}", "a"], ["- <- 200 {}"]),
+    # An answer above the first command is for any command, and at least one must request it.
     ("no request for the answer above", ["<- 200 {}", "$ plog --version > file"],
      ["+ ! no request for <- 200 {}"]),
     # commands

@@ -70,7 +70,7 @@ def test_messages_come_between_the_outputs_around_them(plane):
     assert both.getvalue().decode("utf-8") == "x\n" + UNREADABLE_LINE + "y\n"
 
 
-def test_error_starts_a_line_if_stdout_is_a_terminal_in_mid_line(plane):
+def test_error_starts_a_line_if_both_streams_are_terminals_in_mid_line(plane):
     # The second output is empty, which leaves the terminal in mid-line.
     answer = execution(
         [target(inline(b"x")), target(inline(b"")), target(archive()), target(archive())]
@@ -82,7 +82,7 @@ def test_error_starts_a_line_if_stdout_is_a_terminal_in_mid_line(plane):
     assert result.err == "\n" + ARCHIVED_LINE + ARCHIVED_LINE
 
 
-def test_retry_starts_a_line_if_stdout_is_a_terminal_in_mid_line(plane):
+def test_retry_starts_a_line_if_both_streams_are_terminals_in_mid_line(plane):
     # The line of an Execution in json ends when the next page has come, which is requested twice.
     plane.script(Reply(page(execution(), next_cursor="c2")), Reply({}, 503), Reply(page()))
 
@@ -100,7 +100,9 @@ def test_retry_starts_a_line_if_stdout_is_a_terminal_in_mid_line(plane):
         pytest.param(b"x", ("stdout",), id="stderr is a pipe"),
     ],
 )
-def test_no_line_feed_precedes_an_error_unless_a_terminal_is_in_mid_line(plane, output, terminals):
+def test_no_line_feed_precedes_an_error_unless_both_streams_go_to_one_place_in_mid_line(
+    plane, output, terminals
+):
     answer = execution([target(inline(output)), target(archive())])
 
     result = run_against(plane, answer, *GET_RAW, terminals=terminals)
@@ -202,7 +204,7 @@ class SlowRaw(io.RawIOBase):
 
 
 def test_partial_writes_to_stdout_are_completed(plane):
-    stdout = SlowRaw(most=1000000)  # more than is printed
+    stdout = SlowRaw(most=1000000)  # takes 4999 bytes at a time, and in all more than is printed
     plane.script(Reply(execution([target(inline(b"x" * 90000))])))
 
     result = run_cli(*GET_RAW, plane=plane, stdout=stdout)
@@ -212,7 +214,7 @@ def test_partial_writes_to_stdout_are_completed(plane):
 
 
 def test_stdout_that_takes_nothing_more_means_exit_1(plane):
-    stdout = SlowRaw(most=50000)
+    stdout = SlowRaw(most=50000)  # takes 4999 bytes at a time, and then none
     plane.script(Reply(execution([target(inline(b"x" * 90000))])))
 
     result = run_cli(*GET_RAW, plane=plane, stdout=stdout)

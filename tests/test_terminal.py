@@ -389,6 +389,7 @@ def test_hostile_text_cannot_break_the_table_of_targets(plane, color):
     "answer, argv, part_of_stderr, code",
     [
         pytest.param(
+            # A Problem is the JSON object that describes an error (RFC 9457).
             Reply(
                 {
                     "title": HOSTILE,
@@ -466,7 +467,9 @@ def test_hostile_text_cannot_break_the_table_of_targets(plane, color):
         ),
     ],
 )
-def test_server_text_is_one_line_in_every_message(plane, answer, argv, part_of_stderr, code):
+def test_server_text_is_one_line_in_each_of_these_messages(
+    plane, answer, argv, part_of_stderr, code
+):
     plane.script(answer, Reply(execution()))
 
     result = run_cli(*argv, plane=plane)

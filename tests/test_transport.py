@@ -156,7 +156,7 @@ def test_request_has_this_line_and_exactly_these_headers(argv, prefix, target):
     assert body == ""
 
 
-def test_every_request_is_a_get_with_the_same_headers(plane):
+def test_every_request_to_the_server_is_a_get_with_the_same_headers(plane):
     # The first request is retried. That for the second page is lost, and sent once more. A redirect ends the run.
     redirect = Reply(b"", 302, [("Location", "/x")])
     plane.script(BUSY_503, MORE_PAGES, DROP, redirect)
@@ -384,7 +384,8 @@ DEEP_HEADERS = (
         ),
     ],
 )
-def test_malformed_response_is_not_retried(plane, clock, answer, message):
+def test_malformed_first_response_is_not_retried(plane, clock, answer, message):
+    # After a good response, a body that is not JSON is retried: test_bodies.py.
     plane.script(answer, GOOD_REPLY)  # a retry would succeed
 
     error = catch_error(plane.url, pauses=(1, 2), sleep=clock.sleep)
@@ -659,7 +660,9 @@ ANSWERS = {
     page drop drop drop drop        | 1    | 0.5 1       | 4
     drop 503 page 503 503 last-page | 0    | 0.5 1 0.5 1 | 2
 """)
-def test_connection_is_kept_from_page_to_page(either_plane, answers, code, pauses, connections):
+def test_connection_is_kept_from_page_to_page_and_replaced_where_it_ended(
+    either_plane, answers, code, pauses, connections
+):
     slept = []
     words = answers.split()
     either_plane.script(*[ANSWERS[word] for word in words])
@@ -1180,7 +1183,8 @@ def test_connection_gets_only_the_time_that_is_left_of_a_limit(
 
 
 def test_limit_ends_a_request_that_hangs_on_a_kept_connection(plane):
-    plane.script(Reply(page()), stall(b""))  # after 5 seconds, the server closes the connection
+    # After END_OF_SILENCE (5 seconds), the server closes the connection.
+    plane.script(Reply(page()), stall(b""))
 
     with make_transport(plane, Clock(running=True)) as transport:
         transport.get(PATH, {})
@@ -1227,7 +1231,7 @@ def test_limit_ends_a_body_that_stalls_after_a_late_beginning(plane):
         clock=clock.now,
         on_progress=arrive_late,
     )
-    # After 5 seconds, the server closes the connection.
+    # After END_OF_SILENCE (5 seconds), the server closes the connection.
     plane.script(stall(LENGTH_12_HEAD + b'{"items":'))
 
     with transport, transport.time_limit(60):
