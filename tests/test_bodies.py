@@ -528,6 +528,8 @@ def test_list_all_asks_for_a_quarter_of_a_page_that_is_too_large(plane, flags, p
     assert result.out.decode().split() == re.findall("e-[0-9]", pages)  # all that were served
 
 
+# `pending/e-1>c1` is a page with the pending Execution e-1 and the next cursor c1. `pending:50@c1` asks for 50 pending
+# Executions from the cursor c1 on.
 @pytest.mark.parametrize(
     "flag, pages, requests",
     [

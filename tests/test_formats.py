@@ -34,6 +34,7 @@ def find_titles(screen):
 @posix_only
 @table("""
     columns | titles
+    # In a pipe, and with -o wide on any terminal, a listing has all columns: see list.md.
     40      | ID STATUS CREATED_UTC ACTION
     87      | ID STATUS CREATED_UTC ACTION
     88      | ID STATUS TARGETS CREATED_UTC ACTION

@@ -111,6 +111,7 @@ def test_until_ends_the_listing_after_a_page_of_later_times(
 
 @table("""
     first_page                                                              | printed
+    # a@09:40:00.5Z is an Execution, its id and its time of creation on 2026-07-14.
     # Equal times do not show the order of the server: the second page is requested, which has y.
     a@09:40:00.5Z b@09:40:00.50Z c@11:40:00.5+02:00 d@04:40:00.500-05:00    | y
     a@09:40:00.50Z b@09:40:00.5Z                                            | y
@@ -137,6 +138,7 @@ def test_until_compares_times_and_not_texts(plane, first_page, printed):
 
 @table("""
     flags                           | answers          | code | printed | last_line
+    # The words of `answers` are explained at the top of this file: `two` is a page with a, b and the cursor -c2.
     # The first page fails, whose cursor was typed. A lost connection is retried twice.
     --cursor=c7                     | 404              | 1    |         | next_cursor: c7
     --cursor=c7                     | 401              | 3    |         | next_cursor: c7
@@ -409,6 +411,7 @@ def test_listing_sends_its_filters_and_counts_what_it_drops():
 
 @table("""
     statuses  | answers         | page_count | count | next_cursor
+    # The words of `answers` are explained at the top of this file.
     # The second page fails, whose cursor is -c2.
               | two cut cut cut | 1          | 2     | -c2
     # The first page fails, which has no cursor.

@@ -82,6 +82,7 @@ def read_numbers(text):
 
 @table("""
     answers                                             | pauses
+    # The words of `answers` are explained at the top of this file, and `pauses` are seconds.
     # Only the status of the Execution counts, which stands before that of its target.
     succeeded/started                                   |
     failed                                              |
