@@ -230,27 +230,6 @@ def test_duration_is_a_number_of_seconds_or_has_a_unit(plane, connect_timeouts, 
     assert connect_timeouts == [float(seconds)]  # the timeout of the only connection
 
 
-@table("""
-    flags                        | requests
-    --all                        | 2
-    --last 9                     | 2
-    --since 2h                   | 2
-    --until 2h                   | 2
-    --updated-since 2h           | 2
-    --node $NODE                 | 2
-    # These ask for one page. The same status twice is one status.
-    --status failed,failed       | 1
-    --action-name x --limit 9    | 1
-    --cursor c1 --timeout 9 -v   | 1
-    --yes --color never -o json  | 1
-""")
-def test_list_reads_all_pages_if_a_flag_asks_for_it(plane, flags, requests):
-    # There are two pages. Several statuses are in test_merging.py.
-    run_line("list " + flags, plane, page(execution(), next_cursor="c2"), page())
-
-    assert len(plane.requests) == int(requests)
-
-
 # ---- times
 
 

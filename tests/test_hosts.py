@@ -342,6 +342,7 @@ def test_plain_http_to_another_host_must_be_allowed(host):
 
 
 def test_plain_http_to_another_host_means_exit_2_without_allow_http(plane):
+    # With --allow-http, the proxy gets it: test_http_request_to_a_proxy_names_the_whole_url in test_proxies.py.
     with Proxy(plane) as proxy:  # would receive the request
         env = {
             "PLEXSPHERE_URL": "http://control-plane.test",
@@ -357,16 +358,6 @@ def test_plain_http_to_another_host_means_exit_2_without_allow_http(plane):
     ]
     assert hint_lines(result) == ["use https://, or allow plain http with --allow-http"]
     assert proxy.connections == 0
-
-
-def test_allow_http_allows_plain_http_to_another_host(plane):
-    with Proxy(plane) as proxy:  # only the proxy can reach that host
-        env = {"PLEXSPHERE_URL": "http://control-plane.test", "HTTP_PROXY": proxy.url}
-        result = run_cli(*LIST, "--allow-http", plane=plane, env=env)
-
-    assert result.code == 0
-    assert error_lines(result) == []
-    assert len(proxy.requests) == 1
 
 
 # ---- redirects

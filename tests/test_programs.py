@@ -305,6 +305,7 @@ def test_error_of_a_failed_response_has_this_public_class(plane, answer, public_
 
 def test_message_of_an_api_error_is_masked_and_its_problem_is_not(plane):
     # The token, the password of the proxy, and base64 of ann:hunter:22, which is sent to the proxy.
+    # One of fewer than 8 characters would not be masked: see the token 1234567 in test_credentials.py.
     problem = {"title": "no: 12345678", "detail": "no: hunter:22", "code": "YW5uOmh1bnRlcjoyMg=="}
     with Proxy(plane) as proxy:
         server = program.Server.parse("http://control-plane.test")
@@ -316,13 +317,3 @@ def test_message_of_an_api_error_is_masked_and_its_problem_is_not(plane):
 
     assert str(caught.value) == "HTTP 403 no: ***; no: ***; code: ***; correlation id: ***"
     assert caught.value.problem == problem
-
-
-def test_token_of_7_characters_is_too_short_to_be_masked_in_the_message(plane):
-    plane.script(Reply({"title": "no: 1234567"}, 404))
-
-    with program.Transport(program.Server.parse(plane.url), "1234567") as transport:
-        with pytest.raises(program.APIError) as caught:
-            transport.get(PATH, {})
-
-    assert str(caught.value) == "HTTP 404 no: 1234567"
