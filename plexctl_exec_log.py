@@ -242,7 +242,7 @@ if TYPE_CHECKING:
 
 WINDOWS = os.name == "nt"
 
-__version__ = "7.1.0"
+__version__ = "7.1.1"
 __all__ = [
     "main",
     "Transport",
