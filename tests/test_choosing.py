@@ -61,8 +61,8 @@ EVERY_COMBINATION = [
 
 
 @pytest.mark.parametrize("flags", EVERY_COMBINATION, ids=" ".join)
-def test_list_prints_what_matches_every_flag_and_reads_all_pages(plane, flags):
-    serve_pages(plane, RUNS)  # three pages
+def test_list_prints_what_matches_every_flag_on_any_page(plane, flags):
+    serve_pages(plane, RUNS)  # three pages, none of which is wholly past --until
     matching = ["old", "idle", "elsewhere", "running", "a", "b", "late"]
     for flag in flags:
         matching.remove(LEFT_OUT_BY[flag])
@@ -488,7 +488,8 @@ def test_with_limit_or_cursor_the_hint_that_more_follow_is_for_terminals_and_wit
     --all -o wide
     --all --cursor c
 """)
-def test_no_hint_after_the_last_page_if_there_was_a_match(plane, flags):
+def test_match_on_the_last_page_leaves_no_hint_about_matches_or_more_pages(plane, flags):
     result = run_line("list " + flags, plane, page(execution()), terminals=BOTH)
 
-    assert (result.code, result.err) == (0, "")  # without the Execution: no Execution matches
+    # Without the Execution: no Execution matches or, with --cursor, no more Executions match.
+    assert (result.code, result.err) == (0, "")

@@ -135,8 +135,9 @@ def test_body_that_is_not_utf_8_is_malformed(plane):
         ),
     ],
 )
-def test_error_for_a_body_without_a_length_that_ends_early_names_two_causes(plane, answer, error):
-    # With a length, it is known to be cut short: test_each_retry_is_reported_on_stderr in test_transport.py.
+def test_error_for_a_broken_body_without_a_length_names_two_causes(plane, answer, error):
+    # With a length, with gzip or after a reset, it is known to be cut short, as
+    # test_each_retry_is_reported_on_stderr in test_transport.py shows for a length.
     result = run_line("list", plane, answer, answer, answer)
 
     assert result.code == 1

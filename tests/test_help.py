@@ -131,7 +131,8 @@ GET_NODE = "only this target (repeatable)"
         ("--help", LIST_NODE + "; get: " + GET_NODE),
     ],
 )
-def test_flag_of_both_commands_has_a_text_for_each(line, entry):
+def test_help_shows_both_texts_of_a_flag_that_differs_between_the_commands(line, entry):
+    # --node is such a flag, as is --status. The other common flags have one text.
     # Lines are broken anywhere: put them together again. The next entry is that of -o.
     page = " ".join(show_help(line).split())
 

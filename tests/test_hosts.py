@@ -544,8 +544,11 @@ def test_hint_for_a_404_suggests_leaving_v1_out_of_the_url(answers, prefix):
     400:problem | the server rejected the value of a flag: check the flags against --help
     404:problem | not found, or not visible to this token: check the Project
 """)
-def test_hint_for_a_problem_does_not_doubt_the_server(answers, hint):
-    assert read_hint("http", "", answers).startswith(hint)
+def test_hint_for_a_problem_does_not_ask_whether_the_server_is_the_api(answers, hint):
+    shown = read_hint("http", "", answers)
+
+    assert shown.startswith(hint)
+    assert "does it point to the API?" not in shown  # as without a Problem
 
 
 # ---- hints after a good response: the URL of the server is right

@@ -210,15 +210,15 @@ def test_table_and_json_of_a_listing_that_fails_keep_their_rows(plane):
 
 
 @table("""
-    typed | next_cursors | repeated
+    typed | next_cursors   | repeated
     # Each page has a next_cursor: those of the first, second, third and fourth page.
-          | x x          | x
-          | x y x        | x
-          | x y z y      | y
-    # The first page is that of --cursor x.
-    x     | x            | x
-    x     | y x          | x
-    x     | y y          | y
+          | c1 c1          | c1
+          | c1 c2 c1       | c1
+          | c1 c2 c3 c2    | c2
+    # The first page is that of --cursor c1.
+    c1    | c1             | c1
+    c1    | c2 c1          | c1
+    c1    | c2 c2          | c2
 """)
 def test_cursor_that_was_followed_before_is_an_error(plane, typed, next_cursors, repeated):
     # Each page has one Execution, whose id is the next_cursor of the page.

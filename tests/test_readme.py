@@ -210,8 +210,8 @@ def test_config_example_works_with_real_values(tmp_path, plane):
     assert run_cli("list", env={"XDG_CONFIG_HOME": str(tmp_path)}).code == 0
 
 
-def test_placeholders_of_the_config_example_are_refused(tmp_path):
-    # In the example, "project" is not a UUID, and "token" contains spaces.
+def test_token_and_project_of_the_config_example_are_refused(tmp_path):
+    # YOUR-SERVER is a possible name of a host. In the example, "project" is not a UUID, and "token" contains spaces.
     write_private_file(tmp_path / "plexctl" / "config.json", CONFIG_EXAMPLE.encode())
 
     without_flags = run_cli("list", env={"XDG_CONFIG_HOME": str(tmp_path)})

@@ -649,7 +649,8 @@ ANSWERS = {
     chunked-page last-page          | 0    |             | 1
     page 503 last-page              | 0    | 0.5         | 1
     page 503-cut last-page          | 0    | 0.5         | 2
-    # A kept connection that ends, or on which more came than was requested, is replaced silently.
+    # A kept connection that ends before the next response, or on which more came than was requested, is replaced
+    # silently.
     page-and-more last-page         | 0    |             | 2
     page-without-length last-page   | 0    |             | 2
     page-then-close last-page       | 0    |             | 2
