@@ -1851,7 +1851,7 @@ class Transport:
         Return (response, body). The body of an error need not arrive, because its status
         says enough. Raises NoResponse if the connection was lost before the response."""
         sock = connection.sock  # getresponse may set connection.sock to None
-        can_be_kept = False
+        is_complete, can_be_kept = False, False
         try:
             response = self._read_head(connection, sock, request_target)
             self._was_answered = True
@@ -1860,11 +1860,12 @@ class Transport:
                 try:
                     limit = max_bytes if response.status == 200 else ERROR_BODY_LIMIT
                     body = self._read_body(sock, response, limit)
-                    can_be_kept = response.status >= 200 and not response.will_close
+                    is_complete = True
                 except RemoteError:
                     if response.status == 200:
                         raise
                     body = bytearray()
+            can_be_kept = is_complete and response.status >= 200 and not response.will_close
             return response, body
         finally:
             if can_be_kept:
@@ -1874,10 +1875,9 @@ class Transport:
 
     def _read_head(self, connection, sock, request_target):
         """Send a request, and return its response once the headers have arrived."""
-        timeout = self._require_time()
         self._trace_lines(">", "GET %s HTTP/1.1" % request_target, self._headers.items())
         try:
-            sock.settimeout(timeout)
+            sock.settimeout(self._require_time())
             connection.request("GET", request_target, headers=self._headers)
             response = connection.getresponse()
             self._head_arrival = time.time()
