@@ -372,8 +372,8 @@ class ExecLogError(Exception):
     The message may contain unescaped text from the server, which may even echo the
     token. The messages of an APIError and of a redirect are masked; others are not.
     Before you log one, mask every string in Transport.secrets, and pass it through
-    make_visible(). The traceback of an error may keep the response and the token: call
-    with_traceback(None) before you store it.
+    make_visible(). The traceback and the context of an error may keep the response and the
+    token: before you store an error, call with_traceback(None) and set `__context__` to None.
 
         exit_code   the exit code of the command
         hint        the next step for a person at the command line, or ""
@@ -459,7 +459,8 @@ class ResponseTooLarge(UnusableResponse):
 
 class TimedOut(RemoteError):
     """A network operation took longer than the timeout (retryable), or a time limit has
-    passed (not retryable)."""
+    passed (not retryable). From Python 3.10 on, the timeout of the operating system counts
+    as one of a network operation."""
 
 
 class WaitTimeout(TimedOut):
@@ -1179,6 +1180,8 @@ def find_proxy(server):
 #                                 of bytes to come. If a body with a Content-Length is
 #                                 truncated, it returns b"" and response.length stays
 #                                 above 0; if a chunked body is truncated, it raises.
+#                                 A response discards its own buffer when it is closed,
+#                                 so surplus bytes in it reach no later response.
 #
 # A request that fails raises RemoteError or a subclass of it. Private docstrings do
 # not repeat that.
@@ -1621,12 +1624,13 @@ class Transport:
     def time_limit(self, seconds: float) -> "t.Iterator[None]":
         """Limit the time of requests on this Transport inside the `with` block.
 
-        After the limit, requests and reads raise TimedOut. No pause outlasts it. Several
-        limits may be in force, and end in any order; the earliest one counts. These can
-        overrun it: resolving a name, connecting to its further addresses, a tunnel and a
-        TLS handshake, a server that sends headers, chunk sizes or trailers byte by byte, or
-        TLS messages without data, and decoding. Raises UsageError unless `seconds` is more
-        than 0 and at most 86400."""
+        After the limit, requests and reads raise TimedOut, except that a response with an
+        error status is reported as such. No pause outlasts it. Several limits may be in
+        force, and end in any order; the earliest one counts. These can overrun it: resolving
+        a name, connecting to its further addresses, a tunnel and a TLS handshake, a server
+        that sends headers, chunk sizes or trailers byte by byte, or TLS messages without
+        data, callbacks, and decoding. Raises UsageError unless `seconds` is more than 0 and
+        at most 86400."""
         check_seconds(seconds, "seconds")
         end = self.clock() + seconds
         limit = object()
@@ -1660,7 +1664,8 @@ class Transport:
         connection turns out to be closed, the request is sent again at once.)
 
             failure                                         repeated
-            a lost connection, a body that is cut short     yes
+            a lost connection, a body that is or may be     yes
+            cut short
             429, 500, 502, 503, 504                         yes, after the server's Retry-After,
                                                             if any, unless it exceeds 30 seconds
             a 200 without a JSON object, after a good one   yes
