@@ -3337,11 +3337,14 @@ class Flag:
         self.is_single = is_single
         self.reads_all_pages = reads_all_pages or keeps is not None
         self.keeps = keeps
+
+        # Say what its value is if it is not given.
         self.default = default
         if is_repeatable:
             self.default = []
         elif not metavar:
             self.default = False
+
         # The name of its attribute in argparse's namespace.
         self.attribute = self.names[-1].strip("-").replace("-", "_")
 
