@@ -628,7 +628,10 @@ def to_utc_text(moment):
     if offset is None:
         example = "datetime.now(timezone.utc)"
         raise UsageError("since and until: expected an aware datetime, such as " + example)
-    utc = moment.replace(tzinfo=None) - offset
+    try:
+        utc = moment.replace(tzinfo=None) - offset
+    except OverflowError:
+        raise UsageError("since and until: expected a time in the years 1 to 9999 in UTC")
     return normalize_time(utc.isoformat() + "Z")
 
 

@@ -26,6 +26,15 @@ from server import DROP, HANG, Reply
         ({"action_name": ""}, "action_name: expected a non-empty string or None"),
         ({"since": datetime(2026, 7, 14)}, "since and until: expected an aware datetime, such as"),
         ({"until": datetime(2026, 7, 14)}, "since and until: expected an aware datetime, such as"),
+        # In UTC, these times are in the years 0 and 10000.
+        (
+            {"since": datetime(1, 1, 1, 13, tzinfo=timezone(timedelta(hours=14)))},
+            "since and until: expected a time in the years 1 to 9999 in UTC",
+        ),
+        (
+            {"until": datetime(9999, 12, 31, 23, tzinfo=timezone(-timedelta(hours=1)))},
+            "since and until: expected a time in the years 1 to 9999 in UTC",
+        ),
         ({"limit": -1}, "limit: expected a whole number that is not negative, or None"),
         ({"cursor": 5}, "cursor: expected a string or None"),
         ({"cursor": b"c2"}, "cursor: expected a string or None"),
