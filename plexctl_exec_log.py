@@ -1110,7 +1110,8 @@ class Proxy:
 
     host, port      the proxy's address
     headers         headers that only the proxy gets
-    secrets         strings to mask: the Basic credentials, and the password
+    secrets         strings to mask: the Basic credentials, and the password, as UTF-8 and
+                    as Latin-1 if it is not ASCII
     """
 
     def __init__(self, url: str) -> None:
@@ -1134,9 +1135,12 @@ class Proxy:
                 user_info += ":"
             login = unquote_to_bytes(os.fsencode(user_info))
             basic = b2a_base64(login, newline=False).decode("ascii")
-            _, _, password = login.decode("utf-8", "replace").partition(":")
             self.headers = {"Proxy-Authorization": "Basic " + basic}
-            self.secrets = [basic, password]
+
+            # An echo in JSON is read as UTF-8, one in a header or a reason phrase as Latin-1.
+            logins = [login.decode("utf-8", "replace"), login.decode("latin-1")]
+            passwords = [text.partition(":")[2] for text in logins]
+            self.secrets = list(dict.fromkeys([basic] + passwords))
 
 
 def find_proxy(server):

@@ -387,6 +387,16 @@ def test_refused_tunnel_fails_at_once_and_the_status_is_shown(proxy, status_line
     assert slept == []
 
 
+def test_password_that_is_not_ascii_is_masked_in_the_reason_phrase_of_a_proxy(proxy):
+    # http.client reads a reason phrase as Latin-1.
+    proxy.script(refuse_tunnel("HTTP/1.1 407 no: pässwört1 for you".encode("utf-8")))
+    url = proxy.url.replace("http://", "http://ann:p%C3%A4ssw%C3%B6rt1@")
+
+    result = run_via(url, "https://control-plane.test")
+
+    assert "407 no: *** for you" in error_lines(result)[0]
+
+
 @pytest.mark.parametrize(
     "answer",
     [
