@@ -369,11 +369,14 @@ class ExecLogError(Exception):
 
     The command prints `error: MESSAGE` and `hint: HINT`, and exits with `exit_code`.
 
-    The message may contain unescaped text from the server, which may even echo the
-    token. The messages of an APIError and of a redirect are masked; others are not.
-    Before you log one, mask every string in Transport.secrets, and pass it through
-    make_visible(). The traceback and the context of an error may keep the response and the
-    token: before you store an error, call with_traceback(None) and set `__context__` to None.
+    The message may contain unescaped text from the server: before you log it, pass it
+    through make_visible(). In the message, *** replaces the strings of Transport.secrets,
+    except those of fewer than 8 characters. `problem`, `execution` and lines of `trace` are
+    not masked if the server echoes the token in them.
+
+    The traceback and the context of an error may keep the response and the token: before
+    you store an error, call with_traceback(None), set `__context__` to None, and drop
+    `problem` and `execution`.
 
         exit_code   the exit code of the command
         hint        the next step for a person at the command line, or ""
@@ -486,11 +489,8 @@ class WaitTimeout(TimedOut):
 class APIError(RemoteError):
     """A response that is neither a 200 nor a redirect with a Location.
 
-    In the message, *** replaces the strings of Transport.secrets that have at least 8
-    characters. `problem` is not masked, and neither are shorter secrets.
-
-        status      the HTTP status
-        problem     the JSON object of the body (RFC 9457), or {} if there is none
+    status      the HTTP status
+    problem     the JSON object of the body (RFC 9457), or {} if there is none
     """
 
     def __init__(
@@ -1488,7 +1488,9 @@ class Transport:
         date_arrival    time.time() when this Date arrived
     """
 
+    # Not in __init__, which a subclass that overrides get() for a test need not call.
     has_found_api = False
+    secrets: "t.List[str]" = []
 
     def __init__(
         self,
@@ -1749,6 +1751,7 @@ class Transport:
                 response, body = self._exchange(self._connect(), request_target, max_bytes)
             return self._read_object(response, body)
         except RemoteError as error:
+            error.args = (mask(str(error), self.secrets),)  # the server may echo the token
             # A program may keep the error, whose context and traceback would keep the body.
             error.__context__ = None
             raise error.with_traceback(None)
@@ -2052,7 +2055,7 @@ class Transport:
 
         message = ("HTTP %d %s" % (status, description)).rstrip()  # there may be no description
         hint = self._choose_hint(status, problem)
-        return APIError(mask(message, self.secrets), hint, status, problem, retry_after)
+        return APIError(message, hint, status, problem, retry_after)
 
     def _choose_hint(self, status, problem):
         if status == 401:
@@ -2109,17 +2112,15 @@ def name_execution(execution):
     return "Execution " + execution_id
 
 
-def read_time(execution, name):
-    """Return a member that is a time, in the form of normalize_time."""
+def read_time(execution, name, secrets=()):
+    """Return a member that is a time, in the form of normalize_time.
+
+    The error quotes the id of the Execution, with these secrets masked."""
     moment = normalize_time(str(execution.get(name)))
     if moment is None:
-        label = "%s: %s" % (name_execution(execution), name)
+        label = "%s: %s" % (mask(name_execution(execution), secrets), name)
         raise make_malformed_error("%s: expected a time such as 2026-11-24T09:30:00Z" % label)
     return moment
-
-
-def read_created_at(execution):
-    return read_time(execution, "created_at")
 
 
 def decode_base64(text: str) -> bytes:
@@ -2405,15 +2406,16 @@ class Listing:
         for status in self._statuses:
             if status in RUNNING_STATUSES:
                 for execution in self._query(status):
-                    running[read_created_at(execution), read_merge_id(execution)] = execution
+                    key = self._read_created_at(execution), read_merge_id(execution)
+                    running[key] = execution
 
         # Merge them with the other statuses, which are read page by page, because final
         # statuses do not change.
         unfinished = [running[key] for key in sorted(running)]
         others = [status for status in self._statuses if status not in RUNNING_STATUSES]
         queries = [self._query(status) for status in others]
-        merged = merge(unfinished, *queries, key=read_created_at)
-        for created, copies in groupby(merged, read_created_at):
+        merged = merge(unfinished, *queries, key=self._read_created_at)
+        for created, copies in groupby(merged, self._read_created_at):
             # merge is stable, so the copy of the latest query comes last.
             latest = {read_merge_id(execution): execution for execution in copies}
             self._is_ascending = self._is_ascending and created >= self._latest
@@ -2421,6 +2423,9 @@ class Listing:
             for execution_id in sorted(latest):
                 yield latest[execution_id]
         self._latest = ""
+
+    def _read_created_at(self, execution):
+        return read_time(execution, "created_at", self._transport.secrets)
 
     def _query(self, status=None):
         """Yield the matching Executions of one query, page by page."""
@@ -2440,7 +2445,7 @@ class Listing:
             times = []
             for execution in page["items"]:
                 if compares_times:
-                    created = read_created_at(execution)
+                    created = self._read_created_at(execution)
                     times.append(created)
                     is_too_old = since is not None and created < since
                     is_too_new = until is not None and created >= until
@@ -2458,7 +2463,8 @@ class Listing:
             if cursor is None:
                 return
             if cursor in seen:
-                raise UnusableResponse("the server's cursors form a loop: %s was repeated" % cursor)
+                shown = mask(cursor, self._transport.secrets)
+                raise UnusableResponse("the server's cursors form a loop: %s was repeated" % shown)
             seen.add(cursor)
             query["cursor"] = cursor
 
@@ -2485,7 +2491,7 @@ def select_last(executions: "t.Iterable[JSONObject]", number: int) -> "t.List[JS
 
     # Arrival numbers are unique, so Executions are never compared.
     entries = (
-        (read_created_at(execution), arrival, execution)
+        (read_time(execution, "created_at"), arrival, execution)
         for arrival, execution in enumerate(executions)
     )
     newest = nlargest(number, entries)
@@ -2513,7 +2519,8 @@ def get_execution(
     if not found:
         raise make_malformed_error("the Execution has no id", hint)
     if found.lower() != execution_id:
-        problem = "expected Execution %s, but its id is %s" % (execution_id, found)
+        shown = mask(found, transport.secrets)
+        problem = "expected Execution %s, but its id is %s" % (execution_id, shown)
         raise make_malformed_error(problem, hint)
     execution["targets"] = expect_objects(execution, "targets")
     return execution
@@ -2534,7 +2541,7 @@ FIRST_POLL_PAUSE, LONGEST_POLL_PAUSE = 2.0, 15.0
 LONGEST_WAIT = 60.0  # no pause is longer, whatever the size of the Execution or Retry-After
 
 
-def make_wait_timeout(execution_id, execution, failure=""):
+def make_wait_timeout(execution_id, execution, secrets, failure=""):
     if execution is None:
         message = "the wait timed out; no status of Execution %s is known" % execution_id
     else:
@@ -2544,7 +2551,7 @@ def make_wait_timeout(execution_id, execution, failure=""):
     if failure:
         message += "; the last failure was: %s" % failure
     hint = "the Execution may still be running: wait again, or longer"
-    return WaitTimeout(message, hint, execution)
+    return WaitTimeout(mask(message, secrets), hint, execution)
 
 
 def poll_until_final(transport, project, execution_id, on_status):
@@ -2567,7 +2574,7 @@ def poll_until_final(transport, project, execution_id, on_status):
             shortest_pause = max(5 * seconds, mebibytes)
         except RemoteError as error:
             if isinstance(error, TimedOut) and not error.retryable:
-                raise make_wait_timeout(execution_id, execution)
+                raise make_wait_timeout(execution_id, execution, transport.secrets)
             if execution is None or not error.retryable:
                 raise
             failure, retry_after = str(error), error.retry_after or 0.0
@@ -2584,7 +2591,7 @@ def poll_until_final(transport, project, execution_id, on_status):
         # Pause, if there is time.
         pause = min(max(step, shortest_pause, retry_after), LONGEST_WAIT)
         if not transport.pause(pause, failure):
-            raise make_wait_timeout(execution_id, execution, failure)
+            raise make_wait_timeout(execution_id, execution, transport.secrets, failure)
         step = min(step * 1.5, LONGEST_POLL_PAUSE)
 
 

@@ -476,9 +476,8 @@ def test_token_variable_is_masked_beside_a_token_file(plane, home, variable, in_
 @pytest.mark.parametrize(
     "member, status",
     [
+        # A Problem is the JSON object that describes an error (RFC 9457).
         pytest.param("detail", 404, id="in the detail of a Problem"),
-        # A Problem is the JSON object that describes an error (RFC 9457). The Transport masks what it takes from one.
-        # Other errors are masked only where they are printed.
         pytest.param("id", 200, id="in the id of another Execution"),
     ],
 )

@@ -326,3 +326,114 @@ def test_message_of_an_api_error_is_masked_and_its_problem_is_not(plane):
 
     assert str(caught.value) == "HTTP 403 no: ***; no: ***; code: ***; correlation id: ***"
     assert caught.value.problem == problem
+
+
+@pytest.mark.parametrize(
+    "operation, answer, message",
+    [
+        pytest.param(
+            lambda transport: transport.get(PATH, {}),
+            Reply(b"{}", headers=[("Content-Encoding", "12345678")]),
+            'the response is malformed: its Content-Encoding "***" is not supported',
+            id="in a header",
+        ),
+        pytest.param(
+            lambda transport: transport.get(PATH, {}),
+            b"12345678\r\n\r\n",
+            "the response is not valid HTTP: ***\r\n",
+            id="in place of HTTP",
+        ),
+        pytest.param(
+            lambda transport: program.get_execution(transport, PROJECT, EXECUTION),
+            Reply({"id": "12345678"}),
+            "the response is malformed: expected Execution %s, but its id is ***" % EXECUTION,
+            id="in an id",
+        ),
+        pytest.param(
+            lambda transport: list(program.Listing(transport, PROJECT, cursor="12345678")),
+            Reply(page(next_cursor="12345678")),
+            "the server's cursors form a loop: *** was repeated",
+            id="in a cursor",
+        ),
+        pytest.param(
+            lambda transport: list(program.Listing(transport, PROJECT, statuses=["ack", "x"])),
+            Reply(page({"id": "12345678"})),
+            "the response is malformed: Execution ***: created_at: expected a time such as "
+            "2026-11-24T09:30:00Z",
+            id="in an id of a listing",
+        ),
+        pytest.param(
+            lambda transport: program.wait_for_execution(transport, PROJECT, EXECUTION, 1),
+            Reply({"id": EXECUTION, "status": "12345678"}),
+            'the wait timed out; the last status of Execution %s was "***" (0 of 0 succeeded)'
+            % EXECUTION,
+            id="in the status of a wait that timed out",
+        ),
+    ],
+)
+def test_token_is_masked_in_the_message_of_every_error(plane, clock, operation, answer, message):
+    plane.script(answer)
+    server = program.Server.parse(plane.url)
+    transport = program.Transport(server, "12345678", clock=clock.now, sleep=clock.sleep)
+
+    with transport, pytest.raises(program.RemoteError) as caught:
+        operation(transport)
+
+    assert str(caught.value) == message
+
+
+def test_token_is_masked_in_the_text_that_on_retry_gets(plane, clock):
+    plane.script(Reply({"title": "no: 12345678"}, 503), Reply({}))
+    texts = []
+    server = program.Server.parse(plane.url)
+    transport = program.Transport(
+        server, "12345678", on_retry=texts.append, clock=clock.now, sleep=clock.sleep
+    )
+
+    with transport:
+        transport.get(PATH, {})
+
+    assert texts == ["HTTP 503 no: ***; waiting 0.5 s"]
+
+
+@pytest.mark.parametrize(
+    "operation",
+    [
+        lambda transport: program.get_page(transport, PROJECT),
+        lambda transport: list(program.Listing(transport, PROJECT, statuses=["ack", "failed"])),
+        lambda transport: program.get_execution(transport, PROJECT, EXECUTION),
+        lambda transport: program.wait_for_execution(transport, PROJECT, EXECUTION),
+    ],
+    ids=["get_page", "Listing", "get_execution", "wait_for_execution"],
+)
+def test_error_that_an_overridden_get_raises_arrives_unchanged(operation):
+    class OwnError(program.RemoteError):
+        def __init__(self, token, number):
+            super().__init__("no: " + token)
+            self.args = (token, number)
+
+    error = OwnError("12345678", 5)
+
+    class FailingTransport(program.Transport):
+        def get(self, path, parameters, max_bytes=0):
+            raise error
+
+    transport = FailingTransport(program.Server.parse("https://plane.test"), "12345678")
+
+    with pytest.raises(OwnError) as caught:
+        operation(transport)
+
+    assert caught.value is error
+    assert error.args == ("12345678", 5)
+
+
+def test_subclass_that_overrides_get_need_not_call_init():
+    class OwnTransport(program.Transport):
+        def __init__(self):
+            pass
+
+        def get(self, path, parameters, max_bytes=0):
+            return page({"id": "x"})
+
+    with pytest.raises(program.UnusableResponse, match="Execution x: created_at: expected a time"):
+        list(program.Listing(OwnTransport(), PROJECT, statuses=["ack", "failed"]))
