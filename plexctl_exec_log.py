@@ -1077,7 +1077,7 @@ def find_settings(server_url, profile, token_file):
 
 
 def find_project(project, profile):
-    """Return the UUID of the Project.
+    """Return (UUID of the Project, its source).
 
     `project` is the value of --project, or None, and `profile` is a Profile.
     Raises CredentialsError for an unusable config file, and UsageError for a
@@ -1089,7 +1089,7 @@ def find_project(project, profile):
         raise UsageError("no Project", hint + profile.describe_missing())
     source = name or "project of " + profile.title
     text = check_type(value, str, source, CredentialsError)
-    return parse_named_uuid(text, source)
+    return parse_named_uuid(text, source), source
 
 
 def is_this_host(host: str) -> bool:
@@ -1256,7 +1256,7 @@ HINTS = {
         "check its validity period, your source address and how you logged in"
     ),
     404: (
-        "not found, or not visible to this token: "
+        "it may not be visible to this token: "
         "check the Project (--project), the id (for get) and the server"
     ),
     407: PROXY_HINT,
@@ -4051,6 +4051,11 @@ def explain_failure(error, options):
     return ""
 
 
+def name_project_source(error, source):
+    """Return the hint of an error. That of a 404 names where the Project came from."""
+    return error.hint.replace("(--project)", "(%s)" % source)
+
+
 def describe_resumption(error, options, listing):
     """Return the last line on stderr after a failed listing, which says where to
     resume, or "" if that would fail again."""
@@ -4151,7 +4156,7 @@ def describe_walk(listing):
     return "%s, %s" % (pages, executions)
 
 
-def run_list(options, project, console, view, transport):
+def run_list(options, project, project_source, console, view, transport):
     """Run the command `list` and return its exit code."""
     if options.times.hint:
         console.hint(options.times.hint, always=options.times.until_misleads)
@@ -4178,7 +4183,7 @@ def run_list(options, project, console, view, transport):
             console.progress = None
         print_chunks(list_format.write(executions, page, view), console)
     except RemoteError as error:
-        hint = explain_failure(error, options)
+        hint = explain_failure(error, options) or name_project_source(error, project_source)
         last_line = describe_resumption(error, options, listing)
         return report_failure(console, error, hint, last_line)
 
@@ -4330,7 +4335,7 @@ def run(argv, console, sleep):
     view = make_view(options, console, now)
 
     profile = Profile(options.profile)
-    project = find_project(options.project, profile)
+    project, project_source = find_project(options.project, profile)
     server, token, token_source = find_settings(options.server, profile, options.token_file)
     with Transport(
         server,
@@ -4349,8 +4354,11 @@ def run(argv, console, sleep):
         transport.secrets.append(os.environ.get("PLEXSPHERE_TOKEN", "").strip())
         console.add_secrets(*transport.secrets)
         if options.command == "list":
-            return run_list(options, project, console, view, transport)
-        return run_get(options, project, console, view, transport)
+            return run_list(options, project, project_source, console, view, transport)
+        try:
+            return run_get(options, project, console, view, transport)
+        except RemoteError as error:
+            return report_failure(console, error, name_project_source(error, project_source))
 
 
 def main(

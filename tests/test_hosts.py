@@ -542,7 +542,7 @@ def test_hint_for_a_404_suggests_leaving_v1_out_of_the_url(answers, prefix):
 @table("""
     answers     | hint
     400:problem | the server rejected the value of a flag: check the flags against --help
-    404:problem | not found, or not visible to this token: check the Project
+    404:problem | it may not be visible to this token: check the Project
 """)
 def test_hint_for_a_problem_does_not_ask_whether_the_server_is_the_api(answers, hint):
     shown = read_hint("http", "", answers)

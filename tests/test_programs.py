@@ -309,6 +309,18 @@ def test_error_of_a_failed_response_has_this_public_class(plane, answer, public_
     assert error.retryable is retryable
 
 
+def test_hint_for_a_404_names_the_flag_for_a_project_that_a_program_has_passed(transport, plane):
+    plane.script(Reply({"code": "execution_not_found"}, 404))
+
+    with pytest.raises(program.APIError) as caught:
+        program.get_execution(transport, PROJECT, EXECUTION)
+
+    assert caught.value.hint == (
+        "it may not be visible to this token: "
+        "check the Project (--project), the id (for get) and the server"
+    )
+
+
 # ---- masking
 
 
