@@ -2970,7 +2970,7 @@ class Format:
     needs_cursor        list: whether the cursor of the next page must follow on stderr,
                         because the format does not contain it
     is_bare             get: whether it prints only outputs, so that stderr must say that the
-                        Execution has not finished, or that no target matches
+                        Execution has not finished
     """
 
     def __init__(self, write, help, is_table=False, needs_cursor=False, is_bare=False):
@@ -4289,13 +4289,14 @@ def run_get(options, project, console, view, transport):
     # Report what is missing.
     for node in missing:
         report_error("node %s is not a target of Execution %s" % (node, options.id))
-    if not targets and not missing and (options.node or options.statuses):
-        console.hint("no target matches", always=GET_FORMATS[options.output].is_bare)
+    is_selection = bool(options.node or options.statuses)
     if folder:
-        is_selection = bool(options.node or options.statuses)
         summary = describe_saved(kinds, len(execution["targets"]), is_selection)
         if summary:
             console.write_line("%s: %s" % (folder, summary))
+    elif is_selection and not targets and not missing:
+        shows_empty_list = options.output in ("json", "yaml")
+        console.hint("no target matches", always=not shows_empty_list)
     report_status(execution, options, console, shows_progress)
 
     if errors:

@@ -394,12 +394,12 @@ def test_nodes_that_are_all_missing_give_errors_and_no_hint(plane):
     list --updated-since=2030-01-01T00:00:00Z       | 1    | no Execution matches
     list --since=2030-01-01T00:00:00Z --updated-since=2020-01-01T00:00:00Z | 1 | no Execution matches
     list --node $ID --cursor c                      | 1    | no more Executions match
-    get $ID --failed                                | 1    | no target matches
-    get $ID -o id --failed                          | 1    | no target matches
+    get $ID -o json --failed                        | 1    | no target matches
+    get $ID -o yaml --failed                        | 1    | no target matches
     # An Execution without targets gets no hint, unless a flag selects targets.
     get $ID -o raw                                  | 1    |
 """)
-def test_hint_on_a_terminal_says_that_nothing_matches(plane, line, sent, hint):
+def test_hint_on_a_terminal_but_not_in_a_pipe_says_that_nothing_matches(plane, line, sent, hint):
     # The answer is a page, and also an Execution, which has no targets.
     answer = execution(items=[execution()] * int(sent))
 
@@ -410,21 +410,23 @@ def test_hint_on_a_terminal_says_that_nothing_matches(plane, line, sent, hint):
     assert hint_lines(on_terminals) == ([hint] if hint else [])
 
 
-@table("""
-    format
-    -o raw
-    -o lines
-""")
-def test_hint_also_says_in_a_pipe_that_no_target_matches_if_only_outputs_are_printed(plane, format):
-    # An empty output would also mean that the machines which failed have printed nothing.
-    no_output = execution([target(status="failed")])
+@every_get_format
+def test_hint_also_says_in_a_pipe_that_no_target_matches_unless_an_empty_list_shows_it(
+    plane, format
+):
+    # With raw, empty output would otherwise mean that the machines have printed nothing.
+    one_failed = execution([target(status="failed")])
 
-    matches = run_line("get $ID --failed " + format, plane, no_output)
-    nothing_matches = run_line("get $ID --running " + format, plane, no_output)
+    matches = run_line("get $ID --failed " + format, plane, one_failed)
+    nothing_matches = run_line("get $ID --running " + format, plane, one_failed)
 
-    assert (matches.out, matches.err) == (b"", "")
-    assert (nothing_matches.out, nothing_matches.err) == (b"", "hint: no target matches\n")
-    assert (matches.code, nothing_matches.code) == (0, 0)
+    assert (matches.code, matches.err) == (0, "")
+    assert nothing_matches.code == 0
+    if format in ("-o json", "-o yaml"):
+        assert b'"targets": []' in nothing_matches.out
+        assert nothing_matches.err == ""
+    else:
+        assert nothing_matches.err == "hint: no target matches\n"
 
 
 @pytest.mark.parametrize("flag", ["--since=2030-01-01T00:00:00Z", "--until=2020-01-01T00:00:00Z"])
