@@ -3724,7 +3724,8 @@ def read_id(options, words, numbers):
             raise UsageError("get: the id is empty", hint)
         execution_id = find_uuid(words[0])
         if not execution_id:
-            raise UsageError("get%s: expected a UUID" % quote_value(words[0]))
+            problem = "get%s: expected a UUID" % quote_value(words[0])
+            raise UsageError(problem, "list shows the ids of Executions")
         words = words[1:]
 
     if words and find_uuid(words[0]):

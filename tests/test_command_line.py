@@ -719,6 +719,7 @@ def check_refused(line, error, hint="see --help"):
     list -o=--      | unexpected argument "--" | leave it out
     # no id
     get             | no Execution id          | pass one: get UUID
+    get web-01      | get "web-01": expected a UUID | list shows the ids of Executions
     get ''          | get: the id is empty     | the command inside $(...) may have found nothing: run it by itself
 """)
 def test_some_usage_errors_have_a_hint_of_their_own(line, error, hint):
@@ -848,7 +849,6 @@ def test_uuid_of_decimal_digits_is_an_id_and_not_a_duration_after_wait(plane):
     list --project x              | --project "x": expected a UUID, such as 6f1d7c1e-0b5a-4c1e-9a53-2b8f0c9e7a10
     get $ID --node x              | --node "x": expected a UUID, such as 6f1d7c1e-0b5a-4c1e-9a53-2b8f0c9e7a10
     get --id x                    | --id "x": expected a UUID, such as 6f1d7c1e-0b5a-4c1e-9a53-2b8f0c9e7a10
-    get x                         | get "x": expected a UUID
     list --color Always           | --color "Always": expected auto, always or never
     list --timeout 1w | --timeout "1w": expected a duration such as 30, 20s, 5m, 2h or 1d (more than 0 s, at most 1d)
     # formats
