@@ -21,7 +21,8 @@ copied into the program's repository. This example prints a line for each target
 Executions that failed, were cancelled or timed out: its node id, its status, and its
 output, or where the output is archived, or why it cannot be read.
 
-    from plexctl_exec_log import *
+    from plexctl_exec_log import FAILED_STATUSES, ExecLogError, Listing, OutputRef
+    from plexctl_exec_log import Transport, get_execution, make_visible
 
     try:
         project = "019a3f1c-8a52-7d0e-9b96-c2e85d7f6b13"
@@ -57,12 +58,12 @@ is an Execution:
 The type is "builtin" or "hook". RUNNING_STATUSES and FINAL_STATUSES list the statuses.
 Times are those of RFC 3339. `output_ref` is null or absent if there is no output.
 get_execution checks that the id is the one that was requested, and that `targets` is a list
-of objects. Other members, and what a Listing yields (except what its docstring says that it
-checks), may be absent, null or of another type.
+of objects. Any other member, here or in an Execution that a Listing yields, may be absent,
+null or of another type; see Listing for what it checks.
 
-Integers written without a fraction or an exponent stay exact in json, jsonl and yaml,
-except that -0 becomes 0. Other numbers become doubles; outside the range of a double, they
-make the response malformed. If a name is repeated in an object, its last value counts.
+Integers are exact up to at least 308 digits, except that -0 becomes 0. Other numbers become
+doubles; a number too large for one makes the response malformed, and a tiny one becomes 0.
+If a name is repeated in an object, its last value counts.
 
 What it touches, and what it trusts
 -----------------------------------
@@ -417,7 +418,10 @@ class RemoteError(ExecLogError):
     """The request failed.
 
         retryable       whether the same request may succeed in a moment
-        retry_after     seconds that the server asks clients to wait, at most 86400; or None
+        retry_after     seconds that the server asks clients to wait, at most 86400; None if
+                        it does not ask, or gives a date
+
+    The class of an error may be a private subclass of the one that is documented.
 
     Retryable: a lost connection (unless a TLS alert says why), a body that is cut short, a
     failure to connect, a network timeout, the statuses 429, 500, 502, 503 and 504, and a
@@ -491,6 +495,8 @@ class APIError(RemoteError):
 
     status      the HTTP status
     problem     the JSON object of the body (RFC 9457), or {} if there is none
+    exit_code   3 for a 401; 77 for a 403 with the code rebac_denied, and 4 for another 403;
+                otherwise 1
     """
 
     def __init__(
@@ -560,7 +566,7 @@ def parse_uuid(value: "t.Union[str, AnyUUID]") -> str:
     """Return the canonical lower-case spelling of a UUID: a uuid.UUID, or a string.
 
     The string may be canonical, prefixed with `urn:uuid:`, in braces, or 32 hexadecimal
-    digits. Raises UsageError."""
+    digits, in any case, and with white space around it. Raises UsageError."""
     uuid = find_uuid(str(value))
     if not uuid:
         raise UsageError("expected a UUID, such as 6f1d7c1e-0b5a-4c1e-9a53-2b8f0c9e7a10")
@@ -1459,16 +1465,18 @@ class Transport:
         # no proxy, no profile
         Transport(Server.parse("https://plexsphere.example"), token)
 
-    A Transport belongs to one thread. After a fork, the child opens a connection of its
-    own. Do not copy or pickle a Transport: a copy shares the connection, and a pickle
-    contains the token. A new token needs a new Transport.
+    Several threads may use a Transport one at a time, under a lock; a time limit is for all
+    of them. After a fork, the child opens a connection of its own. Do not copy or pickle a
+    Transport: a copy shares the connection, and a pickle contains the token. A new token
+    needs a new Transport.
 
     To test a program without a server, override get(self, path, parameters,
     max_bytes=256 << 20) in a subclass. `path` is a string and `max_bytes` an int;
     `parameters` maps strings to strings, ints or None, of which None, "" and 0 would not be
-    sent. Return a dict, as json.loads does for an object, or raise a RemoteError. Then get()
-    is not repeated or limited in time; wait_for_execution still waits out retryable
-    failures and ends its pauses on time.
+    sent. Return a dict, as json.loads does for an object, or raise a RemoteError. get_page
+    and get_execution set `items` and `targets` in that dict. An overridden get() is neither
+    retried nor subject to time limits; wait_for_execution still waits out retryable failures
+    and ends its pauses on time.
 
     An exception of your own, from a callback or a signal handler, propagates if its
     class inherits directly from Exception or BaseException. A subclass of a built-in error,
@@ -1520,7 +1528,8 @@ class Transport:
             timeout         seconds for each network operation (connect, handshake,
                             read, write): more than 0, and at most 86400
             allow_http      whether to allow any scheme but `https` to other hosts than this
-            pauses          seconds before each retry of a request
+            pauses          seconds before each retry of a request; a negative number
+                            means no pause
             on_retry        called as on_retry(text) before such a pause; the text says
                             what failed
             on_progress     called before each request and after each read of a body
@@ -1593,9 +1602,10 @@ class Transport:
 
         The arguments are the values of the command's flags: a URL, a name and a
         path. The environment and the config file supply the rest. `options` are the
-        other arguments of Transport, except proxy. It looks up no Project. Raises the errors of
-        Transport(); UsageError for a missing server; and CredentialsError for a
-        missing token or an unusable file."""
+        other arguments of Transport, except proxy. It looks up no Project, and with `server`
+        and `token_file` it reads no profile. Raises the errors of Transport(); UsageError for
+        a missing server; and CredentialsError for a missing token, or an unusable file or
+        profile."""
         found, token, source = find_settings(server, Profile(profile), token_file)
         transport = cls(found, token, proxy=find_proxy(found), **options)
         transport.token_source = source
@@ -2330,7 +2340,8 @@ class Listing:
     ) -> None:
         """Prepare the queries. Nothing is sent yet. Raises UsageError.
 
-        statuses       only Executions with one of these; () for all
+        statuses       only Executions with one of these; () for all. An unknown status is
+                       sent, too
         action_name    only Executions of exactly this action
         since, until   aware datetimes: only Executions created at or after `since`, and
                        before `until`. A query ends early after a page whose times
@@ -4352,7 +4363,7 @@ def run(argv, console, sleep):
         sleep=sleep,
     ) as transport:
         transport.token_source = token_source
-        # This variable may contain the token that is sent, and must be masked before it.
+        # This variable may contain the token that is sent: mask() replaces the longest first.
         transport.secrets.append(os.environ.get("PLEXSPHERE_TOKEN", "").strip())
         console.add_secrets(*transport.secrets)
         if options.command == "list":
@@ -4372,14 +4383,15 @@ def main(
     """Run a command line and return its exit code. This never ends the process.
 
         argv        the arguments, without the program's name; the default is sys.argv[1:]
-        stdout      a binary stream with write() and flush(), such as io.BytesIO(); the default
-                    is sys.stdout.buffer
+        stdout      a binary stream such as io.BytesIO(), whose write() gets a memoryview; the
+                    default is sys.stdout.buffer
         stderr      a text stream; the default is sys.stderr
         sleep       a replacement for time.sleep, for tests
 
     It changes no process-wide state, so several threads may call it. Expected failures
-    are reported on stderr. KeyboardInterrupt and exceptions of your own propagate.
-    Anything else is a bug, whose traceback is not masked."""
+    are reported on stderr. An OSError, ValueError, TypeError, AttributeError or LookupError
+    of a stream counts as a failure to write. KeyboardInterrupt and other exceptions of your
+    own propagate. Anything else is a bug, whose traceback is not masked."""
     out = sys.stdout if stdout is None else stdout
     err = sys.stderr if stderr is None else stderr
     console = Console(out, err)

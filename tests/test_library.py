@@ -12,6 +12,7 @@ import re
 import subprocess
 import sys
 import textwrap
+import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -46,17 +47,17 @@ from kit import (
     surroundings,
     target,
 )
-from server import Reply
+from server import CA_FILE, Reply
 
 #: The command line of a `get` that prints the 256 bytes of ALL_BYTES, which are in the sample data of control_plane.py.
 GET_ALL_BYTES = ("get", SHOWCASE, "--project", PROJECT, "-o", "raw")
 GET_ALL_BYTES += ("--node", SHOWCASE_NODES["binary"])
 
 
-def run_importing_program(source, plane):
-    """Run a program that imports the public names of the module. Warnings are errors there."""
+def run_program(source, plane):
+    """Run a program that can import the module. Warnings are errors there."""
     return run_python(
-        *["-X", "dev", "-W", "error", "-c", "from plexctl_exec_log import *\n" + source],
+        *["-X", "dev", "-W", "error", "-c", source],
         plane=plane,
         env={"PYTHONPATH": ROOT, "PLEXSPHERE_PROJECT": PROJECT, "PYTHONIOENCODING": "utf-8"},
     )
@@ -378,6 +379,23 @@ def test_main_runs_in_several_threads_each_with_its_own_streams(plane):
     assert "nonsense" in error_lines(refused)[0]
 
 
+def test_transport_serves_several_threads_one_at_a_time_under_a_lock(tls_plane):
+    tls_plane.answer_to = lambda request: Reply({"target": request.target})
+    server = program.Server.parse(tls_plane.url)
+    lock = threading.Lock()
+
+    def get(number):
+        with lock:
+            return transport.get("/%d" % number, {})
+
+    with program.Transport(server, TOKEN, ca_file=CA_FILE) as transport:
+        with ThreadPoolExecutor(8) as pool:
+            found = list(pool.map(get, range(40)))
+
+    assert found == [{"target": "/%d" % number} for number in range(40)]
+    assert tls_plane.connections == 1
+
+
 # ---- names, types, the example
 
 PUBLIC_NAMES = (
@@ -401,8 +419,11 @@ def test_typed_program_imports_and_uses_every_public_name():
 
 
 def read_example():
-    """Return the example of the module's docstring, indented as it is there."""
-    return re.search("(?m)^    try:\n(?:(?:    .*)?\n)+", program.__doc__).group().rstrip() + "\n"
+    """Return the example of the module's docstring, with its imports."""
+    example = re.search(
+        "(?m)^    from plexctl_exec_log import .*\n(?:(?:    .*)?\n)+", program.__doc__
+    )
+    return textwrap.dedent(example.group())
 
 
 def test_sample_in_the_docstring_is_an_execution_with_an_output_of_each_kind():
@@ -416,7 +437,9 @@ def test_sample_in_the_docstring_is_an_execution_with_an_output_of_each_kind():
 
 
 def test_typed_program_covers_the_example():
-    assert read_example() in read_text(os.path.join(HERE, "typed_program.py"))
+    _, _, statements = read_example().rstrip("\n").partition("\n\n")
+    typed_program = read_text(os.path.join(HERE, "typed_program.py"))
+    assert textwrap.indent(statements, "    ") in typed_program
 
 
 def test_example_runs_as_printed_and_reports_each_output_of_what_failed(plane):
@@ -435,7 +458,7 @@ def test_example_runs_as_printed_and_reports_each_output_of_what_failed(plane):
         Reply(execution([target(None, NODES[3], "timeout")], id=SHOWCASE)),
     )
 
-    result = run_importing_program(textwrap.dedent(read_example()), plane)
+    result = run_program(read_example(), plane)
 
     assert result.code == 0
     assert result.out.decode("ascii").splitlines() == [
@@ -450,7 +473,7 @@ def test_example_runs_as_printed_and_reports_each_output_of_what_failed(plane):
 def test_example_reports_a_failed_request(plane):
     plane.script(Reply({}, 403))
 
-    result = run_importing_program(textwrap.dedent(read_example()), plane)
+    result = run_program(read_example(), plane)
 
     assert result.code == 0
     lines = result.out.decode("ascii").splitlines()
