@@ -94,7 +94,8 @@ and owners are not checked.
 
     token file, config file     owned by the user or root, without access for group or others.
                                 A pipe must have such an owner, too, but may have any mode
-    --ca-file                   not writable by everybody; its owner and group are not checked
+    --ca-file                   not writable by everybody. This check is against mistakes:
+                                choose a file whose folders others cannot write to
 
 It reads PLEXSPHERE_URL, PLEXSPHERE_TOKEN, PLEXSPHERE_PROJECT, XDG_CONFIG_HOME, HOME or
 USERPROFILE, NO_COLOR, TERM and the proxy variables. As in every Python program,
@@ -130,8 +131,9 @@ and format characters, except tabs and line feeds in outputs. (Combining charact
 that look like a space, letters that look alike, and letters written from right to left
 stay.) From outputs, CSI sequences (colours, cursor movements) and `ESC ( B` are removed,
 and carriage returns become line feeds. Indented lines begin with two spaces, so none looks
-like a line of this program, except the action below the last row. The other formats indent
-nothing: an output, an id or a status in them may look like an error of this program.
+like a line of this program, except the action, which narrow terminals show indented below
+the last row. The other formats indent nothing: an output, an id or a status in them, also an
+id in a table, may look like an error of this program.
 
 A terminal may wrap any long line; the wrapped part may look like any other line. A pipe
 gets exact bytes even if a terminal is at its other end, as with `ssh host command`,
@@ -160,7 +162,7 @@ following can exceed both limits, so use timeout(1):
     endless trailers, endless interim responses (status 100)
     endless TLS messages without data, such as session tickets
     endless headers of a proxy, before Python 3.12
-    slow parsing of hostile headers, slow decoding of hostile bodies
+    parsing hostile headers, which may take hours, and decoding hostile bodies
     slow escaping of long texts, up to a second per MB
     a full pipe at standard output or standard error
     a connection through a proxy, whose tunnel and TLS handshake each get the time that is left
@@ -190,7 +192,7 @@ def restore_sigint() -> None:
     """Make Ctrl-C kill the process at once, as it kills a C program, so that a shell
     loop around it stops, too.
 
-    If SIGINT is ignored, as in a background job, it stays ignored. While Python still
+    If SIGINT is ignored, as in a background job, it stays ignored. While Python starts and
     compiles this file, Ctrl-C prints a traceback."""
     import signal
 
