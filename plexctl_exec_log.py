@@ -38,7 +38,8 @@ output, or where the output is archived, or why it cannot be read.
 
 Executions and targets are the JSON objects of the API, as dicts. get_page requests
 /v1/projects/PROJECT/executions, and get_execution /v1/projects/PROJECT/executions/ID. This
-is an Execution:
+file relies on pages in the order of creation, the oldest Execution first, with 50
+Executions by default and 200 at most. This is an Execution:
 
     {"id": "019f5fdd-76ef-7ee4-9d7e-18d62ffa4a61", "action": "collect-diagnostics",
      "type": "builtin", "status": "failed",
@@ -2304,16 +2305,15 @@ class Listing:
     early).
 
     To find new Executions later, note next_cursor while iterating (it is None at the
-    end), start at the last one noted, and skip the ids already seen. To find what has
-    ended, too, do one of these:
+    end), start at the last one noted, and skip the ids already seen. This finds them all
+    if new Executions come after the noted cursor. If the server refuses the cursor, start
+    again without it. To find what has ended, too, do one of these:
 
         call get_execution for each id that had not finished at the last look, and then go
         on at the noted cursor for the new ones
 
-        read all pages, and keep what has an `updated_at` at or after the *start* of the
-        last look, better a minute earlier, because clocks differ and servers may cut off
-        fractions; some will repeat. Do not use the largest `updated_at` seen instead: a
-        run that ended during the last look, after its page was read, would be missed
+        list all Executions with FINAL_STATUSES, and skip the ids already seen. Final
+        statuses do not change, so no clock and no order matters
 
         page_count    number of pages received
         count         number of Executions on these pages, including those that do not match
