@@ -815,7 +815,7 @@ class Server(namedtuple("Server", "scheme host port prefix")):
             fault = describe_url_fault(url)
 
         problem = "%s: expected http(s)://host[:port][/prefix]%s" % (label, fault)
-        raise UsageError(problem, "write it as https://HOST")
+        raise UsageError(problem, "write it as https://HOST or https://HOST:PORT")
 
     @property
     def authority(self) -> str:
@@ -2790,8 +2790,8 @@ UPDATED_LAYOUTS = EXECUTION_LAYOUTS[:2] + [
     Layout(88, format_short_time, "{ID:36} {STATUS:9} {TARGETS:7} {UPDATED_UTC:11} {ACTION}\n"),
     Layout(0, format_short_time, "{ID:36} {STATUS:9} {UPDATED_UTC:11} {ACTION}\n"),
 ]
-# In the recap of `get`, all columns are worth a second line for the action. It is indented,
-# because an action may be named `error: ...`.
+# In the recap of `get`, the times and TARGETS are worth a second line for the action. It is
+# indented, because an action may be named `error: ...`.
 RECAP_ROW = "{ID:36} {STATUS:9} {TARGETS:7} {CREATED_UTC:11} {UPDATED_UTC}\n  {ACTION}\n"
 RECAP_LAYOUTS = EXECUTION_LAYOUTS[:2] + [Layout(0, format_short_time, RECAP_ROW)]
 TARGET_LAYOUTS = [
@@ -3156,7 +3156,7 @@ def describe_saved(kinds, total, is_selection):
 # docstring says so only if there is more to say.
 
 EXIT_CODES = """exit codes:
-  0    success: everything requested was written
+  0    success (archived outputs are named or counted, not fetched)
   1    a failure not listed below (network, server), or a part of what was
          requested is missing
   2    usage: an unusable flag, URL, proxy or CA file; no Project, id or server
