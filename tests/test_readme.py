@@ -40,7 +40,8 @@ NODE = "019d907a-eb47-73a5-a611-bb4e4cda0712"
 BLOCKS = re.findall("(?ms)^```sh\n(.*?)^```$", read_section("Recipes"))
 #: The loops of the table of commands, and the recipes. An empty line separates those of one block.
 RECIPES = re.findall(r"(?m)^\|.*\| `(for [^`]+)` \|$", read_section("Commands"))
-RECIPES += "\n".join(BLOCKS).split("\n\n")
+#: test_poll.py runs the block that defines `report`.
+RECIPES += "\n".join(block for block in BLOCKS if "report()" not in block).split("\n\n")
 LOOPS = [recipe for recipe in RECIPES if recipe.startswith("for ")]
 every_shell = pytest.mark.parametrize("shell", ["bash", "sh"])
 every_recipe = pytest.mark.parametrize("recipe", RECIPES, ids=range(len(RECIPES)))
@@ -57,7 +58,8 @@ def run_recipe(recipe, shell, plane, folder, token):
         input=plog + recipe,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        universal_newlines=True,
+        encoding="utf-8",
+        errors="backslashreplace",
         cwd=str(folder),
         env=make_environment(plane, env),
         timeout=120,
@@ -136,6 +138,19 @@ def test_search_names_the_machine_and_in_all_runs_the_run_too(plane, tmp_path):
     result = run_recipe("\n".join(search), "bash", plane, tmp_path, plane.token)
 
     assert result.stdout == found + SHOWCASE + ": " + found
+
+
+@posix_only
+@every_shell
+def test_output_has_host_names_after_sed_has_read_the_file_of_the_recipe(plane, tmp_path, shell):
+    line, command = re.search("`(s/NODE/.+?)` .*`(plog .+? sed .+?)`", README_TEXT).groups()
+    assert line == "s/NODE/web-01/g"
+    (tmp_path / "nodes.sed").write_text(line.replace("NODE", NODE) + "\n")
+
+    result = run_recipe(command, shell, plane, tmp_path, plane.token)
+
+    assert "\nweb-01: journalctl: No space left on device\n" in result.stdout
+    assert NODE not in result.stdout
 
 
 @posix_only
