@@ -852,11 +852,11 @@ def test_uuid_of_decimal_digits_is_an_id_and_not_a_duration_after_wait(plane):
     list --color Always           | --color "Always": expected auto, always or never
     list --timeout 1w | --timeout "1w": expected a duration such as 30, 20s, 5m, 2h or 1d (more than 0 s, at most 1d)
     # formats
-    list -o raw                   | --output "raw": expected text, table, wide, id, json, yaml, jsonl
-    list -o JSON                  | --output "JSON": expected text, table, wide, id, json, yaml, jsonl
-    list -o ''                    | --output "": expected text, table, wide, id, json, yaml, jsonl
-    list -ojsno | --output "jsno": expected text, table, wide, id, json, yaml, jsonl; did you mean json?
-    get $ID -o xml                | --output "xml": expected text, table, wide, id, lines, raw, json, yaml, jsonl
+    list -o raw                   | --output "raw": expected $LIST_FORMATS
+    list -o JSON                  | --output "JSON": expected $LIST_FORMATS
+    list -o ''                    | --output "": expected $LIST_FORMATS
+    list -ojsno | --output "jsno": expected $LIST_FORMATS; did you mean json?
+    get $ID -o xml                | --output "xml": expected $GET_FORMATS
     # statuses
     list --status failed,         | --status "failed,": expected one or more statuses, separated by commas
     list --status ''              | --status "": expected one or more statuses, separated by commas
@@ -871,7 +871,7 @@ def test_uuid_of_decimal_digits_is_an_id_and_not_a_duration_after_wait(plane):
     # What begins with a hyphen is not shown. Nor are other values that may be secrets: see the next tests.
     list --limit -5               | --limit: expected a whole number (0 means the server's default)
     list --limit=-5               | --limit: expected a whole number (0 means the server's default)
-    list -o -x                    | --output: expected text, table, wide, id, json, yaml, jsonl
+    list -o -x                    | --output: expected $LIST_FORMATS
     # missing: the next argument is a known flag, or there is none
     list --cursor                 | --cursor needs a value
     list --server --token-file=x  | --server needs a value
@@ -881,6 +881,10 @@ def test_uuid_of_decimal_digits_is_an_id_and_not_a_duration_after_wait(plane):
     list -o -v                    | -o/--output needs a value
 """)
 def test_missing_or_unusable_value_is_refused_and_shown_unless_it_may_be_a_secret(line, error):
+    # test_help.py lists the formats.
+    error = error.replace("$LIST_FORMATS", ", ".join(program.LIST_FORMATS))
+    error = error.replace("$GET_FORMATS", ", ".join(program.GET_FORMATS))
+
     check_refused(line, error)
 
 
