@@ -2642,9 +2642,9 @@ def wait_for_execution(
 # ------------------------------------------------------------------------------------------ Formats
 #
 # A format is a generator that yields what to print, text or bytes. It takes the
-# elements to print, the object that contains them, and a View. A format of `get` also
-# takes report_error(text), which it calls for each output that cannot be shown. A member
-# of the wrong type raises UnusableResponse.
+# elements to print, the object that contains them, a View, and report_error(text), which
+# it calls for each output that cannot be shown. A member of the wrong type raises
+# UnusableResponse.
 
 
 class View(namedtuple("View", "is_terminal columns is_coloured recent_times compares_updates")):
@@ -2694,7 +2694,7 @@ def paint_status(status, view):
 encode_compact = json.JSONEncoder(separators=(",", ":")).encode
 
 
-def format_json(list_name, elements, whole, view, report_error=do_nothing):
+def format_json(list_name, elements, whole, view, report_error):
     """Yield an object with these elements in its list.
 
     Each member begins a line, and so does each element of the list. This is also yaml:
@@ -2717,13 +2717,13 @@ def format_json(list_name, elements, whole, view, report_error=do_nothing):
     yield "\n}\n"
 
 
-def format_jsonl(elements, whole, view, report_error=do_nothing):
+def format_jsonl(elements, whole, view, report_error):
     """Yield one compact object on each line."""
     for element in elements:
         yield encode_compact(element) + "\n"
 
 
-def format_ids(name, owner, elements, whole, view, report_error=do_nothing):
+def format_ids(name, owner, elements, whole, view, report_error):
     """Yield a member of each element, one per line: ids of Executions, or node ids of targets.
 
     `owner` is what errors call an element."""
@@ -2841,7 +2841,7 @@ def format_row(execution, layout, view):
     )
 
 
-def format_table(executions, page, view, is_wide=False):
+def format_table(executions, page, view, report_error, is_wide=False):
     """Yield a row for each Execution of a listing, and finally the cursor of the next page."""
     layouts = UPDATED_LAYOUTS if view.compares_updates else EXECUTION_LAYOUTS
     layout = choose_layout(layouts, view, is_wide)
@@ -3875,6 +3875,7 @@ class Console:
         columns         the width of stdout, or 0 if it is not a terminal or reports no width
         progress        the function that returns the progress line, or None if no such line is
                         shown
+        error_count     how often report_error was called
     """
 
     def __init__(self, stdout, stderr):
@@ -3893,6 +3894,7 @@ class Console:
         self.columns = get_width(stdout) if self.stdout_is_terminal else 0
 
         self.progress = None
+        self.error_count = 0
         self._begin = time.monotonic()
         self._pending = []  # bytes for stdout
         self._pending_size = 0  # their number
@@ -3974,6 +3976,11 @@ class Console:
         """Write what was collected for stdout, and then the line `LABEL: TEXT` to stderr."""
         self.flush()
         self.write_line("%s: %s" % (label, text))
+
+    def report_error(self, text):
+        """Report that a part of what was requested is missing."""
+        self.error_count += 1
+        self.report("error", text)
 
     def hint(self, text, always=False):
         """Write a hint to stderr, if that is a terminal or `always` is true."""
@@ -4195,7 +4202,7 @@ def run_list(options, project, project_source, console, view, transport):
             executions = chain([first], executions)
         if console.stdout_is_terminal:
             console.progress = None
-        print_chunks(list_format.write(executions, page, view), console)
+        print_chunks(list_format.write(executions, page, view, console.report_error), console)
     except RemoteError as error:
         hint = explain_failure(error, options) or name_project_source(error, project_source)
         last_line = describe_resumption(error, options, listing)
@@ -4214,7 +4221,7 @@ def run_list(options, project, project_source, console, view, transport):
         console.hint(describe_no_match(options))
     if cursor and list_format.needs_cursor:
         console.write_line("next_cursor: " + cursor, limit=None)
-    return 0
+    return 1 if console.error_count else 0
 
 
 def request_execution(options, project, console, transport, shows_progress):
@@ -4284,25 +4291,19 @@ def run_get(options, project, console, view, transport):
     console.progress = None
     nodes = dict.fromkeys(options.node)
     targets, missing = select_targets(execution["targets"], nodes, options.statuses)
-    errors = []
-
-    def report_error(text):
-        errors.append(text)
-        console.report("error", text)
 
     # Print or save.
     kinds = []
     if folder:
-        kinds = save_outputs(targets, folder, report_error)
+        kinds = save_outputs(targets, folder, console.report_error)
         print_chunks([format_recap(execution, view)], console)
     else:
-        print_chunks(
-            GET_FORMATS[options.output].write(targets, execution, view, report_error), console
-        )
+        write = GET_FORMATS[options.output].write
+        print_chunks(write(targets, execution, view, console.report_error), console)
 
     # Report what is missing.
     for node in missing:
-        report_error("node %s is not a target of Execution %s" % (node, options.id))
+        console.report_error("node %s is not a target of Execution %s" % (node, options.id))
     is_selection = bool(options.node or options.statuses)
     if folder:
         summary = describe_saved(kinds, len(execution["targets"]), is_selection)
@@ -4313,7 +4314,7 @@ def run_get(options, project, console, view, transport):
         console.hint("no target matches", always=not shows_empty_list)
     report_status(execution, options, console, shows_progress)
 
-    if errors:
+    if console.error_count:
         return 1
     if options.exit_status and execution.get("status") != "succeeded":
         return 5
