@@ -526,6 +526,8 @@ def test_unknown_name_is_not_retryable():
     "answer, retryable",
     [
         pytest.param(b"", True, id="closes the connection"),
+        # This alert says that the connection will be closed (RFC 8446, 6.1).
+        pytest.param(b"\x15\x03\x03\x00\x02\x01\x00", True, id="sends close_notify"),
         pytest.param(b"HTTP/1.1 400 No\r\n\r\n", False, id="speaks no TLS"),
     ],
 )
