@@ -225,6 +225,12 @@ def test_error_class_has_these_bases_and_this_exit_code(error_class, bases, exit
     assert error.hint == ""
 
 
+def test_problem_of_an_api_error_is_empty_if_none_is_given():
+    error = program.APIError("it failed")
+
+    assert error.problem == {}
+
+
 ERRORS = [
     program.UsageError("it failed", "try again"),
     program.CredentialsError("it failed", "try again"),
