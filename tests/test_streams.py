@@ -224,6 +224,21 @@ def test_stdout_that_takes_nothing_more_means_exit_1(plane):
     assert stdout.taken == b"x" * 50000
 
 
+class SilentStream(io.BytesIO):
+    """A stream of a caller whose write() writes all and returns None. It is not a raw stream."""
+
+    def write(self, data):
+        super().write(data)
+
+
+def test_stdout_of_a_caller_that_is_not_raw_may_return_none_from_write(plane):
+    result = run_against(plane, SMALL_EXECUTION, *GET_RAW, stdout=SilentStream())
+
+    assert result.code == 0
+    assert result.out == b"some output\n"
+    assert result.err == ""
+
+
 class FailingOnce(io.BytesIO):
     """A stream whose first write() fails. The others work, as after somebody has made room on a full disk."""
 
