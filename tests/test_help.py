@@ -140,6 +140,26 @@ def test_help_shows_both_texts_of_a_flag_that_differs_between_the_commands(line,
 
 
 @table("""
+    flag         | default
+    --project    | from --profile, PLEXSPHERE_PROJECT or the default profile
+    --output     | text
+    --server     | from --profile, PLEXSPHERE_URL or the default profile
+    --token-file | token from --profile, PLEXSPHERE_TOKEN or the default profile
+    --profile    | its default profile
+    --timeout    | 30s
+    --color      | auto
+    --limit      | 50; 200 if several pages are read
+""")
+def test_help_names_these_defaults_of_flags(flag, default):
+    page = show_help("--help")
+
+    # An entry ends where the next one begins, or at an empty line.
+    # Its lines are broken anywhere: put them together again.
+    (entry,) = re.findall(r"(?ms)^  (?:-[^-]+, )?%s .*?(?=^  -|^$)" % flag, page)
+    assert "(default: %s)" % default in " ".join(entry.split())
+
+
+@table("""
     line        | title | formats
     list --help | list  | -o text -o table -o wide -o id -o json -o yaml -o jsonl
     get --help  | get   | -o text -o table -o wide -o id -o lines -o raw -o json -o yaml -o jsonl
