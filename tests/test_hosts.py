@@ -600,18 +600,41 @@ def test_response_without_its_members_after_a_good_one_has_no_hint(plane, argv, 
 
 
 @posix_only  # Windows keeps the socket listening
-def test_connection_that_fails_after_a_good_page_does_not_doubt_the_server(plane):
+@pytest.mark.parametrize(
+    "variable",  # which has the URL of the plane
+    [
+        pytest.param("PLEXSPHERE_URL", id="to the server"),
+        pytest.param("HTTP_PROXY", id="to the proxy"),
+    ],
+)
+def test_connection_that_fails_after_a_good_page_does_not_doubt_server_or_proxy(plane, variable):
     def stop_listening_and_close_the_connection(request):
         plane.socket.shutdown(socket.SHUT_RDWR)
         return Reply(page(execution(), next_cursor="c2"), framing="close")
 
     plane.answer_to = stop_listening_and_close_the_connection
+    env = {"PLEXSPHERE_URL": "http://control-plane.test", variable: plane.url}
 
-    result = run_cli(*ALL, plane=plane)
+    result = run_cli(*ALL, "--allow-http", plane=plane, env=env)
 
     assert result.code == 1
     assert len(error_lines(result)) == 1
     assert "cannot connect" in error_lines(result)[0]
+    assert hint_lines(result) == ["an earlier request succeeded: check the network, and try again"]
+
+
+def test_certificate_that_is_rejected_after_a_good_page_does_not_doubt_the_server(tls_plane):
+    def expire_and_close_the_connection(request):
+        tls_plane.context.load_cert_chain(os.path.join(TLS_DIR, "expired.pem"))
+        return Reply(page(execution(), next_cursor="c2"), framing="close")
+
+    tls_plane.answer_to = expire_and_close_the_connection
+
+    result = run_cli(*ALL, plane=tls_plane)
+
+    assert result.code == 1
+    assert len(error_lines(result)) == 1
+    assert error_lines(result)[0].startswith("TLS with localhost:")
     assert hint_lines(result) == ["an earlier request succeeded: check the network, and try again"]
 
 
