@@ -10,6 +10,7 @@ from kit import (
     ALL,
     EXECUTION,
     GET,
+    LIST,
     PATH,
     error_lines,
     execution,
@@ -77,6 +78,46 @@ def test_status_403_means_exit_77_if_the_code_is_rebac_denied_and_otherwise_4(pl
 
     assert result.code == code
     assert len(error_lines(result)) == 1
+
+
+# ---- hints
+
+
+# fmt: off
+HINTS = [
+    (400, {"title": "x"}, "the server rejected the value of a flag: check the flags against --help"),
+    (400, {"code": "invalid_cursor"}, "the server rejected the cursor: "
+                                      "use it only with the filters of the listing that printed it"),
+    (400, {"code": "invalid_limit"}, "use a --limit of at most 200"),
+    (400, {"code": "invalid_status"}, "the server rejected the value of --status: --help lists the valid ones"),
+    (401, {"title": "x"}, "get a new token: "
+                          "the token from PLEXSPHERE_TOKEN is invalid, expired or for another server"),
+    (403, {"title": "x"}, "ask an owner of the Project to let this token read its Executions"),
+    (403, {"reason": "caveat_violation"}, "the token is valid, but its conditions are not met: check its validity "
+                                          "period, your source address and how you logged in"),
+    (404, {"title": "x"}, "it may not be visible to this token: "
+                          "check the Project (--project), the id (for get) and the server"),
+    (407, {"title": "x"}, "check the server's name and port, HTTPS_PROXY, HTTP_PROXY and NO_PROXY "
+                          "(if the proxy needs a login, put user:password@ before its host)"),
+    (429, {"title": "x"}, "too many requests: try again later"),
+    (500, {"title": "x"}, "try again; if it keeps failing, "
+                          "send the server's operators the time, the command and any correlation id"),
+    (501, {"title": "x"}, "this server cannot run actions: ask its operators to enable action dispatch"),
+    (502, {"title": "x"}, "the server, or a gateway in front of it, may be overloaded or restarting: try again later"),
+    (503, {"title": "x"}, "the server, or a gateway in front of it, may be overloaded or restarting: try again later"),
+    (504, {"title": "x"}, "the server, or a gateway in front of it, may be overloaded or restarting: try again later"),
+]
+# fmt: on
+
+
+@pytest.mark.parametrize("status, problem, hint", HINTS, ids=["%d %s" % row[:2] for row in HINTS])
+def test_first_response_with_this_status_and_problem_has_this_hint(plane, status, problem, hint):
+    answer = Reply(problem, status)
+    plane.script(answer, answer, answer)  # three, because some statuses are retried twice
+
+    result = run_cli(*LIST, plane=plane)
+
+    assert hint_lines(result) == [hint]
 
 
 # ---- messages
