@@ -402,6 +402,19 @@ def test_wait_shows_the_status_on_the_progress_line(plane, start_session):
 
 
 @posix_only
+def test_progress_line_is_cut_to_79_characters_on_a_terminal_that_reports_no_width(
+    plane, start_session
+):
+    plane.script(Reply(execution(status="x" * 100)))  # the next poll would come after 2 seconds
+
+    # A pseudo-terminal of 0 columns is one whose width nobody has set.
+    result = start_session(GET + ("--wait", "--wait-timeout=1"), stdout="file", columns=0).finish()
+
+    assert result.code == 124
+    assert "status: " + "x" * 71 in result.err.split("\r")
+
+
+@posix_only
 @pytest.mark.parametrize("stdout", ["terminal", "file"])
 @pytest.mark.parametrize("format", GET_FORMATS)
 def test_final_status_follows_the_output_of_a_wait_once(plane, start_session, stdout, format):
