@@ -499,10 +499,17 @@ def test_password_of_a_proxy_is_masked_before_it_is_escaped(plane, member, statu
     assert error_lines(result)[0].endswith(" <***> <***> \\u200b")
 
 
-def test_error_is_cut_after_4000_characters(plane):
-    result = run_line("list", plane, Reply({"detail": "x" * 5000}, 409))  # which is not retried
+@pytest.mark.parametrize(
+    "detail, shown",
+    [
+        pytest.param("x" * 5000, "x" * 5000, id="printable ones"),
+        pytest.param("\x1b" * 5000, "\\x1b" * 5000, id="those of escapes"),
+    ],
+)
+def test_error_is_cut_after_4000_characters(plane, detail, shown):
+    result = run_line("list", plane, Reply({"detail": detail}, 409))  # which is not retried
 
-    assert result.err == ("error: HTTP 409 Conflict; " + "x" * 5000)[:4000] + "\n"
+    assert result.err == ("error: HTTP 409 Conflict; " + shown)[:4000] + "\n"
 
 
 @pytest.mark.parametrize(
