@@ -190,6 +190,21 @@ def test_file_that_cannot_be_written_is_named(plane, tmp_path):
     assert sorted(os.listdir(str(tmp_path / "out"))) == [FIRST_FILE, SECOND_FILE, "targets.partial"]
 
 
+def test_index_that_cannot_be_renamed_means_exit_1_and_is_named(plane, folder, monkeypatch):
+    def fail(source, destination):
+        raise OSError(5, "it fails")
+
+    monkeypatch.setattr(os, "rename", fail)
+    answer = execution([target(inline(b"x"))])
+
+    result = run_against(plane, answer, *GET, "--output-dir", str(folder))
+
+    assert result.code == 1
+    assert result.out == b""
+    assert result.err == "error: cannot write %s: it fails\n" % (folder / "targets")
+    assert sorted(os.listdir(str(folder))) == [FIRST_FILE, "targets.partial"]
+
+
 # ---- folders that are refused
 
 
