@@ -193,6 +193,28 @@ def test_exception_of_any_call_of_trace_propagates(plane, number):
     assert len(lines) == number  # no call follows
 
 
+@pytest.mark.parametrize(
+    "number", [pytest.param(1, id="before the request"), pytest.param(2, id="after the body")]
+)
+def test_exception_of_each_call_of_on_progress_propagates(plane, number):
+    """The body `{}` is read at once: there are two calls."""
+    calls = []
+
+    def fail_at_one_call():
+        calls.append("called")
+        if len(calls) == number:
+            raise Stop("mine")
+
+    plane.script(Reply({}))
+    with program.Transport(
+        program.Server.parse(plane.url), TOKEN, on_progress=fail_at_one_call
+    ) as transport:
+        with pytest.raises(Stop, match="mine"):
+            transport.get(PATH, {})
+
+    assert len(calls) == number  # no call follows
+
+
 # ---- time limits
 
 
