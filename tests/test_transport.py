@@ -1,6 +1,7 @@
 """What is sent, how long it may take, what is asked again, and which connection is kept."""
 
 import email
+import http.client
 import os
 import re
 import socket
@@ -704,6 +705,28 @@ def test_response_that_follows_an_interim_one_goes_to_no_other_request(plane, tr
     second = transport.get(PATH, {})
 
     assert second == {"id": "right"}
+
+
+def test_connection_is_closed_if_the_closing_of_its_response_is_interrupted(
+    plane, transport, monkeypatch
+):
+    close = http.client.HTTPResponse.close
+    closed = []
+
+    def close_and_be_interrupted_once(response):
+        close(response)
+        closed.append("closed")
+        if len(closed) == 1:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(http.client.HTTPResponse, "close", close_and_be_interrupted_once)
+
+    with pytest.raises(KeyboardInterrupt):
+        transport.get(PATH, {})
+
+    transport.get(PATH, {})
+    assert plane.connections == 2  # the second request has opened another one
+    wait_until(lambda: len(plane.open) == 1)  # connections that are open at the server
 
 
 # ---- pauses and reports
