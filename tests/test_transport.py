@@ -1208,6 +1208,23 @@ def test_connection_gets_only_the_time_that_is_left_of_a_limit(
     assert connect_timeouts == [40]
 
 
+def test_request_whose_trace_outlasts_a_limit_is_not_sent(plane, clock):
+    def take_a_minute(line):
+        clock.slept = 61
+
+    transport = program.Transport(
+        program.Server.parse(plane.url), TOKEN, clock=clock.now, trace=take_a_minute
+    )
+    plane.script(LAST_PAGE)
+
+    with transport, transport.time_limit(60):
+        with pytest.raises(program.TimedOut, match="^the time limit has passed$") as caught:
+            transport.get(PATH, {})
+
+    assert not caught.value.retryable
+    assert plane.requests == []
+
+
 def test_limit_ends_a_request_that_hangs_on_a_kept_connection(plane):
     # After END_OF_SILENCE (5 seconds), the server closes the connection.
     plane.script(Reply(page()), stall(b""))
