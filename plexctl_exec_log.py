@@ -1806,6 +1806,10 @@ class Transport:
         if is_https and self._tls_context is None:
             self._tls_context = make_tls_context(self._ca_file)
 
+        if proxy and is_https:
+            first_line = "CONNECT %s:%d" % (server.host, server.port)
+            self._trace_lines(">", first_line, proxy.headers.items())
+
         timeout = self._require_time()
         connection: http.client.HTTPConnection
         if is_https:
@@ -1814,10 +1818,6 @@ class Transport:
             )
         else:
             connection = http.client.HTTPConnection(peer.host, peer.port, timeout=timeout)
-
-        if proxy and is_https:
-            first_line = "CONNECT %s:%d" % (server.host, server.port)
-            self._trace_lines(">", first_line, proxy.headers.items())
 
         is_connected = False
         try:

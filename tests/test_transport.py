@@ -1225,6 +1225,24 @@ def test_request_whose_trace_outlasts_a_limit_is_not_sent(plane, clock):
     assert plane.requests == []
 
 
+def test_proxy_is_not_connected_to_if_the_trace_of_its_tunnel_outlasts_a_limit(clock):
+    def take_a_minute(line):
+        clock.slept = 61
+
+    server = program.Server.parse("https://control-plane.test")
+    with ScriptedServer() as proxy:
+        proxy.script(refuse_tunnel(b"HTTP/1.1 400 No"))
+        transport = program.Transport(
+            server, TOKEN, proxy=proxy.url, clock=clock.now, trace=take_a_minute
+        )
+        with transport, transport.time_limit(60):
+            with pytest.raises(program.TimedOut, match="^the time limit has passed$") as caught:
+                transport.get(PATH, {})
+
+        assert not caught.value.retryable
+        assert proxy.connections == 0
+
+
 def test_limit_ends_a_request_that_hangs_on_a_kept_connection(plane):
     # After END_OF_SILENCE (5 seconds), the server closes the connection.
     plane.script(Reply(page()), stall(b""))
