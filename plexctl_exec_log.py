@@ -2117,6 +2117,13 @@ def expect_objects(record, name):
     return elements
 
 
+def select_by_node(targets, nodes):
+    """Return the targets on these nodes, whose ids are in lower case; all if there are none."""
+    if not nodes:
+        return targets
+    return [target for target in targets if get_lower_node_id(target) in nodes]
+
+
 def name_execution(execution):
     """Return `Execution ID` for a message, or `Execution -` if the id is not text."""
     execution_id = execution.get("id")
@@ -2647,7 +2654,9 @@ def wait_for_execution(
 # UnusableResponse.
 
 
-class View(namedtuple("View", "is_terminal columns is_coloured recent_times compares_updates")):
+class View(
+    namedtuple("View", "is_terminal columns is_coloured recent_times compares_updates nodes")
+):
     """What a format needs to know of standard output, of the time and of the flags.
 
     is_terminal         whether stdout is a terminal
@@ -2656,6 +2665,7 @@ class View(namedtuple("View", "is_terminal columns is_coloured recent_times comp
     recent_times        what find_recent_times returns; narrow tables show other times as dates
     compares_updates    whether `list` compares times of update; narrow tables then show
                         these instead of times of creation
+    nodes               the nodes of --node; `list -o lines` prints only their lines
     """
 
     def encode(self, data):
@@ -2857,10 +2867,12 @@ def format_table(executions, page, view, report_error, is_wide=False):
     yield header + last_line
 
 
-def read_target(target, report_error):
-    """Return (node id, status, OutputRef) of a target. Reports an unreadable output."""
+def read_target(target, report_error, owner=""):
+    """Return (node id, status, OutputRef) of a target. Reports an unreadable output.
+
+    `owner` follows the name of the target in errors."""
     node_id = get_text(target, "node_id", "a target's ")
-    name = "target " + escape_blanks(node_id)
+    name = "target " + escape_blanks(node_id) + owner
     status = get_text(target, "status", name + ": ")
     output = OutputRef.from_wire(target.get("output_ref"))
     if output.kind == "unreadable":
@@ -2963,15 +2975,33 @@ def format_raw(targets, execution, view, report_error):
         yield data
 
 
+def prefix_lines(prefix, data):
+    """Yield each line of an output after a prefix, which is text."""
+    lines = data.split(b"\n")  # splitlines() would also split at CR
+    if not lines[-1]:
+        lines.pop()  # nothing follows the last line break
+    begin = prefix.encode("utf-8")
+    for line in lines:
+        yield begin + line + b"\n"
+
+
 def format_lines(targets, execution, view, report_error):
     """Yield every line of every inline output, prefixed with its node id: `NODE_ID: LINE`."""
     for node_id, data in read_inline(targets, view, report_error):
-        lines = data.split(b"\n")  # splitlines() would also split at CR
-        if not lines[-1]:
-            lines.pop()  # nothing follows the last line break
-        prefix = escape_field(node_id).encode("utf-8") + b": "
-        for line in lines:
-            yield prefix + line + b"\n"
+        yield from prefix_lines(escape_field(node_id) + ": ", data)
+
+
+def format_listed_lines(executions, page, view, report_error):
+    """Yield every line of every inline output as `ID NODE_ID STATUS LINE`.
+
+    The status is the target's. The first three fields contain no blank."""
+    for execution in executions:
+        execution_id = get_text(execution, "id", "an Execution's ")
+        owner = " of Execution " + escape_blanks(execution_id)
+        for target in select_by_node(expect_objects(execution, "targets"), view.nodes):
+            node_id, status, output = read_target(target, report_error, owner)
+            fields = [escape_field(field) for field in (execution_id, node_id, status)]
+            yield from prefix_lines(" ".join(fields) + " ", view.encode(output.data))
 
 
 class Format:
@@ -2982,8 +3012,8 @@ class Format:
     is_table            list: whether a reader such as grep drops the last line, with the cursor
     needs_cursor        list: whether the cursor of the next page must follow on stderr,
                         because the format does not contain it
-    is_bare             get: whether it prints only outputs, so that stderr must say that the
-                        Execution has not finished
+    is_bare             whether it prints only outputs, so that stderr must say that an
+                        Execution has not finished and, for list, count archived outputs
     """
 
     def __init__(self, write, help, is_table=False, needs_cursor=False, is_bare=False):
@@ -3006,6 +3036,9 @@ LIST_FORMATS = {
                    "one object, which contains the outputs in base64"),
     "yaml": Format(partial(format_json, "items"), "the same (JSON is valid YAML)"),
     "jsonl": Format(format_jsonl, "an Execution on each line, as json", needs_cursor=True),
+    "lines": Format(format_listed_lines,
+                    "each line of the outputs after its Execution, node and target's status",
+                    needs_cursor=True, is_bare=True),
 }
 GET_FORMATS = {
     "text": Format(format_sections,
@@ -3311,8 +3344,7 @@ def parse_statuses(text):
 
 def ran_on_any(nodes, execution):
     """Return whether an Execution ran on one of these nodes. Raises UnusableResponse."""
-    targets = expect_objects(execution, "targets")
-    return any(get_lower_node_id(target) in nodes for target in targets)
+    return bool(select_by_node(expect_objects(execution, "targets"), nodes))
 
 
 def was_updated_since(moment, execution):
@@ -4135,6 +4167,14 @@ def request_page(options, project, transport):
     return get_page(transport, project, parameters)
 
 
+def request_executions(options, project, listing, transport):
+    """Return (page, iterator of the Executions to print). The page of a walk is empty."""
+    if options.reads_all_pages:
+        return {"items": []}, select_executions(listing, options)
+    page = request_page(options, project, transport)
+    return page, iter(page["items"])
+
+
 def report_clocks(times, transport, console):
     """Say on stderr that this host's clock and the server's differ by more than a minute, if a
     time was typed that goes by this host's clock, or that is still to come by the server's."""
@@ -4177,6 +4217,61 @@ def describe_walk(listing):
     return "%s, %s" % (pages, executions)
 
 
+class Unshown:
+    """Counts what `list -o lines` does not print."""
+
+    def __init__(self):
+        self.executions = 0  # the Executions that were listed
+        self.unfinished = 0  # those of them that have not finished
+        self.finished = 0
+        self.outputs = 0  # the targets with an output
+        self.archived = 0  # those of them whose output is archived
+
+    def count(self, executions, nodes):
+        """Yield the Executions, and count what they have, in outputs of these nodes."""
+        for execution in executions:
+            status = execution.get("status")
+            self.executions += 1
+            if status in FINAL_STATUSES:
+                self.finished += 1
+            elif status and isinstance(status, str):
+                self.unfinished += 1
+
+            for target in select_by_node(expect_objects(execution, "targets"), nodes):
+                ref = target.get("output_ref")
+                self.outputs += ref is not None
+                if isinstance(ref, dict) and ref.get("kind") == "object_store":
+                    self.archived += OutputRef.from_wire(ref).kind == "archived"
+            yield execution
+
+    def describe(self):
+        """Return `2 archived outputs; 3 of 40 Executions have not finished`, or a part of it."""
+        parts = []
+        if self.archived:
+            parts.append(describe_count(self.archived, "archived output"))
+        if self.unfinished:
+            verb = "has" if self.unfinished == 1 else "have"
+            total = describe_count(self.executions, "Execution")
+            parts.append("%d of %s %s not finished" % (self.unfinished, total, verb))
+        return "; ".join(parts)
+
+
+def report_continuation(page, is_empty, options, console):
+    """Say on stderr how to continue after a page, or that nothing matches."""
+    list_format = LIST_FORMATS[options.output]
+    cursor = page.get("next_cursor")
+    if cursor:
+        # A loop over pages, which passes --cursor, would repeat the hint for each.
+        console.hint(
+            "more Executions follow (the oldest come first): use --last N, --since WHEN or --all",
+            always=options.cursor is None and (options.limit is None or list_format.is_table),
+        )
+    elif is_empty:
+        console.hint(describe_no_match(options))
+    if cursor and list_format.needs_cursor:
+        console.write_line("next_cursor: " + cursor, limit=None)
+
+
 def run_list(options, project, project_source, console, view, transport):
     """Run the command `list` and return its exit code."""
     if options.times.hint:
@@ -4188,13 +4283,10 @@ def run_list(options, project, project_source, console, view, transport):
     if options.reads_all_pages and console.can_show_progress(is_quiet=reads_before_printing):
         console.progress = partial(describe_walk, listing)
 
+    unshown = Unshown()
+    failure = None
     try:
-        if options.reads_all_pages:
-            page: "JSONObject" = {"items": []}
-            executions = select_executions(listing, options)
-        else:
-            page = request_page(options, project, transport)
-            executions = iter(page["items"])
+        page, executions = request_executions(options, project, listing, transport)
 
         # Print. On a terminal, the first Execution ends the progress line.
         first = next(executions, None)
@@ -4202,25 +4294,24 @@ def run_list(options, project, project_source, console, view, transport):
             executions = chain([first], executions)
         if console.stdout_is_terminal:
             console.progress = None
+        if list_format.is_bare:
+            executions = unshown.count(executions, view.nodes)
         print_chunks(list_format.write(executions, page, view, console.report_error), console)
     except RemoteError as error:
-        hint = explain_failure(error, options) or name_project_source(error, project_source)
-        last_line = describe_resumption(error, options, listing)
-        return report_failure(console, error, hint, last_line)
+        failure = error
 
+    # Say what is not shown, and where to go on.
+    if unshown.describe():
+        console.report("incomplete", unshown.describe())
+    if failure:
+        hint = explain_failure(failure, options) or name_project_source(failure, project_source)
+        last_line = describe_resumption(failure, options, listing)
+        return report_failure(console, failure, hint, last_line)
+
+    if unshown.finished and not unshown.outputs:
+        console.hint("the listed Executions have no output; compare with get ID", always=True)
     report_clocks(options.times, transport, console)
-
-    # Say how to continue. A loop over pages, which passes --cursor, would repeat the hint for each.
-    cursor = page.get("next_cursor")
-    if cursor:
-        console.hint(
-            "more Executions follow (the oldest come first): use --last N, --since WHEN or --all",
-            always=options.cursor is None and (options.limit is None or list_format.is_table),
-        )
-    elif first is None:
-        console.hint(describe_no_match(options))
-    if cursor and list_format.needs_cursor:
-        console.write_line("next_cursor: " + cursor, limit=None)
+    report_continuation(page, first is None, options, console)
     return 1 if console.error_count else 0
 
 
@@ -4252,9 +4343,8 @@ def request_execution(options, project, console, transport, shows_progress):
 
 def select_targets(targets, nodes, statuses):
     """Return (selected targets, missing nodes). Empty nodes or statuses select all targets."""
-    selected, missing = targets, []
+    selected, missing = select_by_node(targets, nodes), []
     if nodes:
-        selected = [target for target in targets if get_lower_node_id(target) in nodes]
         found = {get_lower_node_id(target) for target in selected}
         missing = [node for node in nodes if node not in found]
     if statuses:
@@ -4333,6 +4423,7 @@ def make_view(options, console, now):
         is_coloured=is_coloured,
         recent_times=find_recent_times(now),
         compares_updates=options.updated_since is not None,
+        nodes=options.node,
     )
 
 

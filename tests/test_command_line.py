@@ -626,6 +626,16 @@ def test_hint_about_clocks_comes_once_and_before_the_hint_that_nothing_matches(p
     assert hint_lines(result)[2].startswith("no Execution matches")
 
 
+def test_hint_about_clocks_follows_what_lines_does_not_show(plane, set_clock):
+    set_clock("2026-07-14T09:31:07.25Z")
+    started = execution(status="started", created_at="2026-07-14T09:30:00Z")
+    later = [("Date", SERVER_DATES["2 h later"])]
+
+    result = run_line("list --since 30m -o lines", plane, Reply(page(started), headers=later))
+
+    assert result.err.startswith("incomplete: 1 of 1 Execution has not finished\nhint: this host's")
+
+
 def test_failed_listing_gets_no_hint_about_clocks(plane, set_clock):
     set_clock("2026-07-14T09:31:07.25Z")
     # With a good second page, this date gets the hint: see the test above.

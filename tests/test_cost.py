@@ -53,6 +53,11 @@ def make_copies(status):
 
 
 PAGES = [make_page(number, "c%d" % number if number < 4 else None) for number in range(5)]
+#: Pages whose Executions have an output each, with a length of BODY in base64 in each page.
+PAGES_OF_OUTPUTS = [
+    make_page(number, cursor, size=0, targets=[target(inline(b"x\n" * (BODY // 20 * 3 // 8)))])
+    for number, cursor in [(0, "c1"), (1, "c2"), (2, "c3"), (3, None)]
+]
 PAGE_OF_TIMEOUTS = make_page(9, None, "timeout")
 #: An Execution with 60 outputs, which have a length of BODY in base64.
 OUTPUTS = encode(
@@ -68,6 +73,7 @@ OUTPUTS = encode(
         pytest.param("list --all", PAGES, 2.6, id="all"),
         pytest.param("list --since=2026-01-01 -o json", PAGES, 2.6, id="since, json"),
         pytest.param("list --last=2", PAGES, 2.8, id="last"),
+        pytest.param("list --all -o lines", PAGES_OF_OUTPUTS, 2.6, id="all, lines"),
         pytest.param("get %s" % EXECUTION, [OUTPUTS], 2.6, id="get"),
         pytest.param("get %s -o raw" % EXECUTION, [OUTPUTS], 2.6, id="get, raw"),
         pytest.param("get %s -o json" % EXECUTION, [OUTPUTS], 2.6, id="get, json"),

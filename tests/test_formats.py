@@ -197,6 +197,25 @@ def test_pipes_get_the_exact_bytes_of_outputs_with_raw_lines_and_text(plane, dat
     assert b" bytes <==\n" + data + added + b"\n==> n2" in as_text.out
 
 
+@pytest.mark.parametrize(
+    "data, lines",
+    [
+        # Of all bytes, only the line feed (10) ends a line.
+        pytest.param(ALL_BYTES, [bytes(range(10)), bytes(range(11, 256))], id="all bytes"),
+        pytest.param(b"\n\na\r\n\n", [b"", b"", b"a\r", b""], id="empty lines, CR LF"),
+        pytest.param(b"end", [b"end"], id="no line feed at the end"),
+        pytest.param(b"", [], id="nothing"),
+    ],
+)
+def test_pipes_get_the_exact_bytes_of_lines_of_a_listing(plane, data, lines):
+    answer = page(execution([target(inline(data), "n1", "failed")], id="e1"))
+
+    result = run_line("list -o lines --color always", plane, answer, terminals=["stderr"])
+
+    assert result.out == b"".join(b"e1 n1 failed " + line + b"\n" for line in lines)
+    assert (result.code, result.err) == (0, "")
+
+
 # fmt: off
 @pytest.mark.parametrize("bucket, key, shown", [
     # Spaces are kept, so that BUCKET/KEY can be pasted.

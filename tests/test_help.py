@@ -161,9 +161,9 @@ def test_help_names_these_defaults_of_flags(flag, default):
 
 @table("""
     line        | title | formats
-    list --help | list  | -o text -o table -o wide -o id -o json -o yaml -o jsonl
+    list --help | list  | -o text -o table -o wide -o id -o json -o yaml -o jsonl -o lines
     get --help  | get   | -o text -o table -o wide -o id -o lines -o raw -o json -o yaml -o jsonl
-    --help      | list  | -o text -o table -o wide -o id -o json -o yaml -o jsonl
+    --help      | list  | -o text -o table -o wide -o id -o json -o yaml -o jsonl -o lines
     --help      | get   | -o text -o table -o wide -o id -o lines -o raw -o json -o yaml -o jsonl
 """)
 def test_help_has_a_line_for_each_format(line, title, formats):

@@ -169,6 +169,16 @@ def test_reader_that_has_gone_means_exit_141_without_a_message(plane, argv):
     assert result.err == ""
 
 
+def test_reader_of_lines_that_has_gone_gets_no_count_of_what_is_not_shown(plane):
+    stdout = FailingStream(BrokenPipeError(32, "Broken pipe"))
+    unfinished = page(execution([target(inline(b"so far\n"))], status="started"))
+
+    result = run_against(plane, unfinished, *LIST, "-o", "lines", stdout=stdout)
+
+    assert result.code == 141
+    assert result.err == ""
+
+
 @pytest.mark.parametrize(
     "exception, error",
     [
