@@ -366,8 +366,10 @@ def test_run_of_less_than_a_second_shows_no_progress_line(plane, start_session):
         pytest.param(GET, "terminal", "background", id="the program is in the background"),
     ],
 )
-def test_no_progress_line_where_it_would_disturb(plane, start_session, argv, stdout, place):
-    # The answer is an empty page, and also an Execution without targets. Elsewhere, a line appears after a second.
+def test_progress_line_needs_the_foreground_and_a_file_or_an_idle_terminal_as_stdout(
+    plane, start_session, argv, stdout, place
+):
+    # The answer is an empty page, and also an Execution without targets. Tests above show a line after a second.
     plane.script(make_slow_reply(dict(execution(), items=[]), seconds=1.25))
 
     result = start_session(argv, stdout, place=place).finish()

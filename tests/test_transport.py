@@ -482,7 +482,7 @@ def catch_unretried_error(url, **options):
     return error
 
 
-def test_refused_connection_is_retryable():
+def test_refused_connection_is_retryable_but_not_retried_before_a_response():
     with nobody_listening() as address:
         error = catch_unretried_error("http://" + address)
 
@@ -495,7 +495,7 @@ def test_refused_connection_is_retryable():
     assert error.retryable
 
 
-def test_unreachable_host_is_retryable():
+def test_unreachable_host_is_retryable_but_not_retried_before_a_response():
     # No TCP connection can be made to a multicast address.
     error = catch_unretried_error("http://224.1.2.3:9")
 
@@ -953,7 +953,7 @@ def test_connection_is_kept_in_a_program_with_more_than_1023_descriptors(plane):
 
 
 @posix_only
-def test_connection_is_replaced_in_a_process_with_descriptors_for_nothing_else(plane):
+def test_connection_is_replaced_in_a_process_with_no_descriptor_to_spare(plane):
     # Three for the standard streams, and one for the connection: none to look whether the server has closed it.
     few = ["sh", "-c", 'ulimit -n 4; exec "$@"', "sh"]
     # With -S, Python needs no more to start, whatever is in site-packages.
