@@ -3,7 +3,9 @@
 import pytest
 
 import plexctl_exec_log as program
+from control_plane import PROJECT
 from kit import (
+    STARTED,
     UNREACHABLE,
     execution,
     find_ids,
@@ -15,6 +17,7 @@ from kit import (
     table,
     target,
 )
+from server import Reply
 
 every_form = table("""
     uuid
@@ -39,6 +42,16 @@ def test_uuid_is_read_in_each_of_its_forms_and_sent_in_the_canonical_one(plane, 
     assert [request.target for request in plane.requests] == 2 * [
         "/v1/projects/4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f/executions/4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f"
     ]
+
+
+@every_form
+def test_wait_names_the_execution_in_the_canonical_form(plane, transport, uuid):
+    plane.script(Reply(STARTED))  # the next poll would come after 2 seconds
+
+    with pytest.raises(program.WaitTimeout) as caught:
+        program.wait_for_execution(transport, PROJECT, uuid, 1)
+
+    assert "Execution 4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f" in str(caught.value)
 
 
 @every_form

@@ -68,9 +68,8 @@ def make_answer(word):
 def wait(plane, clock, answers, seconds=None, **options):
     """Wait for the EXECUTION, at most so many seconds, against these answers. Return the last response."""
     plane.script(*map(make_answer, answers.split()))
-    as_typed = "{4D5C2A10-93BE-4E0F-8A57-6F1B2C3D4E5F}"  # messages name it in canonical form
     with make_transport(plane, clock, **options) as transport:
-        return program.wait_for_execution(transport, PROJECT, as_typed, seconds)
+        return program.wait_for_execution(transport, PROJECT, EXECUTION, seconds)
 
 
 def read_numbers(text):
