@@ -321,7 +321,9 @@ def test_when_is_an_age_a_day_or_a_time(plane, set_clock, when, meant):
     2104-02-28T00:00:00.00Z | 02-29             | 2096-02-29T00:00:00Z
     2024-03-01T00:00:00.00Z | yesterday         | 2024-02-29T00:00:00Z
 """)
-def test_when_at_that_very_time_at_new_year_and_in_a_leap_year(plane, set_clock, now, when, meant):
+def test_when_names_the_present_moment_or_a_time_at_new_year_or_in_a_leap_year(
+    plane, set_clock, now, when, meant
+):
     set_clock(now)
 
     result = run_line("list --since " + when, plane, page(), terminals=["stderr"])
@@ -906,9 +908,9 @@ def test_missing_or_unusable_value_is_refused_and_shown_unless_it_may_be_a_secre
     list --color          | '' x auto,always
     # more than 0 s, and at most a day
     list --timeout        | '' s . 0 0.0 0s 0d 86400.5 86401s 1441m 25h 2d
+    get $ID --wait --wait-timeout | 0 25h
     # neither a decimal number nor a whole number with one of the units s, m, h and d
     list --timeout        | nan inf 1e2 1_0 ' 1' -1 -5m +5m 1w 5x '5 m' 5mm 1.5m 1h30m 5M
-    get $ID --wait --wait-timeout | 0 25h
 """)
 def test_value_of_a_wrong_form_is_refused(line, unusable_values):
     # After the values of the table: a line feed at the end, and two kinds of 7 that are not ASCII.
