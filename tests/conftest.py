@@ -4,6 +4,8 @@ import gc
 import os
 import socket
 import sys
+import time
+import warnings
 
 import pytest
 
@@ -19,6 +21,32 @@ def pytest_collection_finish(session):
         del os.environ[name]
     if hasattr(gc, "freeze"):  # CPython 3.7 and later
         gc.freeze()
+
+
+def find_sockets():
+    """Return the names of the sockets that this process has open, such as `socket:[4711]`. Only Linux shows them."""
+    names = set()
+    for number in os.listdir("/proc/self/fd") if sys.platform == "linux" else ():
+        try:
+            names.add(os.readlink("/proc/self/fd/" + number))
+        except OSError:  # it has been closed meanwhile
+            pass
+    return {name for name in names if name.startswith("socket:")}
+
+
+@pytest.fixture(autouse=True)
+def sockets_are_closed():
+    """Fail the test that leaves a connection open. Otherwise, Python would warn of it in a later test, if at all."""
+    before = find_sockets()
+    yield
+    end = time.monotonic() + 10
+    while find_sockets() - before and time.monotonic() < end:
+        time.sleep(0.001)  # the threads of a server may still be closing theirs
+    if find_sockets() - before:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            gc.collect()  # so that Python does not warn in a later test
+        pytest.fail("the test leaves a connection open")
 
 
 @pytest.fixture
