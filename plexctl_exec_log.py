@@ -2977,12 +2977,11 @@ def format_raw(targets, execution, view, report_error):
 
 def prefix_lines(prefix, data):
     """Yield each line of an output after a prefix, which is text."""
-    lines = data.split(b"\n")  # splitlines() would also split at CR
-    if not lines[-1]:
-        lines.pop()  # nothing follows the last line break
     begin = prefix.encode("utf-8")
-    for line in lines:
-        yield begin + line + b"\n"
+    for line in io.BytesIO(data):  # splitlines() would also split at CR
+        yield begin + line
+    if data and not data.endswith(b"\n"):
+        yield b"\n"
 
 
 def format_lines(targets, execution, view, report_error):
