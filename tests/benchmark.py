@@ -11,6 +11,7 @@
     walk-json       the same as json
     updated-since   the same with --updated-since, which keeps all of them, compared with `list --all`
     large           `list --all` over 200 Executions of 10,000 targets each, without outputs
+    search          `list --all -o lines` over 2,000 Executions with 5 outputs of 1 KiB each, compared with `-o json`
 
 Every run is a process of its own that reads from one TLS server on the loopback interface, which is a process too. In
 each round of a work, the program, the older version and the program once more run one after the other. The least
@@ -38,6 +39,7 @@ PROJECT = "019a3f1c-8a52-7d0e-9b96-c2e85d7f6b13"  # control_plane would load net
 EXECUTION_ID = "%08d-0000-7000-8000-%012d"  # the bytes of each output, and the number of targets
 WALKED, LARGE = 100000, 200  # Executions
 LARGE_TARGETS, LARGE_LIMIT = 10000, 16  # an Execution has 2 MB, so a page of more is too large
+SEARCHED = 2000  # Executions
 
 #: A work: the flags, the least bytes that are written, the most MiB, and the most that the processor time may be of the
 #: older version's, or, if there are rival flags, of that of the program with those. Without a bound, the program runs
@@ -45,6 +47,7 @@ LARGE_TARGETS, LARGE_LIMIT = 10000, 16  # an Execution has 2 MB, so a page of mo
 Work = namedtuple("Work", "flags least peak bound rival")
 GET = ("get", "--id", EXECUTION_ID % (16 << 10, 2000))
 ALL = ("list", "--all")
+SEARCH = ALL + ("--action-name", "search")
 WORKS = {
     "start": Work(("get", "--id", EXECUTION_ID % (300, 3)), 900, 35, 1.03, None),
     "get": Work(GET, 32 * 10**6, 130, 1.03, None),
@@ -59,6 +62,13 @@ WORKS = {
         ALL,
     ),
     "large": Work(ALL + ("--action-name", "large"), LARGE * 100, 200, None, None),
+    "search": Work(
+        SEARCH + ("-o", "lines"),
+        SEARCHED * 5 << 10,
+        45,
+        2.30 if sys.version_info < (3, 7) else 1.90,
+        SEARCH + ("-o", "json"),
+    ),
 }
 
 
@@ -99,6 +109,10 @@ def make_large(number):
     return make_execution(EXECUTION_ID % (0, number), 0, LARGE_TARGETS)
 
 
+def make_searched(number):
+    return make_execution(EXECUTION_ID % (0, number), 1 << 10, 5)
+
+
 def make_row(plane, number):
     """Return the JSON text of an Execution of the walk, with times and an id of its own."""
     action = sorted(plane.ACTIONS)[number % len(plane.ACTIONS)]
@@ -123,7 +137,9 @@ def serve():
             )
         begin, limit, count = int(query.get("cursor", "0")), int(query["limit"]), WALKED
         make = functools.partial(make_row, control_plane)
-        if "action_name" in query:
+        if query.get("action_name") == "search":
+            make, count = make_searched, SEARCHED
+        elif "action_name" in query:
             make, count = make_large, LARGE
             if limit > LARGE_LIMIT:
                 return control_plane.Reply(announce=33 << 20)  # the program does not read it
