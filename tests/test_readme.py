@@ -38,18 +38,16 @@ def read_section(title):
 #: A machine that failed in DEMO and in SHOWCASE.
 NODE = "019d907a-eb47-73a5-a611-bb4e4cda0712"
 BLOCKS = re.findall("(?ms)^```sh\n(.*?)^```$", read_section("Recipes"))
-#: The loops of the table of commands, and the recipes. An empty line separates those of one block.
-RECIPES = re.findall(r"(?m)^\|.*\| `(for [^`]+)` \|$", read_section("Commands"))
-#: test_poll.py runs the block that defines `report`.
-RECIPES += "\n".join(block for block in BLOCKS if "report()" not in block).split("\n\n")
-LOOPS = [recipe for recipe in RECIPES if recipe.startswith("for ")]
+#: An empty line separates the recipes of one block. test_poll.py runs the block that defines `report`.
+RECIPES = "\n".join(block for block in BLOCKS if "report()" not in block).split("\n\n")
+LOOPS = [recipe for recipe in RECIPES if "for id in" in recipe]
 every_shell = pytest.mark.parametrize("shell", ["bash", "sh"])
 every_recipe = pytest.mark.parametrize("recipe", RECIPES, ids=range(len(RECIPES)))
 
 
 def run_recipe(recipe, shell, plane, folder, token):
-    """Paste a recipe into a shell, with values for its placeholders, and for today the last hour of the sample data."""
-    for placeholder, value in (("ID", SHOWCASE), ("NODE", NODE), ("today", "2026-07-14T09:00")):
+    """Paste a recipe into a shell, with values for its placeholders, and for 1d the last hour of the sample data."""
+    for placeholder, value in (("ID", SHOWCASE), ("NODE", NODE), ("1d", "2026-07-14T09:00")):
         recipe = re.sub(r"\b%s\b" % placeholder, value, recipe)
     plog = 'plog() { %s %s "$@"; }\n' % (shlex.quote(sys.executable), shlex.quote(MODULE))
     env = {"PLEXSPHERE_TOKEN": token, "PLEXSPHERE_PROJECT": PROJECT}
@@ -98,13 +96,15 @@ def test_commands_print_what_the_readme_shows(tmp_path):
 @posix_only
 @every_shell
 @every_recipe
-def test_recipes_print_outputs_and_report_only_what_is_archived_or_unfinished(
+def test_recipes_print_outputs_and_report_only_what_is_archived_unfinished_or_saved(
     plane, tmp_path, recipe, shell
 ):
     result = run_recipe(recipe, shell, plane, tmp_path, plane.token)
 
     assert result.stdout
-    reported = re.compile("error: the output of target [-0-9a-f]+ is archived: |status: ")
+    reported = re.compile(
+        "error: the output of target [-0-9a-f]+ is archived: |status: |incomplete: |night/[-0-9a-f]+: "
+    )
     assert [line for line in result.stderr.splitlines() if not reported.match(line)] == []
 
 
@@ -130,14 +130,50 @@ def test_loops_print_nothing_if_no_run_matches(plane, tmp_path, loop, shell):
     assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
 
 
+def run_search(pattern, plane, folder):
+    """Run the search in all runs that contains this pattern.
+
+    Return the lines that it prints, and those that its `plog list` prints."""
+    (search,) = [recipe for recipe in RECIPES if pattern in recipe and "plog list" in recipe]
+    found = run_recipe(search, "bash", plane, folder, plane.token)
+    command = search.partition(" | ")[0] + " | cat -v"
+    listed = run_recipe(command, "bash", plane, folder, plane.token)
+    return found.stdout.splitlines(), listed.stdout.splitlines()
+
+
 @posix_only
-def test_search_names_the_machine_and_in_all_runs_the_run_too(plane, tmp_path):
-    search = [recipe for recipe in RECIPES if "grep" in recipe]
-    found = NODE + ": journalctl: No space left on device\n"
+def test_search_in_all_runs_names_the_run_the_machine_and_its_status(plane, tmp_path):
+    found, _ = run_search("grep", plane, tmp_path)
 
-    result = run_recipe("\n".join(search), "bash", plane, tmp_path, plane.token)
+    assert found == ["%s %s failed journalctl: No space left on device" % (SHOWCASE, NODE)]
 
-    assert result.stdout == found + SHOWCASE + ": " + found
+
+@posix_only
+def test_search_on_failed_machines_prints_no_line_of_one_that_succeeded(plane, tmp_path):
+    found, listed = run_search("awk", plane, tmp_path)
+
+    assert {line.split()[2] for line in found} == {"failed"}
+    assert {line.split()[2] for line in listed} == {"failed", "succeeded"}
+
+
+@posix_only
+def test_search_on_one_machine_prints_no_line_of_another(plane, tmp_path):
+    found, _ = run_search("--node", plane, tmp_path)
+
+    assert {line.split()[1] for line in found} == {NODE}
+    assert len({line.split()[0] for line in found}) > 1  # of several runs
+
+
+@posix_only
+def test_loop_over_a_day_saves_each_run_in_a_folder_of_its_own(plane, tmp_path):
+    (loop,) = LOOPS
+
+    result = run_recipe(loop, "bash", plane, tmp_path, plane.token)
+
+    saved = re.findall("(?m)^019f[-0-9a-f]+", result.stdout)
+    assert len(saved) > 3
+    assert sorted(os.listdir(str(tmp_path / "night"))) == sorted(saved)
+    assert (tmp_path / "night" / SHOWCASE / "targets").exists()
 
 
 @posix_only
@@ -151,18 +187,6 @@ def test_output_has_host_names_after_sed_has_read_the_file_of_the_recipe(plane, 
 
     assert "\nweb-01: journalctl: No space left on device\n" in result.stdout
     assert NODE not in result.stdout
-
-
-@posix_only
-def test_an_empty_line_follows_the_row_of_each_run_in_a_loop_over_a_day(plane, tmp_path):
-    days = [loop for loop in LOOPS if "echo" in loop]
-
-    printed = run_recipe("\n".join(days), "bash", plane, tmp_path, plane.token).stdout
-
-    assert len(days) == 2
-    rows = re.findall(r"(?m)^019f\S+  .*\n(.*)\n", printed)
-    assert len(rows) > 3
-    assert set(rows) == {""}
 
 
 @pytest.mark.parametrize(
