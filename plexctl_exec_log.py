@@ -3059,6 +3059,9 @@ GET_FORMATS = {
 FORMATS = {"list": LIST_FORMATS, "get": GET_FORMATS}
 
 
+# ------------------------------------------------------------------------------------ Output folder
+
+
 def make_folder(path):
     """Make the folder of --output-dir, or accept an empty one that only its owner, the user or
     root, may write to.
@@ -3182,57 +3185,10 @@ def describe_saved(kinds, total, is_selection):
     return counts
 
 
-# ------------------------------------------------------------------------------------- Command line
+# -------------------------------------------------------------------------------------------- Flags
 #
-# A function of this section raises UsageError for a mistake in what the user typed. Its
-# docstring says so only if there is more to say.
-
-EXIT_CODES = """exit codes:
-  0    success (archived outputs are named or counted, not fetched)
-  1    a failure not listed below (network, server), or a part of what was
-         requested is missing
-  2    usage: an unusable flag, URL, proxy or CA file; no Project, id or server
-  3    no usable token, profile or config file; or the token was rejected (401)
-  4    forbidden (403)
-  5    get --exit-status: everything was written; the status is not succeeded
-  77   forbidden: the token lacks a relation to the Project (rebac_denied)
-  124  get --wait-timeout: the wait timed out before a final status was seen
-  130  killed by Ctrl-C (SIGINT; the shell reports 130)
-  141  the reader closed standard output (broken pipe)
-"""
-EXAMPLES = {
-    "list": """  %(prog)s list --failed --updated-since 9:00
-  %(prog)s list --action-name restart-nginx --last 1
-""",
-    "get": """  %(prog)s get 019f5fdd-76ef-7ee4-9d7e-18d62ffa4a61 -o table
-  %(prog)s get 019f5fdd-76ef-7ee4-9d7e-18d62ffa4a61 --failed
-""",
-}
-EXAMPLES[""] = EXAMPLES["list"] + EXAMPLES["get"]
-STATUS_HELP = """
-Statuses: pending, ack, started; final: succeeded, failed, cancelled, timeout.
-In tables, TARGETS is succeeded/total: 2/5 means that two of five succeeded."""
-LIST_HELP = """
-
-By default, list prints one page: the oldest 50 Executions that match. With
---all, --last, --since, --until, --updated-since, --node or several statuses
-(also --failed, --running), it reads all pages (with --until, it stops after
-that time). --last selects by the time of creation, even with --failed. For long
-listings, use jsonl: its lines can be used even if the listing fails.
-
-In list, --status, --failed and --running judge the Execution, even with --node:
-Executions that failed on another machine are listed, and an unfinished
-Execution in which this machine has failed is not.
-
-If a listing fails partway, the last line on standard error usually gives a
-value with which to resume, next_cursor for --cursor or next_since for --since.
-If there is no such line, as with --last, start again. Times are in UTC, unless
-they have an offset. Ages and times of day go by this host's clock."""
-PURPOSES = {
-    "": "Show Executions (runs of actions), and what each target (machine) printed.\n",
-    "list": "List the Executions (runs of actions) of a Project.\n",
-    "get": "Show one Execution (run of an action), and what each target (machine) printed.\n",
-}
+# The functions of this section, and those of the section Command line, raise UsageError for
+# a mistake in what the user typed. Their docstrings say so only if there is more to say.
 
 
 def quote_value(value):
@@ -3241,66 +3197,6 @@ def quote_value(value):
     if len(value) > 40 or value.startswith("-"):
         return ""
     return ' "%s"' % value
-
-
-# What operators type out of habit, and what to use here instead.
-HABITS = {
-    # Flags of other programs, all with two dashes
-    "--after": "--since",
-    "--before": "--until",
-    "--context": "--profile",
-    "--created-before": "--until",
-    "--created-since": "--since",
-    "--created-until": "--until",
-    "--debug": "--verbose",
-    "--exit-code": "--exit-status",
-    "--f": "get UUID --wait",
-    "--follow": "get UUID --wait",
-    "--format": "--output",
-    "--from": "--since",
-    "--host": "--node or --server",
-    "--json": "-o json",
-    "--lines": "--last or -o lines",
-    "--machine": "--node",
-    "--started-since": "--since",
-    "--tail": "--last",
-    "--target": "--node",
-    "--to": "--until",
-    "--token": "--token-file",
-    "--url": "--server",
-    "--w": "get UUID --wait",
-    "--watch": "get UUID --wait",
-    # A switch with a value
-    "--wait=": "--wait-timeout TIME",
-    # Commands
-    "describe": "get UUID",
-    "log": "get UUID",
-    "logs": "get UUID",
-    "ls": "list",
-    "show": "get UUID",
-    "version": "--version",
-    "wait": "get UUID --wait",
-    "watch": "get UUID --wait",
-    # Statuses
-    "running": "--running",
-    "success": "succeeded",
-}
-
-
-def suggest(word, known, dashes=""):
-    """Return `; did you mean ...?` with what HABITS has for a word, or with the shortest known
-    word that it abbreviates, or with one that it resembles; or "". Words are compared without
-    their dashes."""
-    from difflib import get_close_matches
-
-    habit = HABITS.get(dashes + word)
-    if habit:
-        return "; did you mean %s?" % habit
-    abbreviated = [name for name in known if len(word) > 1 and name.startswith(word)]
-    near = sorted(abbreviated, key=len) + get_close_matches(word, known, n=1, cutoff=0.75)
-    if not near:
-        return ""
-    return "; did you mean %s%s?" % (dashes, near[0])
 
 
 def parse_nonempty(text):
@@ -3498,6 +3394,56 @@ TAKES_VALUE = {name for name, flag in FLAGS_BY_NAME.items() if flag.metavar}
 COMMANDS = "list", "get"
 
 
+# ---------------------------------------------------------------------------------- Parser and help
+
+EXIT_CODES = """exit codes:
+  0    success (archived outputs are named or counted, not fetched)
+  1    a failure not listed below (network, server), or a part of what was
+         requested is missing
+  2    usage: an unusable flag, URL, proxy or CA file; no Project, id or server
+  3    no usable token, profile or config file; or the token was rejected (401)
+  4    forbidden (403)
+  5    get --exit-status: everything was written; the status is not succeeded
+  77   forbidden: the token lacks a relation to the Project (rebac_denied)
+  124  get --wait-timeout: the wait timed out before a final status was seen
+  130  killed by Ctrl-C (SIGINT; the shell reports 130)
+  141  the reader closed standard output (broken pipe)
+"""
+EXAMPLES = {
+    "list": """  %(prog)s list --failed --updated-since 9:00
+  %(prog)s list --action-name restart-nginx --last 1
+""",
+    "get": """  %(prog)s get 019f5fdd-76ef-7ee4-9d7e-18d62ffa4a61 -o table
+  %(prog)s get 019f5fdd-76ef-7ee4-9d7e-18d62ffa4a61 --failed
+""",
+}
+EXAMPLES[""] = EXAMPLES["list"] + EXAMPLES["get"]
+STATUS_HELP = """
+Statuses: pending, ack, started; final: succeeded, failed, cancelled, timeout.
+In tables, TARGETS is succeeded/total: 2/5 means that two of five succeeded."""
+LIST_HELP = """
+
+By default, list prints one page: the oldest 50 Executions that match. With
+--all, --last, --since, --until, --updated-since, --node or several statuses
+(also --failed, --running), it reads all pages (with --until, it stops after
+that time). --last selects by the time of creation, even with --failed. For long
+listings, use jsonl: its lines can be used even if the listing fails.
+
+In list, --status, --failed and --running judge the Execution, even with --node:
+Executions that failed on another machine are listed, and an unfinished
+Execution in which this machine has failed is not.
+
+If a listing fails partway, the last line on standard error usually gives a
+value with which to resume, next_cursor for --cursor or next_since for --since.
+If there is no such line, as with --last, start again. Times are in UTC, unless
+they have an offset. Ages and times of day go by this host's clock."""
+PURPOSES = {
+    "": "Show Executions (runs of actions), and what each target (machine) printed.\n",
+    "list": "List the Executions (runs of actions) of a Project.\n",
+    "get": "Show one Execution (run of an action), and what each target (machine) printed.\n",
+}
+
+
 def describe_formats(command):
     """Return the section of the help page about the formats of a command; "" for both."""
     if not command:
@@ -3514,6 +3460,133 @@ def get_program_name():
     if name.endswith(".py") or name == "-":
         return "python3 " + name
     return name
+
+
+class StoreSingle(argparse.Action):
+    """Store the value of a flag, and refuse a second, different one."""
+
+    def __call__(self, parser, namespace, value, option_string=None):
+        values = vars(namespace)
+        if values[self.dest] not in (None, value):
+            raise UsageError("%s was given twice, with different values" % option_string)
+        values[self.dest] = value
+
+
+class FlagParser(argparse.ArgumentParser):
+    """A parser of command lines that attach_values returns."""
+
+    color: bool  # whether Python 3.14 and later may colour the help
+
+    def error(self, message):
+        """Raise UsageError: a flag lacks its value. argparse would exit."""
+        name = message.partition(":")[0].replace("argument ", "")
+        raise UsageError(name + " needs a value")
+
+
+def make_parser(command=""):
+    """Return a parser of the flags of a command and the common ones; of all flags for ""."""
+    usage = {"": "{list,get} [UUID]", "list": "list", "get": "get UUID"}[command]
+    description = PURPOSES[command] + STATUS_HELP
+    if command != "get":
+        description += LIST_HELP
+    examples = "examples, with server, token and Project set:\n" + EXAMPLES[command]
+    # By default, HelpFormatter uses the terminal's width.
+    formatter = partial(argparse.RawDescriptionHelpFormatter, width=80, max_help_position=26)
+
+    parser = FlagParser(
+        prog=get_program_name(),
+        usage="%(prog)s [exec-log] " + usage + " [flags]",
+        description=description,
+        epilog="\n".join([describe_formats(command), EXIT_CODES, examples]),
+        add_help=False,
+        allow_abbrev=False,
+        formatter_class=formatter,
+    )
+    # argparse looks at the process's stdout, not at --color and the stream of the help.
+    parser.color = False
+
+    # Add the flags, in a group for both commands and one for each command.
+    groups = {"": parser.add_argument_group("flags")}
+    for name in COMMANDS:
+        if command in ("", name):
+            groups[name] = parser.add_argument_group("flags of " + name)
+    for flag in FLAGS:
+        if flag.command not in groups:
+            continue
+        text = flag.get_help if command == "get" else flag.list_help
+        if not command and flag.get_help != flag.list_help:
+            text = "%s; get: %s" % (flag.list_help, flag.get_help)
+        details: "t.Dict[str, t.Any]" = {"help": text or argparse.SUPPRESS, "action": "store_true"}
+        if flag.metavar:
+            details["action"] = "append" if flag.is_repeatable else "store"
+            if flag.is_single:
+                details["action"] = StoreSingle
+            details["metavar"] = flag.metavar
+            details["type"] = flag.convert  # argparse does not catch a UsageError
+        groups[flag.command].add_argument(*flag.names, default=flag.default, **details)
+    return parser
+
+
+# ------------------------------------------------------------------------------------- Command line
+
+# What operators type out of habit, and what to use here instead.
+HABITS = {
+    # Flags of other programs, all with two dashes
+    "--after": "--since",
+    "--before": "--until",
+    "--context": "--profile",
+    "--created-before": "--until",
+    "--created-since": "--since",
+    "--created-until": "--until",
+    "--debug": "--verbose",
+    "--exit-code": "--exit-status",
+    "--f": "get UUID --wait",
+    "--follow": "get UUID --wait",
+    "--format": "--output",
+    "--from": "--since",
+    "--host": "--node or --server",
+    "--json": "-o json",
+    "--lines": "--last or -o lines",
+    "--machine": "--node",
+    "--started-since": "--since",
+    "--tail": "--last",
+    "--target": "--node",
+    "--to": "--until",
+    "--token": "--token-file",
+    "--url": "--server",
+    "--w": "get UUID --wait",
+    "--watch": "get UUID --wait",
+    # A switch with a value
+    "--wait=": "--wait-timeout TIME",
+    # Commands
+    "describe": "get UUID",
+    "log": "get UUID",
+    "logs": "get UUID",
+    "ls": "list",
+    "show": "get UUID",
+    "version": "--version",
+    "wait": "get UUID --wait",
+    "watch": "get UUID --wait",
+    # Statuses
+    "running": "--running",
+    "success": "succeeded",
+}
+
+
+def suggest(word, known, dashes=""):
+    """Return `; did you mean ...?` with what HABITS has for a word, or with the shortest known
+    word that it abbreviates, or with one that it resembles; or "". Words are compared without
+    their dashes."""
+    from difflib import get_close_matches
+
+    habit = HABITS.get(dashes + word)
+    if habit:
+        return "; did you mean %s?" % habit
+    abbreviated = [name for name in known if len(word) > 1 and name.startswith(word)]
+    near = sorted(abbreviated, key=len) + get_close_matches(word, known, n=1, cutoff=0.75)
+    if not near:
+        return ""
+    return "; did you mean %s%s?" % (dashes, near[0])
 
 
 # What wikis and editors make of a hyphen: an en dash, an em dash or a minus sign.
@@ -3586,71 +3659,6 @@ def attach_values(argv):
             numbers.append(number)
         attached.append(word)
     return attached, numbers
-
-
-class StoreSingle(argparse.Action):
-    """Store the value of a flag, and refuse a second, different one."""
-
-    def __call__(self, parser, namespace, value, option_string=None):
-        values = vars(namespace)
-        if values[self.dest] not in (None, value):
-            raise UsageError("%s was given twice, with different values" % option_string)
-        values[self.dest] = value
-
-
-class FlagParser(argparse.ArgumentParser):
-    """A parser of command lines that attach_values returns."""
-
-    color: bool  # whether Python 3.14 and later may colour the help
-
-    def error(self, message):
-        """Raise UsageError: a flag lacks its value. argparse would exit."""
-        name = message.partition(":")[0].replace("argument ", "")
-        raise UsageError(name + " needs a value")
-
-
-def make_parser(command=""):
-    """Return a parser of the flags of a command and the common ones; of all flags for ""."""
-    usage = {"": "{list,get} [UUID]", "list": "list", "get": "get UUID"}[command]
-    description = PURPOSES[command] + STATUS_HELP
-    if command != "get":
-        description += LIST_HELP
-    examples = "examples, with server, token and Project set:\n" + EXAMPLES[command]
-    # By default, HelpFormatter uses the terminal's width.
-    formatter = partial(argparse.RawDescriptionHelpFormatter, width=80, max_help_position=26)
-
-    parser = FlagParser(
-        prog=get_program_name(),
-        usage="%(prog)s [exec-log] " + usage + " [flags]",
-        description=description,
-        epilog="\n".join([describe_formats(command), EXIT_CODES, examples]),
-        add_help=False,
-        allow_abbrev=False,
-        formatter_class=formatter,
-    )
-    # argparse looks at the process's stdout, not at --color and the stream of the help.
-    parser.color = False
-
-    # Add the flags, in a group for both commands and one for each command.
-    groups = {"": parser.add_argument_group("flags")}
-    for name in COMMANDS:
-        if command in ("", name):
-            groups[name] = parser.add_argument_group("flags of " + name)
-    for flag in FLAGS:
-        if flag.command not in groups:
-            continue
-        text = flag.get_help if command == "get" else flag.list_help
-        if not command and flag.get_help != flag.list_help:
-            text = "%s; get: %s" % (flag.list_help, flag.get_help)
-        details: "t.Dict[str, t.Any]" = {"help": text or argparse.SUPPRESS, "action": "store_true"}
-        if flag.metavar:
-            details["action"] = "append" if flag.is_repeatable else "store"
-            if flag.is_single:
-                details["action"] = StoreSingle
-            details["metavar"] = flag.metavar
-            details["type"] = flag.convert  # argparse does not catch a UsageError
-        groups[flag.command].add_argument(*flag.names, default=flag.default, **details)
-    return parser
 
 
 def describe_unknown_command(word):
@@ -3860,6 +3868,8 @@ def complete_options(options, now):
     reads_all_pages = any(flag.reads_all_pages for flag in given)
     options.reads_all_pages = reads_all_pages or len(options.statuses) > 1
 
+
+# ------------------------------------------------------------------------------------------ Console
 
 # What a stream may raise, apart from OSError: AttributeError if it is None, ValueError
 # if it is closed, TypeError if it does not accept bytes (or text), LookupError if its
@@ -4090,6 +4100,9 @@ def report_failure(console, error, hint="", last_line=""):
     if last_line:
         console.write_line(last_line, limit=None)
     return error.exit_code
+
+
+# ----------------------------------------------------------------------------------------- Commands
 
 
 def explain_failure(error, options):
