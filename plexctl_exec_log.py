@@ -961,23 +961,30 @@ class Profile:
     The config file is read when it is first needed.
 
     name        the name that --profile gives, or None
-    title       once it has been read: `profile "NAME"`, or "" if there is no default profile
     """
 
     def __init__(self, name):
         self.name = name
-        self.title = ""
-        self._members = None  # a dict, once it has been read
+        self._content = None  # what read_profile returns, once it has been called
+
+    def _read(self):
+        if self._content is None:
+            self._content = read_profile(self.name)
+        return self._content
+
+    @property
+    def title(self):
+        """`profile "NAME"`, or "" if there is no default profile."""
+        title, _ = self._read()
+        return title
 
     def get(self, member):
         """Return a member, or None if it is absent or null."""
-        if self._members is None:
-            self.title, self._members = read_profile(self.name)
-        return self._members.get(member)
+        _, members = self._read()
+        return members.get(member)
 
     def describe_missing(self):
-        """Return what a hint says of this profile if it lacks a setting.
-        It must have been asked for that."""
+        """Return what a hint says of this profile if it lacks a setting."""
         if self.title:
             return "%s has none" % self.title
         path, paths = find_config_file()
