@@ -995,11 +995,21 @@ class Profile:
         return "there is no default profile"
 
 
-def choose_setting(flag, variable, profile, member):
-    """Return (value, name of its flag or variable).
+class Setting(namedtuple("Setting", "value source is_from_profile")):
+    """A setting that choose_setting has looked up.
 
-    The name is "" if the value is the profile's, or None. `flag` and `variable` are
-    (name, value). The first source that has a value wins. An empty variable has none.
+    value               None if no source has one
+    source              where it came from, such as `--server`, `PLEXSPHERE_URL` or
+                        `server of profile "prod"`
+    is_from_profile     whether it is the profile's, not a flag's or a variable's
+    """
+
+
+def choose_setting(flag, variable, profile, member):
+    """Return the Setting for a member of a profile.
+
+    `flag` and `variable` are (name, value). The first source that has a value wins. An
+    empty variable has none.
 
         without --profile   1. the flag   2. the variable   3. the default profile
         with --profile      1. the flag   2. that profile   3. the variable
@@ -1008,13 +1018,13 @@ def choose_setting(flag, variable, profile, member):
     flag_name, flag_value = flag
     variable_name, variable_value = variable
     if flag_value is not None:
-        return flag_value, flag_name
-    if profile.name is None and variable_value:
-        return variable_value, variable_name
-    value = profile.get(member)
-    if value is None and variable_value:
-        return variable_value, variable_name
-    return value, ""
+        return Setting(flag_value, flag_name, is_from_profile=False)
+
+    is_before_profile = profile.name is None
+    if variable_value and (is_before_profile or profile.get(member) is None):
+        return Setting(variable_value, variable_name, is_from_profile=False)
+    source = "%s of %s" % (member, profile.title)
+    return Setting(profile.get(member), source, is_from_profile=True)
 
 
 def validate_token(token, source=""):
@@ -1060,35 +1070,39 @@ def find_settings(server_url, profile, token_file):
     """Return (server, token, the token's source).
 
     `profile` is a Profile; the others are values of the flags, or None. Server and
-    token are looked up separately, by choose_setting. A profile's token goes only to
-    the profile's server, if it names one."""
-    variable = "PLEXSPHERE_URL", os.environ.get("PLEXSPHERE_URL")
-    url, url_name = choose_setting(("--server", server_url), variable, profile, "server")
-    variable = "PLEXSPHERE_TOKEN", os.environ.get("PLEXSPHERE_TOKEN")
-    flag = "--token-file", token_file
-    token_or_path, token_name = choose_setting(flag, variable, profile, "token")
-    token_is_from_profile = token_name == ""
-    server_source = url_name or "server of " + profile.title
-    token_source = token_name or profile.title
+    token are looked up separately, by choose_setting."""
+    server_setting = choose_setting(
+        flag=("--server", server_url),
+        variable=("PLEXSPHERE_URL", os.environ.get("PLEXSPHERE_URL")),
+        profile=profile,
+        member="server",
+    )
+    token_setting = choose_setting(
+        flag=("--token-file", token_file),
+        variable=("PLEXSPHERE_TOKEN", os.environ.get("PLEXSPHERE_TOKEN")),
+        profile=profile,
+        member="token",
+    )
 
-    # Refuse what is missing or malformed.
+    # Refuse what is malformed or missing.
     server = None
-    if url is not None:
-        server = Server.parse(url, server_source)
-    if token_or_path is None:
+    if server_setting.value is not None:
+        server = Server.parse(server_setting.value, server_setting.source)
+    if token_setting.value is None:
         advice = "pass --token-file, set PLEXSPHERE_TOKEN, or use a profile with a token"
         raise CredentialsError("no token", "%s; %s" % (advice, profile.describe_missing()))
-    if token_file is None:
-        text = token_or_path
-    else:
+    text = token_setting.value
+    if token_file is not None:
         text = read_private_file(os.fspath(token_file), 64 << 10, "the token file")
+    token_source = profile.title if token_setting.is_from_profile else token_setting.source
     token = validate_token(text, token_source)
     if server is None:
         advice = "pass --server, set PLEXSPHERE_URL, or use a profile with a server"
         raise UsageError("no server", "%s; %s" % (advice, profile.describe_missing()))
 
-    if token_is_from_profile and profile.get("server") is not None:
-        pin_token(profile.title, profile.get("server"), server, server_source)
+    # A profile's token goes only to that profile's server, if it names one.
+    if token_setting.is_from_profile and profile.get("server") is not None:
+        pin_token(profile.title, profile.get("server"), server, server_setting.source)
     return server, token, token_source
 
 
@@ -1098,14 +1112,17 @@ def find_project(project, profile):
     `project` is the value of --project, or None, and `profile` is a Profile.
     Raises CredentialsError for an unusable config file, and UsageError for a
     missing or malformed Project."""
-    variable = "PLEXSPHERE_PROJECT", os.environ.get("PLEXSPHERE_PROJECT")
-    value, name = choose_setting(("--project", project), variable, profile, "project")
-    if value is None:
+    setting = choose_setting(
+        flag=("--project", project),
+        variable=("PLEXSPHERE_PROJECT", os.environ.get("PLEXSPHERE_PROJECT")),
+        profile=profile,
+        member="project",
+    )
+    if setting.value is None:
         hint = "pass --project UUID, set PLEXSPHERE_PROJECT, or use a profile with a project; "
         raise UsageError("no Project", hint + profile.describe_missing())
-    source = name or "project of " + profile.title
-    text = check_type(value, str, source, CredentialsError)
-    return parse_named_uuid(text, source), source
+    text = check_type(setting.value, str, setting.source, CredentialsError)
+    return parse_named_uuid(text, setting.source), setting.source
 
 
 def is_this_host(host: str) -> bool:
