@@ -3497,7 +3497,7 @@ class StoreSingle(argparse.Action):
 
 
 class FlagParser(argparse.ArgumentParser):
-    """A parser of command lines that attach_values returns."""
+    """A parser of the flags that attach_values returns."""
 
     color: bool  # whether Python 3.14 and later may colour the help
 
@@ -3639,7 +3639,7 @@ def make_unknown_flag_error(word):
 
 
 def refuse_unknown_flags(words):
-    """Raise UsageError if one of the words that argparse left over begins like a flag."""
+    """Raise UsageError if one of the words begins like a flag."""
     for word in words:
         if word.startswith(tuple(DASHES)) and word != "-":
             raise make_unknown_flag_error(word)
@@ -3651,38 +3651,42 @@ def make_switch_error(name):
 
 
 def attach_values(argv):
-    """Return (words, numbers): the command line for argparse, with values attached to flags.
+    """Return (flags, words, places).
 
-    `numbers` says which words of `argv`, counted from 1, are neither flags nor values:
-    argparse will return them. Each branch answers something that argparse does:
-
-    --cursor -x         it takes -x for a flag
-    -n5, -ojson         it refuses them before Python 3.8, if abbreviations are off
-    --, --cursor=--     it takes flags after -- for words, and loses the value -- before 3.12.2
-    --wait=5m, -v=      it reports them like a missing value; -v= is an IndexError before 3.10
-    -vh, -node, -output from 3.8 on, it takes them for -v -h, -n ode and -o utput
+    flags       the known flags, each with its value attached: `--flag=value`
+    words       the rest: the command, an id, unknown flags, and what is superfluous
+    places      for each word, ` after FLAG`, or "" before the first flag
     """
-    attached: "t.List[str]" = []
-    numbers = []
-    for number, word in enumerate(argv, 1):
+    flags: "t.List[str]" = []
+    words, places = [], []
+    for word in argv:
         name = word.partition("=")[0]
-        if attached and attached[-1] in TAKES_VALUE and name not in FLAGS_BY_NAME:
-            word = attached.pop() + "=" + word
+        if flags and flags[-1] in TAKES_VALUE and name not in FLAGS_BY_NAME:
+            # The value of the flag before it. A cursor may begin with `-`, which argparse
+            # would take for a flag.
+            word = flags.pop() + "=" + word
         elif re.match("-o[^=]|-n[0-9]", word) and "-" + name not in FLAGS_BY_NAME:
+            # `-ojson` and `-n5` are typed out of habit; argparse before Python 3.8 refuses them.
             word = word[:2] + "=" + word[2:]
 
         name, equals, value = word.partition("=")
         if "--" in (word, value):
+            # A script puts `--` before an id, or a variable contains it. argparse before
+            # Python 3.12.2 loses it as a value.
             raise UsageError('unexpected argument "--"', "leave it out")
+        if name in FLAGS_BY_NAME and equals and name not in TAKES_VALUE:
+            # `--wait=5m` looks plausible; argparse would ask for a missing value.
+            raise make_switch_error(name)
         if name in FLAGS_BY_NAME:
-            if equals and name not in TAKES_VALUE:
-                raise make_switch_error(name)
+            flags.append(word)
         elif name[:2] in FLAGS_BY_NAME:
+            # `-vh`, or one hyphen too few, as in `-node` and `-output`; argparse would take
+            # these for `-v -h`, `-n ode` and `-o utput`.
             raise make_unknown_flag_error(word)
         else:
-            numbers.append(number)
-        attached.append(word)
-    return attached, numbers
+            words.append(word)
+            places.append(" after " + flags[-1].partition("=")[0] if flags else "")
+    return flags, words, places
 
 
 def describe_unknown_command(word):
@@ -3787,10 +3791,10 @@ def select_statuses(options):
     return selected
 
 
-def read_id(options, words, numbers):
+def read_id(options, words, places):
     """Return the id from --id or from these words, or None. Any other word is refused.
 
-    `numbers` ends with the numbers of these words on the command line."""
+    `places` ends with the places of these words on the command line."""
     command, execution_id = options.command, options.id
     if options.wait and any(re.fullmatch("[0-9.]{1,9}[smhd]?", word) for word in words):
         raise make_switch_error("--wait")
@@ -3810,9 +3814,8 @@ def read_id(options, words, numbers):
         raise UsageError("get takes one id; for several, use xargs -n1")
     if words:
         # The word is not shown, because it may be a secret.
-        place = "number %d after the program's name" % numbers[-len(words)]
         advice = "put each value after its flag; quote values with spaces"
-        raise UsageError("unexpected argument (%s): %s" % (place, advice))
+        raise UsageError("unexpected argument%s: %s" % (places[-len(words)], advice))
     return execution_id
 
 
@@ -3842,8 +3845,8 @@ def read_command_line(argv):
     It has the value of every flag, by its attribute, and `command`, which is "list" or
     "get". `id` is that of --id or the word of `get`, or None. With --help or --version,
     words are not checked, and the command may be ""."""
-    attached, numbers = attach_values(argv)
-    options, words = make_parser().parse_known_args(attached)
+    flags, words, places = attach_values(argv)
+    options = make_parser().parse_args(flags)
 
     # Take the command.
     if words[:1] == ["exec-log"]:
@@ -3867,7 +3870,7 @@ def read_command_line(argv):
     if not options.command:
         raise UsageError("expected a command: list or get")
     refuse_unknown_flags(words)
-    options.id = read_id(options, words, numbers)
+    options.id = read_id(options, words, places)
     return options
 
 

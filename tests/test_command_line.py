@@ -771,31 +771,33 @@ def test_mistakes_in_the_arguments_come_before_the_project_variable_which_is_not
 
 
 @table("""
-    line                          | number
+    line                          | place
     # An id, or a duration after --wait, is recognized instead: see the next table.
-    list x                        | 2
-    list ''                       | 2
-    list --all -                  | 3
-    list 5s                       | 2
-    list help                     | 2
-    exec-log list list            | 3
-    get $ID x                     | 3
-    get $ID --yes ''              | 4
-    get --id $ID x                | 4
-    list --status failed timeout  | 4
-    list --status failed failed   | 4
-    list failed --status failed   | 2
-    list -n5 x --all              | 3
-    list -o=json -v x             | 4
-    get $ID --wait soon           | 4
+    list x                        |
+    list ''                       |
+    list 5s                       |
+    list help                     |
+    exec-log list list            |
+    get $ID x                     |
+    list failed --status failed   |
+    list --all -                  | after --all
+    get $ID --yes ''              | after --yes
+    get --id $ID x                | after --id
+    get --id=$ID x                | after --id
+    list --status failed timeout  | after --status
+    list --status failed failed   | after --status
+    list -n5 x --all              | after -n
+    list -o=json -v x             | after -v
+    get $ID --wait soon           | after --wait
     # the first of two
-    list x --all y                | 2
+    list x --all y                |
 """)
-def test_superfluous_argument_is_refused_and_only_its_number_is_shown(line, number):
+def test_superfluous_argument_is_refused_and_only_the_flag_before_it_is_shown(line, place):
+    beginning = "unexpected argument " + place
+
     check_refused(
         line,
-        "unexpected argument (number %s after the program's name): "
-        "put each value after its flag; quote values with spaces" % number,
+        beginning.strip() + ": put each value after its flag; quote values with spaces",
     )
 
 
