@@ -1776,22 +1776,24 @@ class Transport:
         """Send one request, and return the JSON object of its 200 response."""
         self._on_progress()
         self._require_time()
-        idle_connection = self._take_idle()
         try:
-            try:
-                connection = idle_connection or self._connect()
-                response, body = self._exchange(connection, request_target, max_bytes)
-            except NoResponse:
-                if idle_connection is None:
-                    raise
-                # Some servers close an idle connection without saying so.
-                response, body = self._exchange(self._connect(), request_target, max_bytes)
+            response, body = self._send(request_target, max_bytes)
             return self._read_object(response, body)
         except RemoteError as error:
             error.args = (mask(str(error), self.secrets),)  # the server may echo the token
             # A program may keep the error, whose context and traceback would keep the body.
             error.__context__ = None
             raise error.with_traceback(None)
+
+    def _send(self, request_target, max_bytes):
+        """Send one request, on the idle connection if there is one. Return (response, body)."""
+        connection = self._take_idle()
+        if connection is not None:
+            try:
+                return self._exchange(connection, request_target, max_bytes)
+            except NoResponse:
+                pass  # some servers close an idle connection without saying so
+        return self._exchange(self._connect(), request_target, max_bytes)
 
     def _read_object(self, response, body):
         """Return the JSON object of a 200 response, or raise the error for another response."""
