@@ -1902,24 +1902,21 @@ class Transport:
     def _exchange(self, connection, request_target, max_bytes):
         """Send one request on a connection, which is then kept or closed.
 
-        Return (response, body). The body of an error need not arrive, because its status
-        says enough. Raises NoResponse if the connection was lost before the response."""
+        Return (response, body). The body of an error is None if it has not arrived whole.
+        Raises NoResponse if the connection was lost before the response."""
         sock = connection.sock  # getresponse may set connection.sock to None
-        is_complete, can_be_kept = False, False
+        can_be_kept = False
         try:
             response = self._read_head(connection, sock, request_target)
             self._was_answered = True
             # Before 3.13, a response with a Content-Length stays open, and blocks the next one.
             with response:
-                try:
-                    limit = max_bytes if response.status == 200 else ERROR_BODY_LIMIT
-                    body = self._read_body(sock, response, limit)
-                    is_complete = True
-                except RemoteError:
-                    if response.status == 200:
-                        raise
-                    body = bytearray()
-            can_be_kept = is_complete and response.status >= 200 and not response.will_close
+                if response.status == 200:
+                    body = self._read_body(sock, response, max_bytes)
+                else:
+                    body = self._read_error_body(sock, response)
+            has_ended = body is not None and response.status >= 200
+            can_be_kept = has_ended and not response.will_close
             return response, body
         finally:
             if can_be_kept:
@@ -2015,6 +2012,13 @@ class Transport:
             raise make_cut_error("the body was cut short: its gzip data has no end")
         return body
 
+    def _read_error_body(self, sock, response):
+        """Return the body of an error, or None if it does not arrive: its status says enough."""
+        try:
+            return self._read_body(sock, response, ERROR_BODY_LIMIT)
+        except RemoteError:
+            return None
+
     def _receive_chunks(self, sock, response):
         """Yield the bytes of a body as they arrive; raise RemoteError if its end is missing."""
         while True:
@@ -2062,9 +2066,9 @@ class Transport:
         return RemoteError("HTTP %d: %s" % (status, refusal), self._find_hint("redirect"))
 
     def _make_error(self, response, body):
-        """Return the error for a response that is not a 200."""
+        """Return the error for a response that is not a 200. Its body may be None."""
         try:
-            problem = decode_object(body)
+            problem = decode_object(body or bytearray())
         except RemoteError:
             problem = {}
         status, location = response.status, response.getheader("Location")
