@@ -2779,64 +2779,54 @@ def find_recent_times(now):
     return to_utc_text(now - timedelta(days=180)), to_utc_text(now + timedelta(days=1))
 
 
-def format_time(text, recent_times):
-    """Return `2026-07-14T09:29:39Z` for `2026-07-14T11:29:39.5+02:00`.
+def format_times(text, recent_times):
+    """Return a time as two fields, in full and short.
 
-    Text that is not such a time is unchanged."""
+    They are `2026-07-14T09:29:39Z`, and `07-14T09:29` or, for a time that is not recent,
+    `2026-07-14`. Text that is not a time stays as it is in both."""
     moment = normalize_time(text or "")
     if moment is None:
-        return text
-    return moment[:19] + "Z"
-
-
-def format_short_time(text, recent_times):
-    """Return `07-14T09:29` for a recent time, and `2024-07-14` for a time that is not recent.
-
-    Text that is not a time is unchanged."""
-    moment = normalize_time(text or "")
-    if moment is None:
-        return text
+        return escape_field(text), escape_field(text)
     earliest, latest = recent_times
+    short = moment[:10]
     if earliest < moment <= latest:
-        return moment[5:16]
-    return moment[:10]
+        short = moment[5:16]
+    return moment[:19] + "Z", short
 
 
-class Layout(namedtuple("Layout", "min_columns format_time row")):
+class Layout(namedtuple("Layout", "min_columns row")):
     """The layout of a table.
 
     min_columns     the narrowest terminal that it fits
-    format_time     the function that formats a time; it takes the time and View.recent_times
-    row             the format of a row: the names of its columns, and their minimum widths
+    row             the format of a row: the names of its columns, and their minimum widths.
+                    Columns named _AT have times in full, those named _UTC short ones
     """
 
 
 EXECUTION_LAYOUTS = [
     Layout(
         130,
-        format_time,
         "{ID:36}  {STATUS:9}  {TYPE:7}  {TARGETS:7}  {CREATED_AT:20}  {UPDATED_AT:20}  {ACTION}\n",
     ),
     Layout(
         104,
-        format_short_time,
         "{ID:36}  {STATUS:9}  {TARGETS:7}  {CREATED_UTC:11}  {UPDATED_UTC:11}  {ACTION}\n",
     ),
-    Layout(88, format_short_time, "{ID:36} {STATUS:9} {TARGETS:7} {CREATED_UTC:11} {ACTION}\n"),
-    Layout(0, format_short_time, "{ID:36} {STATUS:9} {CREATED_UTC:11} {ACTION}\n"),
+    Layout(88, "{ID:36} {STATUS:9} {TARGETS:7} {CREATED_UTC:11} {ACTION}\n"),
+    Layout(0, "{ID:36} {STATUS:9} {CREATED_UTC:11} {ACTION}\n"),
 ]
 # With --updated-since, a narrow table shows the time that is compared.
 UPDATED_LAYOUTS = EXECUTION_LAYOUTS[:2] + [
-    Layout(88, format_short_time, "{ID:36} {STATUS:9} {TARGETS:7} {UPDATED_UTC:11} {ACTION}\n"),
-    Layout(0, format_short_time, "{ID:36} {STATUS:9} {UPDATED_UTC:11} {ACTION}\n"),
+    Layout(88, "{ID:36} {STATUS:9} {TARGETS:7} {UPDATED_UTC:11} {ACTION}\n"),
+    Layout(0, "{ID:36} {STATUS:9} {UPDATED_UTC:11} {ACTION}\n"),
 ]
 # In the recap of `get`, the times and TARGETS are worth a second line for the action. It is
 # indented, because an action may be named `error: ...`.
 RECAP_ROW = "{ID:36} {STATUS:9} {TARGETS:7} {CREATED_UTC:11} {UPDATED_UTC}\n  {ACTION}\n"
-RECAP_LAYOUTS = EXECUTION_LAYOUTS[:2] + [Layout(0, format_short_time, RECAP_ROW)]
+RECAP_LAYOUTS = EXECUTION_LAYOUTS[:2] + [Layout(0, RECAP_ROW)]
 TARGET_LAYOUTS = [
-    Layout(104, format_time, "{NODE_ID:36}  {STATUS:9}  {UPDATED_AT:20}  {OUTPUT}\n"),
-    Layout(0, format_short_time, "{NODE_ID:36}  {STATUS:9}  {UPDATED_UTC:11}  {OUTPUT}\n"),
+    Layout(104, "{NODE_ID:36}  {STATUS:9}  {UPDATED_AT:20}  {OUTPUT}\n"),
+    Layout(0, "{NODE_ID:36}  {STATUS:9}  {UPDATED_UTC:11}  {OUTPUT}\n"),
 ]
 ROW_MEMBERS = ("id", "status", "type", "created_at", "updated_at", "action")
 
@@ -2861,11 +2851,10 @@ def format_row(execution, layout, view):
             label = "%s: %s" % (name_execution(execution), name)
             raise make_malformed_error(label + ": expected a string")
         values.append(value)
-    execution_id, status, kind, created_at, updated_at, action = values
+    execution_id, status, kind, created, updated, action = values
     targets = expect_objects(execution, "targets")
-
-    created = escape_field(layout.format_time(created_at, view.recent_times))
-    updated = escape_field(layout.format_time(updated_at, view.recent_times))
+    created_at, created_utc = format_times(created, view.recent_times)
+    updated_at, updated_utc = format_times(updated, view.recent_times)
 
     # The layout chooses from these columns.
     return layout.row.format(
@@ -2873,10 +2862,10 @@ def format_row(execution, layout, view):
         STATUS=paint_status(status, view),
         TYPE=escape_field(kind),
         TARGETS="%d/%d" % (count_succeeded(targets), len(targets)),
-        CREATED_UTC=created,
-        CREATED_AT=created,
-        UPDATED_UTC=updated,
-        UPDATED_AT=updated,
+        CREATED_AT=created_at,
+        CREATED_UTC=created_utc,
+        UPDATED_AT=updated_at,
+        UPDATED_UTC=updated_utc,
         ACTION=make_visible(action or "-"),
     )
 
@@ -2977,12 +2966,12 @@ def format_targets(targets, execution, view, report_error, is_wide=False):
     for target in targets:
         node_id, status, output = read_target(target, report_error)
         updated = get_text(target, "updated_at", "target %s: " % escape_blanks(node_id))
-        updated = escape_field(layout.format_time(updated, view.recent_times))
+        updated_at, updated_utc = format_times(updated, view.recent_times)
         yield header + layout.row.format(
             NODE_ID=escape_field(node_id),
             STATUS=paint_status(status, view),
-            UPDATED_UTC=updated,
-            UPDATED_AT=updated,
+            UPDATED_AT=updated_at,
+            UPDATED_UTC=updated_utc,
             OUTPUT=make_visible(describe_output(output)),
         )
         header = ""  # it belongs above the first row
