@@ -1483,6 +1483,16 @@ def show_member(problem, name):
     return value if isinstance(value, str) else ""
 
 
+def make_transport(transport_class, server_url, profile, token_file, **options):
+    """Return a Transport with what find_settings and find_proxy find.
+
+    `profile` is a Profile, and `options` are other arguments of Transport."""
+    server, token, token_source = find_settings(server_url, profile, token_file)
+    transport = transport_class(server, token, proxy=find_proxy(server), **options)
+    transport.token_source = token_source
+    return transport
+
+
 class Transport:
     """Sends GET requests to one server, one after the other, over one connection that is kept.
 
@@ -1633,10 +1643,7 @@ class Transport:
         and `token_file` it reads no profile. Raises the errors of Transport(); UsageError for
         a missing server; and CredentialsError for a missing token, or an unusable file or
         profile."""
-        found, token, source = find_settings(server, Profile(profile), token_file)
-        transport = cls(found, token, proxy=find_proxy(found), **options)
-        transport.token_source = source
-        return transport
+        return make_transport(cls, server, Profile(profile), token_file, **options)
 
     def __enter__(self: "AnyTransport") -> "AnyTransport":
         return self
@@ -4477,11 +4484,11 @@ def run(argv, console, sleep):
 
     profile = Profile(options.profile)
     project, project_source = find_project(options.project, profile)
-    server, token, token_source = find_settings(options.server, profile, options.token_file)
-    with Transport(
-        server,
-        token,
-        proxy=find_proxy(server),
+    with make_transport(
+        Transport,
+        options.server,
+        profile,
+        options.token_file,
         ca_file=options.ca_file,
         timeout=options.timeout or DEFAULT_TIMEOUT,
         allow_http=options.allow_http,
@@ -4490,7 +4497,6 @@ def run(argv, console, sleep):
         trace=console.write_line if options.verbose else do_nothing,
         sleep=sleep,
     ) as transport:
-        transport.token_source = token_source
         # This variable may contain the token that is sent: mask() replaces the longest first.
         transport.secrets.append(os.environ.get("PLEXSPHERE_TOKEN", "").strip())
         console.add_secrets(*transport.secrets)
