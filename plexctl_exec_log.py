@@ -1250,7 +1250,7 @@ OVERLOAD_HINT = (
     "the server, or a gateway in front of it, may be overloaded or restarting: try again later"
 )
 # The hints by their causes: a phrase, an HTTP status, or a status with the `code` of a 400 or
-# the `reason` of a 403.
+# the `reason` of a 403. Transport._choose_hint has those that depend on more.
 HINTS = {
     "connect": (
         "check --server, PLEXSPHERE_URL or the profile, the network, and whether you need a proxy"
@@ -1272,36 +1272,36 @@ HINTS = {
     "not the API": API_HINT,
     "redirect": "if that is the API, pass the part of its URL before /v1 as --server",
     "/v1 twice": "leave /v1 out of the server's URL",
-    400: "the server rejected the value of a flag: check the flags against --help",
-    (400, "invalid_cursor"): (
+    "400": "the server rejected the value of a flag: check the flags against --help",
+    "400 invalid_cursor": (
         "the server rejected the cursor: "
         "use it only with the filters of the listing that printed it"
     ),
-    (400, "invalid_limit"): "use a --limit of at most 200",
-    (400, "invalid_status"): (
+    "400 invalid_limit": "use a --limit of at most 200",
+    "400 invalid_status": (
         "the server rejected the value of --status: --help lists the valid ones"
     ),
     # For example, %s is ` from PLEXSPHERE_TOKEN`.
-    401: "get a new token: the token%s is invalid, expired or for another server",
-    403: "ask an owner of the Project to let this token read its Executions",
-    (403, "caveat_violation"): (
+    "401": "get a new token: the token%s is invalid, expired or for another server",
+    "403": "ask an owner of the Project to let this token read its Executions",
+    "403 caveat_violation": (
         "the token is valid, but its conditions are not met: "
         "check its validity period, your source address and how you logged in"
     ),
-    404: (
+    "404": (
         "it may not be visible to this token: "
         "check the Project (--project), the id (for get) and the server"
     ),
-    407: PROXY_HINT,
-    429: "too many requests: try again later",
-    500: (
+    "407": PROXY_HINT,
+    "429": "too many requests: try again later",
+    "500": (
         "try again; if it keeps failing, "
         "send the server's operators the time, the command and any correlation id"
     ),
-    501: "this server cannot run actions: ask its operators to enable action dispatch",
-    502: OVERLOAD_HINT,
-    503: OVERLOAD_HINT,
-    504: OVERLOAD_HINT,
+    "501": "this server cannot run actions: ask its operators to enable action dispatch",
+    "502": OVERLOAD_HINT,
+    "503": OVERLOAD_HINT,
+    "504": OVERLOAD_HINT,
 }
 # What replaces them once a response was the API's. A rejected cursor is then the server's own.
 LATER_HINTS = {
@@ -1311,10 +1311,10 @@ LATER_HINTS = {
     "not HTTP": "check the network: another program may have answered in place of the server",
     "not the API": GATEWAY_HINT,
     "redirect": GATEWAY_HINT,
-    (400, "invalid_cursor"): (
+    "400 invalid_cursor": (
         "the server rejected the cursor of the next page: start the listing again"
     ),
-    404: "not found, or no longer visible to this token",
+    "404": "not found, or no longer visible to this token",
 }
 
 # What http.client may raise for malformed headers, apart from HTTPException, because
@@ -2112,7 +2112,7 @@ class Transport:
             source = ""
             if self.token_source:
                 source = " from " + self.token_source
-            return HINTS[401] % source
+            return HINTS["401"] % source
         if status == 404 and self.server.prefix.endswith("/v1") and not self.has_found_api:
             return HINTS["/v1 twice"]
         is_bare = status in (400, 403, 404) and not problem
@@ -2124,7 +2124,7 @@ class Transport:
             word = show_member(problem, "code")
         elif status == 403:
             word = show_member(problem, "reason")
-        for cause in ((status, word), status):
+        for cause in ("%d %s" % (status, word), str(status)):
             if cause in HINTS:
                 return self._find_hint(cause)
         return ""
