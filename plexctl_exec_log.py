@@ -2307,14 +2307,12 @@ def is_page_after(until, times):
     return times == sorted(times)
 
 
-def list_other_statuses(status):
-    """Return the known statuses that a query for this one should not return.
+def contradicts(found, requested):
+    """Return whether an Execution has another known status than the one that was requested.
 
     Some servers ignore the parameter, and a status may change between filtering and
-    sending. A query for an unknown status, or for all, may return any."""
-    if status not in STATUSES:
-        return []
-    return [other for other in STATUSES if other != status]
+    sending. A query for an unknown status, or for all (None), may return any."""
+    return requested in STATUSES and found in STATUSES and found != requested
 
 
 class Listing:
@@ -2488,7 +2486,6 @@ class Listing:
         """Yield the matching Executions of one query, page by page."""
         query = dict(self._parameters, status=status)
         seen = {query["cursor"]}
-        other_statuses = list_other_statuses(status)
         since, until = self._since, self._until
         compares_times = since is not None or until is not None
         while True:
@@ -2508,7 +2505,7 @@ class Listing:
                     is_too_new = until is not None and created >= until
                     if is_too_old or is_too_new:
                         continue
-                if execution.get("status") not in other_statuses:
+                if not contradicts(execution.get("status"), status):
                     yield execution
             del page  # before the next one is decoded
 
