@@ -176,7 +176,7 @@ Where to look in the code
                                     Transport.__init__, Transport.get, Transport._read_head
     what is read                    Transport._read_body, decompress, decode_object
                                     read_private_file, check_ca_file
-    what is written                 Console, make_folder, save_outputs
+    what is written                 Console, make_folder, write_folder, write_new_file
     escaping, masking               make_terminal_safe, make_visible, Console.redact
 """
 
@@ -3143,12 +3143,37 @@ def format_index_line(node_id, status, kind, output):
     return line.encode("utf-8")
 
 
-def save_outputs(targets, folder, report_error):
-    """Write each inline output to a file, NODE_ID.out, and the index of all targets to `targets`.
+def write_folder(folder, files, index_lines):
+    """Write the files, a dict of their bytes by their names, and then the index, `targets`.
 
-    Until everything is written, the index is called `targets.partial`. Return
-    the kind of each target, as in the index. Raises ExecLogError for a file
-    that cannot be written."""
+    Until everything is written, the index is called `targets.partial`. Raises ExecLogError
+    for a file that cannot be written."""
+    partial_index = os.path.join(folder, "targets.partial")
+    index = os.path.join(folder, "targets")
+
+    # Of two commands at a time, the second one fails here. From here on, the partial index is
+    # this command's own: no other command can make it while it exists.
+    write_new_file(partial_index, b"".join(index_lines))
+    if os.path.lexists(index):  # another command had renamed its own before
+        try:
+            os.remove(partial_index)
+        except OSError:
+            pass
+        raise ExecLogError("cannot write %s: another process has written it" % index)
+
+    for name, data in files.items():
+        write_new_file(os.path.join(folder, name), data)
+    try:
+        os.rename(partial_index, index)
+    except OSError as error:
+        raise ExecLogError("cannot write %s: %s" % (index, describe_error(error)))
+
+
+def save_outputs(targets, folder, report_error):
+    """Write each inline output to a file, NODE_ID.out, and the index of all targets.
+
+    Return the kind of each target, as in the index. Raises ExecLogError for a file that
+    cannot be written."""
     lines, kinds = [], []
     files = {}  # the bytes of each file, by its name
     seen = set()  # node ids in lower case, because some file systems ignore case
@@ -3171,22 +3196,7 @@ def save_outputs(targets, folder, report_error):
         kinds.append(kind)
         lines.append(format_index_line(node_id, status, kind, output))
 
-    # Write the files.
-    partial_index = os.path.join(folder, "targets.partial")
-    index = os.path.join(folder, "targets")
-    write_new_file(partial_index, b"".join(lines))  # of two commands at a time, one fails here
-    if os.path.lexists(index):
-        try:
-            os.remove(partial_index)  # the other command's has become the index
-        except OSError:
-            pass
-        raise ExecLogError("cannot write %s: another process has written it" % index)
-    for name, data in files.items():
-        write_new_file(os.path.join(folder, name), data)
-    try:
-        os.rename(partial_index, index)
-    except OSError as error:
-        raise ExecLogError("cannot write %s: %s" % (index, describe_error(error)))
+    write_folder(folder, files, lines)
     return kinds
 
 
