@@ -2226,18 +2226,16 @@ class OutputRef(namedtuple("OutputRef", "kind data location sha256 fault")):
             return cls("none", b"", "", "", "")
         try:
             check_type(ref, dict, "output_ref", ValueError)
-            kind = get_text(ref, "kind", make_error=ValueError)
+            read = partial(get_text, ref, make_error=ValueError)
+            kind = read("kind")
             if kind == "inline":
                 # An empty output has no inline_bytes.
-                encoded = get_text(ref, "inline_bytes", make_error=ValueError)
-                data = decode_base64(encoded or "")
+                data = decode_base64(read("inline_bytes") or "")
                 return cls(kind, data, "", "", "")
 
             if kind != "object_store":
                 raise ValueError('unknown kind "%s"' % (kind or ""))
-            bucket = get_text(ref, "bucket", make_error=ValueError)
-            key = get_text(ref, "key", make_error=ValueError)
-            digest = get_text(ref, "sha256", make_error=ValueError)
+            bucket, key, digest = read("bucket"), read("key"), read("sha256")
             if not bucket or not key:
                 raise ValueError("bucket or key: expected a non-empty string")
             return cls("archived", b"", "%s/%s" % (bucket, key), digest or "", "")
