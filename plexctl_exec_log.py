@@ -4221,26 +4221,30 @@ def request_executions(options, project, listing, transport):
     return page, iter(page["items"])
 
 
+def compare_clocks(transport):
+    """Return (server's time, seconds that this host's clock is ahead of it), or None if the
+    server's Date is missing, malformed or without a zone."""
+    arrival = datetime.fromtimestamp(transport.date_arrival, timezone.utc)
+    try:
+        server_time = parsedate_to_datetime(transport.server_date)
+        ahead = (arrival - server_time).total_seconds()  # without a zone, a TypeError
+        return server_time.astimezone(timezone.utc), ahead
+    except (TypeError, ValueError, OverflowError, IndexError):
+        return None
+
+
 def report_clocks(times, transport, console):
     """Say on stderr that this host's clock and the server's differ by more than a minute, if a
     time was typed that goes by this host's clock, or that is still to come by the server's."""
     starts = [moment for moment in (times.created_since, times.updated_since) if moment]
     if not (times.by_clock or starts):
         return  # no Date is parsed in vain
-
-    # Compare the clocks.
-    arrival = datetime.fromtimestamp(transport.date_arrival, timezone.utc)
-    try:
-        server_time = parsedate_to_datetime(transport.server_date)
-        ahead = (arrival - server_time).total_seconds()
-        shown_time = server_time.astimezone(timezone.utc).isoformat()[:19]
-    except (TypeError, ValueError, OverflowError, IndexError):  # malformed, or without a zone
+    compared = compare_clocks(transport)
+    if compared is None:
         return
-
-    if abs(ahead) <= 60:
-        return
+    server_time, ahead = compared
     is_to_come = any((moment - server_time).total_seconds() > 60 for moment in starts)
-    if not (times.by_clock or is_to_come):
+    if abs(ahead) <= 60 or not (times.by_clock or is_to_come):
         return
 
     # Say how much they differ.
@@ -4253,7 +4257,7 @@ def report_clocks(times, transport, console):
         "this host's clock is %s %s the server's: the listing may lack Executions or have too "
         "many; write times in full, by the server's clock (%sZ)"
     )
-    console.hint(text % (difference, side, shown_time), always=True)
+    console.hint(text % (difference, side, server_time.isoformat()[:19]), always=True)
 
 
 def describe_walk(listing):
