@@ -4428,7 +4428,6 @@ def run_get(options, project, console, view, transport):
         folder = make_folder(options.output_dir)  # before any waiting
     shows_progress = console.can_show_progress(is_quiet=True)
     execution = request_execution(options, project, console, transport, shows_progress)
-    console.progress = None
     nodes = dict.fromkeys(options.node)
     targets, missing = select_targets(execution["targets"], nodes, options.statuses)
 
@@ -4553,7 +4552,6 @@ def main(
         console.write_line("error: the response is nested too deeply to be printed")
         return 1
     finally:
-        console.progress = None
         console.show_progress("")
 
 
