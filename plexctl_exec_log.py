@@ -662,7 +662,7 @@ def parse_duration(text):
 
 
 TIME_OF_DAY = "(?:[01]?[0-9]|2[0-3]):[0-5][0-9]"
-# The WHENs that any difference of two clocks changes much. `today` or `7d` it changes little.
+# WHENs for which a small difference of clocks matters. For `today` or `7d`, it hardly does.
 CLOCK_TIME = "-?[0-9]+[smh]|" + TIME_OF_DAY
 # A time of RFC 3339, with or without a year, whole or cut off after the day, the hour
 # or the minute. Spaces do not count (re.VERBOSE), except in brackets.
@@ -1788,7 +1788,8 @@ class Transport:
             return self._read_object(response, body)
         except RemoteError as error:
             error.args = (mask(str(error), self.secrets),)  # the server may echo the token
-            # A program may keep the error, whose context and traceback would keep the body.
+            # A program may keep the error. Its context and its first frames would keep the
+            # body; the frames from here on keep this Transport, and so the token.
             error.__context__ = None
             raise error.with_traceback(None)
 
@@ -1811,7 +1812,7 @@ class Transport:
         has_length = response.getheader("Content-Length") is not None
         is_gzip = read_encoding(response) == "gzip"
         may_be_cut = not (response.chunked or has_length or is_gzip)
-        value = decode_object(body, may_be_cut, self._make_stranger_error)
+        value = decode_object(body, may_be_cut, self._make_not_api_error)
 
         if not self.has_found_api:
             self.has_found_api = True
@@ -1820,8 +1821,10 @@ class Transport:
                 self.server_date = response.getheader("Date", "")
         return value
 
-    def _make_stranger_error(self, problem):
-        """Return the error for a 200 that is not a JSON object. A gateway's may soon be one."""
+    def _make_not_api_error(self, problem):
+        """Return the error for a 200 that is not a JSON object.
+
+        After a good response, a gateway may have answered, so another attempt may help."""
         message = "the response is malformed: " + problem
         hint = self._find_hint("not the API")
         if self.has_found_api:
@@ -1948,7 +1951,7 @@ class Transport:
             message = "the response is not valid HTTP: %s" % describe_error(error)
             # A port for https sends no HTTP at all, and so no headers that are too long.
             may_be_https = isinstance(error, http.client.BadStatusLine)
-            raise UnusableResponse(message, self._explain_stranger("not HTTP", may_be_https))
+            raise UnusableResponse(message, self._find_not_api_hint("not HTTP", may_be_https))
 
         version = "1.0" if response.version == 10 else "1.1"
         status_line = "HTTP/%s %d %s" % (version, response.status, response.reason)
@@ -1977,7 +1980,7 @@ class Transport:
             return LATER_HINTS[cause]
         return HINTS[cause]
 
-    def _explain_stranger(self, cause, may_be_https):
+    def _find_not_api_hint(self, cause, may_be_https):
         """Return the hint for a response that does not look like the API's."""
         if may_be_https and self.server.scheme == "http" and not self.has_found_api:
             return HINTS["plain http"]
@@ -2117,7 +2120,7 @@ class Transport:
             return HINTS["/v1 twice"]
         is_bare = status in (400, 403, 404) and not problem
         if is_bare or 300 <= status < 400:
-            return self._explain_stranger("not the API", may_be_https=status == 400)
+            return self._find_not_api_hint("not the API", may_be_https=status == 400)
 
         word = ""
         if status == 400:
@@ -3729,15 +3732,19 @@ def resolve_when(flag, text, now, after=None):
 
 
 class Times(
-    namedtuple("Times", "created_since created_before updated_since hint until_misleads by_clock")
+    namedtuple(
+        "Times",
+        "created_since created_before updated_since hint must_show_hint depends_on_clock",
+    )
 ):
     """What --since, --until and --updated-since mean.
 
     created_since, created_before, updated_since    aware datetimes, or None
     hint                gives these times in full; "" if all were typed in full
-    until_misleads      whether --until is a time of day beside --updated-since, and without
-                        --since: it may be yesterday's, and compares another time
-    by_clock            whether one of them is an age or a time of day by this host's clock
+    must_show_hint      whether a pipe gets the hint, too, because --until may mislead: a time
+                        of day beside --updated-since, and without --since, may be
+                        yesterday's, and it compares another time
+    depends_on_clock    whether one of them is an age or a time of day by this host's clock
     """
 
 
@@ -3768,15 +3775,15 @@ def resolve_times(options, now):
 
     # Without --since, a time of day is the most recent one.
     until_is_time_of_day = bool(re.fullmatch(TIME_OF_DAY, (options.until or "").strip()))
-    until_misleads = until_is_time_of_day and since is None and updated_since is not None
-    if until_misleads:
+    must_show_hint = until_is_time_of_day and since is None and updated_since is not None
+    if must_show_hint:
         hint += "; --until compares the time of creation"
 
     clock_texts = [options.since, options.updated_since]
     if since is None or not until_is_time_of_day:
         clock_texts.append(options.until)
-    by_clock = any(re.fullmatch(CLOCK_TIME, (text or "").strip()) for text in clock_texts)
-    return Times(since, until, updated_since, hint, until_misleads, by_clock)
+    depends_on_clock = any(re.fullmatch(CLOCK_TIME, (text or "").strip()) for text in clock_texts)
+    return Times(since, until, updated_since, hint, must_show_hint, depends_on_clock)
 
 
 def select_statuses(options):
@@ -4237,14 +4244,14 @@ def report_clocks(times, transport, console):
     """Say on stderr that this host's clock and the server's differ by more than a minute, if a
     time was typed that goes by this host's clock, or that is still to come by the server's."""
     starts = [moment for moment in (times.created_since, times.updated_since) if moment]
-    if not (times.by_clock or starts):
+    if not (times.depends_on_clock or starts):
         return  # no Date is parsed in vain
     compared = compare_clocks(transport)
     if compared is None:
         return
     server_time, ahead = compared
     is_to_come = any((moment - server_time).total_seconds() > 60 for moment in starts)
-    if abs(ahead) <= 60 or not (times.by_clock or is_to_come):
+    if abs(ahead) <= 60 or not (times.depends_on_clock or is_to_come):
         return
 
     # Say how much they differ.
@@ -4325,7 +4332,7 @@ def report_continuation(page, is_empty, options, console):
 def run_list(options, project, project_source, console, view, transport):
     """Run the command `list` and return its exit code."""
     if options.times.hint:
-        console.hint(options.times.hint, always=options.times.until_misleads)
+        console.hint(options.times.hint, always=options.times.must_show_hint)
     list_format = LIST_FORMATS[options.output]
     # For one page, the Listing only says where to resume.
     listing = make_listing(options, project, transport)
