@@ -3379,11 +3379,11 @@ FLAGS = [
     Flag("", "--allow-http", "", None,
          "allow plain http to remote hosts (exposes the token)"),
     Flag("", "--timeout", "TIME", parse_duration,
-         "limit for each network operation, e.g. 5m (default: 30s)"),
+         "limit for a network operation, e.g. 5m (default: 30s)"),
     Flag("", "--color", "MODE", parse_color,
          "auto, always or never (default: auto)"),
     Flag("", "-v --verbose", "", None,
-         "print request and response headers on standard error, without the token"),
+         "print headers on standard error, without the token"),
     Flag("", "-h --help", "", None,
          "print this help"),
     Flag("", "--version", "", None,
@@ -3401,20 +3401,20 @@ FLAGS = [
          "only Executions created before WHEN", reads_all_pages=True),
     Flag("list", "--updated-since", "WHEN", str,
          "only Executions updated at or after WHEN; "
-         "for a finished one, this is when it ended", keeps=was_updated_since),
+         "a finished one was last updated when it ended", keeps=was_updated_since),
     Flag("list", "-n --last", "N", parse_count,
-         "only the N that were created last, printed oldest first", reads_all_pages=True),
+         "only the N that were created last, oldest first", reads_all_pages=True),
     Flag("list", "--all", "", None,
          "read all pages", reads_all_pages=True),
     Flag("list", "--limit", "N", parse_limit,
-         "size of a page, at most 200 Executions (default: 50; 200 if several pages are read)"),
+         "size of a page, at most 200 Executions (default: 50; 200 when reading all pages)"),
     Flag("list", "--cursor", "CURSOR", str,
          "start at this cursor (the previous page's next_cursor)"),
 
     Flag("get", "--id", "UUID", parse_uuid,
          "the Execution; `get UUID` is the same", is_single=True),
     Flag("get", "--wait", "", None,
-         "wait until the Execution has succeeded, failed, been cancelled or timed out"),
+         "wait until the status of the Execution is final"),
     Flag("get", "--wait-timeout", "TIME", parse_duration,
          "with --wait: give up after this long, and exit 124"),
     Flag("get", "--exit-status", "", None,
@@ -3434,7 +3434,7 @@ EXIT_CODES = """exit codes:
   0    success (archived outputs are named or counted, not fetched)
   1    a failure not listed below (network, server), or a part of what was
          requested is missing
-  2    usage: an unusable flag, URL, proxy or CA file; no Project, id or server
+  2    usage: no Project, id or server; an unusable flag, URL, proxy or CA file
   3    no usable token, profile or config file; or the token was rejected (401)
   4    forbidden (403)
   5    get --exit-status: everything was written; the status is not succeeded
@@ -3453,24 +3453,28 @@ EXAMPLES = {
 }
 EXAMPLES[""] = EXAMPLES["list"] + EXAMPLES["get"]
 STATUS_HELP = """
-Statuses: pending, ack, started; final: succeeded, failed, cancelled, timeout.
-In tables, TARGETS is succeeded/total: 2/5 means that two of five succeeded."""
+Statuses: pending, ack, started (unfinished); succeeded, failed, cancelled,
+timeout (final). In tables, TARGETS is succeeded/total: 2/5 means that two of
+five succeeded."""
 LIST_HELP = """
 
 By default, list prints one page: the oldest 50 Executions that match. With
 --all, --last, --since, --until, --updated-since, --node or several statuses
-(also --failed, --running), it reads all pages (with --until, it stops after
-that time). --last selects by the time of creation, even with --failed. For long
-listings, use jsonl: its lines can be used even if the listing fails.
+(also --failed, --running), it reads all pages. --last goes by the creation
+time, even with --failed. For long listings, use jsonl: its lines can be used
+even if the listing fails.
 
-In list, --status, --failed and --running judge the Execution, even with --node:
-Executions that failed on another machine are listed, and an unfinished
-Execution in which this machine has failed is not.
+For list, --status, --failed and --running select by the status of the whole
+Execution, even with --node: an Execution that failed on another machine is
+listed, and an unfinished one in which this machine has failed is not. In the
+format lines, --node selects lines, too.
 
-If a listing fails partway, the last line on standard error usually gives a
-value with which to resume, next_cursor for --cursor or next_since for --since.
-If there is no such line, as with --last, start again. Times are in UTC, unless
-they have an offset. Ages and times of day go by this host's clock."""
+If a listing fails partway, the last line on standard error usually says how to
+resume: pass next_cursor to --cursor, or next_since to --since. If there is no
+such line, as with --last, start again.
+
+Times are in UTC, unless they have an offset. Ages, days, times of day and times
+without a year go by this host's clock."""
 PURPOSES = {
     "": "Show Executions (runs of actions), and what each target (machine) printed.\n",
     "list": "List the Executions (runs of actions) of a Project.\n",
@@ -3529,7 +3533,7 @@ def make_parser(command=""):
 
     parser = FlagParser(
         prog=get_program_name(),
-        usage="%(prog)s [exec-log] " + usage + " [flags]",
+        usage="%(prog)s " + usage + " [flags]",
         description=description,
         epilog="\n".join([describe_formats(command), EXIT_CODES, examples]),
         add_help=False,

@@ -50,7 +50,7 @@ def test_program_uses_the_name_it_was_started_under(monkeypatch, started, name):
     out = io.BytesIO()
     program.main(["--help"], out, io.StringIO())
 
-    usage = "usage: %s [exec-log] {list,get} [UUID] [flags]\n" % name
+    usage = "usage: %s {list,get} [UUID] [flags]\n" % name
     assert out.getvalue().decode("ascii").startswith(usage)
 
 
@@ -75,7 +75,7 @@ def test_help_of_a_command_shows_its_flags_and_plain_help_those_of_both(line, us
     page = show_help(line)
 
     flags = {"list": LIST_FLAGS, "get": GET_FLAGS, "both": LIST_FLAGS + " " + GET_FLAGS}[flags_of]
-    assert page.startswith("usage: python3 plexctl_exec_log.py [exec-log] %s [flags]\n" % usage)
+    assert page.startswith("usage: python3 plexctl_exec_log.py %s [flags]\n" % usage)
     # An entry begins with two spaces: `  --all ...`, `  -v, --verbose ...` or `  -n N, --last N ...`.
     found = re.findall("(?m)^  (?:-[^-]+, )?(--[a-z-]+)", page)
     assert " ".join(found) == COMMON_FLAGS + " " + flags
@@ -111,8 +111,9 @@ def test_help_lists_statuses_and_exit_codes(line):
     page = show_help(line)
 
     assert (
-        "\nStatuses: pending, ack, started; final: succeeded, failed, cancelled, timeout.\n" in page
-    )
+        "\nStatuses: pending, ack, started (unfinished); succeeded, failed, cancelled,\n"
+        "timeout (final). "
+    ) in page
     exit_codes = "\n".join(find_section(page, "exit codes"))
     assert re.findall("(?m)^  ([0-9]+) ", exit_codes) == (
         ["0", "1", "2", "3", "4", "5", "77", "124", "130", "141"]
@@ -148,7 +149,7 @@ def test_help_shows_both_texts_of_a_flag_that_differs_between_the_commands(line,
     --profile    | its default profile
     --timeout    | 30s
     --color      | auto
-    --limit      | 50; 200 if several pages are read
+    --limit      | 50; 200 when reading all pages
 """)
 def test_help_names_these_defaults_of_flags(flag, default):
     page = show_help("--help")
