@@ -12,8 +12,7 @@
     plexctl_exec_log.py get UUID [flags]
 
 An Execution is one run of an action of the plexsphere control plane; its targets are
-the machines that it ran on. This file never changes anything on the server. Each of its
-sections uses only itself and those above it.
+the machines that it ran on. This file never changes anything on the server.
 
 Programs can import it; __all__ lists the public names. At run time, an argument of a wrong
 type may raise TypeError or another Python error; a type checker reports it, if the file is
@@ -84,11 +83,10 @@ to one server:
 Certificates and host names are verified with the defaults of ssl.create_default_context(),
 and TLS is 1.2 or later. To an IPv6 address, https through a proxy needs Python 3.13.
 
-Without --allow-http, plain http goes only to this host: `localhost`, which the resolver
-maps to it, a loopback address (127.0.0.0/8, ::1; from Python 3.13 on also
-::ffff:127.0.0.1) or an unspecified one (0.0.0.0, ::). Any of its users may be listening
-there. No proxy of the environment is used for this host. A proxy for plain http can read
-the token, too.
+Without --allow-http, plain http goes only to this host: `localhost` (resolved as usual), a
+loopback address (127.0.0.0/8, ::1; from Python 3.13 on also ::ffff:127.0.0.1) or an
+unspecified one (0.0.0.0, ::). Any user of this host may be listening there. No proxy of the
+environment is used for this host. A proxy for plain http can read the token, too.
 
 It reads these files, besides those that Python and its libraries read. On Windows, modes
 and owners are not checked.
@@ -103,8 +101,8 @@ USERPROFILE, NO_COLOR, TERM and the proxy variables. As in every Python program,
 SSL_CERT_FILE and SSL_CERT_DIR choose the CAs, SSLKEYLOGFILE names a file whose readers
 can decrypt the traffic, and OPENSSL_CONF, which may load code, configures OpenSSL.
 OpenSSL and the resolver read more. With each command, argparse reads the message catalogues
-that LANGUAGE, LC_ALL, LC_MESSAGES or LANG name, at any path and also with -I, and --help
-shows their words. urllib reads REQUEST_METHOD.
+that LANGUAGE, LC_ALL, LC_MESSAGES or LANG name, at any path, even with -I; --help prints
+their text. urllib reads REQUEST_METHOD.
 
 Apart from SSLKEYLOGFILE and bytecode, which Python writes, it writes only into the
 --output-dir folder, where it removes nothing but its own unfinished index: choose a folder
@@ -278,6 +276,8 @@ RUNNING_STATUSES = ("pending", "ack", "started")
 FINAL_STATUSES = ("succeeded", "failed", "cancelled", "timeout")
 FAILED_STATUSES = ("failed", "cancelled", "timeout")
 STATUSES = RUNNING_STATUSES + FINAL_STATUSES
+
+# Each of the following sections uses only itself and those above it.
 
 
 # ---------------------------------------------------------------------------------------- Safe text
@@ -763,7 +763,7 @@ PORT_FAULT = "; its port is not between 1 and 65535"
 # Beginnings of malformed URLs, and what is wrong with such a URL.
 URL_FAULTS = (
     ("(?!https?://)", "; it does not begin with https:// or http://"),
-    ("https?://[^/?#]*@", "; it contains user info"),
+    ("https?://[^/?#]*@", "; it contains a user name or password"),
     ("[^?#]*[?#]", "; it contains a query or a fragment"),
     ("https?://[^/]*:[1-9][0-9]{5,}(?:/|$)", PORT_FAULT),
 )
@@ -1303,7 +1303,7 @@ HINTS = {
     "503": OVERLOAD_HINT,
     "504": OVERLOAD_HINT,
 }
-# What replaces them once a response was the API's. A rejected cursor is then the server's own.
+# Hints that replace these once the API has answered. A rejected cursor is then the server's own.
 LATER_HINTS = {
     "connect": RECONNECT_HINT,
     "proxy": RECONNECT_HINT,
@@ -1679,11 +1679,15 @@ class Transport:
 
         After the limit, requests and reads raise TimedOut, except that a response with an
         error status is reported as such. No pause outlasts it. Several limits may be in
-        force, and end in any order; the earliest one counts. These can overrun it: resolving
-        a name, connecting to its further addresses, a tunnel and a TLS handshake, a server
-        that sends headers, chunk sizes or trailers byte by byte, or TLS messages without
-        data, callbacks, and decoding. Raises UsageError unless `seconds` is more than 0 and
-        at most 86400."""
+        force, and end in any order; the earliest one counts. Raises UsageError unless
+        `seconds` is more than 0 and at most 86400. These can overrun a limit:
+
+            resolving a name, connecting to its further addresses
+            a tunnel through a proxy and the TLS handshake in it
+            headers, chunk sizes or trailers that arrive byte by byte
+            TLS messages without data
+            callbacks, parsing and decoding
+        """
         check_seconds(seconds, "seconds")
         end = self.clock() + seconds
         limit = object()
@@ -2278,7 +2282,7 @@ def get_page(
     is_one_execution = str(parameters.get("limit")) == "1"
     max_bytes = EXECUTION_LIMIT if is_one_execution else PAGE_LIMIT
     path = EXECUTIONS % parse_named_uuid(project, "project")
-    # Ask before the request, whose response may be the first that is good.
+    # Before the request: get() may set has_found_api.
     hint = "" if transport.has_found_api else API_HINT
     page = transport.get(path, parameters, max_bytes)
     if "items" not in page:
@@ -2342,8 +2346,8 @@ class Listing:
     a valid `created_at` makes the response malformed, and with several statuses so does
     an `id` that is not a string.
 
-    `since` compares the time of creation: it leaves out a long run that failed just
-    now. For what has ended since a time, compare `updated_at` of what is yielded.
+    `since` goes by the creation time: it leaves out a long run that failed just now. To
+    find what ended since a time, check each Execution's `updated_at`.
     `since` does not save requests: all pages are read (only `until` ends a listing
     early).
 
@@ -2366,9 +2370,10 @@ class Listing:
                       last one of a page
         next_since    the value for `since` with which a merge that failed can be
                       resumed: an aware datetime of whole seconds. Executions of that
-                      second are yielded again. None with a single query, before the
-                      first Execution and after the last, and if times were out of order
-                      or do not exist in the calendar
+                      second are yielded again. None:
+                        - with a single query
+                        - before the first Execution, and after the last
+                        - if times were out of order or do not exist in the calendar
     """
 
     def __init__(
@@ -2566,7 +2571,7 @@ def get_execution(
     project = parse_named_uuid(project, "project")
     execution_id = parse_named_uuid(execution_id, "execution_id")
     path = "%s/%s" % (EXECUTIONS % project, execution_id)
-    # Ask before the request, whose response may be the first that is good.
+    # Before the request: get() may set has_found_api.
     hint = "" if transport.has_found_api else API_HINT
     execution = transport.get(path, {}, EXECUTION_LIMIT)
 
@@ -3781,7 +3786,7 @@ def resolve_times(options, now):
     until_is_time_of_day = bool(re.fullmatch(TIME_OF_DAY, (options.until or "").strip()))
     must_show_hint = until_is_time_of_day and since is None and updated_since is not None
     if must_show_hint:
-        hint += "; --until compares the time of creation"
+        hint += "; --until goes by the creation time"
 
     clock_texts = [options.since, options.updated_since]
     if since is None or not until_is_time_of_day:
@@ -4193,8 +4198,8 @@ def describe_no_match(options):
     hint = "no more Executions match" if options.cursor else "no Execution matches"
     if (options.since or options.until) and not options.updated_since:
         hint += (
-            " (--since and --until compare the time of creation;"
-            " --updated-since compares the last change)"
+            " (--since and --until go by the creation time;"
+            " --updated-since goes by the last change)"
         )
     return hint
 
@@ -4265,8 +4270,8 @@ def report_clocks(times, transport, console):
         difference = "%d h %d min" % (hours, minutes)
     side = "ahead of" if ahead > 0 else "behind"
     text = (
-        "this host's clock is %s %s the server's: the listing may lack Executions or have too "
-        "many; write times in full, by the server's clock (%sZ)"
+        "this host's clock is %s %s the server's: the listing may miss Executions or include "
+        "extra ones; write times in full, by the server's clock (%sZ)"
     )
     console.hint(text % (difference, side, server_time.isoformat()[:19]), always=True)
 

@@ -437,8 +437,8 @@ def test_hint_that_nothing_matches_says_what_since_and_until_compare_without_upd
     result = run_line("list " + flag, plane, page(execution()), terminals=BOTH)
 
     assert hint_lines(result) == [
-        "no Execution matches (--since and --until compare the time of creation; "
-        "--updated-since compares the last change)"
+        "no Execution matches (--since and --until go by the creation time; "
+        "--updated-since goes by the last change)"
     ]
 
 

@@ -431,7 +431,7 @@ def test_until_of_a_time_of_day_beside_updated_since_gets_a_hint_in_a_pipe(
         return
     assert result.err == (
         "hint: created before %s, updated since %s (now: 2026-07-14T09:31:07Z); "
-        "--until compares the time of creation\n" % (before, since)
+        "--until goes by the creation time\n" % (before, since)
     )
 
 
@@ -518,8 +518,8 @@ def list_with_date(plane, flags, *headers):
 
 def describe_clocks(difference, server_time):
     return (
-        "hint: this host's clock is %s the server's: the listing may lack Executions or have too "
-        "many; write times in full, by the server's clock (2026-07-%sZ)\n"
+        "hint: this host's clock is %s the server's: the listing may miss Executions or include "
+        "extra ones; write times in full, by the server's clock (2026-07-%sZ)\n"
         % (difference, server_time)
     )
 

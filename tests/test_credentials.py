@@ -369,8 +369,8 @@ def test_label_of_a_name_has_at_most_63_characters():
     https:p4ssw0rd               | ; it does not begin with https:// or http://
     https:///p4ssw0rd            |
     https://                     |
-    https://ann:p4ssw0rd@host    | ; it contains user info
-    https://host:p4ssw0rd@x      | ; it contains user info
+    https://ann:p4ssw0rd@host    | ; it contains a user name or password
+    https://host:p4ssw0rd@x      | ; it contains a user name or password
     https://p4ssw0rd?x           | ; it contains a query or a fragment
     https://host/a?p4ssw0rd      | ; it contains a query or a fragment
     https://p4ssw0rd/#f          | ; it contains a query or a fragment
