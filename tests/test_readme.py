@@ -38,8 +38,11 @@ def read_section(title):
 #: A machine that failed in DEMO and in SHOWCASE.
 NODE = "019d907a-eb47-73a5-a611-bb4e4cda0712"
 BLOCKS = re.findall("(?ms)^```sh\n(.*?)^```$", read_section("Recipes"))
-#: An empty line separates the recipes of one block. test_poll.py runs the block that defines `report`.
-RECIPES = "\n".join(block for block in BLOCKS if "report()" not in block).split("\n\n")
+#: A line that begins with `plog` is a recipe of its own. test_poll.py runs the block that defines `report`.
+RECIPES = []
+for block in BLOCKS:
+    if "report()" not in block:
+        RECIPES += re.split("\n(?=plog )", block.rstrip("\n"))
 LOOPS = [recipe for recipe in RECIPES if "for id in" in recipe]
 every_shell = pytest.mark.parametrize("shell", ["bash", "sh"])
 every_recipe = pytest.mark.parametrize("recipe", RECIPES, ids=range(len(RECIPES)))
