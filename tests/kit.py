@@ -313,7 +313,7 @@ def encode(value):
 # ---- formats
 
 # A test names a format with its flag, `-o raw`, also in a list or a table, so that this finds what needs a format:
-# grep -nE -- '(-o|--output).*raw' tests/*.py
+# git grep -nE -- '(-o|--output).*raw'
 
 #: Tests about every format are parametrized over the program's own formats, so that they cover a new one. test_help.py
 #: lists the formats, so that a lost one is noticed.
