@@ -53,9 +53,10 @@ def make_copies(status):
 
 
 PAGES = [make_page(number, "c%d" % number if number < 4 else None) for number in range(5)]
+LINE = b"x" * 999 + b"\n"
 #: Pages whose Executions have an output each, with a length of BODY in base64 in each page.
 PAGES_OF_OUTPUTS = [
-    make_page(number, cursor, size=0, targets=[target(inline(b"x\n" * (BODY // 20 * 3 // 8)))])
+    make_page(number, cursor, size=0, targets=[target(inline(LINE * (BODY // 20 * 3 // 4000)))])
     for number, cursor in [(0, "c1"), (1, "c2"), (2, "c3"), (3, None)]
 ]
 PAGE_OF_TIMEOUTS = make_page(9, None, "timeout")
