@@ -833,7 +833,7 @@ class Server(namedtuple("Server", "scheme host port prefix")):
         return "%s://%s%s" % (self.scheme, self.authority, self.prefix)
 
 
-def check_access(file_info, forbidden):
+def describe_access_fault(file_info, forbidden):
     """Return what is wrong with the owner or mode of a file or folder, or "".
 
     `file_info` is its os.stat() result. The owner must be the user or root, and no bit of
@@ -877,7 +877,7 @@ def read_private_file(path, limit, name):
             # Check the opened file, not its name, which may refer to a different file by now.
             file_info = os.fstat(file.fileno())
             is_pipe = stat.S_ISFIFO(file_info.st_mode)  # such as `<(...)`, which may have any mode
-            problem = check_access(file_info, 0 if is_pipe else 0o077)
+            problem = describe_access_fault(file_info, 0 if is_pipe else 0o077)
             if problem:
                 general_hint = "use a file that you own, with mode 0600, or a pipe"
                 hint = suggest_chmod("600", path, file_info) or general_hint
@@ -1288,6 +1288,7 @@ HINTS = {
         "the token is valid, but its conditions are not met: "
         "check its validity period, your source address and how you logged in"
     ),
+    # The command writes where the Project came from in place of `--project`.
     "404": (
         "it may not be visible to this token: "
         "check the Project (--project), the id (for get) and the server"
@@ -1533,7 +1534,8 @@ class Transport:
         date_arrival    time.time() when this Date arrived
     """
 
-    # Not in __init__, which a subclass that overrides get() for a test need not call.
+    # Not in __init__: for get_page, get_execution and a Listing, a subclass that overrides get()
+    # need not call it.
     has_found_api = False
     secrets: "t.List[str]" = []
 
@@ -1679,15 +1681,9 @@ class Transport:
 
         After the limit, requests and reads raise TimedOut, except that a response with an
         error status is reported as such. No pause outlasts it. Several limits may be in
-        force, and end in any order; the earliest one counts. Raises UsageError unless
-        `seconds` is more than 0 and at most 86400. These can overrun a limit:
-
-            resolving a name, connecting to its further addresses
-            a tunnel through a proxy and the TLS handshake in it
-            headers, chunk sizes or trailers that arrive byte by byte
-            TLS messages without data
-            callbacks, parsing and decoding
-        """
+        force, and end in any order; the earliest one counts. Callbacks can overrun a limit,
+        and so can what the module's docstring lists under "Limits". Raises UsageError unless
+        `seconds` is more than 0 and at most 86400."""
         check_seconds(seconds, "seconds")
         end = self.clock() + seconds
         limit = object()
@@ -2115,6 +2111,7 @@ class Transport:
         return APIError(message, hint, status, problem, retry_after)
 
     def _choose_hint(self, status, problem):
+        """Return the hint for an HTTP status other than 200, or "" if there is none."""
         if status == 401:
             source = ""
             if self.token_source:
@@ -3108,7 +3105,7 @@ def make_folder(path):
         elif os.listdir(folder):
             problem = "it is not empty"
         else:
-            problem = check_access(os.lstat(folder), 0o022)
+            problem = describe_access_fault(os.lstat(folder), 0o022)
     except (OSError, ValueError) as error:  # ValueError: the name contains a NUL
         problem = describe_error(error)
     if problem:
@@ -3708,9 +3705,9 @@ def attach_values(argv):
     return flags, words, places
 
 
-def describe_unknown_command(word):
-    """Return the error for an unknown command. It shows only a word that resembles a known
-    one, or an id, because another may be a secret."""
+def make_unknown_command_error(word):
+    """Return the UsageError for an unknown command. It shows only a word that resembles a
+    known one, or an id, because another may be a secret."""
     if find_uuid(word):
         suggestion = "; did you mean get UUID?"
     else:
@@ -3718,8 +3715,8 @@ def describe_unknown_command(word):
         known = [name for name in COMMANDS + ("help", "exec-log") if name != word]
         suggestion = suggest(word, known)
     if not suggestion:
-        return "unknown command; expected list or get"
-    return "unknown command" + quote_value(word) + suggestion
+        return UsageError("unknown command; expected list or get")
+    return UsageError("unknown command" + quote_value(word) + suggestion)
 
 
 WHEN_FORMS = (
@@ -3889,7 +3886,7 @@ def read_command_line(argv):
     # Judge the words from left to right: a word after an unknown flag may be its value, and secret.
     if not options.command and words:
         refuse_unknown_flags(words[:1])
-        raise UsageError(describe_unknown_command(words[0]))
+        raise make_unknown_command_error(words[0])
     if not options.command:
         raise UsageError("expected a command: list or get")
     refuse_unknown_flags(words)
@@ -4283,8 +4280,8 @@ def describe_walk(listing):
     return "%s, %s" % (pages, executions)
 
 
-class Unshown:
-    """Counts what `list -o lines` does not print."""
+class Tally:
+    """Counts what `list -o lines` has looked at, to say what it does not print."""
 
     def __init__(self):
         self.executions = 0  # the Executions that were listed
@@ -4294,7 +4291,7 @@ class Unshown:
         self.archived = 0  # those of them whose output is archived
 
     def count(self, executions, nodes):
-        """Yield the Executions, and count what they have, in outputs of these nodes."""
+        """Yield the Executions, and count them and the outputs of their targets on these nodes."""
         for execution in executions:
             status = execution.get("status")
             self.executions += 1
@@ -4311,7 +4308,7 @@ class Unshown:
             yield execution
 
     def describe(self):
-        """Return `2 archived outputs; 3 of 40 Executions have not finished`, or a part of it."""
+        """Return `2 archived outputs; 3 of 40 Executions have not finished`, a part of it, or ""."""
         parts = []
         if self.archived:
             parts.append(describe_count(self.archived, "archived output"))
@@ -4349,7 +4346,7 @@ def run_list(options, project, project_source, console, view, transport):
     if options.reads_all_pages and console.can_show_progress(is_quiet=reads_before_printing):
         console.progress = partial(describe_walk, listing)
 
-    unshown = Unshown()
+    tally = Tally()
     failure = None
     try:
         page, executions = request_executions(options, project, listing, transport)
@@ -4361,20 +4358,20 @@ def run_list(options, project, project_source, console, view, transport):
         if console.stdout_is_terminal:
             console.progress = None
         if list_format.is_bare:
-            executions = unshown.count(executions, view.nodes)
+            executions = tally.count(executions, view.nodes)
         print_chunks(list_format.write(executions, page, view, console.report_error), console)
     except RemoteError as error:
         failure = error
 
     # Say what is not shown, and where to go on.
-    if unshown.describe():
-        console.report("incomplete", unshown.describe())
+    if tally.describe():
+        console.report("incomplete", tally.describe())
     if failure:
         hint = explain_failure(failure, options) or name_project_source(failure, project_source)
         last_line = describe_resumption(failure, options, listing)
         return report_failure(console, failure, hint, last_line)
 
-    if unshown.finished and not unshown.outputs:
+    if tally.finished and not tally.outputs:
         console.hint("the listed Executions have no output; compare with get ID", always=True)
     report_clocks(options.times, transport, console)
     report_continuation(page, first is None, options, console)
