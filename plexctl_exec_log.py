@@ -4201,6 +4201,11 @@ def describe_no_match(options):
     return hint
 
 
+def describe_no_output(options):
+    place = " on the nodes of --node" if options.node else ""
+    return "the listed Executions have no output%s; compare with get ID" % place
+
+
 def make_listing(options, project, transport):
     """Return the Listing that the options describe."""
     return Listing(
@@ -4372,7 +4377,7 @@ def run_list(options, project, project_source, console, view, transport):
         return report_failure(console, failure, hint, last_line)
 
     if tally.finished and not tally.outputs:
-        console.hint("the listed Executions have no output; compare with get ID", always=True)
+        console.hint(describe_no_output(options), always=True)
     report_clocks(options.times, transport, console)
     report_continuation(page, first is None, options, console)
     return 1 if console.error_count else 0
