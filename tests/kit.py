@@ -12,8 +12,8 @@ What a test has not scripted, a plane answers from the sample data of control_pl
 60 Executions and a next_cursor, to a `get` of its DEMO or SHOWCASE with that Execution, and to GET, whose EXECUTION it
 does not have, with a 404.
 
-terminals=["stderr"] makes stderr a terminal. Hints appear only there, except a hint that belongs to an error. An
-exception that main does not catch makes run_cli raise it, so that the test fails.
+terminals=["stderr"] makes stderr a terminal. Most hints appear only there; those of errors, and some others, appear
+always. An exception that main does not catch makes run_cli raise it, so that the test fails.
 """
 
 import base64

@@ -261,7 +261,7 @@ def test_script_removes_only_its_own_folder_from_the_import_path(tmp_path, env):
 
 #: The beginning of a program: list_changes(before) names what has changed in the process since take_stock().
 TAKE_STOCK = """
-import gc, io, json, locale, os, signal, sys, threading, warnings
+import gc, io, json, locale, os, signal, socket, sys, threading, warnings
 
 def take_stock():
     umask = os.umask(0o22)  # the only way to ask for it is to set it
@@ -273,6 +273,7 @@ def take_stock():
         "folder": os.getcwd(),
         "environment": dict(os.environ),
         "locale": locale.setlocale(locale.LC_ALL),
+        "limits": (sys.getrecursionlimit(), socket.getdefaulttimeout()),
         "warnings": warnings.filters[:],
         "signal handlers": (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)),
         "hooks": (sys.excepthook, sys.displayhook),

@@ -445,7 +445,7 @@ def test_error_that_an_overridden_get_raises_arrives_unchanged(operation):
     assert error.args == ("12345678", 5)
 
 
-def test_subclass_that_overrides_get_need_not_call_init():
+def test_listing_works_with_a_subclass_that_overrides_get_and_does_not_call_init():
     class OwnTransport(program.Transport):
         def __init__(self):
             pass

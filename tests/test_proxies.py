@@ -268,12 +268,12 @@ def test_no_proxy_is_used_with_these_variables(proxy, variables, scheme):
     http://hunter22:0
     http://hunter22:65536
     http://hunter22?x
-    # A scheme other than http, or without //
+    # A scheme other than http, or one without // (test_proxy_of_the_scheme_is_used has a proxy without a scheme)
     socks5://ann:hunter22@proxy
     https://ann:hunter22@proxy
     http:hunter22
     //hunter22
-    # No host name
+    # Not a valid host name
     hunter22..test
     http://hunter 22
     http://h\u00f6nter22:8

@@ -386,7 +386,7 @@ DEEP_HEADERS = (
     ],
 )
 def test_malformed_first_response_is_not_retried(plane, clock, answer, message):
-    # After a good response, a body that is not JSON is retried: test_bodies.py.
+    # After a good response, a body that is not JSON is retried (test_bodies.py); what is not HTTP never is.
     plane.script(answer, GOOD_REPLY)  # a retry would succeed
 
     error = catch_error(plane.url, pauses=(1, 2), sleep=clock.sleep)
@@ -1015,7 +1015,7 @@ def test_body_may_have_max_bytes_and_no_more(plane, transport, clock, framing):
 
 
 def test_content_length_of_more_than_256_mib_is_refused_unread(plane, transport):
-    # The length is 256 MiB and one byte.
+    # The length is 256 MiB, the default of max_bytes, and one byte.
     plane.script(stall(b"HTTP/1.1 200 OK\r\nContent-Length: 268435457\r\n\r\n{}"))
 
     with pytest.raises(program.ResponseTooLarge):
