@@ -1991,9 +1991,9 @@ class Transport:
 
         `max_bytes` limits the number of bytes that are received, and the number
         that they decompress to."""
-        too_large = ResponseTooLarge("the response is larger than %g MiB" % (max_bytes / (1 << 20)))
+        too_large = "the response is larger than %g MiB" % (max_bytes / (1 << 20))
         if (response.length or 0) > max_bytes:  # None without a Content-Length
-            raise too_large
+            raise ResponseTooLarge(too_large)
         encoding = read_encoding(response)
         decoder = None
         if encoding == "gzip":
@@ -2009,14 +2009,14 @@ class Transport:
         for chunk in self._receive_chunks(sock, response):
             received += len(chunk)
             if received > max_bytes:  # gzip data may decompress to nothing for ever
-                raise too_large
+                raise ResponseTooLarge(too_large)
             pieces = [chunk]
             if decoder:
                 pieces = decompress(decoder, chunk)
             for piece in pieces:
                 body += piece
                 if len(body) > max_bytes:
-                    raise too_large
+                    raise ResponseTooLarge(too_large)
 
         if decoder and not decoder.eof:
             raise make_cut_error("the body was cut short: its gzip data has no end")
