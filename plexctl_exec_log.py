@@ -1250,7 +1250,7 @@ OVERLOAD_HINT = (
     "the server, or a gateway in front of it, may be overloaded or restarting: try again later"
 )
 # The hints by their causes: a phrase, an HTTP status, or a status with the `code` of a 400 or
-# the `reason` of a 403. Transport._choose_hint has those that depend on more.
+# the `reason` of a 403. Transport._choose_hint chooses among those for a status.
 HINTS = {
     "connect": (
         "check --server, PLEXSPHERE_URL or the profile, the network, and whether you need a proxy"
@@ -1487,7 +1487,8 @@ def show_member(problem, name):
 def make_transport(transport_class, server_url, profile, token_file, **options):
     """Return a Transport with what find_settings and find_proxy find.
 
-    `profile` is a Profile, and `options` are other arguments of Transport."""
+    `profile` is a Profile, which may have been asked before, and `options` are other
+    arguments of Transport, except proxy."""
     server, token, token_source = find_settings(server_url, profile, token_file)
     transport = transport_class(server, token, proxy=find_proxy(server), **options)
     transport.token_source = token_source
@@ -1787,9 +1788,10 @@ class Transport:
             response, body = self._send(request_target, max_bytes)
             return self._read_object(response, body)
         except RemoteError as error:
-            error.args = (mask(str(error), self.secrets),)  # the server may echo the token
-            # A program may keep the error. Its context and its first frames would keep the
-            # body; the frames from here on keep this Transport, and so the token.
+            # The server may echo the token. str() and pickle use args.
+            error.args = (mask(str(error), self.secrets),)
+            # A program may keep the error. Its context and the frames below this one would keep
+            # the body; this frame and its callers keep this Transport, and so the token.
             error.__context__ = None
             raise error.with_traceback(None)
 
@@ -1800,7 +1802,7 @@ class Transport:
             try:
                 return self._exchange(connection, request_target, max_bytes)
             except NoResponse:
-                pass  # some servers close an idle connection without saying so
+                pass  # it was closed after _take_idle had looked: try a new one
         return self._exchange(self._connect(), request_target, max_bytes)
 
     def _read_object(self, response, body):
@@ -1872,7 +1874,7 @@ class Transport:
     def _make_timeout_error(self, what, advice=""):
         """Return the error for a network operation that took too long.
 
-        Its hint begins with `advice`."""
+        The hint begins with `advice`; if a time limit has passed, there is none."""
         if self._time_left() <= 0.01:  # a socket may time out a little early
             return TimedOut("the time limit has passed: " + what)
         hint = "if the server or network is slow, raise --timeout (now %g s)" % self._timeout
@@ -1912,7 +1914,7 @@ class Transport:
     def _exchange(self, connection, request_target, max_bytes):
         """Send one request on a connection, which is then kept or closed.
 
-        Return (response, body). The body of an error is None if it has not arrived whole.
+        Return (response, body). The body of an error is None if it could not be read.
         Raises NoResponse if the connection was lost before the response."""
         sock = connection.sock  # getresponse may set connection.sock to None
         can_be_kept = False
@@ -1925,8 +1927,9 @@ class Transport:
                     body = self._read_body(sock, response, max_bytes)
                 else:
                     body = self._read_error_body(sock, response)
-            has_ended = body is not None and response.status >= 200
-            can_be_kept = has_ended and not response.will_close
+            # After a 1xx, the final response is still to come.
+            is_body_read = body is not None and response.status >= 200
+            can_be_kept = is_body_read and not response.will_close
             return response, body
         finally:
             if can_be_kept:
@@ -2023,7 +2026,7 @@ class Transport:
         return body
 
     def _read_error_body(self, sock, response):
-        """Return the body of an error, or None if it does not arrive: its status says enough."""
+        """Return the body of an error, or None if that fails: its status says enough."""
         try:
             return self._read_body(sock, response, ERROR_BODY_LIMIT)
         except RemoteError:
@@ -2076,7 +2079,9 @@ class Transport:
         return RemoteError("HTTP %d: %s" % (status, refusal), self._find_hint("redirect"))
 
     def _make_error(self, response, body):
-        """Return the error for a response that is not a 200. Its body may be None."""
+        """Return the error for a response that is not a 200.
+
+        `body` is None if it could not be read."""
         try:
             problem = decode_object(body or bytearray())
         except RemoteError:
@@ -2119,6 +2124,7 @@ class Transport:
             return HINTS["401"] % source
         if status == 404 and self.server.prefix.endswith("/v1") and not self.has_found_api:
             return HINTS["/v1 twice"]
+        # The API sends a Problem with these. A port for https answers plain http with a 400.
         is_bare = status in (400, 403, 404) and not problem
         if is_bare or 300 <= status < 400:
             return self._find_not_api_hint("not the API", may_be_https=status == 400)
