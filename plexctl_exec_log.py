@@ -3044,7 +3044,8 @@ class Format:
     needs_cursor        list: whether the cursor of the next page must follow on stderr,
                         because the format does not contain it
     is_bare             whether it prints only outputs, so that stderr must say that an
-                        Execution has not finished and, for list, count archived outputs
+                        Execution has not finished and, for list, count archived outputs,
+                        or say that nothing matches
     """
 
     def __init__(self, write, help, is_table=False, needs_cursor=False, is_bare=False):
@@ -3068,7 +3069,7 @@ LIST_FORMATS = {
     "yaml": Format(partial(format_json, "items"), "the same (JSON is valid YAML)"),
     "jsonl": Format(format_jsonl, "an Execution on each line, as json", needs_cursor=True),
     "lines": Format(format_listed_lines,
-                    "each line of the outputs after its Execution, node and target's status",
+                    "each line of inline outputs, after Execution, node and target's status",
                     needs_cursor=True, is_bare=True),
 }
 GET_FORMATS = {
@@ -3079,7 +3080,7 @@ GET_FORMATS = {
     "wide": Format(partial(format_targets, is_wide=True),
                    "the same with all columns, whatever the terminal's width"),
     "id": Format(partial(format_ids, "node_id", "a target's "), "the node id of each target"),
-    "lines": Format(format_lines, "each line of the outputs after its node id", is_bare=True),
+    "lines": Format(format_lines, "each line of inline outputs, after its node id", is_bare=True),
     "raw": Format(format_raw, "the outputs, one after the other (in a pipe, their exact bytes)",
                   is_bare=True),
     "json": Format(partial(format_json, "targets"),
@@ -4341,7 +4342,7 @@ def report_continuation(page, is_empty, options, console):
             always=options.cursor is None and (options.limit is None or list_format.is_table),
         )
     elif is_empty:
-        console.hint(describe_no_match(options))
+        console.hint(describe_no_match(options), always=list_format.is_bare)
     if cursor and list_format.needs_cursor:
         console.write_line("next_cursor: " + cursor, limit=None)
 
