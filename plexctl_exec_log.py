@@ -4254,8 +4254,8 @@ def compare_clocks(transport):
         server_time = parsedate_to_datetime(transport.server_date)
         ahead = (arrival - server_time).total_seconds()  # without a zone, a TypeError
         return server_time.astimezone(timezone.utc), ahead
-    except (TypeError, ValueError, OverflowError, IndexError):
-        return None
+    except (TypeError, ValueError, OverflowError, IndexError, NameError):
+        return None  # before Python 3.9, `0Mon, ...` is a NameError in the `email` package
 
 
 def report_clocks(times, transport, console):

@@ -581,6 +581,8 @@ def test_clock_that_differs_from_the_servers_gets_a_hint_if_times_depend_on_it(
     Tue, 14 Jul 99999999999 07:31:07 GMT
     Tue, 14 Jul 2026 25:31:07 GMT
     Fri, 31 Dec 9999 23:59:59 -0100
+    # On Python before 3.9, this is a NameError in the `email` package.
+    0Tue, 14 Jul 2026 ..07.GMT
     # no dates in this form
     14 Jul
     1
