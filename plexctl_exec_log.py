@@ -2608,7 +2608,9 @@ def make_wait_timeout(execution_id, execution, secrets, failure=""):
     if execution is None:
         message = "the wait timed out; no status of Execution %s is known" % execution_id
     else:
-        status = execution.get("status") or "-"
+        status = execution.get("status")
+        if not status or not isinstance(status, str):
+            status = "-"
         known = (execution_id, status, describe_targets(execution["targets"]))
         message = 'the wait timed out; the last status of Execution %s was "%s" (%s)' % known
     if failure:

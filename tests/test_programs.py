@@ -382,6 +382,13 @@ def test_message_of_an_api_error_is_masked_and_its_problem_is_not(plane):
         ),
         pytest.param(
             lambda transport: program.wait_for_execution(transport, PROJECT, EXECUTION, 1),
+            Reply({"id": EXECUTION, "status": ["12345678"]}),
+            'the wait timed out; the last status of Execution %s was "-" (0 of 0 succeeded)'
+            % EXECUTION,
+            id="in a list in place of a status",
+        ),
+        pytest.param(
+            lambda transport: program.wait_for_execution(transport, PROJECT, EXECUTION, 1),
             Reply({"id": EXECUTION, "status": "12345678"}),
             'the wait timed out; the last status of Execution %s was "***" (0 of 0 succeeded)'
             % EXECUTION,
