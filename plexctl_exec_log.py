@@ -995,14 +995,21 @@ class Profile:
         return "there is no default profile"
 
 
-class Setting(namedtuple("Setting", "value source is_from_profile")):
+class Setting:
     """A setting that choose_setting has looked up.
+
+    It is not a namedtuple, whose repr() would show a token.
 
     value               None if no source has one
     source              where it came from, such as `--server`, `PLEXSPHERE_URL` or
                         `server of profile "prod"`
     is_from_profile     whether it is the profile's, not a flag's or a variable's
     """
+
+    def __init__(self, value, source, is_from_profile):
+        self.value = value
+        self.source = source
+        self.is_from_profile = is_from_profile
 
 
 def choose_setting(flag, variable, profile, member):
