@@ -112,10 +112,10 @@ itself may import from the current folder first.
 
 The command masks secrets on stderr only, and only where their exact text appears:
 PLEXSPHERE_TOKEN and, once the settings have been found, the token, the proxy's password
-and its Basic credentials, if they have at least 8 characters. Before that, an error may
-quote any path, the server's URL, the names of profiles and of unknown flags, and any other
-argument of at most 40 characters, so put no secret in any of them. The traceback of a bug is
-not masked, and tools that record local variables may record the token.
+and its Basic credentials, if they have at least 8 characters. Before the settings have been
+found, an error may quote any path, the server's URL, the names of profiles and of unknown
+flags, and any other argument of at most 40 characters, so put no secret in any of them. The
+traceback of a bug is not masked, and tools that record local variables may record the token.
 
 The server and the machines are not trusted. What reaches a reader:
 
@@ -1098,6 +1098,7 @@ def find_settings(server_url, profile, token_file):
     if token_setting.value is None:
         advice = "pass --token-file, set PLEXSPHERE_TOKEN, or use a profile with a token"
         raise CredentialsError("no token", "%s; %s" % (advice, profile.describe_missing()))
+    # A flag has the path of a file; a variable or a profile has the token itself.
     text = token_setting.value
     if token_file is not None:
         text = read_private_file(os.fspath(token_file), 64 << 10, "the token file")
@@ -2202,7 +2203,7 @@ def decode_base64(text: str) -> bytes:
 
     Raises ValueError for anything else, except that the unused bits of the last character
     may be set (`QR==`). a2b_base64 skips characters outside the alphabet, and stops at the
-    padding: then the result is too short."""
+    padding: then the result is shorter than its length in base64 says."""
     padding = len(text) - len(text.rstrip("="))
     size = len(text) // 4 * 3 - padding
     try:
@@ -3017,7 +3018,7 @@ def format_raw(targets, execution, view, report_error):
 
 
 def prefix_lines(prefix, data):
-    """Yield each line of an output after a prefix, which is text."""
+    """Yield each line of an output after a prefix, which is text. Only a LF ends a line."""
     begin = prefix.encode("utf-8")
     for line in io.BytesIO(data):  # splitlines() would also split at CR
         yield begin + line
