@@ -200,8 +200,8 @@ def main():
     jobs += [("the sessions", check_sessions), ("the package", check_package)]
     jobs.append(("style and types", check_style_and_types))
 
-    # A suite waits more than it computes: three of them use two processors.
-    with ThreadPoolExecutor(3) as pool:
+    # A suite waits more than it computes: five of them use two processors.
+    with ThreadPoolExecutor(5) as pool:
         results = list(pool.map(lambda job: attempt(*job), jobs))
     shutil.rmtree(WORK, ignore_errors=True)
     failed = [job[0] for job, passed in zip(jobs, results) if not passed]
