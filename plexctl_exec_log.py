@@ -1027,8 +1027,8 @@ def choose_setting(flag, variable, profile, member):
     if flag_value is not None:
         return Setting(flag_value, flag_name, is_from_profile=False)
 
-    is_before_profile = profile.name is None
-    if variable_value and (is_before_profile or profile.get(member) is None):
+    variable_comes_first = profile.name is None
+    if variable_value and (variable_comes_first or profile.get(member) is None):
         return Setting(variable_value, variable_name, is_from_profile=False)
     source = "%s of %s" % (member, profile.title)
     return Setting(profile.get(member), source, is_from_profile=True)
@@ -2173,7 +2173,7 @@ def expect_objects(record, name):
 
 
 def select_by_node(targets, nodes):
-    """Return the targets on these nodes, whose ids are in lower case; all if there are none."""
+    """Return the targets on these nodes, or all if `nodes` is empty. Its ids are in lower case."""
     if not nodes:
         return targets
     return [target for target in targets if get_lower_node_id(target) in nodes]
@@ -2806,7 +2806,7 @@ def format_times(text, recent_times):
     """Return a time as two fields, in full and short.
 
     They are `2026-07-14T09:29:39Z`, and `07-14T09:29` or, for a time that is not recent,
-    `2026-07-14`. Text that is not a time stays as it is in both."""
+    `2026-07-14`. Text that is not a time is the same in both."""
     moment = normalize_time(text or "")
     if moment is None:
         return escape_field(text), escape_field(text)
