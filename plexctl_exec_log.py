@@ -2327,7 +2327,7 @@ def contradicts(found, requested):
     """Return whether an Execution has another known status than the one that was requested.
 
     Some servers ignore the parameter, and a status may change between filtering and
-    sending. A query for an unknown status, or for all (None), may return any."""
+    sending. A query for an unknown status may return any."""
     return requested in STATUSES and found in STATUSES and found != requested
 
 
@@ -2522,7 +2522,7 @@ class Listing:
                     is_too_new = until is not None and created >= until
                     if is_too_old or is_too_new:
                         continue
-                if not contradicts(execution.get("status"), status):
+                if status is None or not contradicts(execution.get("status"), status):
                     yield execution
             del page  # before the next one is decoded
 
