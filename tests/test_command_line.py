@@ -17,6 +17,7 @@ import pytest
 import plexctl_exec_log as program
 from control_plane import DEMO, PROJECT, TOKEN
 from kit import (
+    GET_FORMATS,
     BOTH,
     LIST,
     NODES,
@@ -986,7 +987,6 @@ def test_refused_value_of_these_flags_is_shown_if_it_has_at_most_40_characters(l
     list --cursor c --failed            | --cursor works with at most one status
     list --cursor c --status ack,failed | --cursor works with at most one status
     get $ID --wait-timeout 5            | --wait-timeout works only with --wait
-    get $ID --output-dir x -o table     | --output-dir works only with --output text
     list --output-dir x -o xml          | --output-dir works only with get
     # a value for a switch, which is not shown
     list --all=SECRET                   | --all takes no value
@@ -1012,6 +1012,11 @@ def test_refused_value_of_these_flags_is_shown_if_it_has_at_most_40_characters(l
 """)
 def test_flags_that_do_not_fit_are_refused(line, error):
     check_refused(line, error)
+
+
+@pytest.mark.parametrize("format", [format for format in GET_FORMATS if format != "-o text"])
+def test_output_dir_works_only_with_the_format_text(format):
+    check_refused("get $ID --output-dir x " + format, "--output-dir works only with --output text")
 
 
 @table("""

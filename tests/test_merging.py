@@ -193,7 +193,7 @@ def test_nothing_that_runs_throughout_is_missed_or_repeated(plane, transport, se
     found = list(program.Listing(transport, PROJECT, statuses=program.RUNNING_STATUSES))
 
     ids = [wire["id"] for wire in found]
-    assert ids == sorted(set(ids))  # none is repeated
+    assert ids == sorted(set(ids))  # none is repeated, and the oldest are first
     assert {wire["status"] for wire in found} <= {"pending", "ack", "started"}
     ran_throughout = ["e%02d" % number for number in range(20) if server.has_run_throughout[number]]
     assert [name for name in ran_throughout if name not in ids] == []
@@ -217,13 +217,15 @@ def test_merge_needs_ids_that_are_text(plane, statuses, wrong_id):
     assert (single.code, len(single.out.splitlines())) == (0, 1)
 
 
-def test_empty_cursor_may_be_given_with_several_statuses(plane):
+def test_empty_cursor_counts_as_none_with_several_statuses(plane):
     serve_pages(plane, [])  # Each query finds nothing.
 
     result = run_line("list --failed --cursor ''", plane)
 
     assert result.code == 0
-    assert [query["status"] for query in read_queries(plane)] == ["failed", "cancelled", "timeout"]
+    queries = read_queries(plane)
+    assert [query["status"] for query in queries] == ["failed", "cancelled", "timeout"]
+    assert [query for query in queries if "cursor" in query] == []
 
 
 # ---- Executions of another status
@@ -418,7 +420,7 @@ def test_next_since_resumes_a_merge_that_failed(plane, transport):
         ),
     ],
 )
-def test_next_since_is_none_if_it_would_not_resume(
+def test_next_since_is_none_with_a_single_query_or_unusable_times(
     plane, transport, statuses, time_of_a, time_of_b
 ):
     first_page = page(
@@ -428,7 +430,7 @@ def test_next_since_is_none_if_it_would_not_resume(
         next_cursor="2",
     )
     plane.script(Reply(first_page))
-    # Nothing timed out. The second page of `failed` fails.
+    # No Execution has the status timeout. The second page of `failed` fails.
     plane.answer_to = (
         lambda request: Reply(page()) if "timeout" in request.target else Reply({}, 404)
     )

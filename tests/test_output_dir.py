@@ -132,6 +132,7 @@ def test_folder_is_made_before_the_request_and_stays_empty_if_it_fails(plane, fo
 
     result = run_cli(*GET, "--output-dir", str(folder), plane=plane)
 
+    assert result.code != 0
     assert result.out == b""
     assert files_at_request[0] == []
     assert os.listdir(str(folder)) == []

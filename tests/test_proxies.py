@@ -303,7 +303,9 @@ def test_unusable_proxy_means_exit_2_and_is_not_shown(proxy_url):
     # The port of the URL, which is 80 by default
     NAME:80     | NAME
 """)
-def test_servers_named_by_the_variable_no_proxy_are_reached_without_a_proxy(proxy, no_proxy, host):
+def test_servers_named_by_the_variable_no_proxy_are_not_asked_for_through_the_proxy(
+    proxy, no_proxy, host
+):
     env = {"NO_PROXY": no_proxy.replace("NAME", NO_NAME)}
 
     result = run_via(proxy.url, "http://" + host.replace("NAME", NO_NAME), env=env)

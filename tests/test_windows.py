@@ -72,7 +72,9 @@ def call_main(module, plane, argv, env=None, stdout=None):
         pytest.param(errno.EIO, 1, "error: cannot write to standard output: it fails\n", id="EIO"),
     ],
 )
-def test_windows_takes_epipe_and_einval_for_a_broken_pipe(plane, windows_program, error, code, err):
+def test_windows_takes_only_epipe_and_einval_for_a_broken_pipe(
+    plane, windows_program, error, code, err
+):
     stdout = FailingStream(OSError(error, "it fails"))
 
     result = call_main(windows_program, plane, LIST, stdout=stdout)
