@@ -16,7 +16,9 @@ from kit import (
     SMALL_EXECUTION,
     STARTED,
     FailingStream,
+    execution,
     finish_process,
+    inline,
     make_command,
     page,
     posix_only,
@@ -24,6 +26,7 @@ from kit import (
     read_text,
     run_against,
     start_line,
+    target,
     wait_until,
 )
 from server import HANG, Reply
@@ -72,6 +75,21 @@ def test_ctrl_c_during_a_request_kills_the_process_without_a_message(plane, comm
     assert result.code == -signal.SIGINT  # killed by the signal
     assert result.out == b""  # nothing more
     assert result.err == ""
+
+
+@posix_only
+def test_ctrl_c_during_lines_kills_the_process_without_a_count_of_what_is_not_shown(plane):
+    started = execution([target(inline(b"so far\n"))], status="started")
+    plane.script(Reply(page(started, next_cursor="c")), HANG)
+
+    with start_line(make_command(*LIST, "--all", "-o", "lines"), plane) as process:
+        read_until(process.stdout.fileno(), b"so far\n")
+        wait_until(lambda: len(plane.requests) == 2)
+        process.send_signal(signal.SIGINT)
+        result = finish_process(process)
+
+    assert result.code == -signal.SIGINT
+    assert result.err == ""  # otherwise: incomplete: 1 of 1 Execution has not finished
 
 
 @posix_only

@@ -268,6 +268,25 @@ def test_list_all_to_a_file_counts_every_page_and_execution_after_a_second(plane
 
 
 @posix_only
+def test_progress_line_is_removed_before_the_count_of_what_lines_does_not_show(
+    plane, start_session
+):
+    line_was_seen = threading.Event()
+    started = execution([target(inline(b"so far\n"))], status="started")
+    plane.script(
+        Reply(page(started, next_cursor="c2")), make_slow_reply(page(), until=line_was_seen)
+    )
+
+    session = start_session(ALL + ("-o", "lines"))
+    session.wait_for("\r1 page, 1 Execution$")
+    line_was_seen.set()
+    result = session.finish()
+
+    assert result.code == 0
+    assert draw_screen(result.err) == ["incomplete: 1 of 1 Execution has not finished", ""]
+
+
+@posix_only
 def test_progress_line_is_removed_before_each_other_line(plane, start_session):
     line_was_seen = threading.Event()
     plane.script(
