@@ -3717,8 +3717,11 @@ def attach_values(argv):
             # these for `-v -h`, `-n ode` and `-o utput`.
             raise make_unknown_flag_error(word)
         else:
+            place = ""
+            if flags:
+                place = " after " + flags[-1].partition("=")[0]
             words.append(word)
-            places.append(" after " + flags[-1].partition("=")[0] if flags else "")
+            places.append(place)
     return flags, words, places
 
 
