@@ -661,86 +661,6 @@ def parse_duration(text):
     return seconds
 
 
-TIME_OF_DAY = "(?:[01]?[0-9]|2[0-3]):[0-5][0-9]"
-# WHENs for which a small difference of clocks matters. For `today` or `7d`, it hardly does.
-CLOCK_TIME = "-?[0-9]+[smh]|" + TIME_OF_DAY
-# A time of RFC 3339, with or without a year, whole or cut off after the day, the hour
-# or the minute. Spaces do not count (re.VERBOSE), except in brackets.
-PARTIAL_TIME = r"""
-    (?:(?P<year>[0-9]{4})-)?(?P<month>[0-9]{2})-(?P<day>[0-9]{2})
-    (?:
-        [T ](?P<hour>[0-9]{1,2})
-        (?:
-            :(?P<minute>[0-9]{2})
-            (?:
-                :(?P<second>[0-9]{2})
-                (?:\.(?P<fraction>[0-9]+))?
-            )?
-            (?P<offset>Z|[+-](?:[01][0-9]|2[0-3]):?[0-5][0-9])?
-        )?
-    )?
-"""
-
-
-def parse_time(text, now):
-    """Return the time for `2026-07-14 09:30` or `07-14T11:30+0200`. Raises ValueError.
-
-    A time without a year is the most recent one."""
-    match = re.fullmatch(PARTIAL_TIME, text, re.VERBOSE)
-    if not match:
-        raise ValueError
-    parts = match.groupdict("0")
-    names = "month", "day", "hour", "minute", "second"
-    month, day, hour, minute, second = [int(parts[name]) for name in names]
-    microsecond = int(parts["fraction"].ljust(6, "0")[:6])
-    rest = month, day, hour, minute, second, microsecond, timezone.utc
-    offset = parse_offset(match.group("offset") or "Z")
-    if match.group("year") is not None:
-        return datetime(int(match.group("year")), *rest) - offset
-
-    # Begin with the year that it is at this offset. The last 02-29 may be eight years ago.
-    this_year = (now + offset).year
-    for year in range(this_year, this_year - 9, -1):
-        try:
-            moment = datetime(year, *rest) - offset
-        except ValueError:  # a year without this day
-            continue
-        if moment <= now:
-            return moment
-    raise ValueError
-
-
-def parse_when(text, now, after=None):
-    """Return the aware datetime for a WHEN. Raises ValueError or OverflowError.
-
-    A time of day, such as `9:30`, is the first one after `after`; if that is None,
-    the most recent one."""
-    age = re.fullmatch("-?([0-9]{1,9})([smhdw])", text)
-    if age:
-        return now - timedelta(seconds=int(age.group(1)) * UNIT_SECONDS[age.group(2)])
-
-    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
-    if text == "today":
-        return midnight
-    if text == "yesterday":
-        return midnight - timedelta(days=1)
-
-    if re.fullmatch(TIME_OF_DAY, text):
-        start = after or now - timedelta(days=1)
-        hour, minute = map(int, text.split(":"))
-        moment = start.replace(hour=hour, minute=minute, second=0, microsecond=0)
-        if moment <= start:
-            moment += timedelta(days=1)
-        return moment
-
-    return parse_time(text, now)
-
-
-def get_time():
-    """Return the present time as an aware datetime in UTC."""
-    return datetime.fromtimestamp(time.time(), timezone.utc)
-
-
 # ----------------------------------------------------------------------------------------- Settings
 #
 # A server or proxy that is missing or malformed raises UsageError. An unusable token,
@@ -3240,7 +3160,7 @@ def describe_saved(kinds, total, is_selection):
 
 # -------------------------------------------------------------------------------------------- Flags
 #
-# The functions of this section, and those of the section Command line, raise UsageError for
+# The functions of this section, and those of the sections When and Arguments, raise UsageError for
 # a mistake in what the user typed. Their docstrings say so only if there is more to say.
 
 
@@ -3447,6 +3367,201 @@ TAKES_VALUE = {name for name, flag in FLAGS_BY_NAME.items() if flag.metavar}
 COMMANDS = "list", "get"
 
 
+# --------------------------------------------------------------------------------------------- When
+
+TIME_OF_DAY = "(?:[01]?[0-9]|2[0-3]):[0-5][0-9]"
+# WHENs for which a small difference of clocks matters. For `today` or `7d`, it hardly does.
+CLOCK_TIME = "-?[0-9]+[smh]|" + TIME_OF_DAY
+# A time of RFC 3339, with or without a year, whole or cut off after the day, the hour
+# or the minute. Spaces do not count (re.VERBOSE), except in brackets.
+PARTIAL_TIME = r"""
+    (?:(?P<year>[0-9]{4})-)?(?P<month>[0-9]{2})-(?P<day>[0-9]{2})
+    (?:
+        [T ](?P<hour>[0-9]{1,2})
+        (?:
+            :(?P<minute>[0-9]{2})
+            (?:
+                :(?P<second>[0-9]{2})
+                (?:\.(?P<fraction>[0-9]+))?
+            )?
+            (?P<offset>Z|[+-](?:[01][0-9]|2[0-3]):?[0-5][0-9])?
+        )?
+    )?
+"""
+
+
+def parse_time(text, now):
+    """Return the time for `2026-07-14 09:30` or `07-14T11:30+0200`. Raises ValueError.
+
+    A time without a year is the most recent one."""
+    match = re.fullmatch(PARTIAL_TIME, text, re.VERBOSE)
+    if not match:
+        raise ValueError
+    parts = match.groupdict("0")
+    names = "month", "day", "hour", "minute", "second"
+    month, day, hour, minute, second = [int(parts[name]) for name in names]
+    microsecond = int(parts["fraction"].ljust(6, "0")[:6])
+    rest = month, day, hour, minute, second, microsecond, timezone.utc
+    offset = parse_offset(match.group("offset") or "Z")
+    if match.group("year") is not None:
+        return datetime(int(match.group("year")), *rest) - offset
+
+    # Begin with the year that it is at this offset. The last 02-29 may be eight years ago.
+    this_year = (now + offset).year
+    for year in range(this_year, this_year - 9, -1):
+        try:
+            moment = datetime(year, *rest) - offset
+        except ValueError:  # a year without this day
+            continue
+        if moment <= now:
+            return moment
+    raise ValueError
+
+
+def parse_when(text, now, after=None):
+    """Return the aware datetime for a WHEN. Raises ValueError or OverflowError.
+
+    A time of day, such as `9:30`, is the first one after `after`; if that is None,
+    the most recent one."""
+    age = re.fullmatch("-?([0-9]{1,9})([smhdw])", text)
+    if age:
+        return now - timedelta(seconds=int(age.group(1)) * UNIT_SECONDS[age.group(2)])
+
+    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    if text == "today":
+        return midnight
+    if text == "yesterday":
+        return midnight - timedelta(days=1)
+
+    if re.fullmatch(TIME_OF_DAY, text):
+        start = after or now - timedelta(days=1)
+        hour, minute = map(int, text.split(":"))
+        moment = start.replace(hour=hour, minute=minute, second=0, microsecond=0)
+        if moment <= start:
+            moment += timedelta(days=1)
+        return moment
+
+    return parse_time(text, now)
+
+
+def get_time():
+    """Return the present time as an aware datetime in UTC."""
+    return datetime.fromtimestamp(time.time(), timezone.utc)
+
+
+WHEN_FORMS = (
+    "an age like 90s, 30m, 2h, 7d or 2w, a time of day like 9:30, today, yesterday, "
+    "or a time like 2026-07-14, '2026-07-14 09:30' or 07-14T09:30 "
+    "(in UTC; a date with a time may have an offset)"
+)
+
+
+def resolve_when(flag, text, now, after=None):
+    """Return what parse_when returns for the value of this flag, or None for None."""
+    if text is None:
+        return None
+    text = text.strip()
+    try:
+        return parse_when(text, now, after)
+    except (ValueError, OverflowError):
+        raise UsageError("%s%s: expected %s" % (flag, quote_value(text), WHEN_FORMS))
+
+
+class Times(
+    namedtuple(
+        "Times",
+        "created_since created_before updated_since hint must_show_hint depends_on_clock",
+    )
+):
+    """What --since, --until and --updated-since mean.
+
+    created_since, created_before, updated_since    aware datetimes, or None
+    hint                gives these times in full; "" if all were typed in full
+    must_show_hint      whether a pipe gets the hint, too, because --until may mislead: a time
+                        of day beside --updated-since, and without --since, may be
+                        yesterday's, and it compares another time
+    depends_on_clock    whether one of them is an age or a time of day by this host's clock
+    """
+
+
+def describe_times(resolved, now):
+    """Return the hint that gives the times in full, or "" if all were typed in full.
+
+    `resolved` contains (name, text, aware datetime) for each flag. The last two may be None."""
+    given = [(name, text, moment) for name, text, moment in resolved if text is not None]
+    if all(RFC3339_TIME.fullmatch(text.strip()) for _, text, _ in given):
+        return ""
+    meant = ["%s %sZ" % (name, moment.isoformat()[:19]) for name, _, moment in given]
+    return "%s (now: %sZ)" % (", ".join(meant), now.isoformat()[:19])
+
+
+def resolve_times(options, now):
+    """Return the Times of a command line."""
+    since = resolve_when("--since", options.since, now)
+    until = resolve_when("--until", options.until, now, after=since)
+    if since and until and until < since:
+        raise UsageError("--until: must not be before --since")
+    updated_since = resolve_when("--updated-since", options.updated_since, now)
+    resolved = [
+        ("created since", options.since, since),
+        ("created before", options.until, until),
+        ("updated since", options.updated_since, updated_since),
+    ]
+    hint = describe_times(resolved, now)
+
+    # Without --since, a time of day is the most recent one.
+    until_is_time_of_day = bool(re.fullmatch(TIME_OF_DAY, (options.until or "").strip()))
+    must_show_hint = until_is_time_of_day and since is None and updated_since is not None
+    if must_show_hint:
+        hint += "; --until goes by the creation time"
+
+    clock_texts = [options.since, options.updated_since]
+    if since is None or not until_is_time_of_day:
+        clock_texts.append(options.until)
+    depends_on_clock = any(re.fullmatch(CLOCK_TIME, (text or "").strip()) for text in clock_texts)
+    return Times(since, until, updated_since, hint, must_show_hint, depends_on_clock)
+
+
+def compare_clocks(transport):
+    """Return (server's time, seconds that this host's clock is ahead of it), or None if the
+    server's Date is missing, malformed or without a zone."""
+    arrival = datetime.fromtimestamp(transport.date_arrival, timezone.utc)
+    try:
+        server_time = parsedate_to_datetime(transport.server_date)
+        ahead = (arrival - server_time).total_seconds()  # without a zone, a TypeError
+        return server_time.astimezone(timezone.utc), ahead
+    except (TypeError, ValueError, OverflowError, IndexError, NameError):
+        return None  # before Python 3.9, `0Mon, ...` is a NameError in the `email` package
+
+
+def describe_clocks(times, transport):
+    """Return the hint that this host's clock and the server's differ by more than a minute, if
+    a time was typed that goes by this host's clock, or that is still to come by the server's.
+    Otherwise return ""."""
+    starts = [moment for moment in (times.created_since, times.updated_since) if moment]
+    if not (times.depends_on_clock or starts):
+        return ""  # no Date is parsed in vain
+    compared = compare_clocks(transport)
+    if compared is None:
+        return ""
+    server_time, ahead = compared
+    is_to_come = any((moment - server_time).total_seconds() > 60 for moment in starts)
+    if abs(ahead) <= 60 or not (times.depends_on_clock or is_to_come):
+        return ""
+
+    # Say how much they differ.
+    hours, minutes = divmod(int(abs(ahead) // 60), 60)
+    difference = "%d min" % minutes
+    if hours:
+        difference = "%d h %d min" % (hours, minutes)
+    side = "ahead of" if ahead > 0 else "behind"
+    text = (
+        "this host's clock is %s %s the server's: the listing may miss Executions or include "
+        "extra ones; write times in full, by the server's clock (%sZ)"
+    )
+    return text % (difference, side, server_time.isoformat()[:19])
+
+
 # ---------------------------------------------------------------------------------- Parser and help
 
 EXIT_CODES = """exit codes:
@@ -3584,7 +3699,7 @@ def make_parser(command=""):
     return parser
 
 
-# ------------------------------------------------------------------------------------- Command line
+# ---------------------------------------------------------------------------------------- Arguments
 
 # What operators type out of habit, and what to use here instead.
 HABITS = {
@@ -3737,79 +3852,6 @@ def make_unknown_command_error(word):
     if not suggestion:
         return UsageError("unknown command; expected list or get")
     return UsageError("unknown command" + quote_value(word) + suggestion)
-
-
-WHEN_FORMS = (
-    "an age like 90s, 30m, 2h, 7d or 2w, a time of day like 9:30, today, yesterday, "
-    "or a time like 2026-07-14, '2026-07-14 09:30' or 07-14T09:30 "
-    "(in UTC; a date with a time may have an offset)"
-)
-
-
-def resolve_when(flag, text, now, after=None):
-    """Return what parse_when returns for the value of this flag, or None for None."""
-    if text is None:
-        return None
-    text = text.strip()
-    try:
-        return parse_when(text, now, after)
-    except (ValueError, OverflowError):
-        raise UsageError("%s%s: expected %s" % (flag, quote_value(text), WHEN_FORMS))
-
-
-class Times(
-    namedtuple(
-        "Times",
-        "created_since created_before updated_since hint must_show_hint depends_on_clock",
-    )
-):
-    """What --since, --until and --updated-since mean.
-
-    created_since, created_before, updated_since    aware datetimes, or None
-    hint                gives these times in full; "" if all were typed in full
-    must_show_hint      whether a pipe gets the hint, too, because --until may mislead: a time
-                        of day beside --updated-since, and without --since, may be
-                        yesterday's, and it compares another time
-    depends_on_clock    whether one of them is an age or a time of day by this host's clock
-    """
-
-
-def describe_times(resolved, now):
-    """Return the hint that gives the times in full, or "" if all were typed in full.
-
-    `resolved` contains (name, text, aware datetime) for each flag. The last two may be None."""
-    given = [(name, text, moment) for name, text, moment in resolved if text is not None]
-    if all(RFC3339_TIME.fullmatch(text.strip()) for _, text, _ in given):
-        return ""
-    meant = ["%s %sZ" % (name, moment.isoformat()[:19]) for name, _, moment in given]
-    return "%s (now: %sZ)" % (", ".join(meant), now.isoformat()[:19])
-
-
-def resolve_times(options, now):
-    """Return the Times of a command line."""
-    since = resolve_when("--since", options.since, now)
-    until = resolve_when("--until", options.until, now, after=since)
-    if since and until and until < since:
-        raise UsageError("--until: must not be before --since")
-    updated_since = resolve_when("--updated-since", options.updated_since, now)
-    resolved = [
-        ("created since", options.since, since),
-        ("created before", options.until, until),
-        ("updated since", options.updated_since, updated_since),
-    ]
-    hint = describe_times(resolved, now)
-
-    # Without --since, a time of day is the most recent one.
-    until_is_time_of_day = bool(re.fullmatch(TIME_OF_DAY, (options.until or "").strip()))
-    must_show_hint = until_is_time_of_day and since is None and updated_since is not None
-    if must_show_hint:
-        hint += "; --until goes by the creation time"
-
-    clock_texts = [options.since, options.updated_since]
-    if since is None or not until_is_time_of_day:
-        clock_texts.append(options.until)
-    depends_on_clock = any(re.fullmatch(CLOCK_TIME, (text or "").strip()) for text in clock_texts)
-    return Times(since, until, updated_since, hint, must_show_hint, depends_on_clock)
 
 
 def select_statuses(options):
@@ -4091,8 +4133,8 @@ class Console:
         self.report("error", text)
 
     def hint(self, text, always=False):
-        """Write a hint to stderr, if that is a terminal or `always` is true."""
-        if always or self.stderr_is_terminal:
+        """Write a hint to stderr, if that is a terminal or `always` is true. "" is none."""
+        if text and (always or self.stderr_is_terminal):
             self.report("hint", text)
 
     def show_progress(self, text):
@@ -4259,45 +4301,6 @@ def request_executions(options, project, listing, transport):
     return page, iter(page["items"])
 
 
-def compare_clocks(transport):
-    """Return (server's time, seconds that this host's clock is ahead of it), or None if the
-    server's Date is missing, malformed or without a zone."""
-    arrival = datetime.fromtimestamp(transport.date_arrival, timezone.utc)
-    try:
-        server_time = parsedate_to_datetime(transport.server_date)
-        ahead = (arrival - server_time).total_seconds()  # without a zone, a TypeError
-        return server_time.astimezone(timezone.utc), ahead
-    except (TypeError, ValueError, OverflowError, IndexError, NameError):
-        return None  # before Python 3.9, `0Mon, ...` is a NameError in the `email` package
-
-
-def report_clocks(times, transport, console):
-    """Say on stderr that this host's clock and the server's differ by more than a minute, if a
-    time was typed that goes by this host's clock, or that is still to come by the server's."""
-    starts = [moment for moment in (times.created_since, times.updated_since) if moment]
-    if not (times.depends_on_clock or starts):
-        return  # no Date is parsed in vain
-    compared = compare_clocks(transport)
-    if compared is None:
-        return
-    server_time, ahead = compared
-    is_to_come = any((moment - server_time).total_seconds() > 60 for moment in starts)
-    if abs(ahead) <= 60 or not (times.depends_on_clock or is_to_come):
-        return
-
-    # Say how much they differ.
-    hours, minutes = divmod(int(abs(ahead) // 60), 60)
-    difference = "%d min" % minutes
-    if hours:
-        difference = "%d h %d min" % (hours, minutes)
-    side = "ahead of" if ahead > 0 else "behind"
-    text = (
-        "this host's clock is %s %s the server's: the listing may miss Executions or include "
-        "extra ones; write times in full, by the server's clock (%sZ)"
-    )
-    console.hint(text % (difference, side, server_time.isoformat()[:19]), always=True)
-
-
 def describe_walk(listing):
     """Return the progress line of a listing, such as `3 pages, 150 Executions`."""
     pages = describe_count(listing.page_count, "page")
@@ -4362,8 +4365,7 @@ def report_continuation(page, is_empty, options, console):
 
 def run_list(options, project, project_source, console, view, transport):
     """Run the command `list` and return its exit code."""
-    if options.times.hint:
-        console.hint(options.times.hint, always=options.times.must_show_hint)
+    console.hint(options.times.hint, always=options.times.must_show_hint)
     list_format = LIST_FORMATS[options.output]
     # For one page, the Listing only says where to resume.
     listing = make_listing(options, project, transport)
@@ -4398,7 +4400,7 @@ def run_list(options, project, project_source, console, view, transport):
 
     if tally.finished and not tally.outputs:
         console.hint(describe_no_output(options), always=True)
-    report_clocks(options.times, transport, console)
+    console.hint(describe_clocks(options.times, transport), always=True)
     report_continuation(page, first is None, options, console)
     return 1 if console.error_count else 0
 
