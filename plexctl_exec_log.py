@@ -100,9 +100,7 @@ It reads PLEXSPHERE_URL, PLEXSPHERE_TOKEN, PLEXSPHERE_PROJECT, XDG_CONFIG_HOME, 
 USERPROFILE, NO_COLOR, TERM and the proxy variables. As in every Python program,
 SSL_CERT_FILE and SSL_CERT_DIR choose the CAs, SSLKEYLOGFILE names a file whose readers
 can decrypt the traffic, and OPENSSL_CONF, which may load code, configures OpenSSL.
-OpenSSL and the resolver read more. With each command, argparse reads the message catalogues
-that LANGUAGE, LC_ALL, LC_MESSAGES or LANG name, at any path, even with -I; --help prints
-their text. urllib reads REQUEST_METHOD.
+OpenSSL and the resolver read more. urllib reads REQUEST_METHOD.
 
 Apart from SSLKEYLOGFILE and bytecode, which Python writes, it writes only into the
 --output-dir folder, where it removes nothing but its own unfinished index: choose a folder
@@ -4570,7 +4568,8 @@ def main(
         stderr      a text stream; the default is sys.stderr
         sleep       a replacement for time.sleep, for tests
 
-    It changes no process-wide state, so several threads may call it. Expected failures
+    It changes no process-wide state, so several threads may call it. argparse reads the message
+    catalogues that LANGUAGE, LC_ALL, LC_MESSAGES or LANG name. Expected failures
     are reported on stderr. An OSError, ValueError, TypeError, AttributeError or LookupError
     of a stream counts as a failure to write. KeyboardInterrupt and other exceptions of your
     own propagate. Anything else is a bug, whose traceback is not masked."""
@@ -4600,6 +4599,9 @@ def run_as_script() -> None:
 
     This is the entry point of the installed plexctl-exec-log."""
     restore_sigint()
+    # argparse would read the message catalogue that one of these names, at any path.
+    for name in ("LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG"):
+        os.environ.pop(name, None)
     exit_code = main()
     # main has flushed both streams, and closed all files. A normal exit would flush the
     # streams again and, if the disk is full, report the same failure a second time.

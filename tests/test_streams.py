@@ -24,6 +24,7 @@ from kit import (
     run_against,
     run_cli,
     run_in_shell,
+    run_process,
     surroundings,
     target,
 )
@@ -410,3 +411,22 @@ def test_exit_code_survives_unusable_streams(plane, argv, answer, redirection, c
     result = run_in_shell(redirection, *argv, plane=plane)
 
     assert result.code == code
+
+
+# ---- message catalogues
+
+
+@pytest.mark.parametrize("variable", ["LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG"])
+def test_script_reads_no_message_catalogue_that_a_variable_names(plane, tmp_path, variable):
+    # argparse looks for one, and gettext would raise struct.error for one that ends after its magic number.
+    catalogue = tmp_path / "LC_MESSAGES" / "messages.mo"
+    catalogue.parent.mkdir()
+    catalogue.write_bytes(b"\xde\x12\x04\x95")
+    others = dict.fromkeys(["LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG"])
+
+    result = run_process(
+        *LIST, "-o", "id", plane=plane, env=dict(others, **{variable: str(tmp_path)})
+    )
+
+    assert result.code == 0
+    assert len(result.out.splitlines()) == 50
