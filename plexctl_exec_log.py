@@ -3031,7 +3031,7 @@ def make_folder(path):
     # Remove `/` and `/.` at the end, which would hide a symbolic link.
     # (os.path.normpath would also remove `link/..`, which is not always the folder
     # that contains the link.)
-    folder = re.sub(r"(/\.?)+$", "", path) or "/"
+    folder = re.sub(r"(/\.?)+\Z", "", path) or "/"
     try:
         if not os.path.lexists(folder):
             os.mkdir(folder, 0o700)

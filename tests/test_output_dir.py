@@ -226,8 +226,9 @@ def test_folder_of_another_user_is_refused(plane, folder):
 @posix_only
 @pytest.mark.parametrize(
     "ending, words",
-    [("x" * 300, "too long"), ("\0", "null")],
-    ids=["a name of 303 characters", "NUL"],
+    # The last folder would be in a folder that does not exist.
+    [("x" * 300, "too long"), ("\0", "null"), ("/\n", "No such file")],
+    ids=["a name of 303 characters", "NUL", "a line feed in a missing folder"],
 )
 def test_impossible_name_of_a_folder_is_an_error_before_anything_is_sent(
     plane, folder, ending, words
