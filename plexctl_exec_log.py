@@ -2846,13 +2846,17 @@ def describe_output(output):
     Unprintable characters are not escaped."""
     if output.kind == "inline":
         return describe_count(len(output.data), "byte")
+def escape_digest_mark(location):
+    """Return the place of an archived output so that its key cannot imitate a digest."""
+    return location.replace(" (sha256:", "\\x20(sha256:")
+
+
     if output.kind == "none":
         return "no output"
     if output.kind == "unreadable":
         return "unreadable"
 
-    # A key must not imitate a digest.
-    location = output.location.replace(" (sha256:", "\\x20(sha256:")
+    location = escape_digest_mark(output.location)
     if not output.sha256:
         return "archived: " + location
     return "archived: %s (sha256:%s)" % (location, escape_blanks(output.sha256))
@@ -4051,8 +4055,11 @@ class Console:
         self._secrets = []
 
     def add_secrets(self, *secrets):
-        """Mask these strings from now on."""
-        self._secrets += secrets
+        """Mask these strings from now on, also as messages contain them, with blanks escaped."""
+        for secret in secrets:
+            self._secrets.append(secret)
+            if len(secret) >= 8:  # as in mask(): the escapes make it longer
+                self._secrets += [escape_blanks(secret), escape_digest_mark(secret)]
 
     def write(self, chunk):
         """Write text or bytes to stdout, now or in flush(). Raises the errors of flush()."""

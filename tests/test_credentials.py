@@ -18,6 +18,7 @@ from kit import (
     HOME,
     WINDOWS,
     Proxy,
+    archive,
     error_lines,
     execution,
     hint_lines,
@@ -26,6 +27,7 @@ from kit import (
     run_line,
     surroundings,
     table,
+    target,
     write_private_file,
 )
 from server import Reply
@@ -497,6 +499,43 @@ def test_password_of_a_proxy_is_masked_before_it_is_escaped(plane, member, statu
     assert result.code == 1
     assert len(error_lines(result)) == 1
     assert error_lines(result)[0].endswith(" <***> <***> \\u200b")
+
+
+@pytest.mark.parametrize(
+    "node, members, error",
+    [
+        pytest.param(
+            "correct horse (sha256:battery",
+            {"kind": ""},
+            'the output of target *** is unreadable: unknown kind ""',
+            id="as a node id, in which both blanks are escaped",
+        ),
+        pytest.param(
+            "n",
+            archive("correct horse (sha256:battery", "x"),
+            "the output of target n is archived: ***/x",
+            id="as a bucket, in which the blank before a digest is escaped",
+        ),
+        pytest.param(
+            "n",
+            archive("logs", "x", sha256="correct horse (sha256:battery"),
+            "the output of target n is archived: logs/x (sha256:***)",
+            id="as a digest",
+        ),
+    ],
+)
+def test_password_of_a_proxy_with_blanks_is_masked_where_blanks_are_escaped(
+    plane, node, members, error
+):
+    with Proxy(plane) as proxy:
+        proxy.script(Reply(execution([target(members, node)])))
+        login = proxy.url.replace("http://", "http://ann:correct%20horse%20(sha256:battery@")
+        env = {"PLEXSPHERE_URL": "http://control-plane.test", "HTTP_PROXY": login}
+
+        result = run_line("get $ID --allow-http -o lines", env=env)
+
+    assert result.code == 1
+    assert error_lines(result) == [error]
 
 
 @pytest.mark.parametrize(
