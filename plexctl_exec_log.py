@@ -2707,9 +2707,14 @@ def format_jsonl(elements, whole, view, report_error):
 def format_ids(name, owner, elements, whole, view, report_error):
     """Yield a member of each element, one per line: ids of Executions, or node ids of targets.
 
-    `owner` is what errors call an element."""
+    `owner` is what errors call an element. An id that begins with `-` would be a flag after
+    xargs, so its first character is escaped."""
     for element in elements:
-        yield escape_field(get_text(element, name, owner)) + "\n"
+        element_id = get_text(element, name, owner) or ""
+        field = escape_field(element_id)
+        if element_id.startswith("-"):
+            field = "\\x2d" + field[1:]
+        yield field + "\n"
 
 
 def find_recent_times(now):
