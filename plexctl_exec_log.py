@@ -1700,10 +1700,10 @@ class Transport:
         The sleep ends at the earliest time limit. Return False if that limit cut the sleep
         short."""
         left = self._time_left()
-        duration = min(seconds, left)
+        duration = max(0.0, min(seconds, left))
         if failure:
             self._on_retry("%s; waiting %.1f s" % (failure, duration))
-        self._sleep(max(0.0, duration))
+        self._sleep(duration)
         return seconds < left
 
     def _get_once(self, request_target, max_bytes):
@@ -2340,7 +2340,8 @@ class Listing:
             raise UsageError("cursor works with at most one status")
         if action_name is not None and not action_name:
             raise UsageError("action_name: expected a non-empty string or None")
-        if limit is not None and limit < 0:
+        is_whole_number = isinstance(limit, int) and not isinstance(limit, bool)
+        if limit is not None and not (is_whole_number and limit >= 0):
             raise UsageError("limit: expected a whole number that is not negative, or None")
 
         # Known statuses come in life-cycle order, before the others.
@@ -2845,17 +2846,17 @@ def read_target(target, report_error, owner=""):
     return node_id, status, output
 
 
+def escape_digest_mark(location):
+    """Return the place of an archived output so that its key cannot imitate a digest."""
+    return location.replace(" (sha256:", "\\x20(sha256:")
+
+
 def describe_output(output):
     """Return `N bytes`, `archived: BUCKET/KEY (sha256:DIGEST)`, `no output` or `unreadable`.
 
     Unprintable characters are not escaped."""
     if output.kind == "inline":
         return describe_count(len(output.data), "byte")
-def escape_digest_mark(location):
-    """Return the place of an archived output so that its key cannot imitate a digest."""
-    return location.replace(" (sha256:", "\\x20(sha256:")
-
-
     if output.kind == "none":
         return "no output"
     if output.kind == "unreadable":

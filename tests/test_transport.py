@@ -797,7 +797,8 @@ def test_each_retry_is_reported_on_stderr(plane):
     [
         pytest.param((), 1, [], id="no retry"),
         pytest.param(
-            (3, 45, 0),  # unlike a Retry-After, such a pause may be longer than 30 seconds
+            # Unlike a Retry-After, such a pause may be longer than 30 seconds. -1 means no pause.
+            (3, 45, -1),
             4,
             [
                 "HTTP 503 Service Unavailable; waiting 3.0 s",
