@@ -348,6 +348,18 @@ def mask(text, secrets):
     return text
 
 
+def quote_cursor(cursor, for_terminal, secrets=()):
+    """Return a next_cursor; for a terminal, from which people paste it, quoted for a shell.
+
+    The caller escapes it. Secrets are masked first, because quoting could split one."""
+    if not for_terminal:
+        return cursor
+
+    import shlex
+
+    return shlex.quote(mask(cursor, secrets))
+
+
 def describe_count(number, noun):
     """Return `1 byte` or `2 bytes`."""
     ending = "" if number == 1 else "s"
@@ -2829,7 +2841,7 @@ def format_table(executions, page, view, report_error, is_wide=False):
     last_line = ""
     cursor = page.get("next_cursor")
     if cursor:
-        last_line = "next_cursor: %s\n" % make_visible(cursor)
+        last_line = "next_cursor: %s\n" % make_visible(quote_cursor(cursor, view.is_terminal))
     yield header + last_line
 
 
@@ -4123,6 +4135,10 @@ class Console:
         masked = mask(text, self._secrets)
         return make_visible(masked[:limit])[:limit]
 
+    def describe_cursor(self, cursor):
+        """Return the line for stderr that contains a next_cursor."""
+        return "next_cursor: " + quote_cursor(cursor, self.stderr_is_terminal, self._secrets)
+
     def write_line(self, text, limit=LINE_LIMIT):
         """Write one line to stderr, cut after `limit` characters (None: uncut).
 
@@ -4241,7 +4257,7 @@ def name_project_source(error, source):
     return error.hint.replace("(--project)", "(%s)" % source)
 
 
-def describe_resumption(error, options, listing):
+def describe_resumption(error, options, listing, console):
     """Return the last line on stderr after a failed listing, which says where to
     resume, or "" if that would fail again."""
     is_rejected = isinstance(error, APIError) and error.status == 400 and error.problem
@@ -4250,7 +4266,7 @@ def describe_resumption(error, options, listing):
     if listing.next_since:
         return "next_since: %sZ" % listing.next_since.isoformat()[:19]
     if listing.next_cursor:
-        return "next_cursor: " + listing.next_cursor
+        return console.describe_cursor(listing.next_cursor)
     return ""
 
 
@@ -4371,7 +4387,7 @@ def report_continuation(page, is_empty, options, console):
     elif is_empty:
         console.hint(describe_no_match(options), always=list_format.is_bare)
     if cursor and list_format.needs_cursor:
-        console.write_line("next_cursor: " + cursor, limit=None)
+        console.write_line(console.describe_cursor(cursor), limit=None)
 
 
 def run_list(options, project, project_source, console, view, transport):
@@ -4406,7 +4422,7 @@ def run_list(options, project, project_source, console, view, transport):
         console.report("incomplete", tally.describe())
     if failure:
         hint = explain_failure(failure, options) or name_project_source(failure, project_source)
-        last_line = describe_resumption(failure, options, listing)
+        last_line = describe_resumption(failure, options, listing, console)
         return report_failure(console, failure, hint, last_line)
 
     if tally.finished and not tally.outputs:
