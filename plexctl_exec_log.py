@@ -143,7 +143,7 @@ Execution, may be up to 256 MiB. Other pages may be up to 32 MiB. These limits h
 the size that is received, without the framing of chunks, and for the decompressed size.
 In memory, a decoded response usually takes up to five times its size, and a hostile one
 two hundred times: use `ulimit -v`. Leave the stack at 8 MiB (`ulimit -s`): with less,
-deeply nested JSON can crash Python 3.13.
+deeply nested JSON can crash Python 3.12 and 3.13.
 
 In memory, --wait holds two responses, and --last N holds N Executions and a page. A listing
 of several statuses holds all Executions of the running statuses, a page for each final
@@ -428,7 +428,7 @@ class CredentialsError(ExecLogError):
 
 
 class RemoteError(ExecLogError):
-    """The request failed.
+    """The request failed. A redirect with a Location raises this class itself.
 
         retryable       whether the same request may succeed in a moment
         retry_after     seconds that the server asks clients to wait, at most 86400; None if
@@ -439,7 +439,7 @@ class RemoteError(ExecLogError):
     Retryable: a lost connection (unless a TLS alert says why), a body that is cut short, a
     failure to connect, a network timeout, the statuses 429, 500, 502, 503 and 504, and a
     200 whose body is empty, not JSON or not an object, after an earlier 200 on this
-    Transport was an object.
+    Transport was an object. A body that contains a number out of range counts as not JSON.
 
     Not retryable: a name that does not exist, a TLS error other than a closed connection
     (such as a rejected certificate), a proxy's 4xx to CONNECT (except 408 and 429), a time
@@ -710,6 +710,8 @@ def describe_url_fault(url):
 
 class Server(namedtuple("Server", "scheme host port prefix")):
     """The address of the API.
+
+    Make one with Server.parse: the members of one made by hand are not checked.
 
     scheme      `http` or `https`
     host        in lower case, without brackets
@@ -1208,7 +1210,7 @@ HINTS = {
     ),
     "not HTTP": API_HINT,
     "not the API": API_HINT,
-    "redirect": "if that is the API, pass the part of its URL before /v1 as --server",
+    "redirect": "if that is the API, use the part of its URL before /v1 as the server's URL",
     "/v1 twice": "leave /v1 out of the server's URL",
     "400": "the server rejected the value of a flag: check the flags against --help",
     "400 invalid_cursor": (
@@ -1496,16 +1498,19 @@ class Transport:
     ) -> None:
         """Prepare requests; nothing is sent.
 
-        Raises CredentialsError; and UsageError, for example if plain http is refused, or for
-        a timeout out of range.
+        Raises CredentialsError for a malformed token, and UsageError, for example if plain
+        http is refused or the timeout is out of range.
 
             proxy           URL of an http proxy; None for no proxy. It is used for this
                             host, too, and can read the token if the server's URL is for
                             plain http
-            ca_file         PEM file of the CAs to trust instead of the system's
+            ca_file         PEM file of the CAs to trust instead of the system's. The
+                            CAs are read once, for the first connection: in a program that
+                            runs for weeks, make a new Transport after a 401 or a rejected
+                            certificate
             timeout         seconds for each network operation (connect, handshake,
                             read, write): more than 0, and at most 86400
-            allow_http      whether to allow any scheme but `https` to other hosts than this
+            allow_http      whether to allow plain http to hosts other than this one
             pauses          seconds before each retry of a request; a negative number
                             means no pause
             on_retry        called as on_retry(text) before such a pause; the text says
@@ -1515,9 +1520,11 @@ class Transport:
                             head. *** replaces the values of Authorization,
                             Proxy-Authorization, Cookie, Set-Cookie and Location. A token
                             that a server echoes in another header, or in the reason
-                            phrase, is shown
-            clock, sleep    replacements for time.monotonic and time.sleep, for tests:
-                            replace both or neither
+                            phrase, is shown. Not traced: a proxy's response to CONNECT,
+                            interim responses (1xx), and the Host line that http.client
+                            adds to CONNECT from Python 3.12 on
+            clock, sleep    replacements for time.monotonic and time.sleep, for tests. A
+                            `sleep` that does not take real time needs a `clock`, too
 
         Callbacks get unescaped text."""
         if server.scheme != "https" and not allow_http and not is_this_host(server.host):
@@ -1580,10 +1587,11 @@ class Transport:
 
         The arguments are the values of the command's flags: a URL, a name and a
         path. The environment and the config file supply the rest. `options` are the
-        other arguments of Transport, except proxy. It looks up no Project, and with `server`
-        and `token_file` it reads no profile. Raises the errors of Transport(); UsageError for
-        a missing server; and CredentialsError for a missing token, or an unusable file or
-        profile."""
+        other arguments of Transport, except proxy; a type checker does not notice a wrong
+        name in them. It looks up no Project, and with `server` and `token_file` it reads no
+        profile. Raises the errors of Transport(); UsageError for a missing server, or one that
+        is malformed, also in a profile; and CredentialsError for a missing token, an unusable
+        file or profile, or a server of a profile that is not a string."""
         return make_transport(cls, server, Profile(profile), token_file, **options)
 
     def __enter__(self: "AnyTransport") -> "AnyTransport":
@@ -1709,8 +1717,8 @@ class Transport:
     def pause(self, seconds: float, failure: str = "") -> bool:
         """Report a failure, if there is one, to on_retry, and sleep.
 
-        The sleep ends at the earliest time limit. Return False if that limit cut the sleep
-        short."""
+        The sleep ends at the earliest time limit. Return whether that limit leaves more time
+        than the whole pause."""
         left = self._time_left()
         duration = max(0.0, min(seconds, left))
         if failure:
@@ -2215,8 +2223,8 @@ def get_page(
 ) -> "JSONObject":
     """Return one page of a Project's Executions.
 
-    It is {"items": [Execution, ...], "next_cursor": text}, whose `next_cursor` is null or
-    absent on the last page. `parameters` are the API's: status, action_name, limit,
+    It is {"items": [Execution, ...], "next_cursor": text}, whose `next_cursor` is null, absent
+    or "" on the last page. `parameters` are the API's: status, action_name, limit,
     cursor. A page may be up to 32 MiB; with limit 1, 256 MiB. Raises UsageError for a
     malformed UUID, RemoteError for a malformed page, and the errors of Transport.get."""
     parameters = parameters or {}
@@ -3211,6 +3219,14 @@ def parse_count(text):
     return int(text)
 
 
+def parse_node(text):
+    """Return a node id in lower case."""
+    try:
+        return parse_uuid(text)
+    except UsageError as error:
+        raise UsageError(str(error), "get UUID -o table shows the node ids of an Execution")
+
+
 def parse_color(text):
     if text not in ("auto", "always", "never"):
         raise UsageError("expected auto, always or never")
@@ -3295,6 +3311,9 @@ class Flag:
         # The name of its attribute in argparse's namespace.
         self.attribute = self.names[-1].strip("-").replace("-", "_")
 
+    def belongs_to(self, command):
+        return self.command in ("", command)
+
     def is_given(self, options):
         """Return whether the flag was given, with another value than its default."""
         return getattr(options, self.attribute) != self.default
@@ -3306,7 +3325,8 @@ class Flag:
         try:
             return self.parse(text)
         except UsageError as error:
-            raise UsageError("%s%s: %s" % (self.names[-1], quote_value(text), error))
+            fault = "%s%s: %s" % (self.names[-1], quote_value(text), error)
+            raise UsageError(fault, error.hint)
 
 
 # fmt: off
@@ -3320,8 +3340,8 @@ FLAGS = [
          "short for --status failed,cancelled,timeout"),
     Flag("", "--running", "", None,
          "short for --status pending,ack,started"),
-    Flag("", "--node", "UUID", parse_uuid,
-         "only Executions that ran on this machine (repeatable; TARGETS still counts all)",
+    Flag("", "--node", "UUID", parse_node,
+         "only Executions with this machine as a target (repeatable; TARGETS still counts all)",
          get_help="only this target (repeatable)", is_repeatable=True, keeps=ran_on_any),
     Flag("", "-o --output", "FORMAT", str,
          "output format (default: text)", default="text"),
@@ -3585,10 +3605,10 @@ def describe_clocks(times, transport):
 # ---------------------------------------------------------------------------------- Parser and help
 
 EXIT_CODES = """exit codes:
-  0    success (archived outputs are named or counted, not fetched)
-  1    a failure not listed below (network, server), or a part of what was
-         requested is missing
-  2    usage: no Project, id or server; an unusable flag, URL, proxy or CA file
+  0    success (an archived output is a failure only for get with raw or lines)
+  1    a failure not listed below (network, server, output folder), or a part
+         of what was requested is missing
+  2    usage: no Project, id or server; an invalid flag, URL, proxy or CA file
   3    no usable token, profile or config file; or the token was rejected (401)
   4    forbidden (403)
   5    get --exit-status: everything was written; the status is not succeeded
@@ -3721,7 +3741,8 @@ def make_parser(command=""):
 
 # ---------------------------------------------------------------------------------------- Arguments
 
-# What operators type out of habit, and what to use here instead.
+# What operators type out of habit, and what to use here instead. An alternative that the
+# command does not have is not suggested.
 HABITS = {
     # Flags of other programs, all with two dashes
     "--after": "--since",
@@ -3741,7 +3762,7 @@ HABITS = {
     "--lines": "--last or -o lines",
     "--machine": "--node",
     "--started-since": "--since",
-    "--tail": "--last",
+    "--tail": "--last or -o lines",
     "--target": "--node",
     "--to": "--until",
     "--token": "--token-file",
@@ -3765,13 +3786,23 @@ HABITS = {
 }
 
 
-def suggest(word, known, dashes=""):
-    """Return `; did you mean ...?` with what HABITS has for a word, or with the shortest known
-    word that it abbreviates, or with one that it resembles; or "". Words are compared without
-    their dashes."""
+def find_habit(word, command):
+    """Return what HABITS has for a word, without flags that the command does not have, or ""."""
+    fitting = []
+    for alternative in HABITS.get(word, "").split(" or "):
+        flag = FLAGS_BY_NAME.get(alternative.partition(" ")[0])
+        if flag is None or not command or flag.belongs_to(command):
+            fitting.append(alternative)
+    return " or ".join(fitting)
+
+
+def suggest(word, known, dashes="", command=""):
+    """Return `; did you mean ...?` with what find_habit finds for a word, or with the shortest
+    known word that it abbreviates, or with one that it resembles; or "". Words are compared
+    without their dashes."""
     from difflib import get_close_matches
 
-    habit = HABITS.get(dashes + word)
+    habit = find_habit(dashes + word, command)
     if habit:
         return "; did you mean %s?" % habit
     abbreviated = [name for name in known if len(word) > 1 and name.startswith(word)]
@@ -3785,7 +3816,7 @@ def suggest(word, known, dashes=""):
 DASHES = "-\u2013\u2014\u2212"
 
 
-def make_unknown_flag_error(word):
+def make_unknown_flag_error(word, command=""):
     """Return the UsageError for an unknown flag. It shows a plain name, and never a value."""
     name = word.partition("=")[0]
     if re.fullmatch("--[A-Za-z_-]{1,40}|-[^-]", name):
@@ -3798,7 +3829,7 @@ def make_unknown_flag_error(word):
     bare_name = name.strip(DASHES).replace("_", "-").lower()
     known = [flag.names[-1].strip("-") for flag in FLAGS if flag.list_help]
     known.remove("allow-http")  # which exposes the token
-    suggestion = suggest(bare_name, known, "--")
+    suggestion = suggest(bare_name, known, "--", command)
     if suggestion or name[:2] not in FLAGS_BY_NAME:
         return UsageError("unknown flag" + shown + suggestion)
     if all("-" + letter in FLAGS_BY_NAME for letter in name[1:]):
@@ -3806,11 +3837,11 @@ def make_unknown_flag_error(word):
     return UsageError("malformed flag" + shown)
 
 
-def refuse_unknown_flags(words):
+def refuse_unknown_flags(words, command):
     """Raise UsageError if one of the words begins like a flag."""
     for word in words:
         if word.startswith(tuple(DASHES)) and word != "-":
-            raise make_unknown_flag_error(word)
+            raise make_unknown_flag_error(word, command)
 
 
 def make_switch_error(name):
@@ -3913,7 +3944,9 @@ def read_id(options, words, places):
     if words and find_uuid(words[0]):
         if command == "list":
             raise UsageError("list takes no id; did you mean get UUID?")
-        raise UsageError("get takes one id; for several, use xargs -n1")
+        raise UsageError(
+            "get takes one id; for one machine, use --node; for several Executions, xargs -n1"
+        )
     if words:
         # The word is not shown, because it may be a secret.
         advice = "put each value after its flag; quote values with spaces"
@@ -3925,7 +3958,7 @@ def check_flags(options):
     """Check that `get` has an id, and that the flags fit together."""
     command, output = options.command, options.output
     for flag in FLAGS:
-        if flag.is_given(options) and flag.command not in ("", command):
+        if flag.is_given(options) and not flag.belongs_to(command):
             raise UsageError("%s works only with %s" % (flag.names[-1], flag.command))
 
     formats = FORMATS[command]
@@ -3962,16 +3995,16 @@ def read_command_line(argv):
         words = words[1:]
 
     if options.help or options.version:
-        refuse_unknown_flags(words)
+        refuse_unknown_flags(words, options.command)
         return options
 
     # Judge the words from left to right: a word after an unknown flag may be its value, and secret.
     if not options.command and words:
-        refuse_unknown_flags(words[:1])
+        refuse_unknown_flags(words[:1], "")
         raise make_unknown_command_error(words[0])
     if not options.command:
         raise UsageError("expected a command: list or get")
-    refuse_unknown_flags(words)
+    refuse_unknown_flags(words, options.command)
     options.id = read_id(options, words, places)
     return options
 
@@ -4282,12 +4315,15 @@ def select_executions(executions, options):
 
 def describe_no_match(options):
     hint = "no more Executions match" if options.cursor else "no Execution matches"
+    notes = []
+    if options.action_name:
+        notes.append("--action-name needs the exact name")
     if (options.since or options.until) and not options.updated_since:
-        hint += (
-            " (--since and --until go by the creation time;"
-            " --updated-since goes by the last change)"
-        )
-    return hint
+        notes.append("--since and --until go by the creation time")
+        notes.append("--updated-since goes by the last change")
+    if not notes:
+        return hint
+    return "%s (%s)" % (hint, "; ".join(notes))
 
 
 def describe_no_output(options):

@@ -394,6 +394,7 @@ def test_nodes_that_are_all_missing_give_errors_and_no_hint(plane):
     list --updated-since=2030-01-01T00:00:00Z       | 1    | no Execution matches
     list --since=2030-01-01T00:00:00Z --updated-since=2020-01-01T00:00:00Z | 1 | no Execution matches
     list --node $ID --cursor c                      | 1    | no more Executions match
+    list --action-name nginx                        | 0    | no Execution matches (--action-name needs the exact name)
     get $ID -o json --failed                        | 1    | no target matches
     get $ID -o yaml --failed                        | 1    | no target matches
     # An Execution without targets gets no hint, unless a flag selects targets.

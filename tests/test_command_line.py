@@ -742,6 +742,14 @@ def test_some_usage_errors_have_a_hint_of_their_own(line, error, hint):
     check_refused(line, error, hint)
 
 
+def test_malformed_node_gets_a_hint_where_node_ids_are():
+    check_refused(
+        "get $ID --node web-020",
+        '--node "web-020": expected a UUID, such as 6f1d7c1e-0b5a-4c1e-9a53-2b8f0c9e7a10',
+        "get UUID -o table shows the node ids of an Execution",
+    )
+
+
 @pytest.mark.parametrize("project", ["", None], ids=["variable empty", "variable not set"])
 @pytest.mark.parametrize("line", ["list", "get $ID"])
 def test_project_is_required(line, project):
@@ -834,8 +842,8 @@ def test_superfluous_argument_is_refused_and_only_the_flag_before_it_is_shown(li
     $ID                      | unknown command "4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f"; did you mean get UUID?
     {$ID}                    | unknown command "{4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f}"; did you mean get UUID?
     list $ID                 | list takes no id; did you mean get UUID?
-    get $ID $ID              | get takes one id; for several, use xargs -n1
-    get --id $ID $ID         | get takes one id; for several, use xargs -n1
+    get $ID $ID              | get takes one id; for one machine, use --node; for several Executions, xargs -n1
+    get --id $ID $ID         | get takes one id; for one machine, use --node; for several Executions, xargs -n1
     # a duration after --wait
     get $ID --wait 5s        | --wait takes no value; did you mean --wait-timeout TIME?
     get --wait 5s $ID        | --wait takes no value; did you mean --wait-timeout TIME?
@@ -865,7 +873,6 @@ def test_uuid_of_decimal_digits_is_an_id_and_not_a_duration_after_wait(plane):
     list -n5x                     | --last "5x": expected a whole number of at least 1
     list --profile=               | --profile "": expected a non-empty value
     list --project x              | --project "x": expected a UUID, such as 6f1d7c1e-0b5a-4c1e-9a53-2b8f0c9e7a10
-    get $ID --node x              | --node "x": expected a UUID, such as 6f1d7c1e-0b5a-4c1e-9a53-2b8f0c9e7a10
     get --id x                    | --id "x": expected a UUID, such as 6f1d7c1e-0b5a-4c1e-9a53-2b8f0c9e7a10
     list --color Always           | --color "Always": expected auto, always or never
     list --timeout 1w | --timeout "1w": expected a duration such as 30, 20s, 5m, 2h or 1d (more than 0 s, at most 1d)
@@ -1085,8 +1092,12 @@ def test_output_dir_works_only_with_the_format_text(format):
     list --created-before      | unknown flag --created-before; did you mean --until?
     list --to                  | unknown flag --to; did you mean --until?
     list --before              | unknown flag --before; did you mean --until?
-    list --tail=5              | unknown flag --tail; did you mean --last?
-    get --lines                | unknown flag --lines; did you mean --last or -o lines?
+    list --tail=5              | unknown flag --tail; did you mean --last or -o lines?
+    # Only what the command has is suggested.
+    get $ID --tail 10          | unknown flag --tail; did you mean -o lines?
+    get $ID --before 1h        | unknown flag --before
+    list --exit-code           | unknown flag --exit-code
+    get --lines                | unknown flag --lines; did you mean -o lines?
     list --watch               | unknown flag --watch; did you mean get UUID --wait?
     get --follow               | unknown flag --follow; did you mean get UUID --wait?
     list -w                    | unknown flag -w; did you mean get UUID --wait?

@@ -120,7 +120,7 @@ def test_help_lists_statuses_and_exit_codes(line):
     )
 
 
-LIST_NODE = "only Executions that ran on this machine (repeatable; TARGETS still counts all)"
+LIST_NODE = "only Executions with this machine as a target (repeatable; TARGETS still counts all)"
 GET_NODE = "only this target (repeatable)"
 
 

@@ -376,7 +376,7 @@ def test_redirect_is_reported_and_not_followed(plane, status):
         % (status, other.url)
     ]
     assert hint_lines(result) == [
-        "if that is the API, pass the part of its URL before /v1 as --server"
+        "if that is the API, use the part of its URL before /v1 as the server's URL"
     ]
     assert len(plane.requests) == 1
     assert other.connections == 0
