@@ -503,6 +503,10 @@ class WaitTimeout(TimedOut):
         self.execution = execution
 
 
+# The HTTP statuses after which another attempt may succeed.
+RETRIED_STATUSES = (429, 500, 502, 503, 504)
+
+
 class APIError(RemoteError):
     """A response that is neither a 200 nor a redirect with a Location.
 
@@ -520,8 +524,7 @@ class APIError(RemoteError):
         problem: "t.Optional[JSONObject]" = None,
         retry_after: "t.Optional[float]" = None,
     ) -> None:
-        is_retryable = status in (429, 500, 502, 503, 504)
-        super().__init__(message, hint, is_retryable, retry_after)
+        super().__init__(message, hint, status in RETRIED_STATUSES, retry_after)
         self.status = status
         self.problem = problem or {}
 
@@ -542,6 +545,12 @@ def make_malformed_error(problem: str, hint: str = "") -> UnusableResponse:
 # ------------------------------------------------------------------------------------------- Values
 
 TYPE_NAMES: "t.Dict[type, str]" = {str: "a string", dict: "an object", list: "a list"}
+
+
+def show_text(record, name):
+    """Return a member of a JSON object as text, or "" if it is not text."""
+    value = record.get(name)
+    return value if isinstance(value, str) else ""
 
 
 def check_type(
@@ -1023,7 +1032,8 @@ def find_settings(server_url, profile, token_file):
         member="token",
     )
 
-    # Refuse what is malformed or missing.
+    # Refuse what is malformed or missing. A malformed server is reported first, then the
+    # token, and then a missing server.
     server = None
     if server_setting.value is not None:
         server = Server.parse(server_setting.value, server_setting.source)
@@ -1228,10 +1238,10 @@ HINTS = {
         "the token is valid, but its conditions are not met: "
         "check its validity period, your source address and how you logged in"
     ),
-    # The command writes where the Project came from in place of `--project`.
+    # For example, %s is `PLEXSPHERE_PROJECT`.
     "404": (
         "it may not be visible to this token: "
-        "check the Project (--project), the id (for get) and the server"
+        "check the Project (%s), the id (for get) and the server"
     ),
     "407": PROXY_HINT,
     "429": "too many requests: try again later",
@@ -1416,25 +1426,6 @@ def read_encoding(response):
     return encoding or "identity"
 
 
-def show_member(problem, name):
-    """Return a member of a Problem as text, or "" if it is not text. A list of steps is joined."""
-    value = problem.get(name)
-    if isinstance(value, list):  # relation_path
-        return " > ".join(step for step in value if isinstance(step, str))
-    return value if isinstance(value, str) else ""
-
-
-def make_transport(transport_class, server_url, profile, token_file, **options):
-    """Return a Transport with what find_settings and find_proxy find.
-
-    `profile` is a Profile, which may have been asked before, and `options` are other
-    arguments of Transport, except proxy."""
-    server, token, token_source = find_settings(server_url, profile, token_file)
-    transport = transport_class(server, token, proxy=find_proxy(server), **options)
-    transport.token_source = token_source
-    return transport
-
-
 class Transport:
     """Sends GET requests to one server, one after the other, over one connection that is kept.
 
@@ -1466,6 +1457,7 @@ class Transport:
         secrets         strings to mask: the token, the proxy's password and Basic credentials
         received        number of body bytes received so far, before decompression
         token_source    where the token came from, for the hint of a 401; "" if that is unknown
+        project_source  where the Project came from, for the hint of a 404
         has_found_api   whether a 200 was a JSON object. Hints then no longer doubt the
                         server's URL
         clock           the monotonic clock, a function that returns seconds
@@ -1538,6 +1530,7 @@ class Transport:
         self.secrets = [token]
         self.received = 0
         self.token_source = ""
+        self.project_source = "--project"
         self.server_date = ""
         self.date_arrival = 0.0
         self._proxy = None
@@ -1592,7 +1585,15 @@ class Transport:
         profile. Raises the errors of Transport(); UsageError for a missing server, or one that
         is malformed, also in a profile; and CredentialsError for a missing token, an unusable
         file or profile, or a server of a profile that is not a string."""
-        return make_transport(cls, server, Profile(profile), token_file, **options)
+        return cls._from_profile(server, Profile(profile), token_file, **options)
+
+    @classmethod
+    def _from_profile(cls, server_url, profile, token_file, **options):
+        """Do what from_settings does. `profile` is a Profile, which may have been asked before."""
+        server, token, token_source = find_settings(server_url, profile, token_file)
+        transport = cls(server, token, proxy=find_proxy(server), **options)
+        transport.token_source = token_source
+        return transport
 
     def __enter__(self: "AnyTransport") -> "AnyTransport":
         return self
@@ -1666,7 +1667,7 @@ class Transport:
             failure                                         repeated
             a lost connection, a body that is or may be     yes
             cut short
-            429, 500, 502, 503, 504                         yes, after the server's Retry-After,
+            a status that RemoteError lists as retryable    yes, after the server's Retry-After,
                                                             if any, unless it exceeds 30 seconds
             a 200 without a JSON object, after a good one   yes
             a failure to connect that is retryable          once the server has responded
@@ -2043,17 +2044,21 @@ class Transport:
             retry_after = min(float(seconds), RETRY_AFTER_LIMIT)
 
         # Describe what is known.
-        title = show_member(problem, "title") or response.reason
+        path = problem.get("relation_path")
+        if not isinstance(path, list):
+            path = [path]
+        steps = [step for step in path if isinstance(step, str)]
+        title = show_text(problem, "title") or response.reason
         header_id = response.getheader("X-Correlation-Id")
         details = [
-            ("code", show_member(problem, "code")),
-            ("reason", show_member(problem, "reason")),
-            ("relation path", show_member(problem, "relation_path")),
-            ("correlation id", show_member(problem, "correlation_id") or header_id),
+            ("code", show_text(problem, "code")),
+            ("reason", show_text(problem, "reason")),
+            ("relation path", " > ".join(steps)),
+            ("correlation id", show_text(problem, "correlation_id") or header_id),
         ]
         if retry_after:
             details.append(("retry after", seconds + " s"))
-        parts = [title, show_member(problem, "detail")]
+        parts = [title, show_text(problem, "detail")]
         parts += [label + ": " + text for label, text in details if text]
         description = "; ".join(part for part in parts if part)
 
@@ -2075,11 +2080,13 @@ class Transport:
         if is_bare or 300 <= status < 400:
             return self._find_not_api_hint("not the API", may_be_https=status == 400)
 
+        if status == 404 and not self.has_found_api:
+            return HINTS["404"] % self.project_source
         word = ""
         if status == 400:
-            word = show_member(problem, "code")
+            word = show_text(problem, "code")
         elif status == 403:
-            word = show_member(problem, "reason")
+            word = show_text(problem, "reason")
         for cause in ("%d %s" % (status, word), str(status)):
             if cause in HINTS:
                 return self._find_hint(cause)
@@ -2119,10 +2126,7 @@ def select_by_node(targets, nodes):
 
 def name_execution(execution):
     """Return `Execution ID` for a message, or `Execution -` if the id is not text."""
-    execution_id = execution.get("id")
-    if not execution_id or not isinstance(execution_id, str):
-        execution_id = "-"
-    return "Execution " + execution_id
+    return "Execution " + (show_text(execution, "id") or "-")
 
 
 def read_time(execution, name, secrets=()):
@@ -2269,6 +2273,15 @@ def contradicts(found, requested):
     return requested in STATUSES and found in STATUSES and found != requested
 
 
+def find_resumption_time(created):
+    """Return the whole second of a time in the form of normalize_time as an aware datetime,
+    or None if the time is not in the calendar."""
+    try:
+        return parse_moment(created[:19]).replace(tzinfo=timezone.utc)
+    except ValueError:
+        return None
+
+
 class Listing:
     """The Executions of a Project that match all filters, from as many pages as needed.
     Iterate over it.
@@ -2384,18 +2397,7 @@ class Listing:
         self.page_count = 0
         self.count = 0
         self.next_cursor = self._cursor
-        self._latest = ""  # created_at of the last merged Execution, in the form of normalize_time
-        self._is_ascending = True  # whether these times were in order so far
-
-    @property
-    def next_since(self) -> "t.Optional[datetime]":
-        """The value for `since` with which a merge that failed can be resumed, or None."""
-        if not self._latest or not self._is_ascending:
-            return None
-        try:
-            return parse_moment(self._latest[:19]).replace(tzinfo=timezone.utc)
-        except ValueError:  # not in the calendar
-            return None
+        self.next_since: "t.Optional[datetime]" = None
 
     def __iter__(self) -> "t.Iterator[JSONObject]":
         self._reset()
@@ -2426,14 +2428,17 @@ class Listing:
         others = [status for status in self._statuses if status not in RUNNING_STATUSES]
         queries = [self._query(status) for status in others]
         merged = merge(unfinished, *queries, key=self._read_created_at)
+        latest_time = ""
+        is_ascending = True  # whether the times were in order so far
         for created, copies in groupby(merged, self._read_created_at):
             # merge is stable, so the copy of the latest query comes last.
             latest = {read_merge_id(execution): execution for execution in copies}
-            self._is_ascending = self._is_ascending and created >= self._latest
-            self._latest = created
+            is_ascending = is_ascending and created >= latest_time
+            latest_time = created
+            self.next_since = find_resumption_time(created) if is_ascending else None
             for execution_id in sorted(latest):
                 yield latest[execution_id]
-        self._latest = ""
+        self.next_since = None
 
     def _read_created_at(self, execution):
         return read_time(execution, "created_at", self._transport.secrets)
@@ -2555,9 +2560,7 @@ def make_wait_timeout(execution_id, execution, secrets, failure=""):
     if execution is None:
         message = "the wait timed out; no status of Execution %s is known" % execution_id
     else:
-        status = execution.get("status")
-        if not status or not isinstance(status, str):
-            status = "-"
+        status = show_text(execution, "status") or "-"
         known = (execution_id, status, describe_targets(execution["targets"]))
         message = 'the wait timed out; the last status of Execution %s was "%s" (%s)' % known
     if failure:
@@ -4285,11 +4288,6 @@ def explain_failure(error, options):
     return ""
 
 
-def name_project_source(error, source):
-    """Return the hint of an error. That of a 404 names where the Project came from."""
-    return error.hint.replace("(--project)", "(%s)" % source)
-
-
 def describe_resumption(error, options, listing, console):
     """Return the last line on stderr after a failed listing, which says where to
     resume, or "" if that would fail again."""
@@ -4384,11 +4382,11 @@ class Tally:
     def count(self, executions, nodes):
         """Yield the Executions, and count them and the outputs of their targets on these nodes."""
         for execution in executions:
-            status = execution.get("status")
+            status = show_text(execution, "status")
             self.executions += 1
             if status in FINAL_STATUSES:
                 self.finished += 1
-            elif status and isinstance(status, str):
+            elif status:
                 self.unfinished += 1
 
             for target in select_by_node(expect_objects(execution, "targets"), nodes):
@@ -4426,7 +4424,7 @@ def report_continuation(page, is_empty, options, console):
         console.write_line(console.describe_cursor(cursor), limit=None)
 
 
-def run_list(options, project, project_source, console, view, transport):
+def run_list(options, project, console, view, transport):
     """Run the command `list` and return its exit code."""
     console.hint(options.times.hint, always=options.times.must_show_hint)
     list_format = LIST_FORMATS[options.output]
@@ -4457,7 +4455,7 @@ def run_list(options, project, project_source, console, view, transport):
     if tally.describe():
         console.report("incomplete", tally.describe())
     if failure:
-        hint = explain_failure(failure, options) or name_project_source(failure, project_source)
+        hint = explain_failure(failure, options)
         last_line = describe_resumption(failure, options, listing, console)
         return report_failure(console, failure, hint, last_line)
 
@@ -4507,8 +4505,8 @@ def select_targets(targets, nodes, statuses):
 
 def report_status(execution, options, console, shows_progress):
     """Say on stderr that an Execution has not finished, or how a wait has ended."""
-    status = execution.get("status")
-    if not isinstance(status, str) or not status:
+    status = show_text(execution, "status")
+    if not status:
         return
     # The progress line of a wait, which showed the status, is gone.
     was_erased = options.wait and shows_progress
@@ -4595,8 +4593,7 @@ def run(argv, console, sleep):
 
     profile = Profile(options.profile)
     project, project_source = find_project(options.project, profile)
-    with make_transport(
-        Transport,
+    with Transport._from_profile(
         options.server,
         profile,
         options.token_file,
@@ -4608,15 +4605,12 @@ def run(argv, console, sleep):
         trace=console.write_line if options.verbose else do_nothing,
         sleep=sleep,
     ) as transport:
+        transport.project_source = project_source
         # This variable may contain the token that is sent: mask() replaces the longest first.
         transport.secrets.append(os.environ.get("PLEXSPHERE_TOKEN", "").strip())
         console.add_secrets(*transport.secrets)
-        if options.command == "list":
-            return run_list(options, project, project_source, console, view, transport)
-        try:
-            return run_get(options, project, console, view, transport)
-        except RemoteError as error:
-            return report_failure(console, error, name_project_source(error, project_source))
+        run_command = run_list if options.command == "list" else run_get
+        return run_command(options, project, console, view, transport)
 
 
 def main(

@@ -571,6 +571,46 @@ def test_error_is_never_cut_inside_a_token(plane, length):
     assert "another" not in result.err
 
 
+@pytest.mark.parametrize(
+    "length",
+    [
+        # The error quotes the kind after 97 other characters, and is cut after 4,000.
+        pytest.param(3880, id="the token ends at the cut"),
+        pytest.param(3896, id="the first seven characters stand before the cut"),
+    ],
+)
+def test_error_about_an_output_is_never_cut_inside_a_token(plane, length):
+    kind = "#" * length + "another-token-0123456789" + "#" * 50
+    answer = execution([target({"kind": kind})])
+
+    result = run_line(
+        "get $ID", plane, answer, env={"PLEXSPHERE_TOKEN": "another-token-0123456789"}
+    )
+
+    assert 'unknown kind "####' in result.err
+    assert "another" not in result.err
+
+
+def test_password_in_an_error_about_an_output_is_masked_before_it_is_escaped(plane):
+    # The password contains a zero width space, which is escaped on stderr.
+    with Proxy(plane) as proxy:
+        proxy.script(Reply(execution([target({"kind": "<pass\u200bword> \u200b"}, "n")])))
+        login = proxy.url.replace("http://", "http://ann:pass%E2%80%8Bword@")
+        env = {"PLEXSPHERE_URL": "http://control-plane.test", "HTTP_PROXY": login}
+
+        result = run_line("get $ID --allow-http", env=env)
+
+    assert error_lines(result) == [
+        'the output of target n is unreadable: unknown kind "<***> \\u200b"'
+    ]
+
+
+def test_empty_server_of_from_settings_is_refused_and_not_taken_from_the_environment():
+    with surroundings(env={"PLEXSPHERE_URL": "http://127.0.0.1:1", "PLEXSPHERE_TOKEN": TOKEN}):
+        with pytest.raises(program.UsageError, match="^--server: expected http"):
+            program.Transport.from_settings(server="")
+
+
 def test_repr_shows_no_secret():
     server = program.Server.parse("https://plane.test")
     transport = program.Transport(server, TOKEN, proxy="http://ann:hunter:22@127.0.0.1:1")

@@ -1,6 +1,7 @@
 """Failures, apart from what failures.md shows: bodies that are large, no text or nested deeply, failing connections,
 and what a program gets."""
 
+import re
 import sys
 
 import pytest
@@ -12,10 +13,12 @@ from kit import (
     GET,
     LIST,
     PATH,
+    README,
     error_lines,
     execution,
     hint_lines,
     page,
+    read_text,
     run_cli,
     run_line,
 )
@@ -118,6 +121,16 @@ def test_first_response_with_this_status_and_problem_has_this_hint(plane, status
     result = run_cli(*LIST, plane=plane)
 
     assert hint_lines(result) == [hint]
+
+
+def test_every_retried_status_has_a_hint_and_stands_in_the_docstring_and_the_readme():
+    hinted = {status for status, _, _ in HINTS}
+    retries = re.search(r"\*\*Retries\.\*\*.*", read_text(README)).group()
+
+    for status in program.RETRIED_STATUSES:
+        assert status in hinted
+        assert str(status) in program.RemoteError.__doc__
+        assert str(status) in retries
 
 
 # ---- messages

@@ -98,12 +98,12 @@ def read_offered_versions(hello):
     return [versions[start : start + 2] for start in range(0, len(versions), 2)]
 
 
-def make_lax(context):
-    """Let a context offer TLS 1.0, as an openssl.cnf may do."""
+def make_lax(context, oldest="TLSv1"):
+    """Let a context offer old versions of TLS, as an openssl.cnf may do."""
     context.set_ciphers("DEFAULT:@SECLEVEL=0")
     context.options &= ~(ssl.OP_NO_TLSv1 | ssl.OP_NO_TLSv1_1)
     if hasattr(ssl, "TLSVersion"):
-        context.minimum_version = ssl.TLSVersion.TLSv1
+        context.minimum_version = getattr(ssl.TLSVersion, oldest)
     return context
 
 
@@ -129,9 +129,10 @@ def find_offered_versions(monkeypatch, configure):
     return read_offered_versions(hellos[0])
 
 
+@pytest.mark.parametrize("oldest", ["TLSv1", "TLSv1_1"])
 @pytest.mark.filterwarnings("ignore:ssl")  # the old versions are deprecated
-def test_tls_below_1_2_is_never_offered(monkeypatch):
-    versions = find_offered_versions(monkeypatch, make_lax)
+def test_tls_below_1_2_is_never_offered(monkeypatch, oldest):
+    versions = find_offered_versions(monkeypatch, lambda context: make_lax(context, oldest))
 
     assert b"\x03\x03" in versions  # TLS 1.2
     assert b"\x03\x02" not in versions  # TLS 1.1

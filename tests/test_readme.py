@@ -17,6 +17,7 @@ from kit import (
     MODULE,
     README,
     ROOT,
+    VARIABLES_READ,
     error_lines,
     hint_lines,
     make_environment,
@@ -228,6 +229,13 @@ def test_readme_names_every_flag_with_which_list_reads_all_pages():
     flags = {flag.names[-1] for flag in program.FLAGS if flag.reads_all_pages}
     assert flags - set(re.findall("--[a-z-]+", sentence)) == set()
     assert "several statuses" in sentence
+
+
+def test_section_on_settings_names_every_variable_of_the_program():
+    variables = {name for name in VARIABLES_READ if name.startswith("PLEXSPHERE_")}
+
+    assert len(variables) == 3
+    assert variables - set(re.findall("[A-Z_]+", read_section("Settings"))) == set()
 
 
 def test_every_link_to_a_file_or_a_section_has_a_target():
