@@ -3249,17 +3249,6 @@ def parse_statuses(text):
     return statuses
 
 
-def ran_on_any(nodes, execution):
-    """Return whether an Execution ran on one of these nodes. Raises UnusableResponse."""
-    return bool(select_by_node(expect_objects(execution, "targets"), nodes))
-
-
-def was_updated_since(moment, execution):
-    """Return whether an Execution was updated at or after `moment`, a time in the form
-    of normalize_time. Raises UnusableResponse."""
-    return read_time(execution, "updated_at") >= moment
-
-
 class Flag:
     """A flag of the command line.
 
@@ -3274,9 +3263,6 @@ class Flag:
     is_repeatable       whether its values accumulate, in a list; otherwise the last one wins
     is_single           whether a second, different value is a mistake instead
     reads_all_pages     whether it makes `list` read all pages
-    keeps               None, or for a filter that the program applies, not the server:
-                        a function that returns, for the flag's value and an Execution,
-                        whether the Execution is kept. Such a flag reads all pages
     """
 
     def __init__(
@@ -3290,7 +3276,6 @@ class Flag:
         is_repeatable=False,
         is_single=False,
         reads_all_pages=False,
-        keeps=None,
         default=None,
     ):
         self.command = command
@@ -3301,8 +3286,7 @@ class Flag:
         self.get_help = list_help if get_help is None else get_help
         self.is_repeatable = is_repeatable
         self.is_single = is_single
-        self.reads_all_pages = reads_all_pages or keeps is not None
-        self.keeps = keeps
+        self.reads_all_pages = reads_all_pages
 
         # Say what its value is if it is not given.
         self.default = default
@@ -3345,7 +3329,7 @@ FLAGS = [
          "short for --status pending,ack,started"),
     Flag("", "--node", "UUID", parse_node,
          "only Executions with this machine as a target (repeatable; TARGETS still counts all)",
-         get_help="only this target (repeatable)", is_repeatable=True, keeps=ran_on_any),
+         get_help="only this target (repeatable)", is_repeatable=True, reads_all_pages=True),
     Flag("", "-o --output", "FORMAT", str,
          "output format (default: text)", default="text"),
     Flag("", "--server", "URL", parse_nonempty,
@@ -3376,14 +3360,14 @@ FLAGS = [
 
     Flag("list", "--action-name", "ACTION", parse_nonempty,
          "only Executions of this action (exact name)", is_single=True),
-    Flag("list", "--since", "WHEN", str,
+    Flag("list", "--since", "WHEN", str.strip,
          "only Executions created at or after WHEN: "
          "2h (ago), 9:30, today or '2026-07-14 09:30' (UTC)", reads_all_pages=True),
-    Flag("list", "--until", "WHEN", str,
+    Flag("list", "--until", "WHEN", str.strip,
          "only Executions created before WHEN", reads_all_pages=True),
-    Flag("list", "--updated-since", "WHEN", str,
+    Flag("list", "--updated-since", "WHEN", str.strip,
          "only Executions updated at or after WHEN; "
-         "a finished one was last updated when it ended", keeps=was_updated_since),
+         "a finished one was last updated when it ended", reads_all_pages=True),
     Flag("list", "-n --last", "N", parse_count,
          "only the N that were created last, oldest first", reads_all_pages=True),
     Flag("list", "--all", "", None,
@@ -3503,7 +3487,6 @@ def resolve_when(flag, text, now, after=None):
     """Return what parse_when returns for the value of this flag, or None for None."""
     if text is None:
         return None
-    text = text.strip()
     try:
         return parse_when(text, now, after)
     except (ValueError, OverflowError):
@@ -3532,7 +3515,7 @@ def describe_times(resolved, now):
 
     `resolved` contains (name, text, aware datetime) for each flag. The last two may be None."""
     given = [(name, text, moment) for name, text, moment in resolved if text is not None]
-    if all(RFC3339_TIME.fullmatch(text.strip()) for _, text, _ in given):
+    if all(RFC3339_TIME.fullmatch(text) for _, text, _ in given):
         return ""
     meant = ["%s %sZ" % (name, moment.isoformat()[:19]) for name, _, moment in given]
     return "%s (now: %sZ)" % (", ".join(meant), now.isoformat()[:19])
@@ -3553,7 +3536,7 @@ def resolve_times(options, now):
     hint = describe_times(resolved, now)
 
     # Without --since, a time of day is the most recent one.
-    until_is_time_of_day = bool(re.fullmatch(TIME_OF_DAY, (options.until or "").strip()))
+    until_is_time_of_day = bool(re.fullmatch(TIME_OF_DAY, options.until or ""))
     must_show_hint = until_is_time_of_day and since is None and updated_since is not None
     if must_show_hint:
         hint += "; --until goes by the creation time"
@@ -3561,7 +3544,7 @@ def resolve_times(options, now):
     clock_texts = [options.since, options.updated_since]
     if since is None or not until_is_time_of_day:
         clock_texts.append(options.until)
-    depends_on_clock = any(re.fullmatch(CLOCK_TIME, (text or "").strip()) for text in clock_texts)
+    depends_on_clock = any(re.fullmatch(CLOCK_TIME, text or "") for text in clock_texts)
     return Times(since, until, updated_since, hint, must_show_hint, depends_on_clock)
 
 
@@ -4017,7 +4000,6 @@ def complete_options(options, now):
 
     statuses            a list, from --status, --running and --failed; an empty one selects all
     times               Times, from --since, --until and --updated-since
-    filters             a list of functions that return whether an Execution is kept
     reads_all_pages     whether `list` reads all pages
     """
     check_flags(options)
@@ -4026,11 +4008,7 @@ def complete_options(options, now):
         raise UsageError("--cursor works with at most one status")
     options.times = resolve_times(options, now)
 
-    # The filter of --updated-since compares texts.
-    given = [flag for flag in FLAGS if flag.is_given(options)]
-    values = dict(vars(options), updated_since=to_utc_text(options.times.updated_since))
-    options.filters = [partial(flag.keeps, values[flag.attribute]) for flag in given if flag.keeps]
-    reads_all_pages = any(flag.reads_all_pages for flag in given)
+    reads_all_pages = any(flag.reads_all_pages and flag.is_given(options) for flag in FLAGS)
     options.reads_all_pages = reads_all_pages or len(options.statuses) > 1
 
 
@@ -4301,11 +4279,21 @@ def describe_resumption(error, options, listing, console):
     return ""
 
 
+def keep_executions(executions, options):
+    """Yield the Executions that the filters of this program (not of the server) keep."""
+    updated_since = to_utc_text(options.times.updated_since)
+    for execution in executions:
+        if options.node and not select_by_node(expect_objects(execution, "targets"), options.node):
+            continue
+        if updated_since and read_time(execution, "updated_at") < updated_since:
+            continue
+        yield execution
+
+
 def select_executions(executions, options):
-    """Return an iterator of the Executions that every filter of this program (not of
-    the server) keeps; with --last, of the newest of them. Both may raise RemoteError."""
-    for keeps in options.filters:
-        executions = filter(keeps, executions)
+    """Return an iterator of the Executions that keep_executions yields; with --last, of the
+    newest of them. Both may raise RemoteError."""
+    executions = keep_executions(executions, options)
     if options.last:
         executions = select_last(executions, options.last)
     return iter(executions)
