@@ -2129,13 +2129,13 @@ def name_execution(execution):
     return "Execution " + (show_text(execution, "id") or "-")
 
 
-def read_time(execution, name, secrets=()):
+def read_time(record, name, describe=name_execution, secrets=()):
     """Return a member that is a time, in the form of normalize_time.
 
-    The error quotes the id of the Execution, with these secrets masked."""
-    moment = normalize_time(str(execution.get(name)))
+    The error quotes describe(record), with these secrets masked."""
+    moment = normalize_time(str(record.get(name)))
     if moment is None:
-        label = "%s: %s" % (mask(name_execution(execution), secrets), name)
+        label = "%s: %s" % (mask(describe(record), secrets), name)
         raise make_malformed_error("%s: expected a time such as 2026-11-24T09:30:00Z" % label)
     return moment
 
@@ -2441,7 +2441,7 @@ class Listing:
         self.next_since = None
 
     def _read_created_at(self, execution):
-        return read_time(execution, "created_at", self._transport.secrets)
+        return read_time(execution, "created_at", secrets=self._transport.secrets)
 
     def _query(self, status=None):
         """Yield the matching Executions of one query, page by page."""
@@ -2785,7 +2785,7 @@ EXECUTION_LAYOUTS = [
     Layout(88, "{ID:36} {STATUS:9} {TARGETS:7} {CREATED_UTC:11} {ACTION}\n"),
     Layout(0, "{ID:36} {STATUS:9} {CREATED_UTC:11} {ACTION}\n"),
 ]
-# With --updated-since, a narrow table shows the time that is compared.
+# With a time of update, a narrow table shows the time that is compared.
 UPDATED_LAYOUTS = EXECUTION_LAYOUTS[:2] + [
     Layout(88, "{ID:36} {STATUS:9} {TARGETS:7} {UPDATED_UTC:11} {ACTION}\n"),
     Layout(0, "{ID:36} {STATUS:9} {UPDATED_UTC:11} {ACTION}\n"),
@@ -3366,8 +3366,11 @@ FLAGS = [
     Flag("list", "--until", "WHEN", str.strip,
          "only Executions created before WHEN", reads_all_pages=True),
     Flag("list", "--updated-since", "WHEN", str.strip,
-         "only Executions updated at or after WHEN; "
+         "only Executions last updated at or after WHEN; "
          "a finished one was last updated when it ended", reads_all_pages=True),
+    Flag("list", "--updated-until", "WHEN", str.strip,
+         "only Executions last updated before WHEN (only the last update counts)",
+         reads_all_pages=True),
     Flag("list", "-n --last", "N", parse_count,
          "only the N that were created last, oldest first", reads_all_pages=True),
     Flag("list", "--all", "", None,
@@ -3397,8 +3400,6 @@ COMMANDS = "list", "get"
 # --------------------------------------------------------------------------------------------- When
 
 TIME_OF_DAY = "(?:[01]?[0-9]|2[0-3]):[0-5][0-9]"
-# WHENs for which a small difference of clocks matters. For `today` or `7d`, it hardly does.
-CLOCK_TIME = "-?[0-9]+[smh]|" + TIME_OF_DAY
 # A time of RFC 3339, with or without a year, whole or cut off after the day, the hour
 # or the minute. Spaces do not count (re.VERBOSE), except in brackets.
 PARTIAL_TIME = r"""
@@ -3417,10 +3418,10 @@ PARTIAL_TIME = r"""
 """
 
 
-def parse_time(text, now):
+def parse_time(text, latest):
     """Return the time for `2026-07-14 09:30` or `07-14T11:30+0200`. Raises ValueError.
 
-    A time without a year is the most recent one."""
+    A time without a year is the last one that is not after `latest`."""
     match = re.fullmatch(PARTIAL_TIME, text, re.VERBOSE)
     if not match:
         raise ValueError
@@ -3434,22 +3435,30 @@ def parse_time(text, now):
         return datetime(int(match.group("year")), *rest) - offset
 
     # Begin with the year that it is at this offset. The last 02-29 may be eight years ago.
-    this_year = (now + offset).year
+    this_year = (latest + offset).year
     for year in range(this_year, this_year - 9, -1):
         try:
             moment = datetime(year, *rest) - offset
         except ValueError:  # a year without this day
             continue
-        if moment <= now:
+        if moment <= latest:
             return moment
     raise ValueError
 
 
-def parse_when(text, now, after=None):
+def find_time_of_day(text, start):
+    """Return the first time after `start` at which a clock shows `9:30`."""
+    hour, minute = map(int, text.split(":"))
+    moment = start.replace(hour=hour, minute=minute, second=0, microsecond=0)
+    if moment <= start:
+        moment += timedelta(days=1)
+    return moment
+
+
+def parse_when(text, now):
     """Return the aware datetime for a WHEN. Raises ValueError or OverflowError.
 
-    A time of day, such as `9:30`, is the first one after `after`; if that is None,
-    the most recent one."""
+    A time of day and a time without a year are the most recent ones."""
     age = re.fullmatch("-?([0-9]{1,9})([smhdw])", text)
     if age:
         return now - timedelta(seconds=int(age.group(1)) * UNIT_SECONDS[age.group(2)])
@@ -3461,14 +3470,24 @@ def parse_when(text, now, after=None):
         return midnight - timedelta(days=1)
 
     if re.fullmatch(TIME_OF_DAY, text):
-        start = after or now - timedelta(days=1)
-        hour, minute = map(int, text.split(":"))
-        moment = start.replace(hour=hour, minute=minute, second=0, microsecond=0)
-        if moment <= start:
-            moment += timedelta(days=1)
-        return moment
-
+        return find_time_of_day(text, now - timedelta(days=1))
     return parse_time(text, now)
+
+
+def parse_end(text, now, start):
+    """Return what parse_when returns, for the end of a span that begins at `start`, or None.
+
+    A time of day is the first one after the start. A time without a year may be up to a day
+    ahead, unless the most recent one fits the start: at 3:10 on 12-02, `12-02T03:30` is in
+    twenty minutes."""
+    if re.fullmatch(TIME_OF_DAY, text) and start is not None:
+        return find_time_of_day(text, start)
+
+    end = parse_when(text, now)
+    lacks_year = re.match("[0-9]{2}-", text)
+    if lacks_year and (start is None or end < start):
+        return parse_time(text, now + timedelta(days=1))
+    return end
 
 
 def get_time():
@@ -3483,12 +3502,12 @@ WHEN_FORMS = (
 )
 
 
-def resolve_when(flag, text, now, after=None):
-    """Return what parse_when returns for the value of this flag, or None for None."""
+def resolve_when(flag, text, parse):
+    """Return what `parse` returns for the value of this flag, or None for None."""
     if text is None:
         return None
     try:
-        return parse_when(text, now, after)
+        return parse(text)
     except (ValueError, OverflowError):
         raise UsageError("%s%s: expected %s" % (flag, quote_value(text), WHEN_FORMS))
 
@@ -3496,17 +3515,18 @@ def resolve_when(flag, text, now, after=None):
 class Times(
     namedtuple(
         "Times",
-        "created_since created_before updated_since hint must_show_hint depends_on_clock",
+        "created_since created_before updated_since updated_before "
+        "hint must_show_hint depends_on_clock",
     )
 ):
-    """What --since, --until and --updated-since mean.
+    """What --since, --until, --updated-since and --updated-until mean.
 
-    created_since, created_before, updated_since    aware datetimes, or None
+    created_since, created_before, updated_since, updated_before    aware datetimes, or None
     hint                gives these times in full; "" if all were typed in full
-    must_show_hint      whether a pipe gets the hint, too, because --until may mislead: a time
-                        of day beside --updated-since, and without --since, may be
-                        yesterday's, and it compares another time
-    depends_on_clock    whether one of them is an age or a time of day by this host's clock
+    must_show_hint      whether a pipe gets the hint, too, because the day or the year of an end
+                        was not typed
+    depends_on_clock    whether one of them was typed without a year, so that it goes by this
+                        host's clock
     """
 
 
@@ -3521,31 +3541,48 @@ def describe_times(resolved, now):
     return "%s (now: %sZ)" % (", ".join(meant), now.isoformat()[:19])
 
 
+def check_end(flag, end, start_flag, start):
+    if start and end and end < start:
+        raise UsageError("%s: must not be before %s" % (flag, start_flag))
+
+
 def resolve_times(options, now):
     """Return the Times of a command line."""
-    since = resolve_when("--since", options.since, now)
-    until = resolve_when("--until", options.until, now, after=since)
-    if since and until and until < since:
-        raise UsageError("--until: must not be before --since")
-    updated_since = resolve_when("--updated-since", options.updated_since, now)
+    parse_start = partial(parse_when, now=now)
+    since = resolve_when("--since", options.since, parse_start)
+    updated_since = resolve_when("--updated-since", options.updated_since, parse_start)
+    until = resolve_when("--until", options.until, partial(parse_end, now=now, start=since))
+    parse_updated_until = partial(parse_end, now=now, start=updated_since or since)
+    updated_until = resolve_when("--updated-until", options.updated_until, parse_updated_until)
+    check_end("--until", until, "--since", since)
+    check_end("--updated-until", updated_until, "--since", since)
+    check_end("--updated-until", updated_until, "--updated-since", updated_since)
+
     resolved = [
         ("created since", options.since, since),
         ("created before", options.until, until),
         ("updated since", options.updated_since, updated_since),
+        ("updated before", options.updated_until, updated_until),
     ]
     hint = describe_times(resolved, now)
 
-    # Without --since, a time of day is the most recent one.
-    until_is_time_of_day = bool(re.fullmatch(TIME_OF_DAY, options.until or ""))
-    must_show_hint = until_is_time_of_day and since is None and updated_since is not None
-    if must_show_hint:
-        hint += "; --until goes by the creation time"
+    # An end such as `2:30` or `12-02T03:30` may be another one than was meant.
+    partial_end = TIME_OF_DAY + "|[0-9]{2}-.*"
+    until_is_partial = bool(re.fullmatch(partial_end, options.until or ""))
+    updated_until_is_partial = bool(re.fullmatch(partial_end, options.updated_until or ""))
+    if until_is_partial and updated_since and updated_until is None:
+        hint += "; --until goes by the creation time, --updated-until by the last update"
 
-    clock_texts = [options.since, options.updated_since]
-    if since is None or not until_is_time_of_day:
-        clock_texts.append(options.until)
-    depends_on_clock = any(re.fullmatch(CLOCK_TIME, text or "") for text in clock_texts)
-    return Times(since, until, updated_since, hint, must_show_hint, depends_on_clock)
+    typed = [text for _, text, _ in resolved if text is not None]
+    return Times(
+        created_since=since,
+        created_before=until,
+        updated_since=updated_since,
+        updated_before=updated_until,
+        hint=hint,
+        must_show_hint=until_is_partial or updated_until_is_partial,
+        depends_on_clock=any(not re.match("[0-9]{4}-", text) for text in typed),
+    )
 
 
 def compare_clocks(transport):
@@ -3619,10 +3656,10 @@ five succeeded."""
 LIST_HELP = """
 
 By default, list prints one page: the oldest 50 Executions that match. With
---all, --last, --since, --until, --updated-since, --node or several statuses
-(also --failed, --running), it reads all pages. --last goes by the creation
-time, even with --failed. For long listings, use jsonl: its lines can be used
-even if the listing fails.
+--all, --last, --since, --until, --updated-since, --updated-until, --node or
+several statuses (also --failed, --running), it reads all pages. --last goes by
+the creation time, even with --failed. For long listings, use jsonl: its lines
+can be used even if the listing fails.
 
 For list, --status, --failed and --running select by the status of the whole
 Execution, even with --node: an Execution that failed on another machine is
@@ -3737,6 +3774,9 @@ HABITS = {
     "--created-before": "--until",
     "--created-since": "--since",
     "--created-until": "--until",
+    "--ended-before": "--updated-until",
+    "--ended-since": "--updated-since",
+    "--ended-until": "--updated-until",
     "--debug": "--verbose",
     "--exit-code": "--exit-status",
     "--f": "get UUID --wait",
@@ -3752,6 +3792,7 @@ HABITS = {
     "--target": "--node",
     "--to": "--until",
     "--token": "--token-file",
+    "--updated-before": "--updated-until",
     "--url": "--server",
     "--w": "get UUID --wait",
     "--watch": "get UUID --wait",
@@ -3999,7 +4040,7 @@ def complete_options(options, now):
     """Check what read_command_line returned, and add what follows from several flags:
 
     statuses            a list, from --status, --running and --failed; an empty one selects all
-    times               Times, from --since, --until and --updated-since
+    times               Times, from --since, --until, --updated-since and --updated-until
     reads_all_pages     whether `list` reads all pages
     """
     check_flags(options)
@@ -4279,15 +4320,30 @@ def describe_resumption(error, options, listing, console):
     return ""
 
 
+def was_updated_in(span, record, describe=name_execution):
+    """Return whether an Execution or a target was last updated in this span: (since, until),
+    two texts in the form of normalize_time, or None.
+
+    Raises UnusableResponse, which quotes describe(record), if its `updated_at` is no time."""
+    since, until = span
+    if since is None and until is None:
+        return True
+    updated = read_time(record, "updated_at", describe)
+    return (since is None or updated >= since) and (until is None or updated < until)
+
+
+def get_update_span(times):
+    return to_utc_text(times.updated_since), to_utc_text(times.updated_before)
+
+
 def keep_executions(executions, options):
     """Yield the Executions that the filters of this program (not of the server) keep."""
-    updated_since = to_utc_text(options.times.updated_since)
+    span = get_update_span(options.times)
     for execution in executions:
         if options.node and not select_by_node(expect_objects(execution, "targets"), options.node):
             continue
-        if updated_since and read_time(execution, "updated_at") < updated_since:
-            continue
-        yield execution
+        if was_updated_in(span, execution):
+            yield execution
 
 
 def select_executions(executions, options):
@@ -4304,7 +4360,8 @@ def describe_no_match(options):
     notes = []
     if options.action_name:
         notes.append("--action-name needs the exact name")
-    if (options.since or options.until) and not options.updated_since:
+    updated = options.updated_since or options.updated_until
+    if (options.since or options.until) and not updated:
         notes.append("--since and --until go by the creation time")
         notes.append("--updated-since goes by the last change")
     if not notes:
@@ -4560,7 +4617,7 @@ def make_view(options, console, now):
         columns=console.columns or EXECUTION_LAYOUTS[0].min_columns,  # the widest
         is_coloured=is_coloured,
         recent_times=find_recent_times(now),
-        compares_updates=options.updated_since is not None,
+        compares_updates=(options.updated_since or options.updated_until) is not None,
         nodes=options.node,
     )
 

@@ -8,6 +8,7 @@ The command lines are split as a shell splits them: see run_line in kit.py.
 
 import io
 import itertools
+import re
 import shlex
 import time
 from datetime import datetime, timedelta, timezone
@@ -408,32 +409,117 @@ def test_until_of_a_time_of_day_is_the_first_after_since(plane, set_clock, since
 
 
 @table("""
-    flags                                             | before               | since
-    # It is 9:31: yesterday's 9:45 is the most recent one.
-    --updated-since 9:00 --until 9:45                 | 2026-07-13T09:45:00Z | 2026-07-14T09:00:00Z
-    --updated-since 2026-07-14T08:00:00Z --until 9:15 | 2026-07-14T09:15:00Z | 2026-07-14T08:00:00Z
-    # Without one of the two, after --since, or with another form, --until does not mislead.
-    --until 9:45                                      |                      |
-    --updated-since 9:00                              |                      |
-    --updated-since 9:00 --since 9:00 --until 9:45    |                      |
-    --updated-since 9:00 --until 1h                   |                      |
-    --updated-since 9:00 --until 07-14T09:45          |                      |
+    flags                                     | ends
+    # The present time is 2026-07-14T09:31:07Z. Without a start, a time of day is the most recent one.
+    --until 9:30                              | 2026-07-14T09:30:00Z
+    --until 9:45                              | 2026-07-13T09:45:00Z
+    --updated-until 9:45                      | 2026-07-13T09:45:00Z
+    # The start of --until is --since; that of --updated-until is --updated-since, or else --since.
+    --since 9:00 --until 9:45                 | 2026-07-14T09:45:00Z
+    --since 9:00 --updated-until 9:45         | 2026-07-14T09:45:00Z
+    --updated-since 9:00 --updated-until 9:45 | 2026-07-14T09:45:00Z
+    --updated-since 9:00 --until 9:45         | 2026-07-13T09:45:00Z
+    --since 07-01 --updated-since 9:00 --updated-until 9:45 | 2026-07-14T09:45:00Z
+    --since 07-01 --until 9:45 --updated-until 9:40 | 2026-07-01T09:45:00Z 2026-07-01T09:40:00Z
+    # A time without a year is the most recent one. Without a start, it may be up to a day ahead.
+    --until 07-14T09:31                       | 2026-07-14T09:31:00Z
+    --until 07-14T09:45                       | 2026-07-14T09:45:00Z
+    --until 07-15T09:31:07                    | 2026-07-15T09:31:07Z
+    --until 07-15T09:31:08                    | 2025-07-15T09:31:08Z
+    --updated-until 07-15                     | 2026-07-15T00:00:00Z
+    # With a start, it is the most recent one, unless that is before the start.
+    --since 9:00 --until 07-14T09:45          | 2026-07-14T09:45:00Z
+    --since 07-14T09:40 --until 07-14T09:45   | 2025-07-14T09:45:00Z
+    --updated-since 2h --updated-until 07-15  | 2026-07-15T00:00:00Z
+    # Equal ends are allowed.
+    --updated-since 07-14T09:40 --updated-until 07-14T09:40 | 2025-07-14T09:40:00Z
+    --since 07-14T09:31 --until 07-14T09:31   | 2026-07-14T09:31:00Z
 """)
-def test_until_of_a_time_of_day_beside_updated_since_gets_a_hint_in_a_pipe(
-    plane, set_clock, flags, before, since
+def test_end_without_a_day_or_year_follows_its_start_and_is_shown_in_full_in_a_pipe(
+    plane, set_clock, flags, ends
 ):
     set_clock("2026-07-14T09:31:07.25Z")
 
     result = run_line("list " + flags, plane, page())
 
     assert result.code == 0
-    if not before:
-        assert result.err == ""
-        return
-    assert result.err == (
-        "hint: created before %s, updated since %s (now: 2026-07-14T09:31:07Z); "
-        "--until goes by the creation time\n" % (before, since)
-    )
+    (hint,) = hint_lines(result)
+    assert " (now: 2026-07-14T09:31:07Z)" in hint
+    # `created before` is what --until means, and `updated before` what --updated-until means.
+    assert re.findall("before ([^, ]+)", hint) == ends.split()
+
+
+@table("""
+    flags
+    --until 1h
+    --until today --updated-until today
+    --updated-since 10m --until 1h
+    --since 9:00 --updated-until 2026-07-14T09:45
+    --updated-until 2026-07-14T09:45:00Z
+    # The start may lack its day: it cannot be in the future.
+    --since 9:00 --updated-since 07-14T09:00
+""")
+def test_end_that_was_typed_in_full_or_as_an_age_or_a_day_gets_no_hint_in_a_pipe(
+    plane, set_clock, flags
+):
+    set_clock("2026-07-14T09:31:07.25Z")
+
+    result = run_line("list " + flags, plane, page())
+
+    assert (result.code, result.err) == (0, "")
+
+
+@table("""
+    flags                                                  | names_it
+    --updated-since 9:00 --until 9:45                      | yes
+    --since 8:00 --updated-since 9:00 --until 07-14T09     | yes
+    --updated-since 9:00 --until 9:45 --updated-until 9:45 |
+    --since 9:00 --until 9:45                              |
+""")
+def test_hint_about_until_beside_updated_since_names_updated_until(
+    plane, set_clock, flags, names_it
+):
+    set_clock("2026-07-14T09:31:07.25Z")
+
+    result = run_line("list " + flags, plane, page())
+
+    addition = "; --until goes by the creation time, --updated-until by the last update"
+    assert hint_lines(result)[0].endswith(addition if names_it else "(now: 2026-07-14T09:31:07Z)")
+
+
+@table("""
+    flags                                     | error
+    --since 05-01 --until 03-01               | --until: must not be before --since
+    --updated-since 9:00 --updated-until 1h   | --updated-until: must not be before --updated-since
+    --since 9:00 --updated-until 8:59:00Z     | --updated-until "8:59:00Z": expected an age
+    --since 9:00 --updated-until 1h           | --updated-until: must not be before --since
+    --since 9:00 --updated-since 8:00 --updated-until 8:30 | --updated-until: must not be before --since
+""")
+def test_end_before_its_start_is_refused(set_clock, flags, error):
+    set_clock("2026-07-14T09:31:07.25Z")
+
+    result = run_line("list " + flags)
+
+    assert result.code == 2
+    assert error_lines(result)[0].startswith(error)
+
+
+@table("""
+    flags                                            | selected
+    # The numbers are the seconds after 09:30 at which an Execution was last updated.
+    --updated-until 2026-07-14T09:30:15Z             | 14.9
+    --updated-until 2026-07-14T11:30:15.5+02:00      | 14.9 15.0 15.2
+    --updated-since 2026-07-14T09:30:15Z --updated-until 2026-07-14T09:30:15.5Z | 15.0 15.2
+    --updated-since 2026-07-14T09:30:15Z --updated-until 2026-07-14T09:30:15Z   |
+""")
+def test_updated_until_excludes_its_instant(plane, flags, selected):
+    times = ["14.9", "15.0", "15.2", "15.5"]
+    items = [listed(text, updated_at="2026-07-14T09:30:%sZ" % text) for text in times]
+
+    result = run_line("list -o jsonl " + flags, plane, page(*items))
+
+    assert (result.code, result.err) == (0, "")
+    assert find_ids(result) == selected.split()
 
 
 def test_all_times_of_a_command_are_resolved_with_one_present_time(plane, monkeypatch):
@@ -535,20 +621,19 @@ def describe_clocks(difference, server_time):
     60.25 s earlier   | --since 30m                          | 1 min ahead of
     59.75 s later     | --since 30m                          |
     60.75 s later     | --since 30m                          | 1 min behind
-    # Ages in seconds, minutes and hours, and times of day go by this host's clock.
+    # What was typed without a year goes by this host's clock.
     2 h later         | --updated-since 90s                  | 2 h 0 min behind
     2 h later         | --until 3h                           | 2 h 0 min behind
+    2 h later         | --updated-until 3h                   | 2 h 0 min behind
     2 h later         | --updated-since 9:00                 | 2 h 0 min behind
-    2 h later         | --until 9:00                         | 2 h 0 min behind
     2 h later         | --since 2026-07-14T08:00:00Z --until 1h | 2 h 0 min behind
-    # After --since, the time of day of --until is counted from that.
-    2 h later         | --since 2026-07-14T09:00:00Z --until 9:30 |
-    # The difference changes other times little, or not at all.
-    2 h later         | --since today                        |
-    2 h later         | --since yesterday --until 9:30       |
-    2 h later         | --since 7d                           |
-    2 h later         | --since 2w                           |
-    2 h later         | --since 07-14T09:00                  |
+    2 h later         | --since today                        | 2 h 0 min behind
+    2 h later         | --since yesterday                    | 2 h 0 min behind
+    2 h later         | --since 7d                           | 2 h 0 min behind
+    2 h later         | --since 2w                           | 2 h 0 min behind
+    2 h later         | --since 07-14T09:00                  | 2 h 0 min behind
+    # What was typed with a year does not.
+    2 h later         | --since 2026-07-14                   |
     2 h later         | --since 2026-07-14T09:00:00Z         |
     2 h later         | --until 2026-07-14T09:00:00Z         |
     # Whatever its form, a --since or --updated-since that is still to come by the server's clock selects nothing.

@@ -49,6 +49,11 @@ FILTERS = {
         kept=execution(updated_at="2026-05-02T10:00:09Z", id="kept"),
         other=execution(updated_at="2026-05-02T10:00:08.9Z"),
     ),
+    "--updated-until": Filter(
+        "2026-05-02T10:00:09Z",
+        kept=execution(updated_at="2026-05-02T10:00:08.9Z", id="kept"),
+        other=execution(updated_at="2026-05-02T10:00:09Z"),
+    ),
 }
 every_filter = pytest.mark.parametrize("flag", sorted(FILTERS))
 

@@ -15,7 +15,9 @@ COMMON_FLAGS = (
     "--project --status --failed --running --node --output --server --token-file --profile --ca-file "
     "--allow-http --timeout --color --verbose --help --version"
 )
-LIST_FLAGS = "--action-name --since --until --updated-since --last --all --limit --cursor"
+LIST_FLAGS = (
+    "--action-name --since --until --updated-since --updated-until --last --all --limit --cursor"
+)
 GET_FLAGS = "--id --wait --wait-timeout --exit-status --output-dir"
 
 every_page = pytest.mark.parametrize("line", ["--help", "list --help", "get --help"])
