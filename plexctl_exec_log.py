@@ -9,6 +9,7 @@
 """plexctl exec-log: show what the actions of a control plane did, and what each machine printed.
 
     plexctl_exec_log.py list [flags]
+    plexctl_exec_log.py targets [flags]
     plexctl_exec_log.py get UUID [flags]
 
 An Execution is one run of an action of the plexsphere control plane; its targets are
@@ -146,7 +147,7 @@ two hundred times: use `ulimit -v`. Leave the stack at 8 MiB (`ulimit -s`): with
 deeply nested JSON can crash Python 3.12 and 3.13.
 
 In memory, --wait holds two responses, and --last N holds N Executions and a page. A listing
-of several statuses holds all Executions of the running statuses, a page for each final
+of several statuses, as also `targets` may send, holds all Executions of the running statuses, a page for each final
 status, and all Executions of one created_at. There is no limit on the number of pages (all
 their cursors are kept), on the number of saved files, or on the size of what is printed.
 
@@ -364,6 +365,11 @@ def describe_count(number, noun):
     """Return `1 byte` or `2 bytes`."""
     ending = "" if number == 1 else "s"
     return "%d %s%s" % (number, noun, ending)
+
+
+def describe_having(number, noun):
+    """Return `1 byte has` or `2 bytes have`."""
+    return describe_count(number, noun) + (" has" if number == 1 else " have")
 
 
 def describe_error(error: Exception) -> str:
@@ -2108,7 +2114,7 @@ def get_lower_node_id(target):
     return str(target.get("node_id")).lower()
 
 
-def expect_objects(record, name):
+def read_objects(record, name):
     """Return a member that is a list of objects; [] if it is null or absent."""
     elements = check_type(record.get(name), list, name) or []
     for element in elements:
@@ -2127,6 +2133,12 @@ def select_by_node(targets, nodes):
 def name_execution(execution):
     """Return `Execution ID` for a message, or `Execution -` if the id is not text."""
     return "Execution " + (show_text(execution, "id") or "-")
+
+
+def name_target(execution, target):
+    """Return `target NODE_ID of Execution ID` for a message."""
+    node_id = escape_blanks(show_text(target, "node_id"))
+    return "target %s of %s" % (node_id, name_execution(execution))
 
 
 def read_time(record, name, describe=name_execution, secrets=()):
@@ -2240,7 +2252,7 @@ def get_page(
     page = transport.get(path, parameters, max_bytes)
     if "items" not in page:
         raise make_malformed_error('it has no member "items"', hint)
-    page["items"] = expect_objects(page, "items")
+    page["items"] = read_objects(page, "items")
     check_cursor(get_text(page, "next_cursor") or "")
     return page
 
@@ -2537,7 +2549,7 @@ def get_execution(
         shown = mask(found, transport.secrets)
         problem = "expected Execution %s, but its id is %s" % (execution_id, shown)
         raise make_malformed_error(problem, hint)
-    execution["targets"] = expect_objects(execution, "targets")
+    execution["targets"] = read_objects(execution, "targets")
     return execution
 
 
@@ -2798,6 +2810,16 @@ TARGET_LAYOUTS = [
     Layout(104, "{NODE_ID:36}  {STATUS:9}  {UPDATED_AT:20}  {OUTPUT}\n"),
     Layout(0, "{NODE_ID:36}  {STATUS:9}  {UPDATED_UTC:11}  {OUTPUT}\n"),
 ]
+# `targets` prints a row for each target or, on narrow terminals, one for each Execution and
+# those of its targets indented below it.
+LISTED_TARGET_LAYOUTS = [
+    Layout(
+        140,
+        "{ID:36}  {NODE_ID:36}  {STATUS:9}  {UPDATED_AT:20}  {OUTPUT:10}  {ACTION}\n",
+    ),
+    Layout(0, "  {NODE_ID:36}  {STATUS:9}  {UPDATED_UTC:11}  {OUTPUT}\n"),
+]
+GROUP_LAYOUT = Layout(0, "{ID:36}  {ACTION}\n")
 ROW_MEMBERS = ("id", "status", "type", "created_at", "updated_at", "action")
 
 
@@ -2822,7 +2844,7 @@ def format_row(execution, layout, view):
             raise make_malformed_error(label + ": expected a string")
         values.append(value)
     execution_id, status, kind, created, updated, action = values
-    targets = expect_objects(execution, "targets")
+    targets = read_objects(execution, "targets")
     created_at, created_utc = format_times(created, view.recent_times)
     updated_at, updated_utc = format_times(updated, view.recent_times)
 
@@ -2872,6 +2894,13 @@ def read_target(target, report_error, owner=""):
 def escape_digest_mark(location):
     """Return the place of an archived output so that its key cannot imitate a digest."""
     return location.replace(" (sha256:", "\\x20(sha256:")
+
+
+def describe_size(output):
+    """Return the number of bytes of an inline output, `archived`, `none` or `unreadable`."""
+    if output.kind == "inline":
+        return str(len(output.data))
+    return output.kind
 
 
 def describe_output(output):
@@ -2952,6 +2981,45 @@ def format_targets(targets, execution, view, report_error, is_wide=False):
     yield header + "\n" + format_recap(execution, view, is_wide)
 
 
+def format_listed_targets(executions, page, view, report_error, is_wide=False):
+    """Yield a row for each target of each Execution. An unreadable output is no error here."""
+    layout = choose_layout(LISTED_TARGET_LAYOUTS, view, is_wide)
+    is_grouped = layout is LISTED_TARGET_LAYOUTS[-1]
+    header = format_header(layout, view)
+    if is_grouped:
+        header = format_header(GROUP_LAYOUT, view) + header
+    for execution in executions:
+        execution_id = get_text(execution, "id", "an Execution's ")
+        owner = " of " + name_execution(execution)
+        action = get_text(execution, "action", name_execution(execution) + ": ")
+        columns = {"ID": escape_field(execution_id), "ACTION": make_visible(action or "-")}
+        if is_grouped:
+            yield header + GROUP_LAYOUT.row.format(**columns)
+            header = ""
+        for target in execution["targets"]:
+            node_id, status, output = read_target(target, do_nothing, owner)
+            label = "target %s%s: " % (escape_blanks(node_id), owner)
+            updated = get_text(target, "updated_at", label)
+            updated_at, updated_utc = format_times(updated, view.recent_times)
+            yield header + layout.row.format(
+                NODE_ID=escape_field(node_id),
+                STATUS=paint_status(status, view),
+                UPDATED_AT=updated_at,
+                UPDATED_UTC=updated_utc,
+                OUTPUT=describe_size(output),
+                **columns,
+            )
+            header = ""  # it belongs above the first row
+    yield header
+
+
+def format_node_ids(executions, page, view, report_error):
+    """Yield the node id of each target of each Execution, one per line."""
+    for execution in executions:
+        targets = execution["targets"]
+        yield from format_ids("node_id", "a target's ", targets, page, view, report_error)
+
+
 def read_inline(targets, view, report_error):
     """Yield (node id, bytes for stdout) of each target. Reports archived outputs as errors."""
     for target in targets:
@@ -2990,7 +3058,7 @@ def format_listed_lines(executions, page, view, report_error):
     for execution in executions:
         execution_id = get_text(execution, "id", "an Execution's ")
         owner = " of Execution " + escape_blanks(execution_id)
-        for target in select_by_node(expect_objects(execution, "targets"), view.nodes):
+        for target in select_by_node(read_objects(execution, "targets"), view.nodes):
             node_id, status, output = read_target(target, report_error, owner)
             fields = [escape_field(field) for field in (execution_id, node_id, status)]
             yield from prefix_lines(" ".join(fields) + " ", view.encode(output.data))
@@ -3049,8 +3117,23 @@ GET_FORMATS = {
     "yaml": Format(partial(format_json, "targets"), "the same (JSON is valid YAML)"),
     "jsonl": Format(format_jsonl, "a target on each line, as json"),
 }
+# The formats of `targets` get Executions that contain only the selected targets.
+TARGETS_FORMATS = {
+    "text": Format(format_listed_targets, "a row for each target"),
+    "table": Format(format_listed_targets, "the same"),
+    "wide": Format(partial(format_listed_targets, is_wide=True),
+                   "the same, on narrow terminals, too"),
+    "id": Format(format_node_ids, "the node id of each target"),
+    "json": Format(partial(format_json, "items"),
+                   "one object, with Executions that contain only these targets"),
+    "yaml": Format(partial(format_json, "items"), "the same (JSON is valid YAML)"),
+    "jsonl": Format(format_jsonl, "such an Execution on each line"),
+    "lines": Format(format_listed_lines,
+                    "each line of inline outputs, after Execution, node and target's status",
+                    is_bare=True),
+}
 # fmt: on
-FORMATS = {"list": LIST_FORMATS, "get": GET_FORMATS}
+FORMATS = {"list": LIST_FORMATS, "targets": TARGETS_FORMATS, "get": GET_FORMATS}
 
 
 # ------------------------------------------------------------------------------------ Output folder
@@ -3249,17 +3332,23 @@ def parse_statuses(text):
     return statuses
 
 
+# The commands that have a flag, by its `command`.
+COMMANDS = "list", "targets", "get"
+COMMANDS_OF = {"": COMMANDS, "list": ("list", "targets"), "get": ("get",)}
+
+
 class Flag:
     """A flag of the command line.
 
-    command             the command that it belongs to, or "" for both
+    command             the command that it belongs to, or "" for all. A flag of `list` is
+                        also one of `targets`
     names               such as "-o --output"; the attribute is a list
     metavar             the name of its value in --help; "" for a switch
     parse               the function that parses the value; None for a switch
     default             its value if it is not given: False for a switch, [] for a repeatable
                         flag, and usually None for others
-    list_help           the help text for `list`; "" hides the flag
-    get_help            the help text for `get`; if it differs, plain --help shows both
+    help                its help texts, by command; "" hides the flag. If they differ, plain
+                        --help shows all of them
     is_repeatable       whether its values accumulate, in a list; otherwise the last one wins
     is_single           whether a second, different value is a mistake instead
     reads_all_pages     whether it makes `list` read all pages
@@ -3272,6 +3361,7 @@ class Flag:
         metavar="",
         parse=None,
         list_help="",
+        targets_help=None,
         get_help=None,
         is_repeatable=False,
         is_single=False,
@@ -3282,8 +3372,11 @@ class Flag:
         self.names = names.split()
         self.metavar = metavar
         self.parse = parse
-        self.list_help = list_help
-        self.get_help = list_help if get_help is None else get_help
+        self.help = {
+            "list": list_help,
+            "targets": list_help if targets_help is None else targets_help,
+            "get": list_help if get_help is None else get_help,
+        }
         self.is_repeatable = is_repeatable
         self.is_single = is_single
         self.reads_all_pages = reads_all_pages
@@ -3299,7 +3392,18 @@ class Flag:
         self.attribute = self.names[-1].strip("-").replace("-", "_")
 
     def belongs_to(self, command):
-        return self.command in ("", command)
+        return command in COMMANDS_OF[self.command]
+
+    def describe(self, command):
+        """Return its help text for a command; for "", the texts for all that have it."""
+        if command:
+            return self.help[command]
+        described = ""
+        for text, names in groupby(COMMANDS_OF[self.command], lambda name: self.help[name]):
+            if described:
+                described += "; %s: " % ", ".join(names)
+            described += text
+        return described
 
     def is_given(self, options):
         """Return whether the flag was given, with another value than its default."""
@@ -3322,6 +3426,7 @@ FLAGS = [
          "the Project (default: from --profile, PLEXSPHERE_PROJECT or the default profile)"),
     Flag("", "--status", "STATUS", parse_statuses,
          "only Executions with these statuses, e.g. failed,timeout (repeatable)",
+         targets_help="only targets with these statuses (repeatable)",
          get_help="only targets with these statuses (repeatable)", is_repeatable=True),
     Flag("", "--failed", "", None,
          "short for --status failed,cancelled,timeout"),
@@ -3329,6 +3434,7 @@ FLAGS = [
          "short for --status pending,ack,started"),
     Flag("", "--node", "UUID", parse_node,
          "only Executions with this machine as a target (repeatable; TARGETS still counts all)",
+         targets_help="only targets on this machine (repeatable)",
          get_help="only this target (repeatable)", is_repeatable=True, reads_all_pages=True),
     Flag("", "-o --output", "FORMAT", str,
          "output format (default: text)", default="text"),
@@ -3359,26 +3465,41 @@ FLAGS = [
     Flag("", "--reveal-secrets"),
 
     Flag("list", "--action-name", "ACTION", parse_nonempty,
-         "only Executions of this action (exact name)", is_single=True),
+         "only Executions of this action (exact name)",
+         targets_help="only targets of Executions of this action (exact name)", is_single=True),
     Flag("list", "--since", "WHEN", str.strip,
          "only Executions created at or after WHEN: "
-         "2h (ago), 9:30, today or '2026-07-14 09:30' (UTC)", reads_all_pages=True),
+         "2h (ago), 9:30, today or '2026-07-14 09:30' (UTC)",
+         targets_help="only targets of Executions created at or after WHEN: "
+                      "2h (ago), 9:30, today or '2026-07-14 09:30' (UTC)",
+         reads_all_pages=True),
     Flag("list", "--until", "WHEN", str.strip,
-         "only Executions created before WHEN", reads_all_pages=True),
+         "only Executions created before WHEN",
+         targets_help="only targets of Executions created before WHEN", reads_all_pages=True),
     Flag("list", "--updated-since", "WHEN", str.strip,
          "only Executions last updated at or after WHEN; "
-         "a finished one was last updated when it ended", reads_all_pages=True),
+         "a finished one was last updated when it ended",
+         targets_help="only targets last updated at or after WHEN; "
+                      "a finished one was last updated when it ended",
+         reads_all_pages=True),
     Flag("list", "--updated-until", "WHEN", str.strip,
          "only Executions last updated before WHEN (only the last update counts)",
+         targets_help="only targets last updated before WHEN (only the last update counts)",
          reads_all_pages=True),
     Flag("list", "-n --last", "N", parse_count,
-         "only the N that were created last, oldest first", reads_all_pages=True),
+         "only the N that were created last, oldest first",
+         targets_help="only targets of the N Executions that were created last; "
+                      "with --node, of the last N with such a target",
+         reads_all_pages=True),
     Flag("list", "--all", "", None,
-         "read all pages", reads_all_pages=True),
+         "read all pages",
+         targets_help="no effect: targets always reads all pages", reads_all_pages=True),
     Flag("list", "--limit", "N", parse_limit,
-         "size of a page, at most 200 Executions (default: 50; 200 when reading all pages)"),
+         "size of a page, at most 200 Executions (default: 50; 200 when reading all pages)",
+         targets_help="size of a page, at most 200 Executions (default: 200)"),
     Flag("list", "--cursor", "CURSOR", str,
-         "start at this cursor (the previous page's next_cursor)"),
+         "start at this cursor (the previous page's next_cursor)",
+         targets_help="start at this cursor (the next_cursor of a listing that failed)"),
 
     Flag("get", "--id", "UUID", parse_uuid,
          "the Execution; `get UUID` is the same", is_single=True),
@@ -3394,7 +3515,6 @@ FLAGS = [
 # fmt: on
 FLAGS_BY_NAME = {name: flag for flag in FLAGS for name in flag.names}
 TAKES_VALUE = {name for name, flag in FLAGS_BY_NAME.items() if flag.metavar}
-COMMANDS = "list", "get"
 
 
 # --------------------------------------------------------------------------------------------- When
@@ -3516,7 +3636,7 @@ class Times(
     namedtuple(
         "Times",
         "created_since created_before updated_since updated_before "
-        "hint must_show_hint depends_on_clock",
+        "hint must_show_hint depends_on_clock is_over",
     )
 ):
     """What --since, --until, --updated-since and --updated-until mean.
@@ -3527,6 +3647,7 @@ class Times(
                         was not typed
     depends_on_clock    whether one of them was typed without a year, so that it goes by this
                         host's clock
+    is_over             whether --updated-until is past: what is updated from now on does not match
     """
 
 
@@ -3582,6 +3703,7 @@ def resolve_times(options, now):
         hint=hint,
         must_show_hint=until_is_partial or updated_until_is_partial,
         depends_on_clock=any(not re.match("[0-9]{4}-", text) for text in typed),
+        is_over=updated_until is not None and updated_until <= now,
     )
 
 
@@ -3644,11 +3766,13 @@ EXAMPLES = {
     "list": """  %(prog)s list --failed --updated-since 9:00
   %(prog)s list --action-name restart-nginx --last 1
 """,
+    "targets": """  %(prog)s targets --failed --updated-since 22:00
+""",
     "get": """  %(prog)s get 019f5fdd-76ef-7ee4-9d7e-18d62ffa4a61 -o table
   %(prog)s get 019f5fdd-76ef-7ee4-9d7e-18d62ffa4a61 --failed
 """,
 }
-EXAMPLES[""] = EXAMPLES["list"] + EXAMPLES["get"]
+EXAMPLES[""] = "".join(EXAMPLES[name] for name in COMMANDS)
 STATUS_HELP = """
 Statuses: pending, ack, started (unfinished); succeeded, failed, cancelled,
 timeout (final). In tables, TARGETS is succeeded/total: 2/5 means that two of
@@ -3661,10 +3785,22 @@ several statuses (also --failed, --running), it reads all pages. --last goes by
 the creation time, even with --failed. For long listings, use jsonl: its lines
 can be used even if the listing fails.
 
-For list, --status, --failed and --running select by the status of the whole
-Execution, even with --node: an Execution that failed on another machine is
-listed, and an unfinished one in which this machine has failed is not. In the
-format lines, --node selects lines, too.
+The flags of list judge the Execution, even with --node. To judge each machine
+by its own status and time of update, use targets. In the format lines, --node
+selects lines, too."""
+TARGETS_HELP = """
+
+--status, --failed, --running, --node, --updated-since and --updated-until judge
+the target: its own status, node and last update. --since, --until,
+--action-name and --last select Executions first: --node NODE --failed --last 10
+shows in which of the last ten Executions with this target it failed.
+
+It reads all pages: of all Executions without a status, with succeeded among the
+statuses or with --last; otherwise only of those that have not succeeded,
+because all targets of the others are taken to have succeeded, and none with a
+status unknown to this program. Rows are in the order in which the Executions
+were created. OUTPUT is the number of bytes, archived, none or unreadable."""
+LISTING_HELP = """
 
 If a listing fails partway, the last line on standard error usually says how to
 resume: pass next_cursor to --cursor, or next_since to --since. If there is no
@@ -3675,14 +3811,15 @@ without a year go by this host's clock."""
 PURPOSES = {
     "": "Show Executions (runs of actions), and what each target (machine) printed.\n",
     "list": "List the Executions (runs of actions) of a Project.\n",
+    "targets": "List the targets (machines) of the Executions (runs of actions) of a Project.\n",
     "get": "Show one Execution (run of an action), and what each target (machine) printed.\n",
 }
 
 
 def describe_formats(command):
-    """Return the section of the help page about the formats of a command; "" for both."""
+    """Return the section of the help page about the formats of a command; "" for all."""
     if not command:
-        return describe_formats("list") + "\n" + describe_formats("get")
+        return "\n".join(describe_formats(name) for name in COMMANDS)
     lines = ["formats of %s:\n" % command]
     lines += ["  %-6s  %s\n" % (name, row.help) for name, row in FORMATS[command].items()]
     return "".join(lines)
@@ -3720,10 +3857,14 @@ class FlagParser(argparse.ArgumentParser):
 
 def make_parser(command=""):
     """Return a parser of the flags of a command and the common ones; of all flags for ""."""
-    usage = {"": "{list,get} [UUID]", "list": "list", "get": "get UUID"}[command]
+    usage = {"": "{list,targets,get} [UUID]", "get": "get UUID"}.get(command, command)
     description = PURPOSES[command] + STATUS_HELP
-    if command != "get":
+    if command in ("", "list"):
         description += LIST_HELP
+    if command in ("", "targets"):
+        description += TARGETS_HELP
+    if command != "get":
+        description += LISTING_HELP
     examples = "examples, with server, token and Project set:\n" + EXAMPLES[command]
     # By default, HelpFormatter uses the terminal's width.
     formatter = partial(argparse.RawDescriptionHelpFormatter, width=80, max_help_position=26)
@@ -3740,17 +3881,15 @@ def make_parser(command=""):
     # argparse looks at the process's stdout, not at --color and the stream of the help.
     parser.color = False
 
-    # Add the flags, in a group for both commands and one for each command.
+    # Add the flags, in a group for all commands and one for those of some.
     groups = {"": parser.add_argument_group("flags")}
-    for name in COMMANDS:
-        if command in ("", name):
-            groups[name] = parser.add_argument_group("flags of " + name)
+    for name in ("list", "get"):
+        title = "flags of " + (command or " and ".join(COMMANDS_OF[name]))
+        groups[name] = parser.add_argument_group(title)  # without flags, it is not shown
     for flag in FLAGS:
-        if flag.command not in groups:
+        if command and not flag.belongs_to(command):
             continue
-        text = flag.get_help if command == "get" else flag.list_help
-        if not command and flag.get_help != flag.list_help:
-            text = "%s; get: %s" % (flag.list_help, flag.get_help)
+        text = flag.describe(command)
         details: "t.Dict[str, t.Any]" = {"help": text or argparse.SUPPRESS, "action": "store_true"}
         if flag.metavar:
             details["action"] = "append" if flag.is_repeatable else "store"
@@ -3803,6 +3942,7 @@ HABITS = {
     "log": "get UUID",
     "logs": "get UUID",
     "ls": "list",
+    "machines": "targets",
     "show": "get UUID",
     "version": "--version",
     "wait": "get UUID --wait",
@@ -3854,7 +3994,7 @@ def make_unknown_flag_error(word, command=""):
         shown = " %s..." % name[:2]
 
     bare_name = name.strip(DASHES).replace("_", "-").lower()
-    known = [flag.names[-1].strip("-") for flag in FLAGS if flag.list_help]
+    known = [flag.names[-1].strip("-") for flag in FLAGS if flag.help["list"]]
     known.remove("allow-http")  # which exposes the token
     suggestion = suggest(bare_name, known, "--", command)
     if suggestion or name[:2] not in FLAGS_BY_NAME:
@@ -3928,7 +4068,7 @@ def make_unknown_command_error(word):
         known = [name for name in COMMANDS + ("help", "exec-log") if name != word]
         suggestion = suggest(word, known)
     if not suggestion:
-        return UsageError("unknown command; expected list or get")
+        return UsageError("unknown command; expected list, targets or get")
     return UsageError("unknown command" + quote_value(word) + suggestion)
 
 
@@ -3971,6 +4111,8 @@ def read_id(options, words, places):
     if words and find_uuid(words[0]):
         if command == "list":
             raise UsageError("list takes no id; did you mean get UUID?")
+        if command == "targets":
+            raise UsageError("targets takes no id; did you mean get UUID -o table?")
         raise UsageError(
             "get takes one id; for one machine, use --node; for several Executions, xargs -n1"
         )
@@ -3986,7 +4128,8 @@ def check_flags(options):
     command, output = options.command, options.output
     for flag in FLAGS:
         if flag.is_given(options) and not flag.belongs_to(command):
-            raise UsageError("%s works only with %s" % (flag.names[-1], flag.command))
+            commands = " and ".join(COMMANDS_OF[flag.command])
+            raise UsageError("%s works only with %s" % (flag.names[-1], commands))
 
     formats = FORMATS[command]
     if output not in formats:
@@ -4004,9 +4147,9 @@ def check_flags(options):
 def read_command_line(argv):
     """Return argparse's namespace, whose values are not yet checked together.
 
-    It has the value of every flag, by its attribute, and `command`, which is "list" or
-    "get". `id` is that of --id or the word of `get`, or None. With --help or --version,
-    words are not checked, and the command may be ""."""
+    It has the value of every flag, by its attribute, and `command`, which is one of COMMANDS.
+    `id` is that of --id or the word of `get`, or None. With --help or --version, words are
+    not checked, and the command may be ""."""
     flags, words, places = attach_values(argv)
     options = make_parser().parse_args(flags)
 
@@ -4030,27 +4173,45 @@ def read_command_line(argv):
         refuse_unknown_flags(words[:1], "")
         raise make_unknown_command_error(words[0])
     if not options.command:
-        raise UsageError("expected a command: list or get")
+        raise UsageError("expected a command: list, targets or get")
     refuse_unknown_flags(words, options.command)
     options.id = read_id(options, words, places)
     return options
+
+
+def choose_queries(options):
+    """Return the statuses of the Executions to request, one query for each; [] for all.
+
+    For `targets`, an Execution of any status may have a target with a selected status, except
+    that one that has succeeded is taken to have only targets that succeeded."""
+    if options.command != "targets":
+        return options.statuses
+    if not options.statuses or "succeeded" in options.statuses or options.last:
+        return []
+    return [status for status in STATUSES if status != "succeeded"]
 
 
 def complete_options(options, now):
     """Check what read_command_line returned, and add what follows from several flags:
 
     statuses            a list, from --status, --running and --failed; an empty one selects all
+    queries             what choose_queries returns
     times               Times, from --since, --until, --updated-since and --updated-until
-    reads_all_pages     whether `list` reads all pages
+    reads_all_pages     whether the command reads all pages
     """
     check_flags(options)
     options.statuses = select_statuses(options)
-    if options.cursor and len(options.statuses) > 1:
-        raise UsageError("--cursor works with at most one status")
+    options.queries = choose_queries(options)
+    if options.cursor and len(options.queries) > 1:
+        fault = "--cursor works with at most one status"
+        if options.command == "targets":
+            fault = "--cursor works only without a status, with succeeded or with --last"
+        raise UsageError(fault)
     options.times = resolve_times(options, now)
 
     reads_all_pages = any(flag.reads_all_pages and flag.is_given(options) for flag in FLAGS)
-    options.reads_all_pages = reads_all_pages or len(options.statuses) > 1
+    several_queries = len(options.queries) > 1
+    options.reads_all_pages = options.command == "targets" or reads_all_pages or several_queries
 
 
 # ------------------------------------------------------------------------------------------ Console
@@ -4302,8 +4463,8 @@ def explain_failure(error, options):
         return "use a smaller --limit"
     if not isinstance(error, APIError) or error.status != 400:
         return ""
-    if error.problem.get("code") == "invalid_status" and len(options.statuses) == 1:
-        return error.hint + suggest(options.statuses[0].lower(), STATUSES)
+    if error.problem.get("code") == "invalid_status" and len(options.queries) == 1:
+        return error.hint + suggest(options.queries[0].lower(), STATUSES)
     return ""
 
 
@@ -4336,13 +4497,16 @@ def get_update_span(times):
     return to_utc_text(times.updated_since), to_utc_text(times.updated_before)
 
 
+def has_target_on(execution, nodes):
+    """Return whether an Execution has a target on one of these nodes, or `nodes` is empty."""
+    return not nodes or bool(select_by_node(read_objects(execution, "targets"), nodes))
+
+
 def keep_executions(executions, options):
     """Yield the Executions that the filters of this program (not of the server) keep."""
     span = get_update_span(options.times)
     for execution in executions:
-        if options.node and not select_by_node(expect_objects(execution, "targets"), options.node):
-            continue
-        if was_updated_in(span, execution):
+        if has_target_on(execution, options.node) and was_updated_in(span, execution):
             yield execution
 
 
@@ -4379,7 +4543,7 @@ def make_listing(options, project, transport):
     return Listing(
         transport,
         project,
-        statuses=options.statuses,
+        statuses=options.queries,
         action_name=options.action_name,
         since=options.times.created_since,
         until=options.times.created_before,
@@ -4405,6 +4569,16 @@ def request_executions(options, project, listing, transport):
         return {"items": []}, select_executions(listing, options)
     page = request_page(options, project, transport)
     return page, iter(page["items"])
+
+
+def select_listed_targets(execution, options):
+    """Return the targets of an Execution that `targets` selects."""
+    targets = select_by_node(read_objects(execution, "targets"), options.node)
+    if options.statuses:
+        targets = [target for target in targets if target.get("status") in options.statuses]
+    span = get_update_span(options.times)
+    describe = partial(name_target, execution)
+    return [target for target in targets if was_updated_in(span, target, describe)]
 
 
 def describe_walk(listing):
@@ -4434,7 +4608,7 @@ class Tally:
             elif status:
                 self.unfinished += 1
 
-            for target in select_by_node(expect_objects(execution, "targets"), nodes):
+            for target in select_by_node(read_objects(execution, "targets"), nodes):
                 ref = target.get("output_ref")
                 self.outputs += ref is not None
                 if isinstance(ref, dict) and ref.get("kind") == "object_store":
@@ -4450,6 +4624,67 @@ class Tally:
             verb = "has" if self.unfinished == 1 else "have"
             total = describe_count(self.executions, "Execution")
             parts.append("%d of %s %s not finished" % (self.unfinished, total, verb))
+        return "; ".join(parts)
+
+
+class TargetTally:
+    """Counts what `targets` looks at, to say what it does not print."""
+
+    def __init__(self):
+        self.unfinished = 0  # the Executions with a target that has not finished
+        self.without_target = 0  # the finished ones that match, and have no target that does
+        self.targets = 0  # the selected targets
+        self.silent = 0  # those of them that printed nothing
+        self.archived = 0  # those of them whose output is archived
+
+    def select(self, executions, options):
+        """Yield each Execution that has selected targets, with only these, and count."""
+        for execution in executions:
+            self._count_execution(execution, options)
+            selected = select_listed_targets(execution, options)
+            if not selected:
+                continue
+            if TARGETS_FORMATS[options.output].is_bare:
+                self._count_outputs(selected)
+            yield dict(execution, targets=selected)
+
+    def _count_execution(self, execution, options):
+        targets = read_objects(execution, "targets")
+        statuses = [show_text(target, "status") for target in select_by_node(targets, options.node)]
+        self.unfinished += any(status and status not in FINAL_STATUSES for status in statuses)
+
+        status = execution.get("status")
+        if status not in FINAL_STATUSES:
+            return
+        if options.statuses:
+            if status not in options.statuses:
+                return
+            targets = [target for target in targets if target.get("status") in options.statuses]
+        if not targets and was_updated_in(get_update_span(options.times), execution):
+            self.without_target += 1
+
+    def _count_outputs(self, targets):
+        for target in targets:
+            output = OutputRef.from_wire(target.get("output_ref"))
+            self.targets += 1
+            self.silent += output.kind in ("inline", "none") and not output.data
+            self.archived += output.kind == "archived"
+
+    def describe(self, options):
+        """Return `2 archived outputs; 3 of 7 targets printed nothing; 4 Executions have not
+        finished`, a part of it, or ""."""
+        parts = []
+        if self.archived:
+            parts.append(describe_count(self.archived, "archived output"))
+        if self.silent:
+            total = describe_count(self.targets, "target")
+            parts.append("%d of %s printed nothing" % (self.silent, total))
+
+        # Other rows show what has not finished. What is over cannot change any more.
+        selects_final = not set(FINAL_STATUSES).isdisjoint(options.statuses)
+        needs_count = selects_final or TARGETS_FORMATS[options.output].is_bare
+        if self.unfinished and needs_count and not options.times.is_over:
+            parts.append(describe_having(self.unfinished, "Execution") + " not finished")
         return "; ".join(parts)
 
 
@@ -4469,30 +4704,48 @@ def report_continuation(page, is_empty, options, console):
         console.write_line(console.describe_cursor(cursor), limit=None)
 
 
-def run_list(options, project, console, view, transport):
-    """Run the command `list` and return its exit code."""
+def start_listing(options, project, console, transport):
+    """Return the Listing of a command, and show its progress line, if it may have one."""
     console.hint(options.times.hint, always=options.times.must_show_hint)
-    list_format = LIST_FORMATS[options.output]
-    # For one page, the Listing only says where to resume.
     listing = make_listing(options, project, transport)
-    reads_before_printing = options.last is not None or len(options.statuses) > 1
+    reads_before_printing = options.last is not None or len(options.queries) > 1
     if options.reads_all_pages and console.can_show_progress(is_quiet=reads_before_printing):
         console.progress = partial(describe_walk, listing)
+    return listing
 
+
+def print_listing(executions, page, options, view, console):
+    """Print Executions, and return whether there were none. Raises RemoteError."""
+    first = next(executions, None)
+    if first is not None:
+        executions = chain([first], executions)
+    if console.stdout_is_terminal:
+        console.progress = None  # the first Execution ends the progress line
+    write = FORMATS[options.command][options.output].write
+    print_chunks(write(executions, page, view, console.report_error), console)
+    return first is None
+
+
+def report_failed_listing(error, options, listing, console):
+    """Report a failure, and where to resume. Return the exit code."""
+    hint = explain_failure(error, options)
+    last_line = describe_resumption(error, options, listing, console)
+    return report_failure(console, error, hint, last_line)
+
+
+def run_list(options, project, console, view, transport):
+    """Run the command `list` and return its exit code."""
+    list_format = LIST_FORMATS[options.output]
+    # For one page, the Listing only says where to resume.
+    listing = start_listing(options, project, console, transport)
     tally = Tally()
+    page, is_empty = {}, False
     failure = None
     try:
         page, executions = request_executions(options, project, listing, transport)
-
-        # Print. On a terminal, the first Execution ends the progress line.
-        first = next(executions, None)
-        if first is not None:
-            executions = chain([first], executions)
-        if console.stdout_is_terminal:
-            console.progress = None
         if list_format.is_bare:
             executions = tally.count(executions, view.nodes)
-        print_chunks(list_format.write(executions, page, view, console.report_error), console)
+        is_empty = print_listing(executions, page, options, view, console)
     except RemoteError as error:
         failure = error
 
@@ -4500,14 +4753,61 @@ def run_list(options, project, console, view, transport):
     if tally.describe():
         console.report("incomplete", tally.describe())
     if failure:
-        hint = explain_failure(failure, options)
-        last_line = describe_resumption(failure, options, listing, console)
-        return report_failure(console, failure, hint, last_line)
-
+        return report_failed_listing(failure, options, listing, console)
     if tally.finished and not tally.outputs:
         console.hint(describe_no_output(options), always=True)
+    if options.node and options.statuses:
+        console.hint("list judges the whole Execution; to judge this machine, use targets")
     console.hint(describe_clocks(options.times, transport), always=True)
-    report_continuation(page, first is None, options, console)
+    report_continuation(page, is_empty, options, console)
+    return 1 if console.error_count else 0
+
+
+def describe_no_target(options):
+    hint = "no more targets match" if options.cursor else "no target matches"
+    if options.last:
+        hint = "no target of the last %s matches" % describe_count(options.last, "Execution")
+    if options.action_name:
+        hint += " (--action-name needs the exact name)"
+    return hint
+
+
+def run_targets(options, project, console, view, transport):
+    """Run the command `targets` and return its exit code."""
+    listing = start_listing(options, project, console, transport)
+    compares_updates = options.updated_since or options.updated_until
+    selects_final = not set(FINAL_STATUSES).isdisjoint(options.statuses)
+    if selects_final and options.since and not compares_updates:
+        console.hint(
+            "--since goes by the creation of the Execution; "
+            "for what ended since then, use --updated-since",
+            always=True,
+        )
+
+    tally = TargetTally()
+    is_empty = False
+    failure = None
+    try:
+        executions: "t.Iterable[JSONObject]" = listing
+        if options.last:
+            with_node = filter(partial(has_target_on, nodes=options.node), listing)
+            executions = select_last(with_node, options.last)
+        selected = tally.select(executions, options)
+        is_empty = print_listing(selected, {"items": []}, options, view, console)
+    except RemoteError as error:
+        failure = error
+
+    # Say what is not shown, and where to go on.
+    if tally.describe(options):
+        console.report("incomplete", tally.describe(options))
+    if failure:
+        return report_failed_listing(failure, options, listing, console)
+    if tally.without_target:
+        finished = describe_having(tally.without_target, "finished Execution")
+        console.hint(finished + " no such target; compare with list", always=True)
+    console.hint(describe_clocks(options.times, transport), always=True)
+    if is_empty:
+        console.hint(describe_no_target(options), always=True)
     return 1 if console.error_count else 0
 
 
@@ -4606,6 +4906,9 @@ def run_get(options, project, console, view, transport):
     return 0
 
 
+RUN = {"list": run_list, "targets": run_targets, "get": run_get}
+
+
 def make_view(options, console, now):
     """Return the View of a run."""
     is_coloured = options.color == "always"
@@ -4614,7 +4917,7 @@ def make_view(options, console, now):
         is_coloured = console.stdout_is_terminal and not has_no_colour
     return View(
         is_terminal=console.stdout_is_terminal,
-        columns=console.columns or EXECUTION_LAYOUTS[0].min_columns,  # the widest
+        columns=console.columns or LISTED_TARGET_LAYOUTS[0].min_columns,  # the widest
         is_coloured=is_coloured,
         recent_times=find_recent_times(now),
         compares_updates=(options.updated_since or options.updated_until) is not None,
@@ -4654,7 +4957,7 @@ def run(argv, console, sleep):
         # This variable may contain the token that is sent: mask() replaces the longest first.
         transport.secrets.append(os.environ.get("PLEXSPHERE_TOKEN", "").strip())
         console.add_secrets(*transport.secrets)
-        run_command = run_list if options.command == "list" else run_get
+        run_command = RUN[options.command]
         return run_command(options, project, console, view, transport)
 
 

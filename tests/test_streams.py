@@ -327,7 +327,7 @@ def test_usage_error_is_reported_even_if_stdout_is_closed(plane):
     result = run_in_shell(">&-", "x", plane=plane)
 
     assert result.code == 2
-    assert result.err == "error: unknown command; expected list or get\nhint: see --help\n"
+    assert result.err == "error: unknown command; expected list, targets or get\nhint: see --help\n"
 
 
 # ---- a stderr that cannot be written
