@@ -47,6 +47,7 @@ NODES = [
     "%08x-0000-4000-8000-00000000000%d" % (0xA1B2C300 + number, number) for number in range(10)
 ]
 LIST = ("exec-log", "list", "--project", PROJECT)
+TARGETS = ("exec-log", "targets", "--project", PROJECT)
 GET = ("exec-log", "get", "--project", PROJECT, "--id", EXECUTION)
 ALL = LIST + ("--all",)
 GET_RAW, GET_TABLE = GET + ("-o", "raw"), GET + ("-o", "table")
@@ -318,6 +319,7 @@ def encode(value):
 #: Tests about every format are parametrized over the program's own formats, so that they cover a new one. test_help.py
 #: lists the formats, so that a lost one is noticed.
 LIST_FORMATS = ["-o " + name for name in program.LIST_FORMATS]
+TARGETS_FORMATS = ["-o " + name for name in program.TARGETS_FORMATS]
 GET_FORMATS = ["-o " + name for name in program.GET_FORMATS]
 every_list_format = pytest.mark.parametrize("format", LIST_FORMATS)
 every_get_format = pytest.mark.parametrize("format", GET_FORMATS)
