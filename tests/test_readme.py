@@ -134,38 +134,54 @@ def test_loops_print_nothing_if_no_run_matches(plane, tmp_path, loop, shell):
     assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
 
 
-def run_search(pattern, plane, folder):
-    """Run the search in all runs that contains this pattern.
-
-    Return the lines that it prints, and those that its `plog list` prints."""
-    (search,) = [recipe for recipe in RECIPES if pattern in recipe and "plog list" in recipe]
-    found = run_recipe(search, "bash", plane, folder, plane.token)
-    command = search.partition(" | ")[0] + " | cat -v"
-    listed = run_recipe(command, "bash", plane, folder, plane.token)
-    return found.stdout.splitlines(), listed.stdout.splitlines()
+def find_recipe(*words):
+    """Return the recipe that contains these words."""
+    (recipe,) = [text for text in RECIPES if all(word in text for word in words)]
+    return recipe
 
 
 @posix_only
 def test_search_in_all_runs_names_the_run_the_machine_and_its_status(plane, tmp_path):
-    found, _ = run_search("grep", plane, tmp_path)
+    search = find_recipe("plog list", "grep")
 
-    assert found == ["%s %s failed journalctl: No space left on device" % (SHOWCASE, NODE)]
+    found = run_recipe(search, "bash", plane, tmp_path, plane.token)
 
-
-@posix_only
-def test_search_on_failed_machines_prints_no_line_of_one_that_succeeded(plane, tmp_path):
-    found, listed = run_search("awk", plane, tmp_path)
-
-    assert {line.split()[2] for line in found} == {"failed"}
-    assert {line.split()[2] for line in listed} == {"failed", "succeeded"}
+    assert found.stdout == "%s %s failed journalctl: No space left on device\n" % (SHOWCASE, NODE)
 
 
 @posix_only
-def test_search_on_one_machine_prints_no_line_of_another(plane, tmp_path):
-    found, _ = run_search("--node", plane, tmp_path)
+@pytest.mark.parametrize(
+    "words", [("plog list", "grep"), ("plog get", "grep")], ids=["list", "get"]
+)
+@pytest.mark.parametrize("searched", ["failed", "019d907a", "succeeded"])
+def test_search_matches_only_the_text_of_a_line(plane, tmp_path, words, searched):
+    # A status, or the beginning of a node id.
+    search = find_recipe(*words).replace("No space", searched)
 
-    assert {line.split()[1] for line in found} == {NODE}
-    assert len({line.split()[0] for line in found}) > 1  # of several runs
+    found = run_recipe(search, "bash", plane, tmp_path, plane.token)
+
+    lines = [
+        line.split(" ", 3 if words[0] == "plog list" else 1)[-1]
+        for line in found.stdout.splitlines()
+    ]
+    assert [line for line in lines if searched not in line] == []
+
+
+@posix_only
+def test_lines_of_failed_machines_have_no_line_of_one_that_succeeded(plane, tmp_path):
+    found = run_recipe(find_recipe("plog targets", "lines"), "bash", plane, tmp_path, plane.token)
+
+    assert {line.split()[2] for line in found.stdout.splitlines()} == {"failed"}
+
+
+@posix_only
+@every_shell
+def test_count_of_failures_has_a_line_for_each_machine(plane, tmp_path, shell):
+    found = run_recipe(find_recipe("uniq -c"), shell, plane, tmp_path, plane.token)
+
+    counts = [line.split() for line in found.stdout.splitlines()]
+    assert ["2", NODE] in counts
+    assert [int(count) for count, _ in counts] == sorted([int(count) for count, _ in counts])[::-1]
 
 
 @posix_only
@@ -176,8 +192,9 @@ def test_loop_over_a_day_saves_each_run_in_a_folder_of_its_own(plane, tmp_path):
 
     saved = re.findall("(?m)^019f[-0-9a-f]+", result.stdout)
     assert len(saved) > 3
-    assert sorted(os.listdir(str(tmp_path / "night"))) == sorted(saved)
+    assert sorted(os.listdir(str(tmp_path / "night"))) == sorted(saved) + ["runs"]
     assert (tmp_path / "night" / SHOWCASE / "targets").exists()
+    assert re.findall("(?m)^019f[-0-9a-f]+", (tmp_path / "night" / "runs").read_text()) == saved
 
 
 @posix_only
@@ -219,7 +236,7 @@ def test_formats_of_the_readme_are_those_of_the_program():
     section = read_section("Formats and terminals").replace(" (default)", "")
     rows = re.findall(r"(?m)^\| ([a-z, ]+) \|", section)
 
-    assert set(", ".join(rows).split(", ")) == set(program.LIST_FORMATS) | set(program.GET_FORMATS)
+    assert set(", ".join(rows).split(", ")) == set().union(*program.FORMATS.values())
 
 
 def test_readme_names_every_flag_with_which_list_reads_all_pages():
