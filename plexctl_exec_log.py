@@ -4016,6 +4016,16 @@ def make_switch_error(name):
     return UsageError("%s takes no value%s" % (name, suggest(name + "=", ())))
 
 
+def split_short_flag(word):
+    """Return `-o=json` for `-ojson`, `-n=5` for `-n5`, and any other word unchanged.
+
+    They are typed out of habit; argparse before Python 3.8 refuses them."""
+    is_long = "-" + word.partition("=")[0] in FLAGS_BY_NAME  # one hyphen too few: `-output`
+    if re.match("-o[^=]|-n[0-9]", word) and not is_long:
+        return word[:2] + "=" + word[2:]
+    return word
+
+
 def attach_values(argv):
     """Return (flags, words, places).
 
@@ -4025,17 +4035,18 @@ def attach_values(argv):
     """
     flags: "t.List[str]" = []
     words, places = [], []
+    needs_value = False  # whether the last flag still lacks its value
     for word in argv:
         name = word.partition("=")[0]
-        if flags and flags[-1] in TAKES_VALUE and name not in FLAGS_BY_NAME:
+        if needs_value and name not in FLAGS_BY_NAME:
             # The value of the flag before it. A cursor may begin with `-`, which argparse
             # would take for a flag.
             word = flags.pop() + "=" + word
-        elif re.match("-o[^=]|-n[0-9]", word) and "-" + name not in FLAGS_BY_NAME:
-            # `-ojson` and `-n5` are typed out of habit; argparse before Python 3.8 refuses them.
-            word = word[:2] + "=" + word[2:]
+        else:
+            word = split_short_flag(word)
 
         name, equals, value = word.partition("=")
+        needs_value = name in TAKES_VALUE and not equals
         if "--" in (word, value):
             # A script puts `--` before an id, or a variable contains it. argparse before
             # Python 3.12.2 loses it as a value.
