@@ -3,6 +3,7 @@
 import contextlib
 import os
 import re
+import select
 import subprocess
 import sys
 import threading
@@ -79,8 +80,10 @@ class Session:
     def wait_for(self, pattern):
         """Read what the terminal is sent until it matches this regular expression."""
         while not re.search(pattern, self.shown.decode("utf-8", "replace")):
+            wait = "waited for %r after %r" % (pattern, self.shown)
+            assert select.select([self.far], [], [], PATIENCE)[0], wait
             piece = read_some(self.far)
-            assert piece, "the end came before %r: %r" % (pattern, self.shown)
+            assert piece, "the end came: " + wait
             self.shown += piece
 
     def finish(self):
