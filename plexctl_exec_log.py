@@ -130,7 +130,7 @@ that look like a space, letters that look alike, and letters written from right 
 stay.) From outputs, CSI sequences (colours, cursor movements) and `ESC ( B` are removed,
 and carriage returns become line feeds. Indented lines begin with two spaces, so none looks
 like a line of this program, except the action, which narrow terminals show indented below
-the last row. The other formats indent nothing: an output, an id or a status in them, also an
+the last row. The other formats indent no output: an output, an id or a status in them, also an
 id in a table, may look like an error of this program.
 
 A terminal may wrap any long line; the wrapped part may look like any other line. A pipe
@@ -147,9 +147,10 @@ two hundred times: use `ulimit -v`. Leave the stack at 8 MiB (`ulimit -s`): with
 deeply nested JSON can crash Python 3.12 and 3.13.
 
 In memory, --wait holds two responses, and --last N holds N Executions and a page. A listing
-of several statuses, as also `targets` may send, holds all Executions of the running statuses, a page for each final
-status, and all Executions of one created_at. There is no limit on the number of pages (all
-their cursors are kept), on the number of saved files, or on the size of what is printed.
+of several statuses, which `targets` may send, too, holds all Executions of the running
+statuses, a page for each final status, and all Executions of one created_at. There is no
+limit on the number of pages (all their cursors are kept), on the number of saved files, or
+on the size of what is printed.
 
 --timeout limits each network operation, and --wait-timeout a whole wait. Nothing limits
 the total time of the other commands, or of opening a pipe that was given as a file. The
@@ -340,16 +341,19 @@ def make_terminal_safe(data: bytes) -> bytes:
     return text.encode("utf-8")
 
 
+SHORTEST_SECRET = 8  # characters; shorter ones may match unrelated text
+
+
 def mask(text, secrets):
-    """Return text with each secret of at least 8 characters replaced by ***."""
+    """Return text with each secret of at least SHORTEST_SECRET characters replaced by ***."""
     # The longest comes first, because a longer secret may contain a shorter one.
     for secret in sorted(secrets, key=len, reverse=True):
-        if len(secret) >= 8:  # shorter ones may match unrelated text
+        if len(secret) >= SHORTEST_SECRET:
             text = text.replace(secret, "***")
     return text
 
 
-def quote_cursor(cursor, for_terminal, secrets=()):
+def show_cursor(cursor, for_terminal, secrets=()):
     """Return a next_cursor; for a terminal, from which people paste it, quoted for a shell.
 
     The caller escapes it. Secrets are masked first, because quoting could split one."""
@@ -2130,6 +2134,13 @@ def select_by_node(targets, nodes):
     return [target for target in targets if get_lower_node_id(target) in nodes]
 
 
+def select_by_status(targets, statuses):
+    """Return the targets with these statuses, or all if `statuses` is empty."""
+    if not statuses:
+        return targets
+    return [target for target in targets if target.get("status") in statuses]
+
+
 def name_execution(execution):
     """Return `Execution ID` for a message, or `Execution -` if the id is not text."""
     return "Execution " + (show_text(execution, "id") or "-")
@@ -2874,7 +2885,7 @@ def format_table(executions, page, view, report_error, is_wide=False):
     last_line = ""
     cursor = page.get("next_cursor")
     if cursor:
-        last_line = "next_cursor: %s\n" % make_visible(quote_cursor(cursor, view.is_terminal))
+        last_line = "next_cursor: %s\n" % make_visible(show_cursor(cursor, view.is_terminal))
     yield header + last_line
 
 
@@ -2998,8 +3009,7 @@ def format_listed_targets(executions, page, view, report_error, is_wide=False):
             header = ""
         for target in execution["targets"]:
             node_id, status, output = read_target(target, do_nothing, owner)
-            label = "target %s%s: " % (escape_blanks(node_id), owner)
-            updated = get_text(target, "updated_at", label)
+            updated = get_text(target, "updated_at", name_target(execution, target) + ": ")
             updated_at, updated_utc = format_times(updated, view.recent_times)
             yield header + layout.row.format(
                 NODE_ID=escape_field(node_id),
@@ -3072,9 +3082,8 @@ class Format:
     is_table            list: whether a reader such as grep drops the last line, with the cursor
     needs_cursor        list: whether the cursor of the next page must follow on stderr,
                         because the format does not contain it
-    is_bare             whether it prints only outputs, so that stderr must say that an
-                        Execution has not finished and, for list, count archived outputs,
-                        or say that nothing matches
+    is_bare             whether it prints only outputs, so that stderr must say what has not
+                        finished, what is archived, and that nothing matches
     """
 
     def __init__(self, write, help, is_table=False, needs_cursor=False, is_bare=False):
@@ -3775,7 +3784,8 @@ EXAMPLES = {
 EXAMPLES[""] = "".join(EXAMPLES[name] for name in COMMANDS)
 STATUS_HELP = """
 Statuses: pending, ack, started (unfinished); succeeded, failed, cancelled,
-timeout (final). In tables, TARGETS is succeeded/total: 2/5 means that two of
+timeout (final)."""
+COLUMN_HELP = """ In tables, TARGETS is succeeded/total: 2/5 means that two of
 five succeeded."""
 LIST_HELP = """
 
@@ -3790,16 +3800,18 @@ by its own status and time of update, use targets. In the format lines, --node
 selects lines, too."""
 TARGETS_HELP = """
 
---status, --failed, --running, --node, --updated-since and --updated-until judge
-the target: its own status, node and last update. --since, --until,
---action-name and --last select Executions first: --node NODE --failed --last 10
-shows in which of the last ten Executions with this target it failed.
+The flags --status, --failed, --running, --node, --updated-since and
+--updated-until of targets judge the target: its own status, node and last
+update. --since, --until, --action-name and --last select Executions first:
+--node NODE --failed --last 10 shows in which of the last ten Executions with
+this target it failed.
 
-It reads all pages: of all Executions without a status, with succeeded among the
-statuses or with --last; otherwise only of those that have not succeeded,
-because all targets of the others are taken to have succeeded, and none with a
-status unknown to this program. Rows are in the order in which the Executions
-were created. OUTPUT is the number of bytes, archived, none or unreadable."""
+targets reads all pages. Without a status, with succeeded among them or with
+--last, it reads all Executions. Otherwise it leaves out those that have
+succeeded, because all of their targets are taken to have succeeded, and those
+with a status that this program does not know. Rows are in the order in which
+the Executions were created. OUTPUT is the number of bytes, archived, none or
+unreadable."""
 LISTING_HELP = """
 
 If a listing fails partway, the last line on standard error usually says how to
@@ -3859,6 +3871,8 @@ def make_parser(command=""):
     """Return a parser of the flags of a command and the common ones; of all flags for ""."""
     usage = {"": "{list,targets,get} [UUID]", "get": "get UUID"}.get(command, command)
     description = PURPOSES[command] + STATUS_HELP
+    if command != "targets":
+        description += COLUMN_HELP
     if command in ("", "list"):
         description += LIST_HELP
     if command in ("", "targets"):
@@ -4206,12 +4220,14 @@ def complete_options(options, now):
     """Check what read_command_line returned, and add what follows from several flags:
 
     statuses            a list, from --status, --running and --failed; an empty one selects all
+    selects_final       whether one of them is final
     queries             what choose_queries returns
     times               Times, from --since, --until, --updated-since and --updated-until
     reads_all_pages     whether the command reads all pages
     """
     check_flags(options)
     options.statuses = select_statuses(options)
+    options.selects_final = any(status in FINAL_STATUSES for status in options.statuses)
     options.queries = choose_queries(options)
     if options.cursor and len(options.queries) > 1:
         fault = "--cursor works with at most one status"
@@ -4303,7 +4319,7 @@ class Console:
         """Mask these strings from now on, also as messages contain them, with blanks escaped."""
         for secret in secrets:
             self._secrets.append(secret)
-            if len(secret) >= 8:  # as in mask(): the escapes make it longer
+            if len(secret) >= SHORTEST_SECRET:  # the escapes make it longer
                 self._secrets += [escape_blanks(secret), escape_digest_mark(secret)]
 
     def write(self, chunk):
@@ -4364,7 +4380,7 @@ class Console:
 
     def describe_cursor(self, cursor):
         """Return the line for stderr that contains a next_cursor."""
-        return "next_cursor: " + quote_cursor(cursor, self.stderr_is_terminal, self._secrets)
+        return "next_cursor: " + show_cursor(cursor, self.stderr_is_terminal, self._secrets)
 
     def write_line(self, text, limit=LINE_LIMIT):
         """Write one line to stderr, cut after `limit` characters (None: uncut).
@@ -4582,16 +4598,6 @@ def request_executions(options, project, listing, transport):
     return page, iter(page["items"])
 
 
-def select_listed_targets(execution, options):
-    """Return the targets of an Execution that `targets` selects."""
-    targets = select_by_node(read_objects(execution, "targets"), options.node)
-    if options.statuses:
-        targets = [target for target in targets if target.get("status") in options.statuses]
-    span = get_update_span(options.times)
-    describe = partial(name_target, execution)
-    return [target for target in targets if was_updated_in(span, target, describe)]
-
-
 def describe_walk(listing):
     """Return the progress line of a listing, such as `3 pages, 150 Executions`."""
     pages = describe_count(listing.page_count, "page")
@@ -4639,40 +4645,47 @@ class Tally:
 
 
 class TargetTally:
-    """Counts what `targets` looks at, to say what it does not print."""
+    """Selects the targets of `targets`, and counts what the command does not print."""
 
-    def __init__(self):
+    def __init__(self, options):
+        self._options = options
+        self._span = get_update_span(options.times)
+        self._counts_outputs = TARGETS_FORMATS[options.output].is_bare
         self.unfinished = 0  # the Executions with a target that has not finished
         self.without_target = 0  # the finished ones that match, and have no target that does
-        self.targets = 0  # the selected targets
+        self.targets = 0  # the selected targets; this and the next two only for `lines`
         self.silent = 0  # those of them that printed nothing
         self.archived = 0  # those of them whose output is archived
 
-    def select(self, executions, options):
+    def select(self, executions):
         """Yield each Execution that has selected targets, with only these, and count."""
+        options = self._options
         for execution in executions:
-            self._count_execution(execution, options)
-            selected = select_listed_targets(execution, options)
-            if not selected:
-                continue
-            if TARGETS_FORMATS[options.output].is_bare:
+            targets = read_objects(execution, "targets")
+            on_nodes = select_by_node(targets, options.node)
+            statuses = [show_text(target, "status") for target in on_nodes]
+            self.unfinished += any(status and status not in FINAL_STATUSES for status in statuses)
+            self.without_target += self._lacks_target(execution, targets)
+
+            describe = partial(name_target, execution)
+            selected = [
+                target
+                for target in select_by_status(on_nodes, options.statuses)
+                if was_updated_in(self._span, target, describe)
+            ]
+            if self._counts_outputs:
                 self._count_outputs(selected)
-            yield dict(execution, targets=selected)
+            if selected:
+                yield dict(execution, targets=selected)
 
-    def _count_execution(self, execution, options):
-        targets = read_objects(execution, "targets")
-        statuses = [show_text(target, "status") for target in select_by_node(targets, options.node)]
-        self.unfinished += any(status and status not in FINAL_STATUSES for status in statuses)
-
-        status = execution.get("status")
-        if status not in FINAL_STATUSES:
-            return
-        if options.statuses:
-            if status not in options.statuses:
-                return
-            targets = [target for target in targets if target.get("status") in options.statuses]
-        if not targets and was_updated_in(get_update_span(options.times), execution):
-            self.without_target += 1
+    def _lacks_target(self, execution, targets):
+        """Return whether a finished Execution has a selected status, and none of its targets has."""
+        is_selected = execution.get("status") in (self._options.statuses or FINAL_STATUSES)
+        if not is_selected or execution.get("status") not in FINAL_STATUSES:
+            return False
+        if select_by_status(targets, self._options.statuses):
+            return False
+        return was_updated_in(self._span, execution)
 
     def _count_outputs(self, targets):
         for target in targets:
@@ -4681,7 +4694,7 @@ class TargetTally:
             self.silent += output.kind in ("inline", "none") and not output.data
             self.archived += output.kind == "archived"
 
-    def describe(self, options):
+    def describe(self):
         """Return `2 archived outputs; 3 of 7 targets printed nothing; 4 Executions have not
         finished`, a part of it, or ""."""
         parts = []
@@ -4692,8 +4705,8 @@ class TargetTally:
             parts.append("%d of %s printed nothing" % (self.silent, total))
 
         # Other rows show what has not finished. What is over cannot change any more.
-        selects_final = not set(FINAL_STATUSES).isdisjoint(options.statuses)
-        needs_count = selects_final or TARGETS_FORMATS[options.output].is_bare
+        options = self._options
+        needs_count = options.selects_final or self._counts_outputs
         if self.unfinished and needs_count and not options.times.is_over:
             parts.append(describe_having(self.unfinished, "Execution") + " not finished")
         return "; ".join(parts)
@@ -4716,7 +4729,8 @@ def report_continuation(page, is_empty, options, console):
 
 
 def start_listing(options, project, console, transport):
-    """Return the Listing of a command, and show its progress line, if it may have one."""
+    """Say what the times mean, and return the Listing of a command. Show its progress line, if it
+    may have one."""
     console.hint(options.times.hint, always=options.times.must_show_hint)
     listing = make_listing(options, project, transport)
     reads_before_printing = options.last is not None or len(options.queries) > 1
@@ -4774,10 +4788,13 @@ def run_list(options, project, console, view, transport):
     return 1 if console.error_count else 0
 
 
-def describe_no_target(options):
+def describe_no_target(options, has_last):
+    """Return the hint that no target matches. `has_last` says whether --last found Executions."""
     hint = "no more targets match" if options.cursor else "no target matches"
-    if options.last:
+    if options.last and has_last:
         hint = "no target of the last %s matches" % describe_count(options.last, "Execution")
+    elif options.last and options.node:
+        hint = "no Execution has a target on the nodes of --node"
     if options.action_name:
         hint += " (--action-name needs the exact name)"
     return hint
@@ -4787,30 +4804,30 @@ def run_targets(options, project, console, view, transport):
     """Run the command `targets` and return its exit code."""
     listing = start_listing(options, project, console, transport)
     compares_updates = options.updated_since or options.updated_until
-    selects_final = not set(FINAL_STATUSES).isdisjoint(options.statuses)
-    if selects_final and options.since and not compares_updates:
+    if options.selects_final and options.since and not compares_updates:
         console.hint(
             "--since goes by the creation of the Execution; "
-            "for what ended since then, use --updated-since",
+            "unless you resume a listing, use --updated-since for what ended since then",
             always=True,
         )
 
-    tally = TargetTally()
+    tally = TargetTally(options)
+    last = []  # the Executions of --last
     is_empty = False
     failure = None
     try:
         executions: "t.Iterable[JSONObject]" = listing
         if options.last:
             with_node = filter(partial(has_target_on, nodes=options.node), listing)
-            executions = select_last(with_node, options.last)
-        selected = tally.select(executions, options)
+            executions = last = select_last(with_node, options.last)
+        selected = tally.select(executions)
         is_empty = print_listing(selected, {"items": []}, options, view, console)
     except RemoteError as error:
         failure = error
 
     # Say what is not shown, and where to go on.
-    if tally.describe(options):
-        console.report("incomplete", tally.describe(options))
+    if tally.describe():
+        console.report("incomplete", tally.describe())
     if failure:
         return report_failed_listing(failure, options, listing, console)
     if tally.without_target:
@@ -4818,7 +4835,7 @@ def run_targets(options, project, console, view, transport):
         console.hint(finished + " no such target; compare with list", always=True)
     console.hint(describe_clocks(options.times, transport), always=True)
     if is_empty:
-        console.hint(describe_no_target(options), always=True)
+        console.hint(describe_no_target(options, bool(last)), always=True)
     return 1 if console.error_count else 0
 
 
@@ -4854,9 +4871,7 @@ def select_targets(targets, nodes, statuses):
     if nodes:
         found = {get_lower_node_id(target) for target in selected}
         missing = [node for node in nodes if node not in found]
-    if statuses:
-        selected = [target for target in selected if target.get("status") in statuses]
-    return selected, missing
+    return select_by_status(selected, statuses), missing
 
 
 def report_status(execution, options, console, shows_progress):

@@ -119,7 +119,7 @@ def test_help_lists_statuses_and_exit_codes(line):
 
     assert (
         "\nStatuses: pending, ack, started (unfinished); succeeded, failed, cancelled,\n"
-        "timeout (final). "
+        "timeout (final)."
     ) in page
     exit_codes = "\n".join(find_section(page, "exit codes"))
     assert re.findall("(?m)^  ([0-9]+) ", exit_codes) == (
