@@ -4529,18 +4529,14 @@ def has_target_on(execution, nodes):
     return not nodes or bool(select_by_node(read_objects(execution, "targets"), nodes))
 
 
-def keep_executions(executions, options):
-    """Yield the Executions that the filters of this program (not of the server) keep."""
-    span = get_update_span(options.times)
-    for execution in executions:
-        if has_target_on(execution, options.node) and was_updated_in(span, execution):
-            yield execution
-
-
 def select_executions(executions, options):
-    """Return an iterator of the Executions that keep_executions yields; with --last, of the
-    newest of them. Both may raise RemoteError."""
-    executions = keep_executions(executions, options)
+    """Return an iterator of the Executions that the filters of this program (not of the
+    server) keep; with --last, of the newest of them. Both may raise RemoteError."""
+    if options.node:
+        executions = filter(partial(has_target_on, nodes=options.node), executions)
+    span = get_update_span(options.times)
+    if span != (None, None):
+        executions = filter(partial(was_updated_in, span), executions)
     if options.last:
         executions = select_last(executions, options.last)
     return iter(executions)
