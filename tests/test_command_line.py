@@ -491,7 +491,6 @@ def test_hint_about_until_beside_updated_since_names_updated_until(
     flags                                     | error
     --since 05-01 --until 03-01               | --until: must not be before --since
     --updated-since 9:00 --updated-until 1h   | --updated-until: must not be before --updated-since
-    --since 9:00 --updated-until 8:59:00Z     | --updated-until "8:59:00Z": expected an age
     --since 9:00 --updated-until 1h           | --updated-until: must not be before --since
     --since 9:00 --updated-since 8:00 --updated-until 8:30 | --updated-until: must not be before --since
 """)
@@ -656,6 +655,15 @@ def test_clock_that_differs_from_the_servers_gets_a_hint_if_times_depend_on_it(
     assert result.code == 0
     server_time = SERVER_DATES[date][5:7] + "T" + SERVER_DATES[date][17:25]
     assert result.err == (describe_clocks(difference, server_time) if difference else "")
+
+
+def test_targets_gets_the_hint_about_clocks_too(plane, set_clock):
+    set_clock("2026-07-14T09:31:07.25Z")
+    later = Reply(page(), headers=[("Date", SERVER_DATES["2 h later"])])
+
+    result = run_line("targets --updated-since 1d", plane, later)
+
+    assert result.err.startswith(describe_clocks("2 h 0 min behind", "14T11:31:10"))
 
 
 @table("""

@@ -3,6 +3,7 @@
 FILTERS has a row for each filter. The formats are those of the program.
 """
 
+import json
 import re
 
 import pytest
@@ -125,6 +126,31 @@ def test_filter_keeps_nothing_whose_members_have_another_form(plane, flag, chang
     assert result.out == b""
     # Either nothing matches, or one error says that the response is malformed. A crash would fail the test.
     assert (result.code, len(error_lines(result))) in [(0, 0), (1, 1)]
+
+
+#: For each filter, a target that `targets` keeps with the value above, and one that it leaves out.
+TARGETS_OF_FILTERS = {
+    "--node": (target(node=NODES[0]), target(node=NODES[1])),
+    "--updated-since": (
+        target(updated_at="2026-05-02T10:00:09Z"),
+        target(updated_at="2026-05-02T10:00:08.9Z"),
+    ),
+    "--updated-until": (
+        target(updated_at="2026-05-02T10:00:08.9Z"),
+        target(updated_at="2026-05-02T10:00:09Z"),
+    ),
+}
+
+
+@every_filter
+def test_filter_of_targets_keeps_a_match_and_leaves_out_another(plane, flag):
+    kept, other = TARGETS_OF_FILTERS[flag]
+    answer = page(execution([other, kept]))
+
+    result = run_against(plane, answer, *TARGETS, flag, FILTERS[flag].value, "-o", "jsonl")
+
+    assert result.code == 0
+    assert json.loads(result.out.decode())["targets"] == [kept]
 
 
 @every_filter

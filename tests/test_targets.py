@@ -4,13 +4,16 @@ import pytest
 
 from kit import (
     NODES,
+    TARGETS,
     TARGETS_FORMATS,
     error_lines,
     inline,
     listed,
     page,
+    posix_only,
     read_queries,
     run_line,
+    run_on_screen,
     serve_pages,
     table,
     target,
@@ -53,7 +56,7 @@ RUNS = [
 
 @table("""
     flags                              | selected
-    #                                    the id of each Execution, and the nodes of its selected targets
+    # The id of each Execution, and the nodes of its selected targets
                                        | old:0 good:0 failed:0,1,2 started:0,1
     # Statuses, nodes and times of update are those of the target.
     --failed                           | old:0 failed:1,2 started:0
@@ -76,6 +79,8 @@ RUNS = [
     --last 4 --node $NODE --failed     | old:0 started:0
     --last 1 --node a1b2c302-0000-4000-8000-000000000002 | failed:2
     --last 1 --until 2026-07-14T09:10Z --status succeeded | good:0
+    # Times of update do not change which Executions are the last ones. The RUNS themselves were updated in May.
+    --last 1 --updated-since 2026-07-14T09:45Z | started:1
     # These change nothing.
     --all --limit 1 --failed           | old:0 failed:1,2 started:0
 """)
@@ -137,8 +142,26 @@ def test_cursor_works_with_a_query_for_all_executions(plane, flags):
     assert result.out
 
 
+def test_status_of_a_target_must_match_exactly(plane):
+    wire = listed("x", status="failed", targets=[target(status="FAILED"), target(status="failed ")])
+    serve_pages(plane, [[wire]])
+
+    result = run_line("targets -o id --failed", plane)
+
+    assert (result.code, result.out) == (0, b"")
+
+
+@posix_only
+def test_narrow_terminal_shows_recent_times_without_a_year(plane):
+    recent = target(status="failed", updated_at="2026-07-14T09:28:41Z")
+
+    result = run_on_screen(plane, page(listed("x", targets=[recent])), *TARGETS, "--color", "never")
+
+    assert "  failed     07-14T09:28  none\n" in result.out.decode("ascii")
+
+
 @pytest.mark.parametrize("format", TARGETS_FORMATS)
-def test_selected_target_whose_node_id_is_no_text_is_an_error_where_it_is_printed(plane, format):
+def test_selected_target_whose_node_id_is_no_text_is_an_error_except_in_json(plane, format):
     wire = listed("x", status="failed", targets=[target(node=5)])
 
     result = run_line("targets " + format, plane, page(wire))
