@@ -458,7 +458,7 @@ def test_proxy_whose_name_does_not_resolve_means_exit_1_and_is_named(url):
         pytest.param(b"HTTP/1.1 200 Connection established\r\n\r\n", id="in the TLS handshake"),
     ],
 )
-def test_silent_proxy_means_exit_1_within_the_timeout(first_bytes):
+def test_silent_proxy_means_exit_1_after_the_timeout_of_one_operation(first_bytes):
     with Raw(stall(first_bytes)) as silent:
         result = run_via(silent.url, "https://control-plane.test", "--timeout", "0.1")
 
