@@ -2831,12 +2831,11 @@ LISTED_TARGET_LAYOUTS = [
     Layout(0, "  {NODE_ID:36}  {STATUS:9}  {UPDATED_UTC:11}  {OUTPUT}\n"),
 ]
 GROUP_LAYOUT = Layout(0, "{ID:36}  {ACTION}\n")
+WIDEST = LISTED_TARGET_LAYOUTS[0].min_columns  # enough for every layout
 ROW_MEMBERS = ("id", "status", "type", "created_at", "updated_at", "action")
 
 
-def choose_layout(layouts, view, is_wide):
-    if is_wide:
-        return layouts[0]
+def choose_layout(layouts, view):
     return next(layout for layout in layouts if view.columns >= layout.min_columns)
 
 
@@ -2873,10 +2872,10 @@ def format_row(execution, layout, view):
     )
 
 
-def format_table(executions, page, view, report_error, is_wide=False):
+def format_table(executions, page, view, report_error):
     """Yield a row for each Execution of a listing, and finally the cursor of the next page."""
     layouts = UPDATED_LAYOUTS if view.compares_updates else EXECUTION_LAYOUTS
-    layout = choose_layout(layouts, view, is_wide)
+    layout = choose_layout(layouts, view)
     header = format_header(layout, view)
     for execution in executions:
         yield header + format_row(execution, layout, view)
@@ -2937,11 +2936,11 @@ def describe_progress(execution):
     return "%s (%s)" % (status, describe_targets(execution["targets"]))
 
 
-def format_recap(execution, view, is_wide=False):
+def format_recap(execution, view):
     """Return the header and the table row of one Execution.
 
     They come last, where a terminal shows them."""
-    layout = choose_layout(RECAP_LAYOUTS, view, is_wide)
+    layout = choose_layout(RECAP_LAYOUTS, view)
     return format_header(layout, view) + format_row(execution, layout, view)
 
 
@@ -2973,9 +2972,9 @@ def format_sections(targets, execution, view, report_error):
     yield format_recap(execution, view)
 
 
-def format_targets(targets, execution, view, report_error, is_wide=False):
+def format_targets(targets, execution, view, report_error):
     """Yield a row for each target, without its output, and then the recap."""
-    layout = choose_layout(TARGET_LAYOUTS, view, is_wide)
+    layout = choose_layout(TARGET_LAYOUTS, view)
     header = format_header(layout, view)
     for target in targets:
         node_id, status, output = read_target(target, report_error)
@@ -2989,12 +2988,12 @@ def format_targets(targets, execution, view, report_error, is_wide=False):
             OUTPUT=make_visible(describe_output(output)),
         )
         header = ""  # it belongs above the first row
-    yield header + "\n" + format_recap(execution, view, is_wide)
+    yield header + "\n" + format_recap(execution, view)
 
 
-def format_listed_targets(executions, page, view, report_error, is_wide=False):
+def format_listed_targets(executions, page, view, report_error):
     """Yield a row for each target of each Execution. An unreadable output is no error here."""
-    layout = choose_layout(LISTED_TARGET_LAYOUTS, view, is_wide)
+    layout = choose_layout(LISTED_TARGET_LAYOUTS, view)
     is_grouped = layout is LISTED_TARGET_LAYOUTS[-1]
     header = format_header(layout, view)
     if is_grouped:
@@ -3098,8 +3097,8 @@ class Format:
 LIST_FORMATS = {
     "text": Format(format_table, "a table", is_table=True),
     "table": Format(format_table, "the same", is_table=True),
-    "wide": Format(partial(format_table, is_wide=True),
-                   "a table with all columns, whatever the terminal's width", is_table=True),
+    "wide": Format(format_table, "a table with all columns, whatever the terminal's width",
+                   is_table=True),
     "id": Format(partial(format_ids, "id", "an Execution's "),
                  "the id of each Execution", needs_cursor=True),
     "json": Format(partial(format_json, "items"),
@@ -3115,8 +3114,7 @@ GET_FORMATS = {
                    "the output of each target, below a header; then the Execution's row"),
     "table": Format(format_targets,
                     "a row for each target, with output sizes; then the Execution's row"),
-    "wide": Format(partial(format_targets, is_wide=True),
-                   "the same with all columns, whatever the terminal's width"),
+    "wide": Format(format_targets, "the same with all columns, whatever the terminal's width"),
     "id": Format(partial(format_ids, "node_id", "a target's "), "the node id of each target"),
     "lines": Format(format_lines, "each line of inline outputs, after its node id", is_bare=True),
     "raw": Format(format_raw, "the outputs, one after the other (in a pipe, their exact bytes)",
@@ -3130,8 +3128,7 @@ GET_FORMATS = {
 TARGETS_FORMATS = {
     "text": Format(format_listed_targets, "a row for each target"),
     "table": Format(format_listed_targets, "the same"),
-    "wide": Format(partial(format_listed_targets, is_wide=True),
-                   "the same, on narrow terminals, too"),
+    "wide": Format(format_listed_targets, "the same, on narrow terminals, too"),
     "id": Format(format_node_ids, "the node id of each target"),
     "json": Format(partial(format_json, "items"),
                    "one object, with Executions that contain only these targets"),
@@ -4937,9 +4934,10 @@ def make_view(options, console, now):
     if options.color not in ("always", "never"):
         has_no_colour = WINDOWS or os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
         is_coloured = console.stdout_is_terminal and not has_no_colour
+    is_wide = options.output == "wide" or not console.columns
     return View(
         is_terminal=console.stdout_is_terminal,
-        columns=console.columns or LISTED_TARGET_LAYOUTS[0].min_columns,  # the widest
+        columns=WIDEST if is_wide else console.columns,
         is_coloured=is_coloured,
         recent_times=find_recent_times(now),
         compares_updates=(options.updated_since or options.updated_until) is not None,
