@@ -2823,29 +2823,31 @@ TARGET_LAYOUTS = [
 ]
 # `targets` prints a row for each target or, on narrow terminals, one for each Execution and
 # those of its targets indented below it.
+GROUP_ROW = "{ID:36}  {ACTION}\n"
+GROUPED_TARGET_ROW = "  {NODE_ID:36}  {STATUS:9}  {UPDATED_UTC:11}  {OUTPUT}\n"
 LISTED_TARGET_LAYOUTS = [
     Layout(
         140,
         "{ID:36}  {NODE_ID:36}  {STATUS:9}  {UPDATED_AT:20}  {OUTPUT:10}  {ACTION}\n",
     ),
-    Layout(0, "  {NODE_ID:36}  {STATUS:9}  {UPDATED_UTC:11}  {OUTPUT}\n"),
+    Layout(0, GROUPED_TARGET_ROW),
 ]
-GROUP_LAYOUT = Layout(0, "{ID:36}  {ACTION}\n")
 WIDEST = LISTED_TARGET_LAYOUTS[0].min_columns  # enough for every layout
 ROW_MEMBERS = ("id", "status", "type", "created_at", "updated_at", "action")
 
 
-def choose_layout(layouts, view):
-    return next(layout for layout in layouts if view.columns >= layout.min_columns)
+def choose_row(layouts, view):
+    """Return the format of the rows that fit the width."""
+    return next(layout.row for layout in layouts if view.columns >= layout.min_columns)
 
 
-def format_header(layout, view):
-    titles = {name: name for name in re.findall("[A-Z_]+", layout.row)}
-    header = layout.row.format_map(titles).rstrip("\n")
+def format_header(row, view):
+    titles = {name: name for name in re.findall("[A-Z_]+", row)}
+    header = row.format_map(titles).rstrip("\n")
     return paint(header, BOLD, view) + "\n"
 
 
-def format_row(execution, layout, view):
+def format_row(execution, row, view):
     values = []
     for name in ROW_MEMBERS:
         value = execution.get(name)
@@ -2858,8 +2860,8 @@ def format_row(execution, layout, view):
     created_at, created_utc = format_times(created, view.recent_times)
     updated_at, updated_utc = format_times(updated, view.recent_times)
 
-    # The layout chooses from these columns.
-    return layout.row.format(
+    # The row chooses from these columns.
+    return row.format(
         ID=escape_field(execution_id),
         STATUS=paint_status(status, view),
         TYPE=escape_field(kind),
@@ -2875,10 +2877,10 @@ def format_row(execution, layout, view):
 def format_table(executions, page, view, report_error):
     """Yield a row for each Execution of a listing, and finally the cursor of the next page."""
     layouts = UPDATED_LAYOUTS if view.compares_updates else EXECUTION_LAYOUTS
-    layout = choose_layout(layouts, view)
-    header = format_header(layout, view)
+    row = choose_row(layouts, view)
+    header = format_header(row, view)
     for execution in executions:
-        yield header + format_row(execution, layout, view)
+        yield header + format_row(execution, row, view)
         header = ""  # it belongs above the first row
 
     last_line = ""
@@ -2940,8 +2942,8 @@ def format_recap(execution, view):
     """Return the header and the table row of one Execution.
 
     They come last, where a terminal shows them."""
-    layout = choose_layout(RECAP_LAYOUTS, view)
-    return format_header(layout, view) + format_row(execution, layout, view)
+    row = choose_row(RECAP_LAYOUTS, view)
+    return format_header(row, view) + format_row(execution, row, view)
 
 
 def format_sections(targets, execution, view, report_error):
@@ -2974,13 +2976,13 @@ def format_sections(targets, execution, view, report_error):
 
 def format_targets(targets, execution, view, report_error):
     """Yield a row for each target, without its output, and then the recap."""
-    layout = choose_layout(TARGET_LAYOUTS, view)
-    header = format_header(layout, view)
+    row = choose_row(TARGET_LAYOUTS, view)
+    header = format_header(row, view)
     for target in targets:
         node_id, status, output = read_target(target, report_error)
         updated = get_text(target, "updated_at", "target %s: " % escape_blanks(node_id))
         updated_at, updated_utc = format_times(updated, view.recent_times)
-        yield header + layout.row.format(
+        yield header + row.format(
             NODE_ID=escape_field(node_id),
             STATUS=paint_status(status, view),
             UPDATED_AT=updated_at,
@@ -2993,24 +2995,24 @@ def format_targets(targets, execution, view, report_error):
 
 def format_listed_targets(executions, page, view, report_error):
     """Yield a row for each target of each Execution. An unreadable output is no error here."""
-    layout = choose_layout(LISTED_TARGET_LAYOUTS, view)
-    is_grouped = layout is LISTED_TARGET_LAYOUTS[-1]
-    header = format_header(layout, view)
+    row = choose_row(LISTED_TARGET_LAYOUTS, view)
+    is_grouped = row == GROUPED_TARGET_ROW
+    header = format_header(row, view)
     if is_grouped:
-        header = format_header(GROUP_LAYOUT, view) + header
+        header = format_header(GROUP_ROW, view) + header
     for execution in executions:
         execution_id = get_text(execution, "id", "an Execution's ")
         owner = " of " + name_execution(execution)
         action = get_text(execution, "action", name_execution(execution) + ": ")
         columns = {"ID": escape_field(execution_id), "ACTION": make_visible(action or "-")}
         if is_grouped:
-            yield header + GROUP_LAYOUT.row.format(**columns)
+            yield header + GROUP_ROW.format(**columns)
             header = ""
         for target in execution["targets"]:
             node_id, status, output = read_target(target, do_nothing, owner)
             updated = get_text(target, "updated_at", name_target(execution, target) + ": ")
             updated_at, updated_utc = format_times(updated, view.recent_times)
-            yield header + layout.row.format(
+            yield header + row.format(
                 NODE_ID=escape_field(node_id),
                 STATUS=paint_status(status, view),
                 UPDATED_AT=updated_at,
