@@ -2974,21 +2974,30 @@ def format_sections(targets, execution, view, report_error):
     yield format_recap(execution, view)
 
 
+def format_target(target, row, view, report_error, describe, owner="", **columns):
+    """Return the row of a target, with describe(output) as its OUTPUT.
+
+    `owner` is that of read_target, and `columns` are those of its Execution."""
+    node_id, status, output = read_target(target, report_error, owner)
+    label = "target %s%s: " % (escape_blanks(node_id), owner)
+    updated = get_text(target, "updated_at", label)
+    updated_at, updated_utc = format_times(updated, view.recent_times)
+    return row.format(
+        NODE_ID=escape_field(node_id),
+        STATUS=paint_status(status, view),
+        UPDATED_AT=updated_at,
+        UPDATED_UTC=updated_utc,
+        OUTPUT=make_visible(describe(output)),
+        **columns,
+    )
+
+
 def format_targets(targets, execution, view, report_error):
     """Yield a row for each target, without its output, and then the recap."""
     row = choose_row(TARGET_LAYOUTS, view)
     header = format_header(row, view)
     for target in targets:
-        node_id, status, output = read_target(target, report_error)
-        updated = get_text(target, "updated_at", "target %s: " % escape_blanks(node_id))
-        updated_at, updated_utc = format_times(updated, view.recent_times)
-        yield header + row.format(
-            NODE_ID=escape_field(node_id),
-            STATUS=paint_status(status, view),
-            UPDATED_AT=updated_at,
-            UPDATED_UTC=updated_utc,
-            OUTPUT=make_visible(describe_output(output)),
-        )
+        yield header + format_target(target, row, view, report_error, describe_output)
         header = ""  # it belongs above the first row
     yield header + "\n" + format_recap(execution, view)
 
@@ -3009,16 +3018,8 @@ def format_listed_targets(executions, page, view, report_error):
             yield header + GROUP_ROW.format(**columns)
             header = ""
         for target in execution["targets"]:
-            node_id, status, output = read_target(target, do_nothing, owner)
-            updated = get_text(target, "updated_at", name_target(execution, target) + ": ")
-            updated_at, updated_utc = format_times(updated, view.recent_times)
-            yield header + row.format(
-                NODE_ID=escape_field(node_id),
-                STATUS=paint_status(status, view),
-                UPDATED_AT=updated_at,
-                UPDATED_UTC=updated_utc,
-                OUTPUT=describe_size(output),
-                **columns,
+            yield header + format_target(
+                target, row, view, do_nothing, describe_size, owner, **columns
             )
             header = ""  # it belongs above the first row
     yield header
