@@ -3341,23 +3341,23 @@ def parse_statuses(text):
     return statuses
 
 
-# The commands that have a flag, by its `command`.
 COMMANDS = "list", "targets", "get"
-COMMANDS_OF = {"": COMMANDS, "list": ("list", "targets"), "get": ("get",)}
+LISTINGS = "list", "targets"
+GET_ONLY = ("get",)
 
 
 class Flag:
     """A flag of the command line.
 
-    command             the command that it belongs to, or "" for all. A flag of `list` is
-                        also one of `targets`
+    commands            the commands that have it
     names               such as "-o --output"; the attribute is a list
     metavar             the name of its value in --help; "" for a switch
     parse               the function that parses the value; None for a switch
     default             its value if it is not given: False for a switch, [] for a repeatable
                         flag, and usually None for others
-    help                its help texts, by command; "" hides the flag. If they differ, plain
-                        --help shows all of them
+    help                its help texts, by command. If they differ, plain --help shows all
+                        of them
+    is_hidden           whether --help does not show it
     is_repeatable       whether its values accumulate, in a list; otherwise the last one wins
     is_single           whether a second, different value is a mistake instead
     reads_all_pages     whether it makes `list` read all pages
@@ -3365,11 +3365,11 @@ class Flag:
 
     def __init__(
         self,
-        command,
+        commands,
         names,
         metavar="",
         parse=None,
-        list_help="",
+        help="",
         targets_help=None,
         get_help=None,
         is_repeatable=False,
@@ -3377,15 +3377,16 @@ class Flag:
         reads_all_pages=False,
         default=None,
     ):
-        self.command = command
+        self.commands = commands
         self.names = names.split()
         self.metavar = metavar
         self.parse = parse
         self.help = {
-            "list": list_help,
-            "targets": list_help if targets_help is None else targets_help,
-            "get": list_help if get_help is None else get_help,
+            "list": help,
+            "targets": help if targets_help is None else targets_help,
+            "get": help if get_help is None else get_help,
         }
+        self.is_hidden = not help
         self.is_repeatable = is_repeatable
         self.is_single = is_single
         self.reads_all_pages = reads_all_pages
@@ -3400,15 +3401,12 @@ class Flag:
         # The name of its attribute in argparse's namespace.
         self.attribute = self.names[-1].strip("-").replace("-", "_")
 
-    def belongs_to(self, command):
-        return command in COMMANDS_OF[self.command]
-
     def describe(self, command):
         """Return its help text for a command; for "", the texts for all that have it."""
         if command:
             return self.help[command]
         described = ""
-        for text, names in groupby(COMMANDS_OF[self.command], lambda name: self.help[name]):
+        for text, names in groupby(self.commands, lambda name: self.help[name]):
             if described:
                 described += "; %s: " % ", ".join(names)
             described += text
@@ -3431,94 +3429,94 @@ class Flag:
 
 # fmt: off
 FLAGS = [
-    Flag("", "--project", "UUID", parse_uuid,
+    Flag(COMMANDS, "--project", "UUID", parse_uuid,
          "the Project (default: from --profile, PLEXSPHERE_PROJECT or the default profile)"),
-    Flag("", "--status", "STATUS", parse_statuses,
+    Flag(COMMANDS, "--status", "STATUS", parse_statuses,
          "only Executions with these statuses, e.g. failed,timeout (repeatable)",
          targets_help="only targets with these statuses (repeatable)",
          get_help="only targets with these statuses (repeatable)", is_repeatable=True),
-    Flag("", "--failed", "", None,
+    Flag(COMMANDS, "--failed", "", None,
          "short for --status failed,cancelled,timeout"),
-    Flag("", "--running", "", None,
+    Flag(COMMANDS, "--running", "", None,
          "short for --status pending,ack,started"),
-    Flag("", "--node", "UUID", parse_node,
+    Flag(COMMANDS, "--node", "UUID", parse_node,
          "only Executions with this machine as a target (repeatable; TARGETS still counts all)",
          targets_help="only targets on this machine (repeatable)",
          get_help="only this target (repeatable)", is_repeatable=True, reads_all_pages=True),
-    Flag("", "-o --output", "FORMAT", str,
+    Flag(COMMANDS, "-o --output", "FORMAT", str,
          "output format (default: text)", default="text"),
-    Flag("", "--server", "URL", parse_nonempty,
+    Flag(COMMANDS, "--server", "URL", parse_nonempty,
          "control plane (default: from --profile, PLEXSPHERE_URL or the default profile)"),
-    Flag("", "--token-file", "FILE", parse_nonempty,
+    Flag(COMMANDS, "--token-file", "FILE", parse_nonempty,
          "file with the token "
          "(default: token from --profile, PLEXSPHERE_TOKEN or the default profile)"),
-    Flag("", "--profile", "NAME", parse_nonempty,
+    Flag(COMMANDS, "--profile", "NAME", parse_nonempty,
          "profile in $XDG_CONFIG_HOME/plexctl/config.json, or else ~/.config/plexctl/config.json "
          "(default: its default profile)"),
-    Flag("", "--ca-file", "FILE", parse_nonempty,
+    Flag(COMMANDS, "--ca-file", "FILE", parse_nonempty,
          "PEM file of the CAs to trust instead of the system's"),
-    Flag("", "--allow-http", "", None,
+    Flag(COMMANDS, "--allow-http", "", None,
          "allow plain http to remote hosts (exposes the token)"),
-    Flag("", "--timeout", "TIME", parse_duration,
+    Flag(COMMANDS, "--timeout", "TIME", parse_duration,
          "limit for a network operation, e.g. 5m (default: 30s)"),
-    Flag("", "--color", "MODE", parse_color,
+    Flag(COMMANDS, "--color", "MODE", parse_color,
          "auto, always or never (default: auto)"),
-    Flag("", "-v --verbose", "", None,
+    Flag(COMMANDS, "-v --verbose", "", None,
          "print headers on standard error, without the token"),
-    Flag("", "-h --help", "", None,
+    Flag(COMMANDS, "-h --help", "", None,
          "print this help"),
-    Flag("", "--version", "", None,
+    Flag(COMMANDS, "--version", "", None,
          "print the version"),
     # Accepted and ignored, for scripts that were written for plexctl.
-    Flag("", "--yes"),
-    Flag("", "--reveal-secrets"),
+    Flag(COMMANDS, "--yes"),
+    Flag(COMMANDS, "--reveal-secrets"),
 
-    Flag("list", "--action-name", "ACTION", parse_nonempty,
+    Flag(LISTINGS, "--action-name", "ACTION", parse_nonempty,
          "only Executions of this action (exact name)",
          targets_help="only targets of Executions of this action (exact name)", is_single=True),
-    Flag("list", "--since", "WHEN", str.strip,
+    Flag(LISTINGS, "--since", "WHEN", str.strip,
          "only Executions created at or after WHEN: "
          "2h (ago), 9:30, today or '2026-07-14 09:30' (UTC)",
          targets_help="only targets of Executions created at or after WHEN: "
                       "2h (ago), 9:30, today or '2026-07-14 09:30' (UTC)",
          reads_all_pages=True),
-    Flag("list", "--until", "WHEN", str.strip,
+    Flag(LISTINGS, "--until", "WHEN", str.strip,
          "only Executions created before WHEN",
          targets_help="only targets of Executions created before WHEN", reads_all_pages=True),
-    Flag("list", "--updated-since", "WHEN", str.strip,
+    Flag(LISTINGS, "--updated-since", "WHEN", str.strip,
          "only Executions last updated at or after WHEN; "
          "a finished one was last updated when it ended",
          targets_help="only targets last updated at or after WHEN; "
                       "a finished one was last updated when it ended",
          reads_all_pages=True),
-    Flag("list", "--updated-until", "WHEN", str.strip,
+    Flag(LISTINGS, "--updated-until", "WHEN", str.strip,
          "only Executions last updated before WHEN (only the last update counts)",
          targets_help="only targets last updated before WHEN (only the last update counts)",
          reads_all_pages=True),
-    Flag("list", "-n --last", "N", parse_count,
+    Flag(LISTINGS, "-n --last", "N", parse_count,
          "only the N that were created last, oldest first",
          targets_help="only targets of the N Executions that were created last; "
                       "with --node, of the last N with such a target",
          reads_all_pages=True),
-    Flag("list", "--all", "", None,
+    Flag(LISTINGS, "--all", "", None,
          "read all pages",
          targets_help="no effect: targets always reads all pages", reads_all_pages=True),
-    Flag("list", "--limit", "N", parse_limit,
+    Flag(LISTINGS, "--limit", "N", parse_limit,
          "size of a page, at most 200 Executions (default: 50; 200 when reading all pages)",
          targets_help="size of a page, at most 200 Executions (default: 200)"),
-    Flag("list", "--cursor", "CURSOR", str,
+    Flag(LISTINGS, "--cursor", "CURSOR", str,
          "start at this cursor (the previous page's next_cursor)",
          targets_help="start at this cursor (the next_cursor of a listing that failed)"),
 
-    Flag("get", "--id", "UUID", parse_uuid,
+    Flag(GET_ONLY, "--id", "UUID", parse_uuid,
          "the Execution; `get UUID` is the same", is_single=True),
-    Flag("get", "--wait", "", None,
+    Flag(GET_ONLY, "--wait", "", None,
          "wait until the status of the Execution is final"),
-    Flag("get", "--wait-timeout", "TIME", parse_duration,
+    Flag(GET_ONLY, "--wait-timeout", "TIME", parse_duration,
          "with --wait: give up after this long, and exit 124"),
-    Flag("get", "--exit-status", "", None,
+    Flag(GET_ONLY, "--exit-status", "", None,
          "exit 5 instead of 0 if the Execution has not succeeded"),
-    Flag("get", "--output-dir", "FOLDER", parse_nonempty,
+    Flag(GET_ONLY, "--output-dir", "FOLDER", parse_nonempty,
          "save the outputs that are not archived, and an index, in a new or empty folder"),
 ]
 # fmt: on
@@ -3896,12 +3894,13 @@ def make_parser(command=""):
     parser.color = False
 
     # Add the flags, in a group for all commands and one for those of some.
-    groups = {"": parser.add_argument_group("flags")}
-    for name in ("list", "get"):
-        title = "flags of " + (command or " and ".join(COMMANDS_OF[name]))
-        groups[name] = parser.add_argument_group(title)  # without flags, it is not shown
+    groups: "t.Dict[t.Tuple[str, ...], t.Any]" = {}
+    groups[COMMANDS] = parser.add_argument_group("flags")
+    for commands in (LISTINGS, GET_ONLY):
+        title = "flags of " + (command or " and ".join(commands))
+        groups[commands] = parser.add_argument_group(title)  # without flags, it is not shown
     for flag in FLAGS:
-        if command and not flag.belongs_to(command):
+        if command and command not in flag.commands:
             continue
         text = flag.describe(command)
         details: "t.Dict[str, t.Any]" = {"help": text or argparse.SUPPRESS, "action": "store_true"}
@@ -3911,7 +3910,7 @@ def make_parser(command=""):
                 details["action"] = StoreSingle
             details["metavar"] = flag.metavar
             details["type"] = flag.convert  # argparse does not catch a UsageError
-        groups[flag.command].add_argument(*flag.names, default=flag.default, **details)
+        groups[flag.commands].add_argument(*flag.names, default=flag.default, **details)
     return parser
 
 
@@ -3972,7 +3971,7 @@ def find_habit(word, command):
     fitting = []
     for alternative in HABITS.get(word, "").split(" or "):
         flag = FLAGS_BY_NAME.get(alternative.partition(" ")[0])
-        if flag is None or not command or flag.belongs_to(command):
+        if flag is None or not command or command in flag.commands:
             fitting.append(alternative)
     return " or ".join(fitting)
 
@@ -4008,7 +4007,7 @@ def make_unknown_flag_error(word, command=""):
         shown = " %s..." % name[:2]
 
     bare_name = name.strip(DASHES).replace("_", "-").lower()
-    known = [flag.names[-1].strip("-") for flag in FLAGS if flag.help["list"]]
+    known = [flag.names[-1].strip("-") for flag in FLAGS if not flag.is_hidden]
     known.remove("allow-http")  # which exposes the token
     suggestion = suggest(bare_name, known, "--", command)
     if suggestion or name[:2] not in FLAGS_BY_NAME:
@@ -4152,8 +4151,8 @@ def check_flags(options):
     """Check that `get` has an id, and that the flags fit together."""
     command, output = options.command, options.output
     for flag in FLAGS:
-        if flag.is_given(options) and not flag.belongs_to(command):
-            commands = " and ".join(COMMANDS_OF[flag.command])
+        if flag.is_given(options) and command not in flag.commands:
+            commands = " and ".join(flag.commands)
             raise UsageError("%s works only with %s" % (flag.names[-1], commands))
 
     formats = FORMATS[command]

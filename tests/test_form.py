@@ -171,7 +171,7 @@ def exists(suggestion):
         del words[0]
     while words:
         flag = program.FLAGS_BY_NAME.get(words.pop(0))
-        if flag is None or (command and flag.command not in ("", command)):
+        if flag is None or (command and command not in flag.commands):
             return False
         if words and words[0] in list_values(flag):
             del words[0]
