@@ -3601,6 +3601,17 @@ def parse_when(text, now):
     return parse_time(text, now)
 
 
+# How a time without a year begins.
+LACKS_YEAR = "[0-9]{2}-"
+
+
+def lacks_day_or_year(text):
+    """Return whether a WHEN, or None, is a time such as `2:30` or `12-02T03:30`."""
+    if text is None:
+        return False
+    return bool(re.fullmatch("%s|%s.*" % (TIME_OF_DAY, LACKS_YEAR), text))
+
+
 def parse_end(text, now, start):
     """Return what parse_when returns, for the end of a span that begins at `start`, or None.
 
@@ -3611,8 +3622,8 @@ def parse_end(text, now, start):
         return find_time_of_day(text, start)
 
     end = parse_when(text, now)
-    lacks_year = re.match("[0-9]{2}-", text)
-    if lacks_year and (start is None or end < start):
+    fits_start = start is not None and end >= start
+    if re.match(LACKS_YEAR, text) and not fits_start:
         return parse_time(text, now + timedelta(days=1))
     return end
 
@@ -3657,6 +3668,15 @@ class Times(
     is_over             whether --updated-until is past: what is updated from now on does not match
     """
 
+    @property
+    def update_span(self):
+        """(updated_since, updated_before), each in the form of normalize_time, or None."""
+        return to_utc_text(self.updated_since), to_utc_text(self.updated_before)
+
+    @property
+    def compares_updates(self):
+        return self.update_span != (None, None)
+
 
 def describe_times(resolved, now):
     """Return the hint that gives the times in full, or "" if all were typed in full.
@@ -3694,10 +3714,8 @@ def resolve_times(options, now):
     ]
     hint = describe_times(resolved, now)
 
-    # An end such as `2:30` or `12-02T03:30` may be another one than was meant.
-    partial_end = TIME_OF_DAY + "|[0-9]{2}-.*"
-    until_is_partial = bool(re.fullmatch(partial_end, options.until or ""))
-    updated_until_is_partial = bool(re.fullmatch(partial_end, options.updated_until or ""))
+    # An end without its day or year may be another one than was meant.
+    until_is_partial = lacks_day_or_year(options.until)
     if until_is_partial and updated_since and updated_until is None:
         hint += "; --until goes by the creation time, --updated-until by the last update"
 
@@ -3708,7 +3726,7 @@ def resolve_times(options, now):
         updated_since=updated_since,
         updated_before=updated_until,
         hint=hint,
-        must_show_hint=until_is_partial or updated_until_is_partial,
+        must_show_hint=until_is_partial or lacks_day_or_year(options.updated_until),
         depends_on_clock=any(not re.match("[0-9]{4}-", text) for text in typed),
         is_over=updated_until is not None and updated_until <= now,
     )
@@ -4508,8 +4526,7 @@ def describe_resumption(error, options, listing, console):
 
 
 def was_updated_in(span, record, describe=name_execution):
-    """Return whether an Execution or a target was last updated in this span: (since, until),
-    two texts in the form of normalize_time, or None.
+    """Return whether an Execution or a target was last updated in this span: Times.update_span.
 
     Raises UnusableResponse, which quotes describe(record), if its `updated_at` is no time."""
     since, until = span
@@ -4517,10 +4534,6 @@ def was_updated_in(span, record, describe=name_execution):
         return True
     updated = read_time(record, "updated_at", describe)
     return (since is None or updated >= since) and (until is None or updated < until)
-
-
-def get_update_span(times):
-    return to_utc_text(times.updated_since), to_utc_text(times.updated_before)
 
 
 def has_target_on(execution, nodes):
@@ -4533,9 +4546,8 @@ def select_executions(executions, options):
     server) keep; with --last, of the newest of them. Both may raise RemoteError."""
     if options.node:
         executions = filter(partial(has_target_on, nodes=options.node), executions)
-    span = get_update_span(options.times)
-    if span != (None, None):
-        executions = filter(partial(was_updated_in, span), executions)
+    if options.times.compares_updates:
+        executions = filter(partial(was_updated_in, options.times.update_span), executions)
     if options.last:
         executions = select_last(executions, options.last)
     return iter(executions)
@@ -4546,8 +4558,7 @@ def describe_no_match(options):
     notes = []
     if options.action_name:
         notes.append("--action-name needs the exact name")
-    updated = options.updated_since or options.updated_until
-    if (options.since or options.until) and not updated:
+    if (options.since or options.until) and not options.times.compares_updates:
         notes.append("--since and --until go by the creation time")
         notes.append("--updated-since goes by the last change")
     if not notes:
@@ -4644,7 +4655,7 @@ class TargetTally:
 
     def __init__(self, options):
         self._options = options
-        self._span = get_update_span(options.times)
+        self._span = options.times.update_span
         self._counts_outputs = TARGETS_FORMATS[options.output].is_bare
         self.unfinished = 0  # the Executions with a target that has not finished
         self.without_target = 0  # the finished ones that match, and have no target that does
@@ -4798,8 +4809,7 @@ def describe_no_target(options, has_last):
 def run_targets(options, project, console, view, transport):
     """Run the command `targets` and return its exit code."""
     listing = start_listing(options, project, console, transport)
-    compares_updates = options.updated_since or options.updated_until
-    if options.selects_final and options.since and not compares_updates:
+    if options.selects_final and options.since and not options.times.compares_updates:
         console.hint(
             "--since goes by the creation of the Execution; "
             "unless you resume a listing, use --updated-since for what ended since then",
@@ -4942,7 +4952,7 @@ def make_view(options, console, now):
         columns=WIDEST if is_wide else console.columns,
         is_coloured=is_coloured,
         recent_times=find_recent_times(now),
-        compares_updates=(options.updated_since or options.updated_until) is not None,
+        compares_updates=options.times.compares_updates,
         nodes=options.node,
     )
 
