@@ -2787,58 +2787,46 @@ def format_times(text, recent_times):
     return moment[:19] + "Z", short
 
 
-class Layout(namedtuple("Layout", "min_columns row")):
-    """The layout of a table.
-
-    min_columns     the narrowest terminal that it fits
-    row             the format of a row: the names of its columns, and their minimum widths.
-                    Columns named _AT have times in full, those named _UTC short ones
-    """
-
-
+# The layouts of a table: each is the narrowest width that it fits, and the format of a row,
+# with the names of its columns and their minimum widths. Columns named _AT have times in
+# full, those named _UTC short ones.
 EXECUTION_LAYOUTS = [
-    Layout(
+    (
         130,
         "{ID:36}  {STATUS:9}  {TYPE:7}  {TARGETS:7}  {CREATED_AT:20}  {UPDATED_AT:20}  {ACTION}\n",
     ),
-    Layout(
-        104,
-        "{ID:36}  {STATUS:9}  {TARGETS:7}  {CREATED_UTC:11}  {UPDATED_UTC:11}  {ACTION}\n",
-    ),
-    Layout(88, "{ID:36} {STATUS:9} {TARGETS:7} {CREATED_UTC:11} {ACTION}\n"),
-    Layout(0, "{ID:36} {STATUS:9} {CREATED_UTC:11} {ACTION}\n"),
+    (104, "{ID:36}  {STATUS:9}  {TARGETS:7}  {CREATED_UTC:11}  {UPDATED_UTC:11}  {ACTION}\n"),
+    (88, "{ID:36} {STATUS:9} {TARGETS:7} {CREATED_UTC:11} {ACTION}\n"),
+    (0, "{ID:36} {STATUS:9} {CREATED_UTC:11} {ACTION}\n"),
 ]
 # With a time of update, a narrow table shows the time that is compared.
 UPDATED_LAYOUTS = EXECUTION_LAYOUTS[:2] + [
-    Layout(88, "{ID:36} {STATUS:9} {TARGETS:7} {UPDATED_UTC:11} {ACTION}\n"),
-    Layout(0, "{ID:36} {STATUS:9} {UPDATED_UTC:11} {ACTION}\n"),
+    (88, "{ID:36} {STATUS:9} {TARGETS:7} {UPDATED_UTC:11} {ACTION}\n"),
+    (0, "{ID:36} {STATUS:9} {UPDATED_UTC:11} {ACTION}\n"),
 ]
 # In the recap of `get`, the times and TARGETS are worth a second line for the action. It is
 # indented, because an action may be named `error: ...`.
 RECAP_ROW = "{ID:36} {STATUS:9} {TARGETS:7} {CREATED_UTC:11} {UPDATED_UTC}\n  {ACTION}\n"
-RECAP_LAYOUTS = EXECUTION_LAYOUTS[:2] + [Layout(0, RECAP_ROW)]
+RECAP_LAYOUTS = EXECUTION_LAYOUTS[:2] + [(0, RECAP_ROW)]
 TARGET_LAYOUTS = [
-    Layout(104, "{NODE_ID:36}  {STATUS:9}  {UPDATED_AT:20}  {OUTPUT}\n"),
-    Layout(0, "{NODE_ID:36}  {STATUS:9}  {UPDATED_UTC:11}  {OUTPUT}\n"),
+    (104, "{NODE_ID:36}  {STATUS:9}  {UPDATED_AT:20}  {OUTPUT}\n"),
+    (0, "{NODE_ID:36}  {STATUS:9}  {UPDATED_UTC:11}  {OUTPUT}\n"),
 ]
 # `targets` prints a row for each target or, on narrow terminals, one for each Execution and
 # those of its targets indented below it.
 GROUP_ROW = "{ID:36}  {ACTION}\n"
 GROUPED_TARGET_ROW = "  {NODE_ID:36}  {STATUS:9}  {UPDATED_UTC:11}  {OUTPUT}\n"
+WIDEST = 140  # enough for every layout
 LISTED_TARGET_LAYOUTS = [
-    Layout(
-        140,
-        "{ID:36}  {NODE_ID:36}  {STATUS:9}  {UPDATED_AT:20}  {OUTPUT:10}  {ACTION}\n",
-    ),
-    Layout(0, GROUPED_TARGET_ROW),
+    (WIDEST, "{ID:36}  {NODE_ID:36}  {STATUS:9}  {UPDATED_AT:20}  {OUTPUT:10}  {ACTION}\n"),
+    (0, GROUPED_TARGET_ROW),
 ]
-WIDEST = LISTED_TARGET_LAYOUTS[0].min_columns  # enough for every layout
 ROW_MEMBERS = ("id", "status", "type", "created_at", "updated_at", "action")
 
 
 def choose_row(layouts, view):
     """Return the format of the rows that fit the width."""
-    return next(layout.row for layout in layouts if view.columns >= layout.min_columns)
+    return next(row for width, row in layouts if view.columns >= width)
 
 
 def format_header(row, view):
