@@ -49,6 +49,12 @@ def test_http_status_other_than_200_401_and_403_means_exit_1(plane, status):
     assert error.startswith("HTTP %d " % status)
 
 
+def test_status_401_means_exit_3_even_if_the_code_is_rebac_denied(plane):
+    result = run_line("list", plane, Reply({"code": "rebac_denied"}, 401))
+
+    assert result.code == 3
+
+
 # fmt: off
 @pytest.mark.parametrize("body, code", [
     (b'{"code": "rebac_denied"}', 77),
@@ -89,6 +95,8 @@ def test_status_403_means_exit_77_if_the_code_is_rebac_denied_and_otherwise_4(pl
 # fmt: off
 HINTS = [
     (400, {"title": "x"}, "the server rejected the value of a flag: check the flags against --help"),
+    (400, {"reason": "caveat_violation"}, "the server rejected the value of a flag: "
+                                          "check the flags against --help"),
     (400, {"code": "invalid_cursor"}, "the server rejected the cursor: "
                                       "use it only with the filters of the listing that printed it"),
     (400, {"code": "invalid_limit"}, "use a --limit of at most 200"),
@@ -96,10 +104,12 @@ HINTS = [
     (401, {"title": "x"}, "get a new token: "
                           "the token from PLEXSPHERE_TOKEN is invalid, expired or for another server"),
     (403, {"title": "x"}, "ask an owner of the Project to let this token read its Executions"),
+    (403, {"code": "invalid_cursor"}, "ask an owner of the Project to let this token read its Executions"),
     (403, {"reason": "caveat_violation"}, "the token is valid, but its conditions are not met: check its validity "
                                           "period, your source address and how you logged in"),
-    (404, {"title": "x"}, "it may not be visible to this token: "
-                          "check the Project (--project), the id (for get) and the server"),
+    # The code matters only for a 400, and the reason only for a 403.
+    (404, {"code": "invalid_limit", "reason": "caveat_violation"},
+     "it may not be visible to this token: check the Project (--project), the id (for get) and the server"),
     (407, {"title": "x"}, "check the server's name and port, HTTPS_PROXY, HTTP_PROXY and NO_PROXY "
                           "(if the proxy needs a login, put user:password@ before its host)"),
     (429, {"title": "x"}, "too many requests: try again later"),
