@@ -1199,7 +1199,7 @@ SECRET_HEADERS = ("authorization", "proxy-authorization", "cookie", "set-cookie"
 
 LOST_BODY = "the connection was lost while reading the body: %s"
 
-API_HINT = "check --server, PLEXSPHERE_URL or the profile: does it point to the API?"
+API_HINT = "check --server, PLEXSPHERE_URL or the profile: the URL may not be the API's"
 GATEWAY_HINT = "a gateway in front of the server may have answered: try again"
 RECONNECT_HINT = "an earlier request succeeded: check the network, and try again"
 PROXY_HINT = (
@@ -1250,7 +1250,7 @@ HINTS = {
     ),
     # For example, %s is `PLEXSPHERE_PROJECT`.
     "404": (
-        "it may not be visible to this token: "
+        "not found, or not visible to this token: "
         "check the Project (%s), the id (for get) and the server"
     ),
     "407": PROXY_HINT,

@@ -109,7 +109,7 @@ HINTS = [
                                           "period, your source address and how you logged in"),
     # The code matters only for a 400, and the reason only for a 403.
     (404, {"code": "invalid_limit", "reason": "caveat_violation"},
-     "it may not be visible to this token: check the Project (--project), the id (for get) and the server"),
+     "not found, or not visible to this token: check the Project (--project), the id (for get) and the server"),
     (407, {"title": "x"}, "check the server's name and port, HTTPS_PROXY, HTTP_PROXY and NO_PROXY "
                           "(if the proxy needs a login, put user:password@ before its host)"),
     (429, {"title": "x"}, "too many requests: try again later"),

@@ -497,7 +497,7 @@ def read_hint(scheme, prefix, answers, argv=LIST):
 def test_hint_asks_whether_the_server_is_the_api(answers, scheme, prefix):
     hint = read_hint(scheme, prefix, answers)
 
-    assert hint == "check --server, PLEXSPHERE_URL or the profile: does it point to the API?"
+    assert hint == "check --server, PLEXSPHERE_URL or the profile: the URL may not be the API's"
 
 
 @table("""
@@ -543,13 +543,13 @@ def test_hint_for_a_404_suggests_leaving_v1_out_of_the_url(answers, prefix):
 @table("""
     answers     | hint
     400:problem | the server rejected the value of a flag: check the flags against --help
-    404:problem | it may not be visible to this token: check the Project
+    404:problem | not found, or not visible to this token: check the Project
 """)
 def test_hint_for_a_problem_does_not_ask_whether_the_server_is_the_api(answers, hint):
     shown = read_hint("http", "", answers)
 
     assert shown.startswith(hint)
-    assert "does it point to the API?" not in shown  # as without a Problem
+    assert "API" not in shown  # as without a Problem
 
 
 # ---- hints after a good response: the URL of the server is right
@@ -597,7 +597,7 @@ def test_response_without_its_members_after_a_good_one_has_no_hint(plane, argv, 
 
     assert result.code == 1
     assert error_lines(result) == ["the response is malformed: " + error]
-    assert hint_lines(result) == []  # for a first response it would be: does it point to the API?
+    assert hint_lines(result) == []  # for a first response, it would be about the API
 
 
 @posix_only  # Windows keeps the socket listening

@@ -325,7 +325,7 @@ def test_hint_for_a_404_names_the_flag_for_a_project_that_a_program_has_passed(t
         program.get_execution(transport, PROJECT, EXECUTION)
 
     assert caught.value.hint == (
-        "it may not be visible to this token: "
+        "not found, or not visible to this token: "
         "check the Project (--project), the id (for get) and the server"
     )
 
