@@ -484,6 +484,9 @@ def read_hint(scheme, prefix, answers, argv=LIST):
     302          | http   |
     403          | http   |
     404          | http   |
+    # a 3xx without a Location, even with a Problem
+    300          | http   |
+    399:problem  | http   |
     # The hint to leave /v1 out is only for a 404, and for a URL that ends with /v1.
     404          | http   | /v12
     400          | https  | /v1
