@@ -2337,15 +2337,18 @@ class Listing:
     early).
 
     To find new Executions later, note next_cursor while iterating (it is None at the
-    end), start at the last one noted, and skip the ids already seen. This finds them all
-    if new Executions come after the noted cursor. If the server refuses the cursor, start
-    again without it. To find what has ended, too, do one of these:
+    end), start at the last one noted, or without one at the beginning, and skip the ids
+    already seen. This finds them all if new Executions come after the noted cursor. If the
+    server refuses the cursor, start again without it. To find what has ended, too, do one
+    of these:
 
         call get_execution for each id that had not finished at the last look, and then go
         on at the noted cursor for the new ones
 
         list all Executions with FINAL_STATUSES, and skip the ids already seen. Final
         statuses do not change, so no clock and no order matters
+
+    While it iterates, a Listing has these attributes:
 
         page_count    number of pages received
         count         number of Executions on these pages, including those that do not match
@@ -3819,11 +3822,12 @@ unreadable."""
 LISTING_HELP = """
 
 If a listing fails partway, the last line on standard error usually says how to
-resume: pass next_cursor to --cursor, or next_since to --since. If there is no
-such line, as with --last, start again.
+resume: pass next_cursor to --cursor, or next_since to --since, in place of an
+earlier value. If there is no such line, as with --last, start again.
 
-Times are in UTC, unless they have an offset. Ages, days, times of day and times
-without a year go by this host's clock."""
+Times are in UTC, unless they have an offset. A time of day is the most recent
+one; as an end, it is the first one after the start. Ages, days, times of day
+and times without a year go by this host's clock."""
 PURPOSES = {
     "": "Show Executions (runs of actions), and what each target (machine) printed.\n",
     "list": "List the Executions (runs of actions) of a Project.\n",
