@@ -2143,7 +2143,7 @@ def select_by_status(targets, statuses):
 
 def name_execution(execution):
     """Return `Execution ID` for a message, or `Execution -` if the id is not text."""
-    return "Execution " + (show_text(execution, "id") or "-")
+    return "Execution " + escape_blanks(show_text(execution, "id"))
 
 
 def name_target(execution, target):
@@ -3060,7 +3060,7 @@ def format_listed_lines(executions, page, view, report_error):
     The status is the target's. The first three fields contain no blank."""
     for execution in executions:
         execution_id = get_text(execution, "id", "an Execution's ")
-        owner = " of Execution " + escape_blanks(execution_id)
+        owner = " of " + name_execution(execution)
         for target in select_by_node(read_objects(execution, "targets"), view.nodes):
             node_id, status, output = read_target(target, report_error, owner)
             fields = [escape_field(field) for field in (execution_id, node_id, status)]

@@ -461,7 +461,7 @@ def test_hostile_text_cannot_break_the_table_of_targets(plane, color):
         pytest.param(
             Reply(page(execution(id=HOSTILE, action=5))),
             LIST,
-            "Execution " + HOSTILE_VISIBLE + ": ",
+            "Execution " + HOSTILE_FIELD + ": ",
             1,
             id="the id of a malformed Execution",
         ),
