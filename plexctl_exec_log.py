@@ -2108,7 +2108,7 @@ class Transport:
 # A member of the wrong type or form raises UnusableResponse, or what `make_error` makes.
 
 
-def get_text(record, name, label_prefix="", make_error=make_malformed_error):
+def read_string(record, name, label_prefix="", make_error=make_malformed_error):
     """Return a member that is a string, or None if it is null or absent."""
     return check_type(record.get(name), str, label_prefix + name, make_error)
 
@@ -2209,7 +2209,7 @@ class OutputRef(namedtuple("OutputRef", "kind data location sha256 fault")):
             return cls("none", b"", "", "", "")
         try:
             check_type(ref, dict, "output_ref", ValueError)
-            read = partial(get_text, ref, make_error=ValueError)
+            read = partial(read_string, ref, make_error=ValueError)
             kind = read("kind")
             if kind == "inline":
                 # An empty output has no inline_bytes.
@@ -2264,7 +2264,7 @@ def get_page(
     if "items" not in page:
         raise make_malformed_error('it has no member "items"', hint)
     page["items"] = read_objects(page, "items")
-    check_cursor(get_text(page, "next_cursor") or "")
+    check_cursor(read_string(page, "next_cursor") or "")
     return page
 
 
@@ -2556,7 +2556,7 @@ def get_execution(
     hint = "" if transport.has_found_api else API_HINT
     execution = transport.get(path, {}, EXECUTION_LIMIT)
 
-    found = get_text(execution, "id")
+    found = read_string(execution, "id")
     if not found:
         raise make_malformed_error("the Execution has no id", hint)
     if found.lower() != execution_id:
@@ -2760,7 +2760,7 @@ def format_ids(name, owner, elements, whole, view, report_error):
     `owner` is what errors call an element. An id that begins with `-` would be a flag after
     xargs, so its first character is escaped."""
     for element in elements:
-        element_id = get_text(element, name, owner) or ""
+        element_id = read_string(element, name, owner) or ""
         field = escape_field(element_id)
         if element_id.startswith("-"):
             field = "\\x2d" + field[1:]
@@ -2885,9 +2885,9 @@ def read_target(target, report_error, owner=""):
     """Return (node id, status, OutputRef) of a target. Reports an unreadable output.
 
     `owner` follows the name of the target in errors."""
-    node_id = get_text(target, "node_id", "a target's ")
+    node_id = read_string(target, "node_id", "a target's ")
     name = "target " + escape_blanks(node_id) + owner
-    status = get_text(target, "status", name + ": ")
+    status = read_string(target, "status", name + ": ")
     output = OutputRef.from_wire(target.get("output_ref"))
     if output.kind == "unreadable":
         report_error("the output of %s is unreadable: %s" % (name, output.fault))
@@ -2925,7 +2925,7 @@ def describe_output(output):
 
 def describe_progress(execution):
     """Return the status and the number of succeeded targets: `started (2 of 5 succeeded)`."""
-    status = escape_blanks(get_text(execution, "status"))
+    status = escape_blanks(read_string(execution, "status"))
     return "%s (%s)" % (status, describe_targets(execution["targets"]))
 
 
@@ -2971,7 +2971,7 @@ def format_target(target, row, view, report_error, describe, owner="", **columns
     `owner` is that of read_target, and `columns` are those of its Execution."""
     node_id, status, output = read_target(target, report_error, owner)
     label = "target %s%s: " % (escape_blanks(node_id), owner)
-    updated = get_text(target, "updated_at", label)
+    updated = read_string(target, "updated_at", label)
     updated_at, updated_utc = format_times(updated, view.recent_times)
     return row.format(
         NODE_ID=escape_field(node_id),
@@ -3001,9 +3001,9 @@ def format_listed_targets(executions, page, view, report_error):
     if is_grouped:
         header = format_header(GROUP_ROW, view) + header
     for execution in executions:
-        execution_id = get_text(execution, "id", "an Execution's ")
+        execution_id = read_string(execution, "id", "an Execution's ")
         owner = " of " + name_execution(execution)
-        action = get_text(execution, "action", name_execution(execution) + ": ")
+        action = read_string(execution, "action", name_execution(execution) + ": ")
         columns = {"ID": escape_field(execution_id), "ACTION": make_visible(action or "-")}
         if is_grouped:
             yield header + GROUP_ROW.format(**columns)
@@ -3059,7 +3059,7 @@ def format_listed_lines(executions, page, view, report_error):
 
     The status is the target's. The first three fields contain no blank."""
     for execution in executions:
-        execution_id = get_text(execution, "id", "an Execution's ")
+        execution_id = read_string(execution, "id", "an Execution's ")
         owner = " of " + name_execution(execution)
         for target in select_by_node(read_objects(execution, "targets"), view.nodes):
             node_id, status, output = read_target(target, report_error, owner)
