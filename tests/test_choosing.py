@@ -434,7 +434,8 @@ def test_hint_also_says_in_a_pipe_that_no_target_matches_unless_an_empty_list_sh
 def test_hint_that_nothing_matches_says_what_since_and_until_compare_without_updated_since(
     plane, flag
 ):
-    # With --updated-since, too, it does not: see test_hint_on_a_terminal_says_that_nothing_matches.
+    # With --updated-since, too, it does not: see
+    # test_hint_on_a_terminal_but_not_in_a_pipe_says_that_nothing_matches.
     result = run_line("list " + flag, plane, page(execution()), terminals=BOTH)
 
     assert hint_lines(result) == [

@@ -421,17 +421,17 @@ def test_until_of_a_time_of_day_is_the_first_after_since(plane, set_clock, since
     --updated-since 9:00 --until 9:45         | 2026-07-13T09:45:00Z
     --since 07-01 --updated-since 9:00 --updated-until 9:45 | 2026-07-14T09:45:00Z
     --since 07-01 --until 9:45 --updated-until 9:40 | 2026-07-01T09:45:00Z 2026-07-01T09:40:00Z
-    # A time without a year is the most recent one. Without a start, it may be up to a day ahead.
+    # Without a start, a time without a year is the last one that is at most a day ahead.
     --until 07-14T09:31                       | 2026-07-14T09:31:00Z
     --until 07-14T09:45                       | 2026-07-14T09:45:00Z
     --until 07-15T09:31:07                    | 2026-07-15T09:31:07Z
     --until 07-15T09:31:08                    | 2025-07-15T09:31:08Z
     --updated-until 07-15                     | 2026-07-15T00:00:00Z
-    # With a start, it is the most recent one, unless that is before the start.
+    # With a start, a time without a year is the last one before now, unless the start is later than that.
     --since 9:00 --until 07-14T09:45          | 2026-07-14T09:45:00Z
     --since 07-14T09:40 --until 07-14T09:45   | 2025-07-14T09:45:00Z
     --updated-since 2h --updated-until 07-15  | 2026-07-15T00:00:00Z
-    # Equal ends are allowed.
+    # An end may equal its start.
     --updated-since 07-14T09:40 --updated-until 07-14T09:40 | 2025-07-14T09:40:00Z
     --since 07-14T09:31 --until 07-14T09:31   | 2026-07-14T09:31:00Z
 """)
@@ -1032,7 +1032,7 @@ FLAGS_WITH_VALUES = [flag.names[-1] for flag in program.FLAGS if flag.metavar]
 
 @pytest.mark.parametrize("flag", [flag for flag in FLAGS_WITH_VALUES if flag != "--cursor"])
 def test_empty_value_is_refused_except_an_empty_cursor(flag):
-    # An empty cursor is the first page: see above.
+    # An empty cursor is the first page: see test_values_of_flags_are_sent_in_the_query_percent_encoded.
     command = "list" if "list" in program.FLAGS_BY_NAME[flag].commands else "get $ID"
 
     result = run_line("%s %s ''" % (command, flag))

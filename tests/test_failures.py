@@ -95,6 +95,7 @@ def test_status_403_means_exit_77_if_the_code_is_rebac_denied_and_otherwise_4(pl
 # fmt: off
 HINTS = [
     (400, {"title": "x"}, "the server rejected the value of a flag: check the flags against --help"),
+    # This reason matters only for a 403, and the codes above only for a 400.
     (400, {"reason": "caveat_violation"}, "the server rejected the value of a flag: "
                                           "check the flags against --help"),
     (400, {"code": "invalid_cursor"}, "the server rejected the cursor: "
@@ -107,7 +108,6 @@ HINTS = [
     (403, {"code": "invalid_cursor"}, "ask an owner of the Project to let this token read its Executions"),
     (403, {"reason": "caveat_violation"}, "the token is valid, but its conditions are not met: check its validity "
                                           "period, your source address and how you logged in"),
-    # The code matters only for a 400, and the reason only for a 403.
     (404, {"code": "invalid_limit", "reason": "caveat_violation"},
      "not found, or not visible to this token: check the Project (--project), the id (for get) and the server"),
     (407, {"title": "x"}, "check the server's name and port, HTTPS_PROXY, HTTP_PROXY and NO_PROXY "

@@ -26,7 +26,7 @@ def make_target(node, status, updated):
     return target(output, NODES[node], status, updated_at="2026-07-14T%s:00Z" % updated)
 
 
-#: The output of a target is the number of its node. `failed` ended at 9:40, and node 0 has failed in `started`, too.
+#: The output of a target is the number of its node. `mixed` ended at 9:40, and node 0 has failed in `open`, too.
 RUNS = [
     [
         listed("old", "08:00:00Z", "failed", targets=[make_target(0, "failed", "08:10")]),
@@ -34,7 +34,7 @@ RUNS = [
     ],
     [
         listed(
-            "failed",
+            "mixed",
             "09:10:00Z",
             "failed",
             action="kernel-patch",
@@ -45,7 +45,7 @@ RUNS = [
             ],
         ),
         listed(
-            "started",
+            "open",
             "09:15:00Z",
             "started",
             targets=[make_target(0, "failed", "09:25"), make_target(1, "started", "09:45")],
@@ -57,32 +57,32 @@ RUNS = [
 @table("""
     flags                              | selected
     # The id of each Execution, and the nodes of its selected targets
-                                       | old:0 good:0 failed:0,1,2 started:0,1
+                                       | old:0 good:0 mixed:0,1,2 open:0,1
     # Statuses, nodes and times of update are those of the target.
-    --failed                           | old:0 failed:1,2 started:0
-    --running                          | started:1
-    --status succeeded                 | good:0 failed:0
-    --status timeout,started           | failed:2 started:1
-    --node $NODE                       | old:0 good:0 failed:0 started:0
-    --node $NODE --failed              | old:0 started:0
-    --updated-since 2026-07-14T09:25Z  | failed:1,2 started:0,1
-    --updated-until 2026-07-14T09:25Z  | old:0 good:0 failed:0
-    --failed --updated-since 2026-07-14T09:25Z --updated-until 2026-07-14T09:40Z | failed:1 started:0
+    --failed                           | old:0 mixed:1,2 open:0
+    --running                          | open:1
+    --status succeeded                 | good:0 mixed:0
+    --status timeout,started           | mixed:2 open:1
+    --node $NODE                       | old:0 good:0 mixed:0 open:0
+    --node $NODE --failed              | old:0 open:0
+    --updated-since 2026-07-14T09:25Z  | mixed:1,2 open:0,1
+    --updated-until 2026-07-14T09:25Z  | old:0 good:0 mixed:0
+    --failed --updated-since 2026-07-14T09:25Z --updated-until 2026-07-14T09:40Z | mixed:1 open:0
     # --action-name, --since and --until are those of the Execution.
-    --action-name restart-nginx        | old:0 good:0 started:0,1
-    --since 2026-07-14T09:10Z --failed | failed:1,2 started:0
+    --action-name restart-nginx        | old:0 good:0 open:0,1
+    --since 2026-07-14T09:10Z --failed | mixed:1,2 open:0
     --until 2026-07-14T09:10Z --failed | old:0
     # --last selects Executions, before their targets are looked at. With --node, only those with this target count.
-    --last 1                           | started:0,1
-    --last 2 --failed                  | failed:1,2 started:0
-    --last 3 --node $NODE --failed     | started:0
-    --last 4 --node $NODE --failed     | old:0 started:0
-    --last 1 --node a1b2c302-0000-4000-8000-000000000002 | failed:2
+    --last 1                           | open:0,1
+    --last 2 --failed                  | mixed:1,2 open:0
+    --last 3 --node $NODE --failed     | open:0
+    --last 4 --node $NODE --failed     | old:0 open:0
+    --last 1 --node a1b2c302-0000-4000-8000-000000000002 | mixed:2
     --last 1 --until 2026-07-14T09:10Z --status succeeded | good:0
     # Times of update do not change which Executions are the last ones. The RUNS themselves were updated in May.
-    --last 1 --updated-since 2026-07-14T09:45Z | started:1
+    --last 1 --updated-since 2026-07-14T09:45Z | open:1
     # These change nothing.
-    --all --limit 1 --failed           | old:0 failed:1,2 started:0
+    --all --limit 1 --failed           | old:0 mixed:1,2 open:0
 """)
 def test_flags_select_targets(plane, flags, selected):
     pages = RUNS
