@@ -3310,7 +3310,7 @@ def parse_node(text):
     try:
         return parse_uuid(text)
     except UsageError as error:
-        raise UsageError(str(error), "get UUID -o table shows the node ids of an Execution")
+        raise UsageError(str(error), "targets and get UUID -o table show node ids")
 
 
 def parse_color(text):

@@ -839,7 +839,7 @@ def test_malformed_node_gets_a_hint_where_node_ids_are():
     check_refused(
         "get $ID --node web-020",
         '--node "web-020": expected a UUID, such as 6f1d7c1e-0b5a-4c1e-9a53-2b8f0c9e7a10',
-        "get UUID -o table shows the node ids of an Execution",
+        "targets and get UUID -o table show node ids",
     )
 
 
