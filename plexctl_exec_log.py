@@ -952,7 +952,7 @@ class Setting:
     It is not a namedtuple, whose repr() would show a token.
 
     value               None if no source has one
-    source              where it came from, such as `--server`, `PLEXSPHERE_URL` or
+    source              where the value came from, such as `--server`, `PLEXSPHERE_URL` or
                         `server of profile "prod"`
     is_from_profile     whether it is the profile's, not a flag's or a variable's
     """
@@ -1517,7 +1517,8 @@ class Transport:
                             means no pause
             on_retry        called as on_retry(text) before such a pause; the text says
                             what failed
-            on_progress     called before each request and after each read of a body
+            on_progress     called before each attempt of a request, and after each read of a
+                            body
             trace           called as trace(line) for each line of a request or response
                             head. *** replaces the values of Authorization,
                             Proxy-Authorization, Cookie, Set-Cookie and Location. A token
@@ -2669,10 +2670,10 @@ def wait_for_execution(
 
 # ------------------------------------------------------------------------------------------ Formats
 #
-# A format is a generator that yields what to print, text or bytes. It takes the
-# elements to print, the object that contains them, a View, and report_error(text), which
-# it calls for each output that cannot be shown. A member of the wrong type raises
-# UnusableResponse.
+# A format is a generator that yields what to print, text or bytes: see LIST_FORMATS and the
+# tables below it. It takes the elements to print, the object that contains them, a View,
+# and report_error(text), which it may call for an output that cannot be shown. A member of
+# the wrong type raises UnusableResponse.
 
 
 class View(
@@ -2940,9 +2941,10 @@ def format_recap(execution, view):
 def format_sections(targets, execution, view, report_error):
     """Yield a section for each target, and then the recap.
 
-    A section is the line `==> NODE_ID STATUS N bytes <==`, the N bytes, a line feed if
-    they do not end with one, and an empty line. On a terminal, the bytes are made safe,
-    and their lines are indented, so that none begins like a header, an error or a
+    A section is the line `==> NODE_ID STATUS N bytes <==`, the N bytes, a line feed if they
+    end without one, and an empty line. In place of `N bytes`, the line may say `no output`,
+    `unreadable` or `archived`; the next line then says where. On a terminal, the bytes are
+    made safe, and their lines are indented, so that none begins like a header, an error or a
     recap. (The continuation of a line that the terminal wraps may.)"""
     for target in targets:
         node_id, status, output = read_target(target, report_error)
@@ -3537,9 +3539,9 @@ PARTIAL_TIME = r"""
 
 
 def parse_time(text, latest):
-    """Return the time for `2026-07-14 09:30` or `07-14T11:30+0200`. Raises ValueError.
+    """Return the time for `2026-07-14 09:30` or `07-14T11:30+0200`.
 
-    A time without a year is the last one that is not after `latest`."""
+    Raises ValueError or OverflowError. A time without a year is the last one that is not after `latest`."""
     match = re.fullmatch(PARTIAL_TIME, text, re.VERBOSE)
     if not match:
         raise ValueError
@@ -3926,8 +3928,8 @@ def make_parser(command=""):
 
 # ---------------------------------------------------------------------------------------- Arguments
 
-# What operators type out of habit, and what to use here instead. An alternative that the
-# command does not have is not suggested.
+# What operators type out of habit, and what to use here instead. Once the command is known,
+# an alternative that it does not have is not suggested.
 HABITS = {
     # Flags of other programs, all with two dashes
     "--after": "--since",
@@ -4182,8 +4184,8 @@ def read_command_line(argv):
     """Return argparse's namespace, whose values are not yet checked together.
 
     It has the value of every flag, by its attribute, and `command`, which is one of COMMANDS.
-    `id` is that of --id or the word of `get`, or None. With --help or --version, words are
-    not checked, and the command may be ""."""
+    `id` is that of --id or the word of `get`, or None. With --help or --version, only words
+    that begin like a flag are refused, and the command may be ""."""
     flags, words, places = attach_values(argv)
     options = make_parser().parse_args(flags)
 
@@ -4289,8 +4291,8 @@ LINE_LIMIT = 4000  # characters of a line on stderr: most of what a server says 
 class Console:
     """The standard streams of one run.
 
-    Data for stdout is collected. It is written once 64 KiB have accumulated, before a hint,
-    a retry or a network operation, and at the end. stderr gets printable lines with
+    Data for stdout is collected. It is written once 64 KiB have accumulated, before an error,
+    a hint, a retry or a network operation, and at the end. stderr gets printable lines with
     secrets masked; errors writing to stderr are ignored.
 
         stdout_is_terminal, stderr_is_terminal      whether each stream is a terminal
