@@ -353,8 +353,8 @@ def mask(text, secrets):
     return text
 
 
-def show_cursor(cursor, for_terminal, secrets=()):
-    """Return a next_cursor; for a terminal, from which people paste it, quoted for a shell.
+def quote_cursor(cursor, for_terminal, secrets=()):
+    """Return a next_cursor, quoted for a shell if it is for a terminal, from which people paste it.
 
     The caller escapes it. Secrets are masked first, because quoting could split one."""
     if not for_terminal:
@@ -2755,13 +2755,13 @@ def format_jsonl(elements, whole, view, report_error):
         yield encode_compact(element) + "\n"
 
 
-def format_ids(name, owner, elements, whole, view, report_error):
+def format_ids(name, label_prefix, elements, whole, view, report_error):
     """Yield a member of each element, one per line: ids of Executions, or node ids of targets.
 
-    `owner` is what errors call an element. An id that begins with `-` would be a flag after
+    `label_prefix` is that of read_string. An id that begins with `-` would be a flag after
     xargs, so its first character is escaped."""
     for element in elements:
-        element_id = read_string(element, name, owner) or ""
+        element_id = read_string(element, name, label_prefix) or ""
         field = escape_field(element_id)
         if element_id.startswith("-"):
             field = "\\x2d" + field[1:]
@@ -2878,7 +2878,7 @@ def format_table(executions, page, view, report_error):
     last_line = ""
     cursor = page.get("next_cursor")
     if cursor:
-        last_line = "next_cursor: %s\n" % make_visible(show_cursor(cursor, view.is_terminal))
+        last_line = "next_cursor: %s\n" % make_visible(quote_cursor(cursor, view.is_terminal))
     yield header + last_line
 
 
@@ -4391,7 +4391,7 @@ class Console:
 
     def describe_cursor(self, cursor):
         """Return the line for stderr that contains a next_cursor."""
-        return "next_cursor: " + show_cursor(cursor, self.stderr_is_terminal, self._secrets)
+        return "next_cursor: " + quote_cursor(cursor, self.stderr_is_terminal, self._secrets)
 
     def write_line(self, text, limit=LINE_LIMIT):
         """Write one line to stderr, cut after `limit` characters (None: uncut).
