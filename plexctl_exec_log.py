@@ -4582,7 +4582,7 @@ def make_listing(options, project, transport):
 def request_page(options, project, transport):
     """Return the page that the options describe, with at most one status."""
     parameters = {
-        "status": options.statuses[0] if options.statuses else None,
+        "status": options.queries[0] if options.queries else None,
         "action_name": options.action_name,
         "limit": options.limit,
         "cursor": options.cursor,
