@@ -2676,9 +2676,7 @@ def wait_for_execution(
 # the wrong type raises UnusableResponse.
 
 
-class View(
-    namedtuple("View", "is_terminal columns is_coloured recent_times compares_updates nodes")
-):
+class View(namedtuple("View", "is_terminal columns is_coloured recent_times compares_updates")):
     """What a format needs to know of standard output, of the time and of the flags.
 
     is_terminal         whether stdout is a terminal
@@ -2687,7 +2685,6 @@ class View(
     recent_times        what find_recent_times returns; narrow tables show other times as dates
     compares_updates    whether `list` compares times of update; narrow tables then show
                         these instead of times of creation
-    nodes               the nodes of --node; `list -o lines` prints only their lines
     """
 
     def encode(self, data):
@@ -3063,7 +3060,7 @@ def format_listed_lines(executions, page, view, report_error):
     for execution in executions:
         execution_id = read_string(execution, "id", "an Execution's ")
         owner = " of " + name_execution(execution)
-        for target in select_by_node(read_objects(execution, "targets"), view.nodes):
+        for target in execution["targets"]:
             node_id, status, output = read_target(target, report_error, owner)
             fields = [escape_field(field) for field in (execution_id, node_id, status)]
             yield from prefix_lines(" ".join(fields) + " ", view.encode(output.data))
@@ -3120,7 +3117,7 @@ GET_FORMATS = {
     "yaml": Format(partial(format_json, "targets"), "the same (JSON is valid YAML)"),
     "jsonl": Format(format_jsonl, "a target on each line, as json"),
 }
-# The formats of `targets` get Executions that contain only the selected targets.
+# These formats, and `lines` of list, get Executions that contain only the selected targets.
 TARGETS_FORMATS = {
     "text": Format(format_listed_targets, "a row for each target"),
     "table": Format(format_listed_targets, "the same"),
@@ -4606,7 +4603,7 @@ def describe_walk(listing):
 
 
 class Tally:
-    """Counts what `list -o lines` has looked at, to say what it does not print."""
+    """Selects the targets of `list -o lines`, and counts what the format does not print."""
 
     def __init__(self):
         self.executions = 0  # the Executions that were listed
@@ -4615,8 +4612,8 @@ class Tally:
         self.outputs = 0  # the targets with an output
         self.archived = 0  # those of them whose output is archived
 
-    def count(self, executions, nodes):
-        """Yield the Executions, and count them and the outputs of their targets on these nodes."""
+    def select(self, executions, nodes):
+        """Yield the Executions with only their targets on these nodes, and count."""
         for execution in executions:
             status = show_text(execution, "status")
             self.executions += 1
@@ -4625,12 +4622,13 @@ class Tally:
             elif status:
                 self.unfinished += 1
 
-            for target in select_by_node(read_objects(execution, "targets"), nodes):
+            targets = select_by_node(read_objects(execution, "targets"), nodes)
+            for target in targets:
                 ref = target.get("output_ref")
                 self.outputs += ref is not None
                 if isinstance(ref, dict) and ref.get("kind") == "object_store":
                     self.archived += OutputRef.from_wire(ref).kind == "archived"
-            yield execution
+            yield dict(execution, targets=targets)
 
     def describe(self):
         """Return `2 archived outputs; 3 of 40 Executions have not finished`, a part of it, or ""."""
@@ -4769,7 +4767,7 @@ def run_list(options, project, console, view, transport):
     try:
         page, executions = request_executions(options, project, listing, transport)
         if list_format.is_bare:
-            executions = tally.count(executions, view.nodes)
+            executions = tally.select(executions, options.node)
         is_empty = print_listing(executions, page, options, view, console)
     except RemoteError as error:
         failure = error
@@ -4947,7 +4945,6 @@ def make_view(options, console, now):
         is_coloured=is_coloured,
         recent_times=find_recent_times(now),
         compares_updates=options.times.compares_updates,
-        nodes=options.node,
     )
 
 
