@@ -934,16 +934,19 @@ class Profile:
         _, members = self._read()
         return members.get(member)
 
-    def describe_missing(self):
-        """Return what a hint says of this profile if it lacks a setting."""
-        if self.title:
-            return "%s has none" % self.title
+    def describe_missing(self, flag, variable, member):
+        """Return the hint for a setting that no source has."""
         path, paths = find_config_file()
-        if path is not None:
-            return "%s has no default profile" % path
-        if paths:
-            return "there is no config file (looked for %s)" % " and ".join(paths)
-        return "there is no default profile"
+        if self.title:
+            fault = "%s has none" % self.title
+        elif path is not None:
+            fault = "%s has no default profile" % path
+        elif paths:
+            fault = "there is no config file (looked for %s)" % " and ".join(paths)
+        else:
+            fault = "there is no default profile"
+        advice = "pass %s, set %s, or use a profile with a %s; " % (flag, variable, member)
+        return advice + fault
 
 
 class Setting:
@@ -1048,8 +1051,8 @@ def find_settings(server_url, profile, token_file):
     if server_setting.value is not None:
         server = Server.parse(server_setting.value, server_setting.source)
     if token_setting.value is None:
-        advice = "pass --token-file, set PLEXSPHERE_TOKEN, or use a profile with a token"
-        raise CredentialsError("no token", "%s; %s" % (advice, profile.describe_missing()))
+        hint = profile.describe_missing("--token-file", "PLEXSPHERE_TOKEN", "token")
+        raise CredentialsError("no token", hint)
     # A flag has the path of a file; a variable or a profile has the token itself.
     text = token_setting.value
     if token_file is not None:
@@ -1057,8 +1060,8 @@ def find_settings(server_url, profile, token_file):
     token_source = profile.title if token_setting.is_from_profile else token_setting.source
     token = validate_token(text, token_source)
     if server is None:
-        advice = "pass --server, set PLEXSPHERE_URL, or use a profile with a server"
-        raise UsageError("no server", "%s; %s" % (advice, profile.describe_missing()))
+        hint = profile.describe_missing("--server", "PLEXSPHERE_URL", "server")
+        raise UsageError("no server", hint)
 
     # A profile's token goes only to that profile's server, if it names one.
     if token_setting.is_from_profile and profile.get("server") is not None:
@@ -1079,8 +1082,8 @@ def find_project(project, profile):
         member="project",
     )
     if setting.value is None:
-        hint = "pass --project UUID, set PLEXSPHERE_PROJECT, or use a profile with a project; "
-        raise UsageError("no Project", hint + profile.describe_missing())
+        hint = profile.describe_missing("--project UUID", "PLEXSPHERE_PROJECT", "project")
+        raise UsageError("no Project", hint)
     text = check_type(setting.value, str, setting.source, CredentialsError)
     return parse_named_uuid(text, setting.source), setting.source
 
