@@ -1772,7 +1772,7 @@ class Transport:
             raise self._make_error(response, body)
 
         # Chunks, a Content-Length and a gzip stream mark the end of the body.
-        has_length = response.getheader("Content-Length") is not None
+        has_length = response.length is not None
         is_gzip = read_encoding(response) == "gzip"
         may_be_cut = not (response.chunked or has_length or is_gzip)
         value = decode_object(body, may_be_cut, self._make_not_api_error)
