@@ -3238,10 +3238,10 @@ def save_outputs(targets, folder, report_error):
         kind = output.kind
         lower_id = (node_id or "").lower()
         fault = ""
-        if lower_id in seen:
-            fault = "an earlier target has the same node id"
-        elif not lower_id or find_uuid(lower_id) != lower_id:  # only a UUID is a safe file name
+        if not lower_id or find_uuid(lower_id) != lower_id:  # only a UUID is a safe file name
             fault = "its node id is not a canonical UUID"
+        elif lower_id in seen:
+            fault = "an earlier target has the same node id"
 
         if fault:
             report_error("target %s is not saved: %s" % (escape_blanks(node_id), fault))
