@@ -95,8 +95,8 @@ def test_status_403_means_exit_77_if_the_code_is_rebac_denied_and_otherwise_4(pl
 # fmt: off
 HINTS = [
     (400, {"title": "x"}, "the server rejected the value of a flag: check the flags against --help"),
-    # This reason matters only for a 403, and the codes above only for a 400.
-    (400, {"reason": "caveat_violation"}, "the server rejected the value of a flag: "
+    # The code is compared for a 400, and the reason for a 403.
+    (400, {"reason": "invalid_cursor"}, "the server rejected the value of a flag: "
                                           "check the flags against --help"),
     (400, {"code": "invalid_cursor"}, "the server rejected the cursor: "
                                       "use it only with the filters of the listing that printed it"),
@@ -105,7 +105,7 @@ HINTS = [
     (401, {"title": "x"}, "get a new token: "
                           "the token from PLEXSPHERE_TOKEN is invalid, expired or for another server"),
     (403, {"title": "x"}, "ask an owner of the Project to let this token read its Executions"),
-    (403, {"code": "invalid_cursor"}, "ask an owner of the Project to let this token read its Executions"),
+    (403, {"code": "caveat_violation"}, "ask an owner of the Project to let this token read its Executions"),
     (403, {"reason": "caveat_violation"}, "the token is valid, but its conditions are not met: check its validity "
                                           "period, your source address and how you logged in"),
     (404, {"code": "invalid_limit", "reason": "caveat_violation"},

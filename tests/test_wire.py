@@ -7,6 +7,7 @@ from kit import (
     EXECUTION,
     GET,
     LIST,
+    TARGETS,
     error_lines,
     execution,
     inline,
@@ -159,6 +160,24 @@ def test_wrong_type_in_a_target_ends_a_get_after_the_targets_before(
     assert b"odd" not in result.out
     # Neither is the row of the Execution, above which the header begins with ID.
     assert b"\nID " not in result.out
+
+
+@every_wrong_type
+@table("""
+    member     | error
+    status     | target a1b2c301-0000-4000-8000-000000000001 of Execution e-1: status: expected a string
+    updated_at | target a1b2c301-0000-4000-8000-000000000001 of Execution e-1: updated_at: expected a string
+""")
+def test_wrong_type_in_a_row_of_targets_is_an_error_that_names_target_and_execution(
+    plane, member, error, wrong
+):
+    faulty = target(node="a1b2c301-0000-4000-8000-000000000001")
+    faulty[member] = wrong
+
+    result = run_against(plane, page(execution([faulty], id="e-1")), *TARGETS)
+
+    assert result.code == 1
+    assert error_lines(result) == ["the response is malformed: " + error]
 
 
 @every_wrong_type
