@@ -2941,11 +2941,11 @@ def format_recap(execution, view):
 def format_sections(targets, execution, view, report_error):
     """Yield a section for each target, and then the recap.
 
-    A section is the line `==> NODE_ID STATUS N bytes <==`, the N bytes, a line feed if they
-    end without one, and an empty line. In place of `N bytes`, the line may say `no output`,
-    `unreadable` or `archived`; the next line then says where. On a terminal, the bytes are
-    made safe, and their lines are indented, so that none begins like a header, an error or a
-    recap. (The continuation of a line that the terminal wraps may.)"""
+    A section is the line `==> NODE_ID STATUS N bytes <==`, the N bytes, a line feed if their
+    last line has none, and an empty line. In place of `N bytes`, the line may say `no output`,
+    `unreadable` or `archived`; the place of an archived output is the next line. On a terminal,
+    the bytes are made safe, and their lines are indented, so that none begins like a header,
+    an error or a recap. (The continuation of a line that the terminal wraps may.)"""
     for target in targets:
         node_id, status, output = read_target(target, report_error)
         if output.kind == "archived":
