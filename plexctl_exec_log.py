@@ -3542,7 +3542,8 @@ PARTIAL_TIME = r"""
 def parse_time(text, latest):
     """Return the time for `2026-07-14 09:30` or `07-14T11:30+0200`.
 
-    Raises ValueError or OverflowError. A time without a year is the last one that is not after `latest`."""
+    Raises ValueError or OverflowError. A time without a year is the last one that is not
+    after `latest`."""
     match = re.fullmatch(PARTIAL_TIME, text, re.VERBOSE)
     if not match:
         raise ValueError
