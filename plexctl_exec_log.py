@@ -244,7 +244,7 @@ if TYPE_CHECKING:
 
 WINDOWS = os.name == "nt"
 
-__version__ = "7.2.0"
+__version__ = "7.3.0"
 __all__ = [
     "main",
     "Transport",
