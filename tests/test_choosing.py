@@ -360,16 +360,6 @@ def test_every_format_shows_the_selected_targets_and_reports_each_missing_node_o
         assert find_nodes(result) == [NODE_OF["cancelled"]]
 
 
-@every_get_format
-def test_node_whose_status_is_not_selected_gives_a_hint_on_a_terminal(plane, format):
-    result = get_targets(plane, "--failed", format, nodes="started", terminals=["stderr"])
-
-    assert (result.code, result.err) == (0, "hint: no target matches\n")
-    assert find_nodes(result) == []
-    if format == "-o raw":  # which prints no node ids
-        assert result.out == b""
-
-
 def test_nodes_that_are_all_missing_give_errors_and_no_hint(plane):
     two_missing = "--node 019a3f1c-8a52-7d0e-9b96-c2e85d7f6b13 --node $ID"
 
@@ -455,35 +445,6 @@ def test_hint_without_limit_or_cursor_says_that_more_executions_follow(plane, fo
     assert hint_lines(result) == [
         "more Executions follow (the oldest come first): use --last N, --since WHEN or --all"
     ]
-
-
-@table("""
-    flags                  | pipe
-    # With --limit, a table in a pipe gets the hint, too: `grep` drops its last line, which has the cursor.
-    --limit 5              | hint
-    --limit 0 -o table     | hint
-    --limit 5 -o wide      | hint
-    # Other formats give the cursor where a script finds it.
-    --limit 5 -o json      |
-    --limit 5 -o yaml      |
-    --limit 5 -o jsonl     |
-    --limit 5 -o id        |
-    # A loop over pages passes --cursor, and would otherwise mail a hint for each.
-    --cursor c1            |
-    --cursor '' --limit 5  |
-""")
-def test_with_limit_or_cursor_the_hint_that_more_follow_is_for_terminals_and_with_limit_for_tables(
-    plane, flags, pipe
-):
-    answer = page(execution(), next_cursor="c2")
-
-    on_terminal = run_line("list " + flags, plane, answer, terminals=["stderr"])
-    in_pipe = run_line("list " + flags, plane, answer)
-
-    hint = "more Executions follow (the oldest come first): use --last N, --since WHEN or --all"
-    assert hint_lines(on_terminal) == [hint]
-    assert hint_lines(in_pipe) == ([hint] if pipe else [])
-    assert (on_terminal.code, in_pipe.code) == (0, 0)
 
 
 @table("""

@@ -503,24 +503,6 @@ def test_end_before_its_start_is_refused(set_clock, flags, error):
     assert error_lines(result)[0].startswith(error)
 
 
-@table("""
-    flags                                            | selected
-    # The numbers are the seconds after 09:30 at which an Execution was last updated.
-    --updated-until 2026-07-14T09:30:15Z             | 14.9
-    --updated-until 2026-07-14T11:30:15.5+02:00      | 14.9 15.0 15.2
-    --updated-since 2026-07-14T09:30:15Z --updated-until 2026-07-14T09:30:15.5Z | 15.0 15.2
-    --updated-since 2026-07-14T09:30:15Z --updated-until 2026-07-14T09:30:15Z   |
-""")
-def test_updated_until_excludes_its_instant(plane, flags, selected):
-    times = ["14.9", "15.0", "15.2", "15.5"]
-    items = [listed(text, updated_at="2026-07-14T09:30:%sZ" % text) for text in times]
-
-    result = run_line("list -o jsonl " + flags, plane, page(*items))
-
-    assert (result.code, result.err) == (0, "")
-    assert find_ids(result) == selected.split()
-
-
 def test_all_times_of_a_command_are_resolved_with_one_present_time(plane, monkeypatch):
     # Each reading of the clock is an hour after the one before.
     readings = itertools.count(1784021467.25, 3600)  # 2026-07-14T09:31:07.25Z
@@ -843,18 +825,6 @@ def test_malformed_node_gets_a_hint_where_node_ids_are():
     )
 
 
-@pytest.mark.parametrize("project", ["", None], ids=["variable empty", "variable not set"])
-@pytest.mark.parametrize("line", ["list", "get $ID"])
-def test_project_is_required(line, project):
-    result = run_line(line, env={"PLEXSPHERE_PROJECT": project})
-
-    assert result.code == 2
-    assert result.err.startswith(
-        "error: no Project\nhint: pass --project UUID, set PLEXSPHERE_PROJECT, or use a profile with a project; "
-        "there is no config file (looked for "
-    )
-
-
 @table("""
     line                | error
     list x              | unexpected argument
@@ -935,6 +905,7 @@ def test_superfluous_argument_is_refused_and_only_the_flag_before_it_is_shown(li
     $ID                      | unknown command "4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f"; did you mean get UUID?
     {$ID}                    | unknown command "{4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f}"; did you mean get UUID?
     list $ID                 | list takes no id; did you mean get UUID?
+    targets $ID              | targets takes no id; did you mean get UUID -o table?
     get $ID $ID              | get takes one id; for one machine, use --node; for several Executions, xargs -n1
     get --id $ID $ID         | get takes one id; for one machine, use --node; for several Executions, xargs -n1
     # a duration after --wait
@@ -1086,6 +1057,7 @@ def test_refused_value_of_these_flags_is_shown_if_it_has_at_most_40_characters(l
     # flags that need, or exclude, another one
     list --cursor c --failed            | --cursor works with at most one status
     list --cursor c --status ack,failed | --cursor works with at most one status
+    targets --cursor c --failed         | --cursor works only without a status, with succeeded or with --last
     get $ID --wait-timeout 5            | --wait-timeout works only with --wait
     list --output-dir x -o xml          | --output-dir works only with get
     # a value for a switch, which is not shown

@@ -3,7 +3,6 @@
 FILTERS has a row for each filter. The formats are those of the program.
 """
 
-import json
 import re
 
 import pytest
@@ -23,7 +22,6 @@ from kit import (
     error_lines,
     every_list_format,
     execution,
-    find_ids,
     inline,
     page,
     read_listing,
@@ -66,19 +64,6 @@ def test_every_flag_with_which_list_reads_all_pages_has_a_row_in_this_file_or_is
     others = ["--all", "--last", "--since", "--until"]
     flags = [flag.names[-1] for flag in program.FLAGS if flag.reads_all_pages]
     assert sorted(list(FILTERS) + others) == sorted(flags)
-
-
-@every_filter
-def test_filter_keeps_a_match_and_leaves_out_another(plane, flag):
-    sample = FILTERS[flag]
-
-    result = run_against(
-        plane, page(sample.other, sample.kept), *LIST, flag, sample.value, "-o", "jsonl"
-    )
-
-    assert result.code == 0
-    assert result.err == ""
-    assert find_ids(result) == ["kept"]
 
 
 #: What else the members of a match may be: each function takes the members of an object, and returns others.
@@ -128,31 +113,6 @@ def test_filter_keeps_nothing_whose_members_have_another_form(plane, flag, chang
     assert (result.code, len(error_lines(result))) in [(0, 0), (1, 1)]
 
 
-#: For each filter, a target that `targets` keeps with the value above, and one that it leaves out.
-TARGETS_OF_FILTERS = {
-    "--node": (target(node=NODES[0]), target(node=NODES[1])),
-    "--updated-since": (
-        target(updated_at="2026-05-02T10:00:09Z"),
-        target(updated_at="2026-05-02T10:00:08.9Z"),
-    ),
-    "--updated-until": (
-        target(updated_at="2026-05-02T10:00:08.9Z"),
-        target(updated_at="2026-05-02T10:00:09Z"),
-    ),
-}
-
-
-@every_filter
-def test_filter_of_targets_keeps_a_match_and_leaves_out_another(plane, flag):
-    kept, other = TARGETS_OF_FILTERS[flag]
-    answer = page(execution([other, kept]))
-
-    result = run_against(plane, answer, *TARGETS, flag, FILTERS[flag].value, "-o", "jsonl")
-
-    assert result.code == 0
-    assert json.loads(result.out.decode())["targets"] == [kept]
-
-
 @every_filter
 @every_other_form
 def test_filter_of_targets_survives_targets_whose_members_have_another_form(plane, flag, change):
@@ -162,19 +122,6 @@ def test_filter_of_targets_survives_targets_whose_members_have_another_form(plan
     result = run_against(plane, page(wire), *TARGETS, flag, sample.value, "-o", "jsonl")
 
     # A target is kept or not, or one error says that the response is malformed. A crash would fail the test.
-    assert (result.code, len(error_lines(result))) in [(0, 0), (1, 1)]
-
-
-@every_filter
-@every_other_form
-def test_filter_survives_targets_whose_members_have_another_form(plane, flag, change):
-    sample = FILTERS[flag]
-    targets = [change(members) for members in sample.kept["targets"]]
-    wire = dict(sample.kept, targets=targets)
-
-    result = run_against(plane, page(wire), *LIST, flag, sample.value, "-o", "jsonl")
-
-    # The Execution is kept or not, or one error says that the response is malformed. A crash would fail the test.
     assert (result.code, len(error_lines(result))) in [(0, 0), (1, 1)]
 
 

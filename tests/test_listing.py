@@ -9,6 +9,7 @@ Several statuses are in test_merging.py. In the tables, a word stands for an ans
     cut               a page that is cut short
     drop, hang        a connection that ends, or falls silent, before the answer
     html, empty       no JSON; a page without Executions
+    bare400           400 with HTML
     items, targets    a page in which this is malformed
     soon              a page with the Execution c, which was created "soon"
     32MiB, 256MiB     a page that announces a byte more than this
@@ -45,6 +46,7 @@ ANSWERS = {
     "drop": DROP,
     "hang": HANG,
     "html": Reply(b"<html>"),
+    "bare400": Reply(b"<html>", 400),
     "empty": Reply(page()),
     "items": Reply({"items": [1]}),
     "soon": Reply(page(listed("c", "soon"), next_cursor="-c3")),
@@ -152,6 +154,7 @@ def test_until_compares_times_and_not_texts(plane, first_page, printed):
     --all                           | two cut cut cut  | 1    | a b     | next_cursor: -c2
     --all                           | two 503:31       | 1    | a b     | next_cursor: -c2
     --all                           | two html html html | 1  | a b     | next_cursor: -c2
+    --all                           | two bare400      | 1    | a b     | next_cursor: -c2
     --all --timeout 1               | two hang         | 1    | a b     | next_cursor: -c2
     # a and b ran on no node.
     --node $NODE                    | two 404          | 1    |         | next_cursor: -c2
@@ -275,38 +278,6 @@ def test_get_execution_takes_ids_in_any_form_and_turns_null_targets_into_a_list(
         "executions/4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f"  # EXECUTION
     ]
     assert transport.queries == [{}]
-
-
-@table("""
-    sent                              | problem
-    {"id": 5}                         | it has no member "items"
-    {"next_cursor": "c2"}             | it has no member "items"
-    {"items": {}}                     | items: expected a list
-    {"items": [{}, 5]}                | items: expected a list of objects
-    {"items": [], "next_cursor": 5}   | next_cursor: expected a string
-""")
-def test_get_page_refuses_a_malformed_page(sent, problem):
-    with pytest.raises(program.UnusableResponse) as caught:
-        program.get_page(Canned(json.loads(sent)), PROJECT)
-
-    assert str(caught.value) == "the response is malformed: " + problem
-    assert not caught.value.retryable
-
-
-@table("""
-    sent                             | problem
-    {"targets": []}                  | the Execution has no id
-    {"id": "x"}                      | expected Execution 4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f, but its id is x
-    {"id": "$ID", "targets": "x"}    | targets: expected a list
-    {"id": "$ID", "targets": [null]} | targets: expected a list of objects
-""")
-def test_get_execution_refuses_a_malformed_execution(sent, problem):
-    with pytest.raises(program.UnusableResponse) as caught:
-        transport = Canned(json.loads(sent.replace("$ID", EXECUTION)))
-        program.get_execution(transport, PROJECT, EXECUTION)
-
-    assert str(caught.value) == "the response is malformed: " + problem
-    assert not caught.value.retryable
 
 
 def read_ids(listing):

@@ -8,7 +8,6 @@ import shlex
 import shutil
 import subprocess
 import sys
-from datetime import datetime, timedelta, timezone
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -24,7 +23,6 @@ from kit import (
     posix_only,
     read_text,
     target,
-    wait_until,
 )
 from server import Reply
 
@@ -148,65 +146,10 @@ def test_poll_whose_token_is_rejected_reports_nothing_and_the_next_one_does(poll
     assert poller.find_reported() == [RUN_1]
 
 
-def test_poll_whose_token_is_rejected_after_the_listing_names_the_run(poller):
-    poller.runs = {RUN_1: "failed"}
-    poller.rejected = lambda url, query: url.path.endswith(RUN_1)
-
-    assert poller.poll() == 0
-    assert "error: HTTP 401 Unauthorized" in poller.read_mails()
-    assert poller.find_reported() == [RUN_1]
-
-
 def test_poll_whose_report_fails_is_repeated_by_the_next_one(poller):
     poller.runs = {RUN_1: "failed"}
 
     assert poller.poll(mail="cat > lost; return 1") != 0
     assert poller.find_reported() == []
     assert poller.poll() == 0
-    assert poller.find_reported() == [RUN_1]
-
-
-def test_poll_without_the_file_of_seen_ids_reports_all(poller, tmp_path):
-    poller.runs = {RUN_1: "failed", RUN_2: "cancelled"}
-    poller.poll()
-    os.remove(str(tmp_path / "failures" / "seen"))
-
-    assert poller.poll() == 0
-    assert poller.find_reported() == [RUN_1, RUN_2] * 2
-
-
-def test_poll_works_under_set_e(poller):
-    poller.runs = {RUN_1: "failed"}
-
-    codes = [poller.poll(options="set -e") for _ in range(2)]
-
-    assert codes == [0, 1]
-    assert poller.find_reported() == [RUN_1]
-
-
-def test_poll_does_nothing_while_another_one_is_at_work(poller, tmp_path):
-    poller.runs = {RUN_1: "failed"}
-    folder = tmp_path / "failures"
-
-    with poller.start(mail="cat >> mails; until [ -e go ]; do sleep 0.05; done") as first:
-        wait_until((folder / "mails").exists)
-        second = poller.poll()
-        (folder / "go").write_text("")
-
-    assert (first.returncode, second) == (0, 1)
-    assert poller.find_reported() == [RUN_1]
-
-
-# The recipe compares no time: it lists all failed runs, and skips those in the file `seen`. If it asked for what was
-# updated since the previous poll, it would lose the run of a clock that is behind, and repeat one that is ahead.
-@pytest.mark.parametrize("minutes", [-10, 10], ids=["behind", "ahead"])
-def test_poll_reports_each_run_once_if_the_clock_of_the_server_is_10_minutes_off(poller, minutes):
-    poller.poll()
-    server_time = datetime.now(timezone.utc) + timedelta(minutes=minutes)
-    poller.runs = {RUN_1: "failed"}
-    poller.updated = server_time.strftime("%Y-%m-%dT%H:%M:%SZ")
-
-    poller.poll()
-    poller.poll()
-
     assert poller.find_reported() == [RUN_1]

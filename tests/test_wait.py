@@ -18,7 +18,6 @@ import pytest
 import plexctl_exec_log as program
 from control_plane import PROJECT
 from kit import (
-    BOTH,
     EXECUTION,
     NODES,
     Clock,
@@ -27,10 +26,8 @@ from kit import (
     error_lines,
     every_get_format,
     execution,
-    hint_lines,
     inline,
     make_transport,
-    retry_lines,
     run_line,
     stall,
     table,
@@ -307,66 +304,6 @@ def test_wait_ends_on_time_even_if_the_server_is_silent(plane, answers, seconds,
 # ---- what the command prints
 
 
-def test_stderr_in_a_pipe_has_one_safe_line_per_change_and_failure(plane):
-    answers = [
-        execution(status=None),  # status: - (0 of 0 succeeded)
-        make_answer("503"),  # retry: ...
-        make_answer("pending"),  # status: pending (0 of 0 succeeded)
-        make_answer("pending"),  # no line
-        make_answer("started"),  # status: started (0 of 0 succeeded)
-        make_answer("started/failed"),  # no line: still none has succeeded
-        make_answer("started/succeeded/x"),  # status: started (1 of 2 succeeded)
-        make_answer("ack/succeeded"),  # status: ack (1 of 1 succeeded)
-        execution(status="\x1b[2J error: x"),  # status: \x1b[2J\x20error:\x20x (0 of 0 succeeded)
-        make_answer("succeeded"),  # status: succeeded (0 of 0 succeeded)
-    ]
-
-    result = run_line("get $ID --wait", plane, *answers)
-
-    assert result.code == 0
-    assert result.err.splitlines() == [
-        "status: - (0 of 0 succeeded)",
-        "retry: HTTP 503 Service Unavailable; waiting 0.5 s",
-        "status: pending (0 of 0 succeeded)",
-        "status: started (0 of 0 succeeded)",
-        "status: started (1 of 2 succeeded)",
-        "status: ack (1 of 1 succeeded)",
-        "status: \\x1b[2J\\x20error:\\x20x (0 of 0 succeeded)",
-        "status: succeeded (0 of 0 succeeded)",
-    ]
-
-
-def test_each_retryable_failure_of_a_wait_is_reported_as_a_retry(plane):
-    answers = map(make_answer, "started 503 503 503 succeeded".split())
-    slept = []
-
-    result = run_line("get $ID --wait", plane, *answers, sleep=slept.append)
-
-    # The pause before the second poll, its two retries, and the pause before the third: 3 seconds by the schedule, and
-    # more on a machine so slow that five times the first poll are more.
-    assert retry_lines(result) == [
-        "HTTP 503 Service Unavailable; waiting 0.5 s",
-        "HTTP 503 Service Unavailable; waiting 1.0 s",
-        "HTTP 503 Service Unavailable; waiting %.1f s" % slept[3],
-    ]
-
-
-def test_wait_timeout_means_exit_124_and_names_the_last_status(plane):
-    answer = execution([target(), target(status="ack")], status="st\x1barted")
-
-    # The limit is less than the first pause.
-    result = run_line("get $ID --wait --wait-timeout 1.5", plane, answer)
-
-    assert result.code == 124
-    assert result.out == b""
-    assert result.err.splitlines() == [
-        "status: st\\x1barted (1 of 2 succeeded)",
-        "error: the wait timed out; "
-        'the last status of Execution 4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f was "st\\x1barted" (1 of 2 succeeded)',
-        "hint: the Execution may still be running: wait again, or longer",
-    ]
-
-
 @every_get_format
 def test_wait_prints_the_last_response_as_a_get_does(plane, format):
     line = "get $ID --exit-status " + format
@@ -441,24 +378,3 @@ def test_exit_status_changes_no_exit_code_except_0(plane, flags, answer, code):
 
     assert result.code == code
     assert len(error_lines(result)) == 1
-
-
-# ---- the hint about --timeout
-
-
-@table("""
-    flags                                  | number_of_hints
-    --wait --timeout 9                     | 1
-    # without --wait, without --timeout, and with --wait-timeout
-    --timeout 9                            | 0
-    --wait                                 | 0
-    --wait --timeout 9 --wait-timeout 8    | 0
-""")
-@pytest.mark.parametrize("terminals", [(), BOTH], ids=["pipes", "terminals"])
-def test_hint_says_that_timeout_does_not_limit_the_wait(plane, flags, number_of_hints, terminals):
-    result = run_line("get $ID " + flags, plane, execution(), terminals=terminals)
-
-    assert result.code == 0
-    assert hint_lines(result) == int(number_of_hints) * [
-        "--timeout limits each network operation; to limit the wait, use --wait-timeout"
-    ]
