@@ -18,7 +18,6 @@ from kit import (
     MODULE,
     NODES,
     PATH,
-    ROOT,
     encode,
     error_lines,
     every_get_format,
@@ -31,7 +30,6 @@ from kit import (
     run_against,
     run_cli,
     run_line,
-    run_python,
     table,
     target,
 )
@@ -564,65 +562,6 @@ def test_list_all_ends_at_a_page_of_one_that_is_too_large(plane):
     assert result.out == b""
     assert result.err == "error: the response is larger than 256 MiB\n"
     assert list_requests(plane) == ["200", "50", "12", "3", "1"]
-
-
-# ---- a body that needs more memory than there is
-
-#: A body of 4 MiB. Its objects need 100 MiB and more.
-MANY_LISTS = b'{"targets":[' + b"[]," * 1400000 + b"[]]}"
-
-#: The beginning of a program. It imports the module, and allows itself 48 MiB more than it has by then, which is enough
-#: for the body and its text, but not for the objects.
-LIMIT_MEMORY = """
-import os
-import resource
-import sys
-import plexctl_exec_log
-
-with open("/proc/self/statm") as file:
-    used = int(file.read().split()[0]) * os.sysconf("SC_PAGE_SIZE")
-resource.setrlimit(resource.RLIMIT_AS, (used + (48 << 20), used + (48 << 20)))
-"""
-
-CALL_MAIN = "sys.exit(plexctl_exec_log.main(sys.argv[1:]))"
-
-#: Calls Transport.get, and prints what it catches.
-CALL_GET = """
-with plexctl_exec_log.Transport.from_settings() as transport:
-    try:
-        transport.get("/", {})
-    except MemoryError:
-        print("caught a MemoryError")
-"""
-
-can_limit_memory = pytest.mark.skipif(
-    not sys.platform.startswith("linux") or sys.implementation.name != "cpython",
-    reason="needs /proc and RLIMIT_AS; PyPy reserves memory in advance",
-)
-
-
-@can_limit_memory
-def test_body_that_exceeds_the_memory_gives_one_error_line(plane):
-    plane.script(Reply(MANY_LISTS))
-
-    result = run_python("-c", LIMIT_MEMORY + CALL_MAIN, *GET, plane=plane, env={"PYTHONPATH": ROOT})
-
-    assert result.code == 1
-    assert result.out == b""
-    assert result.err == "error: out of memory\n"
-    assert len(plane.requests) == 1
-
-
-@can_limit_memory
-def test_memory_error_while_a_body_is_decoded_propagates(plane):
-    plane.script(Reply(MANY_LISTS))
-
-    result = run_python("-c", LIMIT_MEMORY + CALL_GET, plane=plane, env={"PYTHONPATH": ROOT})
-
-    assert result.code == 0
-    assert result.out == b"caught a MemoryError\n"
-    assert result.err == ""
-    assert len(plane.requests) == 1
 
 
 # ---- a 200 that is not a JSON object, after one that was

@@ -2,7 +2,6 @@
 
 import email
 import http.client
-import os
 import re
 import socket
 import sys
@@ -21,7 +20,6 @@ from kit import (
     MODULE,
     NO_NAME,
     PATH,
-    WINDOWS,
     Clock,
     Raw,
     encode,
@@ -911,46 +909,6 @@ def test_child_after_a_fork_opens_its_own_connection(plane):
     assert result.out == b"child: 3\nparent: 2\n"
     assert len(plane.requests) == 3
     assert plane.connections == 2  # the parent has kept the first one
-
-
-#: It uses up the descriptors to 1023, the largest for which select.select works.
-PROGRAM_WITH_MANY_DESCRIPTORS = """
-import os
-import resource
-import sys
-
-import plexctl_exec_log as program
-
-hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-resource.setrlimit(resource.RLIMIT_NOFILE, (2048, 2048 if 0 <= hard < 2048 else hard))
-while os.dup(0) < 1023:
-    pass
-with program.Transport.from_settings() as transport:
-    for _ in range(2):
-        transport.get(sys.argv[1], {})
-"""
-
-
-def can_open_2048_descriptors():
-    """Return whether a process may raise its limit of descriptors to 2048. Root may raise the hard limit, too."""
-    import resource
-
-    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    return os.geteuid() == 0 or hard == resource.RLIM_INFINITY or hard >= 2048
-
-
-@posix_only
-@pytest.mark.skipif(
-    not WINDOWS and not can_open_2048_descriptors(),
-    reason="the hard limit of descriptors is too low",
-)
-def test_connection_is_kept_in_a_program_with_more_than_1023_descriptors(plane):
-    result = run_python("-c", PROGRAM_WITH_MANY_DESCRIPTORS, PATH, plane=plane)
-
-    assert result.code == 0
-    assert result.err == ""
-    assert len(plane.requests) == 2
-    assert plane.connections == 1
 
 
 @posix_only
