@@ -382,10 +382,6 @@ def describe_error(error: Exception) -> str:
 
 
 # ------------------------------------------------------------------------------------------- Errors
-#
-# An error takes the message first, and has a default for everything else, so that it
-# can be copied and pickled: Python calls the class with `args`, which
-# Exception.__init__ sets to the message, and then restores the other attributes.
 
 
 class ExecLogError(Exception):
@@ -404,8 +400,6 @@ class ExecLogError(Exception):
 
         exit_code   the exit code of the command
         hint        the next step for a person at the command line, or ""
-
-    Errors can be copied and pickled.
     """
 
     exit_code = 1
@@ -4026,8 +4020,6 @@ def make_unknown_flag_error(word, command=""):
     suggestion = suggest(bare_name, known, "--", command)
     if suggestion or name[:2] not in FLAGS_BY_NAME:
         return UsageError("unknown flag" + shown + suggestion)
-    if all("-" + letter in FLAGS_BY_NAME for letter in name[1:]):
-        return UsageError("short flags cannot be combined:" + shown)
     return UsageError("malformed flag" + shown)
 
 
@@ -5003,11 +4995,11 @@ def main(
         stderr      a text stream; the default is sys.stderr
         sleep       a replacement for time.sleep, for tests
 
-    It changes no process-wide state, so several threads may call it. argparse reads the message
-    catalogues that LANGUAGE, LC_ALL, LC_MESSAGES or LANG name. Expected failures
-    are reported on stderr. An OSError, ValueError, TypeError, AttributeError or LookupError
-    of a stream counts as a failure to write. KeyboardInterrupt and other exceptions of your
-    own propagate. Anything else is a bug, whose traceback is not masked."""
+    It changes no process-wide state. argparse reads the message catalogues that LANGUAGE,
+    LC_ALL, LC_MESSAGES or LANG name. Expected failures are reported on stderr. An OSError,
+    ValueError, TypeError, AttributeError or LookupError of a stream counts as a failure to
+    write. KeyboardInterrupt and other exceptions of your own propagate. Anything else is a
+    bug, whose traceback is not masked."""
     out = sys.stdout if stdout is None else stdout
     err = sys.stderr if stderr is None else stderr
     console = Console(out, err)

@@ -33,7 +33,6 @@ from kit import (
     SOURCE,
     STARTED,
     Proxy,
-    Result,
     archive,
     as_given,
     error_lines,
@@ -356,31 +355,6 @@ def test_main_reads_sys_argv_and_writes_to_the_stderr_of_the_process(monkeypatch
 
     assert code == 2
     assert stderr.buffer.getvalue().startswith(b"error: no Execution id")
-
-
-def test_main_runs_in_several_threads_each_with_its_own_streams(plane):
-    slept = []
-
-    def run_get(execution_id):
-        out, err = io.BytesIO(), io.StringIO()
-        code = program.main(["get", execution_id, "--output", "jsonl"], out, err, slept.append)
-        return Result(code, out.getvalue(), err.getvalue())
-
-    # The answer to whoever asks first. All others get SHOWCASE, which has six targets.
-    plane.script(Reply({}, 503))
-
-    with surroundings(plane, {"PLEXSPHERE_PROJECT": PROJECT}), ThreadPoolExecutor(8) as pool:
-        *results, refused = pool.map(run_get, [SHOWCASE] * 6 + ["nonsense"])
-
-    # Each get prints a line for each target, and one of them retries.
-    assert [(result.code, result.out.count(b"\n")) for result in results] == [(0, 6)] * 6
-    *silent, retrying = sorted(result.err for result in results)
-    assert silent == [""] * 5
-    assert retrying.startswith("retry: HTTP 503")
-    assert slept == [0.5]
-    assert refused.code == 2
-    assert refused.out == b""
-    assert "nonsense" in error_lines(refused)[0]
 
 
 def test_transport_serves_several_threads_one_at_a_time_under_a_lock(tls_plane):

@@ -2,9 +2,7 @@
 
 Errors of the network are in test_transport.py, those of bodies in test_bodies.py."""
 
-import copy
 import io
-import pickle
 import sys
 from datetime import datetime, timedelta, timezone
 
@@ -232,35 +230,6 @@ def test_problem_of_an_api_error_is_empty_if_none_is_given():
     error = program.APIError("it failed")
 
     assert error.problem == {}
-
-
-ERRORS = [
-    program.UsageError("it failed", "try again"),
-    program.CredentialsError("it failed", "try again"),
-    program.RemoteError("it failed", "try again", retryable=True, retry_after=5.0),
-    program.TimedOut("it failed", "try again", retryable=True),
-    program.ConnectError("it failed", "try again", retryable=True),
-    program.UnusableResponse("it failed", "try again"),
-    program.ResponseTooLarge("it failed", "try again"),
-    program.WaitTimeout("it failed", "try again", execution={"status": "started"}),
-    program.APIError("it failed", "try again", 429, {"code": "slow"}, retry_after=5.0),
-    program.APIError("it failed", "try again", 403, {"code": "rebac_denied"}),
-]
-
-
-@pytest.mark.parametrize("error", ERRORS, ids=lambda error: type(error).__name__)
-@pytest.mark.parametrize(
-    "duplicate",
-    [copy.copy, copy.deepcopy, lambda error: pickle.loads(pickle.dumps(error))],
-    ids=["copy", "deepcopy", "pickle"],
-)
-def test_error_can_be_copied_and_pickled(error, duplicate):
-    twin = duplicate(error)
-
-    assert type(twin) is type(error)
-    assert twin.args == error.args == ("it failed",)
-    assert vars(twin) == vars(error)  # such as `retryable`
-    assert twin.hint == "try again"
 
 
 def catch_page_error(plane, answer):
