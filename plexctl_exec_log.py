@@ -4248,10 +4248,9 @@ def complete_options(options, now):
 
 # ------------------------------------------------------------------------------------------ Console
 
-# What a stream may raise, apart from OSError: AttributeError if it is None, ValueError
-# if it is closed, TypeError if it does not accept bytes (or text), LookupError if its
-# encoding is unknown.
-STREAM_ERRORS = (OSError, ValueError, TypeError, AttributeError, LookupError)
+# What a stream may raise, apart from OSError: AttributeError if it is None, ValueError if it
+# is closed.
+STREAM_ERRORS = (OSError, ValueError, AttributeError)
 
 
 def is_terminal(stream):
@@ -4363,12 +4362,9 @@ class Console:
         """Write all of the data.
 
         A raw stream may write only a part of it, or nothing, which it reports as None."""
-        is_raw = isinstance(self._out, io.RawIOBase)
         left = memoryview(data)
         while left:
             size = self._out.write(left)
-            if size is None and not is_raw:
-                break  # a caller's stream whose write() returns None
             if not size:
                 raise OSError("it is not ready (non-blocking)")
             left = left[size:]
@@ -4997,9 +4993,9 @@ def main(
 
     It changes no process-wide state. argparse reads the message catalogues that LANGUAGE,
     LC_ALL, LC_MESSAGES or LANG name. Expected failures are reported on stderr. An OSError,
-    ValueError, TypeError, AttributeError or LookupError of a stream counts as a failure to
-    write. KeyboardInterrupt and other exceptions of your own propagate. Anything else is a
-    bug, whose traceback is not masked."""
+    ValueError or AttributeError of a stream counts as a failure to write. KeyboardInterrupt
+    and other exceptions of your own propagate. Anything else is a bug, whose traceback is
+    not masked."""
     out = sys.stdout if stdout is None else stdout
     err = sys.stderr if stderr is None else stderr
     console = Console(out, err)

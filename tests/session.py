@@ -139,7 +139,7 @@ class Stream(io.IOBase):
         return self.terminal is not None
 
     def fileno(self):
-        return self.terminal
+        return super().fileno() if self.terminal is None else self.terminal
 
 
 class Shell:
