@@ -1155,6 +1155,75 @@ def find_proxy(server):
     return proxies.get(server.scheme) or None
 
 
+# -------------------------------------------------------------------------------------------- Hints
+#
+# What to do about a failed request.
+
+
+class Doubt(str):
+    """A hint that doubts what was typed. Once the API has answered, it is left out."""
+
+
+CONNECT_HINT = Doubt(
+    "check --server, PLEXSPHERE_URL or the profile, the network, and whether you need a proxy"
+)
+PROXY_HINT = Doubt(
+    "check the server's name and port, HTTPS_PROXY, HTTP_PROXY and NO_PROXY "
+    "(if the proxy needs a login, put user:password@ before its host)"
+)
+TLS_HINT = Doubt(
+    "check the port (is it for https?), the server's name and the local clock; "
+    "for a private CA, use --ca-file"
+)
+PLAIN_HTTP_HINT = Doubt("if this port is for https, write https:// in the server's URL")
+NOT_API_HINT = Doubt("check --server, PLEXSPHERE_URL or the profile: the URL may not be the API's")
+REDIRECT_HINT = Doubt("if that is the API, use the part of its URL before /v1 as the server's URL")
+V1_TWICE_HINT = Doubt("leave /v1 out of the server's URL")
+CLIENT_CERTIFICATE_HINT = (
+    "client certificates are not supported: ask for a server URL that does not require one"
+)
+LOST_CONNECTION_HINT = "the server, or a proxy in between, closed the connection: try again"
+CUT_BODY_HINT = "the server, or a proxy in between, may have closed the connection early: try again"
+OVERLOAD_HINT = (
+    "the server, or a gateway in front of it, may be overloaded or restarting: try again later"
+)
+
+# By the HTTP status and a word: the `code` of a 400, the `reason` of a 403, or "" for any other.
+STATUS_HINTS = {
+    (400, ""): "the server rejected the value of a flag: check the flags against --help",
+    (400, "invalid_cursor"): Doubt(
+        "the server rejected the cursor: "
+        "use it only with the filters of the listing that printed it"
+    ),
+    (400, "invalid_limit"): "use a --limit of at most 200",
+    (400, "invalid_status"): (
+        "the server rejected the value of --status: --help lists the valid ones"
+    ),
+    # For example, %s is ` from PLEXSPHERE_TOKEN`.
+    (401, ""): "get a new token: the token%s is invalid, expired or for another server",
+    (403, ""): "ask an owner of the Project to let this token read its Executions",
+    (403, "caveat_violation"): (
+        "the token is valid, but its conditions are not met: "
+        "check its validity period, your source address and how you logged in"
+    ),
+    # For example, %s is `PLEXSPHERE_PROJECT`.
+    (404, ""): Doubt(
+        "not found, or not visible to this token: "
+        "check the Project (%s), the id (for get) and the server"
+    ),
+    (407, ""): PROXY_HINT,
+    (429, ""): "too many requests: try again later",
+    (500, ""): (
+        "try again; if it keeps failing, "
+        "send the server's operators the time, the command and any correlation id"
+    ),
+    (501, ""): "this server cannot run actions: ask its operators to enable action dispatch",
+    (502, ""): OVERLOAD_HINT,
+    (503, ""): OVERLOAD_HINT,
+    (504, ""): OVERLOAD_HINT,
+}
+
+
 # ---------------------------------------------------------------------------------------- Transport
 #
 # What this section relies on in http.client, from Python 3.6 to 3.15:
@@ -1195,85 +1264,6 @@ RETRY_AFTER_LIMIT = 86400.0  # seconds; a longer Retry-After counts as this
 SECRET_HEADERS = ("authorization", "proxy-authorization", "cookie", "set-cookie", "location")
 
 LOST_BODY = "the connection was lost while reading the body: %s"
-
-API_HINT = "check --server, PLEXSPHERE_URL or the profile: the URL may not be the API's"
-GATEWAY_HINT = "a gateway in front of the server may have answered: try again"
-RECONNECT_HINT = "an earlier request succeeded: check the network, and try again"
-PROXY_HINT = (
-    "check the server's name and port, HTTPS_PROXY, HTTP_PROXY and NO_PROXY "
-    "(if the proxy needs a login, put user:password@ before its host)"
-)
-OVERLOAD_HINT = (
-    "the server, or a gateway in front of it, may be overloaded or restarting: try again later"
-)
-# The hints by their causes: a phrase, an HTTP status, or a status with the `code` of a 400 or
-# the `reason` of a 403. Transport._choose_hint chooses among those for a status.
-HINTS = {
-    "connect": (
-        "check --server, PLEXSPHERE_URL or the profile, the network, and whether you need a proxy"
-    ),
-    "proxy": PROXY_HINT,
-    "TLS": (
-        "check the port (is it for https?), the server's name and the local clock; "
-        "for a private CA, use --ca-file"
-    ),
-    "client certificate": (
-        "client certificates are not supported: ask for a server URL that does not require one"
-    ),
-    "plain http": "if this port is for https, write https:// in the server's URL",
-    "lost connection": "the server, or a proxy in between, closed the connection: try again",
-    "cut body": (
-        "the server, or a proxy in between, may have closed the connection early: try again"
-    ),
-    "not HTTP": API_HINT,
-    "not the API": API_HINT,
-    "redirect": "if that is the API, use the part of its URL before /v1 as the server's URL",
-    "/v1 twice": "leave /v1 out of the server's URL",
-    "400": "the server rejected the value of a flag: check the flags against --help",
-    "400 invalid_cursor": (
-        "the server rejected the cursor: "
-        "use it only with the filters of the listing that printed it"
-    ),
-    "400 invalid_limit": "use a --limit of at most 200",
-    "400 invalid_status": (
-        "the server rejected the value of --status: --help lists the valid ones"
-    ),
-    # For example, %s is ` from PLEXSPHERE_TOKEN`.
-    "401": "get a new token: the token%s is invalid, expired or for another server",
-    "403": "ask an owner of the Project to let this token read its Executions",
-    "403 caveat_violation": (
-        "the token is valid, but its conditions are not met: "
-        "check its validity period, your source address and how you logged in"
-    ),
-    # For example, %s is `PLEXSPHERE_PROJECT`.
-    "404": (
-        "not found, or not visible to this token: "
-        "check the Project (%s), the id (for get) and the server"
-    ),
-    "407": PROXY_HINT,
-    "429": "too many requests: try again later",
-    "500": (
-        "try again; if it keeps failing, "
-        "send the server's operators the time, the command and any correlation id"
-    ),
-    "501": "this server cannot run actions: ask its operators to enable action dispatch",
-    "502": OVERLOAD_HINT,
-    "503": OVERLOAD_HINT,
-    "504": OVERLOAD_HINT,
-}
-# Hints that replace these once the API has answered. A rejected cursor is then the server's own.
-LATER_HINTS = {
-    "connect": RECONNECT_HINT,
-    "proxy": RECONNECT_HINT,
-    "TLS": RECONNECT_HINT,
-    "not HTTP": "check the network: another program may have answered in place of the server",
-    "not the API": GATEWAY_HINT,
-    "redirect": GATEWAY_HINT,
-    "400 invalid_cursor": (
-        "the server rejected the cursor of the next page: start the listing again"
-    ),
-    "404": "not found, or no longer visible to this token",
-}
 
 # What http.client may raise for malformed headers, apart from HTTPException, because
 # the `email` package parses them. No document lists these: some were seen when malformed
@@ -1357,7 +1347,7 @@ def read_number(literal):
 
 def make_cut_error(message):
     """Return the error for a body that did not arrive whole."""
-    return RemoteError(message, HINTS["cut body"], retryable=True)
+    return RemoteError(message, CUT_BODY_HINT, retryable=True)
 
 
 def decode_object(body, may_be_cut=False, make_error=make_malformed_error):
@@ -1465,8 +1455,8 @@ class Transport:
         received        number of body bytes received so far, before decompression
         token_source    where the token came from, for the hint of a 401; "" if that is unknown
         project_source  where the Project came from, for the hint of a 404
-        has_found_api   whether a 200 was a JSON object. Hints then no longer doubt the
-                        server's URL
+        has_found_api   whether a 200 was a JSON object. Hints then no longer doubt what was
+                        typed
         clock           the monotonic clock, a function that returns seconds
                         (default: time.monotonic)
         server_date     the Date of the first 200 that was a JSON object, as the server sent it;
@@ -1783,7 +1773,7 @@ class Transport:
 
         After a good response, a gateway may have answered, so another attempt may help."""
         message = "the response is malformed: " + problem
-        hint = self._find_hint("not the API")
+        hint = self._show_hint(NOT_API_HINT)
         if self.has_found_api:
             return RemoteError(message, hint, retryable=True)
         return UnusableResponse(message, hint)
@@ -1829,32 +1819,34 @@ class Transport:
     def _make_timeout_error(self, what, advice=""):
         """Return the error for a network operation that took too long.
 
-        The hint begins with `advice`; if a time limit has passed, there is none."""
+        The hint begins with `advice`, if any; if a time limit has passed, there is none."""
         if self._time_left() <= 0.01:  # a socket may time out a little early
             return TimedOut("the time limit has passed: " + what)
         hint = "if the server or network is slow, raise --timeout (now %g s)" % self._timeout
-        return TimedOut("timed out: " + what, advice + hint, retryable=True)
+        if advice:
+            hint = "%s; %s" % (advice, hint)
+        return TimedOut("timed out: " + what, hint, retryable=True)
 
     def _make_connect_error(self, error):
         """Return the error for a connection that could not be made: DNS, TCP, proxy or TLS."""
         server, proxy = self.server, self._proxy
         if proxy:
             peer = "%s through proxy %s:%d" % (server.authority, proxy.host, proxy.port)
-            host, hint = proxy.host, self._find_hint("proxy")
+            host, hint = proxy.host, self._show_hint(PROXY_HINT)
         else:
             peer = server.authority
-            host, hint = server.host, self._find_hint("connect")
+            host, hint = server.host, self._show_hint(CONNECT_HINT)
 
         # The order matters: except for CertificateError on 3.6, all of these are OSErrors.
         if isinstance(error, socket.timeout):
-            return self._make_timeout_error("connecting to " + peer, hint + "; ")
+            return self._make_timeout_error("connecting to " + peer, hint)
 
         if ssl and isinstance(error, (ssl.SSLError, ssl.CertificateError)):
             # Python 3.6 and 3.7 name the EOF of OpenSSL 3 only in the message.
             is_eof = "unexpected eof while reading" in str(error)
             was_closed = is_eof or isinstance(error, (ssl.SSLEOFError, ssl.SSLZeroReturnError))
             message = "TLS with %s failed: %s" % (server.authority, describe_error(error))
-            return ConnectError(message, self._find_hint("TLS"), retryable=was_closed)
+            return ConnectError(message, self._show_hint(TLS_HINT), retryable=was_closed)
 
         if isinstance(error, socket.gaierror):
             message = "cannot connect to %s: the name %s does not resolve" % (peer, host)
@@ -1909,7 +1901,7 @@ class Transport:
             message = "the response is not valid HTTP: %s" % describe_error(error)
             # A port for https sends no HTTP at all, and so no headers that are too long.
             may_be_https = isinstance(error, http.client.BadStatusLine)
-            raise UnusableResponse(message, self._find_not_api_hint("not HTTP", may_be_https))
+            raise UnusableResponse(message, self._show_not_api_hint(may_be_https))
 
         version = "1.0" if response.version == 10 else "1.1"
         status_line = "HTTP/%s %d %s" % (version, response.status, response.reason)
@@ -1919,30 +1911,30 @@ class Transport:
     def _make_no_response_error(self, error):
         """Return the error for a connection that was lost before a response arrived."""
         message = "the connection was lost before a response arrived"
-        cause = "lost connection"
+        hint = LOST_CONNECTION_HINT
         if self.server.scheme == "http" and not self._was_answered:
-            cause = "plain http"
+            hint = PLAIN_HTTP_HINT
         if "alert" not in str(error):
-            return NoResponse(message, HINTS[cause], retryable=True)
+            return NoResponse(message, hint, retryable=True)
 
         # With TLS 1.3, a server may reject the client only after the handshake: with an
         # alert, such as "certificate required".
         reason = describe_error(error)
         if "certificate required" in reason:
-            cause = "client certificate"
-        return NoResponse("%s: %s" % (message, reason), HINTS[cause])
+            hint = CLIENT_CERTIFICATE_HINT
+        return NoResponse("%s: %s" % (message, reason), hint)
 
-    def _find_hint(self, cause):
-        """Return the hint for a cause that is in HINTS."""
-        if self.has_found_api and cause in LATER_HINTS:
-            return LATER_HINTS[cause]
-        return HINTS[cause]
+    def _show_hint(self, hint):
+        """Return a hint, or "" if it doubts what was typed although the API has answered."""
+        if isinstance(hint, Doubt) and self.has_found_api:
+            return ""
+        return hint
 
-    def _find_not_api_hint(self, cause, may_be_https):
+    def _show_not_api_hint(self, may_be_https):
         """Return the hint for a response that does not look like the API's."""
-        if may_be_https and self.server.scheme == "http" and not self.has_found_api:
-            return HINTS["plain http"]
-        return self._find_hint(cause)
+        if may_be_https and self.server.scheme == "http":
+            return self._show_hint(PLAIN_HTTP_HINT)
+        return self._show_hint(NOT_API_HINT)
 
     def _read_body(self, sock, response, max_bytes):
         """Return the decompressed body of a response as a bytearray.
@@ -2031,7 +2023,7 @@ class Transport:
         if "@" in location:  # user info
             shown = "***"
         refusal = "refused to follow a redirect to %s, to keep the token from other servers" % shown
-        return RemoteError("HTTP %d: %s" % (status, refusal), self._find_hint("redirect"))
+        return RemoteError("HTTP %d: %s" % (status, refusal), self._show_hint(REDIRECT_HINT))
 
     def _make_error(self, response, body):
         """Return the error for a response that is not a 200.
@@ -2076,29 +2068,28 @@ class Transport:
 
     def _choose_hint(self, status, problem):
         """Return the hint for an HTTP status other than 200, or "" if there is none."""
-        if status == 401:
-            source = ""
-            if self.token_source:
-                source = " from " + self.token_source
-            return HINTS["401"] % source
-        if status == 404 and self.server.prefix.endswith("/v1") and not self.has_found_api:
-            return HINTS["/v1 twice"]
+        if status == 404 and self.server.prefix.endswith("/v1"):
+            return self._show_hint(V1_TWICE_HINT)
         # The API sends a Problem with these. A port for https answers plain http with a 400.
         is_bare = status in (400, 403, 404) and not problem
         if is_bare or 300 <= status < 400:
-            return self._find_not_api_hint("not the API", may_be_https=status == 400)
+            return self._show_not_api_hint(may_be_https=status == 400)
 
-        if status == 404 and not self.has_found_api:
-            return HINTS["404"] % self.project_source
         word = ""
         if status == 400:
             word = show_text(problem, "code")
         elif status == 403:
             word = show_text(problem, "reason")
-        for cause in ("%d %s" % (status, word), str(status)):
-            if cause in HINTS:
-                return self._find_hint(cause)
-        return ""
+        general_hint = STATUS_HINTS.get((status, ""), "")
+        hint = self._show_hint(STATUS_HINTS.get((status, word), general_hint))
+
+        # Say where a setting came from.
+        origin = ""
+        if status == 401 and self.token_source:
+            origin = " from " + self.token_source
+        elif status == 404:
+            origin = self.project_source
+        return hint.replace("%s", origin)
 
 
 # --------------------------------------------------------------------------------------- Wire model
@@ -2257,7 +2248,7 @@ def get_page(
     max_bytes = EXECUTION_LIMIT if is_one_execution else PAGE_LIMIT
     path = EXECUTIONS % parse_named_uuid(project, "project")
     # Before the request: get() may set has_found_api.
-    hint = "" if transport.has_found_api else API_HINT
+    hint = "" if transport.has_found_api else NOT_API_HINT
     page = transport.get(path, parameters, max_bytes)
     if "items" not in page:
         raise make_malformed_error('it has no member "items"', hint)
@@ -2551,7 +2542,7 @@ def get_execution(
     execution_id = parse_named_uuid(execution_id, "execution_id")
     path = "%s/%s" % (EXECUTIONS % project, execution_id)
     # Before the request: get() may set has_found_api.
-    hint = "" if transport.has_found_api else API_HINT
+    hint = "" if transport.has_found_api else NOT_API_HINT
     execution = transport.get(path, {}, EXECUTION_LIMIT)
 
     found = read_string(execution, "id")

@@ -13,10 +13,8 @@ import plexctl_exec_log as program
 from control_plane import TOKEN, ControlPlane
 from kit import (
     ALL,
-    GET,
     LIST,
     ROOT,
-    STARTED,
     nobody_listening,
     table,
     Proxy,
@@ -462,14 +460,18 @@ ANSWERS = {
 }
 
 
-def read_hint(scheme, prefix, answers, argv=LIST):
+def make_answer(word):
+    """Return the answer that a word stands for."""
+    status, _, is_problem = word.partition(":")
+    body = b'{"title":"No"}' if is_problem else b"<p>"
+    return ANSWERS[word] if word in ANSWERS else Reply(body, int(status))
+
+
+def read_hint(scheme, prefix, answers):
     """Run `list` against these answers, from a server whose URL ends with this prefix. Return the only hint."""
     with ControlPlane(tls=scheme == "https") as plane:
-        for word in answers.split():
-            status, _, is_problem = word.partition(":")
-            body = b'{"title":"No"}' if is_problem else b"<p>"
-            plane.script(ANSWERS[word] if word in ANSWERS else Reply(body, int(status)))
-        result = run_cli(*argv, "--server", plane.url + prefix, plane=plane)
+        plane.script(*map(make_answer, answers.split()))
+        result = run_cli(*LIST, "--server", plane.url + prefix, plane=plane)
         assert not plane.answers, "an answer was not asked for"
     assert result.code in (1, 4)
     assert len(error_lines(result)) == 1
@@ -558,60 +560,21 @@ def test_hint_for_a_problem_does_not_ask_whether_the_server_is_the_api(answers, 
 # ---- hints after a good response: the URL of the server is right
 
 
-@pytest.mark.parametrize("answer", ["400", "403", "404", "302", "redirect"])
-@pytest.mark.parametrize("prefix", ["", "/v1"])
-def test_hint_for_a_wrong_second_page_suspects_a_gateway(answer, prefix):
-    hint = read_hint("http", prefix, "page " + answer, ALL)
-
-    assert hint == "a gateway in front of the server may have answered: try again"
-
-
-@pytest.mark.parametrize("answer", ["alert", "many_headers"])
-@pytest.mark.parametrize("prefix", ["", "/v1"])
-def test_hint_for_a_second_page_that_is_not_http_suspects_another_program(answer, prefix):
-    # Such an error is final, so no hint says to try again.
-    hint = read_hint("http", prefix, "page " + answer, ALL)
-
-    assert hint == "check the network: another program may have answered in place of the server"
-
-
-def test_wait_for_an_execution_that_disappears_does_not_doubt_the_server(plane):
-    plane.script(Reply(STARTED), Reply({"title": "Not Found"}, 404))
-
-    result = run_cli(*GET, "--wait", plane=plane)
-
-    assert result.code == 1
-    assert hint_lines(result) == ["not found, or no longer visible to this token"]
-
-
 @pytest.mark.parametrize(
-    "argv, good, body, error",
-    [
-        pytest.param(ALL, ANSWERS["page"], {}, 'it has no member "items"', id="page without items"),
-        pytest.param(
-            GET + ("--wait",), Reply(STARTED), {}, "the Execution has no id", id="without an id"
-        ),
-    ],
+    "answer", ["400", "403", "404", "404:problem", "302", "redirect", "alert", "many_headers"]
 )
-def test_response_without_its_members_after_a_good_one_has_no_hint(plane, argv, good, body, error):
-    plane.script(good, Reply(body))
+def test_failure_after_a_good_page_has_no_hint(plane, answer):
+    plane.script(ANSWERS["page"], make_answer(answer))
 
-    result = run_cli(*argv, plane=plane)
+    result = run_cli(*ALL, "--server", plane.url + "/v1", plane=plane)
 
-    assert result.code == 1
-    assert error_lines(result) == ["the response is malformed: " + error]
-    assert hint_lines(result) == []  # for a first response, it would be about the API
+    assert result.code in (1, 4)
+    assert hint_lines(result) == []
 
 
 @posix_only  # Windows keeps the socket listening
-@pytest.mark.parametrize(
-    "variable",  # which has the URL of the plane
-    [
-        pytest.param("PLEXSPHERE_URL", id="to the server"),
-        pytest.param("HTTP_PROXY", id="to the proxy"),
-    ],
-)
-def test_connection_that_fails_after_a_good_page_does_not_doubt_server_or_proxy(plane, variable):
+@pytest.mark.parametrize("variable", ["PLEXSPHERE_URL", "HTTP_PROXY"])
+def test_connection_that_fails_after_a_good_page_has_no_hint(plane, variable):
     def stop_listening_and_close_the_connection(request):
         plane.socket.shutdown(socket.SHUT_RDWR)
         return Reply(page(execution(), next_cursor="c2"), framing="close")
@@ -621,36 +584,5 @@ def test_connection_that_fails_after_a_good_page_does_not_doubt_server_or_proxy(
 
     result = run_cli(*ALL, "--allow-http", plane=plane, env=env)
 
-    assert result.code == 1
-    assert len(error_lines(result)) == 1
     assert "cannot connect" in error_lines(result)[0]
-    assert hint_lines(result) == ["an earlier request succeeded: check the network, and try again"]
-
-
-def test_certificate_that_is_rejected_after_a_good_page_does_not_doubt_the_server(tls_plane):
-    def expire_and_close_the_connection(request):
-        tls_plane.context.load_cert_chain(os.path.join(TLS_DIR, "expired.pem"))
-        return Reply(page(execution(), next_cursor="c2"), framing="close")
-
-    tls_plane.answer_to = expire_and_close_the_connection
-
-    result = run_cli(*ALL, plane=tls_plane)
-
-    assert result.code == 1
-    assert len(error_lines(result)) == 1
-    assert error_lines(result)[0].startswith("TLS with localhost:")
-    assert hint_lines(result) == ["an earlier request succeeded: check the network, and try again"]
-
-
-def test_only_a_cursor_that_was_typed_is_blamed(plane):
-    refusal = Reply({"code": "invalid_cursor"}, 400)
-    plane.script(refusal, ANSWERS["page"], refusal)
-
-    typed = run_cli(*LIST, "--cursor", "c1", plane=plane)
-    followed = run_cli(*ALL, plane=plane)  # its first page has a cursor, which is refused
-
-    assert len(hint_lines(typed)) == 1
-    assert "use it only with the filters of the listing" in hint_lines(typed)[0]
-    assert hint_lines(followed) == [
-        "the server rejected the cursor of the next page: start the listing again"
-    ]
+    assert hint_lines(result) == []
