@@ -1270,6 +1270,9 @@ LOST_BODY = "the connection was lost while reading the body: %s"
 # headers were tried on each Python, the others are a precaution against a traceback.
 PARSER_ERRORS = (ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError)
 
+# What http.client may raise for a failure of TLS. On 3.6, CertificateError is a ValueError.
+TLS_ERRORS = (ssl.SSLError, ssl.CertificateError) if ssl else ()
+
 
 def check_ca_file(path):
     """Raise UsageError unless the path leads to a file or a pipe that not everybody can write to.
@@ -1802,19 +1805,48 @@ class Transport:
         else:
             connection = http.client.HTTPConnection(peer.host, peer.port, timeout=timeout)
 
+        if proxy and is_https:
+            connection.set_tunnel(server.host, server.port, proxy.headers)
+
         is_connected = False
         try:
-            if proxy and is_https:
-                connection.set_tunnel(server.host, server.port, proxy.headers)
-            connection.connect()
+            self._open(connection)
             is_connected = True
-        except (OSError, http.client.HTTPException, ValueError) as error:
-            # On 3.6, CertificateError is a ValueError.
-            raise self._make_connect_error(error)
         finally:
             if not is_connected:
                 connection.close()
         return connection
+
+    def _open(self, connection):
+        """Connect a new connection: DNS, TCP, the tunnel of a proxy, TLS."""
+        server, proxy = self.server, self._proxy
+        if proxy:
+            peer = "%s through proxy %s:%d" % (server.authority, proxy.host, proxy.port)
+            host, hint = proxy.host, self._show_hint(PROXY_HINT)
+        else:
+            peer = server.authority
+            host, hint = server.host, self._show_hint(CONNECT_HINT)
+
+        # Most of these errors are OSErrors, so the order matters.
+        try:
+            connection.connect()
+        except socket.timeout:
+            raise self._make_timeout_error("connecting to " + peer, hint)
+        except TLS_ERRORS as error:
+            # Python 3.6 and 3.7 name the EOF of OpenSSL 3 only in the message.
+            is_eof = "unexpected eof while reading" in str(error)
+            was_closed = is_eof or isinstance(error, (ssl.SSLEOFError, ssl.SSLZeroReturnError))
+            message = "TLS with %s failed: %s" % (server.authority, describe_error(error))
+            raise ConnectError(message, self._show_hint(TLS_HINT), retryable=was_closed)
+        except socket.gaierror as error:
+            message = "cannot connect to %s: the name %s does not resolve" % (peer, host)
+            may_resolve_later = error.errno == socket.EAI_AGAIN
+            raise ConnectError(message, hint, retryable=may_resolve_later)
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            # http.client says only in its message that a proxy has refused a tunnel.
+            is_refused = re.match("Tunnel connection failed: (?!408|429)4[0-9]{2} ", str(error))
+            message = "cannot connect to %s: %s" % (peer, describe_error(error))
+            raise ConnectError(message, hint, retryable=not is_refused)
 
     def _make_timeout_error(self, what, advice=""):
         """Return the error for a network operation that took too long.
@@ -1826,37 +1858,6 @@ class Transport:
         if advice:
             hint = "%s; %s" % (advice, hint)
         return TimedOut("timed out: " + what, hint, retryable=True)
-
-    def _make_connect_error(self, error):
-        """Return the error for a connection that could not be made: DNS, TCP, proxy or TLS."""
-        server, proxy = self.server, self._proxy
-        if proxy:
-            peer = "%s through proxy %s:%d" % (server.authority, proxy.host, proxy.port)
-            host, hint = proxy.host, self._show_hint(PROXY_HINT)
-        else:
-            peer = server.authority
-            host, hint = server.host, self._show_hint(CONNECT_HINT)
-
-        # The order matters: except for CertificateError on 3.6, all of these are OSErrors.
-        if isinstance(error, socket.timeout):
-            return self._make_timeout_error("connecting to " + peer, hint)
-
-        if ssl and isinstance(error, (ssl.SSLError, ssl.CertificateError)):
-            # Python 3.6 and 3.7 name the EOF of OpenSSL 3 only in the message.
-            is_eof = "unexpected eof while reading" in str(error)
-            was_closed = is_eof or isinstance(error, (ssl.SSLEOFError, ssl.SSLZeroReturnError))
-            message = "TLS with %s failed: %s" % (server.authority, describe_error(error))
-            return ConnectError(message, self._show_hint(TLS_HINT), retryable=was_closed)
-
-        if isinstance(error, socket.gaierror):
-            message = "cannot connect to %s: the name %s does not resolve" % (peer, host)
-            may_resolve_later = error.errno == socket.EAI_AGAIN
-            return ConnectError(message, hint, retryable=may_resolve_later)
-
-        # http.client says only in its message that a proxy has refused a tunnel.
-        is_refused = re.match("Tunnel connection failed: (?!408|429)4[0-9]{2} ", str(error))
-        message = "cannot connect to %s: %s" % (peer, describe_error(error))
-        return ConnectError(message, hint, retryable=not is_refused)
 
     def _exchange(self, connection, request_target, max_bytes):
         """Send one request on a connection, which is then kept or closed.
