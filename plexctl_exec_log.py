@@ -172,7 +172,7 @@ Where to look in the code
     where settings come from        choose_setting, find_settings, find_project
     where the token goes            find_settings, pin_token
                                     Transport.__init__, Transport.get, Transport._read_head
-    what is read                    Transport._read_body, decompress, decode_object
+    what is read                    Transport._read_body, decompress, decode_json
                                     read_private_file, check_ca_file
     what is written                 Console, make_folder, write_folder, write_new_file
     escaping, masking               make_terminal_safe, make_visible, Console.redact
@@ -1353,32 +1353,22 @@ def make_cut_error(message):
     return RemoteError(message, CUT_BODY_HINT, retryable=True)
 
 
-def decode_object(body, may_be_cut=False, make_error=make_malformed_error):
-    """Decode a body as a JSON object. The body, a bytearray, is emptied.
+def decode_json(body):
+    """Return the JSON value of a body, a bytearray, which is emptied.
 
-    Raises make_error(...) for a body that is empty, not JSON or not an object, a
-    retryable RemoteError if it may have been cut short, and UnusableResponse for one
-    that is nested too deeply."""
-    is_empty = not body
+    Raises ValueError, whose message says that the body is empty or not valid JSON, and
+    RecursionError for a body that is nested too deeply."""
+    if not body:
+        raise ValueError("its body is empty")
     try:
         text = body.decode("utf-8")
         body.clear()  # free it before json makes its objects
-        value = json.loads(
+        return json.loads(
             text, parse_int=read_number, parse_float=read_number, parse_constant=read_number
         )
-    except RecursionError:
-        raise make_malformed_error("its body is nested too deeply")
     except ValueError:  # UnicodeDecodeError and JSONDecodeError are ValueErrors
         body.clear()
-        if may_be_cut:
-            raise make_cut_error("the body is malformed or was cut short")
-        if is_empty:
-            raise make_error("its body is empty")
-        raise make_error("its body is not valid JSON")
-
-    if not isinstance(value, dict):
-        raise make_error("its body is not a JSON object")
-    return value
+        raise ValueError("its body is not valid JSON")
 
 
 def make_gzip_decoder():
@@ -1762,7 +1752,16 @@ class Transport:
         has_length = response.length is not None
         is_gzip = read_encoding(response) == "gzip"
         may_be_cut = not (response.chunked or has_length or is_gzip)
-        value = decode_object(body, may_be_cut, self._make_not_api_error)
+        try:
+            value = decode_json(body)
+        except RecursionError:
+            raise make_malformed_error("its body is nested too deeply")
+        except ValueError as error:
+            if may_be_cut:
+                raise make_cut_error("the body is malformed or was cut short")
+            raise self._make_not_api_error(str(error))
+        if not isinstance(value, dict):
+            raise self._make_not_api_error("its body is not a JSON object")
 
         if not self.has_found_api:
             self.has_found_api = True
@@ -2031,8 +2030,10 @@ class Transport:
 
         `body` is None if it could not be read."""
         try:
-            problem = decode_object(body or bytearray())
-        except RemoteError:
+            problem = decode_json(body or bytearray())
+        except (ValueError, RecursionError):
+            problem = {}
+        if not isinstance(problem, dict):
             problem = {}
         status, location = response.status, response.getheader("Location")
         if 300 <= status < 400 and location:
