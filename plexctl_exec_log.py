@@ -667,6 +667,13 @@ def to_utc_text(moment):
     return normalize_time(utc.isoformat() + "Z")
 
 
+def is_in_span(moment, since, until):
+    """Return whether `since <= moment < until`. All are times of the same form; None is no bound."""
+    if since is not None and moment < since:
+        return False
+    return until is None or moment < until
+
+
 UNIT_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 
 
@@ -2479,9 +2486,7 @@ class Listing:
                 if compares_times:
                     created = self._read_created_at(execution)
                     times.append(created)
-                    is_too_old = since is not None and created < since
-                    is_too_new = until is not None and created >= until
-                    if is_too_old or is_too_new:
+                    if not is_in_span(created, since, until):
                         continue
                 if status is None or not contradicts(execution.get("status"), status):
                     yield execution
@@ -4509,8 +4514,7 @@ def was_updated_in(span, record, describe=name_execution):
     since, until = span
     if since is None and until is None:
         return True
-    updated = read_time(record, "updated_at", describe)
-    return (since is None or updated >= since) and (until is None or updated < until)
+    return is_in_span(read_time(record, "updated_at", describe), since, until)
 
 
 def has_target_on(execution, nodes):
