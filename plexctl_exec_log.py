@@ -341,6 +341,11 @@ def make_terminal_safe(data: bytes) -> bytes:
     return text.encode("utf-8")
 
 
+def escape_digest_mark(location):
+    """Return the place of an archived output so that its key cannot imitate a digest."""
+    return location.replace(" (sha256:", "\\x20(sha256:")
+
+
 SHORTEST_SECRET = 8  # characters; shorter ones may match unrelated text
 
 
@@ -351,6 +356,14 @@ def mask(text, secrets):
         if len(secret) >= SHORTEST_SECRET:
             text = text.replace(secret, "***")
     return text
+
+
+def list_spellings(secret):
+    """Return a secret as messages may contain it, with and without the escapes above; [] for
+    one that mask() leaves."""
+    if len(secret) < SHORTEST_SECRET:  # the escapes would make it longer
+        return []
+    return [secret, escape_blanks(secret), escape_digest_mark(secret)]
 
 
 def quote_cursor(cursor, for_terminal, secrets=()):
@@ -2887,11 +2900,6 @@ def read_target(target, report_error, owner=""):
     return node_id, status, output
 
 
-def escape_digest_mark(location):
-    """Return the place of an archived output so that its key cannot imitate a digest."""
-    return location.replace(" (sha256:", "\\x20(sha256:")
-
-
 def describe_size(output):
     """Return the number of bytes of an inline output, `archived`, `none` or `unreadable`."""
     if output.kind == "inline":
@@ -4318,11 +4326,9 @@ class Console:
         self._secrets = []
 
     def add_secrets(self, *secrets):
-        """Mask these strings from now on, also as messages contain them, with blanks escaped."""
+        """Mask these strings from now on."""
         for secret in secrets:
-            self._secrets.append(secret)
-            if len(secret) >= SHORTEST_SECRET:  # the escapes make it longer
-                self._secrets += [escape_blanks(secret), escape_digest_mark(secret)]
+            self._secrets += list_spellings(secret)
 
     def write(self, chunk):
         """Write text or bytes to stdout, now or in flush(). Raises the errors of flush()."""
