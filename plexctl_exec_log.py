@@ -559,6 +559,240 @@ def make_malformed_error(problem: str, hint: str = "") -> UnusableResponse:
     return UnusableResponse("the response is malformed: " + problem, hint)
 
 
+# ------------------------------------------------------------------------------------------ Console
+
+# What a stream may raise, apart from OSError: AttributeError if it is None, ValueError if it
+# is closed.
+STREAM_ERRORS = (OSError, ValueError, AttributeError)
+
+
+def is_terminal(stream):
+    try:
+        return bool(stream.isatty())
+    except STREAM_ERRORS:
+        return False
+
+
+def is_same_file(first, second):
+    """Return whether two streams write to the same file or pipe. Always False on Windows."""
+    if WINDOWS:
+        return False
+    try:
+        return os.path.samestat(os.fstat(first.fileno()), os.fstat(second.fileno()))
+    except STREAM_ERRORS:
+        return False
+
+
+def get_width(stream):
+    """Return the width of a terminal in columns, or 0 if it does not report its width."""
+    try:
+        return os.get_terminal_size(stream.fileno()).columns
+    except STREAM_ERRORS:
+        return 0
+
+
+LINE_LIMIT = 4000  # characters of a line on stderr: most of what a server says of a failure
+
+
+class Console:
+    """The standard streams of one run.
+
+    Data for stdout is collected. It is written once 64 KiB have accumulated, before an error,
+    a hint, a retry or a network operation, and at the end. stderr gets printable lines with
+    secrets masked; errors writing to stderr are ignored.
+
+        stdout_is_terminal, stderr_is_terminal      whether each stream is a terminal
+        columns         the width of stdout, or 0 if it is not a terminal or reports no width
+        progress        the function that returns the progress line, or None if no such line is
+                        shown
+        error_count     how often report_error was called
+    """
+
+    def __init__(self, stdout, stderr):
+        try:
+            stdout.flush()  # what the caller printed before
+        except STREAM_ERRORS:
+            pass
+
+        # A binary stream. With PYTHONUNBUFFERED, it is a raw one.
+        self._out = getattr(stdout, "buffer", stdout)
+        self._err = stderr  # a text stream
+        self.stdout_is_terminal = is_terminal(stdout)
+        self.stderr_is_terminal = is_terminal(stderr)
+        both_are_terminals = self.stdout_is_terminal and self.stderr_is_terminal
+        self._shares_lines = both_are_terminals or is_same_file(self._out, stderr)
+        self.columns = get_width(stdout) if self.stdout_is_terminal else 0
+
+        self.progress = None
+        self.error_count = 0
+        self._begin = time.monotonic()
+        self._pending = []  # bytes for stdout
+        self._pending_size = 0  # their number
+        self._is_mid_line = False  # whether stdout is in the middle of a line
+        self._progress_text = ""  # the progress line that is on the terminal
+        self._secrets = []
+
+    def add_secrets(self, *secrets):
+        """Mask these strings from now on."""
+        for secret in secrets:
+            self._secrets += list_spellings(secret)
+
+    def write(self, chunk):
+        """Write text or bytes to stdout, now or in flush(). Raises the errors of flush()."""
+        if isinstance(chunk, str):
+            chunk = chunk.encode("utf-8")
+        self._pending.append(chunk)
+        self._pending_size += len(chunk)
+        if self._pending_size >= 65536:
+            self.flush()
+
+    def flush(self):
+        """Write what was collected for stdout.
+
+        Raises ReaderGone if the reader has closed stdout, and ExecLogError for any
+        other failure, including a missing stdout."""
+        # A failed write is not repeated.
+        data, self._pending, self._pending_size = b"".join(self._pending), [], 0
+        if self._out is None:
+            raise ExecLogError("standard output is closed")
+        if not data:
+            return
+        self.show_progress("")
+        try:
+            self._write_all(data)
+        except STREAM_ERRORS as error:
+            message = "cannot write to standard output: %s" % describe_error(error)
+            # Windows reports EINVAL (22) for a pipe without a reader.
+            gone_on_windows = WINDOWS and getattr(error, "errno", 0) == 22
+            if isinstance(error, BrokenPipeError) or gone_on_windows:
+                raise ReaderGone(message)
+            raise ExecLogError(message)
+        self._is_mid_line = data[-1:] != b"\n"
+
+    def _write_all(self, data):
+        """Write all of the data.
+
+        A raw stream may write only a part of it, or nothing, which it reports as None."""
+        left = memoryview(data)
+        while left:
+            size = self._out.write(left)
+            if not size:
+                raise OSError("it is not ready (non-blocking)")
+            left = left[size:]
+        self._out.flush()
+
+    def redact(self, text, limit):
+        """Return the first `limit` characters of text (None: all), with its secrets masked
+        and its unprintable characters escaped.
+
+        Mask first: cutting or escaping the text could split a secret, which would then
+        not be found. Cut twice, so that a huge text is not escaped whole."""
+        masked = mask(text, self._secrets)
+        return make_visible(masked[:limit])[:limit]
+
+    def describe_cursor(self, cursor):
+        """Return the line for stderr that contains a next_cursor."""
+        return "next_cursor: " + quote_cursor(cursor, self.stderr_is_terminal, self._secrets)
+
+    def write_line(self, text, limit=LINE_LIMIT):
+        """Write one line to stderr, cut after `limit` characters (None: uncut).
+
+        It begins with a line break if stdout goes to the same place and is in
+        the middle of a line."""
+        self.show_progress("")
+        begin = "\n" if self._is_mid_line and self._shares_lines else ""
+        self._is_mid_line = False
+        self._write_error(begin + self.redact(text, limit) + "\n")
+
+    def report(self, label, text):
+        """Write what was collected for stdout, and then the line `LABEL: TEXT` to stderr."""
+        self.flush()
+        self.write_line("%s: %s" % (label, text))
+
+    def report_error(self, text):
+        """Report that a part of what was requested is missing."""
+        self.error_count += 1
+        self.report("error", text)
+
+    def hint(self, text, always=False):
+        """Write a hint to stderr, if that is a terminal or `always` is true. "" is none."""
+        if text and (always or self.stderr_is_terminal):
+            self.report("hint", text)
+
+    def show_progress(self, text):
+        """Replace the progress line; "" removes it.
+
+        A line that the terminal wraps could not be removed, so cut it. (Wide characters
+        may still make it wrap.)"""
+        if not text and not self._progress_text:
+            return
+        width = get_width(self._err) or 80
+        text = self.redact(text, width - 1)
+        if text != self._progress_text:
+            self._write_error("\r%s\r%s" % (" " * len(self._progress_text), text))
+            self._progress_text = text
+
+    def _write_error(self, text):
+        try:
+            encoding = getattr(self._err, "encoding", None) or "utf-8"
+            self._err.write(text.encode(encoding, "backslashreplace").decode(encoding))
+            self._err.flush()
+        except STREAM_ERRORS:
+            pass
+
+    def can_show_progress(self, is_quiet):
+        """Return whether a progress line can be shown without mixing with other output.
+
+        stderr      must be a terminal with this process in its foreground
+        stdout      must be a file, or a terminal that gets nothing meanwhile (`is_quiet`);
+                    not a pipe, whose reader might write to the same terminal
+        """
+        if not self.stderr_is_terminal:
+            return False
+        is_foreground = True
+        try:
+            is_file = stat.S_ISREG(os.fstat(self._out.fileno()).st_mode)
+            if hasattr(os, "tcgetpgrp"):  # not on Windows
+                is_foreground = os.tcgetpgrp(self._err.fileno()) == os.getpgrp()
+        except STREAM_ERRORS:
+            return False
+        return is_foreground and (is_file or (self.stdout_is_terminal and is_quiet))
+
+    def on_progress(self):
+        """Write what was collected, and show the progress line, except during the first second."""
+        self.flush()
+        if self.progress and time.monotonic() - self._begin >= 1:
+            self.show_progress(self.progress())
+
+
+def print_chunks(chunks, console):
+    """Print what a format yields. What it yields before an expected failure is printed, too."""
+    try:
+        for chunk in chunks:
+            console.write(chunk)
+    except ExecLogError:
+        console.flush()
+        raise
+    console.flush()
+
+
+def report_failure(console, error, hint="", last_line=""):
+    """Report an expected failure, and return its exit code.
+
+    A hint follows (default: the error's own), and then `last_line`, uncut."""
+    if isinstance(error, ReaderGone):
+        return error.exit_code
+    console.write_line("error: %s" % error)
+    hint = hint or error.hint
+    if not hint and isinstance(error, UsageError):
+        hint = "see --help"
+    if hint:
+        console.write_line("hint: " + hint)
+    if last_line:
+        console.write_line(last_line, limit=None)
+    return error.exit_code
+
+
 # ------------------------------------------------------------------------------------------- Values
 
 TYPE_NAMES: "t.Dict[type, str]" = {str: "a string", dict: "an object", list: "a list"}
@@ -4250,240 +4484,6 @@ def complete_options(options, now):
     reads_all_pages = any(flag.reads_all_pages and flag.is_given(options) for flag in FLAGS)
     several_queries = len(options.queries) > 1
     options.reads_all_pages = options.command == "targets" or reads_all_pages or several_queries
-
-
-# ------------------------------------------------------------------------------------------ Console
-
-# What a stream may raise, apart from OSError: AttributeError if it is None, ValueError if it
-# is closed.
-STREAM_ERRORS = (OSError, ValueError, AttributeError)
-
-
-def is_terminal(stream):
-    try:
-        return bool(stream.isatty())
-    except STREAM_ERRORS:
-        return False
-
-
-def is_same_file(first, second):
-    """Return whether two streams write to the same file or pipe. Always False on Windows."""
-    if WINDOWS:
-        return False
-    try:
-        return os.path.samestat(os.fstat(first.fileno()), os.fstat(second.fileno()))
-    except STREAM_ERRORS:
-        return False
-
-
-def get_width(stream):
-    """Return the width of a terminal in columns, or 0 if it does not report its width."""
-    try:
-        return os.get_terminal_size(stream.fileno()).columns
-    except STREAM_ERRORS:
-        return 0
-
-
-LINE_LIMIT = 4000  # characters of a line on stderr: most of what a server says of a failure
-
-
-class Console:
-    """The standard streams of one run.
-
-    Data for stdout is collected. It is written once 64 KiB have accumulated, before an error,
-    a hint, a retry or a network operation, and at the end. stderr gets printable lines with
-    secrets masked; errors writing to stderr are ignored.
-
-        stdout_is_terminal, stderr_is_terminal      whether each stream is a terminal
-        columns         the width of stdout, or 0 if it is not a terminal or reports no width
-        progress        the function that returns the progress line, or None if no such line is
-                        shown
-        error_count     how often report_error was called
-    """
-
-    def __init__(self, stdout, stderr):
-        try:
-            stdout.flush()  # what the caller printed before
-        except STREAM_ERRORS:
-            pass
-
-        # A binary stream. With PYTHONUNBUFFERED, it is a raw one.
-        self._out = getattr(stdout, "buffer", stdout)
-        self._err = stderr  # a text stream
-        self.stdout_is_terminal = is_terminal(stdout)
-        self.stderr_is_terminal = is_terminal(stderr)
-        both_are_terminals = self.stdout_is_terminal and self.stderr_is_terminal
-        self._shares_lines = both_are_terminals or is_same_file(self._out, stderr)
-        self.columns = get_width(stdout) if self.stdout_is_terminal else 0
-
-        self.progress = None
-        self.error_count = 0
-        self._begin = time.monotonic()
-        self._pending = []  # bytes for stdout
-        self._pending_size = 0  # their number
-        self._is_mid_line = False  # whether stdout is in the middle of a line
-        self._progress_text = ""  # the progress line that is on the terminal
-        self._secrets = []
-
-    def add_secrets(self, *secrets):
-        """Mask these strings from now on."""
-        for secret in secrets:
-            self._secrets += list_spellings(secret)
-
-    def write(self, chunk):
-        """Write text or bytes to stdout, now or in flush(). Raises the errors of flush()."""
-        if isinstance(chunk, str):
-            chunk = chunk.encode("utf-8")
-        self._pending.append(chunk)
-        self._pending_size += len(chunk)
-        if self._pending_size >= 65536:
-            self.flush()
-
-    def flush(self):
-        """Write what was collected for stdout.
-
-        Raises ReaderGone if the reader has closed stdout, and ExecLogError for any
-        other failure, including a missing stdout."""
-        # A failed write is not repeated.
-        data, self._pending, self._pending_size = b"".join(self._pending), [], 0
-        if self._out is None:
-            raise ExecLogError("standard output is closed")
-        if not data:
-            return
-        self.show_progress("")
-        try:
-            self._write_all(data)
-        except STREAM_ERRORS as error:
-            message = "cannot write to standard output: %s" % describe_error(error)
-            # Windows reports EINVAL (22) for a pipe without a reader.
-            gone_on_windows = WINDOWS and getattr(error, "errno", 0) == 22
-            if isinstance(error, BrokenPipeError) or gone_on_windows:
-                raise ReaderGone(message)
-            raise ExecLogError(message)
-        self._is_mid_line = data[-1:] != b"\n"
-
-    def _write_all(self, data):
-        """Write all of the data.
-
-        A raw stream may write only a part of it, or nothing, which it reports as None."""
-        left = memoryview(data)
-        while left:
-            size = self._out.write(left)
-            if not size:
-                raise OSError("it is not ready (non-blocking)")
-            left = left[size:]
-        self._out.flush()
-
-    def redact(self, text, limit):
-        """Return the first `limit` characters of text (None: all), with its secrets masked
-        and its unprintable characters escaped.
-
-        Mask first: cutting or escaping the text could split a secret, which would then
-        not be found. Cut twice, so that a huge text is not escaped whole."""
-        masked = mask(text, self._secrets)
-        return make_visible(masked[:limit])[:limit]
-
-    def describe_cursor(self, cursor):
-        """Return the line for stderr that contains a next_cursor."""
-        return "next_cursor: " + quote_cursor(cursor, self.stderr_is_terminal, self._secrets)
-
-    def write_line(self, text, limit=LINE_LIMIT):
-        """Write one line to stderr, cut after `limit` characters (None: uncut).
-
-        It begins with a line break if stdout goes to the same place and is in
-        the middle of a line."""
-        self.show_progress("")
-        begin = "\n" if self._is_mid_line and self._shares_lines else ""
-        self._is_mid_line = False
-        self._write_error(begin + self.redact(text, limit) + "\n")
-
-    def report(self, label, text):
-        """Write what was collected for stdout, and then the line `LABEL: TEXT` to stderr."""
-        self.flush()
-        self.write_line("%s: %s" % (label, text))
-
-    def report_error(self, text):
-        """Report that a part of what was requested is missing."""
-        self.error_count += 1
-        self.report("error", text)
-
-    def hint(self, text, always=False):
-        """Write a hint to stderr, if that is a terminal or `always` is true. "" is none."""
-        if text and (always or self.stderr_is_terminal):
-            self.report("hint", text)
-
-    def show_progress(self, text):
-        """Replace the progress line; "" removes it.
-
-        A line that the terminal wraps could not be removed, so cut it. (Wide characters
-        may still make it wrap.)"""
-        if not text and not self._progress_text:
-            return
-        width = get_width(self._err) or 80
-        text = self.redact(text, width - 1)
-        if text != self._progress_text:
-            self._write_error("\r%s\r%s" % (" " * len(self._progress_text), text))
-            self._progress_text = text
-
-    def _write_error(self, text):
-        try:
-            encoding = getattr(self._err, "encoding", None) or "utf-8"
-            self._err.write(text.encode(encoding, "backslashreplace").decode(encoding))
-            self._err.flush()
-        except STREAM_ERRORS:
-            pass
-
-    def can_show_progress(self, is_quiet):
-        """Return whether a progress line can be shown without mixing with other output.
-
-        stderr      must be a terminal with this process in its foreground
-        stdout      must be a file, or a terminal that gets nothing meanwhile (`is_quiet`);
-                    not a pipe, whose reader might write to the same terminal
-        """
-        if not self.stderr_is_terminal:
-            return False
-        is_foreground = True
-        try:
-            is_file = stat.S_ISREG(os.fstat(self._out.fileno()).st_mode)
-            if hasattr(os, "tcgetpgrp"):  # not on Windows
-                is_foreground = os.tcgetpgrp(self._err.fileno()) == os.getpgrp()
-        except STREAM_ERRORS:
-            return False
-        return is_foreground and (is_file or (self.stdout_is_terminal and is_quiet))
-
-    def on_progress(self):
-        """Write what was collected, and show the progress line, except during the first second."""
-        self.flush()
-        if self.progress and time.monotonic() - self._begin >= 1:
-            self.show_progress(self.progress())
-
-
-def print_chunks(chunks, console):
-    """Print what a format yields. What it yields before an expected failure is printed, too."""
-    try:
-        for chunk in chunks:
-            console.write(chunk)
-    except ExecLogError:
-        console.flush()
-        raise
-    console.flush()
-
-
-def report_failure(console, error, hint="", last_line=""):
-    """Report an expected failure, and return its exit code.
-
-    A hint follows (default: the error's own), and then `last_line`, uncut."""
-    if isinstance(error, ReaderGone):
-        return error.exit_code
-    console.write_line("error: %s" % error)
-    hint = hint or error.hint
-    if not hint and isinstance(error, UsageError):
-        hint = "see --help"
-    if hint:
-        console.write_line("hint: " + hint)
-    if last_line:
-        console.write_line(last_line, limit=None)
-    return error.exit_code
 
 
 # ----------------------------------------------------------------------------------------- Commands
