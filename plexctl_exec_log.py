@@ -914,6 +914,11 @@ def to_utc_text(moment):
     return normalize_time(utc.isoformat() + "Z")
 
 
+def show_time(moment):
+    """Return an aware datetime in UTC as `2026-07-14T09:29:39Z`."""
+    return moment.isoformat()[:19] + "Z"
+
+
 def is_in_span(moment, since, until):
     """Return whether `since <= moment < until`. All are times of the same form; None is no bound."""
     if since is not None and moment < since:
@@ -3754,11 +3759,10 @@ TAKES_VALUE = {name for name, flag in FLAGS_BY_NAME.items() if flag.metavar}
 
 # --------------------------------------------------------------------------------------------- When
 
-TIME_OF_DAY = "(?:[01]?[0-9]|2[0-3]):[0-5][0-9]"
-# A time of RFC 3339, with or without a year, whole or cut off after the day, the hour
-# or the minute. Spaces do not count (re.VERBOSE), except in brackets.
-PARTIAL_TIME = r"""
-    (?:(?P<year>[0-9]{4})-)?(?P<month>[0-9]{2})-(?P<day>[0-9]{2})
+# A time of RFC 3339, whole or cut off after the day, the hour or the minute. Spaces do not
+# count (re.VERBOSE), except in brackets.
+DATE = r"""
+    (?P<year>[0-9]{4})-(?P<month>[0-9]{2})-(?P<day>[0-9]{2})
     (?:
         [T ](?P<hour>[0-9]{1,2})
         (?:
@@ -3773,88 +3777,93 @@ PARTIAL_TIME = r"""
 """
 
 
-def parse_time(text, latest):
-    """Return the time for `2026-07-14 09:30` or `07-14T11:30+0200`.
-
-    Raises ValueError or OverflowError. A time without a year is the last one that is not
-    after `latest`."""
-    match = re.fullmatch(PARTIAL_TIME, text, re.VERBOSE)
-    if not match:
-        raise ValueError
-    parts = match.groupdict("0")
-    names = "month", "day", "hour", "minute", "second"
-    month, day, hour, minute, second = [int(parts[name]) for name in names]
-    microsecond = int(parts["fraction"].ljust(6, "0")[:6])
-    rest = month, day, hour, minute, second, microsecond, timezone.utc
-    offset = parse_offset(match.group("offset") or "Z")
-    if match.group("year") is not None:
-        return datetime(int(match.group("year")), *rest) - offset
-
-    # Begin with the year that it is at this offset. The last 02-29 may be eight years ago.
-    this_year = (latest + offset).year
-    for year in range(this_year, this_year - 9, -1):
-        try:
-            moment = datetime(year, *rest) - offset
-        except ValueError:  # a year without this day
-            continue
-        if moment <= latest:
-            return moment
-    raise ValueError
+def resolve_age(match, now):
+    number, unit = match.groups()
+    return now - timedelta(seconds=int(number) * UNIT_SECONDS[unit])
 
 
-def find_time_of_day(text, start):
-    """Return the first time after `start` at which a clock shows `9:30`."""
-    hour, minute = map(int, text.split(":"))
+def resolve_day(match, now):
+    """Return the midnight at which `today` or `yesterday` began."""
+    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    if match.group() == "today":
+        return midnight
+    return midnight - timedelta(days=1)
+
+
+def find_time_of_day(hour, minute, start):
+    """Return the first time after `start` at which a clock shows this hour and minute."""
     moment = start.replace(hour=hour, minute=minute, second=0, microsecond=0)
     if moment <= start:
         moment += timedelta(days=1)
     return moment
 
 
+def resolve_time_of_day(match, now):
+    """Return the most recent time at which a clock showed `9:30`."""
+    hour, minute = map(int, match.groups())
+    return find_time_of_day(hour, minute, now - timedelta(days=1))
+
+
+def resolve_date(match, now):
+    """Return the time for `2026-07-14 09:30` or `2026-07-14T11:30+0200`."""
+    parts = match.groupdict("0")
+    names = "year", "month", "day", "hour", "minute", "second"
+    year, month, day, hour, minute, second = [int(parts[name]) for name in names]
+    microsecond = int(parts["fraction"].ljust(6, "0")[:6])
+    moment = datetime(year, month, day, hour, minute, second, microsecond, timezone.utc)
+    return moment - parse_offset(match.group("offset") or "Z")
+
+
+def refuse_missing_year(match, now):
+    raise UsageError("the year is missing: write it as 2026-07-14 or '2026-07-14 09:30'")
+
+
+# The forms of a WHEN: a name, a pattern (re.VERBOSE), and a function that returns the aware
+# datetime for a match and the present time, or raises UsageError, ValueError or OverflowError.
+WHEN_FORMS = (
+    ("age", "-?([0-9]{1,9})([smhdw])", resolve_age),
+    ("day", "today|yesterday", resolve_day),
+    ("time of day", "([01]?[0-9]|2[0-3]):([0-5][0-9])", resolve_time_of_day),
+    ("date", DATE, resolve_date),
+    ("date without a year", "[0-9]{2}-[0-9]{2}([T ].*)?", refuse_missing_year),
+)
+WHEN_HELP = (
+    "an age like 90s, 30m, 2h, 7d or 2w, a time of day like 9:30, today, yesterday, "
+    "or a time like 2026-07-14 or '2026-07-14 09:30' "
+    "(in UTC; a date with a time may have an offset)"
+)
+
+
+class When(namedtuple("When", "text form moment")):
+    """The value of --since, --until, --updated-since or --updated-until.
+
+    text        as it was typed
+    form        the name of its form in WHEN_FORMS
+    moment      the aware datetime, in UTC, that it means
+    """
+
+
 def parse_when(text, now):
-    """Return the aware datetime for a WHEN. Raises ValueError or OverflowError.
-
-    A time of day and a time without a year are the most recent ones."""
-    age = re.fullmatch("-?([0-9]{1,9})([smhdw])", text)
-    if age:
-        return now - timedelta(seconds=int(age.group(1)) * UNIT_SECONDS[age.group(2)])
-
-    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
-    if text == "today":
-        return midnight
-    if text == "yesterday":
-        return midnight - timedelta(days=1)
-
-    if re.fullmatch(TIME_OF_DAY, text):
-        return find_time_of_day(text, now - timedelta(days=1))
-    return parse_time(text, now)
-
-
-# How a time without a year begins.
-LACKS_YEAR = "[0-9]{2}-"
-
-
-def lacks_day_or_year(text):
-    """Return whether a WHEN, or None, is a time such as `2:30` or `12-02T03:30`."""
-    if text is None:
-        return False
-    return bool(re.fullmatch("%s|%s.*" % (TIME_OF_DAY, LACKS_YEAR), text))
+    """Return the When for a text. Raises UsageError, ValueError or OverflowError."""
+    for form, pattern, resolve in WHEN_FORMS:
+        match = re.fullmatch(pattern, text, re.VERBOSE)
+        if match:
+            return When(text, form, resolve(match, now))
+    raise ValueError
 
 
 def parse_end(text, now, start):
-    """Return what parse_when returns, for the end of a span that begins at `start`, or None.
+    """Return the When for the end of a span that begins at `start`, a When or None.
 
-    A time of day is the first one after the start. A time without a year may be up to a day
-    ahead, unless the most recent one fits the start: at 3:10 on 12-02, `12-02T03:30` is in
-    twenty minutes."""
-    if re.fullmatch(TIME_OF_DAY, text) and start is not None:
-        return find_time_of_day(text, start)
-
+    A time of day is the first one after the start, which must be less than a day ago:
+    otherwise, nobody can tell which day is meant. Raises the errors of parse_when."""
     end = parse_when(text, now)
-    fits_start = start is not None and end >= start
-    if re.match(LACKS_YEAR, text) and not fits_start:
-        return parse_time(text, now + timedelta(days=1))
-    return end
+    if start is None or end.form != "time of day":
+        return end
+    if now - start.moment >= timedelta(days=1):
+        full = "'%s %s'" % (end.moment.date(), text)
+        raise UsageError("its start is a day ago or more: write the day, too, such as " + full)
+    return end._replace(moment=find_time_of_day(end.moment.hour, end.moment.minute, start.moment))
 
 
 def get_time():
@@ -3862,39 +3871,34 @@ def get_time():
     return datetime.fromtimestamp(time.time(), timezone.utc)
 
 
-WHEN_FORMS = (
-    "an age like 90s, 30m, 2h, 7d or 2w, a time of day like 9:30, today, yesterday, "
-    "or a time like 2026-07-14, '2026-07-14 09:30' or 07-14T09:30 "
-    "(in UTC; a date with a time may have an offset)"
-)
-
-
 def resolve_when(flag, text, parse):
-    """Return what `parse` returns for the value of this flag, or None for None."""
+    """Return the When that `parse` returns for the value of this flag, or None for None."""
     if text is None:
         return None
+    label = flag + quote_value(text)
     try:
         return parse(text)
+    except UsageError as error:
+        raise UsageError("%s: %s" % (label, error))
     except (ValueError, OverflowError):
-        raise UsageError("%s%s: expected %s" % (flag, quote_value(text), WHEN_FORMS))
+        raise UsageError("%s: expected %s" % (label, WHEN_HELP))
 
 
 class Times(
     namedtuple(
         "Times",
         "created_since created_before updated_since updated_before "
-        "hint must_show_hint depends_on_clock is_over",
+        "hint must_show_hint depends_on_clock",
     )
 ):
     """What --since, --until, --updated-since and --updated-until mean.
 
     created_since, created_before, updated_since, updated_before    aware datetimes, or None
     hint                gives these times in full; "" if all were typed in full
-    must_show_hint      whether a pipe gets the hint, too, because the day or the year of an end
-                        was not typed
-    depends_on_clock    whether one of them was typed without a year, so that it goes by this
+    must_show_hint      whether a pipe gets the hint, too, because the day of an end was not
+                        typed
+    depends_on_clock    whether one of them was typed without a date, so that it goes by this
                         host's clock
-    is_over             whether --updated-until is past: what is updated from now on does not match
     """
 
     @property
@@ -3907,20 +3911,23 @@ class Times(
         return self.update_span != (None, None)
 
 
-def describe_times(resolved, now):
+def describe_times(given, now):
     """Return the hint that gives the times in full, or "" if all were typed in full.
 
-    `resolved` contains (name, text, aware datetime) for each flag. The last two may be None."""
-    given = [(name, text, moment) for name, text, moment in resolved if text is not None]
-    if all(RFC3339_TIME.fullmatch(text) for _, text, _ in given):
+    `given` contains (name, When)."""
+    if all(RFC3339_TIME.fullmatch(when.text) for _, when in given):
         return ""
-    meant = ["%s %sZ" % (name, moment.isoformat()[:19]) for name, _, moment in given]
-    return "%s (now: %sZ)" % (", ".join(meant), now.isoformat()[:19])
+    meant = ["%s %s" % (name, show_time(when.moment)) for name, when in given]
+    return "%s (now: %s)" % (", ".join(meant), show_time(now))
 
 
-def check_end(flag, end, start_flag, start):
-    if start and end and end < start:
-        raise UsageError("%s: must not be before %s" % (flag, start_flag))
+def check_span(start_flag, start, end_flag, end):
+    """Refuse a span without any time in it."""
+    if start and end and end.moment <= start.moment:
+        times = [to_utc_text(when.moment) + "Z" for when in (end, start)]
+        raise UsageError(
+            "%s (%s) must be after %s (%s)" % (end_flag, times[0], start_flag, times[1])
+        )
 
 
 def resolve_times(options, now):
@@ -3928,36 +3935,36 @@ def resolve_times(options, now):
     parse_start = partial(parse_when, now=now)
     since = resolve_when("--since", options.since, parse_start)
     updated_since = resolve_when("--updated-since", options.updated_since, parse_start)
-    until = resolve_when("--until", options.until, partial(parse_end, now=now, start=since))
+    parse_until = partial(parse_end, now=now, start=since)
+    until = resolve_when("--until", options.until, parse_until)
     parse_updated_until = partial(parse_end, now=now, start=updated_since or since)
     updated_until = resolve_when("--updated-until", options.updated_until, parse_updated_until)
-    check_end("--until", until, "--since", since)
-    check_end("--updated-until", updated_until, "--since", since)
-    check_end("--updated-until", updated_until, "--updated-since", updated_since)
 
-    resolved = [
-        ("created since", options.since, since),
-        ("created before", options.until, until),
-        ("updated since", options.updated_since, updated_since),
-        ("updated before", options.updated_until, updated_until),
+    # Nothing is updated before it is created.
+    check_span("--since", since, "--until", until)
+    check_span("--since", since, "--updated-until", updated_until)
+    check_span("--updated-since", updated_since, "--updated-until", updated_until)
+
+    named = [
+        ("created since", since),
+        ("created before", until),
+        ("updated since", updated_since),
+        ("updated before", updated_until),
     ]
-    hint = describe_times(resolved, now)
-
-    # An end without its day or year may be another one than was meant.
-    until_is_partial = lacks_day_or_year(options.until)
-    if until_is_partial and updated_since and updated_until is None:
+    given = [(name, when) for name, when in named if when]
+    hint = describe_times(given, now)
+    ends_by_clock = [end for end in (until, updated_until) if end and end.form == "time of day"]
+    if until in ends_by_clock and updated_since and not updated_until:
         hint += "; --until goes by the creation time, --updated-until by the last update"
 
-    typed = [text for _, text, _ in resolved if text is not None]
     return Times(
-        created_since=since,
-        created_before=until,
-        updated_since=updated_since,
-        updated_before=updated_until,
+        created_since=since and since.moment,
+        created_before=until and until.moment,
+        updated_since=updated_since and updated_since.moment,
+        updated_before=updated_until and updated_until.moment,
         hint=hint,
-        must_show_hint=until_is_partial or lacks_day_or_year(options.updated_until),
-        depends_on_clock=any(not re.match("[0-9]{4}-", text) for text in typed),
-        is_over=updated_until is not None and updated_until <= now,
+        must_show_hint=bool(ends_by_clock),
+        depends_on_clock=any(when.form != "date" for _, when in given),
     )
 
 
@@ -3971,6 +3978,16 @@ def compare_clocks(transport):
         return server_time.astimezone(timezone.utc), ahead
     except (TypeError, ValueError, OverflowError, IndexError, NameError):
         return None  # before Python 3.9, `0Mon, ...` is a NameError in the `email` package
+
+
+def is_span_over(times, transport):
+    """Return whether --updated-until is past, so that what is updated from now on does not
+    match. "Now" goes by the server's clock, if it is known."""
+    if times.updated_before is None:
+        return False
+    compared = compare_clocks(transport)
+    now = compared[0] if compared else get_time()
+    return times.updated_before <= now
 
 
 def describe_clocks(times, transport):
@@ -3996,9 +4013,9 @@ def describe_clocks(times, transport):
     side = "ahead of" if ahead > 0 else "behind"
     text = (
         "this host's clock is %s %s the server's: the listing may miss Executions or include "
-        "extra ones; write times in full, by the server's clock (%sZ)"
+        "extra ones; write times in full, by the server's clock (%s)"
     )
-    return text % (difference, side, server_time.isoformat()[:19])
+    return text % (difference, side, show_time(server_time))
 
 
 # ---------------------------------------------------------------------------------- Parser and help
@@ -4064,8 +4081,8 @@ resume: pass next_cursor to --cursor, or next_since to --since, in place of an
 earlier value. If there is no such line, as with --last, start again.
 
 Times are in UTC, unless they have an offset. A time of day is the most recent
-one; as an end, it is the first one after the start. Ages, days, times of day
-and times without a year go by this host's clock."""
+one; as an end, it is the first one after the start. Ages, days and times of
+day go by this host's clock."""
 PURPOSES = {
     "": "Show Executions (runs of actions), and what each target (machine) printed.\n",
     "list": "List the Executions (runs of actions) of a Project.\n",
@@ -4507,7 +4524,7 @@ def describe_resumption(error, options, listing, console):
     if options.last or is_rejected or isinstance(error, UnusableResponse):
         return ""
     if listing.next_since:
-        return "next_since: %sZ" % listing.next_since.isoformat()[:19]
+        return "next_since: " + show_time(listing.next_since)
     if listing.next_cursor:
         return console.describe_cursor(listing.next_cursor)
     return ""
@@ -4688,9 +4705,9 @@ class TargetTally:
             self.silent += output.kind in ("inline", "none") and not output.data
             self.archived += output.kind == "archived"
 
-    def describe(self):
+    def describe(self, is_over):
         """Return `2 archived outputs; 3 of 7 targets printed nothing; 4 Executions have not
-        finished`, a part of it, or ""."""
+        finished`, a part of it, or "". `is_over` says whether no target can match any more."""
         parts = []
         if self.archived:
             parts.append(describe_count(self.archived, "archived output"))
@@ -4698,10 +4715,10 @@ class TargetTally:
             total = describe_count(self.targets, "target")
             parts.append("%d of %s printed nothing" % (self.silent, total))
 
-        # Other rows show what has not finished. What is over cannot change any more.
+        # Other rows show what has not finished.
         options = self._options
         needs_count = options.selects_final or self._counts_outputs
-        if self.unfinished and needs_count and not options.times.is_over:
+        if self.unfinished and needs_count and not is_over:
             parts.append(describe_having(self.unfinished, "Execution") + " not finished")
         return "; ".join(parts)
 
@@ -4819,8 +4836,9 @@ def run_targets(options, project, console, view, transport):
         failure = error
 
     # Say what is not shown, and where to go on.
-    if tally.describe():
-        console.report("incomplete", tally.describe())
+    incomplete = tally.describe(is_span_over(options.times, transport))
+    if incomplete:
+        console.report("incomplete", incomplete)
     if failure:
         return report_failed_listing(failure, options, listing, console)
     if tally.without_target:

@@ -281,15 +281,6 @@ def set_clock(monkeypatch):
     2026-07-14 09:30+0545     | 2026-07-14T03:45:00Z
     2026-07-14 09:30:15-03:30 | 2026-07-14T13:00:15Z
     2026-07-14 09:30:15       | 2026-07-14T09:30:15Z
-    # without a year: this year, or last year if that would be in the future
-    07-14                     | 2026-07-14T00:00:00Z
-    07-14T09                  | 2026-07-14T09:00:00Z
-    07-14 09:31               | 2026-07-14T09:31:00Z
-    07-14T09:32               | 2025-07-14T09:32:00Z
-    07-14 09:31:08            | 2025-07-14T09:31:08Z
-    12-31                     | 2025-12-31T00:00:00Z
-    07-14T11:31+0200          | 2026-07-14T09:31:00Z
-    07-14T11:32+02:00         | 2025-07-14T09:32:00Z
     # Blanks around it do not matter. The quotes are only for this table, which would strip the blanks.
     ' 9:30 '                  | 2026-07-14T09:30:00Z
 """)
@@ -307,24 +298,11 @@ def test_when_is_an_age_a_day_or_a_time(plane, set_clock, flag, words, when, mea
 
 
 @table("""
-    now                     | when              | meant
-    # The present moment is the most recent 9:31 or 01-01.
-    2026-07-14T09:31:00.00Z | 9:31              | 2026-07-14T09:31:00Z
-    2026-01-01T00:00:00.00Z | 01-01             | 2026-01-01T00:00:00Z
-    # The last half hour of a year west of Greenwich is in the next year in UTC.
-    2027-01-01T02:00:00.00Z | 12-31T23:30-02:00 | 2027-01-01T01:30:00Z
-    2027-01-01T01:00:00.00Z | 12-31T23:30-02:00 | 2026-01-01T01:30:00Z
-    # The first hours of a year east of Greenwich are in the year before in UTC.
-    2026-12-31T23:00:00.00Z | 01-01T00:30+02:00 | 2026-12-31T22:30:00Z
-    2026-12-31T22:00:00.00Z | 01-01T00:30+02:00 | 2025-12-31T22:30:00Z
-    # A year without a 29th of February is skipped, and there may be seven of them in a row (2100 is one).
-    2024-03-01T00:00:00.00Z | 02-29             | 2024-02-29T00:00:00Z
-    2024-02-28T00:00:00.00Z | 02-29             | 2020-02-29T00:00:00Z
-    2027-01-01T00:00:00.00Z | 02-29             | 2024-02-29T00:00:00Z
-    2104-02-28T00:00:00.00Z | 02-29             | 2096-02-29T00:00:00Z
-    2024-03-01T00:00:00.00Z | yesterday         | 2024-02-29T00:00:00Z
+    now                     | when      | meant
+    2026-07-14T09:31:00.00Z | 9:31      | 2026-07-14T09:31:00Z
+    2024-03-01T00:00:00.00Z | yesterday | 2024-02-29T00:00:00Z
 """)
-def test_when_names_the_present_moment_or_a_time_at_new_year_or_in_a_leap_year(
+def test_time_of_day_may_be_the_present_moment_and_yesterday_a_leap_day(
     plane, set_clock, now, when, meant
 ):
     set_clock(now)
@@ -369,7 +347,6 @@ def test_since_includes_its_instant_and_until_excludes_it(plane, set_clock, flag
     today     | 2026-07-13T23:59:59.999999Z | 2026-07-14T00:00:00Z
     yesterday | 2026-07-12T23:59:59.999999Z | 2026-07-13T00:00:00Z
     9:30      | 2026-07-14T09:29:59.999999Z | 2026-07-14T09:30:00Z
-    07-14T09  | 2026-07-14T08:59:59.999999Z | 2026-07-14T09:00:00Z
     2h        | 2026-07-14T07:31:07.249999Z | 2026-07-14T07:31:07.25Z
 """)
 def test_since_is_exact_to_the_microsecond(plane, set_clock, when, just_before, exact):
@@ -383,14 +360,13 @@ def test_since_is_exact_to_the_microsecond(plane, set_clock, when, just_before, 
 
 @table("""
     since | until | hint
-    # The first such time after --since may be on the next day. The present time is 2026-07-14T09:31:07Z.
+    # The first such time after --since may be on the next day. The present time is 2026-07-14T09:31:07.25Z.
     9:00  | 8:00  | created since 2026-07-14T09:00:00Z, created before 2026-07-15T08:00:00Z
     22:00 | 6:00  | created since 2026-07-13T22:00:00Z, created before 2026-07-14T06:00:00Z
     9:30  | 9:30  | created since 2026-07-14T09:30:00Z, created before 2026-07-15T09:30:00Z
     2h    | 7:31  | created since 2026-07-14T07:31:07Z, created before 2026-07-15T07:31:00Z
-    07-01 | 9:45  | created since 2026-07-01T00:00:00Z, created before 2026-07-01T09:45:00Z
     # Neither a day nor an age is a time of day.
-    today | today | created since 2026-07-14T00:00:00Z, created before 2026-07-14T00:00:00Z
+    yesterday | today | created since 2026-07-13T00:00:00Z, created before 2026-07-14T00:00:00Z
     7d    | 2h    | created since 2026-07-07T09:31:07Z, created before 2026-07-14T07:31:07Z
     # The hint gives full times beside others, and is not needed if all are full.
     2026-07-13T23:00:00Z   | 1:00 | created since 2026-07-13T23:00:00Z, created before 2026-07-14T01:00:00Z
@@ -419,23 +395,13 @@ def test_until_of_a_time_of_day_is_the_first_after_since(plane, set_clock, since
     --since 9:00 --updated-until 9:45         | 2026-07-14T09:45:00Z
     --updated-since 9:00 --updated-until 9:45 | 2026-07-14T09:45:00Z
     --updated-since 9:00 --until 9:45         | 2026-07-13T09:45:00Z
-    --since 07-01 --updated-since 9:00 --updated-until 9:45 | 2026-07-14T09:45:00Z
-    --since 07-01 --until 9:45 --updated-until 9:40 | 2026-07-01T09:45:00Z 2026-07-01T09:40:00Z
-    # Without a start, a time without a year is the last one that is at most a day ahead.
-    --until 07-14T09:31                       | 2026-07-14T09:31:00Z
-    --until 07-14T09:45                       | 2026-07-14T09:45:00Z
-    --until 07-15T09:31:07                    | 2026-07-15T09:31:07Z
-    --until 07-15T09:31:08                    | 2025-07-15T09:31:08Z
-    --updated-until 07-15                     | 2026-07-15T00:00:00Z
-    # With a start, a time without a year is the last one before now, unless the start is later than that.
-    --since 9:00 --until 07-14T09:45          | 2026-07-14T09:45:00Z
-    --since 07-14T09:40 --until 07-14T09:45   | 2025-07-14T09:45:00Z
-    --updated-since 2h --updated-until 07-15  | 2026-07-15T00:00:00Z
-    # An end may equal its start.
-    --updated-since 07-14T09:40 --updated-until 07-14T09:40 | 2025-07-14T09:40:00Z
-    --since 07-14T09:31 --until 07-14T09:31   | 2026-07-14T09:31:00Z
+    --since 7d --updated-since 9:00 --updated-until 9:45 | 2026-07-14T09:45:00Z
+    # The start is less than a day ago: since the present moment yesterday, a second has passed.
+    --since 2026-07-13T09:31:08Z --until 9:31 | 2026-07-14T09:31:00Z
+    # The start is in the future.
+    --since 2026-07-20 --until 9:45           | 2026-07-20T09:45:00Z
 """)
-def test_end_without_a_day_or_year_follows_its_start_and_is_shown_in_full_in_a_pipe(
+def test_time_of_day_as_an_end_follows_its_start_and_is_shown_in_full_in_a_pipe(
     plane, set_clock, flags, ends
 ):
     set_clock("2026-07-14T09:31:07.25Z")
@@ -456,8 +422,8 @@ def test_end_without_a_day_or_year_follows_its_start_and_is_shown_in_full_in_a_p
     --updated-since 10m --until 1h
     --since 9:00 --updated-until 2026-07-14T09:45
     --updated-until 2026-07-14T09:45:00Z
-    # The start may lack its day: it cannot be in the future.
-    --since 9:00 --updated-since 07-14T09:00
+    # A start that is a time of day cannot be in the future.
+    --since 9:00 --updated-since 9:00
 """)
 def test_end_that_was_typed_in_full_or_as_an_age_or_a_day_gets_no_hint_in_a_pipe(
     plane, set_clock, flags
@@ -472,7 +438,7 @@ def test_end_that_was_typed_in_full_or_as_an_age_or_a_day_gets_no_hint_in_a_pipe
 @table("""
     flags                                                  | names_it
     --updated-since 9:00 --until 9:45                      | yes
-    --since 8:00 --updated-since 9:00 --until 07-14T09     | yes
+    --since 8:00 --updated-since 9:00 --until 8:30         | yes
     --updated-since 9:00 --until 9:45 --updated-until 9:45 |
     --since 9:00 --until 9:45                              |
 """)
@@ -488,19 +454,45 @@ def test_hint_about_until_beside_updated_since_names_updated_until(
 
 
 @table("""
-    flags                                     | error
-    --since 05-01 --until 03-01               | --until: must not be before --since
-    --updated-since 9:00 --updated-until 1h   | --updated-until: must not be before --updated-since
-    --since 9:00 --updated-until 1h           | --updated-until: must not be before --since
-    --since 9:00 --updated-since 8:00 --updated-until 8:30 | --updated-until: must not be before --since
+    flags                                   | flag              | day
+    # The present time is 2026-07-14T09:31:07.25Z. The error shows the most recent such time.
+    --since yesterday --until 2:30          | --until "2:30"    | 2026-07-14 2:30
+    --since yesterday --until 9:32          | --until "9:32"    | 2026-07-13 9:32
+    --since 1d --until 9:30                 | --until "9:30"    | 2026-07-14 9:30
+    --since 2026-07-01 --updated-until 9:30 | --updated-until "9:30" | 2026-07-14 9:30
+    --updated-since 7d --updated-until 9:30 | --updated-until "9:30" | 2026-07-14 9:30
+    --updated-since 2026-07-13T09:31:07.25Z --updated-until 9:30 | --updated-until "9:30" | 2026-07-14 9:30
 """)
-def test_end_before_its_start_is_refused(set_clock, flags, error):
+def test_time_of_day_as_an_end_needs_its_day_if_the_start_is_a_day_ago(set_clock, flags, flag, day):
     set_clock("2026-07-14T09:31:07.25Z")
 
     result = run_line("list " + flags)
 
     assert result.code == 2
-    assert error_lines(result)[0].startswith(error)
+    assert error_lines(result) == [
+        "%s: its start is a day ago or more: write the day, too, such as '%s'" % (flag, day)
+    ]
+
+
+@table("""
+    flags                                     | error
+    --since 2h --until 3h                     | --until (2026-07-14T06:31:07.25Z) must be after --since (2026-07-14T07:31:07.25Z)
+    --updated-since 9:00 --updated-until 1h   | --updated-until (2026-07-14T08:31:07.25Z) must be after --updated-since (2026-07-14T09:00:00Z)
+    # Nothing is updated before it is created.
+    --since 9:00 --updated-until 1h           | --updated-until (2026-07-14T08:31:07.25Z) must be after --since (2026-07-14T09:00:00Z)
+    --since 9:00 --updated-since 8:00 --updated-until 8:30 | --updated-until (2026-07-14T08:30:00Z) must be after --since (2026-07-14T09:00:00Z)
+    # An end at its start leaves no time between them.
+    --since today --until today               | --until (2026-07-14T00:00:00Z) must be after --since (2026-07-14T00:00:00Z)
+    --updated-since yesterday --updated-until yesterday | --updated-until (2026-07-13T00:00:00Z) must be after --updated-since (2026-07-13T00:00:00Z)
+    --since today --updated-until today       | --updated-until (2026-07-14T00:00:00Z) must be after --since (2026-07-14T00:00:00Z)
+""")
+def test_span_without_any_time_in_it_is_refused(set_clock, flags, error):
+    set_clock("2026-07-14T09:31:07.25Z")
+
+    result = run_line("list " + flags)
+
+    assert result.code == 2
+    assert error_lines(result) == [error]
 
 
 def test_all_times_of_a_command_are_resolved_with_one_present_time(plane, monkeypatch):
@@ -541,7 +533,7 @@ def test_age_does_not_depend_on_the_time_zone(plane):
     "now", "Today", "24:00", "9:60", "9:5", "9", "9:30:00", "9:30Z", "",
     # no date (2026 is not a leap year, and 02-30 is in no year)
     "2026-7-14", "2026-13-01", "2026-02-29", "2026-07-14Z", "2026-07-1.54", "2026-07-1\u0664",
-    "07-32", "02-30", "07/14",
+    "07/14", "7-14", "07-14x",
     # no time
     "2026-07-14T24:00", "2026-07-14T09:60", "2026-07-14T09:30:60Z", "2026-07-14  09:30", "2026-07-14T",
     "2026-07-14T09:30:", "2026-07-14T09:30.5",
@@ -561,8 +553,27 @@ def test_text_that_is_not_an_age_day_or_time_is_refused(set_clock, when):
     assert error_lines(result)[0].startswith('--since "')
     assert error_lines(result)[0].endswith(
         ": expected an age like 90s, 30m, 2h, 7d or 2w, a time of day like 9:30, today, yesterday, or a "
-        "time like 2026-07-14, '2026-07-14 09:30' or 07-14T09:30 (in UTC; a date with a time may have an offset)"
+        "time like 2026-07-14 or '2026-07-14 09:30' (in UTC; a date with a time may have an offset)"
     )
+
+
+@table("""
+    when
+    07-14
+    07-14T09
+    07-14 09:30
+    07-14T11:31+02:00
+    02-30
+    12-31T24:00
+""")
+@pytest.mark.parametrize("flag", ["--since", "--until", "--updated-since", "--updated-until"])
+def test_date_without_its_year_is_refused(when, flag):
+    result = run_cli("list", flag, when, env=UNREACHABLE)
+
+    assert result.code == 2
+    assert error_lines(result) == [
+        '%s "%s": the year is missing: write it as 2026-07-14 or \'2026-07-14 09:30\'' % (flag, when)
+    ]
 
 
 # ---- two clocks that differ
@@ -602,7 +613,7 @@ def describe_clocks(difference, server_time):
     60.25 s earlier   | --since 30m                          | 1 min ahead of
     59.75 s later     | --since 30m                          |
     60.75 s later     | --since 30m                          | 1 min behind
-    # What was typed without a year goes by this host's clock.
+    # Ages, days and times of day go by this host's clock.
     2 h later         | --updated-since 90s                  | 2 h 0 min behind
     2 h later         | --until 3h                           | 2 h 0 min behind
     2 h later         | --updated-until 3h                   | 2 h 0 min behind
@@ -612,8 +623,7 @@ def describe_clocks(difference, server_time):
     2 h later         | --since yesterday                    | 2 h 0 min behind
     2 h later         | --since 7d                           | 2 h 0 min behind
     2 h later         | --since 2w                           | 2 h 0 min behind
-    2 h later         | --since 07-14T09:00                  | 2 h 0 min behind
-    # What was typed with a year does not.
+    # Dates do not.
     2 h later         | --since 2026-07-14                   |
     2 h later         | --since 2026-07-14T09:00:00Z         |
     2 h later         | --until 2026-07-14T09:00:00Z         |
@@ -646,6 +656,30 @@ def test_targets_gets_the_hint_about_clocks_too(plane, set_clock):
     result = run_line("targets --updated-since 1d", plane, later)
 
     assert result.err.startswith(describe_clocks("2 h 0 min behind", "14T11:31:10"))
+
+
+@table("""
+    date              | until                | counts_unfinished
+    # This host's clock shows 2026-07-14T09:31:07.25Z, but the Date of the first response counts.
+    2 h 3 min earlier | 2026-07-14T07:28:00Z |
+    2 h 3 min earlier | 2026-07-14T07:28:01Z | yes
+    2 h 3 min earlier | 1h                   | yes
+    2 h later         | 2026-07-14T11:31:10Z |
+    2 h later         | 2026-07-14T11:31:11Z | yes
+    # Without a Date, this host's clock counts.
+                      | 2026-07-14T09:31:07Z |
+                      | 2026-07-14T09:31:08Z | yes
+""")
+def test_targets_counts_no_unfinished_execution_if_updated_until_is_past_by_the_servers_clock(
+    plane, set_clock, date, until, counts_unfinished
+):
+    set_clock("2026-07-14T09:31:07.25Z")
+    started = execution([target(status="ack")], status="started")
+    answer = Reply(page(started), headers=[("Date", SERVER_DATES.get(date, ""))])
+
+    result = run_line("targets --status succeeded --updated-until " + until, plane, answer)
+
+    assert ("incomplete: " in result.err) == bool(counts_unfinished)
 
 
 @table("""
@@ -1080,7 +1114,7 @@ def test_refused_value_of_these_flags_is_shown_if_it_has_at_most_40_characters(l
     list --wait-timeout=9               | --wait-timeout works only with get
     list --exit-status                  | --exit-status works only with get
     # times; --until is a second before --since
-    list --until=2h --since=7199s       | --until: must not be before --since
+    list --until=2026-07-01 --since=2026-07-02 | --until (2026-07-01T00:00:00Z) must be after --since (2026-07-02T00:00:00Z)
 """)
 def test_flags_that_do_not_fit_are_refused(line, error):
     check_refused(line, error)
