@@ -4497,6 +4497,9 @@ def complete_options(options, now):
             fault = "--cursor works only without a status, with succeeded or with --last"
         raise UsageError(fault)
     options.times = resolve_times(options, now)
+    if options.command == "targets" and options.last and options.times.compares_updates:
+        flag = "--updated-until" if options.updated_since is None else "--updated-since"
+        raise UsageError("--last goes by creation: use either --last or " + flag)
 
     reads_all_pages = any(flag.reads_all_pages and flag.is_given(options) for flag in FLAGS)
     several_queries = len(options.queries) > 1

@@ -1092,6 +1092,9 @@ def test_refused_value_of_these_flags_is_shown_if_it_has_at_most_40_characters(l
     list --cursor c --failed            | --cursor works with at most one status
     list --cursor c --status ack,failed | --cursor works with at most one status
     targets --cursor c --failed         | --cursor works only without a status, with succeeded or with --last
+    targets --last 5 --updated-since 1h | --last goes by creation: use either --last or --updated-since
+    targets -n 5 --updated-until 1h     | --last goes by creation: use either --last or --updated-until
+    targets -n 5 --updated-since 2h --updated-until 1h | --last goes by creation: use either --last or --updated-since
     get $ID --wait-timeout 5            | --wait-timeout works only with --wait
     list --output-dir x -o xml          | --output-dir works only with get
     # a value for a switch, which is not shown
