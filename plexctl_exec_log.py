@@ -784,8 +784,6 @@ def report_failure(console, error, hint="", last_line=""):
         return error.exit_code
     console.write_line("error: %s" % error)
     hint = hint or error.hint
-    if not hint and isinstance(error, UsageError):
-        hint = "see --help"
     if hint:
         console.write_line("hint: " + hint)
     if last_line:
@@ -3316,8 +3314,8 @@ class Format:
     is_table            list: whether a reader such as grep drops the last line, with the cursor
     needs_cursor        list: whether the cursor of the next page must follow on stderr,
                         because the format does not contain it
-    is_bare             whether it prints only outputs, so that stderr must say what has not
-                        finished, what is archived, and that nothing matches
+    is_bare             targets and get: whether it prints only outputs, so that stderr must
+                        say what has not finished and what is archived
     """
 
     def __init__(self, write, help, is_table=False, needs_cursor=False, is_bare=False):
@@ -3340,9 +3338,6 @@ LIST_FORMATS = {
                    "one object, which contains the outputs in base64"),
     "yaml": Format(partial(format_json, "items"), "the same (JSON is valid YAML)"),
     "jsonl": Format(format_jsonl, "an Execution on each line, as json", needs_cursor=True),
-    "lines": Format(format_listed_lines,
-                    "each line of inline outputs, after Execution, node and target's status",
-                    needs_cursor=True, is_bare=True),
 }
 GET_FORMATS = {
     "text": Format(format_sections,
@@ -3359,7 +3354,7 @@ GET_FORMATS = {
     "yaml": Format(partial(format_json, "targets"), "the same (JSON is valid YAML)"),
     "jsonl": Format(format_jsonl, "a target on each line, as json"),
 }
-# These formats, and `lines` of list, get Executions that contain only the selected targets.
+# These formats get Executions that contain only the selected targets.
 TARGETS_FORMATS = {
     "text": Format(format_listed_targets, "a row for each target"),
     "table": Format(format_listed_targets, "the same"),
@@ -3546,10 +3541,10 @@ def parse_count(text):
     return int(text)
 
 
-def parse_node(text):
-    """Return a node id in lower case."""
+def parse_nodes(text):
+    """Return the node ids of `UUID, UUID` as a list, in lower case."""
     try:
-        return parse_uuid(text)
+        return [parse_uuid(part) for part in text.split(",")]
     except UsageError as error:
         raise UsageError(str(error), "targets and get UUID -o table show node ids")
 
@@ -3575,6 +3570,7 @@ def parse_statuses(text):
 
 COMMANDS = "list", "targets", "get"
 LISTINGS = "list", "targets"
+MACHINES = "targets", "get"
 GET_ONLY = ("get",)
 
 
@@ -3672,10 +3668,6 @@ FLAGS = [
          "short for --status failed,cancelled,timeout"),
     Flag(COMMANDS, "--running", "", None,
          "short for --status pending,ack,started"),
-    Flag(COMMANDS, "--node", "UUID", parse_node,
-         "only Executions with this machine as a target (repeatable; TARGETS still counts all)",
-         targets_help="only targets on this machine (repeatable)",
-         get_help="only this target (repeatable)", is_repeatable=True, reads_all_pages=True),
     Flag(COMMANDS, "-o --output", "FORMAT", str,
          "output format (default: text)", default="text"),
     Flag(COMMANDS, "--server", "URL", parse_nonempty,
@@ -3740,6 +3732,9 @@ FLAGS = [
     Flag(LISTINGS, "--cursor", "CURSOR", str,
          "start at this cursor (the previous page's next_cursor)",
          targets_help="start at this cursor (the next_cursor of a listing that failed)"),
+
+    Flag(MACHINES, "--node", "UUID", parse_nodes,
+         "only targets on these machines, e.g. UUID,UUID (repeatable)", is_repeatable=True),
 
     Flag(GET_ONLY, "--id", "UUID", parse_uuid,
          "the Execution; `get UUID` is the same", is_single=True),
@@ -4052,14 +4047,10 @@ five succeeded."""
 LIST_HELP = """
 
 By default, list prints one page: the oldest 50 Executions that match. With
---all, --last, --since, --until, --updated-since, --updated-until, --node or
-several statuses (also --failed, --running), it reads all pages. --last goes by
-the creation time, even with --failed. For long listings, use jsonl: its lines
-can be used even if the listing fails.
-
-The flags of list judge the Execution, even with --node. To judge each machine
-by its own status and time of update, use targets. In the format lines, --node
-selects lines, too."""
+--all, --last, --since, --until, --updated-since, --updated-until or several
+statuses (also --failed, --running), it reads all pages. --last goes by the
+creation time, even with --failed. For long listings, use jsonl: its lines can
+be used even if the listing fails. For machines, use targets."""
 TARGETS_HELP = """
 
 The flags --status, --failed, --running, --node, --updated-since and
@@ -4161,7 +4152,7 @@ def make_parser(command=""):
     # Add the flags, in a group for all commands and one for those of some.
     groups: "t.Dict[t.Tuple[str, ...], t.Any]" = {}
     groups[COMMANDS] = parser.add_argument_group("flags")
-    for commands in (LISTINGS, GET_ONLY):
+    for commands in (LISTINGS, MACHINES, GET_ONLY):
         title = "flags of " + (command or " and ".join(commands))
         groups[commands] = parser.add_argument_group(title)  # without flags, it is not shown
     for flag in FLAGS:
@@ -4181,8 +4172,8 @@ def make_parser(command=""):
 
 # ---------------------------------------------------------------------------------------- Arguments
 
-# What operators type out of habit, and what to use here instead. Once the command is known,
-# an alternative that it does not have is not suggested.
+# What operators type out of habit, and what to use here instead: a flag, or a command with
+# or without one.
 HABITS = {
     # Flags of other programs, all with two dashes
     "--after": "--since",
@@ -4200,13 +4191,15 @@ HABITS = {
     "--follow": "get UUID --wait",
     "--format": "--output",
     "--from": "--since",
-    "--host": "--node or --server",
+    "--grep": "targets -o lines",
+    "--host": "targets --node",
     "--json": "-o json",
-    "--lines": "--last or -o lines",
-    "--machine": "--node",
+    "--lines": "--last or targets -o lines",
+    "--machine": "targets --node",
+    "--name": "--action-name or --node",
     "--started-since": "--since",
-    "--tail": "--last or -o lines",
-    "--target": "--node",
+    "--tail": "--last or targets -o lines",
+    "--target": "targets --node",
     "--to": "--until",
     "--token": "--token-file",
     "--updated-before": "--updated-until",
@@ -4217,6 +4210,8 @@ HABITS = {
     "--wait=": "--wait-timeout TIME",
     # Commands
     "describe": "get UUID",
+    "help": "--help",
+    "lines": "targets -o lines",
     "log": "get UUID",
     "logs": "get UUID",
     "ls": "list",
@@ -4226,19 +4221,34 @@ HABITS = {
     "wait": "get UUID --wait",
     "watch": "get UUID --wait",
     # Statuses
-    "running": "--running",
+    "failed": "list --failed or targets --failed",
+    "running": "list --running or targets --running",
     "success": "succeeded",
 }
 
 
+def has_flag(command, text):
+    """Return whether a command has this flag, with this format if it is -o: `--node`, `-o lines`."""
+    name, _, value = text.partition(" ")
+    flag = FLAGS_BY_NAME.get(name)
+    if flag is None or command not in flag.commands:
+        return False
+    return name != "-o" or value in FORMATS[command]
+
+
 def find_habit(word, command):
-    """Return what HABITS has for a word, without flags that the command does not have, or ""."""
+    """Return what HABITS has for a word after this command, or "" before any, or else "".
+
+    A flag that the command has is suggested without another command; one that only another
+    has, only with that command."""
     fitting = []
     for alternative in HABITS.get(word, "").split(" or "):
-        flag = FLAGS_BY_NAME.get(alternative.partition(" ")[0])
-        if flag is None or not command or command in flag.commands:
+        other_command, dash, name = alternative.partition("-")
+        if command and has_flag(command, dash + name):
+            fitting.append(dash + name)
+        elif other_command or not command:
             fitting.append(alternative)
-    return " or ".join(fitting)
+    return " or ".join(dict.fromkeys(fitting))
 
 
 def suggest(word, known, dashes="", command=""):
@@ -4373,7 +4383,8 @@ def select_statuses(options):
     is_left_to_server = options.command == "list" and len(selected) == 1
     for status in selected:
         if status not in STATUSES and not is_left_to_server:
-            fault = "unknown status" + suggest(status.lower(), STATUSES)
+            suggestion = suggest(status.lower(), STATUSES, command=options.command)
+            fault = "unknown status" + suggestion
             raise UsageError("--status%s: %s" % (quote_value(status), fault))
     return selected
 
@@ -4399,14 +4410,15 @@ def read_id(options, words, places):
         if command == "list":
             raise UsageError("list takes no id; did you mean get UUID?")
         if command == "targets":
-            raise UsageError("targets takes no id; did you mean get UUID -o table?")
+            raise UsageError("targets takes no id; for a machine, use --node; for a run, get UUID")
         raise UsageError(
             "get takes one id; for one machine, use --node; for several Executions, xargs -n1"
         )
     if words:
         # The word is not shown, because it may be a secret.
-        advice = "put each value after its flag; quote values with spaces"
-        raise UsageError("unexpected argument%s: %s" % (places[-len(words)], advice))
+        habit = suggest(words[0], (), command=command)
+        hint = "write values as in --status failed,timeout --since '2026-07-14 09:30'"
+        raise UsageError("unexpected argument" + habit, "" if habit else hint)
     return execution_id
 
 
@@ -4420,7 +4432,7 @@ def check_flags(options):
 
     formats = FORMATS[command]
     if output not in formats:
-        expected = ", ".join(formats) + suggest(output, formats)
+        expected = ", ".join(formats) + suggest(output, formats, command=command)
         raise UsageError("--output%s: expected %s" % (quote_value(output), expected))
 
     if command == "get" and options.id is None:
@@ -4481,6 +4493,7 @@ def choose_queries(options):
 def complete_options(options, now):
     """Check what read_command_line returned, and add what follows from several flags:
 
+    nodes               a list of the ids of --node; an empty one selects all
     statuses            a list, from --status, --running and --failed; an empty one selects all
     selects_final       whether one of them is final
     queries             what choose_queries returns
@@ -4488,6 +4501,7 @@ def complete_options(options, now):
     reads_all_pages     whether the command reads all pages
     """
     check_flags(options)
+    options.nodes = list(dict.fromkeys(chain.from_iterable(options.node)))
     options.statuses = select_statuses(options)
     options.selects_final = any(status in FINAL_STATUSES for status in options.statuses)
     options.queries = choose_queries(options)
@@ -4516,7 +4530,7 @@ def explain_failure(error, options):
     if not isinstance(error, APIError) or error.status != 400:
         return ""
     if error.problem.get("code") == "invalid_status" and len(options.queries) == 1:
-        return error.hint + suggest(options.queries[0].lower(), STATUSES)
+        return error.hint + suggest(options.queries[0].lower(), STATUSES, command="list")
     return ""
 
 
@@ -4551,8 +4565,6 @@ def has_target_on(execution, nodes):
 def select_executions(executions, options):
     """Return an iterator of the Executions that the filters of this program (not of the
     server) keep; with --last, of the newest of them. Both may raise RemoteError."""
-    if options.node:
-        executions = filter(partial(has_target_on, nodes=options.node), executions)
     if options.times.compares_updates:
         executions = filter(partial(was_updated_in, options.times.update_span), executions)
     if options.last:
@@ -4571,11 +4583,6 @@ def describe_no_match(options):
     if not notes:
         return hint
     return "%s (%s)" % (hint, "; ".join(notes))
-
-
-def describe_no_output(options):
-    place = " on the nodes of --node" if options.node else ""
-    return "the listed Executions have no output%s; compare with get ID" % place
 
 
 def make_listing(options, project, transport):
@@ -4619,46 +4626,6 @@ def describe_walk(listing):
 
 
 class Tally:
-    """Selects the targets of `list -o lines`, and counts what the format does not print."""
-
-    def __init__(self):
-        self.executions = 0  # the Executions that were listed
-        self.unfinished = 0  # those of them that have not finished
-        self.finished = 0
-        self.outputs = 0  # the targets with an output
-        self.archived = 0  # those of them whose output is archived
-
-    def select(self, executions, nodes):
-        """Yield the Executions with only their targets on these nodes, and count."""
-        for execution in executions:
-            status = show_text(execution, "status")
-            self.executions += 1
-            if status in FINAL_STATUSES:
-                self.finished += 1
-            elif status:
-                self.unfinished += 1
-
-            targets = select_by_node(read_objects(execution, "targets"), nodes)
-            for target in targets:
-                ref = target.get("output_ref")
-                self.outputs += ref is not None
-                if isinstance(ref, dict) and ref.get("kind") == "object_store":
-                    self.archived += OutputRef.from_wire(ref).kind == "archived"
-            yield dict(execution, targets=targets)
-
-    def describe(self):
-        """Return `2 archived outputs; 3 of 40 Executions have not finished`, a part of it, or ""."""
-        parts = []
-        if self.archived:
-            parts.append(describe_count(self.archived, "archived output"))
-        if self.unfinished:
-            verb = "has" if self.unfinished == 1 else "have"
-            total = describe_count(self.executions, "Execution")
-            parts.append("%d of %s %s not finished" % (self.unfinished, total, verb))
-        return "; ".join(parts)
-
-
-class TargetTally:
     """Selects the targets of `targets`, and counts what the command does not print."""
 
     def __init__(self, options):
@@ -4676,7 +4643,7 @@ class TargetTally:
         options = self._options
         for execution in executions:
             targets = read_objects(execution, "targets")
-            on_nodes = select_by_node(targets, options.node)
+            on_nodes = select_by_node(targets, options.nodes)
             statuses = [show_text(target, "status") for target in on_nodes]
             self.unfinished += any(status and status not in FINAL_STATUSES for status in statuses)
             self.without_target += self._lacks_target(execution, targets)
@@ -4737,7 +4704,7 @@ def report_continuation(page, is_empty, options, console):
             always=options.cursor is None and (options.limit is None or list_format.is_table),
         )
     elif is_empty:
-        console.hint(describe_no_match(options), always=list_format.is_bare)
+        console.hint(describe_no_match(options))
     if cursor and list_format.needs_cursor:
         console.write_line(console.describe_cursor(cursor), limit=None)
 
@@ -4774,32 +4741,17 @@ def report_failed_listing(error, options, listing, console):
 
 def run_list(options, project, console, view, transport):
     """Run the command `list` and return its exit code."""
-    list_format = LIST_FORMATS[options.output]
     # For one page, the Listing only says where to resume.
     listing = start_listing(options, project, console, transport)
-    tally = Tally()
-    page, is_empty = {}, False
-    failure = None
     try:
         page, executions = request_executions(options, project, listing, transport)
-        if list_format.is_bare:
-            executions = tally.select(executions, options.node)
         is_empty = print_listing(executions, page, options, view, console)
     except RemoteError as error:
-        failure = error
+        return report_failed_listing(error, options, listing, console)
 
-    # Say what is not shown, and where to go on.
-    if tally.describe():
-        console.report("incomplete", tally.describe())
-    if failure:
-        return report_failed_listing(failure, options, listing, console)
-    if tally.finished and not tally.outputs:
-        console.hint(describe_no_output(options), always=True)
-    if options.node and options.statuses:
-        console.hint("list judges the whole Execution; to judge this machine, use targets")
     console.hint(describe_clocks(options.times, transport), always=True)
     report_continuation(page, is_empty, options, console)
-    return 1 if console.error_count else 0
+    return 0
 
 
 def describe_no_target(options, has_last):
@@ -4824,14 +4776,14 @@ def run_targets(options, project, console, view, transport):
             always=True,
         )
 
-    tally = TargetTally(options)
+    tally = Tally(options)
     last = []  # the Executions of --last
     is_empty = False
     failure = None
     try:
         executions: "t.Iterable[JSONObject]" = listing
         if options.last:
-            with_node = filter(partial(has_target_on, nodes=options.node), listing)
+            with_node = filter(partial(has_target_on, nodes=options.nodes), listing)
             executions = last = select_last(with_node, options.last)
         selected = tally.select(executions)
         is_empty = print_listing(selected, {"items": []}, options, view, console)
@@ -4914,8 +4866,7 @@ def run_get(options, project, console, view, transport):
         folder = make_folder(options.output_dir)  # before any waiting
     shows_progress = console.can_show_progress(is_quiet=True)
     execution = request_execution(options, project, console, transport, shows_progress)
-    nodes = dict.fromkeys(options.node)
-    targets, missing = select_targets(execution["targets"], nodes, options.statuses)
+    targets, missing = select_targets(execution["targets"], options.nodes, options.statuses)
 
     # Print or save.
     kinds = []
@@ -4929,7 +4880,7 @@ def run_get(options, project, console, view, transport):
     # Report what is missing.
     for node in missing:
         console.report_error("node %s is not a target of Execution %s" % (node, options.id))
-    is_selection = bool(options.node or options.statuses)
+    is_selection = bool(options.nodes or options.statuses)
     if folder:
         summary = describe_saved(kinds, len(execution["targets"]), is_selection)
         if summary:
@@ -5029,6 +4980,10 @@ def main(
         argv = sys.argv[1:]
     try:
         return run(argv, console, sleep)
+    except UsageError as error:
+        command = next((word for word in argv if word in COMMANDS), "")
+        page = ("see %s --help" % command).replace("  ", " ")
+        return report_failure(console, error, error.hint or page)
     except ExecLogError as error:
         return report_failure(console, error)
     except MemoryError:

@@ -28,16 +28,15 @@ from kit import (
 # ---- filters
 
 
-def make_run(name, time, status="failed", node=NODES[0], updated="10:30:00Z"):
-    """Return an Execution that was created at this time of 2026-07-14, and ran on this machine and on NODES[3]."""
-    targets = [target(node=node), target(node=NODES[3])]
-    return listed(name, time, status, targets=targets, updated_at="2026-07-14T" + updated)
+def make_run(name, time, status="failed", updated="10:30:00Z"):
+    """Return an Execution that was created at this time of 2026-07-14."""
+    return listed(name, time, status, updated_at="2026-07-14T" + updated)
 
 
 #: Three pages, oldest first. Except a and b, each Execution is named after why one of the flags below leaves it out.
 RUNS = [
     [make_run("old", "09:00:00Z"), make_run("idle", "09:10:00Z", updated="10:04:59.9Z")],
-    [make_run("elsewhere", "09:20:00Z", node=NODES[1]), make_run("running", "09:30:00Z", "ack")],
+    [make_run("running", "09:30:00Z", "ack")],
     [
         make_run("a", "09:40:00Z"),
         make_run("b", "09:50:00Z", "timeout"),
@@ -48,7 +47,6 @@ RUNS = [
 LEFT_OUT_BY = {
     "--since 2026-07-14T09:10": "old",
     "--updated-since 2026-07-14T10:05": "idle",
-    "--node %s" % NODES[0]: "elsewhere",
     "--failed": "running",
     "--until '2026-07-14 10:00'": "late",
 }
@@ -63,7 +61,7 @@ EVERY_COMBINATION = [
 @pytest.mark.parametrize("flags", EVERY_COMBINATION, ids=" ".join)
 def test_list_prints_what_matches_every_flag_on_any_page(plane, flags):
     serve_pages(plane, RUNS)  # three pages, none of which is wholly past --until
-    matching = ["old", "idle", "elsewhere", "running", "a", "b", "late"]
+    matching = ["old", "idle", "running", "a", "b", "late"]
     for flag in flags:
         matching.remove(LEFT_OUT_BY[flag])
 
@@ -92,7 +90,7 @@ def test_list_prints_what_matches_every_flag_on_any_page(plane, flags):
     --last 9                                      | limit=200 limit=200&cursor=c2 limit=200&cursor=c3
     --since 2026-07-14 --cursor c2                | limit=200&cursor=c2 limit=200&cursor=c3
     --until=2027-01-01 --limit 7                  | limit=7 limit=7&cursor=c2 limit=7&cursor=c3
-    --node $NODE --limit 1 --cursor=              | limit=1 limit=1&cursor=c2 limit=1&cursor=c3
+    --updated-since 2026-07-14 --limit 1 --cursor= | limit=1 limit=1&cursor=c2 limit=1&cursor=c3
     --status=x --all --action-name y --cursor c3  | action_name=y&limit=200&cursor=c3&status=x
 """)
 def test_page_or_all_pages_get_the_cursor_the_limit_and_what_the_server_filters(
@@ -107,26 +105,6 @@ def test_page_or_all_pages_get_the_cursor_the_limit_and_what_the_server_filters(
     sent = [request.target.partition("?")[2] or "none" for request in plane.requests]
     assert [sorted(query.split("&")) for query in sent] == [
         sorted(query.split("&")) for query in queries.split()
-    ]
-
-
-def test_node_selects_whole_executions_of_any_of_several_machines(plane):
-    on_first = execution([target(node=NODES[0]), target(node=NODES[3])], id="on-first")
-    on_second = execution([target(node=NODES[1])], id="on-second")
-    on_both = execution([target(node=NODES[0], status="failed"), target(node=NODES[1])], id="both")
-    on_third = execution([target(node=NODES[2]), target(node=NODES[3])], id="on-third")
-    nowhere = dict(execution(id="nowhere"), targets=None)
-    serve_pages(plane, [[on_first, on_third], [nowhere, on_second, on_both]])
-
-    result = run_line("list --node %s --node=%s" % (NODES[0].upper(), NODES[1]), plane)
-
-    assert result.code == 0
-    rows = [line.split() for line in result.out.decode().splitlines()[1:]]
-    # TARGETS, the fourth cell, counts all targets of a row, also on other machines.
-    assert [(row[0], row[3]) for row in rows] == [
-        ("on-first", "2/2"),
-        ("on-second", "1/1"),
-        ("both", "1/2"),
     ]
 
 
@@ -204,9 +182,9 @@ def test_last_goes_by_the_time_of_creation_also_with_updated_since(plane):
 
 @table("""
     flags
-    # The RUNS are of 2026-07-14, and none of them is at this node or has the status x.
+    # The RUNS are of 2026-07-14, and none of them has the status x.
     --since=2027-01-01
-    --node 4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f
+    --updated-since=2027-01-01
     --failed --until 2026-03-01
     --last 2 --status x
 """)
@@ -264,7 +242,6 @@ def test_malformed_time_is_reported_where_times_are_compared(plane, time):
     --running             | 1
     # No times are compared.
     --all                 | 0
-    --node $NODE          | 0
     --all --status=ack    | 0
 """)
 def test_created_at_that_is_text_but_no_time_matters_only_where_it_is_compared(plane, flags, code):
@@ -383,7 +360,7 @@ def test_nodes_that_are_all_missing_give_errors_and_no_hint(plane):
     # The filters do not keep the one that the server sends.
     list --updated-since=2030-01-01T00:00:00Z       | 1    | no Execution matches
     list --since=2030-01-01T00:00:00Z --updated-since=2020-01-01T00:00:00Z | 1 | no Execution matches
-    list --node $ID --cursor c                      | 1    | no more Executions match
+    list --updated-until=2020-01-01T00:00:00Z --cursor c | 1 | no more Executions match
     list --action-name nginx                        | 0    | no Execution matches (--action-name needs the exact name)
     get $ID -o json --failed                        | 1    | no target matches
     get $ID -o yaml --failed                        | 1    | no target matches

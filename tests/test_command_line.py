@@ -475,24 +475,27 @@ def test_time_of_day_as_an_end_needs_its_day_if_the_start_is_a_day_ago(set_clock
 
 
 @table("""
-    flags                                     | error
-    --since 2h --until 3h                     | --until (2026-07-14T06:31:07.25Z) must be after --since (2026-07-14T07:31:07.25Z)
-    --updated-since 9:00 --updated-until 1h   | --updated-until (2026-07-14T08:31:07.25Z) must be after --updated-since (2026-07-14T09:00:00Z)
+    flags                                    | end_flag        | end         | start_flag      | start
+    # The times are of 2026-07-14.
+    --since 2h --until 3h                    | --until         | 06:31:07.25 | --since         | 07:31:07.25
+    --updated-since 9:00 --updated-until 1h  | --updated-until | 08:31:07.25 | --updated-since | 09:00:00
     # Nothing is updated before it is created.
-    --since 9:00 --updated-until 1h           | --updated-until (2026-07-14T08:31:07.25Z) must be after --since (2026-07-14T09:00:00Z)
-    --since 9:00 --updated-since 8:00 --updated-until 8:30 | --updated-until (2026-07-14T08:30:00Z) must be after --since (2026-07-14T09:00:00Z)
+    --since 9:00 --updated-until 1h          | --updated-until | 08:31:07.25 | --since         | 09:00:00
+    --since 9:00 --updated-since 8:00 --updated-until 8:30 | --updated-until | 08:30:00 | --since | 09:00:00
     # An end at its start leaves no time between them.
-    --since today --until today               | --until (2026-07-14T00:00:00Z) must be after --since (2026-07-14T00:00:00Z)
-    --updated-since yesterday --updated-until yesterday | --updated-until (2026-07-13T00:00:00Z) must be after --updated-since (2026-07-13T00:00:00Z)
-    --since today --updated-until today       | --updated-until (2026-07-14T00:00:00Z) must be after --since (2026-07-14T00:00:00Z)
+    --since today --until today              | --until         | 00:00:00    | --since         | 00:00:00
+    --since today --updated-until today      | --updated-until | 00:00:00    | --since         | 00:00:00
+    --updated-since 0s --updated-until 0s    | --updated-until | 09:31:07.25 | --updated-since | 09:31:07.25
 """)
-def test_span_without_any_time_in_it_is_refused(set_clock, flags, error):
+def test_span_without_any_time_in_it_is_refused(set_clock, flags, end_flag, end, start_flag, start):
     set_clock("2026-07-14T09:31:07.25Z")
 
     result = run_line("list " + flags)
 
     assert result.code == 2
-    assert error_lines(result) == [error]
+    assert error_lines(result) == [
+        "%s (2026-07-14T%sZ) must be after %s (2026-07-14T%sZ)" % (end_flag, end, start_flag, start)
+    ]
 
 
 def test_all_times_of_a_command_are_resolved_with_one_present_time(plane, monkeypatch):
@@ -743,12 +746,13 @@ def test_hint_about_clocks_comes_once_and_before_the_hint_that_nothing_matches(p
 
 def test_hint_about_clocks_follows_what_lines_does_not_show(plane, set_clock):
     set_clock("2026-07-14T09:31:07.25Z")
-    started = execution(status="started", created_at="2026-07-14T09:30:00Z")
+    ack = target(inline(b"so far\n"), status="ack")
+    started = execution([ack], status="started", created_at="2026-07-14T09:30:00Z")
     later = [("Date", SERVER_DATES["2 h later"])]
 
-    result = run_line("list --since 30m -o lines", plane, Reply(page(started), headers=later))
+    result = run_line("targets --since 30m -o lines", plane, Reply(page(started), headers=later))
 
-    assert result.err.startswith("incomplete: 1 of 1 Execution has not finished\nhint: this host's")
+    assert result.err.startswith("incomplete: 1 Execution has not finished\nhint: this host's")
 
 
 def test_failed_listing_gets_no_hint_about_clocks(plane, set_clock):
@@ -830,8 +834,13 @@ def test_list_sends_a_single_unknown_status_as_typed(plane):
 # ---- usage errors
 
 
-def check_refused(line, error, hint="see --help"):
-    """Check that a command line is a usage error with these words, and prints nothing else."""
+def check_refused(line, error, hint=""):
+    """Check that a command line is a usage error with these words, and prints nothing else.
+
+    Without a hint of its own, it names the help page of the command."""
+    if not hint:
+        command = next((word for word in shlex.split(line) if word in program.COMMANDS), "")
+        hint = " ".join(["see", *command.split(), "--help"])
     assert run_line(line) == (2, b"", "error: %s\nhint: %s\n" % (error, hint))
 
 
@@ -879,34 +888,25 @@ def test_mistakes_in_the_arguments_come_before_the_project_variable_which_is_not
 
 
 @table("""
-    line                          | place
+    line
     # An id, or a duration after --wait, is recognized instead: see the next table.
-    list x                        |
-    list ''                       |
-    list 5s                       |
-    list help                     |
-    exec-log list list            |
-    get $ID x                     |
-    list failed --status failed   |
-    list --all -                  | after --all
-    get $ID --yes ''              | after --yes
-    get --id $ID x                | after --id
-    get --id=$ID x                | after --id
-    list --status failed timeout  | after --status
-    list --status failed failed   | after --status
-    list -n5 x --all              | after -n
-    list -o=json -v x             | after -v
-    get $ID --wait soon           | after --wait
-    # the first of two
-    list x --all y                |
+    list x
+    list ''
+    list 5s
+    exec-log list list
+    get $ID x
+    list --all -
+    get $ID --yes ''
+    get --id=$ID x
+    list --status failed timeout
+    list -n5 x --all
+    get $ID --wait soon
+    list x --all y
 """)
-def test_superfluous_argument_is_refused_and_only_the_flag_before_it_is_shown(line, place):
-    beginning = "unexpected argument " + place
+def test_superfluous_argument_is_refused_and_not_shown_and_a_hint_says_how_values_are_written(line):
+    hint = "write values as in --status failed,timeout --since '2026-07-14 09:30'"
 
-    check_refused(
-        line,
-        beginning.strip() + ": put each value after its flag; quote values with spaces",
-    )
+    check_refused(line, "unexpected argument", hint)
 
 
 @table("""
@@ -935,11 +935,19 @@ def test_superfluous_argument_is_refused_and_only_the_flag_before_it_is_shown(li
     wait                     | unknown command "wait"; did you mean get UUID --wait?
     watch                    | unknown command "watch"; did you mean get UUID --wait?
     version                  | unknown command "version"; did you mean --version?
+    machines                 | unknown command "machines"; did you mean targets?
+    lines                    | unknown command "lines"; did you mean targets -o lines?
+    failed                   | unknown command "failed"; did you mean list --failed or targets --failed?
+    # such a word after a command
+    list failed              | unexpected argument; did you mean --failed?
+    targets running          | unexpected argument; did you mean --running?
+    list help                | unexpected argument; did you mean --help?
+    list --failed watch      | unexpected argument; did you mean get UUID --wait?
     # ids
     $ID                      | unknown command "4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f"; did you mean get UUID?
     {$ID}                    | unknown command "{4d5c2a10-93be-4e0f-8a57-6f1b2c3d4e5f}"; did you mean get UUID?
     list $ID                 | list takes no id; did you mean get UUID?
-    targets $ID              | targets takes no id; did you mean get UUID -o table?
+    targets $ID              | targets takes no id; for a machine, use --node; for a run, get UUID
     get $ID $ID              | get takes one id; for one machine, use --node; for several Executions, xargs -n1
     get --id $ID $ID         | get takes one id; for one machine, use --node; for several Executions, xargs -n1
     # a duration after --wait
@@ -976,6 +984,7 @@ def test_uuid_of_decimal_digits_is_an_id_and_not_a_duration_after_wait(plane):
     list --timeout 1w | --timeout "1w": expected a duration such as 30, 20s, 5m, 2h or 1d (more than 0 s, at most 1d)
     # formats
     list -o raw                   | --output "raw": expected $LIST_FORMATS
+    list -o lines                 | --output "lines": expected $LIST_FORMATS; did you mean targets -o lines?
     list -o JSON                  | --output "JSON": expected $LIST_FORMATS
     list -o ''                    | --output "": expected $LIST_FORMATS
     list -ojsno | --output "jsno": expected $LIST_FORMATS; did you mean json?
@@ -1114,10 +1123,9 @@ def test_refused_value_of_these_flags_is_shown_if_it_has_at_most_40_characters(l
     get $ID --cursor=                   | --cursor works only with list and targets
     list --id $ID                       | --id works only with get
     list --wait                         | --wait works only with get
+    list --node $NODE                   | --node works only with targets and get
     list --wait-timeout=9               | --wait-timeout works only with get
     list --exit-status                  | --exit-status works only with get
-    # times; --until is a second before --since
-    list --until=2026-07-01 --since=2026-07-02 | --until (2026-07-01T00:00:00Z) must be after --since (2026-07-02T00:00:00Z)
 """)
 def test_flags_that_do_not_fit_are_refused(line, error):
     check_refused(line, error)
@@ -1177,12 +1185,20 @@ def test_output_dir_works_only_with_the_format_text(format):
     --token SECRET list        | unknown flag --token; did you mean --token-file?
     list --token=SECRET        | unknown flag --token; did you mean --token-file?
     list --url SECRET          | unknown flag --url; did you mean --server?
-    list --host                | unknown flag --host; did you mean --node or --server?
+    # A name of a machine is never taken for the server's: the token would go there.
+    list --host                | unknown flag --host; did you mean targets --node?
+    get $ID --host x           | unknown flag --host; did you mean --node?
     list --context             | unknown flag --context; did you mean --profile?
     list --debug               | unknown flag --debug; did you mean --verbose?
     list --json                | unknown flag --json; did you mean -o json?
     list --format              | unknown flag --format; did you mean --output?
-    list --machine             | unknown flag --machine; did you mean --node?
+    list --machine             | unknown flag --machine; did you mean targets --node?
+    targets --machine x        | unknown flag --machine; did you mean --node?
+    list --name x              | unknown flag --name; did you mean --action-name?
+    targets --name x           | unknown flag --name; did you mean --action-name or --node?
+    get $ID --name x           | unknown flag --name; did you mean --node?
+    list --grep x              | unknown flag --grep; did you mean targets -o lines?
+    targets --grep x           | unknown flag --grep; did you mean -o lines?
     get --target               | unknown flag --target; did you mean --node?
     list --from=2h             | unknown flag --from; did you mean --since?
     list --after               | unknown flag --after; did you mean --since?
@@ -1192,14 +1208,15 @@ def test_output_dir_works_only_with_the_format_text(format):
     list --created-before      | unknown flag --created-before; did you mean --until?
     list --to                  | unknown flag --to; did you mean --until?
     list --before              | unknown flag --before; did you mean --until?
-    list --tail=5              | unknown flag --tail; did you mean --last or -o lines?
+    list --tail=5              | unknown flag --tail; did you mean --last or targets -o lines?
+    targets --lines 5          | unknown flag --lines; did you mean --last or -o lines?
     # Only what the command has is suggested.
     get $ID --tail 10          | unknown flag --tail; did you mean -o lines?
     get $ID --before 1h        | unknown flag --before
     list --exit-code           | unknown flag --exit-code
     get --lines                | unknown flag --lines; did you mean -o lines?
     list --watch               | unknown flag --watch; did you mean get UUID --wait?
-    get --follow               | unknown flag --follow; did you mean get UUID --wait?
+    get --follow               | unknown flag --follow; did you mean --wait?
     list -w                    | unknown flag -w; did you mean get UUID --wait?
     list -f                    | unknown flag -f; did you mean get UUID --wait?
     get --exit_code            | unknown flag --exit_code; did you mean --exit-status?
@@ -1225,7 +1242,7 @@ def test_dash_of_another_kind_or_a_line_feed_gets_a_suggestion(word, error):
         code = program.main(["list", word.replace("\\n", "\n")], io.BytesIO(), stderr)
 
     assert code == 2
-    assert stderr.getvalue() == "error: " + error + "\nhint: see --help\n"
+    assert stderr.getvalue() == "error: " + error + "\nhint: see list --help\n"
 
 
 @table("""

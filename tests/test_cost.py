@@ -74,7 +74,7 @@ OUTPUTS = encode(
         pytest.param("list --all", PAGES, 2.6, id="all"),
         pytest.param("list --since=2026-01-01 -o json", PAGES, 2.6, id="since, json"),
         pytest.param("list --last=2", PAGES, 2.8, id="last"),
-        pytest.param("list --all -o lines", PAGES_OF_OUTPUTS, 2.6, id="all, lines"),
+        pytest.param("targets -o lines", PAGES_OF_OUTPUTS, 2.6, id="targets, lines"),
         pytest.param("get %s" % EXECUTION, [OUTPUTS], 2.6, id="get"),
         pytest.param("get %s -o raw" % EXECUTION, [OUTPUTS], 2.6, id="get, raw"),
         pytest.param("get %s -o json" % EXECUTION, [OUTPUTS], 2.6, id="get, json"),

@@ -11,6 +11,7 @@ import pytest
 from kit import (
     GET,
     LIST,
+    TARGETS,
     PATIENCE,
     ROOT,
     SMALL_EXECUTION,
@@ -79,17 +80,17 @@ def test_ctrl_c_during_a_request_kills_the_process_without_a_message(plane, comm
 
 @posix_only
 def test_ctrl_c_during_lines_kills_the_process_without_a_count_of_what_is_not_shown(plane):
-    started = execution([target(inline(b"so far\n"))], status="started")
+    started = execution([target(inline(b"so far\n"), status="started")])
     plane.script(Reply(page(started, next_cursor="c")), HANG)
 
-    with start_line(make_command(*LIST, "--all", "-o", "lines"), plane) as process:
+    with start_line(make_command(*TARGETS, "-o", "lines"), plane) as process:
         read_until(process.stdout.fileno(), b"so far\n")
         wait_until(lambda: len(plane.requests) == 2)
         process.send_signal(signal.SIGINT)
         result = finish_process(process)
 
     assert result.code == -signal.SIGINT
-    assert result.err == ""  # otherwise: incomplete: 1 of 1 Execution has not finished
+    assert result.err == ""  # otherwise: incomplete: 1 Execution has not finished
 
 
 @posix_only

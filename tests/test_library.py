@@ -224,7 +224,7 @@ def test_wait_and_output_dir_import_nothing_from_the_scripts_folder(
 
 
 def test_list_through_a_proxy_imports_nothing_from_the_scripts_folder(plane, hostile_folder):
-    flags = ["--last", "2", "--since", "07-01", "--until", "2030-01-01T00:00+01:00", "-v"]
+    flags = ["--last", "2", "--since", "2026-07-01", "--until", "2030-01-01T00:00+01:00", "-v"]
     # The plane is the proxy, and answers itself.
     env = {"PLEXSPHERE_URL": "http://plane.test", "HTTP_PROXY": plane.url}
     line = ["plexctl_exec_log.py", *LIST, *flags, "--allow-http"]

@@ -142,7 +142,7 @@ def find_recipe(*words):
 
 @posix_only
 def test_search_in_all_runs_names_the_run_the_machine_and_its_status(plane, tmp_path):
-    search = find_recipe("plog list", "grep")
+    search = find_recipe("plog targets", "grep")
 
     found = run_recipe(search, "bash", plane, tmp_path, plane.token)
 
@@ -151,7 +151,7 @@ def test_search_in_all_runs_names_the_run_the_machine_and_its_status(plane, tmp_
 
 @posix_only
 @pytest.mark.parametrize(
-    "words", [("plog list", "grep"), ("plog get", "grep")], ids=["list", "get"]
+    "words", [("plog targets", "grep"), ("plog get", "grep")], ids=["targets", "get"]
 )
 @pytest.mark.parametrize("searched", ["failed", "019d907a", "succeeded"])
 def test_search_matches_only_the_text_of_a_line(plane, tmp_path, words, searched):
@@ -161,7 +161,7 @@ def test_search_matches_only_the_text_of_a_line(plane, tmp_path, words, searched
     found = run_recipe(search, "bash", plane, tmp_path, plane.token)
 
     lines = [
-        line.split(" ", 3 if words[0] == "plog list" else 1)[-1]
+        line.split(" ", 3 if words[0] == "plog targets" else 1)[-1]
         for line in found.stdout.splitlines()
     ]
     assert [line for line in lines if searched not in line] == []
@@ -169,7 +169,9 @@ def test_search_matches_only_the_text_of_a_line(plane, tmp_path, words, searched
 
 @posix_only
 def test_lines_of_failed_machines_have_no_line_of_one_that_succeeded(plane, tmp_path):
-    found = run_recipe(find_recipe("plog targets", "lines"), "bash", plane, tmp_path, plane.token)
+    found = run_recipe(
+        find_recipe("plog targets --failed", "lines"), "bash", plane, tmp_path, plane.token
+    )
 
     assert {line.split()[2] for line in found.stdout.splitlines()} == {"failed"}
 

@@ -15,6 +15,7 @@ from kit import (
     GET,
     GET_RAW,
     LIST,
+    TARGETS,
     SMALL_EXECUTION,
     FailingStream,
     archive,
@@ -171,12 +172,12 @@ def test_reader_that_has_gone_means_exit_141_without_a_message(plane, argv):
 
 def test_reader_of_lines_that_has_gone_gets_no_count_of_what_is_not_shown(plane):
     stdout = FailingStream(BrokenPipeError(32, "Broken pipe"))
-    unfinished = page(execution([target(inline(b"so far\n"))], status="started"))
+    unfinished = page(execution([target(inline(b"so far\n"), status="started")]))
 
-    result = run_against(plane, unfinished, *LIST, "-o", "lines", stdout=stdout)
+    result = run_against(plane, unfinished, *TARGETS, "-o", "lines", stdout=stdout)
 
     assert result.code == 141
-    assert result.err == ""  # otherwise: incomplete: 1 of 1 Execution has not finished
+    assert result.err == ""  # otherwise: incomplete: 1 Execution has not finished
 
 
 @pytest.mark.parametrize(

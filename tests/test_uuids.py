@@ -73,10 +73,10 @@ def test_node_matches_whole_ids_in_each_form_and_case(plane, uuid):
     targets = [target(inline(b"%d\n" % place), node) for place, node in enumerate(nodes)]
     items = [listed(str(place), targets=[each]) for place, each in enumerate(targets)]
 
-    of_list = run_line("list -o jsonl --node " + uuid, plane, page(*items))
+    of_targets = run_line("targets -o jsonl --node " + uuid, plane, page(*items))
     of_get = run_line("get $ID -o raw --node " + uuid, plane, execution(targets))
 
-    assert find_ids(of_list) == ["7", "8"]
+    assert find_ids(of_targets) == ["7", "8"]
     assert of_get.out == b"7\n8\n"
 
 
