@@ -2971,8 +2971,8 @@ encode_compact = json.JSONEncoder(separators=(",", ":")).encode
 def format_json(list_name, elements, whole, view, report_error):
     """Yield an object with these elements in its list.
 
-    Each member begins a line, and so does each element of the list. This is also yaml:
-    JSON is valid YAML 1.2."""
+    Each member begins a line, and so does each element of the list. This is also yaml,
+    because parsers of YAML read JSON."""
     separator = "{\n  "
     for name, value in whole.items():
         yield separator + encode_compact(name) + ": "
@@ -3336,7 +3336,7 @@ LIST_FORMATS = {
                  "the id of each Execution", needs_cursor=True),
     "json": Format(partial(format_json, "items"),
                    "one object, which contains the outputs in base64"),
-    "yaml": Format(partial(format_json, "items"), "the same (JSON is valid YAML)"),
+    "yaml": Format(partial(format_json, "items"), "the same"),
     "jsonl": Format(format_jsonl, "an Execution on each line, as json", needs_cursor=True),
 }
 GET_FORMATS = {
@@ -3351,7 +3351,7 @@ GET_FORMATS = {
                   is_bare=True),
     "json": Format(partial(format_json, "targets"),
                    "one object, which contains the outputs in base64"),
-    "yaml": Format(partial(format_json, "targets"), "the same (JSON is valid YAML)"),
+    "yaml": Format(partial(format_json, "targets"), "the same"),
     "jsonl": Format(format_jsonl, "a target on each line, as json"),
 }
 # These formats get Executions that contain only the selected targets.
@@ -3362,7 +3362,7 @@ TARGETS_FORMATS = {
     "id": Format(format_node_ids, "the node id of each target"),
     "json": Format(partial(format_json, "items"),
                    "one object, with Executions that contain only these targets"),
-    "yaml": Format(partial(format_json, "items"), "the same (JSON is valid YAML)"),
+    "yaml": Format(partial(format_json, "items"), "the same"),
     "jsonl": Format(format_jsonl, "such an Execution on each line"),
     "lines": Format(format_listed_lines,
                     "each line of inline outputs, after Execution, node and target's status",
@@ -3573,6 +3573,13 @@ LISTINGS = "list", "targets"
 MACHINES = "targets", "get"
 GET_ONLY = ("get",)
 
+# The words for {items} and {executions} in the help texts of flags.
+HELP_WORDS = {
+    "list": {"items": "Executions", "executions": "Executions"},
+    "targets": {"items": "targets", "executions": "targets of Executions"},
+    "get": {"items": "targets"},
+}
+
 
 class Flag:
     """A flag of the command line.
@@ -3583,9 +3590,10 @@ class Flag:
     parse               the function that parses the value; None for a switch
     default             its value if it is not given: False for a switch, [] for a repeatable
                         flag, and usually None for others
-    help                its help texts, by command. If they differ, plain --help shows all
-                        of them
-    is_hidden           whether --help does not show it
+    help                what --help says of it, with {items} and {executions}, whose words
+                        HELP_WORDS has for each command; "" for a flag that is not shown
+    targets_help        what `targets --help` says instead, or ""
+    is_common           whether it means the same for all commands
     is_repeatable       whether its values accumulate, in a list; otherwise the last one wins
     is_single           whether a second, different value is a mistake instead
     reads_all_pages     whether it makes `list` read all pages
@@ -3598,8 +3606,7 @@ class Flag:
         metavar="",
         parse=None,
         help="",
-        targets_help=None,
-        get_help=None,
+        targets_help="",
         is_repeatable=False,
         is_single=False,
         reads_all_pages=False,
@@ -3609,12 +3616,9 @@ class Flag:
         self.names = names.split()
         self.metavar = metavar
         self.parse = parse
-        self.help = {
-            "list": help,
-            "targets": help if targets_help is None else targets_help,
-            "get": help if get_help is None else get_help,
-        }
-        self.is_hidden = not help
+        self.help = help
+        self.targets_help = targets_help
+        self.is_common = commands == COMMANDS and "{" not in help
         self.is_repeatable = is_repeatable
         self.is_single = is_single
         self.reads_all_pages = reads_all_pages
@@ -3630,15 +3634,11 @@ class Flag:
         self.attribute = self.names[-1].strip("-").replace("-", "_")
 
     def describe(self, command):
-        """Return its help text for a command; for "", the texts for all that have it."""
-        if command:
-            return self.help[command]
-        described = ""
-        for text, names in groupby(self.commands, lambda name: self.help[name]):
-            if described:
-                described += "; %s: " % ", ".join(names)
-            described += text
-        return described
+        """Return its help text for a command."""
+        text = self.help
+        if command == "targets" and self.targets_help:
+            text = self.targets_help
+        return text.format_map(HELP_WORDS[command])
 
     def is_given(self, options):
         """Return whether the flag was given, with another value than its default."""
@@ -3659,15 +3659,6 @@ class Flag:
 FLAGS = [
     Flag(COMMANDS, "--project", "UUID", parse_uuid,
          "the Project (default: from --profile, PLEXSPHERE_PROJECT or the default profile)"),
-    Flag(COMMANDS, "--status", "STATUS", parse_statuses,
-         "only Executions with these statuses, e.g. failed,timeout (repeatable)",
-         targets_help="only targets with these statuses, e.g. failed,timeout (repeatable)",
-         get_help="only targets with these statuses, e.g. failed,timeout (repeatable)",
-         is_repeatable=True),
-    Flag(COMMANDS, "--failed", "", None,
-         "short for --status failed,cancelled,timeout"),
-    Flag(COMMANDS, "--running", "", None,
-         "short for --status pending,ack,started"),
     Flag(COMMANDS, "-o --output", "FORMAT", str,
          "output format (default: text)", default="text"),
     Flag(COMMANDS, "--server", "URL", parse_nonempty,
@@ -3680,51 +3671,49 @@ FLAGS = [
          "(default: its default profile)"),
     Flag(COMMANDS, "--ca-file", "FILE", parse_nonempty,
          "PEM file of the CAs to trust instead of the system's"),
-    Flag(COMMANDS, "--allow-http", "", None,
-         "allow plain http to remote hosts (exposes the token)"),
+    Flag(COMMANDS, "--allow-http", help="allow plain http to remote hosts (exposes the token)"),
     Flag(COMMANDS, "--timeout", "TIME", parse_duration,
-         "limit for a network operation, e.g. 5m (default: 30s)"),
+         "limit for a network operation, in seconds or e.g. 5m (default: 30s)"),
     Flag(COMMANDS, "--color", "MODE", parse_color,
          "auto, always or never (default: auto)"),
-    Flag(COMMANDS, "-v --verbose", "", None,
-         "print headers on standard error, without the token"),
-    Flag(COMMANDS, "-h --help", "", None,
-         "print this help"),
-    Flag(COMMANDS, "--version", "", None,
-         "print the version"),
+    Flag(COMMANDS, "-v --verbose", help="print headers on standard error, without the token"),
+    Flag(COMMANDS, "-h --help", help="print this help"),
+    Flag(COMMANDS, "--version", help="print the version"),
     # Accepted and ignored, for scripts that were written for plexctl.
     Flag(COMMANDS, "--yes"),
     Flag(COMMANDS, "--reveal-secrets"),
 
+    Flag(COMMANDS, "--status", "STATUS", parse_statuses,
+         "only {items} with these statuses, e.g. failed,timeout (repeatable)",
+         is_repeatable=True),
+    Flag(COMMANDS, "--failed",
+         help="only {items} that did not succeed: --status failed,cancelled,timeout"),
+    Flag(COMMANDS, "--running",
+         help="only {items} that have not finished: --status pending,ack,started"),
+    Flag(MACHINES, "--node", "UUID", parse_nodes,
+         "only targets on these machines, e.g. UUID,UUID (repeatable)", is_repeatable=True),
+
     Flag(LISTINGS, "--action-name", "ACTION", parse_nonempty,
-         "only Executions of this action (exact name)",
-         targets_help="only targets of Executions of this action (exact name)", is_single=True),
+         "only {executions} of this action (exact name)", is_single=True),
     Flag(LISTINGS, "--since", "WHEN", str.strip,
-         "only Executions created at or after WHEN: "
-         "2h (ago), 9:30, today or '2026-07-14 09:30' (UTC)",
-         targets_help="only targets of Executions created at or after WHEN: "
-                      "2h (ago), 9:30, today or '2026-07-14 09:30' (UTC)",
+         "only {executions} created at or after WHEN: "
+         "2h (ago), 9:30, today, 2026-07-14 or '2026-07-14 09:30' (UTC)",
          reads_all_pages=True),
     Flag(LISTINGS, "--until", "WHEN", str.strip,
-         "only Executions created before WHEN",
-         targets_help="only targets of Executions created before WHEN", reads_all_pages=True),
+         "only {executions} created before WHEN", reads_all_pages=True),
     Flag(LISTINGS, "--updated-since", "WHEN", str.strip,
-         "only Executions last updated at or after WHEN; "
-         "a finished one was last updated when it ended",
-         targets_help="only targets last updated at or after WHEN; "
-                      "a finished one was last updated when it ended",
+         "only {items} last updated at or after WHEN; "
+         "what has finished was last updated when it ended",
          reads_all_pages=True),
     Flag(LISTINGS, "--updated-until", "WHEN", str.strip,
-         "only Executions last updated before WHEN (only the last update counts)",
-         targets_help="only targets last updated before WHEN (only the last update counts)",
+         "only {items} last updated before WHEN (earlier updates do not count)",
          reads_all_pages=True),
     Flag(LISTINGS, "-n --last", "N", parse_count,
          "only the N that were created last, oldest first",
          targets_help="only targets of the N Executions that were created last; "
                       "with --node, of the last N with such a target",
          reads_all_pages=True),
-    Flag(LISTINGS, "--all", "", None,
-         "read all pages",
+    Flag(LISTINGS, "--all", help="read all pages",
          targets_help="no effect: targets always reads all pages", reads_all_pages=True),
     Flag(LISTINGS, "--limit", "N", parse_limit,
          "size of a page, at most 200 Executions (default: 50; 200 when reading all pages)",
@@ -3733,17 +3722,13 @@ FLAGS = [
          "start at this cursor (the previous page's next_cursor)",
          targets_help="start at this cursor (the next_cursor of a listing that failed)"),
 
-    Flag(MACHINES, "--node", "UUID", parse_nodes,
-         "only targets on these machines, e.g. UUID,UUID (repeatable)", is_repeatable=True),
-
     Flag(GET_ONLY, "--id", "UUID", parse_uuid,
          "the Execution; `get UUID` is the same", is_single=True),
-    Flag(GET_ONLY, "--wait", "", None,
-         "wait until the status of the Execution is final"),
+    Flag(GET_ONLY, "--wait", help="wait until the status of the Execution is final"),
     Flag(GET_ONLY, "--wait-timeout", "TIME", parse_duration,
          "with --wait: give up after this long, and exit 124"),
-    Flag(GET_ONLY, "--exit-status", "", None,
-         "exit 5 instead of 0 if the Execution has not succeeded"),
+    Flag(GET_ONLY, "--exit-status",
+         help="exit 5 instead of 0 if the Execution has not succeeded"),
     Flag(GET_ONLY, "--output-dir", "FOLDER", parse_nonempty,
          "save the outputs that are not archived, and an index, in a new or empty folder"),
 ]
@@ -4013,163 +3998,6 @@ def describe_clocks(times, transport):
     return text % (difference, side, show_time(server_time))
 
 
-# ---------------------------------------------------------------------------------- Parser and help
-
-EXIT_CODES = """exit codes:
-  0    success (an archived output is a failure only for get with raw or lines)
-  1    a failure not listed below (network, server, output folder), or a part
-         of what was requested is missing
-  2    usage: no Project, id or server; an invalid flag, URL, proxy or CA file
-  3    no usable token, profile or config file; or the token was rejected (401)
-  4    forbidden (403)
-  5    get --exit-status: everything was written; the status is not succeeded
-  77   forbidden: the token lacks a relation to the Project (rebac_denied)
-  124  get --wait-timeout: the wait timed out before a final status was seen
-  130  killed by Ctrl-C (SIGINT; the shell reports 130)
-  141  the reader closed standard output (broken pipe)
-"""
-EXAMPLES = {
-    "list": """  %(prog)s list --failed --updated-since 9:00
-  %(prog)s list --action-name restart-nginx --last 1
-""",
-    "targets": """  %(prog)s targets --failed --updated-since 22:00
-""",
-    "get": """  %(prog)s get 019f5fdd-76ef-7ee4-9d7e-18d62ffa4a61 -o table
-  %(prog)s get 019f5fdd-76ef-7ee4-9d7e-18d62ffa4a61 --failed
-""",
-}
-EXAMPLES[""] = "".join(EXAMPLES[name] for name in COMMANDS)
-STATUS_HELP = """
-Statuses: pending, ack, started (unfinished); succeeded, failed, cancelled,
-timeout (final)."""
-COLUMN_HELP = """ In tables, TARGETS is succeeded/total: 2/5 means that two of
-five succeeded."""
-LIST_HELP = """
-
-By default, list prints one page: the oldest 50 Executions that match. With
---all, --last, --since, --until, --updated-since, --updated-until or several
-statuses (also --failed, --running), it reads all pages. --last goes by the
-creation time, even with --failed. For long listings, use jsonl: its lines can
-be used even if the listing fails. For machines, use targets."""
-TARGETS_HELP = """
-
-The flags --status, --failed, --running, --node, --updated-since and
---updated-until of targets judge the target: its own status, node and last
-update. --since, --until, --action-name and --last select Executions first:
---node NODE --failed --last 10 shows in which of the last ten Executions with
-this target it failed.
-
-targets reads all pages. Without a status, with succeeded among them or with
---last, it reads all Executions. Otherwise it leaves out those that have
-succeeded, because all of their targets are taken to have succeeded, and those
-with a status that this program does not know. Rows are in the order in which
-the Executions were created. OUTPUT is the number of bytes, archived, none or
-unreadable."""
-LISTING_HELP = """
-
-If a listing fails partway, the last line on standard error usually says how to
-resume: pass next_cursor to --cursor, or next_since to --since, in place of an
-earlier value. If there is no such line, as with --last, start again.
-
-Times are in UTC, unless they have an offset. A time of day is the most recent
-one; as an end, it is the first one after the start. Ages, days and times of
-day go by this host's clock."""
-PURPOSES = {
-    "": "Show Executions (runs of actions), and what each target (machine) printed.\n",
-    "list": "List the Executions (runs of actions) of a Project.\n",
-    "targets": "List the targets (machines) of the Executions (runs of actions) of a Project.\n",
-    "get": "Show one Execution (run of an action), and what each target (machine) printed.\n",
-}
-
-
-def describe_formats(command):
-    """Return the section of the help page about the formats of a command; "" for all."""
-    if not command:
-        return "\n".join(describe_formats(name) for name in COMMANDS)
-    lines = ["formats of %s:\n" % command]
-    lines += ["  %-6s  %s\n" % (name, row.help) for name, row in FORMATS[command].items()]
-    return "".join(lines)
-
-
-def get_program_name():
-    """Return how the program was started, for help and hints: `NAME` or `python3 NAME.py`."""
-    path = sys.argv[0] if sys.argv else ""
-    name = make_visible(os.path.basename(path)) or "plexctl_exec_log.py"
-    if name.endswith(".py") or name == "-":
-        return "python3 " + name
-    return name
-
-
-class StoreSingle(argparse.Action):
-    """Store the value of a flag, and refuse a second, different one."""
-
-    def __call__(self, parser, namespace, value, option_string=None):
-        values = vars(namespace)
-        if values[self.dest] not in (None, value):
-            raise UsageError("%s was given twice, with different values" % option_string)
-        values[self.dest] = value
-
-
-class FlagParser(argparse.ArgumentParser):
-    """A parser of the flags that attach_values returns."""
-
-    color: bool  # whether Python 3.14 and later may colour the help
-
-    def error(self, message):
-        """Raise UsageError: a flag lacks its value. argparse would exit."""
-        name = message.partition(":")[0].replace("argument ", "")
-        raise UsageError(name + " needs a value")
-
-
-def make_parser(command=""):
-    """Return a parser of the flags of a command and the common ones; of all flags for ""."""
-    usage = {"": "{list,targets,get} [UUID]", "get": "get UUID"}.get(command, command)
-    description = PURPOSES[command] + STATUS_HELP
-    if command != "targets":
-        description += COLUMN_HELP
-    if command in ("", "list"):
-        description += LIST_HELP
-    if command in ("", "targets"):
-        description += TARGETS_HELP
-    if command != "get":
-        description += LISTING_HELP
-    examples = "examples, with server, token and Project set:\n" + EXAMPLES[command]
-    # By default, HelpFormatter uses the terminal's width.
-    formatter = partial(argparse.RawDescriptionHelpFormatter, width=80, max_help_position=26)
-
-    parser = FlagParser(
-        prog=get_program_name(),
-        usage="%(prog)s " + usage + " [flags]",
-        description=description,
-        epilog="\n".join([describe_formats(command), EXIT_CODES, examples]),
-        add_help=False,
-        allow_abbrev=False,
-        formatter_class=formatter,
-    )
-    # argparse looks at the process's stdout, not at --color and the stream of the help.
-    parser.color = False
-
-    # Add the flags, in a group for all commands and one for those of some.
-    groups: "t.Dict[t.Tuple[str, ...], t.Any]" = {}
-    groups[COMMANDS] = parser.add_argument_group("flags")
-    for commands in (LISTINGS, MACHINES, GET_ONLY):
-        title = "flags of " + (command or " and ".join(commands))
-        groups[commands] = parser.add_argument_group(title)  # without flags, it is not shown
-    for flag in FLAGS:
-        if command and command not in flag.commands:
-            continue
-        text = flag.describe(command)
-        details: "t.Dict[str, t.Any]" = {"help": text or argparse.SUPPRESS, "action": "store_true"}
-        if flag.metavar:
-            details["action"] = "append" if flag.is_repeatable else "store"
-            if flag.is_single:
-                details["action"] = StoreSingle
-            details["metavar"] = flag.metavar
-            details["type"] = flag.convert  # argparse does not catch a UsageError
-        groups[flag.commands].add_argument(*flag.names, default=flag.default, **details)
-    return parser
-
-
 # ---------------------------------------------------------------------------------------- Arguments
 
 # What operators type out of habit, and what to use here instead: a flag, or a command with
@@ -4282,7 +4110,7 @@ def make_unknown_flag_error(word, command=""):
         shown = " %s..." % name[:2]
 
     bare_name = name.strip(DASHES).replace("_", "-").lower()
-    known = [flag.names[-1].strip("-") for flag in FLAGS if not flag.is_hidden]
+    known = [flag.names[-1].strip("-") for flag in FLAGS if flag.help]
     known.remove("allow-http")  # which exposes the token
     suggestion = suggest(bare_name, known, "--", command)
     if suggestion or name[:2] not in FLAGS_BY_NAME:
@@ -4302,57 +4130,71 @@ def make_switch_error(name):
     return UsageError("%s takes no value%s" % (name, suggest(name + "=", ())))
 
 
-def split_short_flag(word):
-    """Return `-o=json` for `-ojson`, `-n=5` for `-n5`, and any other word unchanged.
-
-    They are typed out of habit; argparse before Python 3.8 refuses them."""
-    is_long = "-" + word.partition("=")[0] in FLAGS_BY_NAME  # one hyphen too few: `-output`
-    if re.match("-o[^=]|-n[0-9]", word) and not is_long:
-        return word[:2] + "=" + word[2:]
-    return word
-
-
 def attach_values(argv):
-    """Return (flags, words, places).
+    """Return the arguments with each value attached to its flag: `--cursor=-abc`, `-o=json`.
 
-    flags       the known flags, each with its value attached: `--flag=value`
-    words       the rest: the command, an id, unknown flags, and what is superfluous
-    places      for each word, ` after FLAG`, or "" before the first flag
-    """
-    flags: "t.List[str]" = []
-    words, places = [], []
-    needs_value = False  # whether the last flag still lacks its value
+    argparse takes a value that begins with `-` for a flag, and before Python 3.8 it refuses
+    `-ojson`. What argparse would misread is refused."""
+    attached: "t.List[str]" = []
     for word in argv:
-        name = word.partition("=")[0]
-        if needs_value and name not in FLAGS_BY_NAME:
-            # The value of the flag before it. A cursor may begin with `-`, which argparse
-            # would take for a flag.
-            word = flags.pop() + "=" + word
-        else:
-            word = split_short_flag(word)
-
         name, equals, value = word.partition("=")
-        needs_value = name in TAKES_VALUE and not equals
-        if "--" in (word, value):
-            # A script puts `--` before an id, or a variable contains it. argparse before
-            # Python 3.12.2 loses it as a value.
-            raise UsageError('unexpected argument "--"', "leave it out")
-        if name in FLAGS_BY_NAME and equals and name not in TAKES_VALUE:
+        is_known = name in FLAGS_BY_NAME
+        if not is_known and attached and attached[-1] in TAKES_VALUE:
+            attached[-1] += "=" + word
+            value = word
+        elif is_known and equals and name not in TAKES_VALUE:
             # `--wait=5m` looks plausible; argparse would ask for a missing value.
             raise make_switch_error(name)
-        if name in FLAGS_BY_NAME:
-            flags.append(word)
-        elif name[:2] in FLAGS_BY_NAME:
+        elif re.match("-o[^=]|-n[0-9]", word) and "-" + name not in FLAGS_BY_NAME:
+            attached.append(word[:2] + "=" + word[2:])
+        elif not is_known and name[:2] in FLAGS_BY_NAME:
             # `-vh`, or one hyphen too few, as in `-node` and `-output`; argparse would take
             # these for `-v -h`, `-n ode` and `-o utput`.
             raise make_unknown_flag_error(word)
         else:
-            place = ""
-            if flags:
-                place = " after " + flags[-1].partition("=")[0]
-            words.append(word)
-            places.append(place)
-    return flags, words, places
+            attached.append(word)
+
+        if "--" in (word, value):
+            # A script puts `--` before an id, or a variable contains it. argparse before
+            # Python 3.12.2 loses it as a value.
+            raise UsageError('unexpected argument "--"', "leave it out")
+    return attached
+
+
+class StoreSingle(argparse.Action):
+    """Store the value of a flag, and refuse a second, different one."""
+
+    def __call__(self, parser, namespace, value, option_string=None):
+        values = vars(namespace)
+        if values[self.dest] not in (None, value):
+            raise UsageError("%s was given twice, with different values" % option_string)
+        values[self.dest] = value
+
+
+class FlagParser(argparse.ArgumentParser):
+    """A parser of flags with their values attached. It raises UsageError."""
+
+    color: bool  # whether Python 3.14 and later may colour the help
+
+    def error(self, message):
+        """Raise UsageError: a flag lacks its value. argparse would exit."""
+        name = message.partition(":")[0].replace("argument ", "")
+        raise UsageError(name + " needs a value")
+
+
+def add_flags(group, flags, command=""):
+    """Add flags to an argparse parser or group, with the help of a command."""
+    for flag in flags:
+        details: "t.Dict[str, t.Any]" = {"help": argparse.SUPPRESS, "action": "store_true"}
+        if command and flag.help:
+            details["help"] = flag.describe(command)
+        if flag.metavar:
+            details["action"] = "append" if flag.is_repeatable else "store"
+            if flag.is_single:
+                details["action"] = StoreSingle
+            details["metavar"] = flag.metavar
+            details["type"] = flag.convert  # argparse does not catch a UsageError
+        group.add_argument(*flag.names, default=flag.default, **details)
 
 
 def make_unknown_command_error(word):
@@ -4389,10 +4231,8 @@ def select_statuses(options):
     return selected
 
 
-def read_id(options, words, places):
-    """Return the id from --id or from these words, or None. Any other word is refused.
-
-    `places` ends with the places of these words on the command line."""
+def read_id(options, words):
+    """Return the id from --id or from these words, or None. Any other word is refused."""
     command, execution_id = options.command, options.id
     if options.wait and any(re.fullmatch("[0-9.]{1,9}[smhd]?", word) for word in words):
         raise make_switch_error("--wait")
@@ -4449,8 +4289,9 @@ def read_command_line(argv):
     It has the value of every flag, by its attribute, and `command`, which is one of COMMANDS.
     `id` is that of --id or the word of `get`, or None. With --help or --version, only words
     that begin like a flag are refused, and the command may be ""."""
-    flags, words, places = attach_values(argv)
-    options = make_parser().parse_args(flags)
+    parser = FlagParser(add_help=False, allow_abbrev=False)
+    add_flags(parser, FLAGS)
+    options, words = parser.parse_known_args(attach_values(argv))
 
     # Take the command.
     if words[:1] == ["exec-log"]:
@@ -4474,7 +4315,7 @@ def read_command_line(argv):
     if not options.command:
         raise UsageError("expected a command: list, targets or get")
     refuse_unknown_flags(words, options.command)
-    options.id = read_id(options, words, places)
+    options.id = read_id(options, words)
     return options
 
 
@@ -4518,6 +4359,160 @@ def complete_options(options, now):
     reads_all_pages = any(flag.reads_all_pages and flag.is_given(options) for flag in FLAGS)
     several_queries = len(options.queries) > 1
     options.reads_all_pages = options.command == "targets" or reads_all_pages or several_queries
+
+
+# --------------------------------------------------------------------------------------------- Help
+
+EXIT_CODES = [
+    (0, COMMANDS, "success (an archived output is a failure only for get with raw or lines)"),
+    (
+        1,
+        COMMANDS,
+        """a failure not listed below (network, server, output folder), or a part
+       of what was requested is missing""",
+    ),
+    (2, COMMANDS, "usage: no Project, id or server; an invalid flag, URL, proxy or CA file"),
+    (3, COMMANDS, "no usable token, profile or config file; or the token was rejected (401)"),
+    (4, COMMANDS, "forbidden (403)"),
+    (5, GET_ONLY, "get --exit-status: everything was written; the status is not succeeded"),
+    (77, COMMANDS, "forbidden: the token lacks a relation to the Project (rebac_denied)"),
+    (124, GET_ONLY, "get --wait-timeout: the wait timed out before a final status was seen"),
+    (130, COMMANDS, "killed by Ctrl-C (SIGINT; the shell reports 130)"),
+    (141, COMMANDS, "the reader closed standard output (broken pipe)"),
+]
+PURPOSES = {
+    "list": "List the Executions (runs of actions) of a Project.",
+    "targets": "List the targets (machines) of many Executions (runs of actions).",
+    "get": "Show one Execution, and what each of its targets (machines) printed.",
+}
+EXAMPLES = {
+    "list": [
+        "list --failed --updated-since 9:00",
+        "list --action-name restart-nginx --last 1",
+    ],
+    "targets": [
+        "targets --failed --updated-since 22:00 --updated-until 2:30",
+        "targets --node 019d907a-eb47-73a5-a611-bb4e4cda0712 --last 10",
+    ],
+    "get": [
+        "get 019f5fdd-76ef-7ee4-9d7e-18d62ffa4a61 --failed",
+        "get 019f5fdd-76ef-7ee4-9d7e-18d62ffa4a61 -o table",
+    ],
+}
+STATUS_HELP = """
+Statuses: pending, ack, started (unfinished); succeeded, failed, cancelled,
+timeout (final)."""
+COLUMN_HELP = """ In tables, TARGETS is succeeded/total: 2/5 means that two of
+five succeeded."""
+LIST_HELP = """
+
+By default, list prints one page: the oldest 50 Executions that match. With
+--all, --last, --since, --until, --updated-since, --updated-until or several
+statuses (also --failed, --running), it reads all pages. --last goes by the
+creation time, even with --failed. For long listings, use jsonl: its lines can
+be used even if the listing fails. For machines, use targets."""
+TARGETS_HELP = """
+
+--status, --failed, --running, --node, --updated-since and --updated-until
+judge the target: its own status, node and last update. --since, --until,
+--action-name and --last select Executions first: --node NODE --failed --last 10
+shows in which of the last ten Executions with this target it failed.
+
+targets reads all pages. Without a status, with succeeded among them or with
+--last, it reads all Executions. Otherwise it leaves out those that have
+succeeded, because all of their targets are taken to have succeeded, and those
+with a status that this program does not know. Rows are in the order in which
+the Executions were created. OUTPUT is the number of bytes, archived, none or
+unreadable."""
+LISTING_HELP = """
+
+If a listing fails partway, the last line on standard error usually says how to
+resume: pass next_cursor to --cursor, or next_since to --since, in place of an
+earlier value. If there is no such line, as with --last, start again.
+
+Times are in UTC, unless they have an offset. A time of day is the most recent
+one; as an end, it is the first one after the start. Ages, days and times of
+day go by this host's clock."""
+DESCRIPTIONS = {
+    "list": STATUS_HELP + COLUMN_HELP + LIST_HELP + LISTING_HELP,
+    "targets": STATUS_HELP + TARGETS_HELP + LISTING_HELP,
+    "get": STATUS_HELP + COLUMN_HELP,
+}
+
+
+def get_program_name():
+    """Return how the program was started, for help: `NAME` or `python3 NAME.py`."""
+    path = sys.argv[0] if sys.argv else ""
+    name = make_visible(os.path.basename(path)) or "plexctl_exec_log.py"
+    if name.endswith(".py") or name == "-":
+        return "python3 " + name
+    return name
+
+
+def format_section(title, lines):
+    return "%s:\n%s" % (title, "".join("  %s\n" % line for line in lines))
+
+
+def format_exit_codes(command=""):
+    """Return the section about the exit codes of a command; of all for ""."""
+    lines = [
+        "%-3d  %s" % (code, text)
+        for code, commands, text in EXIT_CODES
+        if not command or command in commands
+    ]
+    return format_section("exit codes", lines)
+
+
+def make_help_parser(**options):
+    """Return a parser for a page of help. Its width does not depend on the terminal."""
+    formatter = partial(argparse.RawDescriptionHelpFormatter, width=80, max_help_position=26)
+    parser = FlagParser(
+        prog=get_program_name(), formatter_class=formatter, add_help=False, **options
+    )
+    # argparse looks at the process's stdout, not at --color and the stream of the help.
+    parser.color = False
+    return parser
+
+
+def format_overview():
+    """Return the page of plain --help."""
+    lines = []
+    for command, words in ("list", "list"), ("targets", "targets"), ("get", "get UUID"):
+        lines += ["%-8s  %s" % (words, PURPOSES[command]), "          " + EXAMPLES[command][0]]
+    description = "Show Executions (runs of actions), and what each target (machine) printed.\n\n"
+    description += format_section("commands, each with an example", lines)
+    description += "\n`COMMAND --help` shows all flags of a command, its formats and more examples."
+
+    parser = make_help_parser(
+        usage="%(prog)s COMMAND [flags]",
+        description=description,
+        epilog=format_exit_codes(),
+    )
+    common_flags = [flag for flag in FLAGS if flag.is_common]
+    add_flags(parser.add_argument_group("flags of all commands"), common_flags, "list")
+    return parser.format_help()
+
+
+def format_help(command):
+    """Return the help page of a command."""
+    usage = "get UUID" if command == "get" else command
+    formats = ["%-6s  %s" % (name, row.help) for name, row in FORMATS[command].items()]
+    sections = [
+        format_section("formats of " + command, formats),
+        format_exit_codes(command),
+        format_section("examples, with server, token and Project set", EXAMPLES[command]),
+    ]
+    parser = make_help_parser(
+        usage="%%(prog)s %s [flags]" % usage,
+        description=PURPOSES[command] + "\n" + DESCRIPTIONS[command],
+        epilog="\n".join(sections),
+    )
+    flags = [flag for flag in FLAGS if command in flag.commands]
+    common_flags = [flag for flag in flags if flag.is_common]
+    own_flags = [flag for flag in flags if not flag.is_common]
+    add_flags(parser.add_argument_group("flags of " + command), own_flags, command)
+    add_flags(parser.add_argument_group("flags of all commands"), common_flags, command)
+    return parser.format_help()
 
 
 # ----------------------------------------------------------------------------------------- Commands
@@ -4920,7 +4915,8 @@ def run(argv, console, sleep):
     """Run a command line and return its exit code. Raises ExecLogError."""
     options = read_command_line(argv)
     if options.help:
-        print_chunks([make_parser(options.command).format_help()], console)
+        page = format_help(options.command) if options.command else format_overview()
+        print_chunks([page], console)
         return 0
     if options.version:
         print_chunks(["version=%s\n" % __version__], console)

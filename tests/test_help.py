@@ -12,13 +12,17 @@ from kit import run_cli, run_process, table
 
 #: The flags with an entry of their own on a page, in its order. --yes and --reveal-secrets have none.
 COMMON_FLAGS = (
-    "--project --status --failed --running --node --output --server --token-file --profile --ca-file "
-    "--allow-http --timeout --color --verbose --help --version"
+    "--project --output --server --token-file --profile --ca-file --allow-http --timeout --color "
+    "--verbose --help --version"
 )
 LIST_FLAGS = (
-    "--action-name --since --until --updated-since --updated-until --last --all --limit --cursor"
+    "--status --failed --running --action-name --since --until --updated-since --updated-until "
+    "--last --all --limit --cursor"
 )
-GET_FLAGS = "--id --wait --wait-timeout --exit-status --output-dir"
+TARGETS_FLAGS = LIST_FLAGS.replace("--running", "--running --node")
+GET_FLAGS = (
+    "--status --failed --running --node --id --wait --wait-timeout --exit-status --output-dir"
+)
 
 every_page = pytest.mark.parametrize(
     "line", ["--help", "list --help", "targets --help", "get --help"]
@@ -54,38 +58,53 @@ def test_program_uses_the_name_it_was_started_under(monkeypatch, started, name):
     out = io.BytesIO()
     program.main(["--help"], out, io.StringIO())
 
-    usage = "usage: %s {list,targets,get} [UUID] [flags]\n" % name
+    usage = "usage: %s COMMAND [flags]\n" % name
     assert out.getvalue().decode("ascii").startswith(usage)
 
 
 @table("""
-    line                             | usage                    | flags_of
-    --help                           | {list,targets,get} [UUID] | all
-    help                             | {list,targets,get} [UUID] | all
-    exec-log help                    | {list,targets,get} [UUID] | all
+    line                             | usage    | command
+    --help                           | COMMAND  |
+    help                             | COMMAND  |
+    exec-log help                    | COMMAND  |
     # Other arguments are ignored.
-    lst --help                       | {list,targets,get} [UUID] | all
-    list --help                      | list                     | list
-    -h list                          | list                     | list
-    help list                        | list                     | list
-    exec-log list -h x               | list                     | list
-    list --wait --limit=7 --help     | list                     | list
-    targets --help                   | targets                  | list
-    help targets                     | targets                  | list
-    get --help                       | get UUID                 | get
-    help get                         | get UUID                 | get
-    --help get --wait                | get UUID                 | get
-    get ID --output=x --help         | get UUID                 | get
+    lst --help                       | COMMAND  |
+    list --help                      | list     | list
+    -h list                          | list     | list
+    help list                        | list     | list
+    exec-log list -h x               | list     | list
+    list --wait --limit=7 --help     | list     | list
+    targets --help                   | targets  | targets
+    help targets                     | targets  | targets
+    get --help                       | get UUID | get
+    help get                         | get UUID | get
+    --help get --wait                | get UUID | get
+    get ID --output=x --help         | get UUID | get
 """)
-def test_help_of_a_command_shows_its_flags_and_plain_help_those_of_all(line, usage, flags_of):
+def test_help_of_a_command_shows_its_flags_and_plain_help_those_of_all_commands(
+    line, usage, command
+):
     page = show_help(line)
 
-    # targets has the flags of list.
-    flags = {"list": LIST_FLAGS, "get": GET_FLAGS, "all": LIST_FLAGS + " " + GET_FLAGS}[flags_of]
+    own_flags = {"": "", "list": LIST_FLAGS, "targets": TARGETS_FLAGS, "get": GET_FLAGS}[command]
     assert page.startswith("usage: python3 plexctl_exec_log.py %s [flags]\n" % usage)
     # An entry begins with two spaces: `  --all ...`, `  -v, --verbose ...` or `  -n N, --last N ...`.
     found = re.findall("(?m)^  (?:-[^-]+, )?(--[a-z-]+)", page)
-    assert " ".join(found) == COMMON_FLAGS + " " + flags
+    assert found == own_flags.split() + COMMON_FLAGS.split()
+
+
+def test_plain_help_is_an_overview_of_at_most_60_lines_with_an_example_of_each_command():
+    page = show_help("--help")
+
+    assert len(page.splitlines()) <= 60
+    assert find_section(page, "commands, each with an example") == [
+        "  list      List the Executions (runs of actions) of a Project.",
+        "            list --failed --updated-since 9:00",
+        "  targets   List the targets (machines) of many Executions (runs of actions).",
+        "            targets --failed --updated-since 22:00 --updated-until 2:30",
+        "  get UUID  Show one Execution, and what each of its targets (machines) printed.",
+        "            get 019f5fdd-76ef-7ee4-9d7e-18d62ffa4a61 --failed",
+    ]
 
 
 @table("""
@@ -113,40 +132,40 @@ def test_help_has_at_most_80_columns_whatever_the_width_of_the_terminal(line):
     assert narrow == wide
 
 
-@every_page
-def test_help_lists_statuses_and_exit_codes(line):
-    page = show_help(line)
-
+@pytest.mark.parametrize("line", ["list --help", "targets --help", "get --help"])
+def test_help_of_a_command_lists_the_statuses(line):
     assert (
         "\nStatuses: pending, ack, started (unfinished); succeeded, failed, cancelled,\n"
         "timeout (final)."
-    ) in page
-    exit_codes = "\n".join(find_section(page, "exit codes"))
-    assert re.findall("(?m)^  ([0-9]+) ", exit_codes) == (
-        ["0", "1", "2", "3", "4", "5", "77", "124", "130", "141"]
-    )
+    ) in show_help(line)
 
 
-LIST_NODE = "only Executions with this machine as a target (repeatable; TARGETS still counts all)"
-TARGETS_NODE = "only targets on this machine (repeatable)"
-GET_NODE = "only this target (repeatable)"
+@table("""
+    line           | codes
+    --help         | 0 1 2 3 4 5 77 124 130 141
+    list --help    | 0 1 2 3 4 77 130 141
+    targets --help | 0 1 2 3 4 77 130 141
+    get --help     | 0 1 2 3 4 5 77 124 130 141
+""")
+def test_help_lists_the_exit_codes_that_a_command_can_have(line, codes):
+    section = "\n".join(find_section(show_help(line), "exit codes"))
+
+    assert re.findall("(?m)^  ([0-9]+) ", section) == codes.split()
 
 
-@pytest.mark.parametrize(
-    "line, entry",
-    [
-        ("list --help", LIST_NODE),
-        ("targets --help", TARGETS_NODE),
-        ("get --help", GET_NODE),
-        ("--help", LIST_NODE + "; targets: " + TARGETS_NODE + "; get: " + GET_NODE),
-    ],
-)
-def test_help_shows_each_text_of_a_flag_that_differs_between_the_commands(line, entry):
-    # --node is such a flag, as is --status. The other common flags have one text.
-    # Lines are broken anywhere: put them together again. The next entry is that of -o.
-    page = " ".join(show_help(line).split())
-
-    assert "--node UUID %s -o" % entry in page
+@table("""
+    line           | entry
+    list --help    | only Executions with these statuses, e.g. failed,timeout (repeatable)
+    targets --help | only targets with these statuses, e.g. failed,timeout (repeatable)
+    get --help     | only targets with these statuses, e.g. failed,timeout (repeatable)
+    list --help    | only Executions of this action (exact name)
+    targets --help | only targets of Executions of this action (exact name)
+    list --help    | only the N that were created last, oldest first
+    targets --help | only targets of the N Executions that were created last;
+""")
+def test_help_says_what_a_flag_selects_for_a_command(line, entry):
+    # Lines are broken anywhere: put them together again.
+    assert " %s " % entry in " ".join(show_help(line).split())
 
 
 @table("""
@@ -161,7 +180,7 @@ def test_help_shows_each_text_of_a_flag_that_differs_between_the_commands(line, 
     --limit      | 50; 200 when reading all pages
 """)
 def test_help_names_these_defaults_of_flags(flag, default):
-    page = show_help("--help")
+    page = show_help("list --help")
 
     # An entry ends where the next one begins, or at an empty line.
     # Its lines are broken anywhere: put them together again.
@@ -170,13 +189,10 @@ def test_help_names_these_defaults_of_flags(flag, default):
 
 
 @table("""
-    line        | title | formats
-    list --help | list  | -o text -o table -o wide -o id -o json -o yaml -o jsonl -o lines
+    line           | title   | formats
+    list --help    | list    | -o text -o table -o wide -o id -o json -o yaml -o jsonl
     targets --help | targets | -o text -o table -o wide -o id -o json -o yaml -o jsonl -o lines
-    get --help  | get   | -o text -o table -o wide -o id -o lines -o raw -o json -o yaml -o jsonl
-    --help      | list  | -o text -o table -o wide -o id -o json -o yaml -o jsonl -o lines
-    --help      | targets | -o text -o table -o wide -o id -o json -o yaml -o jsonl -o lines
-    --help      | get   | -o text -o table -o wide -o id -o lines -o raw -o json -o yaml -o jsonl
+    get --help     | get     | -o text -o table -o wide -o id -o lines -o raw -o json -o yaml -o jsonl
 """)
 def test_help_has_a_line_for_each_format(line, title, formats):
     lines = find_section(show_help(line), "formats of " + title)
@@ -197,17 +213,19 @@ LIST_EXAMPLES = [
     "list --failed --updated-since 9:00",
     "list --action-name restart-nginx --last 1",
 ]
-TARGETS_EXAMPLES = ["targets --failed --updated-since 22:00"]
+TARGETS_EXAMPLES = [
+    "targets --failed --updated-since 22:00 --updated-until 2:30",
+    "targets --node 019d907a-eb47-73a5-a611-bb4e4cda0712 --last 10",
+]
 GET_EXAMPLES = [
-    "get 019f5fdd-76ef-7ee4-9d7e-18d62ffa4a61 -o table",
     "get 019f5fdd-76ef-7ee4-9d7e-18d62ffa4a61 --failed",
+    "get 019f5fdd-76ef-7ee4-9d7e-18d62ffa4a61 -o table",
 ]
 
 
-@pytest.mark.parametrize("line", ["--help", "list --help"])
-def test_help_names_every_flag_with_which_list_reads_all_pages(line):
+def test_help_names_every_flag_with_which_list_reads_all_pages():
     # Lines are broken anywhere: put them together again.
-    page = " ".join(show_help(line).split())
+    page = " ".join(show_help("list --help").split())
 
     (sentence,) = re.findall(r"[^.]* it reads all pages\b", page)
     flags = {flag.names[-1] for flag in program.FLAGS if flag.reads_all_pages}
@@ -219,7 +237,6 @@ def test_help_names_every_flag_with_which_list_reads_all_pages(line):
 @pytest.mark.parametrize(
     "line, examples",
     [
-        ("--help", LIST_EXAMPLES + TARGETS_EXAMPLES + GET_EXAMPLES),
         ("list --help", LIST_EXAMPLES),
         ("targets --help", TARGETS_EXAMPLES),
         ("get --help", GET_EXAMPLES),
@@ -228,7 +245,7 @@ def test_help_names_every_flag_with_which_list_reads_all_pages(line):
 def test_help_has_examples(line, examples):
     section = find_section(show_help(line), "examples, with server, token and Project set")
 
-    assert section == ["  python3 plexctl_exec_log.py " + example for example in examples]
+    assert section == ["  " + example for example in examples]
 
 
 @pytest.mark.parametrize("example", LIST_EXAMPLES + TARGETS_EXAMPLES + GET_EXAMPLES)
