@@ -958,24 +958,6 @@ SERVER_URL_PATTERN = r"""
     ( / [\w/.~%:@!$&'()*+,;=-]* )?              # the path (RFC 3986, 3.3)
     """
 DEFAULT_PORTS = {"http": 80, "https": 443}
-PORT_FAULT = "; its port is not between 1 and 65535"
-
-# Beginnings of malformed URLs, and what is wrong with such a URL.
-URL_FAULTS = (
-    ("(?!https?://)", "; it does not begin with https:// or http://"),
-    ("https?://[^/?#]*@", "; it contains a user name or password"),
-    ("[^?#]*[?#]", "; it contains a query or a fragment"),
-    ("https?://[^/]*:[1-9][0-9]{5,}(?:/|$)", PORT_FAULT),
-)
-
-
-def describe_url_fault(url):
-    """Return what is wrong with a malformed URL, without showing a part of it, or "" if
-    that is not plain."""
-    for pattern, fault in URL_FAULTS:
-        if re.match(pattern, url, re.IGNORECASE):
-            return fault
-    return ""
 
 
 class Server(namedtuple("Server", "scheme host port prefix")):
@@ -1012,12 +994,11 @@ class Server(namedtuple("Server", "scheme host port prefix")):
             prefix = (path or "").rstrip("/")
             if 0 < port < 65536:
                 return cls(scheme, host, port, prefix)
-            fault = PORT_FAULT
-        else:
-            fault = describe_url_fault(url)
 
-        problem = "%s: expected http(s)://host[:port][/prefix]%s" % (label, fault)
-        raise UsageError(problem, "write it as https://HOST or https://HOST:PORT")
+        raise UsageError(
+            "%s: expected http(s)://host[:port][/prefix]" % label,
+            "write it as https://HOST or https://HOST:PORT, without a user name, query or fragment",
+        )
 
     @property
     def authority(self) -> str:

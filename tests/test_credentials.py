@@ -363,40 +363,40 @@ def test_label_of_a_name_has_at_most_63_characters():
 
 
 @table("""
-    url                          | fault
+    url
     # p4ssw0rd stands for a secret in the wrong place.
-    p4ssw0rd                     | ; it does not begin with https:// or http://
-    //p4ssw0rd                   | ; it does not begin with https:// or http://
-    xhttps://p4ssw0rd            | ; it does not begin with https:// or http://
-    https:p4ssw0rd               | ; it does not begin with https:// or http://
-    https:///p4ssw0rd            |
-    https://                     |
-    https://ann:p4ssw0rd@host    | ; it contains a user name or password
-    https://host:p4ssw0rd@x      | ; it contains a user name or password
-    https://p4ssw0rd?x           | ; it contains a query or a fragment
-    https://host/a?p4ssw0rd      | ; it contains a query or a fragment
-    https://p4ssw0rd/#f          | ; it contains a query or a fragment
-    https://p4ssw0rd/\x7f        |
-    https://p4ss w0rd            |
-    https://p4ss\\w0rd           |
-    https://p4ssw0r\xf6          |
-    https://.p4ssw0rd            |
-    https://p4ssw0rd..test       |
-    https://p4ssw0rd:            |
-    https://p4ssw0rd:x           |
-    https://p4ssw0rd:0           | ; its port is not between 1 and 65535
-    https://p4ssw0rd:65536       | ; its port is not between 1 and 65535
-    https://host:100000/p4ssw0rd | ; its port is not between 1 and 65535
-    https://host:000443          |
-    https://[p4ssw0rd]           |
-    https://[::1                 |
-    https://::1                  |
+    p4ssw0rd
+    //p4ssw0rd
+    xhttps://p4ssw0rd
+    https:p4ssw0rd
+    https:///p4ssw0rd
+    https://
+    https://ann:p4ssw0rd@host
+    https://host:p4ssw0rd@x
+    https://p4ssw0rd?x
+    https://host/a?p4ssw0rd
+    https://p4ssw0rd/#f
+    https://p4ssw0rd/\x7f
+    https://p4ss w0rd
+    https://p4ss\\w0rd
+    https://p4ssw0r\xf6
+    https://.p4ssw0rd
+    https://p4ssw0rd..test
+    https://p4ssw0rd:
+    https://p4ssw0rd:x
+    https://p4ssw0rd:0
+    https://p4ssw0rd:65536
+    https://host:100000/p4ssw0rd
+    https://host:000443
+    https://[p4ssw0rd]
+    https://[::1
+    https://::1
 """)
-def test_malformed_server_is_refused_and_not_shown(url, fault):
+def test_malformed_server_is_refused_and_not_shown(url):
     with pytest.raises(program.UsageError) as caught:
         program.Server.parse(url)
 
-    assert str(caught.value) == "the server: expected http(s)://host[:port][/prefix]" + fault
+    assert str(caught.value) == "the server: expected http(s)://host[:port][/prefix]"
 
 
 # ---- what is never shown
