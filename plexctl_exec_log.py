@@ -3026,11 +3026,6 @@ EXECUTION_LAYOUTS = [
     (88, "{ID:36} {STATUS:9} {TARGETS:7} {CREATED_UTC:11} {ACTION}\n"),
     (0, "{ID:36} {STATUS:9} {CREATED_UTC:11} {ACTION}\n"),
 ]
-# With a time of update, a narrow table shows the time that is compared.
-UPDATED_LAYOUTS = EXECUTION_LAYOUTS[:2] + [
-    (88, "{ID:36} {STATUS:9} {TARGETS:7} {UPDATED_UTC:11} {ACTION}\n"),
-    (0, "{ID:36} {STATUS:9} {UPDATED_UTC:11} {ACTION}\n"),
-]
 # In the recap of `get`, the times and TARGETS are worth a second line for the action. It is
 # indented, because an action may be named `error: ...`.
 RECAP_ROW = "{ID:36} {STATUS:9} {TARGETS:7} {CREATED_UTC:11} {UPDATED_UTC}\n  {ACTION}\n"
@@ -3091,8 +3086,9 @@ def format_row(execution, row, view):
 
 def format_table(executions, page, view, report_error):
     """Yield a row for each Execution of a listing, and finally the cursor of the next page."""
-    layouts = UPDATED_LAYOUTS if view.compares_updates else EXECUTION_LAYOUTS
-    row = choose_row(layouts, view)
+    row = choose_row(EXECUTION_LAYOUTS, view)
+    if view.compares_updates and "UPDATED" not in row:
+        row = row.replace("CREATED_UTC", "UPDATED_UTC")  # the time that is compared
     header = format_header(row, view)
     for execution in executions:
         yield header + format_row(execution, row, view)
