@@ -501,7 +501,7 @@ class TimedOut(RemoteError):
 
 
 class WaitTimeout(TimedOut):
-    """The wait for an Execution timed out, and no final status is known.
+    """The wait for an Execution, or for its targets on some nodes, timed out.
 
     The exit code is the same as timeout(1)'s.
 
@@ -2342,11 +2342,6 @@ def read_string(record, name, label_prefix="", make_error=make_malformed_error):
     return check_type(record.get(name), str, label_prefix + name, make_error)
 
 
-def get_lower_node_id(target):
-    """Return the node id of a target in lower case, as --node is parsed."""
-    return str(target.get("node_id")).lower()
-
-
 def read_objects(record, name):
     """Return a member that is a list of objects; [] if it is null or absent."""
     elements = check_type(record.get(name), list, name) or []
@@ -2356,29 +2351,9 @@ def read_objects(record, name):
     return elements
 
 
-def select_by_node(targets, nodes):
-    """Return the targets on these nodes, or all if `nodes` is empty. Its ids are in lower case."""
-    if not nodes:
-        return targets
-    return [target for target in targets if get_lower_node_id(target) in nodes]
-
-
-def select_by_status(targets, statuses):
-    """Return the targets with these statuses, or all if `statuses` is empty."""
-    if not statuses:
-        return targets
-    return [target for target in targets if target.get("status") in statuses]
-
-
 def name_execution(execution):
     """Return `Execution ID` for a message, or `Execution -` if the id is not text."""
     return "Execution " + escape_blanks(show_text(execution, "id"))
-
-
-def name_target(execution, target):
-    """Return `target NODE_ID of Execution ID` for a message."""
-    node_id = escape_blanks(show_text(target, "node_id"))
-    return "target %s of %s" % (node_id, name_execution(execution))
 
 
 def read_time(record, name, describe=name_execution, secrets=()):
@@ -2794,14 +2769,67 @@ def get_execution(
     return execution
 
 
+def get_lower_node_id(target):
+    """Return the node id of a target in lower case, as --node is parsed."""
+    return str(target.get("node_id")).lower()
+
+
+def select_by_node(targets, nodes):
+    """Return the targets on these nodes, or all if `nodes` is empty. Its ids are in lower case."""
+    if not nodes:
+        return targets
+    return [target for target in targets if get_lower_node_id(target) in nodes]
+
+
+def find_missing_nodes(nodes, targets):
+    """Return the nodes on which none of the targets is."""
+    if not nodes:
+        return []
+    found = {get_lower_node_id(target) for target in targets}
+    return [node for node in nodes if node not in found]
+
+
 def count_succeeded(targets):
     statuses = [target.get("status") for target in targets]
     return statuses.count("succeeded")
 
 
-def describe_targets(targets):
-    """Return how many targets succeeded: `2 of 5 succeeded`."""
-    return "%d of %d succeeded" % (count_succeeded(targets), len(targets))
+def count_statuses(targets, nodes):
+    """Return how many of the targets on these nodes have each status, and how many nodes are
+    no targets: `2 started, 1 failed, 1 missing`."""
+    on_nodes = select_by_node(targets, nodes)
+    words = [escape_blanks(show_text(target, "status")) for target in on_nodes]
+    missing = find_missing_nodes(nodes, on_nodes)
+
+    # The known statuses come in life-cycle order, before the others.
+    order = [*STATUSES, *sorted(set(words).difference(STATUSES))]
+    counts = ["%d %s" % (words.count(word), word) for word in order if word in words]
+    if missing:
+        counts.append("%d missing" % len(missing))
+    return ", ".join(counts)
+
+
+def describe_targets(targets, nodes):
+    """Return how many targets succeeded: `(2 of 5 succeeded)`; with nodes, also what the
+    statuses on them are: `(2 of 5 succeeded); on these nodes: 1 failed, 1 missing`."""
+    description = "(%d of %d succeeded)" % (count_succeeded(targets), len(targets))
+    if nodes:
+        description += "; on these nodes: " + count_statuses(targets, nodes)
+    return description
+
+
+def has_finished(execution, nodes):
+    """Return whether the status of an Execution is final or, with nodes, those of all its
+    targets on them.
+
+    A node that is not a target is not waited for: an Execution has all of its targets from
+    the beginning. Only if it has none at all, its own status decides."""
+    if execution.get("status") in FINAL_STATUSES:
+        return True
+    targets = execution["targets"]
+    if not nodes or not targets:
+        return False
+    return all(target.get("status") in FINAL_STATUSES for target in select_by_node(targets, nodes))
 
 
 # Seconds. Each scheduled pause is half as long again as the one before.
@@ -2809,25 +2837,25 @@ FIRST_POLL_PAUSE, LONGEST_POLL_PAUSE = 2.0, 15.0
 LONGEST_WAIT = 60.0  # no pause is longer, whatever the size of the Execution or Retry-After
 
 
-def make_wait_timeout(execution_id, execution, secrets, failure=""):
+def make_wait_timeout(execution_id, execution, nodes, secrets, failure=""):
     if execution is None:
         message = "the wait timed out; no status of Execution %s is known" % execution_id
     else:
         status = show_text(execution, "status") or "-"
-        known = (execution_id, status, describe_targets(execution["targets"]))
-        message = 'the wait timed out; the last status of Execution %s was "%s" (%s)' % known
+        known = (execution_id, status, describe_targets(execution["targets"], nodes))
+        message = 'the wait timed out; the last status of Execution %s was "%s" %s' % known
     if failure:
         message += "; the last failure was: %s" % failure
     hint = "the Execution may still be running: wait again, or longer"
     return WaitTimeout(mask(message, secrets), hint, execution)
 
 
-def poll_until_final(transport, project, execution_id, on_status):
-    """Poll until the status is final or a time limit of the Transport passes.
+def poll_until_finished(transport, project, execution_id, on_status, nodes):
+    """Poll until has_finished(), or until a time limit of the Transport passes.
 
     This is the loop of wait_for_execution."""
     execution = None  # the last response
-    shown = None  # its status and number of succeeded targets, when on_status was called
+    shown = None  # the statuses, and the number of succeeded targets, that on_status got last
     step = FIRST_POLL_PAUSE  # the next pause of the schedule
     shortest_pause = 0.0  # what the length and the size of the last poll call for
     while True:
@@ -2842,24 +2870,25 @@ def poll_until_final(transport, project, execution_id, on_status):
             shortest_pause = max(5 * seconds, mebibytes)
         except RemoteError as error:
             if isinstance(error, TimedOut) and not error.retryable:
-                raise make_wait_timeout(execution_id, execution, transport.secrets)
+                raise make_wait_timeout(execution_id, execution, nodes, transport.secrets)
             if execution is None or not error.retryable:
                 raise
             failure, retry_after = str(error), error.retry_after or 0.0
 
         # Show what has changed.
-        status = execution.get("status")
-        progress = status, count_succeeded(execution["targets"])
+        on_nodes = select_by_node(execution["targets"], nodes) if nodes else []
+        statuses = [record.get("status") for record in [execution, *on_nodes]]
+        progress = statuses, count_succeeded(execution["targets"])
         if progress != shown:
             on_status(execution)
             shown = progress
-        if status in FINAL_STATUSES:
+        if has_finished(execution, nodes):
             return execution
 
         # Pause, if there is time.
         pause = min(max(step, shortest_pause, retry_after), LONGEST_WAIT)
         if not transport.pause(pause, failure):
-            raise make_wait_timeout(execution_id, execution, transport.secrets, failure)
+            raise make_wait_timeout(execution_id, execution, nodes, transport.secrets, failure)
         step = min(step * 1.5, LONGEST_POLL_PAUSE)
 
 
@@ -2869,12 +2898,16 @@ def wait_for_execution(
     execution_id: "t.Union[str, AnyUUID]",
     seconds: "t.Optional[float]" = None,
     on_status: "t.Callable[[JSONObject], t.Any]" = do_nothing,
+    nodes: "t.Iterable[t.Union[str, AnyUUID]]" = (),
 ) -> "JSONObject":
     """Wait until the status of an Execution is final, and return the Execution.
 
         seconds     limits the wait; None means no limit: an unknown status is polled for ever
         on_status   called as on_status(execution) after the first poll, and when the
-                    status or the number of succeeded targets has changed
+                    status, the number of succeeded targets or a status on `nodes` has changed
+        nodes       node ids: wait only until the targets on these nodes have final statuses,
+                    if the Execution's own is not final before. A node that is not a target is
+                    not waited for
 
     The pauses between polls grow from 2 to 15 seconds. They are longer for a large
     Execution (five times as long as the last poll took, or a second per MiB, if that is
@@ -2885,13 +2918,14 @@ def wait_for_execution(
     and reported to the Transport's on_retry.
 
     Raises WaitTimeout when this limit or one of the Transport's has passed, UsageError
-    unless `seconds` is more than 0 and at most 86400, or None, and the errors of
-    get_execution."""
+    for a malformed UUID and unless `seconds` is more than 0 and at most 86400, or None, and
+    the errors of get_execution."""
     execution_id = parse_named_uuid(execution_id, "execution_id")
+    node_ids = [parse_named_uuid(node, "nodes") for node in nodes]
     if seconds is None:
-        return poll_until_final(transport, project, execution_id, on_status)
+        return poll_until_finished(transport, project, execution_id, on_status, node_ids)
     with transport.time_limit(seconds):
-        return poll_until_final(transport, project, execution_id, on_status)
+        return poll_until_finished(transport, project, execution_id, on_status, node_ids)
 
 
 # ------------------------------------------------------------------------------------------ Formats
@@ -3138,10 +3172,10 @@ def describe_output(output):
     return "archived: %s (sha256:%s)" % (location, escape_blanks(output.sha256))
 
 
-def describe_progress(execution):
-    """Return the status and the number of succeeded targets: `started (2 of 5 succeeded)`."""
+def describe_progress(execution, nodes):
+    """Return the status and describe_targets(): `started (2 of 5 succeeded)`."""
     status = escape_blanks(read_string(execution, "status"))
-    return "%s (%s)" % (status, describe_targets(execution["targets"]))
+    return "%s %s" % (status, describe_targets(execution["targets"], nodes))
 
 
 def format_recap(execution, view):
@@ -3701,11 +3735,13 @@ FLAGS = [
 
     Flag(GET_ONLY, "--id", "UUID", parse_uuid,
          "the Execution; `get UUID` is the same", is_single=True),
-    Flag(GET_ONLY, "--wait", help="wait until the status of the Execution is final"),
+    Flag(GET_ONLY, "--wait",
+         help="wait until the Execution (with --node: each of these targets) has finished"),
     Flag(GET_ONLY, "--wait-timeout", "TIME", parse_duration,
          "with --wait: give up after this long, and exit 124"),
     Flag(GET_ONLY, "--exit-status",
-         help="exit 5 instead of 0 if the Execution has not succeeded"),
+         help="exit 5 instead of 0 unless the Execution (with --node: each of these targets) "
+              "has succeeded"),
     Flag(GET_ONLY, "--output-dir", "FOLDER", parse_nonempty,
          "save the outputs that are not archived, and an index, in a new or empty folder"),
 ]
@@ -4266,7 +4302,7 @@ def read_command_line(argv):
     It has the value of every flag, by its attribute, and `command`, which is one of COMMANDS.
     `id` is that of --id or the word of `get`, or None. With --help or --version, only words
     that begin like a flag are refused, and the command may be ""."""
-    parser = FlagParser(add_help=False, allow_abbrev=False)
+    parser = FlagParser(prog="", add_help=False, allow_abbrev=False)
     add_flags(parser, FLAGS)
     options, words = parser.parse_known_args(attach_values(argv))
 
@@ -4351,9 +4387,19 @@ EXIT_CODES = [
     (2, COMMANDS, "usage: no Project, id or server; an invalid flag, URL, proxy or CA file"),
     (3, COMMANDS, "no usable token, profile or config file; or the token was rejected (401)"),
     (4, COMMANDS, "forbidden (403)"),
-    (5, GET_ONLY, "get --exit-status: everything was written; the status is not succeeded"),
+    (
+        5,
+        GET_ONLY,
+        """get --exit-status: everything was written, but the Execution (with
+       --node: one of these targets) has not succeeded""",
+    ),
     (77, COMMANDS, "forbidden: the token lacks a relation to the Project (rebac_denied)"),
-    (124, GET_ONLY, "get --wait-timeout: the wait timed out before a final status was seen"),
+    (
+        124,
+        GET_ONLY,
+        """get --wait-timeout: the wait timed out before the Execution (with --node:
+       each of these targets) had a final status""",
+    ),
     (130, COMMANDS, "killed by Ctrl-C (SIGINT; the shell reports 130)"),
     (141, COMMANDS, "the reader closed standard output (broken pipe)"),
 ]
@@ -4517,6 +4563,19 @@ def describe_resumption(error, options, listing, console):
     if listing.next_cursor:
         return console.describe_cursor(listing.next_cursor)
     return ""
+
+
+def name_target(execution, target):
+    """Return `target NODE_ID of Execution ID` for a message."""
+    node_id = escape_blanks(show_text(target, "node_id"))
+    return "target %s of %s" % (node_id, name_execution(execution))
+
+
+def select_by_status(targets, statuses):
+    """Return the targets with these statuses, or all if `statuses` is empty."""
+    if not statuses:
+        return targets
+    return [target for target in targets if target.get("status") in statuses]
 
 
 def was_updated_in(span, record, describe=name_execution):
@@ -4777,9 +4836,10 @@ def run_targets(options, project, console, view, transport):
     return 1 if console.error_count else 0
 
 
-def request_execution(options, project, console, transport, shows_progress):
-    """Return the Execution; with --wait, when its status is final."""
+def request_execution(options, project, console, transport):
+    """Return the Execution; with --wait, once it, or its targets on --node, have finished."""
     execution_id = options.id
+    shows_progress = console.can_show_progress(is_quiet=True)
     if not options.wait:
         if shows_progress:
             console.progress = lambda: "%.1f MiB" % (transport.received / (1 << 20))
@@ -4793,38 +4853,32 @@ def request_execution(options, project, console, transport, shows_progress):
 
     def show_status(execution):
         # Cut it at once: the progress line is drawn anew after each read.
-        text = console.redact("status: " + describe_progress(execution), LINE_LIMIT)
+        progress = describe_progress(execution, options.nodes)
+        text = console.redact("status: " + progress, LINE_LIMIT)
         if shows_progress:
             console.progress = lambda: text
             console.show_progress(text)
         else:
             console.write_line(text)
 
-    return wait_for_execution(transport, project, execution_id, options.wait_timeout, show_status)
+    return wait_for_execution(
+        transport, project, execution_id, options.wait_timeout, show_status, options.nodes
+    )
 
 
-def select_targets(targets, nodes, statuses):
-    """Return (selected targets, missing nodes). Empty nodes or statuses select all targets."""
-    selected, missing = select_by_node(targets, nodes), []
-    if nodes:
-        found = {get_lower_node_id(target) for target in selected}
-        missing = [node for node in nodes if node not in found]
-    return select_by_status(selected, statuses), missing
-
-
-def report_status(execution, options, console, shows_progress):
+def report_status(execution, options, console):
     """Say on stderr that an Execution has not finished, or how a wait has ended."""
     status = show_text(execution, "status")
     if not status:
         return
-    # The progress line of a wait, which showed the status, is gone.
-    was_erased = options.wait and shows_progress
-    if status in FINAL_STATUSES and not was_erased:
+    if options.wait and console.progress is None:
+        return  # the wait has shown it; if in its progress line, that is gone
+    if status in FINAL_STATUSES and not options.wait:
         return
 
-    progress = describe_progress(execution)
+    progress = describe_progress(execution, options.nodes)
     needs_status = options.output_dir or GET_FORMATS[options.output].is_bare
-    if was_erased or needs_status or options.exit_status:
+    if options.wait or needs_status or options.exit_status:
         # A script would not see the status, or what its exit code means, otherwise.
         console.write_line("status: " + progress)
     else:
@@ -4836,9 +4890,9 @@ def run_get(options, project, console, view, transport):
     folder = None
     if options.output_dir:
         folder = make_folder(options.output_dir)  # before any waiting
-    shows_progress = console.can_show_progress(is_quiet=True)
-    execution = request_execution(options, project, console, transport, shows_progress)
-    targets, missing = select_targets(execution["targets"], options.nodes, options.statuses)
+    execution = request_execution(options, project, console, transport)
+    on_nodes = select_by_node(execution["targets"], options.nodes)
+    targets = select_by_status(on_nodes, options.statuses)
 
     # Print or save.
     kinds = []
@@ -4850,6 +4904,7 @@ def run_get(options, project, console, view, transport):
         print_chunks(write(targets, execution, view, console.report_error), console)
 
     # Report what is missing.
+    missing = find_missing_nodes(options.nodes, on_nodes)
     for node in missing:
         console.report_error("node %s is not a target of Execution %s" % (node, options.id))
     is_selection = bool(options.nodes or options.statuses)
@@ -4860,11 +4915,12 @@ def run_get(options, project, console, view, transport):
     elif is_selection and not targets and not missing:
         shows_empty_list = options.output in ("json", "yaml")
         console.hint("no target matches", always=not shows_empty_list)
-    report_status(execution, options, console, shows_progress)
+    report_status(execution, options, console)
 
     if console.error_count:
         return 1
-    if options.exit_status and execution.get("status") != "succeeded":
+    judged = on_nodes if options.nodes else [execution]
+    if options.exit_status and count_succeeded(judged) < len(judged):
         return 5
     return 0
 

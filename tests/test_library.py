@@ -487,7 +487,7 @@ def describe_signature(function):
         "Transport.time_limit(self, seconds)",
         "get_page(transport, project, parameters=None)",
         "get_execution(transport, project, execution_id)",
-        "wait_for_execution(transport, project, execution_id, seconds=None, on_status=...)",
+        "wait_for_execution(transport, project, execution_id, seconds=None, on_status=..., nodes=())",
         "Listing(transport, project, *, statuses=(), action_name=None, since=None, until=None, "
         "limit=200, cursor=None)",
         "OutputRef.from_wire(ref)",

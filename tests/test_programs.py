@@ -65,6 +65,11 @@ def test_listing_refuses_these_arguments(transport, arguments, error):
         (program.wait_for_execution, [PROJECT, None], "execution_id: expected a UUID"),
         (program.wait_for_execution, [PROJECT, EXECUTION, 0], "seconds: expected a number"),
         (
+            program.wait_for_execution,
+            [PROJECT, EXECUTION, 5, print, ["x"]],
+            "nodes: expected a UUID",
+        ),
+        (
             program.get_page,
             [PROJECT, {"cursor": "\ud800"}],
             "a parameter contains a lone surrogate",
@@ -196,7 +201,7 @@ def test_main_works_without_a_program_name(monkeypatch):
     code = program.main(["--help"], help_page, io.StringIO())
 
     assert code == 0
-    assert b"python3 plexctl_exec_log.py list --failed" in help_page.getvalue()
+    assert b"usage: python3 plexctl_exec_log.py COMMAND" in help_page.getvalue()
 
 
 # ---- errors

@@ -12,6 +12,7 @@ In the tables, a word stands for an answer of the server:
 """
 
 import time
+import uuid
 
 import pytest
 
@@ -69,6 +70,10 @@ def wait(plane, clock, answers, seconds=None, **options):
         return program.wait_for_execution(transport, PROJECT, EXECUTION, seconds)
 
 
+def read_statuses(wire):
+    return [each["status"] for each in wire["targets"]]
+
+
 def read_numbers(text):
     return [float(number) for number in text.split()]
 
@@ -122,6 +127,42 @@ def test_pauses_between_polls(plane, clock, answers, pauses):
 
     assert found["status"] == answers.split()[-1].partition("/")[0]
     assert clock.sleeps == read_numbers(pauses)
+
+
+@table("""
+    answers                                   | nodes         | last
+    # The statuses after that of the Execution are those of its targets on nodes 0, 1 and 2. `last` is the last answer.
+    ack/ack/failed started/failed/failed      | 0             | started/failed/failed
+    started/started/ack/failed failed/started | 0 1           | failed/started
+    started/succeeded/ack started/timeout/cancelled | 0 1     | started/timeout/cancelled
+    started/succeeded/ack                     | 0             | started/succeeded/ack
+    # Node 2 is not a target, and is not waited for once there are targets.
+    started/ack/ack started/ack/succeeded     | 1 2           | started/ack/succeeded
+    started/ack                               | 2             | started/ack
+    pending pending/ack/ack started/failed/ack | 0            | started/failed/ack
+    # no nodes
+    started/succeeded succeeded               |               | succeeded
+""")
+def test_wait_with_nodes_ends_when_their_targets_have_final_statuses(
+    plane, clock, answers, nodes, last
+):
+    answers = [word.split("/") for word in answers.split()]
+    for status, *target_statuses in answers:
+        targets = [target(None, node, each) for node, each in zip(NODES, target_statuses)]
+        plane.script(Reply(execution(targets, status=status)))
+    shown = []
+
+    with make_transport(plane, clock) as transport:
+        program.wait_for_execution(
+            transport,
+            PROJECT,
+            EXECUTION,
+            on_status=lambda wire: shown.append([wire["status"], *read_statuses(wire)]),
+            nodes=[uuid.UUID(NODES[int(number)]) for number in nodes.split()],
+        )
+
+    assert shown[-1] == last.split("/")
+    assert not plane.answers
 
 
 def test_wait_without_a_limit_goes_on_for_more_than_a_day(plane, clock):

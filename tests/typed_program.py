@@ -131,7 +131,7 @@ def watch(transport: Transport, project: str, execution_id: str) -> str:
     try:
         with transport.time_limit(0.5):
             execution: Dict[str, Any] = wait_for_execution(
-                transport, project, execution_id, 0.5, on_status=show
+                transport, project, execution_id, 0.5, on_status=show, nodes=[project]
             )
     except WaitTimeout as error:
         last: Dict[str, Any] = error.execution  # type: ignore[assignment]
