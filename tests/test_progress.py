@@ -34,6 +34,7 @@ from kit import (
     page,
     posix_only,
     read_some,
+    table,
     target,
 )
 from server import Reply
@@ -147,17 +148,36 @@ def make_slow_reply(value, until=None, seconds=PATIENCE):
 # ---- what the progress line shows, and that it disappears
 
 
+def make_argv(line):
+    """Return the arguments of a `list` or `get` in short form, such as `get --wait`."""
+    command, *flags = line.split()
+    return {"list": LIST, "get": GET}[command] + tuple(flags)
+
+
 @posix_only
-def test_list_last_on_a_terminal_shows_pages_and_executions_after_a_second(plane, start_session):
+@table(r"""
+    line                      | answers   | progress            | screen
+    list --last 1             | page slow | 1 page, 1 Execution | ID .*\n$ID .*\n
+    # The answers for pending and ack are read to their ends before anything is printed.
+    list --status pending,ack | last slow | 1 page, 1 Execution | ID .*\n$ID .*\n
+    get                       | slow      | 0.4 MiB             | ==> .*\n  out\n\nID .*\n$ID .*\n
+""")
+def test_progress_line_appears_after_a_second_on_an_idle_terminal_and_is_gone_in_the_end(
+    plane, start_session, line, answers, progress, screen
+):
     line_was_seen = threading.Event()
-    plane.script(
-        Reply(page(execution(), next_cursor="c2")),
-        make_slow_reply(page(), until=line_was_seen),
-    )
+    # An Execution of 0.44 MiB, which is also a page without Executions.
+    large = execution([target(inline(b"out\n"))], items=[], padding="x" * 460000)
+    scripted = {
+        "page": Reply(page(execution(), next_cursor="c2")),
+        "last": Reply(page(execution(status="pending"))),
+        "slow": make_slow_reply(large, until=line_was_seen),
+    }
+    plane.script(*[scripted[word] for word in answers.split()])
 
     began = time.monotonic()
-    session = start_session(LIST + ("--last", "1"), stdout="terminal")
-    session.wait_for("\r1 page, 1 Execution$")
+    session = start_session(make_argv(line), stdout="terminal")
+    session.wait_for("\r%s$" % re.escape(progress))
     waited = time.monotonic() - began
     line_was_seen.set()
     result = session.finish()  # its err is all that the terminal was sent, from both streams
@@ -165,32 +185,8 @@ def test_list_last_on_a_terminal_shows_pages_and_executions_after_a_second(plane
     assert waited >= 1
     assert result.code == 0
     assert "\x1b" not in result.err  # no escape sequence is needed to remove the line
-    screen = draw_screen(result.err)
-    assert len(screen) == 3
-    assert screen[0].startswith("ID ")
-    assert screen[1].startswith(EXECUTION)
-    assert screen[2] == ""
-
-
-@posix_only
-def test_listing_of_several_statuses_shows_progress_before_its_first_row(plane, start_session):
-    line_was_seen = threading.Event()
-    # The answers for pending and ack, which are read to their ends before anything is printed.
-    plane.script(
-        Reply(page(execution(status="pending"))), make_slow_reply(page(), until=line_was_seen)
-    )
-
-    session = start_session(LIST + ("--status", "pending,ack"), stdout="terminal")
-    session.wait_for("\r1 page, 1 Execution$")
-    line_was_seen.set()
-    result = session.finish()
-
-    assert result.code == 0
-    screen = draw_screen(result.err)
-    assert len(screen) == 3
-    assert screen[0].startswith("ID ")
-    assert screen[1].startswith(EXECUTION)
-    assert screen[2] == ""
+    shown = "\n".join(draw_screen(result.err))
+    assert re.fullmatch(screen.replace("$ID", EXECUTION), shown)
 
 
 @posix_only
@@ -215,32 +211,6 @@ def test_listing_of_several_statuses_shows_no_progress_after_its_first_row(plane
     assert "\na " in rows
     assert "\nb " in rows
     assert "\r" not in rows  # a progress line begins with it
-
-
-@posix_only
-def test_get_on_a_terminal_shows_mebibytes_after_a_second(plane, start_session):
-    line_was_seen = threading.Event()
-    large = execution([target(inline(b"out\n"))], padding="x" * 460000)  # 0.44 MiB
-    plane.script(make_slow_reply(large, until=line_was_seen))
-
-    began = time.monotonic()
-    session = start_session(GET, stdout="terminal")
-    session.wait_for("\r0[.]4 MiB$")
-    waited = time.monotonic() - began
-    line_was_seen.set()
-    result = session.finish()
-
-    assert waited >= 1
-    assert result.code == 0
-    assert "\x1b" not in result.err
-    screen = draw_screen(result.err)
-    assert len(screen) == 6
-    assert screen[0].startswith("==> ")
-    assert screen[1] == "  out"
-    assert screen[2] == ""
-    assert screen[3].startswith("ID ")
-    assert screen[4].startswith(EXECUTION)
-    assert screen[5] == ""
 
 
 @posix_only
@@ -298,28 +268,23 @@ def test_progress_line_is_removed_before_each_other_line(plane, start_session):
 
 
 @posix_only
-@pytest.mark.parametrize(
-    "argv, stdout, place",
-    [
-        pytest.param(LIST + ("--last", "1"), "pipe", "foreground", id="stdout is a pipe"),
-        pytest.param(GET, os.devnull, "foreground", id="stdout is a device"),
-        pytest.param(ALL, "terminal", "foreground", id="rows go to the terminal meanwhile"),
-        pytest.param(
-            ALL + ("--status", "failed"),
-            "terminal",
-            "foreground",
-            id="rows of one status go to the terminal meanwhile",
-        ),
-        pytest.param(GET, "terminal", "background", id="the program is in the background"),
-    ],
-)
+@table("""
+    line                       | stdout    | place
+    # The reader of a pipe might write to the same terminal. A device is no file.
+    list --last 1              | pipe      | foreground
+    get                        | /dev/null | foreground
+    # The rows of all or of one status go to the terminal meanwhile.
+    list --all                 | terminal  | foreground
+    list --all --status failed | terminal  | foreground
+    get                        | terminal  | background
+""")
 def test_progress_line_needs_the_foreground_and_a_file_or_an_idle_terminal_as_stdout(
-    plane, start_session, argv, stdout, place
+    plane, start_session, line, stdout, place
 ):
     # The answer is an empty page, and also an Execution without targets. Tests above show a line after a second.
     plane.script(make_slow_reply(dict(execution(), items=[]), seconds=1.25))
 
-    result = start_session(argv, stdout, place=place).finish()
+    result = start_session(make_argv(line), stdout, place=place).finish()
 
     assert result.code == 0
     assert "\r" not in result.err
