@@ -185,15 +185,19 @@ def test_trace_shows_requests_and_responses(plane):
     assert result.err.count("\n> Authorization: ***\n") == 2
 
 
-def test_trace_masks_the_values_of_secret_headers(plane):
+def test_trace_masks_the_values_of_these_headers_and_of_none_that_only_contains_a_name(plane):
     names = ["Authorization", "proxy-authorization", "Cookie", "SET-COOKIE", "Location"]
-    plane.script(Reply(page(), headers=[(name, "hush=hush; Path=/") for name in names]))
+    headers = [(name, "hush=hush; Path=/") for name in names]
+    headers += [("X-Cookie", "shown-1"), ("Cookie-Policy", "shown-2")]
+    plane.script(Reply(page(), headers=headers))
 
     result = run_cli(*LIST, "-v", plane=plane)
 
     assert result.code == 0
     assert [name for name in names if "\n< %s: ***\n" % name in result.err] == names
     assert "hush" not in result.err
+    assert "\n< X-Cookie: shown-1\n" in result.err
+    assert "\n< Cookie-Policy: shown-2\n" in result.err
 
 
 # ---- time
