@@ -2,11 +2,13 @@
 and what a program gets."""
 
 import re
+import socket
 import sys
 
 import pytest
 
 import plexctl_exec_log as program
+from control_plane import ControlPlane
 from kit import (
     ALL,
     EXECUTION,
@@ -18,9 +20,11 @@ from kit import (
     execution,
     hint_lines,
     page,
+    posix_only,
     read_text,
     run_cli,
     run_line,
+    table,
 )
 from server import DROP, Reply
 
@@ -91,54 +95,194 @@ def test_status_403_means_exit_77_if_the_code_is_rebac_denied_and_otherwise_4(pl
 
 # ---- hints
 
+#: The hints, by the names that the table below gives them.
+HINTS = {
+    "none": "",
+    # What was typed may be wrong.
+    "API": "check --server, PLEXSPHERE_URL or the profile: the URL may not be the API's",
+    "https": "if this port is for https, write https:// in the server's URL",
+    "/v1": "leave /v1 out of the server's URL",
+    "redirect": "if that is the API, use the part of its URL before /v1 as the server's URL",
+    "network": (
+        "check --server, PLEXSPHERE_URL or the profile, the network, "
+        "and whether you need a proxy"
+    ),
+    "proxy": (
+        "check the server's name and port, HTTPS_PROXY, HTTP_PROXY and NO_PROXY "
+        "(if the proxy needs a login, put user:password@ before its host)"
+    ),
+    "flag": "the server rejected the value of a flag: check the flags against --help",
+    "cursor": (
+        "the server rejected the cursor: "
+        "use it only with the filters of the listing that printed it"
+    ),
+    "limit": "use a --limit of at most 200",
+    "status": "the server rejected the value of --status: --help lists the valid ones",
+    "Project": (
+        "not found, or not visible to this token: "
+        "check the Project (--project), the id (for get) and the server"
+    ),
+    # The token has a fault.
+    "token": (
+        "get a new token: "
+        "the token from PLEXSPHERE_TOKEN is invalid, expired or for another server"
+    ),
+    "owner": "ask an owner of the Project to let this token read its Executions",
+    "conditions": (
+        "the token is valid, but its conditions are not met: "
+        "check its validity period, your source address and how you logged in"
+    ),
+    # The server has a fault.
+    "later": "too many requests: try again later",
+    "operators": (
+        "try again; if it keeps failing, "
+        "send the server's operators the time, the command and any correlation id"
+    ),
+    "dispatch": "this server cannot run actions: ask its operators to enable action dispatch",
+    "overload": (
+        "the server, or a gateway in front of it, may be overloaded or restarting: "
+        "try again later"
+    ),
+    "lost": "the server, or a proxy in between, closed the connection: try again",
+}
 
-# fmt: off
-HINTS = [
-    (400, {"title": "x"}, "the server rejected the value of a flag: check the flags against --help"),
-    # The code is compared for a 400, and the reason for a 403.
-    (400, {"reason": "invalid_cursor"}, "the server rejected the value of a flag: "
-                                          "check the flags against --help"),
-    (400, {"code": "invalid_cursor"}, "the server rejected the cursor: "
-                                      "use it only with the filters of the listing that printed it"),
-    (400, {"code": "invalid_limit"}, "use a --limit of at most 200"),
-    (400, {"code": "invalid_status"}, "the server rejected the value of --status: --help lists the valid ones"),
-    (401, {"title": "x"}, "get a new token: "
-                          "the token from PLEXSPHERE_TOKEN is invalid, expired or for another server"),
-    (403, {"title": "x"}, "ask an owner of the Project to let this token read its Executions"),
-    (403, {"code": "caveat_violation"}, "ask an owner of the Project to let this token read its Executions"),
-    (403, {"reason": "caveat_violation"}, "the token is valid, but its conditions are not met: check its validity "
-                                          "period, your source address and how you logged in"),
-    (404, {"code": "invalid_limit", "reason": "caveat_violation"},
-     "not found, or not visible to this token: check the Project (--project), the id (for get) and the server"),
-    (407, {"title": "x"}, "check the server's name and port, HTTPS_PROXY, HTTP_PROXY and NO_PROXY "
-                          "(if the proxy needs a login, put user:password@ before its host)"),
-    (429, {"title": "x"}, "too many requests: try again later"),
-    (500, {"title": "x"}, "try again; if it keeps failing, "
-                          "send the server's operators the time, the command and any correlation id"),
-    (501, {"title": "x"}, "this server cannot run actions: ask its operators to enable action dispatch"),
-    (502, {"title": "x"}, "the server, or a gateway in front of it, may be overloaded or restarting: try again later"),
-    (503, {"title": "x"}, "the server, or a gateway in front of it, may be overloaded or restarting: try again later"),
-    (504, {"title": "x"}, "the server, or a gateway in front of it, may be overloaded or restarting: try again later"),
-]
-# fmt: on
+ANSWERS = {
+    "drop": DROP,  # the connection is closed in place of an answer
+    "alert": b"\x15\x03\x01\x00\x02\x02\x46",  # what a port for https may answer to plain http
+    # http.client reads up to 100 headers, and lines of up to 64 KiB.
+    "many-headers": b"HTTP/1.1 200 OK\r\n" + b"a: b\r\n" * 101,
+    "long-header": b"HTTP/1.1 200 OK\r\na: " + b"b" * 70000,
+}
 
 
-@pytest.mark.parametrize("status, problem, hint", HINTS, ids=["%d %s" % row[:2] for row in HINTS])
-def test_first_response_with_this_status_and_problem_has_this_hint(plane, status, problem, hint):
-    answer = Reply(problem, status)
-    plane.script(answer, answer, answer)  # three, because some statuses are retried twice
+def make_answer(text):
+    """Return the answer that a text stands for: `404 html` is a page of HTML with this status, and
+    `404 code=x` a Problem, the JSON object that describes an error (RFC 9457), with this member.
+    `302 location` is a redirect. Any other text is a name in ANSWERS."""
+    if text in ANSWERS:
+        return ANSWERS[text]
+    status, *members = text.split()
+    if members == ["html"]:
+        return Reply(b"<p>", int(status))
+    if members == ["location"]:
+        return Reply(b"", int(status), [("Location", "https://sso.example/")])
+    return Reply(dict(member.split("=") for member in members), int(status))
 
-    result = run_cli(*LIST, plane=plane)
 
-    assert hint_lines(result) == [hint]
+def find_hint(server, answers):
+    """Run `list --all` against these answers, the last of which is repeated, and return the hint of
+    its error, or "". The server is the scheme of its URL, perhaps with a prefix."""
+    scheme, _, prefix = server.partition("/")
+    with ControlPlane(tls=scheme == "https") as plane:
+        plane.script(*answers)
+        plane.answer_to = lambda request: answers[-1]
+        result = run_cli(*ALL, "--server", "%s/%s" % (plane.url, prefix), plane=plane)
+        assert not plane.answers, "an answer was not asked for"
+    assert result.code in (1, 3, 4)
+    assert len(error_lines(result)) == 1
+    hints = hint_lines(result)
+    assert len(hints) < 2
+    return "".join(hints)
+
+
+@table("""
+    answers                     | server       | hint       | hint_after_a_page
+    # A Problem. Its code is compared for a 400, and its reason for a 403.
+    400 title=x                 | http         | flag       | flag
+    400 reason=invalid_cursor   | http         | flag       | flag
+    400 code=invalid_cursor     | http         | cursor     | none
+    400 code=invalid_limit      | http         | limit      | limit
+    400 code=invalid_status     | http         | status     | status
+    401 title=x                 | http         | token      | token
+    403 title=x                 | http         | owner      | owner
+    403 code=caveat_violation   | http         | owner      | owner
+    403 reason=caveat_violation | http         | conditions | conditions
+    404 title=x                 | http         | Project    | none
+    404 code=invalid_limit      | http         | Project    | none
+    404 reason=caveat_violation | http         | Project    | none
+    407 title=x                 | http         | proxy      | none
+    429 title=x                 | http         | later      | later
+    500 title=x                 | http         | operators  | operators
+    501 title=x                 | http         | dispatch   | dispatch
+    502 title=x                 | http         | overload   | overload
+    503 title=x                 | http         | overload   | overload
+    504 title=x                 | http         | overload   | overload
+    # HTML in place of a JSON object, or a 3xx without a Location
+    200 html                    | http         | API        | none
+    300 html                    | http         | API        | none
+    302 html                    | http         | API        | none
+    399 title=x                 | http         | API        | none
+    403 html                    | http         | API        | none
+    404 html                    | http         | API        | none
+    300 location                | http         | redirect   | none
+    302 location                | http         | redirect   | none
+    399 location                | http         | redirect   | none
+    # A port for https answers plain http with a 400 in HTML or an alert, or closes the connection.
+    400 html                    | http         | https      | none
+    400 html                    | https        | API        | none
+    alert                       | http         | https      | none
+    alert                       | https        | API        | none
+    drop                        | http         | https      | lost
+    drop                        | https        | lost       | lost
+    # A port that has answered http (503) is not for https.
+    503 title=x, drop           | http         | lost       | lost
+    # HTTP that cannot be read
+    many-headers                | http         | API        | none
+    long-header                 | http         | API        | none
+    # Only a 404 from a server whose URL ends with /v1 asks for a URL without it.
+    404 html                    | https/v1     | /v1        | none
+    404 html                    | http/v1/     | /v1        | none
+    404 title=x                 | https/api/v1 | /v1        | none
+    404 html                    | http/v12     | API        | none
+    400 html                    | https/v1     | API        | none
+""")
+def test_failure_has_this_hint_and_after_a_good_page_none_that_doubts_what_was_typed(
+    answers, server, hint, hint_after_a_page
+):
+    failing = [make_answer(text) for text in answers.split(", ")]
+    good_page = Reply(page(execution(), next_cursor="c2"))
+
+    assert find_hint(server, failing) == HINTS[hint]
+    assert find_hint(server, [good_page] + failing) == HINTS[hint_after_a_page]
+
+
+def test_hint_for_plain_http_to_a_real_port_for_https_asks_for_https(tls_plane):
+    url = "http://localhost:%d" % tls_plane.address[1]
+
+    result = run_cli(*LIST, "--server", url, plane=tls_plane)
+
+    assert result.code == 1
+    assert hint_lines(result) == [HINTS["https"]]
+    assert tls_plane.requests == []
+
+
+@posix_only  # Windows keeps the socket listening
+@pytest.mark.parametrize(
+    "variable, hint", [("PLEXSPHERE_URL", "network"), ("HTTP_PROXY", "proxy")]
+)
+def test_connection_that_fails_has_a_hint_and_none_after_a_good_page(plane, variable, hint):
+    def stop_listening_and_close_the_connection(request):
+        plane.socket.shutdown(socket.SHUT_RDWR)
+        return Reply(page(execution(), next_cursor="c2"), framing="close")
+
+    plane.answer_to = stop_listening_and_close_the_connection
+    env = {"PLEXSPHERE_URL": "http://control-plane.test", variable: plane.url}
+
+    after_a_page = run_cli(*ALL, "--allow-http", plane=plane, env=env)
+    at_first = run_cli(*ALL, "--allow-http", plane=plane, env=env)
+
+    assert len(plane.requests) == 1
+    assert "cannot connect" in error_lines(after_a_page)[0]
+    assert hint_lines(after_a_page) == []
+    assert "cannot connect" in error_lines(at_first)[0]
+    assert hint_lines(at_first) == [HINTS[hint]]
 
 
 def test_every_retried_status_has_a_hint_and_stands_in_the_docstring_and_the_readme():
-    hinted = {status for status, _, _ in HINTS}
     retries = re.search(r"\*\*Retries\.\*\*.*", read_text(README)).group()
 
     for status in program.RETRIED_STATUSES:
-        assert status in hinted
+        assert find_hint("http", [Reply({"title": "x"}, status)])
         assert str(status) in program.RemoteError.__doc__
         assert str(status) in retries
 

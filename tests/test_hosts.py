@@ -1,9 +1,8 @@
-"""Which servers are reached: TLS, plain http, redirects, and the hints for a wrong server."""
+"""Which servers are reached: TLS, plain http, and redirects."""
 
 import os
 import re
 import shutil
-import socket
 import ssl
 import sys
 
@@ -12,7 +11,6 @@ import pytest
 import plexctl_exec_log as program
 from control_plane import TOKEN, ControlPlane
 from kit import (
-    ALL,
     LIST,
     ROOT,
     nobody_listening,
@@ -20,15 +18,13 @@ from kit import (
     Proxy,
     Raw,
     error_lines,
-    execution,
     hint_lines,
-    page,
     posix_only,
     retry_lines,
     run_cli,
     run_python,
 )
-from server import CA_FILE, DROP, TLS_DIR, Reply
+from server import CA_FILE, TLS_DIR, Reply
 
 ANOTHER_CA = os.path.join(TLS_DIR, "untrusted.pem")
 
@@ -374,9 +370,7 @@ def test_redirect_is_reported_and_not_followed(plane, status):
         "HTTP %d: refused to follow a redirect to %s/login, to keep the token from other servers"
         % (status, other.url)
     ]
-    assert hint_lines(result) == [
-        "if that is the API, use the part of its URL before /v1 as the server's URL"
-    ]
+    assert len(hint_lines(result)) == 1  # its text stands in test_failures.py
     assert len(plane.requests) == 1
     assert other.connections == 0
 
@@ -435,154 +429,3 @@ def test_control_character_in_a_redirect_target_is_escaped(plane):
     result = run_cli(*LIST, plane=plane)
 
     assert "redirect to https://sso.test/\\x1b[31m, to keep" in error_lines(result)[0]
-
-
-# ---- hints for a wrong server
-#
-# In the tables, a word stands for an answer:
-#
-#     404                 an HTML page with this status; 200, too
-#     404:problem         a Problem, the JSON object that describes an error (RFC 9457), with this status
-#     redirect            a 302 with a Location
-#     drop                a connection that is closed in place of an answer
-#     alert               no HTTP: what a port for https may answer to plain http
-#     many_headers        a 200 with 101 headers
-#     long_header         a 200 with a header of 70 KB
-#     page                a page, and another one follows
-
-ANSWERS = {
-    "redirect": Reply(b"", 302, [("Location", "https://sso.example/")]),
-    "drop": DROP,
-    "alert": b"\x15\x03\x01\x00\x02\x02\x46",
-    "many_headers": b"HTTP/1.1 200 OK\r\n" + b"a: b\r\n" * 101,
-    "long_header": b"HTTP/1.1 200 OK\r\na: " + b"b" * 70000,
-    "page": Reply(page(execution(), next_cursor="c2")),
-}
-
-
-def make_answer(word):
-    """Return the answer that a word stands for."""
-    status, _, is_problem = word.partition(":")
-    body = b'{"title":"No"}' if is_problem else b"<p>"
-    return ANSWERS[word] if word in ANSWERS else Reply(body, int(status))
-
-
-def read_hint(scheme, prefix, answers):
-    """Run `list` against these answers, from a server whose URL ends with this prefix. Return the only hint."""
-    with ControlPlane(tls=scheme == "https") as plane:
-        plane.script(*map(make_answer, answers.split()))
-        result = run_cli(*LIST, "--server", plane.url + prefix, plane=plane)
-        assert not plane.answers, "an answer was not asked for"
-    assert result.code in (1, 4)
-    assert len(error_lines(result)) == 1
-    (hint,) = hint_lines(result)
-    return hint
-
-
-@table("""
-    answers      | scheme | prefix
-    # an HTML page
-    200          | http   |
-    302          | http   |
-    403          | http   |
-    404          | http   |
-    # a 3xx without a Location, even with a Problem
-    300          | http   |
-    399:problem  | http   |
-    # The hint to leave /v1 out is only for a 404, and for a URL that ends with /v1.
-    404          | http   | /v12
-    400          | https  | /v1
-    # With http, these two have another hint: write https://.
-    400          | https  |
-    alert        | https  |
-    # HTTP that cannot be read
-    many_headers | http   |
-    long_header  | http   |
-""")
-def test_hint_asks_whether_the_server_is_the_api(answers, scheme, prefix):
-    hint = read_hint(scheme, prefix, answers)
-
-    assert hint == "check --server, PLEXSPHERE_URL or the profile: the URL may not be the API's"
-
-
-@table("""
-    answers
-    # what a port for https answers to http: a 400 with an HTML page, a lost connection (retried twice), a TLS alert
-    400
-    drop drop drop
-    alert
-""")
-def test_hint_for_a_wrong_first_response_to_http_asks_for_https(answers):
-    hint = read_hint("http", prefix="", answers=answers)
-
-    assert hint == "if this port is for https, write https:// in the server's URL"
-
-
-def test_hint_for_plain_http_to_a_real_port_for_https_asks_for_https(tls_plane):
-    url = "http://localhost:%d" % tls_plane.address[1]
-
-    result = run_cli(*LIST, "--server", url, plane=tls_plane)
-
-    assert result.code == 1
-    assert hint_lines(result) == ["if this port is for https, write https:// in the server's URL"]
-    assert tls_plane.requests == []
-
-
-@table("""
-    answers             | scheme
-    drop drop drop      | https
-    # A port that has answered http (503) is not for https. The second attempt loses the kept connection, and a new one.
-    503 drop drop drop  | http
-""")
-def test_hint_for_a_lost_connection_says_who_closed_it(answers, scheme):
-    hint = read_hint(scheme, "", answers)
-
-    assert hint == "the server, or a proxy in between, closed the connection: try again"
-
-
-@pytest.mark.parametrize("answers, prefix", [("404", "/v1/"), ("404:problem", "/api/v1")])
-def test_hint_for_a_404_suggests_leaving_v1_out_of_the_url(answers, prefix):
-    assert read_hint("https", prefix, answers) == "leave /v1 out of the server's URL"
-
-
-@table("""
-    answers     | hint
-    400:problem | the server rejected the value of a flag: check the flags against --help
-    404:problem | not found, or not visible to this token: check the Project
-""")
-def test_hint_for_a_problem_does_not_ask_whether_the_server_is_the_api(answers, hint):
-    shown = read_hint("http", "", answers)
-
-    assert shown.startswith(hint)
-    assert "API" not in shown  # as without a Problem
-
-
-# ---- hints after a good response: the URL of the server is right
-
-
-@pytest.mark.parametrize(
-    "answer", ["400", "403", "404", "404:problem", "302", "redirect", "alert", "many_headers"]
-)
-def test_failure_after_a_good_page_has_no_hint(plane, answer):
-    plane.script(ANSWERS["page"], make_answer(answer))
-
-    result = run_cli(*ALL, "--server", plane.url + "/v1", plane=plane)
-
-    assert result.code in (1, 4)
-    assert hint_lines(result) == []
-
-
-@posix_only  # Windows keeps the socket listening
-@pytest.mark.parametrize("variable", ["PLEXSPHERE_URL", "HTTP_PROXY"])
-def test_connection_that_fails_after_a_good_page_has_no_hint(plane, variable):
-    def stop_listening_and_close_the_connection(request):
-        plane.socket.shutdown(socket.SHUT_RDWR)
-        return Reply(page(execution(), next_cursor="c2"), framing="close")
-
-    plane.answer_to = stop_listening_and_close_the_connection
-    env = {"PLEXSPHERE_URL": "http://control-plane.test", variable: plane.url}
-
-    result = run_cli(*ALL, "--allow-http", plane=plane, env=env)
-
-    assert "cannot connect" in error_lines(result)[0]
-    assert hint_lines(result) == []
