@@ -174,7 +174,7 @@ Where to look in the code
                                     Transport.__init__, Transport.get, Transport._read_head
     what is read                    Transport._read_body, decompress, decode_json
                                     read_private_file, check_ca_file
-    what is written                 Console, make_folder, write_folder, write_new_file
+    what is written                 Console, make_folder, OutputFolder, write_file
     escaping, masking               make_terminal_safe, make_visible, Console.redact
 """
 
@@ -1447,7 +1447,7 @@ STATUS_HINTS = {
     # For example, %s is `PLEXSPHERE_PROJECT`.
     (404, ""): Doubt(
         "not found, or not visible to this token: "
-        "check the Project (%s), the id (for get) and the server"
+        "check the Project (%s), the server and, for get, that the id is an Execution's"
     ),
     (407, ""): PROXY_HINT,
     (429, ""): "too many requests: try again later",
@@ -3417,106 +3417,149 @@ def make_folder(path):
 OUTPUT_KINDS = ("inline", "archived", "none", "unreadable", "unsaved")
 
 
-def write_new_file(path, data):
-    """Write a file with mode 0600. It must not exist, even as a link.
+def make_write_error(path, error):
+    return ExecLogError("cannot write %s: %s" % (path, describe_error(error)))
+
+
+def write_file(path, data, mode="xb"):
+    """Write a file with mode 0600. It must not exist, even as a link; with "ab", it may.
 
     Raises ExecLogError, which names the file."""
     try:
-        with open(path, "xb", opener=partial(os.open, mode=0o600)) as file:
+        with open(path, mode, opener=partial(os.open, mode=0o600)) as file:
             file.write(data)
     except OSError as error:
-        raise ExecLogError("cannot write %s: %s" % (path, describe_error(error)))
+        raise make_write_error(path, error)
 
 
-def format_index_line(node_id, status, kind, output):
-    """Return the line of a target in the index.
-
-    It is NODE_ID, STATUS, kind, BYTES, SHA256 and BUCKET/KEY, separated by tabs."""
+def format_index_line(fields, kind, output):
+    """Return the line of a target in the index: these fields, then kind, BYTES, SHA256 and
+    BUCKET/KEY, separated by tabs."""
     size, digest = "", output.sha256
     if kind == "inline":
         from hashlib import sha256
 
         size = str(len(output.data))
         digest = sha256(output.data).hexdigest()
-    fields = [escape_field(field) for field in (node_id, status, kind, size, digest)]
-    fields.append(make_visible(output.location or "-"))
-    line = "\t".join(fields) + "\n"
+    columns = [escape_field(field) for field in fields + [kind, size, digest]]
+    columns.append(make_visible(output.location or "-"))
+    line = "\t".join(columns) + "\n"
     return line.encode("utf-8")
 
 
-def write_folder(folder, files, index_lines):
-    """Write the files, a dict of their bytes by their names, and then the index, `targets`.
-
-    Until everything is written, the index is called `targets.partial`. Raises ExecLogError
-    for a file that cannot be written."""
-    partial_index = os.path.join(folder, "targets.partial")
-    index = os.path.join(folder, "targets")
-
-    # Of two commands at a time, the second one fails here. From here on, the partial index is
-    # this command's own: no other command can make it while it exists.
-    write_new_file(partial_index, b"".join(index_lines))
-    if os.path.lexists(index):  # another command had renamed its own before
-        try:
-            os.remove(partial_index)
-        except OSError:
-            pass
-        raise ExecLogError("cannot write %s: another process has written it" % index)
-
-    for name, data in files.items():
-        write_new_file(os.path.join(folder, name), data)
-    try:
-        os.rename(partial_index, index)
-    except OSError as error:
-        raise ExecLogError("cannot write %s: %s" % (index, describe_error(error)))
-
-
-def save_outputs(targets, folder, report_error):
-    """Write each inline output to a file, NODE_ID.out, and the index of all targets.
-
-    Return the kind of each target, as in the index. Raises ExecLogError for a file that
-    cannot be written."""
-    lines, kinds = [], []
-    files = {}  # the bytes of each file, by its name
-    seen = set()  # node ids in lower case, because some file systems ignore case
-    for target in targets:
-        node_id, status, output = read_target(target, report_error)
-        kind = output.kind
+def find_id_faults(node_ids):
+    """Return why each node id cannot name a file, or ""."""
+    faults = []
+    seen = set()  # in lower case, because some file systems ignore case
+    for node_id in node_ids:
         lower_id = (node_id or "").lower()
         fault = ""
         if not lower_id or find_uuid(lower_id) != lower_id:  # only a UUID is a safe file name
             fault = "its node id is not a canonical UUID"
         elif lower_id in seen:
             fault = "an earlier target has the same node id"
-
-        if fault:
-            report_error("target %s is not saved: %s" % (escape_blanks(node_id), fault))
-            kind, output = "unsaved", OutputRef.from_wire(None)
-        elif kind == "inline":
-            files[node_id + ".out"] = output.data
+        faults.append(fault)
         seen.add(lower_id)
-        kinds.append(kind)
-        lines.append(format_index_line(node_id, status, kind, output))
-
-    write_folder(folder, files, lines)
-    return kinds
+    return faults
 
 
-def describe_saved(kinds, total, is_selection):
-    """Return a summary of a folder, or "" if it has the outputs of all targets.
+class OutputFolder:
+    """The folder of --output-dir: a file for each inline output, and an index of all targets.
 
-    It is `1 inline, 1 archived` or, if only some targets were selected,
-    `2 of 5 targets: 1 inline, 1 archived`."""
-    found = [kind for kind in OUTPUT_KINDS if kind in kinds]
-    counts = ", ".join("%d %s" % (kinds.count(kind), kind) for kind in found)
-    if is_selection:
-        summary = "%d of %s" % (len(kinds), describe_count(total, "target"))
-        if counts:
-            summary += ": " + counts
-        return summary
+    Until finish(), the index is called `targets.partial`. All methods raise ExecLogError for
+    what cannot be written.
 
-    if set(kinds) <= {"inline", "none"}:
+    path        the folder
+    counts      the number of targets of each kind in the index
+    has_begun   whether anything was written
+    """
+
+    def __init__(self, path):
+        self.path = make_folder(path)
+        self.counts = dict.fromkeys(OUTPUT_KINDS, 0)
+        self.has_begun = False
+        self._index = os.path.join(self.path, "targets")
+        self._partial_index = self._index + ".partial"
+
+    def save(self, targets, report_error, execution=None):
+        """Save the outputs of targets as NODE_ID.out, and report those that cannot be saved.
+
+        If their Execution is given, the files are in a folder with its id, and the lines of
+        the index begin with it."""
+        execution_id, owner, first_fields = "", "", []
+        if execution is not None:
+            execution_id = read_string(execution, "id", "an Execution's ") or ""
+            owner = " of " + name_execution(execution)
+            first_fields = [execution_id]
+        entries = [read_target(target, report_error, owner) for target in targets]
+        faults = find_id_faults([node_id for node_id, _, _ in entries])
+
+        # Nothing has been written so far: what is malformed leaves the folder as it was.
+        self._begin()
+        if execution is not None:
+            has_files = any(
+                output.kind == "inline" and not fault
+                for (_, _, output), fault in zip(entries, faults)
+            )
+            folder_fault = self._make_subfolder(execution_id, has_files)
+            if folder_fault:
+                faults = [folder_fault] * len(entries)
+
+        lines = []
+        for (node_id, status, output), fault in zip(entries, faults):
+            kind = output.kind
+            if fault:
+                name = "target %s%s" % (escape_blanks(node_id), owner)
+                report_error("%s is not saved: %s" % (name, fault))
+                kind, output = "unsaved", OutputRef.from_wire(None)
+            elif kind == "inline":
+                write_file(os.path.join(self.path, execution_id, node_id + ".out"), output.data)
+            self.counts[kind] += 1
+            lines.append(format_index_line(first_fields + [node_id, status], kind, output))
+        write_file(self._partial_index, b"".join(lines), mode="ab")
+
+    def finish(self):
+        """Give the index its name."""
+        self._begin()
+        try:
+            os.rename(self._partial_index, self._index)
+        except OSError as error:
+            raise make_write_error(self._index, error)
+
+    def describe(self):
+        """Return the number of targets of each kind, `2 inline, 1 archived`, or `no targets`."""
+        counts = ["%d %s" % (number, kind) for kind, number in self.counts.items() if number]
+        return ", ".join(counts) or "no targets"
+
+    def _begin(self):
+        """Make the index, unless that was done before.
+
+        Of two commands at a time, the second one fails here. From here on, the partial index
+        is this command's own: no other command can make it while it exists."""
+        if self.has_begun:
+            return
+        write_file(self._partial_index, b"")
+        if os.path.lexists(self._index):  # another command had renamed its own before
+            try:
+                os.remove(self._partial_index)
+            except OSError:
+                pass
+            raise ExecLogError("cannot write %s: another process has written it" % self._index)
+        self.has_begun = True
+
+    def _make_subfolder(self, execution_id, has_files):
+        """Make the folder of an Execution, if it has files. Return why it cannot have one, or ""."""
+        if not execution_id or find_uuid(execution_id) != execution_id:
+            return "the Execution's id is not a canonical UUID"
+        path = os.path.join(self.path, execution_id)
+        if os.path.lexists(path):
+            return "an earlier Execution has the same id"
+        if has_files:
+            try:
+                os.mkdir(path, 0o700)
+            except OSError as error:
+                raise make_write_error(path, error)
         return ""
-    return counts
 
 
 # -------------------------------------------------------------------------------------------- Flags
@@ -3703,6 +3746,8 @@ FLAGS = [
          help="only {items} that have not finished: --status pending,ack,started"),
     Flag(MACHINES, "--node", "UUID", parse_nodes,
          "only targets on these machines, e.g. UUID,UUID (repeatable)", is_repeatable=True),
+    Flag(MACHINES, "--output-dir", "FOLDER", parse_nonempty,
+         "save the outputs that are not archived, and an index, in a new or empty folder"),
 
     Flag(LISTINGS, "--action-name", "ACTION", parse_nonempty,
          "only {executions} of this action (exact name)", is_single=True),
@@ -3742,8 +3787,6 @@ FLAGS = [
     Flag(GET_ONLY, "--exit-status",
          help="exit 5 instead of 0 unless the Execution (with --node: each of these targets) "
               "has succeeded"),
-    Flag(GET_ONLY, "--output-dir", "FOLDER", parse_nonempty,
-         "save the outputs that are not archived, and an index, in a new or empty folder"),
 ]
 # fmt: on
 FLAGS_BY_NAME = {name: flag for flag in FLAGS for name in flag.names}
@@ -4359,6 +4402,8 @@ def complete_options(options, now):
     options.statuses = select_statuses(options)
     options.selects_final = any(status in FINAL_STATUSES for status in options.statuses)
     options.queries = choose_queries(options)
+    if options.cursor and options.output_dir is not None:
+        raise UsageError("--cursor does not work with --output-dir, which saves whole listings")
     if options.cursor and len(options.queries) > 1:
         fault = "--cursor works with at most one status"
         if options.command == "targets":
@@ -4416,6 +4461,7 @@ EXAMPLES = {
     "targets": [
         "targets --failed --updated-since 22:00 --updated-until 2:30",
         "targets --node 019d907a-eb47-73a5-a611-bb4e4cda0712 --last 10",
+        "targets --updated-since 1d --output-dir night",
     ],
     "get": [
         "get 019f5fdd-76ef-7ee4-9d7e-18d62ffa4a61 --failed",
@@ -4603,17 +4649,19 @@ def select_executions(executions, options):
     return iter(executions)
 
 
-def describe_no_match(options):
-    hint = "no more Executions match" if options.cursor else "no Execution matches"
-    notes = []
+def describe_no_match(options, noun, reasons=()):
+    """Return the hint that nothing matches, with these and other reasons why that may be."""
+    if options.cursor:
+        return "no more %ss match" % noun
+    reasons = list(reasons)
     if options.action_name:
-        notes.append("--action-name needs the exact name")
-    if (options.since or options.until) and not options.times.compares_updates:
-        notes.append("--since and --until go by the creation time")
-        notes.append("--updated-since goes by the last change")
-    if not notes:
-        return hint
-    return "%s (%s)" % (hint, "; ".join(notes))
+        reasons.append("--action-name needs the exact name")
+    if options.updated_since:
+        reasons.append("--updated-since leaves out what was not updated since then")
+    hint = "no %s matches" % noun
+    if reasons:
+        hint += " (%s)" % "; ".join(reasons)
+    return hint
 
 
 def make_listing(options, project, transport):
@@ -4641,10 +4689,15 @@ def request_page(options, project, transport):
     return get_page(transport, project, parameters)
 
 
+WALK: "JSONObject" = {
+    "items": []
+}  # the page that json prints of a walk: `items` are then all its Executions
+
+
 def request_executions(options, project, listing, transport):
-    """Return (page, iterator of the Executions to print). The page of a walk is empty."""
+    """Return (page, iterator of the Executions to print)."""
     if options.reads_all_pages:
-        return {"items": []}, select_executions(listing, options)
+        return WALK, select_executions(listing, options)
     page = request_page(options, project, transport)
     return page, iter(page["items"])
 
@@ -4657,17 +4710,22 @@ def describe_walk(listing):
 
 
 class Tally:
-    """Selects the targets of `targets`, and counts what the command does not print."""
+    """Selects the targets of `targets`, and counts what the command does not show."""
 
     def __init__(self, options):
         self._options = options
         self._span = options.times.update_span
-        self._counts_outputs = TARGETS_FORMATS[options.output].is_bare
+        self._prints_outputs = TARGETS_FORMATS[options.output].is_bare
         self.unfinished = 0  # the Executions with a target that has not finished
         self.without_target = 0  # the finished ones that match, and have no target that does
-        self.targets = 0  # the selected targets; this and the next two only for `lines`
-        self.silent = 0  # those of them that printed nothing
-        self.archived = 0  # those of them whose output is archived
+        self.has_executions = False  # whether there was any to select from
+        self.has_nodes = False  # whether one had a target on the nodes of --node
+        self.is_empty = True  # whether no target was selected
+        # Of the selected targets:
+        self.archived = 0
+        self.finished = 0
+        self.silent = 0  # the finished ones without any bytes of output
+        self.without_output = 0  # the finished ones without even an empty output
 
     def select(self, executions):
         """Yield each Execution that has selected targets, with only these, and count."""
@@ -4675,6 +4733,8 @@ class Tally:
         for execution in executions:
             targets = read_objects(execution, "targets")
             on_nodes = select_by_node(targets, options.nodes)
+            self.has_executions = True
+            self.has_nodes = self.has_nodes or bool(on_nodes)
             statuses = [show_text(target, "status") for target in on_nodes]
             self.unfinished += any(status and status not in FINAL_STATUSES for status in statuses)
             self.without_target += self._lacks_target(execution, targets)
@@ -4685,9 +4745,10 @@ class Tally:
                 for target in select_by_status(on_nodes, options.statuses)
                 if was_updated_in(self._span, target, describe)
             ]
-            if self._counts_outputs:
+            if self._prints_outputs or options.output_dir:
                 self._count_outputs(selected)
             if selected:
+                self.is_empty = False
                 yield dict(execution, targets=selected)
 
     def _lacks_target(self, execution, targets):
@@ -4702,41 +4763,40 @@ class Tally:
     def _count_outputs(self, targets):
         for target in targets:
             output = OutputRef.from_wire(target.get("output_ref"))
-            self.targets += 1
-            self.silent += output.kind in ("inline", "none") and not output.data
             self.archived += output.kind == "archived"
+            if target.get("status") in FINAL_STATUSES:
+                self.finished += 1
+                self.silent += output.kind in ("inline", "none") and not output.data
+                self.without_output += output.kind == "none"
 
     def describe(self, is_over):
-        """Return `2 archived outputs; 3 of 7 targets printed nothing; 4 Executions have not
-        finished`, a part of it, or "". `is_over` says whether no target can match any more."""
+        """Return `2 archived outputs; 3 of 7 finished targets without output; 4 Executions
+        have not finished`, a part of it, or "". `is_over` says whether no target can match any
+        more."""
         parts = []
-        if self.archived:
+        if self.archived and self._prints_outputs:
             parts.append(describe_count(self.archived, "archived output"))
-        if self.silent:
-            total = describe_count(self.targets, "target")
-            parts.append("%d of %s printed nothing" % (self.silent, total))
+        if self.silent and self._prints_outputs:
+            total = describe_count(self.finished, "finished target")
+            parts.append("%d of %s without output" % (self.silent, total))
 
         # Other rows show what has not finished.
         options = self._options
-        needs_count = options.selects_final or self._counts_outputs
+        needs_count = options.selects_final or options.output_dir or self._prints_outputs
         if self.unfinished and needs_count and not is_over:
             parts.append(describe_having(self.unfinished, "Execution") + " not finished")
         return "; ".join(parts)
 
 
-def report_continuation(page, is_empty, options, console):
-    """Say on stderr how to continue after a page, or that nothing matches."""
+def report_continuation(cursor, options, console):
+    """Say on stderr how to continue after a page."""
     list_format = LIST_FORMATS[options.output]
-    cursor = page.get("next_cursor")
-    if cursor:
-        # A loop over pages, which passes --cursor, would repeat the hint for each.
-        console.hint(
-            "more Executions follow (the oldest come first): use --last N, --since WHEN or --all",
-            always=options.cursor is None and (options.limit is None or list_format.is_table),
-        )
-    elif is_empty:
-        console.hint(describe_no_match(options))
-    if cursor and list_format.needs_cursor:
+    # A loop over pages, which passes --cursor, would repeat the hint for each.
+    console.hint(
+        "more Executions follow (the oldest come first): use --last N, --since WHEN or --all",
+        always=options.cursor is None and (options.limit is None or list_format.is_table),
+    )
+    if list_format.needs_cursor:
         console.write_line(console.describe_cursor(cursor), limit=None)
 
 
@@ -4744,8 +4804,14 @@ def start_listing(options, project, console, transport):
     """Say what the times mean, and return the Listing of a command. Show its progress line, if it
     may have one."""
     console.hint(options.times.hint, always=options.times.must_show_hint)
+    if options.selects_final and options.since and not options.times.compares_updates:
+        console.hint(
+            "--since goes by the creation of the Execution; "
+            "unless you resume a listing, use --updated-since for what ended since then",
+            always=True,
+        )
     listing = make_listing(options, project, transport)
-    reads_before_printing = options.last is not None or len(options.queries) > 1
+    reads_before_printing = options.last or options.output_dir or len(options.queries) > 1
     if options.reads_all_pages and console.can_show_progress(is_quiet=reads_before_printing):
         console.progress = partial(describe_walk, listing)
     return listing
@@ -4763,11 +4829,17 @@ def print_listing(executions, page, options, view, console):
     return first is None
 
 
-def report_failed_listing(error, options, listing, console):
-    """Report a failure, and where to resume. Return the exit code."""
-    hint = explain_failure(error, options)
-    last_line = describe_resumption(error, options, listing, console)
-    return report_failure(console, error, hint, last_line)
+def report_failed_listing(error, options, listing, console, folder=None):
+    """Report a failure, and where to resume. Return the exit code.
+
+    With a folder, nothing says where to resume: a second folder with the rest would look
+    complete."""
+    last_line = ""
+    if folder is None:
+        last_line = describe_resumption(error, options, listing, console)
+    elif folder.has_begun:
+        last_line = "hint: the folder is incomplete: start again with a new one"
+    return report_failure(console, error, explain_failure(error, options), last_line)
 
 
 def run_list(options, project, console, view, transport):
@@ -4781,58 +4853,94 @@ def run_list(options, project, console, view, transport):
         return report_failed_listing(error, options, listing, console)
 
     console.hint(describe_clocks(options.times, transport), always=True)
-    report_continuation(page, is_empty, options, console)
+    if page.get("next_cursor"):
+        report_continuation(page["next_cursor"], options, console)
+    elif is_empty:
+        # In a pipe, a mistyped name would look like a quiet night.
+        always = bool(options.action_name and not options.cursor)
+        console.hint(describe_no_match(options, "Execution"), always)
     return 0
 
 
-def describe_no_target(options, has_last):
-    """Return the hint that no target matches. `has_last` says whether --last found Executions."""
-    hint = "no more targets match" if options.cursor else "no target matches"
-    if options.last and has_last:
-        hint = "no target of the last %s matches" % describe_count(options.last, "Execution")
-    elif options.last and options.node:
-        hint = "no Execution has a target on the nodes of --node"
-    if options.action_name:
-        hint += " (--action-name needs the exact name)"
-    return hint
+def select_targets(options, listing, tally):
+    """Yield the Executions of a Listing with only their selected targets. Raises RemoteError."""
+    executions = listing
+    if options.last:
+        with_node = filter(partial(has_target_on, nodes=options.nodes), listing)
+        executions = select_last(with_node, options.last)
+    yield from tally.select(executions)
+
+
+def print_targets(executions, options, view, console):
+    """Print the targets of Executions. Return the failure that prevented it, or None."""
+    try:
+        print_listing(executions, WALK, options, view, console)
+    except RemoteError as error:
+        return error
+    return None
+
+
+def save_targets(executions, folder, console):
+    """Save the outputs of the targets of Executions, and print how many there are of each kind.
+
+    Return the failure that prevented it, of a request or of the folder, or None."""
+    try:
+        for execution in executions:
+            folder.save(execution["targets"], console.report_error, execution)
+        folder.finish()
+    except ExecLogError as error:
+        return error
+    print_chunks(["%s: %s\n" % (make_visible(folder.path), folder.describe())], console)
+    return None
+
+
+def describe_no_target(options, tally):
+    """Return the hint that no target matches."""
+    noun, reasons = "target", []
+    if options.last and tally.has_executions:
+        noun = "target of the last " + describe_count(options.last, "Execution")
+    # Only if all Executions were read is it plain that the ids are wrong.
+    is_partial = options.queries or options.since or options.until or options.action_name
+    if options.nodes and not tally.has_nodes and not is_partial:
+        reasons = ["--node needs node ids, not names or ids of Executions"]
+    return describe_no_match(options, noun, reasons)
+
+
+def report_gaps(tally, options, console):
+    """Say on stderr what may be missing in a listing that has ended well."""
+    if tally.finished and tally.without_output == tally.finished:
+        console.hint(
+            "none of the finished targets has an output: compare one with get ID "
+            "(a server may leave outputs out of lists)",
+            always=True,
+        )
+    if tally.without_target:
+        finished = describe_having(tally.without_target, "finished Execution")
+        console.hint(finished + " no target with a selected status; compare with list", always=True)
+    if tally.is_empty:
+        console.hint(describe_no_target(options, tally), always=True)
 
 
 def run_targets(options, project, console, view, transport):
     """Run the command `targets` and return its exit code."""
+    folder = None
+    if options.output_dir:
+        folder = OutputFolder(options.output_dir)  # before any request
     listing = start_listing(options, project, console, transport)
-    if options.selects_final and options.since and not options.times.compares_updates:
-        console.hint(
-            "--since goes by the creation of the Execution; "
-            "unless you resume a listing, use --updated-since for what ended since then",
-            always=True,
-        )
-
     tally = Tally(options)
-    last = []  # the Executions of --last
-    is_empty = False
-    failure = None
-    try:
-        executions: "t.Iterable[JSONObject]" = listing
-        if options.last:
-            with_node = filter(partial(has_target_on, nodes=options.nodes), listing)
-            executions = last = select_last(with_node, options.last)
-        selected = tally.select(executions)
-        is_empty = print_listing(selected, {"items": []}, options, view, console)
-    except RemoteError as error:
-        failure = error
+    executions = select_targets(options, listing, tally)
+    if folder:
+        failure = save_targets(executions, folder, console)
+    else:
+        failure = print_targets(executions, options, view, console)
 
-    # Say what is not shown, and where to go on.
     incomplete = tally.describe(is_span_over(options.times, transport))
     if incomplete:
         console.report("incomplete", incomplete)
     if failure:
-        return report_failed_listing(failure, options, listing, console)
-    if tally.without_target:
-        finished = describe_having(tally.without_target, "finished Execution")
-        console.hint(finished + " no such target; compare with list", always=True)
+        return report_failed_listing(failure, options, listing, console, folder)
     console.hint(describe_clocks(options.times, transport), always=True)
-    if is_empty:
-        console.hint(describe_no_target(options, bool(last)), always=True)
+    report_gaps(tally, options, console)
     return 1 if console.error_count else 0
 
 
@@ -4885,19 +4993,32 @@ def report_status(execution, options, console):
         console.hint("the Execution has not finished: " + progress)
 
 
+def report_saved(folder, execution, options, console):
+    """Say on stderr what a folder has, if that is not simply the outputs of all targets."""
+    counts = folder.describe()
+    if options.nodes or options.statuses:
+        number = sum(folder.counts.values())
+        summary = "%d of %s" % (number, describe_count(len(execution["targets"]), "target"))
+        if number:
+            summary += ": " + counts
+        console.write_line("%s: %s" % (folder.path, summary))
+    elif any(folder.counts[kind] for kind in ("archived", "unreadable", "unsaved")):
+        console.write_line("%s: %s" % (folder.path, counts))
+
+
 def run_get(options, project, console, view, transport):
     """Run the command `get` and return its exit code."""
     folder = None
     if options.output_dir:
-        folder = make_folder(options.output_dir)  # before any waiting
+        folder = OutputFolder(options.output_dir)  # before any waiting
     execution = request_execution(options, project, console, transport)
     on_nodes = select_by_node(execution["targets"], options.nodes)
     targets = select_by_status(on_nodes, options.statuses)
 
     # Print or save.
-    kinds = []
     if folder:
-        kinds = save_outputs(targets, folder, console.report_error)
+        folder.save(targets, console.report_error)
+        folder.finish()
         print_chunks([format_recap(execution, view)], console)
     else:
         write = GET_FORMATS[options.output].write
@@ -4907,12 +5028,9 @@ def run_get(options, project, console, view, transport):
     missing = find_missing_nodes(options.nodes, on_nodes)
     for node in missing:
         console.report_error("node %s is not a target of Execution %s" % (node, options.id))
-    is_selection = bool(options.nodes or options.statuses)
     if folder:
-        summary = describe_saved(kinds, len(execution["targets"]), is_selection)
-        if summary:
-            console.write_line("%s: %s" % (folder, summary))
-    elif is_selection and not targets and not missing:
+        report_saved(folder, execution, options, console)
+    elif (options.nodes or options.statuses) and not targets and not missing:
         shows_empty_list = options.output in ("json", "yaml")
         console.hint("no target matches", always=not shows_empty_list)
     report_status(execution, options, console)

@@ -69,7 +69,7 @@ def test_list_prints_what_matches_every_flag_on_any_page(plane, flags):
     requests = len(plane.requests)
     last = run_line("list --last 2 -o jsonl " + " ".join(flags), plane)
 
-    assert (result.code, result.err) == (0, "")
+    assert (result.code, error_lines(result)) == (0, [])
     assert find_ids(result) == matching
     assert find_ids(last) == matching[-2:]
     # --failed stands for three statuses, and the pages of each are read.
@@ -358,10 +358,9 @@ def test_nodes_that_are_all_missing_give_errors_and_no_hint(plane):
     list --cursor c                                 | 0    | no more Executions match
     list --last 3 -o jsonl                          | 0    | no Execution matches
     # The filters do not keep the one that the server sends.
-    list --updated-since=2030-01-01T00:00:00Z       | 1    | no Execution matches
-    list --since=2030-01-01T00:00:00Z --updated-since=2020-01-01T00:00:00Z | 1 | no Execution matches
+    list --since=2030-01-01T00:00:00Z               | 1    | no Execution matches
+    list --action-name nginx --cursor c             | 0    | no more Executions match
     list --updated-until=2020-01-01T00:00:00Z --cursor c | 1 | no more Executions match
-    list --action-name nginx                        | 0    | no Execution matches (--action-name needs the exact name)
     get $ID -o json --failed                        | 1    | no target matches
     get $ID -o yaml --failed                        | 1    | no target matches
     # An Execution without targets gets no hint, unless a flag selects targets.
@@ -397,18 +396,38 @@ def test_hint_also_says_in_a_pipe_that_no_target_matches_unless_an_empty_list_sh
         assert nothing_matches.err == "hint: no target matches\n"
 
 
-@pytest.mark.parametrize("flag", ["--since=2030-01-01T00:00:00Z", "--until=2020-01-01T00:00:00Z"])
-def test_hint_that_nothing_matches_says_what_since_and_until_compare_without_updated_since(
-    plane, flag
+@pytest.mark.parametrize("terminals", [(), BOTH], ids=["pipes", "terminals"])
+def test_hint_says_in_a_pipe_too_that_no_execution_has_the_exact_name_of_an_action(
+    plane, terminals
 ):
-    # With --updated-since, too, it does not: see
-    # test_hint_on_a_terminal_but_not_in_a_pipe_says_that_nothing_matches.
-    result = run_line("list " + flag, plane, page(execution()), terminals=BOTH)
+    # A mistyped name would look like a quiet night.
+    result = run_line("list --action-name ngnix", plane, page(), terminals=terminals)
 
-    assert hint_lines(result) == [
-        "no Execution matches (--since and --until go by the creation time; "
-        "--updated-since goes by the last change)"
-    ]
+    assert hint_lines(result) == ["no Execution matches (--action-name needs the exact name)"]
+
+
+@table("""
+    line                                               | has_hint
+    list --failed --since 2026-07-14T09:00:00Z         | yes
+    list --status succeeded --since 2026-07-14T09:00:00Z | yes
+    targets --failed --since 2026-07-14T09:00:00Z      | yes
+    # The status is not final, or times of update are compared, or nothing is compared with --since.
+    list --running --since 2026-07-14T09:00:00Z        |
+    list --since 2026-07-14T09:00:00Z                  |
+    list --failed --until 2026-07-14T09:00:00Z         |
+    list --failed --since 2026-07-14T09:00:00Z --updated-since 2026-07-14T09:00:00Z |
+    list --failed --since 2026-07-14T09:00:00Z --updated-until 2026-07-15T09:00:00Z |
+""")
+def test_hint_says_in_a_pipe_that_since_goes_by_the_creation_if_a_final_status_is_selected(
+    plane, line, has_hint
+):
+    result = run_line(line, plane, *[page()] * 6)
+
+    hint = (
+        "--since goes by the creation of the Execution; "
+        "unless you resume a listing, use --updated-since for what ended since then"
+    )
+    assert hint_lines(result).count(hint) == (1 if has_hint else 0)
 
 
 @every_list_format

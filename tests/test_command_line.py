@@ -1085,7 +1085,9 @@ def test_refused_value_of_these_flags_is_shown_if_it_has_at_most_40_characters(l
     targets -n 5 --updated-until 1h     | --last goes by creation: use either --last or --updated-until
     targets -n 5 --updated-since 2h --updated-until 1h | --last goes by creation: use either --last or --updated-since
     get $ID --wait-timeout 5            | --wait-timeout works only with --wait
-    list --output-dir x -o xml          | --output-dir works only with get
+    list --output-dir x -o xml          | --output-dir works only with targets and get
+    targets --output-dir x -o id        | --output-dir works only with --output text
+    targets --output-dir x --cursor c   | --cursor does not work with --output-dir, which saves whole listings
     # a value for a switch, which is not shown
     list --all=SECRET                   | --all takes no value
     list -v=SECRET                      | -v takes no value

@@ -120,7 +120,7 @@ HINTS = {
     "status": "the server rejected the value of --status: --help lists the valid ones",
     "Project": (
         "not found, or not visible to this token: "
-        "check the Project (--project), the id (for get) and the server"
+        "check the Project (--project), the server and, for get, that the id is an Execution's"
     ),
     # The token has a fault.
     "token": (

@@ -28,9 +28,12 @@ FEW_PLACES = {
         {"find_config_file", "find_settings", "find_proxy", "find_project", "make_view", "run", "main"}
         | {"run_as_script"},
     ),
-    "files are opened": ({"open of builtins", "open of os"}, {"read_private_file", "write_new_file"}),
-    "a file is renamed or removed": ({"rename of os", "remove of os"}, {"write_folder"}),
-    "a folder is made": ({"mkdir"}, {"make_folder"}),
+    "files are opened": ({"open of builtins", "open of os"}, {"read_private_file", "write_file"}),
+    "a file is renamed or removed": (
+        {"rename of os", "remove of os"},
+        {"OutputFolder._begin", "OutputFolder.finish"},
+    ),
+    "a folder is made": ({"mkdir"}, {"make_folder", "OutputFolder._make_subfolder"}),
     "SIGINT is set": ({"signal of signal"}, {"restore_sigint"}),
     # Neither function catches it: one is a subclass, the other has a parameter of this type.
     "everything is caught": ({"Exception"}, {"ExecLogError", "describe_error"}),

@@ -19,9 +19,9 @@ LIST_FLAGS = (
     "--status --failed --running --action-name --since --until --updated-since --updated-until "
     "--last --all --limit --cursor"
 )
-TARGETS_FLAGS = LIST_FLAGS.replace("--running", "--running --node")
+TARGETS_FLAGS = LIST_FLAGS.replace("--running", "--running --node --output-dir")
 GET_FLAGS = (
-    "--status --failed --running --node --id --wait --wait-timeout --exit-status --output-dir"
+    "--status --failed --running --node --output-dir --id --wait --wait-timeout --exit-status"
 )
 
 every_page = pytest.mark.parametrize(
@@ -216,6 +216,7 @@ LIST_EXAMPLES = [
 TARGETS_EXAMPLES = [
     "targets --failed --updated-since 22:00 --updated-until 2:30",
     "targets --node 019d907a-eb47-73a5-a611-bb4e4cda0712 --last 10",
+    "targets --updated-since 1d --output-dir night",
 ]
 GET_EXAMPLES = [
     "get 019f5fdd-76ef-7ee4-9d7e-18d62ffa4a61 --failed",
@@ -249,11 +250,13 @@ def test_help_has_examples(line, examples):
 
 
 @pytest.mark.parametrize("example", LIST_EXAMPLES + TARGETS_EXAMPLES + GET_EXAMPLES)
-def test_example_runs_as_printed_with_server_token_and_project_set(plane, example):
+def test_example_runs_as_printed_with_server_token_and_project_set(
+    plane, tmp_path, monkeypatch, example
+):
+    monkeypatch.chdir(str(tmp_path))
     # The plane answers from its sample data, to which the id of the examples belongs.
     result = run_cli(*example.split(), plane=plane, env={"PLEXSPHERE_PROJECT": PROJECT})
 
     assert result.code == 0
     assert "error: " not in result.err
-    # The header of a table of Executions, or of the row at the end of `get`.
-    assert b"ID " in result.out
+    assert result.out

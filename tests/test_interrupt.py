@@ -11,11 +11,11 @@ import pytest
 from kit import (
     GET,
     LIST,
-    TARGETS,
     PATIENCE,
     ROOT,
     SMALL_EXECUTION,
     STARTED,
+    TARGETS,
     FailingStream,
     execution,
     finish_process,

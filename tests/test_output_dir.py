@@ -1,6 +1,7 @@
-"""get --output-dir, apart from what folder.md shows: exact bytes, odd node ids, races, full disks, owners."""
+"""--output-dir, apart from what folder.md shows: exact bytes, odd node ids, races, full disks, owners."""
 
 import os
+import signal
 
 import pytest
 
@@ -9,18 +10,24 @@ from kit import (
     BOTH,
     GET,
     NODES,
+    TARGETS,
     WINDOWS,
     archive,
     error_lines,
     execution,
+    finish_process,
     inline,
+    make_command,
+    page,
     posix_only,
     run_against,
     run_cli,
     run_process,
+    start_line,
     target,
+    wait_until,
 )
-from server import Reply
+from server import HANG, Reply
 
 #: The node that target() has by default.
 FIRST_NODE = "a1b2c300-0000-4000-8000-000000000000"
@@ -189,6 +196,47 @@ def test_file_that_cannot_be_written_is_named(plane, tmp_path):
     assert result.out == b""
     assert result.err == "error: cannot write out/%s: File too large\n" % SECOND_FILE
     assert sorted(os.listdir(str(tmp_path / "out"))) == [FIRST_FILE, SECOND_FILE, "targets.partial"]
+
+
+#: Two Executions with an output each, and the place of the second output.
+FIRST_RUN = execution([target(inline(b"first"))], id="11111111-1111-4111-8111-111111111111")
+SECOND_RUN = execution([target(inline(b"y" * 3001))], id="22222222-2222-4222-8222-222222222222")
+SECOND_PLACE = "night/22222222-2222-4222-8222-222222222222/" + FIRST_FILE
+
+
+@posix_only
+def test_targets_keeps_what_it_saved_before_a_file_that_cannot_be_written(plane, tmp_path):
+    plane.script(Reply(page(FIRST_RUN, SECOND_RUN)))
+    argv = TARGETS + ("--output-dir", "night")
+
+    result = run_process(*argv, plane=plane, cwd=str(tmp_path), preexec_fn=limit_file_size)
+
+    assert result.code == 1
+    assert result.out == b""
+    assert result.err == (
+        "error: cannot write %s: File too large\n"
+        "hint: the folder is incomplete: start again with a new one\n" % SECOND_PLACE
+    )
+    (line,) = (tmp_path / "night" / "targets.partial").read_text().splitlines()
+    assert line.startswith("11111111-1111-4111-8111-111111111111\ta1b2c300-0000-4000-8000-")
+    assert not (tmp_path / "night" / "targets").exists()
+
+
+@posix_only
+def test_killed_targets_leaves_a_line_for_each_file_of_an_execution_before_the_last(
+    plane, tmp_path
+):
+    plane.script(Reply(page(FIRST_RUN, SECOND_RUN, next_cursor="c2")), HANG)
+    argv = TARGETS + ("--output-dir", str(tmp_path / "night"))
+
+    with start_line(make_command(*argv), plane) as process:
+        wait_until(lambda: len(plane.requests) == 2)
+        process.send_signal(signal.SIGKILL)
+        finish_process(process)
+
+    lines = (tmp_path / "night" / "targets.partial").read_text().splitlines()
+    assert [line[:8] for line in lines] == ["11111111", "22222222"]
+    assert (tmp_path / SECOND_PLACE).read_bytes() == b"y" * 3001
 
 
 def test_index_that_cannot_be_renamed_means_exit_1_and_is_named(plane, folder, monkeypatch):

@@ -300,7 +300,7 @@ def test_hint_for_a_404_names_the_flag_for_a_project_that_a_program_has_passed(t
 
     assert caught.value.hint == (
         "not found, or not visible to this token: "
-        "check the Project (--project), the id (for get) and the server"
+        "check the Project (--project), the server and, for get, that the id is an Execution's"
     )
 
 
