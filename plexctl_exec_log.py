@@ -4421,54 +4421,47 @@ def complete_options(options, now):
 
 # --------------------------------------------------------------------------------------------- Help
 
-EXIT_CODES = [
-    (0, COMMANDS, "success (an archived output is a failure only for get with raw or lines)"),
-    (
-        1,
-        COMMANDS,
-        """a failure not listed below (network, server, output folder), or a part
-       of what was requested is missing""",
-    ),
-    (2, COMMANDS, "usage: no Project, id or server; an invalid flag, URL, proxy or CA file"),
-    (3, COMMANDS, "no usable token, profile or config file; or the token was rejected (401)"),
-    (4, COMMANDS, "forbidden (403)"),
-    (
-        5,
-        GET_ONLY,
-        """get --exit-status: everything was written, but the Execution (with
-       --node: one of these targets) has not succeeded""",
-    ),
-    (77, COMMANDS, "forbidden: the token lacks a relation to the Project (rebac_denied)"),
-    (
-        124,
-        GET_ONLY,
-        """get --wait-timeout: the wait timed out before the Execution (with --node:
-       each of these targets) had a final status""",
-    ),
-    (130, COMMANDS, "killed by Ctrl-C (SIGINT; the shell reports 130)"),
-    (141, COMMANDS, "the reader closed standard output (broken pipe)"),
-]
 PURPOSES = {
+    "": "Show Executions (runs of actions), and what each target (machine) printed.",
     "list": "List the Executions (runs of actions) of a Project.",
     "targets": "List the targets (machines) of many Executions (runs of actions).",
     "get": "Show one Execution, and what each of its targets (machines) printed.",
 }
 EXAMPLES = {
-    "list": [
-        "list --failed --updated-since 9:00",
-        "list --action-name restart-nginx --last 1",
-    ],
-    "targets": [
-        "targets --failed --updated-since 22:00 --updated-until 2:30",
-        "targets --node 019d907a-eb47-73a5-a611-bb4e4cda0712 --last 10",
-        "targets --updated-since 1d --output-dir night",
-    ],
-    "get": [
-        "get 019f5fdd-76ef-7ee4-9d7e-18d62ffa4a61 --failed",
-        "get 019f5fdd-76ef-7ee4-9d7e-18d62ffa4a61 -o table",
-    ],
+    "list": """
+  list --failed --updated-since 9:00
+  list --action-name restart-nginx --last 1
+""",
+    "targets": """
+  targets --failed --updated-since 22:00 --updated-until 2:30
+  targets --node 019d907a-eb47-73a5-a611-bb4e4cda0712 --last 10
+  targets --updated-since 1d --output-dir night
+""",
+    "get": """
+  get 019f5fdd-76ef-7ee4-9d7e-18d62ffa4a61 --failed
+  get 019f5fdd-76ef-7ee4-9d7e-18d62ffa4a61 -o table
+""",
 }
+# fmt: off
+EXIT_CODES = {
+    0: "success (an archived output is a failure only for get with raw or lines)",
+    1: "a failure not listed below (network, server, output folder), or a part\n"
+       "       of what was requested is missing",
+    2: "usage: no Project, id or server; an invalid flag, URL, proxy or CA file",
+    3: "no usable token, profile or config file; or the token was rejected (401)",
+    4: "forbidden (403)",
+    5: "get --exit-status: everything was written, but the Execution (with\n"
+       "       --node: one of these targets) has not succeeded",
+    77: "forbidden: the token lacks a relation to the Project (rebac_denied)",
+    124: "get --wait-timeout: the wait timed out before the Execution (with --node:\n"
+         "       each of these targets) had a final status",
+    130: "killed by Ctrl-C (SIGINT; the shell reports 130)",
+    141: "the reader closed standard output (broken pipe)",
+}
+# fmt: on
+EXIT_CODES_OF_GET = (5, 124)
 STATUS_HELP = """
+
 Statuses: pending, ack, started (unfinished); succeeded, failed, cancelled,
 timeout (final)."""
 COLUMN_HELP = """ In tables, TARGETS is succeeded/total: 2/5 means that two of
@@ -4502,7 +4495,19 @@ earlier value. If there is no such line, as with --last, start again.
 Times are in UTC, unless they have an offset. A time of day is the most recent
 one; as an end, it is the first one after the start. Ages, days and times of
 day go by this host's clock."""
+OVERVIEW_HELP = """
+
+commands, each with an example:
+  list      Executions
+            list --failed --updated-since 9:00
+  targets   targets of many Executions
+            targets --failed --updated-since 22:00 --updated-until 2:30
+  get UUID  one Execution, with what its targets printed
+            get 019f5fdd-76ef-7ee4-9d7e-18d62ffa4a61 --failed
+
+`COMMAND --help` shows all flags of a command, its formats and more examples."""
 DESCRIPTIONS = {
+    "": OVERVIEW_HELP,
     "list": STATUS_HELP + COLUMN_HELP + LIST_HELP + LISTING_HELP,
     "targets": STATUS_HELP + TARGETS_HELP + LISTING_HELP,
     "get": STATUS_HELP + COLUMN_HELP,
@@ -4518,69 +4523,36 @@ def get_program_name():
     return name
 
 
-def format_section(title, lines):
-    return "%s:\n%s" % (title, "".join("  %s\n" % line for line in lines))
+def format_help(command):
+    """Return the help page of a command, or an overview for ""."""
+    usage = {"": "COMMAND", "get": "get UUID"}.get(command, command)
+    epilog = "exit codes:\n"
+    for code, text in EXIT_CODES.items():
+        if command not in LISTINGS or code not in EXIT_CODES_OF_GET:
+            epilog += "  %-3d  %s\n" % (code, text)
+    if command:
+        formats = ["  %-6s  %s\n" % (name, row.help) for name, row in FORMATS[command].items()]
+        epilog = "formats of %s:\n%s\n%s" % (command, "".join(formats), epilog)
+        epilog += "\nexamples, with server, token and Project set:" + EXAMPLES[command]
 
-
-def format_exit_codes(command=""):
-    """Return the section about the exit codes of a command; of all for ""."""
-    lines = [
-        "%-3d  %s" % (code, text)
-        for code, commands, text in EXIT_CODES
-        if not command or command in commands
-    ]
-    return format_section("exit codes", lines)
-
-
-def make_help_parser(**options):
-    """Return a parser for a page of help. Its width does not depend on the terminal."""
+    # By default, HelpFormatter uses the terminal's width.
     formatter = partial(argparse.RawDescriptionHelpFormatter, width=80, max_help_position=26)
     parser = FlagParser(
-        prog=get_program_name(), formatter_class=formatter, add_help=False, **options
+        prog=get_program_name(),
+        usage="%(prog)s " + usage + " [flags]",
+        description=PURPOSES[command] + DESCRIPTIONS[command],
+        epilog=epilog,
+        add_help=False,
+        formatter_class=formatter,
     )
     # argparse looks at the process's stdout, not at --color and the stream of the help.
     parser.color = False
-    return parser
 
-
-def format_overview():
-    """Return the page of plain --help."""
-    lines = []
-    for command, words in ("list", "list"), ("targets", "targets"), ("get", "get UUID"):
-        lines += ["%-8s  %s" % (words, PURPOSES[command]), "          " + EXAMPLES[command][0]]
-    description = "Show Executions (runs of actions), and what each target (machine) printed.\n\n"
-    description += format_section("commands, each with an example", lines)
-    description += "\n`COMMAND --help` shows all flags of a command, its formats and more examples."
-
-    parser = make_help_parser(
-        usage="%(prog)s COMMAND [flags]",
-        description=description,
-        epilog=format_exit_codes(),
-    )
     common_flags = [flag for flag in FLAGS if flag.is_common]
+    own_flags = [flag for flag in FLAGS if command in flag.commands and not flag.is_common]
+    if command:
+        add_flags(parser.add_argument_group("flags of " + command), own_flags, command)
     add_flags(parser.add_argument_group("flags of all commands"), common_flags, "list")
-    return parser.format_help()
-
-
-def format_help(command):
-    """Return the help page of a command."""
-    usage = "get UUID" if command == "get" else command
-    formats = ["%-6s  %s" % (name, row.help) for name, row in FORMATS[command].items()]
-    sections = [
-        format_section("formats of " + command, formats),
-        format_exit_codes(command),
-        format_section("examples, with server, token and Project set", EXAMPLES[command]),
-    ]
-    parser = make_help_parser(
-        usage="%%(prog)s %s [flags]" % usage,
-        description=PURPOSES[command] + "\n" + DESCRIPTIONS[command],
-        epilog="\n".join(sections),
-    )
-    flags = [flag for flag in FLAGS if command in flag.commands]
-    common_flags = [flag for flag in flags if flag.is_common]
-    own_flags = [flag for flag in flags if not flag.is_common]
-    add_flags(parser.add_argument_group("flags of " + command), own_flags, command)
-    add_flags(parser.add_argument_group("flags of all commands"), common_flags, command)
     return parser.format_help()
 
 
@@ -5066,8 +5038,7 @@ def run(argv, console, sleep):
     """Run a command line and return its exit code. Raises ExecLogError."""
     options = read_command_line(argv)
     if options.help:
-        page = format_help(options.command) if options.command else format_overview()
-        print_chunks([page], console)
+        print_chunks([format_help(options.command)], console)
         return 0
     if options.version:
         print_chunks(["version=%s\n" % __version__], console)

@@ -98,11 +98,11 @@ def test_plain_help_is_an_overview_of_at_most_60_lines_with_an_example_of_each_c
 
     assert len(page.splitlines()) <= 60
     assert find_section(page, "commands, each with an example") == [
-        "  list      List the Executions (runs of actions) of a Project.",
+        "  list      Executions",
         "            list --failed --updated-since 9:00",
-        "  targets   List the targets (machines) of many Executions (runs of actions).",
+        "  targets   targets of many Executions",
         "            targets --failed --updated-since 22:00 --updated-until 2:30",
-        "  get UUID  Show one Execution, and what each of its targets (machines) printed.",
+        "  get UUID  one Execution, with what its targets printed",
         "            get 019f5fdd-76ef-7ee4-9d7e-18d62ffa4a61 --failed",
     ]
 
