@@ -82,7 +82,7 @@ to one server:
     a profile with a server             that server; if another one was selected, nothing is sent
 
 Certificates and host names are verified with the defaults of ssl.create_default_context(),
-and TLS is 1.2 or later. To an IPv6 address, https through a proxy needs Python 3.13.
+and TLS is 1.2 or later. Https through a proxy to an IPv6 address needs Python 3.13.
 
 Without --allow-http, plain http goes only to this host: `localhost` (resolved as usual), a
 loopback address (127.0.0.0/8, ::1; from Python 3.13 on also ::ffff:127.0.0.1) or an
@@ -1654,6 +1654,23 @@ def read_encoding(response):
     return encoding or "identity"
 
 
+def can_tunnel_to_ipv6():
+    """Return whether http.client puts an IPv6 address into brackets in a CONNECT (RFC 9112,
+    3.2.3), as it does from Python 3.13 on."""
+
+    class Probe(http.client.HTTPConnection):
+        def send(self, data):
+            raise ConnectionError(data)
+
+    probe = Probe("localhost")
+    probe.set_tunnel("::1", 443)
+    try:
+        probe._tunnel()  # type: ignore[attr-defined]
+    except ConnectionError as error:
+        return b"CONNECT [::1]:443 " in error.args[0]
+    return False
+
+
 class Transport:
     """Sends GET requests to one server, one after the other, over one connection that is kept.
 
@@ -1766,6 +1783,11 @@ class Transport:
         if proxy is not None:
             self._proxy = Proxy(proxy)
             self.secrets += self._proxy.secrets
+            if server.scheme == "https" and ":" in server.host and not can_tunnel_to_ipv6():
+                raise UsageError(
+                    "this Python cannot reach an IPv6 address through a proxy",
+                    "use Python 3.13 or later, or a host name in the server's URL",
+                )
 
         # Options.
         self._ca_file = ca_file

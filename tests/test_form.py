@@ -20,7 +20,11 @@ ALLOWED_IMPORTS = set(
 #: `open of os` is os.open, `open of builtins` is open. "Where to look in the code" in the docstring says which matter.
 # fmt: off
 FEW_PLACES = {
-    "connections are made": ({"HTTPConnection", "HTTPSConnection"}, {"Transport._connect"}),
+    # The probe has no socket.
+    "connections are made": (
+        {"HTTPConnection", "HTTPSConnection"},
+        {"Transport._connect", "can_tunnel_to_ipv6.Probe"},
+    ),
     "servers are verified": ({"create_default_context"}, {"make_tls_context"}),
     "the token is sent": ({"Bearer "}, {"Transport.__init__"}),
     "the environment is read": (

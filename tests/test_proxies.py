@@ -100,6 +100,21 @@ def test_https_goes_through_a_tunnel_that_reveals_only_host_and_port(tls_proxy):
     assert result.err.startswith("> CONNECT control-plane.test:443\n> GET /v1/")
 
 
+def test_https_to_an_ipv6_address_is_refused_if_python_would_send_it_without_brackets(tls_proxy):
+    result = run_via(tls_proxy.url, "https://[2001:db8::1]:8443")
+
+    tunnels = [request.target for request in tls_proxy.requests]
+    if tunnels:  # from Python 3.13 on; the certificate is for another name
+        assert tunnels == ["[2001:db8::1]:8443"]
+        assert result.code == 1
+    else:
+        assert result.code == 2
+        assert error_lines(result) == ["this Python cannot reach an IPv6 address through a proxy"]
+        assert hint_lines(result) == [
+            "use Python 3.13 or later, or a host name in the server's URL"
+        ]
+
+
 def test_only_the_proxy_of_a_tunnel_gets_its_user_info(tls_proxy):
     proxy_url = tls_proxy.url.replace("http://", "http://ann:s3cret%20word@")
 
