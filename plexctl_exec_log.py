@@ -153,8 +153,8 @@ limit on the number of pages (all their cursors are kept), on the number of save
 on the size of what is printed.
 
 --timeout limits each network operation, and --wait-timeout a whole wait. Nothing limits
-the total time of the other commands, or of opening a pipe that was given as a file. The
-following can exceed both limits, so use timeout(1):
+the total time of the other commands, or of opening and reading a pipe that was given as a
+file. The following can exceed both limits, so use timeout(1):
 
     a slow resolver, and several addresses of the server, each with a full timeout
     headers, chunk sizes and trailers that arrive byte by byte
@@ -164,11 +164,11 @@ following can exceed both limits, so use timeout(1):
     parsing hostile headers, which may take hours, and decoding hostile bodies
     slow escaping of long texts, up to a second per MB
     a full pipe at standard output or standard error
-    a connection through a proxy, whose tunnel and TLS handshake each get the time that is left
+    a new connection: connecting, a proxy's tunnel and TLS each get the time that was left
 
 Where to look in the code
 -------------------------
-    connections, certificates       Transport._connect, make_tls_context
+    connections, certificates       Transport._connect, make_tls_context, find_proxy, is_this_host
     where settings come from        choose_setting, find_settings, find_project
     where the token goes            find_settings, pin_token
                                     Transport.__init__, Transport.get, Transport._read_head
@@ -1733,7 +1733,7 @@ class Transport:
         clock: "t.Callable[[], float]" = time.monotonic,
         sleep: "t.Callable[[float], t.Any]" = time.sleep,
     ) -> None:
-        """Prepare requests; nothing is sent.
+        """Prepare requests; nothing is sent. White space around the token is removed.
 
         Raises CredentialsError for a malformed token, and UsageError, for example if plain
         http is refused or the timeout is out of range.
@@ -2477,9 +2477,10 @@ def get_page(
     """Return one page of a Project's Executions.
 
     It is {"items": [Execution, ...], "next_cursor": text}, whose `next_cursor` is null, absent
-    or "" on the last page. `parameters` are the API's: status, action_name, limit,
-    cursor. A page may be up to 32 MiB; with limit 1, 256 MiB. Raises UsageError for a
-    malformed UUID, RemoteError for a malformed page, and the errors of Transport.get."""
+    or "" on the last page. `items` that are null become []. `parameters` are the API's:
+    status, action_name, limit, cursor. A page may be up to 32 MiB; with limit 1, 256 MiB.
+    Raises UsageError for a malformed UUID, RemoteError for a malformed page, and the errors
+    of Transport.get."""
     parameters = parameters or {}
     is_one_execution = str(parameters.get("limit")) == "1"
     max_bytes = EXECUTION_LIMIT if is_one_execution else PAGE_LIMIT
@@ -3901,27 +3902,24 @@ class When(namedtuple("When", "text form moment")):
     """
 
 
-def parse_when(text, now):
-    """Return the When for a text. Raises UsageError, ValueError or OverflowError."""
+def parse_when(text, now, start):
+    """Return the When for a text; for the end of a span, `start` is the When of its start.
+
+    A time of day as an end is the first one after its start, which must be less than a day
+    ago: otherwise, nobody can tell which day is meant. Raises UsageError, ValueError or
+    OverflowError."""
     for form, pattern, resolve in WHEN_FORMS:
         match = re.fullmatch(pattern, text, re.VERBOSE)
-        if match:
-            return When(text, form, resolve(match, now))
+        if not match:
+            continue
+        moment = resolve(match, now)
+        if form == "time of day" and start is not None:
+            if now - start.moment >= timedelta(days=1):
+                day = "its start is a day ago or more: write the day, too, such as '%s %s'"
+                raise UsageError(day % (moment.date(), text))
+            moment = find_time_of_day(moment.hour, moment.minute, start.moment)
+        return When(text, form, moment)
     raise ValueError
-
-
-def parse_end(text, now, start):
-    """Return the When for the end of a span that begins at `start`, a When or None.
-
-    A time of day is the first one after the start, which must be less than a day ago:
-    otherwise, nobody can tell which day is meant. Raises the errors of parse_when."""
-    end = parse_when(text, now)
-    if start is None or end.form != "time of day":
-        return end
-    if now - start.moment >= timedelta(days=1):
-        full = "'%s %s'" % (end.moment.date(), text)
-        raise UsageError("its start is a day ago or more: write the day, too, such as " + full)
-    return end._replace(moment=find_time_of_day(end.moment.hour, end.moment.minute, start.moment))
 
 
 def get_time():
@@ -3929,13 +3927,13 @@ def get_time():
     return datetime.fromtimestamp(time.time(), timezone.utc)
 
 
-def resolve_when(flag, text, parse):
-    """Return the When that `parse` returns for the value of this flag, or None for None."""
+def resolve_when(flag, text, now, start=None):
+    """Return what parse_when returns for the value of this flag, or None for None."""
     if text is None:
         return None
     label = flag + quote_value(text)
     try:
-        return parse(text)
+        return parse_when(text, now, start)
     except UsageError as error:
         raise UsageError("%s: %s" % (label, error))
     except (ValueError, OverflowError):
@@ -3990,13 +3988,11 @@ def check_span(start_flag, start, end_flag, end):
 
 def resolve_times(options, now):
     """Return the Times of a command line."""
-    parse_start = partial(parse_when, now=now)
-    since = resolve_when("--since", options.since, parse_start)
-    updated_since = resolve_when("--updated-since", options.updated_since, parse_start)
-    parse_until = partial(parse_end, now=now, start=since)
-    until = resolve_when("--until", options.until, parse_until)
-    parse_updated_until = partial(parse_end, now=now, start=updated_since or since)
-    updated_until = resolve_when("--updated-until", options.updated_until, parse_updated_until)
+    since = resolve_when("--since", options.since, now)
+    updated_since = resolve_when("--updated-since", options.updated_since, now)
+    until = resolve_when("--until", options.until, now, since)
+    start = updated_since or since
+    updated_until = resolve_when("--updated-until", options.updated_until, now, start)
 
     # Nothing is updated before it is created.
     check_span("--since", since, "--until", until)
@@ -4113,7 +4109,7 @@ HABITS = {
     "--w": "get UUID --wait",
     "--watch": "get UUID --wait",
     # A switch with a value
-    "--wait=": "--wait-timeout TIME",
+    "--wait=": "--wait --wait-timeout TIME",
     # Commands
     "describe": "get UUID",
     "help": "--help",
@@ -4765,8 +4761,8 @@ class Tally:
 
     def describe(self, is_over):
         """Return `2 archived outputs; 3 of 7 finished targets without output; 4 Executions
-        have not finished`, a part of it, or "". `is_over` says whether no target can match any
-        more."""
+        have unfinished targets`, a part of it, or "". `is_over` says whether no more targets
+        can match."""
         parts = []
         if self.archived and self._prints_outputs:
             parts.append(describe_count(self.archived, "archived output"))
@@ -4778,7 +4774,7 @@ class Tally:
         options = self._options
         needs_count = options.selects_final or options.output_dir or self._prints_outputs
         if self.unfinished and needs_count and not is_over:
-            parts.append(describe_having(self.unfinished, "Execution") + " not finished")
+            parts.append(describe_having(self.unfinished, "Execution") + " unfinished targets")
         return "; ".join(parts)
 
 

@@ -718,7 +718,7 @@ def test_hint_about_clocks_comes_once_and_before_the_hint_that_nothing_matches(p
 
 @table("""
     line                         | above                                    | below
-    targets --since 30m -o lines | incomplete: 1 Execution has not finished |
+    targets --since 30m -o lines | incomplete: 1 Execution has unfinished targets |
     targets --updated-since 1d   |                                          | hint: no target matches
 """)
 def test_hint_about_clocks_stands_between_these_lines(plane, set_clock, line, above, below):
@@ -931,11 +931,11 @@ def test_superfluous_argument_is_refused_and_not_shown_and_a_hint_says_how_value
     get $ID $ID              | get takes one id; for one machine, use --node; for several Executions, xargs -n1
     get --id $ID $ID         | get takes one id; for one machine, use --node; for several Executions, xargs -n1
     # a duration after --wait
-    get $ID --wait 5s        | --wait takes no value; did you mean --wait-timeout TIME?
-    get --wait 5s $ID        | --wait takes no value; did you mean --wait-timeout TIME?
-    get --wait 30 --id $ID   | --wait takes no value; did you mean --wait-timeout TIME?
-    get --wait 5s            | --wait takes no value; did you mean --wait-timeout TIME?
-    get $ID --wait=5s        | --wait takes no value; did you mean --wait-timeout TIME?
+    get $ID --wait 5s        | --wait takes no value; did you mean --wait --wait-timeout TIME?
+    get --wait 5s $ID        | --wait takes no value; did you mean --wait --wait-timeout TIME?
+    get --wait 30 --id $ID   | --wait takes no value; did you mean --wait --wait-timeout TIME?
+    get --wait 5s            | --wait takes no value; did you mean --wait --wait-timeout TIME?
+    get $ID --wait=5s        | --wait takes no value; did you mean --wait --wait-timeout TIME?
 """)
 def test_missing_or_wrong_word_is_refused_with_a_suggestion_if_one_is_known(line, error):
     check_refused(line, error)

@@ -90,7 +90,7 @@ def test_ctrl_c_during_lines_kills_the_process_without_a_count_of_what_is_not_sh
         result = finish_process(process)
 
     assert result.code == -signal.SIGINT
-    assert result.err == ""  # otherwise: incomplete: 1 Execution has not finished
+    assert result.err == ""  # otherwise: incomplete: 1 Execution has unfinished targets
 
 
 @posix_only

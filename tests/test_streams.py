@@ -177,7 +177,7 @@ def test_reader_of_lines_that_has_gone_gets_no_count_of_what_is_not_shown(plane)
     result = run_against(plane, unfinished, *TARGETS, "-o", "lines", stdout=stdout)
 
     assert result.code == 141
-    assert result.err == ""  # otherwise: incomplete: 1 Execution has not finished
+    assert result.err == ""  # otherwise: incomplete: 1 Execution has unfinished targets
 
 
 @pytest.mark.parametrize(
