@@ -4668,27 +4668,20 @@ def make_listing(options, project, transport):
     )
 
 
-def request_page(options, project, transport):
-    """Return the page that the options describe, with at most one status."""
-    parameters = {
-        "status": options.queries[0] if options.queries else None,
-        "action_name": options.action_name,
-        "limit": options.limit,
-        "cursor": options.cursor,
-    }
-    return get_page(transport, project, parameters)
-
-
-WALK: "JSONObject" = {
-    "items": []
-}  # the page that json prints of a walk: `items` are then all its Executions
+WALK: "JSONObject" = {"items": []}  # in place of a page: json prints a walk as one page
 
 
 def request_executions(options, project, listing, transport):
     """Return (page, iterator of the Executions to print)."""
     if options.reads_all_pages:
         return WALK, select_executions(listing, options)
-    page = request_page(options, project, transport)
+    parameters = {
+        "status": options.queries[0] if options.queries else None,
+        "action_name": options.action_name,
+        "limit": options.limit,
+        "cursor": options.cursor,
+    }
+    page = get_page(transport, project, parameters)
     return page, iter(page["items"])
 
 
@@ -4706,6 +4699,7 @@ class Tally:
         self._options = options
         self._span = options.times.update_span
         self._prints_outputs = TARGETS_FORMATS[options.output].is_bare
+        self._counts_outputs = self._prints_outputs or options.output_dir is not None
         self.unfinished = 0  # the Executions with a target that has not finished
         self.without_target = 0  # the finished ones that match, and have no target that does
         self.has_executions = False  # whether there was any to select from
@@ -4735,7 +4729,7 @@ class Tally:
                 for target in select_by_status(on_nodes, options.statuses)
                 if was_updated_in(self._span, target, describe)
             ]
-            if self._prints_outputs or options.output_dir:
+            if self._counts_outputs:
                 self._count_outputs(selected)
             if selected:
                 self.is_empty = False
@@ -4771,8 +4765,7 @@ class Tally:
             parts.append("%d of %s without output" % (self.silent, total))
 
         # Other rows show what has not finished.
-        options = self._options
-        needs_count = options.selects_final or options.output_dir or self._prints_outputs
+        needs_count = self._options.selects_final or self._counts_outputs
         if self.unfinished and needs_count and not is_over:
             parts.append(describe_having(self.unfinished, "Execution") + " unfinished targets")
         return "; ".join(parts)
