@@ -64,6 +64,9 @@ RUNS = [
     --status succeeded                 | good:0 mixed:0
     --status timeout,started           | mixed:2 open:1
     --node $NODE                       | old:0 good:0 mixed:0 open:0
+    --node a1b2c301-0000-4000-8000-000000000001,$NODE --failed | old:0 mixed:1 open:0
+    --node 'a1b2c301-0000-4000-8000-000000000001, a1b2c302-0000-4000-8000-000000000002' | mixed:1,2 open:1
+    --node a1b2c301-0000-4000-8000-000000000001 --node a1b2c302-0000-4000-8000-000000000002 | mixed:1,2 open:1
     --node $NODE --failed              | old:0 open:0
     --updated-since 2026-07-14T09:25Z  | mixed:1,2 open:0,1
     --updated-until 2026-07-14T09:25Z  | old:0 good:0 mixed:0
