@@ -11,7 +11,7 @@
     walk-json       the same as json
     updated-since   the same with --updated-since, which keeps all of them, compared with `list --all`
     large           `list --all` over 200 Executions of 10,000 targets each, without outputs
-    search          `list --all -o lines` over 2,000 Executions with 5 outputs of 1 KiB each, compared with `-o json`
+    search          `targets -o lines` over 2,000 Executions with 5 outputs of 1 KiB each, compared with `list -o json`
 
 Every run is a process of its own that reads from one TLS server on the loopback interface, which is a process too. In
 each round of a work, the program, the older version and the program once more run one after the other. The least
@@ -47,7 +47,7 @@ SEARCHED = 2000  # Executions
 Work = namedtuple("Work", "flags least peak bound rival")
 GET = ("get", "--id", EXECUTION_ID % (16 << 10, 2000))
 ALL = ("list", "--all")
-SEARCH = ALL + ("--action-name", "search")
+SEARCH = ("--action-name", "search")
 WORKS = {
     "start": Work(("get", "--id", EXECUTION_ID % (300, 3)), 900, 35, 1.03, None),
     "get": Work(GET, 32 * 10**6, 130, 1.03, None),
@@ -63,11 +63,11 @@ WORKS = {
     ),
     "large": Work(ALL + ("--action-name", "large"), LARGE * 100, 200, None, None),
     "search": Work(
-        SEARCH + ("-o", "lines"),
+        ("targets", "-o", "lines") + SEARCH,
         SEARCHED * 5 << 10,
         45,
         2.30 if sys.version_info < (3, 7) else 1.90,
-        SEARCH + ("-o", "json"),
+        ALL + SEARCH + ("-o", "json"),
     ),
 }
 
