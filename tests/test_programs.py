@@ -373,7 +373,9 @@ def test_message_of_an_api_error_is_masked_and_its_problem_is_not(plane):
         ),
     ],
 )
-def test_token_is_masked_in_the_message_of_every_error(plane, clock, operation, answer, message):
+def test_token_is_masked_in_the_message_of_each_error_that_a_response_causes(
+    plane, clock, operation, answer, message
+):
     plane.script(answer)
     server = program.Server.parse(plane.url)
     transport = program.Transport(server, "12345678", clock=clock.now, sleep=clock.sleep)

@@ -103,7 +103,7 @@ def test_retry_starts_a_line_if_both_streams_are_terminals_in_mid_line(plane):
         pytest.param(b"x", ("stdout",), id="stderr is a pipe"),
     ],
 )
-def test_no_line_feed_precedes_an_error_unless_both_streams_go_to_one_place_in_mid_line(
+def test_line_feed_precedes_an_error_only_if_both_streams_go_to_one_place_in_mid_line(
     plane, output, terminals
 ):
     answer = execution([target(inline(output)), target(archive())])
@@ -373,7 +373,9 @@ def test_unusable_stderr_of_a_process_leaves_stdout_complete(plane, redirection)
     ],
     ids=["get, full", "403, full", "403, stderr closed", "usage, full", "usage, closed"],
 )
-def test_exit_code_survives_unusable_streams(plane, argv, answer, redirection, code):
+def test_exit_code_is_the_documented_one_if_no_stream_can_be_written(
+    plane, argv, answer, redirection, code
+):
     plane.script(answer)
 
     result = run_in_shell(redirection, *argv, plane=plane)
