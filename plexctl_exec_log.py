@@ -128,10 +128,10 @@ Escaped text has no characters that str.isprintable() calls unprintable, such as
 and format characters, except tabs and line feeds in outputs. (Combining characters, some
 that look like a space, letters that look alike, and letters written from right to left
 stay.) From outputs, CSI sequences (colours, cursor movements) and `ESC ( B` are removed,
-and carriage returns become line feeds. Indented lines begin with two spaces, so none looks
-like a line of this program, except the action, which narrow terminals show indented below
-the last row. The other formats indent no output: an output, an id or a status in them, also an
-id in a table, may look like an error of this program.
+and carriage returns become line feeds. Indented lines begin with two spaces. No line of this
+program does, except an action, which narrow terminals show below the last row. The other
+formats indent no output: an output, an id or a status in them, also an id in a table, may
+look like an error of this program.
 
 A terminal may wrap any long line; the wrapped part may look like any other line. A pipe
 gets exact bytes even if a terminal is at its other end, as with `ssh host command`,
@@ -451,7 +451,7 @@ class RemoteError(ExecLogError):
         retry_after     seconds that the server asks clients to wait, at most 86400; None if
                         it does not ask, or gives a date
 
-    The class of an error may be a private subclass of the one that is documented.
+    An error may be of a private subclass of the class that is documented for it.
 
     Retryable: a lost connection (unless a TLS alert says why), a body that is cut short, a
     failure to connect, a network timeout, the statuses 429, 500, 502, 503 and 504, and a
@@ -936,7 +936,7 @@ def parse_duration(text):
         seconds = float(text)
     if not 0 < seconds <= 86400:
         raise UsageError(
-            "expected a duration such as 30, 20s, 5m, 2h or 1d (more than 0 s, at most 1d)"
+            "expected a duration such as 30 (seconds), 5m, 2h or 1d (more than 0 s, at most 1d)"
         )
     return seconds
 
@@ -3381,7 +3381,7 @@ GET_FORMATS = {
     "wide": Format(format_targets, "the same with all columns, whatever the terminal's width"),
     "id": Format(partial(format_ids, "node_id", "a target's "), "the node id of each target"),
     "lines": Format(format_lines, "each line of inline outputs, after its node id", is_bare=True),
-    "raw": Format(format_raw, "the outputs, one after the other (in a pipe, their exact bytes)",
+    "raw": Format(format_raw, "the inline outputs, one after another (in a pipe, exact bytes)",
                   is_bare=True),
     "json": Format(partial(format_json, "targets"),
                    "one object, which contains the outputs in base64"),
@@ -4425,7 +4425,7 @@ def complete_options(options, now):
     if options.cursor and len(options.queries) > 1:
         fault = "--cursor works with at most one status"
         if options.command == "targets":
-            fault = "--cursor works only without a status, with succeeded or with --last"
+            fault = "--cursor needs one query: no status, succeeded among them, or --last"
         raise UsageError(fault)
     options.times = resolve_times(options, now)
     if options.command == "targets" and options.last and options.times.compares_updates:
@@ -4893,7 +4893,7 @@ def report_gaps(tally, options, console):
     """Say on stderr what may be missing in a listing that has ended well."""
     if tally.finished and tally.without_output == tally.finished:
         console.hint(
-            "none of the finished targets has an output: compare one with get ID "
+            "none of the finished targets has an output: compare one with get UUID "
             "(a server may leave outputs out of lists)",
             always=True,
         )

@@ -961,7 +961,7 @@ def test_uuid_of_decimal_digits_is_an_id_and_not_a_duration_after_wait(plane):
     list --project x              | --project "x": expected a UUID, such as 6f1d7c1e-0b5a-4c1e-9a53-2b8f0c9e7a10
     get --id x                    | --id "x": expected a UUID, such as 6f1d7c1e-0b5a-4c1e-9a53-2b8f0c9e7a10
     list --color Always           | --color "Always": expected auto, always or never
-    list --timeout 1w | --timeout "1w": expected a duration such as 30, 20s, 5m, 2h or 1d (more than 0 s, at most 1d)
+    list --timeout 1w | --timeout "1w": expected a duration such as 30 (seconds), 5m, 2h or 1d (more than 0 s, at most 1d)
     # formats
     list -o raw                   | --output "raw": expected $LIST_FORMATS
     list -o lines                 | --output "lines": expected $LIST_FORMATS; did you mean targets -o lines?
@@ -1080,7 +1080,7 @@ def test_refused_value_of_these_flags_is_shown_if_it_has_at_most_40_characters(l
     # flags that need, or exclude, another one
     list --cursor c --failed            | --cursor works with at most one status
     list --cursor c --status ack,failed | --cursor works with at most one status
-    targets --cursor c --failed         | --cursor works only without a status, with succeeded or with --last
+    targets --cursor c --failed         | --cursor needs one query: no status, succeeded among them, or --last
     targets --last 5 --updated-since 1h | --last goes by creation: use either --last or --updated-since
     targets -n 5 --updated-until 1h     | --last goes by creation: use either --last or --updated-until
     targets -n 5 --updated-since 2h --updated-until 1h | --last goes by creation: use either --last or --updated-since
