@@ -936,7 +936,7 @@ def parse_duration(text):
         seconds = float(text)
     if not 0 < seconds <= 86400:
         raise UsageError(
-            "expected a duration such as 30 (seconds), 5m, 2h or 1d (more than 0 s, at most 1d)"
+            "expected a duration such as 30 (seconds), 5m, 2h or 1d (above 0, at most 1d)"
         )
     return seconds
 

@@ -961,7 +961,7 @@ def test_uuid_of_decimal_digits_is_an_id_and_not_a_duration_after_wait(plane):
     list --project x              | --project "x": expected a UUID, such as 6f1d7c1e-0b5a-4c1e-9a53-2b8f0c9e7a10
     get --id x                    | --id "x": expected a UUID, such as 6f1d7c1e-0b5a-4c1e-9a53-2b8f0c9e7a10
     list --color Always           | --color "Always": expected auto, always or never
-    list --timeout 1w | --timeout "1w": expected a duration such as 30 (seconds), 5m, 2h or 1d (more than 0 s, at most 1d)
+    list --timeout 1w | --timeout "1w": expected a duration such as 30 (seconds), 5m, 2h or 1d (above 0, at most 1d)
     # formats
     list -o raw                   | --output "raw": expected $LIST_FORMATS
     list -o lines                 | --output "lines": expected $LIST_FORMATS; did you mean targets -o lines?

@@ -189,7 +189,7 @@ def test_network_timeout_is_waited_out_after_the_first_response(plane, clock, fa
     found = wait(plane, clock, "started {0} {0} succeeded".format(failure), timeout=1)
 
     assert found["status"] == "succeeded"
-    assert clock.sleeps == [2, 3, 4.5]  # the pauses between polls: a timeout is not retried
+    assert clock.sleeps == [2, 3, 4.5]  # the pauses between polls, without those of retries
 
 
 @table("""
